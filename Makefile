@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+# Sluice. `make help` lists the targets.
+#
+# Sources are found by folder. Each folder's code becomes one archive, and the
+# archives are linked in the order of the allowed dependencies.
+
+BUILD     ?= build
+ifeq ($(origin CC),default)
+CC        := gcc
+endif
+OPT       ?= -O2 -g
+SAN       ?=
+VERSION   := $(shell cat VERSION)
+PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson openssl
+
+WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Wvla
+# h2o leaves H2O_USE_LIBUV out of its own pkg-config file; struct layouts differ without it.
+# Its headers are included as system headers: they do not pass our warnings.
+CPPFLAGS  += -I. -D_GNU_SOURCE -DH2O_USE_LIBUV=0 -DSLUICE_VERSION='"$(VERSION)"'
+CFLAGS    += -std=gnu11 $(OPT) $(WARNINGS) -fno-omit-frame-pointer -pthread $(SAN)
+LDFLAGS   += -pthread $(SAN)
+LDLIBS     = -lh2o-evloop $(shell pkg-config --libs $(PACKAGES)) -lm
+
+FOLDERS   := lib schemas config clients service
+sources    = $(filter-out service/main.c,$(shell find $(1) -name '*.c' 2>/dev/null | sort))
+objects    = $(patsubst %.c,$(BUILD)/%.o,$(1))
+archive    = $(BUILD)/libsluice-$(1).a
+# Archives that code of a folder may use, itself first: the dependency rule as a link order.
+uses_lib     := lib
+uses_schemas := schemas lib
+uses_config  := config lib
+uses_clients := clients schemas config lib
+uses_service := service clients schemas config lib
+uses_tools   := lib
+links      = $(foreach f,$(uses_$(1)),$(call archive,$(f)))
+
+SIM_OBJECTS := $(call objects,$(shell find tools/sim -name '*.c' 2>/dev/null | sort))
+UNIT_TESTS  := $(patsubst %.c,$(BUILD)/%,$(shell find tests/unit -name '*_test.c' 2>/dev/null | sort))
+
+.DEFAULT_GOAL := build
+.PHONY: build
+build: $(BUILD)/sluice $(BUILD)/sluice-sim ## compile build/sluice and build/sluice-sim
+
+$(BUILD)/sluice: $(BUILD)/service/main.o $(call links,service)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/sluice-sim: $(SIM_OBJECTS) $(call archive,lib)
+	$(CC) $(LDFLAGS) -o $@ $^ -lm
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+
+define archive_rule
+$(call archive,$(1)): $(call objects,$(call sources,$(1)))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+$(foreach f,$(FOLDERS),$(eval $(call archive_rule,$(f))))
+
+# Text that the binary carries: config/demo.yaml as a C array.
+$(BUILD)/config/demo_yaml.inc: config/demo.yaml
+	@mkdir -p $(@D)
+	od -v -An -tx1 $< | sed 's/\([0-9a-f][0-9a-f]\)/0x\1,/g' > $@
+$(BUILD)/config/demo.o: CPPFLAGS += -I$(BUILD)
+$(BUILD)/config/demo.o: $(BUILD)/config/demo_yaml.inc
+
+# A unit test links what its folder may use: tests/unit/FOLDER/x_test.c.
+define unit_rule
+$(BUILD)/tests/unit/$(1)/%: $(BUILD)/tests/unit/$(1)/%.o $(if $(filter tools,$(1)),$(filter-out %/main.o,$(SIM_OBJECTS))) $(call links,$(1))
+	$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka $(LDLIBS)
+endef
+$(foreach f,$(FOLDERS) tools,$(eval $(call unit_rule,$(f))))
+
+UNIT_RUNS := $(addsuffix .run,$(UNIT_TESTS))
+.PHONY: test-unit $(UNIT_RUNS)
+test-unit: $(UNIT_RUNS) ## run the unit tests (cmocka)
+$(UNIT_RUNS): %.run: %
+	@$<
+
+# Fuzz targets: with gcc or clang a main() that replays their corpora, with
+# `make fuzz` (clang) the fuzzers themselves.
+FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_SECONDS ?= 600
+$(BUILD)/tests/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay_main.o $(call links,schemas)
+	$(CC) $(LDFLAGS) -o $@ $^ -lm
+$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(call links,schemas)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lm
+
+.PHONY: test-fuzz-corpus
+test-fuzz-corpus: $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/%_replay) ## replay the fuzzing corpora
+	@set -e; for t in $(FUZZ_TARGETS); do $(BUILD)/tests/fuzz/$${t}_replay tests/fuzz/corpus/$$t; done
+
+.PHONY: fuzz
+fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
+	tools/install.sh build sanitize
+	$(MAKE) BUILD=build-fuzz CC=clang SAN="-fsanitize=address,undefined,fuzzer-no-link" $(FUZZ_TARGETS:%=build-fuzz/tests/fuzz/%_fuzz)
+	@set -e; for t in $(FUZZ_TARGETS); do echo "== $$t"; mkdir -p build-fuzz/corpus/$$t; \
+	build-fuzz/tests/fuzz/$${t}_fuzz -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -print_final_stats=1 \
+		build-fuzz/corpus/$$t tests/fuzz/corpus/$$t; done
+
+-include tests/scenario/scenario.mk
+
+.PHONY: test-engine
+test-engine: build ## official SDKs through Sluice to a real llama.cpp (npm)
+	tests/engine/install.sh
+	SLUICE_BIN=$(abspath $(BUILD)/sluice) tests/engine/run.sh
+
+.PHONY: test-reference
+test-reference: build ## compare docs/reference with what the binary says
+	tools/reference.sh check $(BUILD)/sluice
+
+.PHONY: reference
+reference: build ## write docs/reference from the binary's tables
+	tools/reference.sh write $(BUILD)/sluice
+
+.PHONY: test
+test: ## install what is missing, build, pass all tests
+	tools/install.sh build run test
+	$(MAKE) build
+	$(MAKE) test-unit test-fuzz-corpus test-reference
+	$(MAKE) test-scenario
+	$(MAKE) test-engine
+
+.PHONY: run
+run: ## install what is missing, build, serve the demonstration on 127.0.0.1:8080
+	@tools/install.sh build run
+	@$(MAKE) --no-print-directory -s build
+	@exec tools/run.sh $(BUILD)
+
+.PHONY: lint
+lint: ## warnings under gcc and clang, clang-tidy, cppcheck, formatting, dependency directions
+	tools/install.sh build test lint
+	tools/lint.sh
+
+.PHONY: sanitize
+sanitize: sanitize-asan sanitize-tsan ## the whole suite under ASan+UBSan and under TSan
+.PHONY: sanitize-asan
+sanitize-asan:
+	tools/install.sh build test sanitize
+	$(MAKE) BUILD=build-asan CC=clang OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" build test-unit test-fuzz-corpus
+	$(MAKE) BUILD=build-asan CC=clang OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" test-scenario
+.PHONY: sanitize-tsan
+sanitize-tsan:
+	tools/install.sh build test sanitize
+	$(MAKE) BUILD=build-tsan CC=clang OPT="-O1 -g" SAN=-fsanitize=thread build test-unit
+	$(MAKE) BUILD=build-tsan CC=clang OPT="-O1 -g" SAN=-fsanitize=thread test-scenario
+
+.PHONY: test-compose
+test-compose: ## build the images and run docker-compose.yml for real
+	tests/compose/run.sh
+
+.PHONY: test-h2spec
+test-h2spec: build ## h2spec against the HTTP/2 server (needs Go)
+	tests/h2spec/run.sh $(BUILD)
+
+.PHONY: format
+format: ## format all C sources
+	find $(FOLDERS) tools tests -name '*.[ch]' | xargs clang-format -i
+
+.PHONY: clean
+clean: ## remove everything that was built
+	rm -rf $(BUILD) build-*
+
+.PHONY: help
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-zA-Z0-9_-]+:.*## / { printf "  %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Options of a curl easy. Those that stay are set once, as the easy is pooled
+ * with its origin: a reset would cost a tenth of a request, a new easy a
+ * quarter. The callbacks only note what curl says; see call.h.
+ */
+#include "clients/http/easy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "clients/http/origin.h"
+
+enum {
+	EASY_INBOX_BYTES = 64 * 1024,
+	EASY_IDLE_SECONDS = 60, /* an older idle connection is not used again */
+	EASY_MAX_HEADER = 8192
+};
+
+/* One line of a head, or a trailer. */
+static size_t on_header(char *bytes, size_t size, size_t count, void *context)
+{
+	struct http_call *call = context;
+	struct span line = {bytes, size * count};
+	enum head_state state = head_line(&call->head, line);
+	if (state == HEAD_ST_REFUSED) {
+		call_fail(call, ERROR_UPSTREAM_PROTOCOL, call->head.why);
+		return 0;
+	}
+	if (state == HEAD_ST_COMPLETE && call->state == CALL_ST_SENT) {
+		call_set_state(call, CALL_ST_BODY);
+		call->head_due = true;
+		call_make_ready(call);
+	}
+	return line.len;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *context)
+{
+	struct http_call *call = context;
+	struct span chunk = {bytes, size * count};
+	if (call->state != CALL_ST_BODY) {
+		call_fail(call, ERROR_UPSTREAM_PROTOCOL, "a body without a head");
+		return 0;
+	}
+	if (call->paused || buf_len(&call->inbox) + chunk.len > EASY_INBOX_BYTES) {
+		call->stalled = true;
+		call_make_ready(call);
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	if (!buf_append(&call->inbox, chunk)) {
+		call_fail(call, ERROR_OVERLOADED, "no memory for the body");
+		return 0;
+	}
+	call_make_ready(call);
+	return chunk.len;
+}
+
+/* Called when a connection is there and the request will be sent. A second time: curl is about to resend it. */
+static int on_request(void *context, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+	struct http_call *call = context;
+	(void)remote_ip, (void)local_ip, (void)remote_port, (void)local_port;
+	if (call->state != CALL_ST_CONNECTING) {
+		call_fail(call, ERROR_UPSTREAM_RESET, "the reused connection was closed without an answer");
+		return CURL_PREREQFUNC_ABORT;
+	}
+	call->reused = !call->opened;
+	call_set_state(call, CALL_ST_SENT);
+	return CURL_PREREQFUNC_OK;
+}
+
+static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct http_call *call = context;
+	(void)purpose;
+	if (call->state != CALL_ST_CONNECTING) {
+		/* only a resend connects again, and there will be none */
+		call_fail(call, ERROR_UPSTREAM_RESET, "the reused connection was closed without an answer");
+		return CURL_SOCKET_BAD;
+	}
+	call->opened = true;
+	curl_socket_t fd = sockets_open(&call->origin->client->sockets, address);
+	if (fd == CURL_SOCKET_BAD && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS))
+		call_fail(call, ERROR_OVERLOADED, "no descriptor or memory for a socket");
+	return fd;
+}
+
+static void easy_set_callbacks(struct http_call *call)
+{
+	CURL *easy = call->easy;
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, call);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, call->error_text);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, call);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, call);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, call);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, call);
+	/* the connection outlives the call, so this one's context is the client's */
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, sockets_on_close);
+	curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, &call->origin->client->sockets);
+}
+
+static bool easy_set_tls(CURL *easy, const struct http_origin *origin)
+{
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
+	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
+	curl_easy_setopt(easy, CURLOPT_SHARE, origin->client->share);
+	return origin->ca_file == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, origin->ca_file) == CURLE_OK;
+}
+
+bool easy_init(struct http_call *call)
+{
+	const struct http_origin *origin = call->origin;
+	CURL *easy = call->easy = curl_easy_init();
+	if (easy == NULL)
+		return false;
+	uint64_t timeout_ms = (origin->connect_timeout_us + 999) / 1000;
+	easy_set_callbacks(call);
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)(timeout_ms == 0 ? 1 : timeout_ms));
+	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, (long)EASY_IDLE_SECONDS);
+	curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, -1L); /* addresses come from name.c */
+	curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	bool ok = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
+		  curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION) == CURLE_OK;
+	return ok && (!origin->secure || easy_set_tls(easy, origin));
+}
+
+static bool has_control(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.at[i] < ' ' && text.at[i] != '\t')
+			return true;
+	return false;
+}
+
+/* curl's notation: "name: value", or "name;" for an empty value. One that would break the request is left out. */
+static bool extra_append(struct http_call *call, const struct http_header *header)
+{
+	char line[EASY_MAX_HEADER];
+	if (header->name.len == 0 || header->name.len + header->value.len + 4 > sizeof(line) ||
+	    has_control(header->name) || has_control(header->value) ||
+	    memchr(header->name.at, ':', header->name.len) != NULL)
+		return true;
+	if (header->value.len == 0)
+		snprintf(line, sizeof(line), "%.*s;", SPAN_ARG(header->name));
+	else
+		snprintf(line, sizeof(line), "%.*s: %.*s", SPAN_ARG(header->name), SPAN_ARG(header->value));
+	struct curl_slist *list = curl_slist_append(call->extra, line);
+	if (list == NULL)
+		return false;
+	call->extra = list;
+	call->extra_last = call->extra_last == NULL ? list : call->extra_last->next;
+	return true;
+}
+
+static bool easy_set_headers(struct http_call *call, const struct http_call_request *request)
+{
+	struct curl_slist *headers = call->origin->headers[request->get][request->stream];
+	for (size_t i = 0; i < request->extra_count; i++)
+		if (!extra_append(call, &request->extra[i]))
+			return false;
+	if (call->extra != NULL) {
+		call->extra_last->next = headers; /* borrowed: cut off again before the list is freed */
+		headers = call->extra;
+	}
+	if (call->headers_set != headers)
+		curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, headers);
+	call->headers_set = headers;
+	return true;
+}
+
+static void easy_set_body(CURL *easy, const struct http_call_request *request)
+{
+	if (request->get) {
+		curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, request->body.len == 0 ? "" : request->body.at);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)request->body.len);
+}
+
+bool easy_configure(struct http_call *call, const struct http_call_request *request)
+{
+	const struct http_path *path = origin_path(call->origin, request->path);
+	if (path == NULL || !easy_set_headers(call, request))
+		return false;
+	if (call->path != path)
+		curl_easy_setopt(call->easy, CURLOPT_CURLU, path->url);
+	call->path = path;
+	easy_set_body(call->easy, request);
+	return true;
+}
+
+/*
+ * curl keeps the table of addresses in the multi and reads this list when the
+ * transfer begins. Every easy brings the news itself, as the order in which
+ * curl begins them is not ours.
+ */
+void easy_set_addresses(struct http_call *call)
+{
+	const struct name *name = &call->origin->name;
+	if (name->state == NAME_ST_NUMERIC || call->addresses_set == name->generation)
+		return;
+	curl_easy_setopt(call->easy, CURLOPT_RESOLVE, name->addresses);
+	call->addresses_set = name->generation;
+}
+
+void easy_forget(struct http_call *call)
+{
+	if (call->extra == NULL)
+		return;
+	call->extra_last->next = NULL;
+	curl_slist_free_all(call->extra);
+	call->extra = call->extra_last = NULL;
+	call->headers_set = NULL; /* what curl was told is gone */
+}

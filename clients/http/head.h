@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The head of a response, fed line by line: keeps the few fields that callers
+ * read and refuses whatever would let two parties disagree about where the
+ * body ends (RFC 9112, section 6.3). Bounded in bytes and in 1xx answers.
+ */
+#ifndef SLUICE_CLIENTS_HTTP_HEAD_H
+#define SLUICE_CLIENTS_HTTP_HEAD_H
+
+#include "clients/http/http_client.h"
+#include "lib/buf.h"
+
+enum {
+	HEAD_MAX_BYTES = 64 * 1024, /* all lines of one response, 1xx heads and trailers included */
+	HEAD_MAX_LINE = 32 * 1024,
+	HEAD_MAX_INFORMATIONAL = 16
+};
+
+enum head_state {
+	HEAD_ST_STATUS,        /* the status line comes next */
+	HEAD_ST_INFORMATIONAL, /* fields of a 1xx */
+	HEAD_ST_FIELDS,        /* fields of the final response */
+	HEAD_ST_COMPLETE,      /* trailers may follow */
+	HEAD_ST_REFUSED
+};
+
+enum head_field {
+	HEAD_CONTENT_TYPE,
+	HEAD_CONTENT_ENCODING,
+	HEAD_RETRY_AFTER,
+	HEAD_RETRY_AFTER_MS,
+	HEAD_X_SHOULD_RETRY,
+	HEAD_REQUEST_ID,
+	HEAD_FIELD_COUNT
+};
+
+struct head {
+	enum head_state state;
+	int status;
+	unsigned informational; /* 1xx heads seen */
+	size_t bytes;           /* of all lines */
+	int64_t content_length; /* -1 = not told */
+	bool chunked;
+	const char *why;   /* static: the reason of HEAD_ST_REFUSED */
+	struct buf values; /* the bytes of the kept fields */
+	struct {
+		size_t at, len; /* in values; len 0 = absent */
+	} fields[HEAD_FIELD_COUNT];
+};
+
+void head_init(struct head *head);
+void head_fini(struct head *head);
+/* Ready for the next response; keeps a little memory. */
+void head_reset(struct head *head);
+
+/* Takes one line with its line end. Returns the state after it; refused stays refused. */
+enum head_state head_line(struct head *head, struct span line);
+
+/* Spans into head, valid until head_reset. */
+void head_view(const struct head *head, struct http_head *view);
+
+#endif

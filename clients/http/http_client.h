@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The outbound HTTP/1.1 client of one worker: a curl multi on the worker's
+ * reactor, keep-alive pools per origin, and one transfer ("call") at a time per
+ * http_call. Never blocks, never follows redirects, never inflates, never
+ * resends: a request leaves this process at most once per call.
+ *
+ * Callbacks run inside the loop's turn, never inside http_call_start. Inside a
+ * callback the caller may pause, resume, cancel this or any other call, and
+ * start new ones: what curl must not see from inside its own callbacks is put
+ * off to the end of the turn.
+ */
+#ifndef SLUICE_CLIENTS_HTTP_HTTP_CLIENT_H
+#define SLUICE_CLIENTS_HTTP_HTTP_CLIENT_H
+
+#include "lib/errors.h"
+#include "lib/reactor.h"
+#include "lib/span.h"
+
+struct http_client; /* one per worker */
+struct http_origin; /* one per backend and worker */
+struct http_call;   /* one transfer */
+
+/* Once per process, before any thread / after all of them. */
+bool http_client_global_setup(void);
+void http_client_global_teardown(void);
+
+/* reactor: borrows. max_connections: idle connections kept in total. NULL: out of memory. */
+struct http_client *http_client_create(struct reactor *reactor, unsigned max_connections);
+/* Cancels calls that are still there (their callbacks are not called) and closes all connections. */
+void http_client_destroy(struct http_client *client);
+
+/* Transfers under way, the queued ones included. */
+size_t http_client_active(const struct http_client *client);
+
+struct http_origin_options {
+	const char *url;     /* scheme, host, port and path prefix, no trailing slash */
+	const char *bearer;  /* secret for "Authorization: Bearer …"; NULL = none */
+	const char *ca_file; /* NULL = the system's */
+	uint64_t connect_timeout_us;
+};
+/* Copies the options. NULL with *error (static text) set when the URL or a file is unusable. */
+struct http_origin *http_origin_create(struct http_client *client, const struct http_origin_options *options,
+				       const char **error);
+void http_origin_destroy(struct http_origin *origin);
+
+struct http_header {
+	struct span name; /* any case */
+	struct span value;
+};
+
+struct http_head {
+	int status;
+	struct span content_type; /* values as received, empty when absent */
+	struct span content_encoding;
+	struct span retry_after;
+	struct span retry_after_ms;
+	struct span x_should_retry;
+	struct span request_id; /* x-request-id */
+	int64_t content_length; /* -1 = not told */
+};
+
+struct http_call_result {
+	enum error_code error; /* ERROR_NONE: the response ended as HTTP says it must */
+	const char *detail;    /* static or per-call text for logs, e.g. curl's words; valid during the callback */
+	bool reused;           /* the connection had served another call before */
+};
+
+struct http_call_ops {
+	/* The final response head (1xx are skipped, at most 16 of them). Spans live during the callback. */
+	void (*on_head)(void *context, const struct http_head *head);
+	/* Body bytes, borrowed during the callback. Not called while paused. */
+	void (*on_body)(void *context, struct span bytes);
+	/* The end, exactly once unless cancelled. The call is gone when it returns. */
+	void (*on_done)(void *context, const struct http_call_result *result);
+};
+
+struct http_call_request {
+	const char *path;                /* appended to the origin's URL; borrowed until the end of the call */
+	bool get;                        /* GET without a body, else POST of application/json */
+	struct span body;                /* borrowed until the end of the call (done, or http_call_cancel returned) */
+	bool stream;                     /* Accept: text/event-stream, else application/json */
+	const struct http_header *extra; /* further request headers, copied */
+	size_t extra_count;
+};
+
+/* Starts a transfer. NULL when out of memory: no callback follows. ops and context: borrowed until the end. */
+struct http_call *http_call_start(struct http_origin *origin, const struct http_call_request *request,
+				  const struct http_call_ops *ops, void *context);
+
+/*
+ * Ends it without on_done. The connection is closed (before the loop waits again), so that the backend
+ * notices; once the response had ended completely it stays in the pool. The call must not be used afterwards
+ * and its request's body may be freed at once.
+ */
+void http_call_cancel(struct http_call *call);
+
+/* Stops and restarts the flow of on_body. Bytes wait in curl (bounded) and in the kernel. Idempotent. */
+void http_call_pause(struct http_call *call);
+void http_call_resume(struct http_call *call);
+
+#endif

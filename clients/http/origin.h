@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of an origin: everything of a request that does not change from call
+ * to call, prepared once. Private to clients/http.
+ */
+#ifndef SLUICE_CLIENTS_HTTP_ORIGIN_H
+#define SLUICE_CLIENTS_HTTP_ORIGIN_H
+
+#include <curl/curl.h>
+
+#include "clients/http/client.h"
+
+/* A parsed URL of the origin; lives as long as the origin. */
+struct http_path {
+	struct http_path *next;
+	CURLU *url;
+	char path[];
+};
+
+enum name_state {
+	NAME_ST_NUMERIC, /* the host is an address */
+	NAME_ST_UNKNOWN, /* the first lookup is under way */
+	NAME_ST_KNOWN,
+	NAME_ST_FAILED /* no addresses; looked up again by the timer */
+};
+
+struct name {
+	enum name_state state;
+	char *host;                   /* as curl will ask for it */
+	unsigned port;                /* for curl's table of addresses */
+	struct lookup *lookup;        /* NULL = none under way */
+	struct timer timer;           /* the next lookup */
+	struct curl_slist *addresses; /* "host:port:address,…" */
+	unsigned generation;          /* counts changes of addresses */
+	struct call_list waiting;
+	const char *why; /* static: of NAME_ST_FAILED */
+};
+
+struct http_origin {
+	TAILQ_ENTRY(http_origin) link;
+	struct http_client *client; /* NULL once the client was destroyed */
+	unsigned holders;           /* its owner and the calls that are not idle */
+	char *url;
+	char *ca_file; /* NULL = the system's */
+	bool secure;
+	uint64_t connect_timeout_us;
+	struct curl_slist *headers[2][2]; /* [get][stream] */
+	struct http_path *paths;
+	struct call_list idle;
+	size_t idle_count;
+	struct name name;
+};
+
+/* The parsed URL of a path, made when it is new. NULL: out of memory or not a URL. */
+const struct http_path *origin_path(struct http_origin *origin, const char *path);
+
+/* A call from the pool or a new one; holds origin. NULL: out of memory. */
+struct http_call *origin_borrow(struct http_origin *origin);
+/* Takes an idle call back, and drops origin. */
+void origin_give(struct http_origin *origin, struct http_call *call);
+
+/* Frees what needs the client; its calls are idle. */
+void origin_detach(struct http_origin *origin);
+
+/* Starts the lookups, unless the host is numeric. host: takes. */
+void name_init(struct http_origin *origin, char *host, unsigned port);
+void name_fini(struct http_origin *origin);
+/* The state of a new call, and its first step: waits for addresses, is queued, or fails. */
+void name_admit(struct http_origin *origin, struct http_call *call);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A table of curl's sockets by descriptor. The entry of a connection lives until
+ * its socket is closed, not for as long as curl is interested in it.
+ *
+ * A trap of libcurl 7.88: it closes a socket whose connecting has failed or was
+ * given up without calling CURLOPT_CLOSESOCKETFUNCTION. Such a socket's entry
+ * must go when curl loses interest, before anybody else on this thread can be
+ * given the same descriptor.
+ */
+#include "clients/http/sockets.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "clients/http/call.h"
+#include "clients/http/client.h"
+
+enum { SOCKETS_FIRST_COUNT = 64, SOCKETS_DRAIN_BYTES = 4096, SOCKETS_DRAIN_READS = 64 };
+
+enum socket_state {
+	SOCKET_ST_USED,   /* curl wants to know when it is ready */
+	SOCKET_ST_PAUSED, /* a paused call's: what arrives waits in the kernel */
+	SOCKET_ST_IDLE    /* nobody's: between two requests */
+};
+
+struct socket_entry {
+	struct watch watch;
+	struct sockets *sockets;
+	enum socket_state state;
+	bool connected; /* a request was sent on it: will be closed by sockets_on_close */
+};
+
+void sockets_init(struct sockets *sockets, struct http_client *client)
+{
+	*sockets = (struct sockets){.client = client};
+}
+
+void sockets_fini(struct sockets *sockets)
+{
+	for (size_t i = 0; i < sockets->count; i++)
+		assert(sockets->entries[i] == NULL);
+	free(sockets->entries);
+}
+
+static struct socket_entry *sockets_find(const struct sockets *sockets, curl_socket_t fd)
+{
+	return (size_t)fd < sockets->count ? sockets->entries[fd] : NULL;
+}
+
+static bool sockets_reserve(struct sockets *sockets, curl_socket_t fd)
+{
+	size_t count = sockets->count == 0 ? SOCKETS_FIRST_COUNT : sockets->count;
+	if ((size_t)fd < sockets->count)
+		return true;
+	while (count <= (size_t)fd)
+		count *= 2;
+	struct socket_entry **entries = realloc(sockets->entries, count * sizeof(*entries));
+	if (entries == NULL)
+		return false;
+	memset(entries + sockets->count, 0, (count - sockets->count) * sizeof(*entries));
+	sockets->entries = entries;
+	sockets->count = count;
+	return true;
+}
+
+/*
+ * An idle connection that became readable is worth nothing: it was closed, or
+ * holds bytes that would be taken for the answer to the next request. Emptied
+ * and shut down, it is found dead by curl's check before its next use.
+ */
+static void socket_discard(const struct socket_entry *entry)
+{
+	char bytes[SOCKETS_DRAIN_BYTES];
+	int reads = SOCKETS_DRAIN_READS;
+	shutdown(entry->watch.fd, SHUT_RDWR);
+	while (reads-- > 0 && recv(entry->watch.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
+		continue;
+}
+
+static void on_ready(struct watch *watch, unsigned events)
+{
+	struct socket_entry *entry = (struct socket_entry *)watch;
+	struct http_client *client = entry->sockets->client;
+	if (entry->state != SOCKET_ST_USED) {
+		client->reactor->ops->unwatch(client->reactor, watch);
+		if (entry->state == SOCKET_ST_IDLE)
+			socket_discard(entry);
+		return;
+	}
+	/* An error is told as readiness: curl then gets the errno from the system call, which says more. */
+	if ((events & REACTOR_ERROR) != 0)
+		events |= watch->interest;
+	int bits = 0;
+	if ((events & REACTOR_READ) != 0)
+		bits |= CURL_CSELECT_IN;
+	if ((events & REACTOR_WRITE) != 0)
+		bits |= CURL_CSELECT_OUT;
+	client_drive_socket(client, watch->fd, bits);
+}
+
+static struct socket_entry *sockets_add(struct sockets *sockets, curl_socket_t fd)
+{
+	struct socket_entry *entry = sockets_reserve(sockets, fd) ? calloc(1, sizeof(*entry)) : NULL;
+	if (entry == NULL)
+		return NULL;
+	entry->watch.on_ready = on_ready;
+	entry->watch.fd = fd;
+	entry->sockets = sockets;
+	sockets->entries[fd] = entry;
+	return entry;
+}
+
+static void sockets_remove(struct sockets *sockets, struct socket_entry *entry)
+{
+	struct reactor *reactor = sockets->client->reactor;
+	reactor->ops->unwatch(reactor, &entry->watch);
+	sockets->entries[entry->watch.fd] = NULL;
+	free(entry);
+}
+
+/*
+ * The descriptor may be that of the address tried before, closed by curl
+ * without a word. curl then takes the new socket for the old one and does not
+ * ask for it to be watched.
+ */
+static bool sockets_renew(struct sockets *sockets, curl_socket_t fd)
+{
+	struct reactor *reactor = sockets->client->reactor;
+	struct socket_entry *entry = sockets_find(sockets, fd);
+	if (entry == NULL)
+		return true;
+	reactor->ops->unwatch(reactor, &entry->watch);
+	return reactor->ops->watch(reactor, &entry->watch, fd, entry->watch.interest);
+}
+
+curl_socket_t sockets_open(struct sockets *sockets, const struct curl_sockaddr *address)
+{
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, address->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	if (sockets_renew(sockets, fd))
+		return fd;
+	close(fd);
+	errno = ENOMEM;
+	return CURL_SOCKET_BAD;
+}
+
+int sockets_on_close(void *context, curl_socket_t fd)
+{
+	struct sockets *sockets = context;
+	struct socket_entry *entry = sockets_find(sockets, fd);
+	if (entry != NULL)
+		sockets_remove(sockets, entry);
+	return close(fd);
+}
+
+/* curl lost interest: the request is over, or its call is paused, or the socket is closed or about to be. */
+static void socket_release(struct sockets *sockets, struct socket_entry *entry, const struct http_call *call)
+{
+	if (!entry->connected)
+		sockets_remove(sockets, entry);
+	else
+		entry->state = call != NULL && call->stalled ? SOCKET_ST_PAUSED : SOCKET_ST_IDLE;
+}
+
+static bool socket_use(struct reactor *reactor, struct socket_entry *entry, unsigned interest)
+{
+	if (entry->watch.slot == 0)
+		return reactor->ops->watch(reactor, &entry->watch, entry->watch.fd, interest);
+	if (entry->watch.interest != interest)
+		reactor->ops->rewatch(reactor, &entry->watch, interest);
+	return true;
+}
+
+int sockets_on_interest(CURL *easy, curl_socket_t fd, int what, void *context, void *unused)
+{
+	(void)unused;
+	struct sockets *sockets = context;
+	struct socket_entry *entry = sockets_find(sockets, fd);
+	struct http_call *call = NULL;
+	unsigned interest = 0;
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&call);
+	if (what == CURL_POLL_REMOVE) {
+		if (entry != NULL)
+			socket_release(sockets, entry, call);
+		return 0;
+	}
+	if ((what & CURL_POLL_IN) != 0)
+		interest |= REACTOR_READ;
+	if ((what & CURL_POLL_OUT) != 0)
+		interest |= REACTOR_WRITE;
+	if (entry == NULL)
+		entry = sockets_add(sockets, fd);
+	if (entry != NULL) {
+		entry->state = SOCKET_ST_USED;
+		entry->connected = call->state != CALL_ST_CONNECTING;
+	}
+	if (entry == NULL || !socket_use(sockets->client->reactor, entry, interest))
+		call_fail(call, ERROR_OVERLOADED, "the socket cannot be watched");
+	return 0; /* -1 would end every transfer of this multi */
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * curl's sockets on the reactor. A socket stays watched between two requests,
+ * which saves two epoll_ctl per request; that it becomes ready while nobody
+ * uses it means that the backend closed it or talks out of turn.
+ */
+#ifndef SLUICE_CLIENTS_HTTP_SOCKETS_H
+#define SLUICE_CLIENTS_HTTP_SOCKETS_H
+
+#include <curl/curl.h>
+
+#include "lib/reactor.h"
+
+struct http_client;
+struct socket_entry;
+
+struct sockets {
+	struct http_client *client;
+	struct socket_entry **entries; /* by descriptor */
+	size_t count;
+};
+
+void sockets_init(struct sockets *sockets, struct http_client *client);
+/* All of curl's sockets must be closed. */
+void sockets_fini(struct sockets *sockets);
+
+/* CURL_SOCKET_BAD with errno set when out of memory or descriptors. */
+curl_socket_t sockets_open(struct sockets *sockets, const struct curl_sockaddr *address);
+
+/* curl's callbacks; context: struct sockets. */
+int sockets_on_close(void *context, curl_socket_t fd);
+int sockets_on_interest(CURL *easy, curl_socket_t fd, int what, void *context, void *unused);
+
+#endif

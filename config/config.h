@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A configuration snapshot: everything that the file says, checked and with its
+ * defaults filled in. Immutable after loading, reference-counted, one arena.
+ * Exchanges hold the snapshot they started with.
+ */
+#ifndef SLUICE_CONFIG_CONFIG_H
+#define SLUICE_CONFIG_CONFIG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/buf.h"
+#include "lib/span.h"
+
+struct config_listener {
+	const char *host;            /* numeric or name, without brackets */
+	const char *port;            /* decimal; "0" lets the kernel choose */
+	const char *tls_certificate; /* path of a PEM file; NULL = cleartext */
+	const char *tls_key;
+	unsigned line;
+};
+
+struct config_timeouts {
+	uint64_t connect_us;
+	uint64_t first_content_us;
+	uint64_t idle_us;
+	uint64_t total_us;
+};
+
+struct config_backend {
+	const char *name;
+	const char *url;     /* http:// or https://, with the path prefix, without a trailing slash */
+	const char *dialect; /* "openai" */
+	const char *api_key; /* secret; NULL when none */
+	const char *ca;      /* PEM file of trusted authorities; NULL = the system's */
+	bool stream_usage;   /* ask for usage on streams (stream_options.include_usage) even when the client did not */
+	struct config_timeouts timeouts;
+	unsigned line;
+};
+
+/*
+ * A plan as written, before service/plan gives it meaning: either a target or a
+ * named combinator with children. Configuration knows no combinator by name.
+ */
+struct config_plan {
+	const char *combinator;               /* NULL = a target */
+	const struct config_backend *backend; /* of a target */
+	const char *target_model;             /* of a target: the model's name at the backend */
+	const char *target;                   /* of a target: "backend/model" as written */
+	const struct config_plan *const *children;
+	size_t child_count;
+	unsigned line;
+};
+
+struct config_model {
+	const char *name;
+	const struct config_plan *plan;
+	unsigned line;
+};
+
+struct config_limits {
+	size_t body;          /* bytes of a request body */
+	unsigned json_depth;  /* levels */
+	unsigned connections; /* client connections per worker */
+	unsigned streams;     /* HTTP/2 streams per connection */
+	size_t header_list;   /* bytes of a request's header list */
+	size_t event;         /* bytes of one upstream event */
+	size_t buffer;        /* bytes waiting for a slow client before the backend is paused */
+};
+
+struct config {
+	const char *file; /* name for messages; "(embedded)" for the demo */
+	const struct config_listener *listeners;
+	size_t listener_count;
+	unsigned workers; /* 0 = one per core */
+	const struct config_backend *backends;
+	size_t backend_count;
+	const struct config_model *models;
+	size_t model_count;
+	struct config_limits limits;
+	const char *log_level; /* "debug", "info", "warn", "error" */
+};
+
+/*
+ * Loads a YAML file. On success a snapshot with one reference; on failure NULL,
+ * and every finding (at most 50) appended to errors as a line
+ * "FILE:LINE: KEY: what is wrong; expected …". Secrets never appear there.
+ */
+const struct config *config_load_file(const char *path, struct buf *errors);
+
+/* As config_load_file, from memory; name stands for the file in messages. */
+const struct config *config_load_text(struct span yaml, const char *name, struct buf *errors);
+
+/* The embedded demonstration configuration, as YAML text (config/demo.yaml). */
+struct span config_demo_yaml(void);
+
+const struct config *config_hold(const struct config *config);
+void config_drop(const struct config *config);
+
+/* The model of that name; NULL when there is none. */
+const struct config_model *config_find_model(const struct config *config, struct span name);
+
+/* Appends the reference of all keys as Markdown (sluice --describe config), from the keys table. */
+void config_describe(struct buf *out);
+
+#endif

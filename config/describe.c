@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/* The reference page of all keys (sluice --describe config), written from the table. */
+#include "config/config.h"
+
+#include "config/keys.h"
+
+static const char *type_name(enum key_type type)
+{
+	switch (type) {
+	case KEY_SECTION:
+		return "mapping";
+	case KEY_LISTENERS:
+		return "list";
+	case KEY_BACKENDS:
+	case KEY_MODELS:
+		return "mapping of names";
+	case KEY_PLAN:
+		return "plan";
+	case KEY_BOOL:
+		return "true or false";
+	case KEY_UNSIGNED:
+		return "number";
+	case KEY_SIZE:
+		return "size";
+	case KEY_DURATION:
+		return "duration";
+	case KEY_ENUM:
+		return "word";
+	case KEY_PATH:
+		return "path";
+	case KEY_SECRET:
+		return "secret";
+	case KEY_URL:
+		return "URL";
+	case KEY_ADDRESS:
+		return "address";
+	}
+	return "";
+}
+
+/* "number, 1 to 512", "word: `debug`, `info`". */
+static void describe_type(struct buf *out, const struct key *key)
+{
+	buf_printf(out, "%s", type_name(key->type));
+	if (key->least != NULL)
+		buf_printf(out, ", %s to %s", key->least, key->most);
+	struct span word;
+	for (const char *at = key->words; key_next_word(&at, &word);)
+		buf_printf(out, "%s`%.*s`",
+			   word.at != key->words       ? ", "
+			   : key->type == KEY_UNSIGNED ? " or "
+						       : ": ",
+			   SPAN_ARG(word));
+}
+
+static void describe_default(struct buf *out, const struct key *key)
+{
+	if (key->standard != NULL)
+		buf_printf(out, "`%s`", key->standard);
+	else
+		buf_printf(out, "%s",
+			   (key->flags & KEY_REQUIRED) != 0 ? "*required*"
+			   : key->owner == KEY_OF_NOTHING   ? ""
+							    : "none");
+}
+
+static void describe_key(struct buf *out, const struct key *key)
+{
+	buf_printf(out, "| `%s` | ", key->path);
+	describe_type(out, key);
+	buf_printf(out, " | ");
+	describe_default(out, key);
+	buf_printf(out, " | %s | %s |\n", (key->flags & KEY_RELOAD) != 0 ? "reload" : "restart", key->text);
+}
+
+static const char describe_head[] =
+    "# Configuration\n"
+    "\n"
+    "One YAML file (`sluice --config FILE`); `sluice --check FILE` checks it. Unknown keys are errors.\n"
+    "In a key's path `[]` stands for an entry of a list and `*` for a name of your choice.\n"
+    "\n"
+    "| key | type | default | takes effect by | meaning |\n"
+    "|---|---|---|---|---|\n";
+
+static const char describe_tail[] =
+    "\n"
+    "Sizes are bytes, or a number with `B`, `KB`, `MB`, `GB`, `KiB`, `MiB` or `GiB`. Durations are a number with\n"
+    "`ms`, `s`, `m` or `h`.\n"
+    "\n"
+    "In every value `${VAR}` stands for an environment variable, which must be set; `${VAR:-default}` for one\n"
+    "that may be unset or empty; `${file:PATH}` for the content of a file without the line end at its end, the\n"
+    "path being relative to the configuration file; `$$` for a dollar sign. Inside `{ … }` and `[ … ]` write\n"
+    "such a value in quotes. Values of secret keys and values that came from an expansion are never shown in\n"
+    "messages.\n"
+    "\n"
+    "YAML anchors, aliases, tags and several documents in one file are refused.\n";
+
+void config_describe(struct buf *out)
+{
+	buf_append(out, SPAN(describe_head));
+	for (size_t i = 0; i < keys_count; i++)
+		describe_key(out, &keys_table[i]);
+	buf_append(out, SPAN(describe_tail));
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Addresses to listen on and base URLs of backends: checked and taken apart. */
+#ifndef SLUICE_CONFIG_ENDPOINT_H
+#define SLUICE_CONFIG_ENDPOINT_H
+
+#include "lib/arena.h"
+
+/*
+ * "host:port" or "[v6]:port", port 0..65535. host and port: copies in the arena,
+ * host without brackets. False when it is something else.
+ */
+bool endpoint_parse_address(struct arena *arena, struct span text, const char **host, const char **port);
+
+/*
+ * http:// or https://, host, optional port 1..65535 and path (RFC 3986, section
+ * 3), without user, query and fragment. url: a copy in the arena, without
+ * slashes at its end. False when it is something else.
+ */
+bool endpoint_parse_url(struct arena *arena, struct span text, const char **url);
+
+#endif

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of configuration keys; keys.def is its source. */
+#ifndef SLUICE_CONFIG_KEYS_H
+#define SLUICE_CONFIG_KEYS_H
+
+#include "lib/span.h"
+
+enum key_type {
+	/* these hold other keys */
+	KEY_SECTION,   /* a mapping with known keys */
+	KEY_LISTENERS, /* list; entries are struct config_listener */
+	KEY_BACKENDS,  /* mapping of names to struct config_backend */
+	KEY_MODELS,    /* mapping of names to plans */
+	KEY_PLAN,      /* config/plan.h */
+	/* these are scalars; the member's type follows in brackets */
+	KEY_BOOL,     /* [bool] */
+	KEY_UNSIGNED, /* [unsigned] */
+	KEY_SIZE,     /* [size_t] bytes */
+	KEY_DURATION, /* [uint64_t] microseconds */
+	KEY_ENUM,     /* [const char *] one of some words */
+	KEY_PATH,     /* [const char *] a readable file, resolved; NULL when empty */
+	KEY_SECRET,   /* [const char *] never shown; NULL when empty */
+	KEY_URL,      /* [const char *] */
+	KEY_ADDRESS,  /* [const char *host, *port, adjacent] */
+};
+
+/* The struct that keeps a key's value. */
+enum key_owner { KEY_OF_NOTHING, KEY_OF_config, KEY_OF_config_listener, KEY_OF_config_backend };
+
+enum { KEY_REQUIRED = 1, KEY_SHORT = 2, KEY_RELOAD = 4 };
+
+struct key {
+	const char *path;
+	enum key_type type;
+	enum key_owner owner;
+	size_t offset; /* of the member in its owner */
+	const char *standard;
+	const char *least;
+	const char *most;
+	const char *words;
+	unsigned flags; /* KEY_REQUIRED … */
+	const char *text;
+};
+
+extern const struct key keys_table[];
+extern const size_t keys_count;
+
+/*
+ * section: the path of what holds the keys: "" for the file, "listen[]",
+ * "backends.*", "backends.*.timeouts", … True when key is directly in it.
+ */
+bool key_is_in(const struct key *key, const char *section);
+
+/* The key of that name in section; NULL when there is none. */
+const struct key *key_find(const char *section, struct span name);
+
+/* The last part of its path: "connect". */
+const char *key_leaf(const struct key *key);
+
+/* Iterates over words separated by spaces; *at starts as the words and ends as NULL. False at the end. */
+bool key_next_word(const char **at, struct span *word);
+
+#endif

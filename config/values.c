@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/* Parsers of scalars. Every refusal says what would have been right, with an example. */
+#include "config/values.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/endpoint.h"
+#include "config/suggest.h"
+
+struct value_unit {
+	const char *name;
+	uint64_t factor;
+};
+
+static const struct value_unit size_units[] = {
+    {"", 1},           {"B", 1},          {"KB", 1000},      {"MB", 1000000}, {"GB", 1000000000},
+    {"KiB", 1u << 10}, {"MiB", 1u << 20}, {"GiB", 1u << 30},
+};
+
+static const struct value_unit duration_units[] = {
+    {"ms", 1000},
+    {"s", 1000000},
+    {"m", 60000000},
+    {"h", 3600000000},
+};
+
+/* The digits at the front of *text, taken off it. */
+static bool take_digits(struct span *text, uint64_t *number)
+{
+	size_t len = 0;
+	*number = 0;
+	for (; len < text->len && text->at[len] >= '0' && text->at[len] <= '9'; len++)
+		if (__builtin_mul_overflow(*number, 10, number) ||
+		    __builtin_add_overflow(*number, (uint64_t)(text->at[len] - '0'), number))
+			return false;
+	if (len == 0 || (len > 1 && text->at[0] == '0'))
+		return false; /* a leading zero would mean octal to some readers of YAML */
+	text->at += len;
+	text->len -= len;
+	return true;
+}
+
+static bool parse_with_unit(struct span text, const struct value_unit *units, size_t count, uint64_t *number)
+{
+	if (!take_digits(&text, number))
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (span_is(text, units[i].name))
+			return !__builtin_mul_overflow(*number, units[i].factor, number);
+	return false;
+}
+
+bool value_parse_unsigned(struct span text, uint64_t *number)
+{
+	return take_digits(&text, number) && text.len == 0;
+}
+
+bool value_parse_size(struct span text, uint64_t *bytes)
+{
+	return parse_with_unit(text, size_units, sizeof(size_units) / sizeof(size_units[0]), bytes);
+}
+
+bool value_parse_duration(struct span text, uint64_t *microseconds)
+{
+	return parse_with_unit(text, duration_units, sizeof(duration_units) / sizeof(duration_units[0]), microseconds);
+}
+
+bool value_parse_bool(struct span text, bool *truth)
+{
+	*truth = span_is(text, "true");
+	return *truth || span_is(text, "false");
+}
+
+static bool parse_number(enum key_type type, struct span text, uint64_t *number)
+{
+	if (type == KEY_SIZE)
+		return value_parse_size(text, number);
+	if (type == KEY_DURATION)
+		return value_parse_duration(text, number);
+	return value_parse_unsigned(text, number);
+}
+
+static bool read_number(const struct key *key, struct span text, struct value *value, char expected[VALUE_EXPECTED_MAX])
+{
+	uint64_t least = 0;
+	uint64_t most = UINT64_MAX;
+	if (key->words != NULL && span_is(text, key->words)) {
+		value->number = 0;
+		return true;
+	}
+	if (!parse_number(key->type, text, &value->number))
+		return false;
+	if (key->least != NULL)
+		parse_number(key->type, span_of(key->least), &least);
+	if (key->most != NULL)
+		parse_number(key->type, span_of(key->most), &most);
+	if (value->number >= least && value->number <= most)
+		return true;
+	snprintf(expected, VALUE_EXPECTED_MAX, "%s from %s to %s",
+		 key->type == KEY_SIZE       ? "a size"
+		 : key->type == KEY_DURATION ? "a duration"
+					     : "a number",
+		 key->least, key->most);
+	return false;
+}
+
+static bool read_word(struct arena *arena, const struct key *key, struct span text, struct value *value,
+		      char expected[VALUE_EXPECTED_MAX])
+{
+	struct suggestion near = suggest(text);
+	struct span word;
+	size_t len = (size_t)snprintf(expected, VALUE_EXPECTED_MAX, "one of");
+	for (const char *at = key->words; key_next_word(&at, &word);) {
+		if (span_equal(word, text)) {
+			value->string = arena_copy(arena, word).at;
+			return value->string != NULL;
+		}
+		suggest_offer(&near, word);
+		len += (size_t)snprintf(expected + len, VALUE_EXPECTED_MAX - len, "%s %.*s",
+					word.at == key->words ? "" : ",", SPAN_ARG(word));
+	}
+	suggest_text(&near, expected + len); /* the words are few and short: a test checks that all fits */
+	return false;
+}
+
+/* A file that can be read now; an empty text is no file. */
+static bool read_path(struct arena *arena, const struct key *key, struct span text, const char *directory,
+		      struct value *value, char expected[VALUE_EXPECTED_MAX])
+{
+	value->string = NULL;
+	if (text.len == 0)
+		return (key->flags & KEY_REQUIRED) == 0;
+	const char *path = arena_printf(arena, "%s%.*s", text.at[0] == '/' ? "" : directory, SPAN_ARG(text)).at;
+	struct stat status;
+	if (path == NULL)
+		return false;
+	if (stat(path, &status) != 0 || access(path, R_OK) != 0) {
+		snprintf(expected, VALUE_EXPECTED_MAX, "the path of a readable file (%s)", strerror(errno));
+		return false;
+	}
+	if (!S_ISREG(status.st_mode))
+		return false;
+	value->string = path;
+	return true;
+}
+
+/* It goes into a header field: visible ASCII only. */
+static bool read_secret(struct arena *arena, struct span text, struct value *value)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (text.at[i] <= ' ' || text.at[i] >= 0x7f)
+			return false;
+	value->string = text.len == 0 ? NULL : arena_copy(arena, text).at;
+	return text.len == 0 || value->string != NULL;
+}
+
+const char *value_expected(const struct key *key)
+{
+	switch (key->type) {
+	case KEY_SECTION:
+		return "a mapping of keys to values";
+	case KEY_LISTENERS:
+		return "a list such as [\"127.0.0.1:8080\"]";
+	case KEY_BACKENDS:
+		return "a mapping of names to backends, such as local: {url: \"http://127.0.0.1:8000/v1\"}";
+	case KEY_MODELS:
+		return "a mapping of names to plans, such as small: local/llama-3-8b";
+	case KEY_PLAN:
+		return "a target such as backend/model, or one combinator such as fallback: [a/model, b/model]";
+	case KEY_BOOL:
+		return "true or false";
+	case KEY_UNSIGNED:
+		return key->words == NULL ? "a number such as 64" : "auto or a number such as 4";
+	case KEY_SIZE:
+		return "a size such as 4MiB, 512KiB or 1048576";
+	case KEY_DURATION:
+		return "a duration such as 250ms, 2s, 10m or 1h";
+	case KEY_ENUM:
+		return "one of some words";
+	case KEY_PATH:
+		return "the path of a readable file";
+	case KEY_SECRET:
+		return "visible ASCII characters without spaces";
+	case KEY_URL:
+		return "an http:// or https:// URL without user, query and fragment, such as "
+		       "http://127.0.0.1:8000/v1";
+	case KEY_ADDRESS:
+		return "an address with port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
+	}
+	return "";
+}
+
+bool value_read(struct arena *arena, const struct key *key, struct span text, const char *directory,
+		struct value *value, char expected[VALUE_EXPECTED_MAX])
+{
+	*value = (struct value){.number = 0};
+	snprintf(expected, VALUE_EXPECTED_MAX, "%s", value_expected(key));
+	switch (key->type) {
+	case KEY_BOOL:
+		return value_parse_bool(text, &value->truth);
+	case KEY_UNSIGNED:
+	case KEY_SIZE:
+	case KEY_DURATION:
+		return read_number(key, text, value, expected);
+	case KEY_ENUM:
+		return read_word(arena, key, text, value, expected);
+	case KEY_PATH:
+		return read_path(arena, key, text, directory, value, expected);
+	case KEY_SECRET:
+		return read_secret(arena, text, value);
+	case KEY_URL:
+		return endpoint_parse_url(arena, text, &value->string);
+	case KEY_ADDRESS:
+		return endpoint_parse_address(arena, text, &value->string, &value->port);
+	case KEY_SECTION:
+	case KEY_LISTENERS:
+	case KEY_BACKENDS:
+	case KEY_MODELS:
+	case KEY_PLAN:
+		break;
+	}
+	return false;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* From the text of a scalar to its value, by the key's row of the table, and what to say when it is none. */
+#ifndef SLUICE_CONFIG_VALUES_H
+#define SLUICE_CONFIG_VALUES_H
+
+#include <stdint.h>
+
+#include "config/keys.h"
+#include "lib/arena.h"
+
+/* Which member holds the value follows from the key's type. */
+struct value {
+	bool truth;         /* BOOL */
+	uint64_t number;    /* UNSIGNED; SIZE in bytes; DURATION in microseconds */
+	const char *string; /* the others, in the arena; of ADDRESS the host */
+	const char *port;   /* ADDRESS */
+};
+
+enum { VALUE_EXPECTED_MAX = 256 };
+
+/*
+ * Reads text (borrows) as key's type and checks bounds. directory: where a
+ * relative PATH begins, "" or with a trailing slash. False, with expected
+ * filled ("a size such as 4MiB, …"), when it is not what the key takes.
+ */
+bool value_read(struct arena *arena, const struct key *key, struct span text, const char *directory,
+		struct value *value, char expected[VALUE_EXPECTED_MAX]);
+
+/* What the key takes, for messages and the reference: "a duration such as 250ms, 2s, 10m or 1h". */
+const char *value_expected(const struct key *key);
+
+/* Digits only, no sign, no leading zero. */
+bool value_parse_unsigned(struct span text, uint64_t *number);
+/* Digits and one of B KB MB GB KiB MiB GiB, or no unit: bytes. */
+bool value_parse_size(struct span text, uint64_t *bytes);
+/* Digits and one of ms s m h. */
+bool value_parse_duration(struct span text, uint64_t *microseconds);
+/* true or false. */
+bool value_parse_bool(struct span text, bool *truth);
+
+#endif

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tree is walked along the table of keys, values go where their rows say,
+ * and what is wrong is collected until the end. Backends are complete before
+ * plans are read, whatever the order in the file.
+ *
+ * A value is shown in a finding only when it came from the file as it stands:
+ * never of a secret key, never after expansion.
+ */
+#include "config/walk.h"
+
+#include <stdio.h>
+
+#include "config/expand.h"
+#include "config/keys.h"
+#include "config/plan.h"
+#include "config/suggest.h"
+#include "config/values.h"
+
+enum { WALK_PATH_MAX = 512, BACKEND_NAME_MAX = 64, MODEL_NAME_MAX = 256 };
+
+struct walk {
+	struct snapshot *snapshot;
+	struct arena *arena; /* the snapshot's */
+	struct findings *findings;
+	const char *directory;         /* of the file, "" or with a trailing slash */
+	char path[WALK_PATH_MAX];      /* of the key at hand, for messages */
+	const struct tree_node *plans; /* the mapping of models, read last */
+};
+
+/* Extends the path of the key at hand; returns what path_leave() needs. */
+static size_t path_enter(struct walk *walk, struct span name)
+{
+	char shown[FINDING_VALUE_MAX];
+	size_t len = strlen(walk->path);
+	snprintf(walk->path + len, sizeof(walk->path) - len, "%s%s", len == 0 ? "" : ".", finding_value(name, shown));
+	return len;
+}
+
+static size_t path_enter_index(struct walk *walk, size_t index)
+{
+	size_t len = strlen(walk->path);
+	snprintf(walk->path + len, sizeof(walk->path) - len, "[%zu]", index);
+	return len;
+}
+
+static void path_leave(struct walk *walk, size_t len)
+{
+	walk->path[len] = '\0';
+}
+
+static const char *kind_name(const struct tree_node *node)
+{
+	static const char *const names[] = {"nothing", "a single value", "a list", "a mapping"};
+	return names[node->kind];
+}
+
+static bool expect_kind(struct walk *walk, const struct tree_node *node, enum tree_kind kind, const struct key *key)
+{
+	if (node->kind == kind)
+		return true;
+	findings_add(walk->findings, node->line, walk->path[0] == '\0' ? NULL : walk->path, "got %s; expected %s",
+		     kind_name(node), value_expected(key));
+	return false;
+}
+
+static void on_duplicate(void *context, const struct tree_node *again, const struct tree_node *first)
+{
+	struct walk *walk = context;
+	size_t len = path_enter(walk, again->key);
+	findings_add(walk->findings, again->key_line, walk->path, "given twice; the first is at line %u",
+		     first->key_line);
+	path_leave(walk, len);
+}
+
+static void check_duplicates(struct walk *walk, const struct tree_node *mapping)
+{
+	if (!tree_duplicates(mapping, on_duplicate, walk))
+		findings_add(walk->findings, 0, NULL, "out of memory");
+}
+
+/* Puts a value where its row says. owner: the struct that the row names. */
+static void store(const struct key *key, void *owner, const struct value *value)
+{
+	char *member = (char *)owner + key->offset;
+	switch (key->type) {
+	case KEY_BOOL:
+		*(bool *)member = value->truth;
+		break;
+	case KEY_UNSIGNED:
+		*(unsigned *)member = (unsigned)value->number;
+		break;
+	case KEY_SIZE:
+		*(size_t *)member = (size_t)value->number;
+		break;
+	case KEY_DURATION:
+		*(uint64_t *)member = value->number;
+		break;
+	case KEY_ADDRESS:
+		((struct config_listener *)owner)->host = value->string;
+		((struct config_listener *)owner)->port = value->port;
+		break;
+	default:
+		*(const char **)member = value->string;
+		break;
+	}
+}
+
+/* Every default of a struct. */
+static void store_defaults(struct walk *walk, enum key_owner which, void *owner)
+{
+	for (size_t i = 0; i < keys_count; i++) {
+		const struct key *key = &keys_table[i];
+		struct value value;
+		char expected[VALUE_EXPECTED_MAX];
+		if (key->owner == which && key->standard != NULL &&
+		    value_read(walk->arena, key, span_of(key->standard), "", &value, expected))
+			store(key, owner, &value);
+	}
+}
+
+/* May a refused value be shown? A URL that is none may hold a password or a token. */
+static bool is_showable(const struct key *key, const struct expansion *text)
+{
+	if (text->tainted || key->type == KEY_SECRET)
+		return false;
+	return key->type != KEY_URL || strpbrk(text->text.at, "@?# ") == NULL;
+}
+
+static void read_scalar(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner)
+{
+	struct expansion text = {.text = {"", 0}};
+	struct value value;
+	char expected[VALUE_EXPECTED_MAX];
+	char shown[FINDING_VALUE_MAX];
+	bool may_be_empty = key->type == KEY_SECRET || (key->type == KEY_PATH && (key->flags & KEY_REQUIRED) == 0);
+	if (!(node->kind == TREE_NULL && may_be_empty) && !expect_kind(walk, node, TREE_SCALAR, key))
+		return;
+	if (node->kind == TREE_SCALAR && !expand(walk->arena, node->text, walk->directory, &text))
+		findings_add(walk->findings, node->line, walk->path, "%s", text.problem);
+	else if (value_read(walk->arena, key, text.text, walk->directory, &value, expected))
+		store(key, owner, &value);
+	else if (is_showable(key, &text))
+		findings_add(walk->findings, node->line, walk->path, "got \"%s\"; expected %s",
+			     finding_value(text.text, shown), expected);
+	else
+		findings_add(walk->findings, node->line, walk->path, "got a value that is not shown; expected %s",
+			     expected);
+}
+
+static void report_unknown(struct walk *walk, const char *section, const struct tree_node *node)
+{
+	struct suggestion near = suggest(node->key);
+	char hint[SUGGEST_TEXT_MAX];
+	for (size_t i = 0; i < keys_count; i++)
+		if (key_is_in(&keys_table[i], section))
+			suggest_offer(&near, span_of(key_leaf(&keys_table[i])));
+	findings_add(walk->findings, node->key_line, walk->path, "unknown key%s", suggest_text(&near, hint));
+}
+
+static void check_required(struct walk *walk, const char *section, const struct tree_node *node)
+{
+	for (size_t i = 0; i < keys_count; i++) {
+		const struct key *key = &keys_table[i];
+		if ((key->flags & KEY_REQUIRED) == 0 || !key_is_in(key, section) ||
+		    tree_member(node, key_leaf(key)) != NULL)
+			continue;
+		size_t len = path_enter(walk, span_of(key_leaf(key)));
+		findings_add(walk->findings, node->key_line, walk->path, "missing; expected %s", value_expected(key));
+		path_leave(walk, len);
+	}
+}
+
+static void read_key(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner);
+
+/* section: path of the mapping in the table. owner: the struct that its keys go into. */
+static void read_section(struct walk *walk, const char *section, const struct tree_node *node, void *owner)
+{
+	check_duplicates(walk, node);
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next) {
+		size_t len = path_enter(walk, at->key);
+		const struct key *key = key_find(section, at->key);
+		if (key == NULL)
+			report_unknown(walk, section, at);
+		else
+			read_key(walk, key, at, owner);
+		path_leave(walk, len);
+	}
+	check_required(walk, section, node);
+}
+
+/* An entry that is no mapping stands for the section's short key. */
+static void read_entry(struct walk *walk, const char *section, const struct tree_node *node, void *owner)
+{
+	if (node->kind == TREE_MAPPING) {
+		read_section(walk, section, node, owner);
+		return;
+	}
+	for (size_t i = 0; i < keys_count; i++)
+		if ((keys_table[i].flags & KEY_SHORT) != 0 && key_is_in(&keys_table[i], section))
+			read_scalar(walk, &keys_table[i], node, owner);
+}
+
+/* A list or mapping with at least one member. */
+static bool expect_members(struct walk *walk, const struct key *key, const struct tree_node *node, enum tree_kind kind)
+{
+	if (!expect_kind(walk, node, kind, key))
+		return false;
+	if (node->count != 0)
+		return true;
+	findings_add(walk->findings, node->line, walk->path, "at least one is needed; expected %s",
+		     value_expected(key));
+	return false;
+}
+
+static void read_listeners(struct walk *walk, const struct key *key, const struct tree_node *node)
+{
+	if (!expect_members(walk, key, node, TREE_LIST))
+		return;
+	struct config_listener *listeners = arena_zalloc(walk->arena, node->count, sizeof(*listeners));
+	if (listeners == NULL)
+		return;
+	size_t count = 0;
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
+		size_t len = path_enter_index(walk, count);
+		listeners[count].line = at->line;
+		store_defaults(walk, KEY_OF_config_listener, &listeners[count]);
+		read_entry(walk, "listen[]", at, &listeners[count]);
+		path_leave(walk, len);
+	}
+	walk->snapshot->config.listeners = listeners;
+	walk->snapshot->config.listener_count = count;
+}
+
+static bool is_backend_name(struct span name)
+{
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.at[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		if (!letter && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-')
+			return false;
+	}
+	return name.len != 0 && name.len <= BACKEND_NAME_MAX;
+}
+
+static void read_backend(struct walk *walk, const struct tree_node *node, struct config_backend *backend)
+{
+	static const struct key section = {.path = "backends.*", .type = KEY_SECTION};
+	*backend = (struct config_backend){.name = node->key.at, .line = node->key_line};
+	store_defaults(walk, KEY_OF_config_backend, backend);
+	if (!is_backend_name(node->key))
+		findings_add(walk->findings, node->key_line, walk->path,
+			     "a backend's name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", BACKEND_NAME_MAX);
+	if (node->kind == TREE_NULL)
+		check_required(walk, section.path, node);
+	else if (expect_kind(walk, node, TREE_MAPPING, &section))
+		read_section(walk, section.path, node, backend);
+}
+
+static void read_backends(struct walk *walk, const struct key *key, const struct tree_node *node)
+{
+	if (!expect_members(walk, key, node, TREE_MAPPING))
+		return;
+	check_duplicates(walk, node);
+	struct config_backend *backends = arena_zalloc(walk->arena, node->count, sizeof(*backends));
+	if (backends == NULL)
+		return;
+	size_t count = 0;
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
+		size_t len = path_enter(walk, at->key);
+		read_backend(walk, at, &backends[count]);
+		path_leave(walk, len);
+	}
+	walk->snapshot->config.backends = backends;
+	walk->snapshot->config.backend_count = count;
+}
+
+/* Reads the plans, once all backends are known. */
+static void read_models(struct walk *walk, const struct tree_node *node)
+{
+	struct config *config = &walk->snapshot->config;
+	struct plan_reader reader = {walk->arena, walk->findings, walk->directory, config, 0};
+	struct config_model *models = arena_zalloc(walk->arena, node->count, sizeof(*models));
+	if (models == NULL)
+		return;
+	check_duplicates(walk, node);
+	size_t count = 0;
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
+		size_t len = path_enter(walk, at->key);
+		if (at->key.len == 0 || at->key.len > MODEL_NAME_MAX)
+			findings_add(walk->findings, at->key_line, walk->path, "a model's name is 1 to %d bytes",
+				     MODEL_NAME_MAX);
+		models[count] = (struct config_model){at->key.at, plan_read(&reader, at, walk->path), at->key_line};
+		path_leave(walk, len);
+	}
+	config->models = models;
+	config->model_count = count;
+}
+
+static void read_key(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner)
+{
+	switch (key->type) {
+	case KEY_SECTION:
+		if (node->kind == TREE_NULL)
+			check_required(walk, key->path, node); /* a section whose keys are commented out */
+		else if (expect_kind(walk, node, TREE_MAPPING, key))
+			read_section(walk, key->path, node, owner);
+		break;
+	case KEY_LISTENERS:
+		read_listeners(walk, key, node);
+		break;
+	case KEY_BACKENDS:
+		read_backends(walk, key, node);
+		break;
+	case KEY_MODELS:
+		if (expect_members(walk, key, node, TREE_MAPPING))
+			walk->plans = node;
+		break;
+	default:
+		read_scalar(walk, key, node, owner);
+		break;
+	}
+}
+
+static void read_file(struct walk *walk, const struct tree_node *root)
+{
+	static const struct key file = {.path = "", .type = KEY_SECTION};
+	store_defaults(walk, KEY_OF_config, &walk->snapshot->config);
+	if (root->kind != TREE_NULL && !expect_kind(walk, root, TREE_MAPPING, &file))
+		return;
+	read_section(walk, file.path, root, &walk->snapshot->config);
+	if (walk->plans == NULL)
+		return;
+	path_enter(walk, SPAN("models"));
+	read_models(walk, walk->plans);
+}
+
+void walk_file(struct snapshot *snapshot, struct findings *findings, const char *directory,
+	       const struct tree_node *root)
+{
+	struct walk walk = {
+	    .snapshot = snapshot, .arena = &snapshot->arena, .findings = findings, .directory = directory};
+	read_file(&walk, root);
+}

@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Chat through Sluice with the official OpenAI package.
+
+    pip install openai
+    python3 chat.py "What is a sluice?"
+
+Start the demo first with `make run`.
+"""
+
+import os
+import sys
+
+from openai import OpenAI
+
+# Only the address changes. Sluice holds the backends' keys; the SDK insists on one.
+client = OpenAI(
+    base_url=os.environ.get("SLUICE_URL", "http://127.0.0.1:8080/v1"),
+    api_key="unused",
+)
+model = os.environ.get("SLUICE_MODEL", "demo")
+messages = [{"role": "user", "content": " ".join(sys.argv[1:]) or "What is a sluice?"}]
+
+# A whole answer.
+answer = client.chat.completions.create(model=model, messages=messages, max_tokens=60)
+print(answer.choices[0].message.content)
+print(f"({answer.usage.total_tokens} tokens)\n")
+
+# The same, word by word. Leaving the loop early stops the model too.
+with client.chat.completions.create(
+    model=model, messages=messages, max_tokens=60, stream=True
+) as stream:
+    for chunk in stream:
+        for choice in chunk.choices:
+            print(choice.delta.content or "", end="", flush=True)
+print()

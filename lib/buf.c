@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* A growable byte buffer with a ceiling; buf.h holds the contract. */
+#include "lib/buf.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BUF_FIRST_CAPACITY = 512 };
+
+void buf_init(struct buf *buf, size_t ceiling)
+{
+	assert(ceiling != 0);
+	*buf = (struct buf){.ceiling = ceiling};
+}
+
+void buf_fini(struct buf *buf)
+{
+	free(buf->bytes);
+	buf_init(buf, buf->ceiling);
+}
+
+void buf_reset(struct buf *buf)
+{
+	buf->start = buf->end = 0;
+	buf->failed = false;
+}
+
+/* Moves the content to the front of the allocation. */
+static void buf_compact(struct buf *buf)
+{
+	if (buf->start == 0)
+		return;
+	memmove(buf->bytes, buf->bytes + buf->start, buf_len(buf));
+	buf->end -= buf->start;
+	buf->start = 0;
+}
+
+static bool buf_grow(struct buf *buf, size_t need)
+{
+	size_t capacity = buf->capacity < BUF_FIRST_CAPACITY ? BUF_FIRST_CAPACITY : buf->capacity;
+	while (capacity < need)
+		capacity = capacity > buf->ceiling / 2 ? buf->ceiling : capacity * 2;
+	char *bytes = realloc(buf->bytes, capacity);
+	if (bytes == NULL)
+		return false;
+	buf->bytes = bytes;
+	buf->capacity = capacity;
+	return true;
+}
+
+char *buf_reserve(struct buf *buf, size_t size)
+{
+	if (buf->failed)
+		return NULL;
+	if (size > buf->ceiling || buf_len(buf) > buf->ceiling - size)
+		goto fail;
+	if (size > buf->capacity - buf->end) {
+		buf_compact(buf);
+		if (size > buf->capacity - buf->end && !buf_grow(buf, buf->end + size))
+			goto fail;
+	}
+	return buf->bytes + buf->end;
+fail:
+	buf->failed = true;
+	return NULL;
+}
+
+void buf_commit(struct buf *buf, size_t size)
+{
+	assert(size <= buf->capacity - buf->end);
+	buf->end += size;
+}
+
+bool buf_append(struct buf *buf, struct span bytes)
+{
+	if (bytes.len == 0)
+		return !buf->failed;
+	char *at = buf_reserve(buf, bytes.len);
+	if (at == NULL)
+		return false;
+	memcpy(at, bytes.at, bytes.len);
+	buf->end += bytes.len;
+	return true;
+}
+
+bool buf_printf(struct buf *buf, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	int len = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	char *at = len < 0 ? NULL : buf_reserve(buf, (size_t)len + 1);
+	if (at == NULL)
+		return false;
+	va_start(args, format);
+	vsnprintf(at, (size_t)len + 1, format, args);
+	va_end(args);
+	buf->end += (size_t)len;
+	return true;
+}
+
+void buf_consume(struct buf *buf, size_t size)
+{
+	assert(size <= buf_len(buf));
+	buf->start += size;
+	if (buf->start == buf->end)
+		buf->start = buf->end = 0;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A growable byte buffer that declares its ceiling at birth. Bytes are appended
+ * at the end and consumed from the front.
+ *
+ * Failure is sticky: an append that would pass the ceiling, or finds no memory,
+ * appends nothing and marks the buffer failed; later appends do nothing. A
+ * writer may append freely and check buf_failed() once.
+ */
+#ifndef SLUICE_LIB_BUF_H
+#define SLUICE_LIB_BUF_H
+
+#include "lib/span.h"
+
+struct buf {
+	char *bytes;
+	size_t start;    /* offset of the first unconsumed byte */
+	size_t end;      /* offset behind the last byte */
+	size_t capacity; /* bytes allocated */
+	size_t ceiling;  /* most unconsumed bytes it may ever hold */
+	bool failed;
+};
+
+/* Starts empty; allocates nothing yet. ceiling in bytes, must not be 0. */
+void buf_init(struct buf *buf, size_t ceiling);
+
+/* Frees the memory; the buffer is empty and usable again. */
+void buf_fini(struct buf *buf);
+
+/* Empties the buffer, keeps its memory, clears the failure. */
+void buf_reset(struct buf *buf);
+
+/* Appends a copy of bytes. False (and sticky failure) when it does not fit. */
+bool buf_append(struct buf *buf, struct span bytes);
+
+/* Appends formatted text. Same failure as buf_append. */
+bool buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Room for at least size more bytes behind the end, to be committed by buf_commit; NULL when it does not fit. */
+char *buf_reserve(struct buf *buf, size_t size);
+void buf_commit(struct buf *buf, size_t size);
+
+/* Drops size bytes from the front; size must not exceed buf_len(). */
+void buf_consume(struct buf *buf, size_t size);
+
+static inline size_t buf_len(const struct buf *buf)
+{
+	return buf->end - buf->start;
+}
+
+/* The unconsumed bytes; valid until the next call that is not const. */
+static inline struct span buf_span(const struct buf *buf)
+{
+	return (struct span){buf->bytes == NULL ? "" : buf->bytes + buf->start, buf->end - buf->start};
+}
+
+static inline bool buf_failed(const struct buf *buf)
+{
+	return buf->failed;
+}
+
+#endif

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Strings of the JSON reader: scanning them in the text, and reading them
+ * decoded. Scanning proves every escape and every UTF-8 sequence, so decoding
+ * may trust its input.
+ */
+#include "lib/json_internal.h"
+
+#include <endian.h>
+
+#include "lib/utf8.h"
+
+#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
+
+/*
+ * Skips bytes that mean nothing special: printable ASCII but for quote and
+ * backslash. Eight at a time: a byte's top bit in mask is set when it is a
+ * control, a quote, a backslash or not ASCII. A borrow may set more bits, but
+ * only above the first true one, and the first is all we use.
+ */
+static const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
+{
+	while (end - at >= 8) {
+		uint64_t word;
+		memcpy(&word, at, sizeof(word));
+		word = htole64(word);
+		uint64_t control = word - EACH_BYTE(0x20);
+		uint64_t quote = (word ^ EACH_BYTE('"')) - EACH_BYTE(1);
+		uint64_t backslash = (word ^ EACH_BYTE('\\')) - EACH_BYTE(1);
+		uint64_t mask = (control | quote | backslash | word) & EACH_BYTE(0x80);
+		if (mask != 0)
+			return at + __builtin_ctzll(mask) / 8;
+		at += 8;
+	}
+	while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
+		at++;
+	return at;
+}
+
+static int hex_digit(unsigned char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The four digits of \uXXXX at at; -1 when they are not four hexadecimal digits. */
+static int hex_four(const unsigned char *at, const unsigned char *end)
+{
+	if (end - at < 4)
+		return -1;
+	int value = 0;
+	for (int i = 0; i < 4; i++) {
+		int digit = hex_digit(at[i]);
+		if (digit < 0)
+			return -1;
+		value = value << 4 | digit;
+	}
+	return value;
+}
+
+static bool is_high(int unit)
+{
+	return unit >= 0xD800 && unit <= 0xDBFF;
+}
+
+static bool is_low(int unit)
+{
+	return unit >= 0xDC00 && unit <= 0xDFFF;
+}
+
+/* The low surrogate written as an escape at at, or -1. */
+static int low_half(const unsigned char *at, const unsigned char *end)
+{
+	if (end - at < 6 || at[0] != '\\' || at[1] != 'u')
+		return -1;
+	int unit = hex_four(at + 2, end);
+	return is_low(unit) ? unit : -1;
+}
+
+static const unsigned char *fault_at(struct json_fault *fault, const unsigned char *at, const char *what)
+{
+	*fault = (struct json_fault){what, at};
+	return NULL;
+}
+
+/* Scans \uXXXX; at points at the backslash. */
+static const unsigned char *scan_unicode(const unsigned char *at, const unsigned char *end, bool relaxed,
+					 struct json_fault *fault)
+{
+	int unit = hex_four(at + 2, end);
+	if (unit < 0)
+		return fault_at(fault, at, "\\u needs four hexadecimal digits");
+	if (unit == 0 && !relaxed)
+		return fault_at(fault, at, "NUL character");
+	if (is_high(unit) && low_half(at + 6, end) >= 0)
+		return at + 12;
+	if ((is_high(unit) || is_low(unit)) && !relaxed)
+		return fault_at(fault, at, "lone surrogate");
+	return at + 6;
+}
+
+/* Scans one escape; at points at the backslash. */
+static const unsigned char *scan_escape(const unsigned char *at, const unsigned char *end, bool relaxed,
+					struct json_fault *fault)
+{
+	if (end - at < 2)
+		return fault_at(fault, end, "unterminated string");
+	switch (at[1]) {
+	case '"':
+	case '\\':
+	case '/':
+	case 'b':
+	case 'f':
+	case 'n':
+	case 'r':
+	case 't':
+		return at + 2;
+	case 'u':
+		return scan_unicode(at, end, relaxed, fault);
+	default:
+		return fault_at(fault, at, "invalid escape");
+	}
+}
+
+const unsigned char *json_scan_string(const unsigned char *at, const unsigned char *end, bool relaxed, bool *escaped,
+				      struct json_fault *fault)
+{
+	*escaped = false;
+	for (;;) {
+		at = skip_plain(at, end);
+		if (at == end)
+			return fault_at(fault, end, "unterminated string");
+		if (*at == '"')
+			return at + 1;
+		if (*at == '\\') {
+			*escaped = true;
+			at = scan_escape(at, end, relaxed, fault);
+			if (at == NULL)
+				return NULL;
+			continue;
+		}
+		if (*at < 0x20)
+			return fault_at(fault, at, *at == 0 ? "NUL character" : "control character in a string");
+		do {
+			size_t length = utf8_length(at, (size_t)(end - at));
+			if (length == 0)
+				return fault_at(fault, at, "invalid UTF-8");
+			at += length;
+		} while (at < end && *at >= 0x80);
+	}
+}
+
+static unsigned char encode_utf8(unsigned char out[4], uint32_t c)
+{
+	if (c < 0x80) {
+		out[0] = (unsigned char)c;
+		return 1;
+	}
+	if (c < 0x800) {
+		out[0] = (unsigned char)(0xC0 | c >> 6);
+		out[1] = (unsigned char)(0x80 | (c & 0x3F));
+		return 2;
+	}
+	if (c < 0x10000) {
+		out[0] = (unsigned char)(0xE0 | c >> 12);
+		out[1] = (unsigned char)(0x80 | (c >> 6 & 0x3F));
+		out[2] = (unsigned char)(0x80 | (c & 0x3F));
+		return 3;
+	}
+	out[0] = (unsigned char)(0xF0 | c >> 18);
+	out[1] = (unsigned char)(0x80 | (c >> 12 & 0x3F));
+	out[2] = (unsigned char)(0x80 | (c >> 6 & 0x3F));
+	out[3] = (unsigned char)(0x80 | (c & 0x3F));
+	return 4;
+}
+
+/* The code point of the \u escape at at, which moves behind it. A lone half becomes U+FFFD. */
+static uint32_t decode_unicode(const unsigned char **at, const unsigned char *end)
+{
+	int unit = hex_four(*at + 2, end);
+	*at += 6;
+	if (!is_high(unit))
+		return is_low(unit) ? 0xFFFD : (uint32_t)unit;
+	int low = low_half(*at, end);
+	if (low < 0)
+		return 0xFFFD;
+	*at += 6;
+	return 0x10000 + (((uint32_t)unit - 0xD800) << 10) + ((uint32_t)low - 0xDC00);
+}
+
+struct json_bytes json_bytes_of(const struct json *json, uint32_t node)
+{
+	const struct json_node *n = &json->nodes[node];
+	const unsigned char *text = (const unsigned char *)json->text.at;
+	return (struct json_bytes){.at = text + n->start + 1, .end = text + n->end - 1};
+}
+
+int json_bytes_next(struct json_bytes *bytes)
+{
+	static const unsigned char simple[128] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+						  ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
+	if (bytes->used < bytes->have)
+		return bytes->pending[bytes->used++];
+	if (bytes->at == bytes->end)
+		return -1;
+	if (*bytes->at != '\\')
+		return *bytes->at++;
+	if (bytes->at[1] != 'u') {
+		bytes->at += 2;
+		return simple[bytes->at[-1] & 0x7F];
+	}
+	bytes->have = encode_utf8(bytes->pending, decode_unicode(&bytes->at, bytes->end));
+	bytes->used = 1;
+	return bytes->pending[0];
+}
+
+struct span json_string(const struct json *json, uint32_t node, struct arena *arena)
+{
+	struct span raw = json_raw(json, node);
+	if (!json->nodes[node].escaped)
+		return (struct span){raw.at + 1, raw.len - 2};
+	char *copy = arena_alloc(arena, raw.len); /* decoded is never longer than escaped */
+	if (copy == NULL)
+		return (struct span){NULL, 0};
+	struct json_bytes bytes = json_bytes_of(json, node);
+	size_t len = 0;
+	for (int c = json_bytes_next(&bytes); c >= 0; c = json_bytes_next(&bytes))
+		copy[len++] = (char)c;
+	return (struct span){copy, len};
+}
+
+bool json_string_is(const struct json *json, uint32_t node, const char *text)
+{
+	const struct json_node *n = &json->nodes[node];
+	if (n->type != JSON_STRING)
+		return false;
+	if (!n->escaped) {
+		size_t len = strlen(text);
+		return n->end - n->start - 2 == len && memcmp(json->text.at + n->start + 1, text, len) == 0;
+	}
+	struct json_bytes bytes = json_bytes_of(json, node);
+	for (; *text != '\0'; text++)
+		if (json_bytes_next(&bytes) != (unsigned char)*text)
+			return false;
+	return json_bytes_next(&bytes) < 0;
+}

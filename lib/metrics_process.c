@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+/* Metrics that nobody counts: read from the system, or from another module, when somebody asks. */
+#include "lib/metrics_table.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+
+enum { PROC_TEXT_MAX = 4096, STAT_START_FIELD = 22 /* proc_pid_stat(5) */ };
+
+/* The beginning of a file of /proc, NUL-terminated. */
+static bool read_text(const char *path, char text[PROC_TEXT_MAX])
+{
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return false;
+	size_t len = fread(text, 1, PROC_TEXT_MAX - 1, file);
+	text[len] = '\0';
+	fclose(file);
+	return len != 0;
+}
+
+static bool read_memory(double *value)
+{
+	char text[PROC_TEXT_MAX];
+	unsigned long pages = 0;
+	if (!read_text("/proc/self/statm", text) || sscanf(text, "%*u %lu", &pages) != 1)
+		return false;
+	*value = (double)pages * (double)sysconf(_SC_PAGESIZE);
+	return true;
+}
+
+static bool read_open_fds(double *value)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	if (directory == NULL)
+		return false;
+	double count = -1; /* the directory's own */
+	for (struct dirent *entry = readdir(directory); entry != NULL; entry = readdir(directory))
+		count += entry->d_name[0] != '.';
+	closedir(directory);
+	*value = count;
+	return true;
+}
+
+static bool read_max_fds(double *value)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return false;
+	*value = (double)limit.rlim_cur;
+	return true;
+}
+
+static bool read_cpu(double *value)
+{
+	struct timespec used;
+	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
+		return false;
+	*value = (double)used.tv_sec + (double)used.tv_nsec / 1e9;
+	return true;
+}
+
+/* Ticks from boot to the start of this process. The name in parentheses may hold anything. */
+static bool read_start_ticks(unsigned long long *ticks)
+{
+	char text[PROC_TEXT_MAX];
+	if (!read_text("/proc/self/stat", text))
+		return false;
+	const char *at = strrchr(text, ')');
+	for (int field = 2; at != NULL && field < STAT_START_FIELD; field++)
+		at = strchr(at + 1, ' ');
+	return at != NULL && sscanf(at, "%llu", ticks) == 1;
+}
+
+static bool read_start(double *value)
+{
+	unsigned long long ticks = 0;
+	struct timespec now;
+	struct timespec since_boot;
+	if (!read_start_ticks(&ticks) || clock_gettime(CLOCK_REALTIME, &now) != 0 ||
+	    clock_gettime(CLOCK_BOOTTIME, &since_boot) != 0)
+		return false;
+	*value = (double)(now.tv_sec - since_boot.tv_sec) + (double)ticks / (double)sysconf(_SC_CLK_TCK);
+	return true;
+}
+
+bool metrics_read(enum metric metric, double *value)
+{
+	switch (metric) {
+	case METRIC_INFO:
+		*value = 1;
+		return true;
+	case METRIC_LOG_DROPPED:
+		*value = (double)log_dropped();
+		return true;
+	case METRIC_PROCESS_CPU:
+		return read_cpu(value);
+	case METRIC_PROCESS_MEMORY:
+		return read_memory(value);
+	case METRIC_PROCESS_FDS:
+		return read_open_fds(value);
+	case METRIC_PROCESS_MAX_FDS:
+		return read_max_fds(value);
+	case METRIC_PROCESS_START:
+		return read_start(value);
+	default:
+		return false;
+	}
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Metrics as text: the Prometheus exposition format 0.0.4, and the reference
+ * page. A series of two or more labels, or of METRICS_UNKNOWN, appears once it
+ * was counted in; the others always, so that rates have a beginning.
+ */
+#include "lib/metrics_table.h"
+
+#include <stdio.h>
+
+enum { MICROSECONDS = 1000000 };
+
+static const char *type_name(enum metrics_type type)
+{
+	static const char *const names[] = {"counter", "gauge", "histogram", "counter", "gauge"};
+	return names[type];
+}
+
+/* A label's value between quotes: \ " and line ends are escaped. */
+static void write_label_text(struct buf *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (*text == '\n')
+			buf_append(out, SPAN("\\n"));
+		else if (*text == '"' || *text == '\\')
+			buf_append(out, (struct span){(char[]){'\\', *text}, 2});
+		else
+			buf_append(out, (struct span){text, 1});
+	}
+}
+
+/* {name="text",…} with an additional bound when it is not NULL; nothing without labels. */
+static void write_labels(struct buf *out, const struct metrics_row *row, const uint32_t values[3], const char *bound)
+{
+	const char *before = "{";
+	for (int i = 0; i < 3 && row->labels[i] != METRICS_LABEL_NONE; i++) {
+		buf_printf(out, "%s%s=\"", before, metrics_label_rows[row->labels[i]].name);
+		write_label_text(out, metrics_label_text(row->labels[i], values[i]));
+		buf_append(out, SPAN("\""));
+		before = ",";
+	}
+	if (bound != NULL)
+		buf_printf(out, "%sle=\"%s\"", before, bound);
+	if (bound != NULL || *before == ',')
+		buf_append(out, SPAN("}"));
+}
+
+enum { BOUND_MAX = 32 };
+
+/* Seconds without needless zeros: "0.0025", "10". */
+static void format_bound(char text[BOUND_MAX], uint64_t microseconds)
+{
+	int len = snprintf(text, BOUND_MAX, "%llu.%06llu", (unsigned long long)(microseconds / MICROSECONDS),
+			   (unsigned long long)(microseconds % MICROSECONDS));
+	while (len > 1 && text[len - 1] == '0')
+		len--;
+	if (len > 0 && text[len - 1] == '.')
+		len--;
+	text[len] = '\0';
+}
+
+static void write_histogram(struct buf *out, enum metric metric, const uint32_t values[3])
+{
+	const struct metrics_row *row = &metrics_rows[metric];
+	uint32_t series = metrics_series(metric, values[0], values[1], values[2]);
+	uint64_t count = 0;
+	for (uint32_t i = 0; i <= METRICS_BUCKETS; i++) {
+		char bound[BOUND_MAX] = "+Inf";
+		if (i < METRICS_BUCKETS)
+			format_bound(bound, metrics_bounds[i]);
+		count += metrics_cell_sum(series + i);
+		buf_printf(out, "%s_bucket", row->name);
+		write_labels(out, row, values, bound);
+		buf_printf(out, " %llu\n", (unsigned long long)count);
+	}
+	uint64_t sum = metrics_cell_sum(series + METRICS_BUCKETS + 1);
+	buf_printf(out, "%s_sum", row->name);
+	write_labels(out, row, values, NULL);
+	buf_printf(out, " %llu.%06llu\n%s_count", (unsigned long long)(sum / MICROSECONDS),
+		   (unsigned long long)(sum % MICROSECONDS), row->name);
+	write_labels(out, row, values, NULL);
+	buf_printf(out, " %llu\n", (unsigned long long)count);
+}
+
+/* Has the series something to say? */
+static bool is_printed(enum metric metric, const uint32_t values[3])
+{
+	const struct metrics_row *row = &metrics_rows[metric];
+	bool counted_only = row->labels[1] != METRICS_LABEL_NONE;
+	for (int i = 0; i < 3 && row->labels[i] != METRICS_LABEL_NONE; i++) {
+		const char *text = metrics_label_text(row->labels[i], values[i]);
+		if (text == NULL)
+			return false;
+		counted_only = counted_only || *text == '\0';
+	}
+	return !counted_only || metrics_sum(metric, values[0], values[1], values[2]) != 0;
+}
+
+static void write_series(struct buf *out, enum metric metric, const uint32_t values[3])
+{
+	const struct metrics_row *row = &metrics_rows[metric];
+	if (!is_printed(metric, values))
+		return;
+	if (row->type == METRICS_HISTOGRAM) {
+		write_histogram(out, metric, values);
+		return;
+	}
+	buf_printf(out, "%s", row->name);
+	write_labels(out, row, values, NULL);
+	buf_printf(out, " %lld\n", (long long)metrics_sum(metric, values[0], values[1], values[2]));
+}
+
+static void write_read(struct buf *out, enum metric metric)
+{
+	double value = 0;
+	if (!metrics_read(metric, &value))
+		return;
+	buf_printf(out, "%s", metrics_rows[metric].name);
+	write_labels(out, &metrics_rows[metric], (uint32_t[3]){0, 0, 0}, NULL);
+	buf_printf(out, " %.15g\n", value);
+}
+
+static void write_metric(struct buf *out, enum metric metric)
+{
+	const struct metrics_row *row = &metrics_rows[metric];
+	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name, type_name(row->type));
+	if (row->type == METRICS_READ_COUNTER || row->type == METRICS_READ_GAUGE) {
+		write_read(out, metric);
+		return;
+	}
+	uint32_t values[3];
+	for (values[0] = 0; values[0] < metrics_label_values(row->labels[0]); values[0]++)
+		for (values[1] = 0; values[1] < metrics_label_values(row->labels[1]); values[1]++)
+			for (values[2] = 0; values[2] < metrics_label_values(row->labels[2]); values[2]++)
+				write_series(out, metric, values);
+}
+
+void metrics_write_prometheus(struct buf *out)
+{
+	for (size_t i = 0; i < METRIC_COUNT; i++)
+		write_metric(out, (enum metric)i);
+}
+
+static void describe_metric(struct buf *out, const struct metrics_row *row)
+{
+	buf_printf(out, "| `%s` | %s | ", row->name, type_name(row->type));
+	for (int i = 0; i < 3 && row->labels[i] != METRICS_LABEL_NONE; i++)
+		buf_printf(out, "%s`%s`", i == 0 ? "" : ", ", metrics_label_rows[row->labels[i]].name);
+	buf_printf(out, " | %s | %s |\n", row->unit, row->help);
+}
+
+void metrics_describe(struct buf *out)
+{
+	buf_append(out, SPAN("# Metrics\n\nServed at `GET /metrics` in the Prometheus text format.\n\n"
+			     "| metric | type | labels | unit | meaning |\n|---|---|---|---|---|\n"));
+	for (size_t i = 0; i < METRIC_COUNT; i++)
+		describe_metric(out, &metrics_rows[i]);
+	buf_append(out, SPAN("\nLabels have a bounded set of values; nothing that a client sends becomes one.\n\n"
+			     "| label | value |\n|---|---|\n"));
+	for (size_t i = METRICS_LABEL_NONE + 1; i < METRICS_LABEL_COUNT; i++)
+		buf_printf(out, "| `%s` | %s |\n", metrics_label_rows[i].name, metrics_label_rows[i].help);
+	buf_append(out, SPAN("\nBuckets of histograms, in seconds:"));
+	for (size_t i = 0; i < METRICS_BUCKETS; i++) {
+		char bound[BOUND_MAX];
+		format_bound(bound, metrics_bounds[i]);
+		buf_printf(out, " %s%s", bound, i + 1 < METRICS_BUCKETS ? "," : ".\n");
+	}
+}

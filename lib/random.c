@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/* xoshiro256** (Blackman and Vigna), one state per thread, seeded once from the kernel. */
+#include "lib/random.h"
+
+#include <stdbool.h>
+#include <sys/random.h>
+#include <time.h>
+
+static _Thread_local uint64_t state[4];
+static _Thread_local bool seeded;
+
+static uint64_t rotl(uint64_t x, int k)
+{
+	return x << k | x >> (64 - k);
+}
+
+static void seed(void)
+{
+	if (getrandom(state, sizeof(state), 0) != (ssize_t)sizeof(state)) {
+		struct timespec ts;
+		clock_gettime(CLOCK_MONOTONIC, &ts);
+		state[0] = (uint64_t)ts.tv_nsec ^ (uint64_t)(uintptr_t)&ts;
+		state[1] = (uint64_t)ts.tv_sec;
+	}
+	state[2] |= 1; /* never all zero */
+	seeded = true;
+}
+
+uint64_t random_u64(void)
+{
+	if (!seeded)
+		seed();
+	uint64_t result = rotl(state[1] * 5, 7) * 9;
+	uint64_t t = state[1] << 17;
+	state[2] ^= state[0];
+	state[3] ^= state[1];
+	state[1] ^= state[2];
+	state[0] ^= state[3];
+	state[2] ^= t;
+	state[3] = rotl(state[3], 45);
+	return result;
+}
+
+void random_hex(char *out, size_t bytes)
+{
+	static const char digits[] = "0123456789abcdef";
+	uint64_t bits = 0;
+	for (size_t i = 0; i < bytes; i++) {
+		if (i % 8 == 0)
+			bits = random_u64();
+		*out++ = digits[bits >> 4 & 15];
+		*out++ = digits[bits & 15];
+		bits >>= 8;
+	}
+	*out = '\0';
+}

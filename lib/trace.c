@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/* Reading and making traceparent values; trace.h names the specification. */
+#include "lib/trace.h"
+
+#include <stdio.h>
+
+#include "lib/random.h"
+
+static bool is_hex(struct span text)
+{
+	bool zero = true;
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
+			return false;
+		zero &= c == '0';
+	}
+	return !zero; /* an id of only zeros is invalid */
+}
+
+static bool is_valid(struct span in)
+{
+	if (in.len < 55 || in.at[2] != '-' || in.at[35] != '-' || in.at[52] != '-')
+		return false;
+	if (memcmp(in.at, "ff", 2) == 0 || (memcmp(in.at, "00", 2) == 0 && in.len != 55))
+		return false;
+	char flags[2] = {in.at[53] == '0' ? '1' : in.at[53], in.at[54] == '0' ? '1' : in.at[54]};
+	char version[2] = {in.at[0] == '0' ? '1' : in.at[0], in.at[1] == '0' ? '1' : in.at[1]};
+	return is_hex((struct span){in.at + 3, 32}) && is_hex((struct span){in.at + 36, 16}) &&
+	       is_hex((struct span){flags, 2}) && is_hex((struct span){version, 2});
+}
+
+bool trace_continue(struct span incoming, char out[TRACE_PARENT_SIZE])
+{
+	char trace_id[33];
+	char span_id[17];
+	bool valid = is_valid(incoming);
+	random_hex(span_id, 8);
+	if (valid)
+		snprintf(trace_id, sizeof(trace_id), "%.32s", incoming.at + 3);
+	else
+		random_hex(trace_id, 16);
+	snprintf(out, TRACE_PARENT_SIZE, "00-%s-%s-%.2s", trace_id, span_id, valid ? incoming.at + 53 : "01");
+	return valid;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What the requests and the answers of the OpenAI dialect have in common. */
+#ifndef SLUICE_SCHEMAS_OPENAI_H
+#define SLUICE_SCHEMAS_OPENAI_H
+
+#include <stdint.h>
+
+#include "lib/arena.h"
+#include "lib/span.h"
+#include "schemas/finding.h"
+
+enum openai_endpoint { OPENAI_CHAT, OPENAI_COMPLETIONS, OPENAI_EMBEDDINGS };
+
+/* The path below a backend's base URL: "/chat/completions", "/completions", "/embeddings". */
+const char *openai_endpoint_path(enum openai_endpoint endpoint);
+
+/* Token counts as the backend told them; -1 = not told. */
+struct usage {
+	int64_t prompt_tokens;
+	int64_t completion_tokens;
+	int64_t total_tokens;
+};
+
+#define USAGE_UNKNOWN ((struct usage){-1, -1, -1})
+
+/* Adds what b knows to a (unknown counts as 0 once either is known). */
+void usage_add(struct usage *a, const struct usage *b);
+
+#endif

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading answers: what one chunk or a whole answer carries. openai_chunk_read
+ * runs for every streamed event, so it looks at each member once.
+ */
+#include "schemas/openai_answer.h"
+
+#include <inttypes.h>
+
+#include "schemas/openai_internal.h"
+
+bool openai_read_object(struct json *json, struct arena *scratch, struct span text)
+{
+	struct json_error error;
+	return json_parse_relaxed(json, scratch, text, OPENAI_ANSWER_DEPTH, &error) &&
+	       json_type(json, 0) == JSON_OBJECT;
+}
+
+bool openai_is_filled(const struct json *json, uint32_t node)
+{
+	const struct json_node *n = &json->nodes[node];
+	if (n->type == JSON_STRING)
+		return n->end - n->start > 2;
+	return (n->type == JSON_ARRAY || n->type == JSON_OBJECT) && n->count > 0;
+}
+
+bool openai_is_truthy(const struct json *json, uint32_t node)
+{
+	double number = 1;
+	switch (json_type(json, node)) {
+	case JSON_NULL:
+	case JSON_FALSE:
+		return false;
+	case JSON_STRING:
+		return openai_is_filled(json, node);
+	case JSON_NUMBER:
+		return !json_double(json, node, &number) || number != 0;
+	default:
+		return true;
+	}
+}
+
+/* A count of tokens; -1 for what can't be one. */
+static int64_t count_read(const struct json *json, uint32_t node)
+{
+	int64_t count = -1;
+	return json_int(json, node, &count) && count >= 0 ? count : -1;
+}
+
+struct usage openai_usage_read(const struct json *json, uint32_t node)
+{
+	struct usage usage = USAGE_UNKNOWN;
+	for (uint32_t at = json_first(json, node); at != JSON_NONE; at = json_next(json, node, at)) {
+		if (openai_key_is(json, at, SPAN("prompt_tokens")))
+			usage.prompt_tokens = count_read(json, at + 1);
+		else if (openai_key_is(json, at, SPAN("completion_tokens")))
+			usage.completion_tokens = count_read(json, at + 1);
+		else if (openai_key_is(json, at, SPAN("total_tokens")))
+			usage.total_tokens = count_read(json, at + 1);
+	}
+	return usage;
+}
+
+static bool test_bit(const uint64_t *bits, int64_t index)
+{
+	return index < 0 || index >= OPENAI_CHOICES_TRACKED || (bits[index / 64] >> (index % 64) & 1) != 0;
+}
+
+static void set_bit(uint64_t *bits, int64_t index)
+{
+	if (index >= 0 && index < OPENAI_CHOICES_TRACKED)
+		bits[index / 64] |= UINT64_C(1) << (index % 64);
+}
+
+bool openai_stream_is_finished(const struct openai_stream *stream)
+{
+	bool any = false;
+	for (size_t i = 0; i < OPENAI_CHOICES_TRACKED / 64; i++) {
+		any = any || stream->finish_seen[i] != 0;
+		if ((stream->role_seen[i] & ~stream->finish_seen[i]) != 0)
+			return false;
+	}
+	return any;
+}
+
+/* True when the member with this key, of a delta or a message, is generated content if it is filled. */
+static bool is_content_key(const struct json *json, uint32_t key)
+{
+	return openai_key_is(json, key, SPAN("content")) || openai_key_is(json, key, SPAN("reasoning_content")) ||
+	       openai_key_is(json, key, SPAN("reasoning")) || openai_key_is(json, key, SPAN("refusal")) ||
+	       openai_key_is(json, key, SPAN("tool_calls")) || openai_key_is(json, key, SPAN("function_call")) ||
+	       openai_key_is(json, key, SPAN("audio"));
+}
+
+/* What a delta or a message carries. */
+static unsigned read_message(const struct json *json, uint32_t message)
+{
+	unsigned carries = 0;
+	for (uint32_t at = json_first(json, message); at != JSON_NONE; at = json_next(json, message, at)) {
+		if (!openai_is_filled(json, at + 1))
+			continue;
+		if (openai_key_is(json, at, SPAN("role")))
+			carries |= CARRIES_ROLE;
+		else if (is_content_key(json, at))
+			carries |= CARRIES_CONTENT;
+	}
+	return carries;
+}
+
+/* Some engines send an empty finish_reason until the end: only a filled one counts. */
+static bool is_finish(const struct json *json, uint32_t value)
+{
+	return json_type(json, value) != JSON_NULL && openai_is_truthy(json, value);
+}
+
+/* What a choice carries; *delta is its delta or message, or JSON_NONE. */
+static unsigned read_choice(const struct json *json, enum openai_endpoint endpoint, uint32_t choice, uint32_t *delta)
+{
+	unsigned carries = 0;
+	*delta = JSON_NONE;
+	for (uint32_t at = json_first(json, choice); at != JSON_NONE; at = json_next(json, choice, at)) {
+		if (openai_key_is(json, at, SPAN("delta")) || openai_key_is(json, at, SPAN("message"))) {
+			if (endpoint != OPENAI_CHAT || json_type(json, at + 1) != JSON_OBJECT)
+				continue;
+			*delta = at + 1;
+			carries |= read_message(json, at + 1);
+		} else if (openai_key_is(json, at, SPAN("text"))) {
+			if (endpoint == OPENAI_COMPLETIONS && openai_is_filled(json, at + 1))
+				carries |= CARRIES_CONTENT;
+		} else if (openai_key_is(json, at, SPAN("finish_reason"))) {
+			if (is_finish(json, at + 1))
+				carries |= CARRIES_FINISH;
+		}
+	}
+	return carries;
+}
+
+/* A tool call without an index gets its position. */
+static void repair_tool_calls(const struct json *json, uint32_t calls, struct openai_repairs *repairs,
+			      struct arena *scratch)
+{
+	uint32_t position = 0;
+	if (json_type(json, calls) != JSON_ARRAY)
+		return;
+	for (uint32_t at = json_first(json, calls); at != JSON_NONE; at = json_next(json, calls, at), position++) {
+		const struct json_node *call = &json->nodes[at];
+		if (call->type != JSON_OBJECT)
+			continue;
+		uint32_t index = json_member(json, at, "index");
+		if (index == JSON_NONE)
+			openai_repair_add(
+			    repairs, scratch, call->start + 1, call->start + 1,
+			    arena_printf(scratch, "\"index\":%" PRIu32 "%s", position, call->count == 0 ? "" : ","));
+		else if (json_type(json, index) == JSON_NULL)
+			openai_repair_add(repairs, scratch, json->nodes[index].start, json->nodes[index].end,
+					  arena_printf(scratch, "%" PRIu32, position));
+	}
+}
+
+/* Repairs a delta, in document order. first: it is the first of its choice. */
+static void repair_delta(const struct json *json, uint32_t delta, bool first, struct openai_repairs *repairs,
+			 struct arena *scratch)
+{
+	const struct json_node *n = &json->nodes[delta];
+	if (first && json_member(json, delta, "role") == JSON_NONE)
+		openai_repair_add(repairs, scratch, n->start + 1, n->start + 1,
+				  n->count == 0 ? SPAN("\"role\":\"assistant\"") : SPAN("\"role\":\"assistant\","));
+	for (uint32_t at = json_first(json, delta); at != JSON_NONE; at = json_next(json, delta, at)) {
+		if (first && openai_key_is(json, at, SPAN("role")) && !openai_is_filled(json, at + 1))
+			openai_repair_add(repairs, scratch, json->nodes[at + 1].start, json->nodes[at + 1].end,
+					  SPAN("\"assistant\""));
+		else if (openai_key_is(json, at, SPAN("tool_calls")))
+			repair_tool_calls(json, at + 1, repairs, scratch);
+	}
+}
+
+/* The choice's index; its position when it tells none. */
+static int64_t choice_index(const struct json *json, uint32_t choice, int64_t position)
+{
+	int64_t index = position;
+	uint32_t value = json_member(json, choice, "index");
+	if (value != JSON_NONE && !json_int(json, value, &index))
+		return position;
+	return index;
+}
+
+static unsigned read_stream_choices(struct openai_stream *stream, const struct json *json, uint32_t choices,
+				    struct openai_repairs *repairs, struct arena *scratch)
+{
+	unsigned carries = 0;
+	int64_t position = 0;
+	for (uint32_t at = json_first(json, choices); at != JSON_NONE; at = json_next(json, choices, at), position++) {
+		uint32_t delta = JSON_NONE;
+		unsigned carried = read_choice(json, stream->endpoint, at, &delta);
+		int64_t index = choice_index(json, at, position);
+		if (delta != JSON_NONE)
+			repair_delta(json, delta, !test_bit(stream->role_seen, index), repairs, scratch);
+		if (delta != JSON_NONE || stream->endpoint != OPENAI_CHAT)
+			set_bit(stream->role_seen, index);
+		if ((carried & CARRIES_FINISH) != 0)
+			set_bit(stream->finish_seen, index);
+		carries |= carried;
+	}
+	return carries;
+}
+
+static bool is_filled_array(const struct json *json, uint32_t node)
+{
+	return json_type(json, node) == JSON_ARRAY && json->nodes[node].count > 0;
+}
+
+bool openai_chunk_read(struct openai_stream *stream, struct span data, struct arena *scratch,
+		       struct openai_chunk *chunk)
+{
+	struct json *json = &chunk->json;
+	struct openai_repairs repairs = {NULL, NULL, 0, 0};
+	*chunk = (struct openai_chunk){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
+	if (!openai_read_object(json, scratch, data))
+		return false;
+	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
+		uint32_t value = at + 1;
+		if (openai_key_is(json, at, SPAN("choices")) && is_filled_array(json, value)) {
+			chunk->carries &= ~(unsigned)CARRIES_NO_CHOICE;
+			chunk->carries |= read_stream_choices(stream, json, value, &repairs, scratch);
+		} else if (openai_key_is(json, at, SPAN("usage")) && json_type(json, value) == JSON_OBJECT) {
+			chunk->carries |= CARRIES_USAGE;
+			chunk->usage = openai_usage_read(json, value);
+		} else if (openai_key_is(json, at, SPAN("error")) && openai_is_truthy(json, value)) {
+			chunk->carries |= CARRIES_ERROR;
+			chunk->error = openai_error_text(json, value, scratch);
+			chunk->error_status = openai_error_status(json, value);
+		}
+	}
+	chunk->repaired = openai_repair_apply(&repairs, scratch, data);
+	return !arena_failed(scratch);
+}
+
+static unsigned read_answer_choices(enum openai_endpoint endpoint, const struct json *json, uint32_t choices)
+{
+	unsigned carries = 0;
+	uint32_t message = JSON_NONE;
+	if (endpoint == OPENAI_EMBEDDINGS)
+		return CARRIES_CONTENT;
+	for (uint32_t at = json_first(json, choices); at != JSON_NONE; at = json_next(json, choices, at))
+		carries |= read_choice(json, endpoint, at, &message);
+	return carries;
+}
+
+bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct arena *scratch,
+			struct openai_answer *answer)
+{
+	struct json *json = &answer->json;
+	*answer = (struct openai_answer){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
+	if (!openai_read_object(json, scratch, body))
+		return false;
+	/* The vectors of embeddings are called data; they are what choices are elsewhere. */
+	uint32_t choices = json_member(json, 0, endpoint == OPENAI_EMBEDDINGS ? "data" : "choices");
+	if (choices != JSON_NONE && is_filled_array(json, choices))
+		answer->carries = read_answer_choices(endpoint, json, choices);
+	uint32_t usage = json_member(json, 0, "usage");
+	if (usage != JSON_NONE && json_type(json, usage) == JSON_OBJECT) {
+		answer->carries |= CARRIES_USAGE;
+		answer->usage = openai_usage_read(json, usage);
+	}
+	uint32_t error = json_member(json, 0, "error");
+	if (error != JSON_NONE && openai_is_truthy(json, error)) {
+		answer->carries |= CARRIES_ERROR;
+		answer->error = openai_error_text(json, error, scratch);
+		answer->error_status = openai_error_status(json, error);
+	}
+	return !arena_failed(scratch);
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * An incremental parser of server-sent events (WHATWG HTML, section 9.2.6):
+ * LF, CR and CRLF also split between reads, one leading BOM, comments,
+ * multi-line data joined by LF, unknown fields ignored, an unfinished event at
+ * the end of the stream dropped. Any split of the input gives the same events.
+ *
+ * An event that lies whole in the input is returned without copying; only the
+ * tail of an unfinished event is kept, and never more than the cap. Comment
+ * lines before a block are not part of it: keep-alives cost nothing.
+ */
+#ifndef SLUICE_SCHEMAS_SSE_H
+#define SLUICE_SCHEMAS_SSE_H
+
+#include "lib/buf.h"
+
+struct sse_event {
+	struct span data; /* data lines joined by LF; never empty-because-absent: blocks without data are not events */
+	struct span name; /* of the event field; empty when absent */
+	struct span raw;  /* the block's own bytes with its closing blank line when it is plain, else {NULL,0} */
+	/* plain: exactly one "data:" line and the blank line, both ended by LF: safe to relay as it is */
+};
+
+struct sse_parser; /* fields below are the parser's own */
+
+enum sse_result { SSE_EVENT, SSE_MORE, SSE_TOO_LARGE, SSE_NO_MEMORY };
+
+struct sse_parser {
+	struct buf kept;   /* raw bytes of the block begun but not finished, all searched for its end */
+	struct buf joined; /* data of a block that is not plain */
+	size_t cap;        /* bytes of one block; 0 once a block was too large */
+	bool started;      /* the first bytes were seen: no BOM any more */
+};
+
+/* cap: most bytes of one block, its line ends included. Allocates nothing yet. */
+void sse_init(struct sse_parser *parser, size_t cap);
+void sse_fini(struct sse_parser *parser);
+
+/*
+ * Takes the next event out of *input, which moves forward. SSE_EVENT: *event is
+ * filled; its spans stay valid until the next call with this parser or until
+ * the input's bytes go, whichever is first. SSE_MORE: all input was taken, no
+ * further event is complete. SSE_TOO_LARGE: a block passed the cap; the parser
+ * is unusable from then on. The cap holds for blocks and comments alike.
+ */
+enum sse_result sse_next(struct sse_parser *parser, struct span *input, struct sse_event *event);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Framing of server-sent events; see sse_write.h. */
+#include "schemas/sse_write.h"
+
+void sse_write_event(struct buf *out, struct span data)
+{
+	const char *line_end = NULL;
+	while ((line_end = memchr(data.at, '\n', data.len)) != NULL) {
+		size_t len = (size_t)(line_end - data.at);
+		buf_append(out, SPAN("data: "));
+		buf_append(out, (struct span){data.at, len + 1});
+		data.at += len + 1;
+		data.len -= len + 1;
+	}
+	buf_append(out, SPAN("data: "));
+	buf_append(out, data);
+	buf_append(out, SPAN("\n\n"));
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/* Liveness, readiness and metrics of the process. */
+#include "service/admin/admin.h"
+
+#include "lib/metrics.h"
+
+void admin_livez(const struct admin_request *request, struct admin_answer *answer)
+{
+	(void)request;
+	buf_append(&answer->body, SPAN("{\"status\":\"ok\"}"));
+}
+
+void admin_readyz(const struct admin_request *request, struct admin_answer *answer)
+{
+	if (!request->draining) {
+		buf_append(&answer->body, SPAN("{\"status\":\"ready\"}"));
+		return;
+	}
+	answer->status = 503;
+	buf_append(&answer->body, SPAN("{\"status\":\"draining\"}"));
+}
+
+void admin_metrics(const struct admin_request *request, struct admin_answer *answer)
+{
+	(void)request;
+	answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
+	metrics_write_prometheus(&answer->body);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* GET /v1/models and /v1/models/{id}: the configured models, in OpenAI's form. */
+#include "service/admin/admin.h"
+
+#include "lib/json_write.h"
+
+static void write_model(struct buf *out, const char *name)
+{
+	buf_append(out, SPAN("{\"id\":"));
+	json_write_string(out, span_of(name));
+	buf_append(out, SPAN(",\"object\":\"model\",\"created\":0,\"owned_by\":\"sluice\"}"));
+}
+
+void admin_models(const struct admin_request *request, struct admin_answer *answer)
+{
+	const struct config *config = request->config;
+	buf_append(&answer->body, SPAN("{\"object\":\"list\",\"data\":["));
+	for (size_t i = 0; i < config->model_count; i++) {
+		if (i > 0)
+			buf_append(&answer->body, SPAN(","));
+		write_model(&answer->body, config->models[i].name);
+	}
+	buf_append(&answer->body, SPAN("]}"));
+}
+
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Decodes percent-encoding (RFC 3986, section 2.1) into out, which has room for in.len bytes. */
+static struct span percent_decode(struct span in, char *out)
+{
+	size_t len = 0;
+	for (size_t i = 0; i < in.len; i++) {
+		bool encoded =
+		    in.at[i] == '%' && i + 2 < in.len && hex_value(in.at[i + 1]) >= 0 && hex_value(in.at[i + 2]) >= 0;
+		out[len++] = encoded ? (char)(hex_value(in.at[i + 1]) * 16 + hex_value(in.at[i + 2])) : in.at[i];
+		i += encoded ? 2 : 0;
+	}
+	return (struct span){out, len};
+}
+
+void admin_model(const struct admin_request *request, struct admin_answer *answer)
+{
+	char decoded[1024];
+	struct span name = request->argument;
+	if (name.len <= sizeof(decoded))
+		name = percent_decode(name, decoded);
+	const struct config_model *model = config_find_model(request->config, name);
+	if (model != NULL) {
+		write_model(&answer->body, model->name);
+		return;
+	}
+	answer->error = ERROR_MODEL_NOT_FOUND;
+	buf_printf(&answer->body, "The model `%.*s` does not exist.", SPAN_ARG(name));
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control thread: it starts the workers, sleeps until a signal, and stops
+ * them. The first SIGTERM or SIGINT drains, the second one (or the end of the
+ * drain time) stops at once.
+ */
+#include "service/app.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "lib/metrics.h"
+#include "clients/http/http_client.h"
+#include "service/exchange/report.h"
+#include "service/worker.h"
+
+enum { APP_DRAIN_SECONDS = 30 };
+
+struct app {
+	const struct config *config;
+	struct worker **workers;
+	unsigned worker_count;
+	struct http_listener_address *addresses;
+};
+
+static unsigned count_workers(const struct config *config)
+{
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	if (config->workers != 0)
+		return config->workers;
+	return cores < 1 ? 1 : (unsigned)cores;
+}
+
+/* As many descriptors as the system allows: every stream needs two. */
+static void raise_descriptor_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+static bool setup_metrics(const struct config *config, unsigned workers)
+{
+	const char **models = calloc(config->model_count, sizeof(char *));
+	const char **backends = calloc(config->backend_count, sizeof(char *));
+	bool done = models != NULL && backends != NULL;
+	for (size_t i = 0; done && i < config->model_count; i++)
+		models[i] = config->models[i].name;
+	for (size_t i = 0; done && i < config->backend_count; i++)
+		backends[i] = config->backends[i].name;
+	struct metrics_names names = {.models = models,
+				      .model_count = config->model_count,
+				      .backends = backends,
+				      .backend_count = config->backend_count,
+				      .endpoints = report_endpoints,
+				      .endpoint_count = REPORT_ENDPOINTS};
+	done = done && metrics_setup(workers, &names);
+	free(models);
+	free(backends);
+	return done;
+}
+
+static bool create_workers(struct app *app, struct buf *errors)
+{
+	app->worker_count = count_workers(app->config);
+	app->workers = calloc(app->worker_count, sizeof(struct worker *));
+	app->addresses = calloc(app->config->listener_count, sizeof(*app->addresses));
+	if (app->workers == NULL || app->addresses == NULL || !setup_metrics(app->config, app->worker_count))
+		return false;
+	for (unsigned i = 0; i < app->worker_count; i++) {
+		struct worker_options options = {.config = app->config, .index = i};
+		app->workers[i] = worker_create(&options, errors);
+		if (app->workers[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void destroy_workers(struct app *app)
+{
+	for (unsigned i = 0; app->workers != NULL && i < app->worker_count; i++) {
+		if (app->workers[i] != NULL)
+			worker_destroy(app->workers[i]);
+	}
+	free(app->workers);
+	free(app->addresses);
+	metrics_teardown();
+}
+
+static bool listen_and_start(struct app *app, struct buf *errors)
+{
+	for (unsigned i = 0; i < app->worker_count; i++) {
+		if (!worker_listen(app->workers[i], app->addresses, errors))
+			return false;
+	}
+	for (unsigned i = 0; i < app->worker_count; i++) {
+		if (!worker_start(app->workers[i])) {
+			buf_append(errors, SPAN("a worker thread could not be started\n"));
+			exit(1); /* threads already run: nothing can be unwound safely */
+		}
+	}
+	return true;
+}
+
+static void tell_ready(const struct app *app)
+{
+	for (size_t i = 0; i < app->config->listener_count; i++) {
+		struct log_line line;
+		log_begin(&line, LOG_INFO, "listening");
+		log_str(&line, "address", span_of(app->addresses[i].text));
+		log_str(&line, "tls", app->config->listeners[i].tls_certificate == NULL ? SPAN("no") : SPAN("yes"));
+		log_int(&line, "workers", app->worker_count);
+		log_end(&line);
+	}
+}
+
+static void *join_all(void *context)
+{
+	struct app *app = context;
+	for (unsigned i = 0; i < app->worker_count; i++)
+		worker_join(app->workers[i]);
+	kill(getpid(), SIGUSR1); /* wakes the control thread */
+	return NULL;
+}
+
+static void stop_all(struct app *app, bool now)
+{
+	struct log_line line;
+	log_begin(&line, LOG_INFO, now ? "stopping" : "draining");
+	log_end(&line);
+	for (unsigned i = 0; i < app->worker_count; i++)
+		worker_stop(app->workers[i], now);
+}
+
+static void wait_for_end(struct app *app, const sigset_t *signals)
+{
+	struct timespec drain = {.tv_sec = APP_DRAIN_SECONDS};
+	pthread_t joiner;
+	int signal = sigwaitinfo(signals, NULL);
+	while (signal != SIGTERM && signal != SIGINT)
+		signal = sigwaitinfo(signals, NULL);
+	stop_all(app, false);
+	if (pthread_create(&joiner, NULL, join_all, app) != 0)
+		exit(1);
+	signal = sigtimedwait(signals, NULL, &drain);
+	if (signal != SIGUSR1)
+		stop_all(app, true);
+	pthread_join(joiner, NULL);
+}
+
+static void report(const struct buf *errors)
+{
+	struct span text = buf_span(errors);
+	fprintf(stderr, "%.*s", SPAN_ARG(text));
+}
+
+int app_run(const struct config *config)
+{
+	struct app app = {.config = config};
+	struct buf errors;
+	sigset_t signals;
+	int status = 1;
+	buf_init(&errors, 65536);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGUSR1);
+	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* inherited by the workers: only this thread takes them */
+	signal(SIGPIPE, SIG_IGN);
+	raise_descriptor_limit();
+	if (http_client_global_setup() && create_workers(&app, &errors) && listen_and_start(&app, &errors)) {
+		tell_ready(&app);
+		wait_for_end(&app, &signals);
+		status = 0;
+	}
+	report(&errors);
+	destroy_workers(&app);
+	http_client_global_teardown();
+	buf_fini(&errors);
+	return status;
+}
+
+bool app_check(const struct config *config, struct buf *errors)
+{
+	struct app app = {.config = config};
+	bool usable = http_client_global_setup() && create_workers(&app, errors);
+	destroy_workers(&app);
+	http_client_global_teardown();
+	return usable;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The references that the binary prints from its own tables. */
+#ifndef SLUICE_SERVICE_DESCRIBE_H
+#define SLUICE_SERVICE_DESCRIBE_H
+
+#include "lib/buf.h"
+
+/* Appends the reference of a topic. False when there is no such topic. */
+bool describe_write(struct buf *out, const char *topic);
+
+/* The topics, for messages: "config, errors, metrics, openapi". */
+const char *describe_topics(void);
+
+#endif

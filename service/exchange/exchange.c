@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The state machine of one exchange: it decodes and validates the request, finds
+ * the plan, starts the flight, and turns the flight's events into a response.
+ *
+ * What may still be said depends on what was already sent: before the head
+ * any status; within a stream an in-band error and no [DONE]; within a whole
+ * body only an abort. That is the difference between the states.
+ */
+#include "service/exchange/exchange.h"
+
+#include <stdlib.h>
+
+#include "lib/trace.h"
+#include "schemas/sse_write.h"
+#include "service/exchange/flight.h"
+#include "service/exchange/report.h"
+#include "service/exchange/respond.h"
+
+/* Bytes of decoded request and bookkeeping per byte of body, and the least. */
+enum { EXCHANGE_ARENA_FACTOR = 32, EXCHANGE_ARENA_LEAST = 1024 * 1024 };
+
+enum exchange_state {
+	EXCHANGE_ST_NEW,     /* nothing is known yet */
+	EXCHANGE_ST_WAITING, /* the flight runs, nothing was sent */
+	EXCHANGE_ST_STREAM,  /* the head of a stream was sent */
+	EXCHANGE_ST_BODY,    /* the head of a whole answer was sent */
+	EXCHANGE_ST_ENDED,   /* the response is complete, aborted, or nobody waits for it */
+	EXCHANGE_ST_COUNT
+};
+
+struct exchange {
+	struct exchange_worker *worker;
+	const struct exchange_client_ops *ops;
+	void *client;
+	enum exchange_state state;
+	bool paused;
+	struct flight *flight;
+	struct flight_subscriber subscriber;
+	struct openai_request request;
+	struct buf out; /* one framed event, or an error body */
+	struct report report;
+};
+
+static void exchange_set_state(struct exchange *exchange, enum exchange_state state)
+{
+#define FROM(st) (1u << EXCHANGE_ST_##st)
+	static const unsigned allowed[EXCHANGE_ST_COUNT] = {
+	    [EXCHANGE_ST_WAITING] = FROM(NEW),
+	    [EXCHANGE_ST_STREAM] = FROM(WAITING),
+	    [EXCHANGE_ST_BODY] = FROM(WAITING),
+	    [EXCHANGE_ST_ENDED] = FROM(NEW) | FROM(WAITING) | FROM(STREAM) | FROM(BODY),
+	};
+#undef FROM
+	if ((allowed[state] & 1u << exchange->state) == 0)
+		__builtin_trap();
+	exchange->state = state;
+}
+
+static struct timers *exchange_timers(const struct exchange *exchange)
+{
+	return &exchange->worker->plan.reactor->timers;
+}
+
+/* Closes the books and frees the exchange. Nobody may be called for it afterwards. */
+static void exchange_close(struct exchange *exchange)
+{
+	exchange_set_state(exchange, EXCHANGE_ST_ENDED);
+	exchange->report.attempts = flight_attempts(exchange->flight);
+	report_close(&exchange->report, exchange->worker->plan.metrics, timers_now(exchange_timers(exchange)));
+	exchange->worker->in_flight--;
+	flight_leave(exchange->flight);
+	buf_fini(&exchange->out);
+	free(exchange);
+}
+
+static void exchange_finish(struct exchange *exchange)
+{
+	exchange->ops->finish(exchange->client);
+	exchange_close(exchange);
+}
+
+static void exchange_abort(struct exchange *exchange, enum error_code code)
+{
+	exchange->report.error = code;
+	exchange->ops->abort(exchange->client);
+	exchange_close(exchange);
+}
+
+static void exchange_head(struct exchange *exchange, enum exchange_state state, const struct event *event)
+{
+	struct respond_head head = {.request_id = exchange->report.request_id,
+				    .target = event->target == NULL ? NULL : event->target->target,
+				    .attempts = flight_attempts(exchange->flight),
+				    .processing_us =
+					timers_now(exchange_timers(exchange)) - exchange->report.started_us,
+				    .stream = state == EXCHANGE_ST_STREAM};
+	exchange_set_state(exchange, state);
+	exchange->report.status = 200;
+	exchange->report.target = head.target;
+	respond_head(exchange->ops, exchange->client, &head, event->kind == EVENT_BODY ? event->total : -1);
+}
+
+/* An error while any status is still possible. */
+static void exchange_refuse(struct exchange *exchange, const struct failure *failure, struct span param)
+{
+	exchange->report.error = failure->code;
+	if (failure->target != NULL)
+		exchange->report.target = failure->target->target;
+	exchange->report.status = respond_error(exchange->ops, exchange->client, exchange->report.request_id,
+						flight_attempts(exchange->flight), failure, param, &exchange->out);
+	exchange_finish(exchange);
+}
+
+/* An error within a stream: told in-band, and no [DONE]. */
+static void exchange_break_stream(struct exchange *exchange, const struct failure *failure)
+{
+	exchange->report.error = failure->code;
+	respond_stream_error(exchange->ops, exchange->client, failure, &exchange->out);
+	exchange_finish(exchange);
+}
+
+static void exchange_on_failure(struct exchange *exchange, const struct failure *failure)
+{
+	if (exchange->state == EXCHANGE_ST_WAITING)
+		exchange_refuse(exchange, failure, (struct span){NULL, 0});
+	else if (exchange->state == EXCHANGE_ST_STREAM)
+		exchange_break_stream(exchange, failure);
+	else
+		exchange_abort(exchange, failure->code);
+}
+
+static void exchange_fail_code(struct exchange *exchange, enum error_code code)
+{
+	struct failure failure = {.code = code};
+	exchange_on_failure(exchange, &failure);
+}
+
+/* Sends bytes, and pauses the flight when the client falls behind. False when the exchange ended over it. */
+static bool exchange_write(struct exchange *exchange, struct span bytes)
+{
+	if (!exchange->ops->write(exchange->client, bytes)) {
+		exchange_abort(exchange, ERROR_OVERLOADED);
+		return false;
+	}
+	exchange->report.bytes += bytes.len;
+	if (!exchange->paused &&
+	    exchange->ops->backlog(exchange->client) >= exchange->worker->plan.config->limits.buffer) {
+		exchange->paused = true;
+		flight_pause(exchange->flight, true);
+	}
+	return true;
+}
+
+static void exchange_on_chunk(struct exchange *exchange, const struct event *event)
+{
+	if (exchange->state == EXCHANGE_ST_WAITING)
+		exchange_head(exchange, EXCHANGE_ST_STREAM, event);
+	report_event(&exchange->report, event, timers_now(exchange_timers(exchange)));
+	if (event->raw.at != NULL) {
+		exchange_write(exchange, event->raw);
+		return;
+	}
+	buf_reset(&exchange->out);
+	sse_write_event(&exchange->out, event->data);
+	if (buf_failed(&exchange->out))
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	else
+		exchange_write(exchange, buf_span(&exchange->out));
+}
+
+static void exchange_on_body(struct exchange *exchange, const struct event *event)
+{
+	if (exchange->state == EXCHANGE_ST_WAITING)
+		exchange_head(exchange, EXCHANGE_ST_BODY, event);
+	report_event(&exchange->report, event, timers_now(exchange_timers(exchange)));
+	exchange_write(exchange, event->data);
+}
+
+static void exchange_on_end(struct exchange *exchange, const struct event *event)
+{
+	if (exchange->state == EXCHANGE_ST_WAITING && exchange->request.stream)
+		exchange_head(exchange, EXCHANGE_ST_STREAM, event);
+	if (exchange->state == EXCHANGE_ST_STREAM && !exchange_write(exchange, SPAN("data: [DONE]\n\n")))
+		return;
+	exchange_finish(exchange);
+}
+
+static void exchange_on_event(struct flight_subscriber *subscriber, const struct event *event)
+{
+	struct exchange *exchange = (struct exchange *)((char *)subscriber - offsetof(struct exchange, subscriber));
+	switch (event->kind) {
+	case EVENT_CHUNK:
+		exchange_on_chunk(exchange, event);
+		break;
+	case EVENT_USAGE:
+		report_event(&exchange->report, event, timers_now(exchange_timers(exchange)));
+		break;
+	case EVENT_BODY:
+		exchange_on_body(exchange, event);
+		break;
+	case EVENT_END:
+		exchange_on_end(exchange, event);
+		break;
+	case EVENT_ERROR:
+		exchange_on_failure(exchange, event->failure);
+		break;
+	}
+}
+
+void exchange_on_drained(struct exchange *exchange)
+{
+	if (!exchange->paused)
+		return;
+	exchange->paused = false;
+	flight_pause(exchange->flight, false);
+}
+
+void exchange_on_gone(struct exchange *exchange)
+{
+	exchange->report.error = ERROR_CLIENT_CLOSED;
+	exchange_close(exchange);
+}
+
+/* Decodes the request and finds its plan. NULL with *finding filled when it must be refused. */
+static const struct plan *exchange_admit(struct exchange *exchange, const struct exchange_request *request,
+					 struct finding *finding)
+{
+	const struct config *config = exchange->worker->plan.config;
+	struct arena *arena = flight_arena(exchange->flight);
+	if (!openai_request_decode(&exchange->request, request->endpoint, arena, request->body,
+				   config->limits.json_depth, finding))
+		return NULL;
+	const struct config_model *model = config_find_model(config, exchange->request.model);
+	if (model == NULL) {
+		*finding = (struct finding){.code = ERROR_MODEL_NOT_FOUND,
+					    .message = arena_printf(arena, "The model `%.*s` does not exist.",
+								    SPAN_ARG(exchange->request.model)),
+					    .param = SPAN("model")};
+		return NULL;
+	}
+	exchange->report.model = model;
+	exchange->report.model_index = (size_t)(model - config->models);
+	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
+	if (request->endpoint == OPENAI_EMBEDDINGS && plan->width > 1) {
+		*finding = (struct finding){
+		    .code = ERROR_UNSUPPORTED_PARAMETER,
+		    .message = SPAN("This model gathers several answers, which embeddings do not have."),
+		    .param = SPAN("model")};
+		return NULL;
+	}
+	return plan;
+}
+
+static bool exchange_take_off(struct exchange *exchange, const struct exchange_request *request,
+			      const struct plan *plan)
+{
+	struct arena *arena = flight_arena(exchange->flight);
+	char traceparent[TRACE_PARENT_SIZE];
+	trace_continue(request->traceparent, traceparent);
+	struct flight_options options = {.plan = plan,
+					 .model_index = exchange->report.model_index,
+					 .request = &exchange->request,
+					 .request_id = exchange->report.request_id,
+					 .traceparent = arena_copy(arena, span_of(traceparent))};
+	return flight_start(exchange->flight, &options, &exchange->subscriber);
+}
+
+static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *request)
+{
+	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	size_t limit = request->body.len * EXCHANGE_ARENA_FACTOR + EXCHANGE_ARENA_LEAST;
+	struct flight *flight = exchange == NULL ? NULL : flight_create(&worker->plan, limit);
+	if (flight == NULL) {
+		free(exchange);
+		return NULL;
+	}
+	exchange->worker = worker;
+	exchange->flight = flight;
+	exchange->subscriber.on_event = exchange_on_event;
+	buf_init(&exchange->out, worker->plan.config->limits.event * 2 + 65536);
+	report_open(&exchange->report, request->endpoint, request->http_version, worker->plan.metrics,
+		    timers_now(exchange_timers(exchange)));
+	exchange->report.request_id = exchange_request_id(request->request_id, flight_arena(flight));
+	worker->in_flight++;
+	return exchange;
+}
+
+struct exchange *exchange_start(struct exchange_worker *worker, const struct exchange_request *request,
+				const struct exchange_client_ops *ops, void *client)
+{
+	struct exchange *exchange = exchange_create(worker, request);
+	struct finding finding = {.code = ERROR_OVERLOADED};
+	if (exchange == NULL) {
+		respond_overloaded(ops, client);
+		return NULL;
+	}
+	exchange->ops = ops;
+	exchange->client = client;
+	const struct plan *plan = exchange_admit(exchange, request, &finding);
+	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
+	if (plan != NULL && exchange_take_off(exchange, request, plan))
+		return exchange;
+	if (plan != NULL)
+		finding = (struct finding){.code = ERROR_OVERLOADED};
+	struct failure failure = {.code = finding.code, .message = finding.message};
+	exchange_refuse(exchange, &failure, finding.param);
+	return NULL;
+}

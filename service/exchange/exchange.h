@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One client request and its answer, from the complete request to the last
+ * byte. The exchange knows nothing of HTTP versions: it answers through the
+ * methods of an exchange_client, which service/http provides.
+ */
+#ifndef SLUICE_SERVICE_EXCHANGE_EXCHANGE_H
+#define SLUICE_SERVICE_EXCHANGE_EXCHANGE_H
+
+#include "service/plan/plan.h"
+
+struct exchange;
+
+struct exchange_field {
+	const char *name;
+	struct span value;
+};
+
+/* How an exchange answers. The client stays valid until finish or abort returned, or exchange_on_gone was called. */
+struct exchange_client_ops {
+	/* The response head; fields are copied. content_length: bytes, -1 = unknown. */
+	void (*head)(void *client, int status, const struct exchange_field *fields, size_t count,
+		     int64_t content_length);
+	/* Body bytes, copied. False when out of memory. */
+	bool (*write)(void *client, struct span bytes);
+	/* Bytes the client has not taken yet. */
+	size_t (*backlog)(const void *client);
+	/* The response is complete. */
+	void (*finish)(void *client);
+	/* The response ends in a way that the client can see is not complete. */
+	void (*abort)(void *client);
+};
+
+/* What an exchange needs of its worker. */
+struct exchange_worker {
+	struct plan_worker plan;         /* first: lent to flights */
+	const struct plan *const *plans; /* by index of the model in the configuration */
+	size_t in_flight;                /* exchanges now */
+};
+
+/* One request. Spans are borrowed for as long as the client is valid. */
+struct exchange_request {
+	enum openai_endpoint endpoint;
+	struct span body;
+	struct span request_id;  /* the client's x-request-id, empty = none */
+	struct span traceparent; /* the client's, empty = none */
+	int http_version;        /* 10, 11 or 20, for the log */
+};
+
+/*
+ * Takes a request. NULL when it was answered at once, or when out of memory (answered with 503); else the exchange,
+ * which lives until it finishes or aborts the client, or until exchange_on_gone.
+ */
+struct exchange *exchange_start(struct exchange_worker *worker, const struct exchange_request *request,
+				const struct exchange_client_ops *ops, void *client);
+
+/* The client has left: everything done for it stops at once. The exchange is gone when this returns. */
+void exchange_on_gone(struct exchange *exchange);
+
+/* The client's backlog fell below the low mark. */
+void exchange_on_drained(struct exchange *exchange);
+
+/* A request id fit for headers and logs: the client's own when it is, else a new one; in the arena. */
+struct span exchange_request_id(struct span offered, struct arena *arena);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* A flight's life: created, started, ended or cancelled, left, and freed at the end of a turn. */
+#include "service/exchange/flight.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+#include "lib/random.h"
+
+enum flight_state { FLIGHT_ST_NEW, FLIGHT_ST_RUNNING, FLIGHT_ST_ENDED, FLIGHT_ST_LEFT };
+
+struct flight {
+	struct run_context context; /* first: a context of a flight is the flight */
+	struct arena arena;
+	struct run_sink sink;
+	struct run *root;
+	struct flight_subscriber *subscriber;
+	enum flight_state state;
+	struct task reap;
+};
+
+static void flight_free(struct task *task)
+{
+	struct flight *flight = (struct flight *)((char *)task - offsetof(struct flight, reap));
+	arena_fini(&flight->context.scratch);
+	arena_fini(&flight->arena);
+	free(flight);
+}
+
+/* Freed when nobody waits for it and no call of it is left; at the end of the turn, because callers up the stack may
+ * still hold pieces of it. */
+static void flight_reap(struct flight *flight)
+{
+	if (flight->state == FLIGHT_ST_LEFT && flight->context.open_calls == 0)
+		task_queue(flight->context.worker->reactor, &flight->reap);
+}
+
+static void flight_on_settled(struct run_context *context)
+{
+	if (context->open_calls == 0)
+		flight_reap((struct flight *)context);
+}
+
+static void flight_on_event(struct run_sink *sink, struct run *run, const struct event *event)
+{
+	struct flight *flight = (struct flight *)((char *)sink - offsetof(struct flight, sink));
+	(void)run;
+	if (flight->state != FLIGHT_ST_RUNNING)
+		return;
+	if (event->kind == EVENT_END || event->kind == EVENT_ERROR)
+		flight->state = FLIGHT_ST_ENDED;
+	flight->subscriber->on_event(flight->subscriber, event);
+}
+
+struct flight *flight_create(const struct plan_worker *worker, size_t arena_limit)
+{
+	struct flight *flight = calloc(1, sizeof(*flight));
+	if (flight == NULL)
+		return NULL;
+	arena_init(&flight->arena, arena_limit);
+	arena_init(&flight->context.scratch, arena_limit);
+	flight->context.worker = worker;
+	flight->context.arena = &flight->arena;
+	flight->context.on_settled = flight_on_settled;
+	flight->sink.on_event = flight_on_event;
+	flight->reap.run = flight_free;
+	return flight;
+}
+
+struct arena *flight_arena(struct flight *flight)
+{
+	return &flight->arena;
+}
+
+static struct span make_answer_id(struct flight *flight, enum openai_endpoint endpoint)
+{
+	char hex[33];
+	random_hex(hex, 16);
+	return arena_printf(&flight->arena, "%s-%s", endpoint == OPENAI_CHAT ? "chatcmpl" : "cmpl", hex);
+}
+
+bool flight_start(struct flight *flight, const struct flight_options *options, struct flight_subscriber *subscriber)
+{
+	struct run_context *context = &flight->context;
+	context->request = options->request;
+	context->model_index = options->model_index;
+	context->request_id = options->request_id;
+	context->traceparent = options->traceparent;
+	context->created = time(NULL);
+	context->id = make_answer_id(flight, options->request->endpoint);
+	flight->subscriber = subscriber;
+	flight->root = plan_create_run(options->plan, context, &flight->sink);
+	if (flight->root == NULL || arena_failed(&flight->arena))
+		return false;
+	flight->state = FLIGHT_ST_RUNNING;
+	flight->root->ops->start(flight->root);
+	return true;
+}
+
+void flight_pause(struct flight *flight, bool paused)
+{
+	if (flight->state == FLIGHT_ST_RUNNING)
+		flight->root->ops->pause(flight->root, paused);
+}
+
+unsigned flight_attempts(const struct flight *flight)
+{
+	return flight->context.attempts;
+}
+
+void flight_leave(struct flight *flight)
+{
+	bool running = flight->state == FLIGHT_ST_RUNNING;
+	flight->state = FLIGHT_ST_LEFT;
+	if (running)
+		flight->root->ops->cancel(flight->root);
+	flight_reap(flight);
+}

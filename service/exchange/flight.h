@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A flight: one execution of a plan. It owns the arena in which the decoded
+ * request, the runs and their leftovers live, and it stays until the last of
+ * its calls is gone, which may be a moment after its answer ended.
+ */
+#ifndef SLUICE_SERVICE_EXCHANGE_FLIGHT_H
+#define SLUICE_SERVICE_EXCHANGE_FLIGHT_H
+
+#include "service/plan/plan.h"
+
+struct flight;
+
+/* Whoever the answer is for. Nothing is called after the terminal event or flight_leave. */
+struct flight_subscriber {
+	void (*on_event)(struct flight_subscriber *subscriber, const struct event *event);
+};
+
+/* A flight that is not started yet; its arena may be used. worker: borrows. NULL: out of memory. */
+struct flight *flight_create(const struct plan_worker *worker, size_t arena_limit);
+
+struct arena *flight_arena(struct flight *flight);
+
+/* What the request says about the flight; spans must live until it ends (the arena will do). */
+struct flight_options {
+	const struct plan *plan;
+	size_t model_index; /* in the configuration */
+	const struct openai_request *request;
+	struct span request_id;
+	struct span traceparent;
+};
+
+/* Runs the plan for the subscriber (borrowed). False when out of memory: no event follows. */
+bool flight_start(struct flight *flight, const struct flight_options *options, struct flight_subscriber *subscriber);
+
+/* Backpressure of the subscriber. */
+void flight_pause(struct flight *flight, bool paused);
+
+/* Calls started so far. */
+unsigned flight_attempts(const struct flight *flight);
+
+/*
+ * The subscriber has no more interest: before the terminal event every call is aborted at once. The flight is
+ * gone for the caller. Required exactly once for each flight created, started or not.
+ */
+void flight_leave(struct flight *flight);
+
+#endif

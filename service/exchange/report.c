@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/* One log line and a handful of counts per exchange. */
+#include "service/exchange/report.h"
+
+#include "lib/log.h"
+
+const char *const report_endpoints[REPORT_ENDPOINTS] = {
+    [OPENAI_CHAT] = "chat", [OPENAI_COMPLETIONS] = "completions", [OPENAI_EMBEDDINGS] = "embeddings"};
+
+void report_open(struct report *report, enum openai_endpoint endpoint, int http_version, struct metrics_cells *metrics,
+		 uint64_t now)
+{
+	*report = (struct report){
+	    .endpoint = endpoint, .http_version = http_version, .started_us = now, .usage = USAGE_UNKNOWN};
+	metrics_move(metrics, 1, METRIC_EXCHANGES);
+}
+
+void report_event(struct report *report, const struct event *event, uint64_t now)
+{
+	if (event->kind == EVENT_CHUNK)
+		report->events++;
+	if (event->kind == EVENT_USAGE || event->kind == EVENT_BODY || (event->carries & CARRIES_USAGE) != 0) {
+		if (event->usage.total_tokens >= 0 || event->usage.prompt_tokens >= 0)
+			report->usage = event->usage;
+	}
+	if (report->first_content_us == 0 &&
+	    (event->kind == EVENT_BODY || (event->kind == EVENT_CHUNK && (event->carries & CARRIES_CONTENT) != 0)))
+		report->first_content_us = now;
+}
+
+static void count(const struct report *report, struct metrics_cells *metrics, uint64_t now)
+{
+	size_t model = report->model == NULL ? METRICS_UNKNOWN : report->model_index;
+	metrics_move(metrics, -1, METRIC_EXCHANGES);
+	metrics_count(metrics, METRIC_REQUESTS, model, report->endpoint, report->error);
+	metrics_observe(metrics, now - report->started_us, METRIC_REQUEST_DURATION, report->endpoint);
+	if (report->first_content_us != 0)
+		metrics_observe(metrics, report->first_content_us - report->started_us, METRIC_FIRST_CONTENT,
+				report->endpoint);
+	if (report->error != ERROR_NONE)
+		metrics_count(metrics, METRIC_ERRORS, report->error);
+	if (report->events > 0)
+		metrics_add(metrics, report->events, METRIC_STREAM_EVENTS);
+	if (report->usage.prompt_tokens > 0)
+		metrics_add(metrics, report->usage.prompt_tokens, METRIC_TOKENS, model, METRICS_TOKENS_PROMPT);
+	if (report->usage.completion_tokens > 0)
+		metrics_add(metrics, report->usage.completion_tokens, METRIC_TOKENS, model, METRICS_TOKENS_COMPLETION);
+}
+
+static void tell_usage(struct log_line *line, const struct usage *usage)
+{
+	if (usage->prompt_tokens >= 0)
+		log_int(line, "prompt_tokens", usage->prompt_tokens);
+	if (usage->completion_tokens >= 0)
+		log_int(line, "completion_tokens", usage->completion_tokens);
+}
+
+void report_close(const struct report *report, struct metrics_cells *metrics, uint64_t now)
+{
+	struct log_line line;
+	const struct error_row *row = error_row(report->error);
+	count(report, metrics, now);
+	log_begin(&line, row->blame == BLAME_BACKEND || row->blame == BLAME_GATEWAY ? LOG_WARN : LOG_INFO, "exchange");
+	log_str(&line, "request_id", report->request_id);
+	log_str(&line, "endpoint", span_of(report_endpoints[report->endpoint]));
+	log_int(&line, "http", report->http_version);
+	if (report->model != NULL)
+		log_str(&line, "model", span_of(report->model->name));
+	if (report->target != NULL)
+		log_str(&line, "target", span_of(report->target));
+	log_int(&line, "status", report->error == ERROR_CLIENT_CLOSED ? row->status : report->status);
+	if (report->error != ERROR_NONE)
+		log_str(&line, "error", span_of(row->code));
+	log_int(&line, "attempts", report->attempts);
+	log_ms(&line, "duration_ms", now - report->started_us);
+	if (report->first_content_us != 0)
+		log_ms(&line, "first_content_ms", report->first_content_us - report->started_us);
+	log_int(&line, "events", (int64_t)report->events);
+	log_int(&line, "bytes", (int64_t)report->bytes);
+	tell_usage(&line, &report->usage);
+	log_end(&line);
+}

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* The books of one exchange: what its log line and its metrics will say. */
+#ifndef SLUICE_SERVICE_EXCHANGE_REPORT_H
+#define SLUICE_SERVICE_EXCHANGE_REPORT_H
+
+#include "lib/metrics.h"
+#include "service/plan/event.h"
+
+struct report {
+	enum openai_endpoint endpoint;
+	int http_version;
+	struct span request_id;           /* borrowed */
+	const struct config_model *model; /* NULL = none was found */
+	size_t model_index;
+	const char *target; /* who answered; NULL = nobody, or several */
+	int status;         /* HTTP status sent; 0 = none */
+	enum error_code error;
+	unsigned attempts;
+	uint64_t started_us;
+	uint64_t first_content_us; /* 0 = none came */
+	uint64_t events;           /* relayed chunks of a stream */
+	uint64_t bytes;            /* of the body, before framing */
+	struct usage usage;
+};
+
+/* The names of the endpoints as metrics and logs call them, by enum openai_endpoint. */
+enum { REPORT_ENDPOINTS = OPENAI_EMBEDDINGS + 1 };
+extern const char *const report_endpoints[REPORT_ENDPOINTS];
+
+/* now: monotonic microseconds. */
+void report_open(struct report *report, enum openai_endpoint endpoint, int http_version, struct metrics_cells *metrics,
+		 uint64_t now);
+
+/* Takes note of an event that carries a piece of the answer. */
+void report_event(struct report *report, const struct event *event, uint64_t now);
+
+/* Counts the exchange and writes its log line. Once. */
+void report_close(const struct report *report, struct metrics_cells *metrics, uint64_t now);
+
+#endif

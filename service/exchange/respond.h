@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The heads and errors of responses, in the OpenAI dialect. */
+#ifndef SLUICE_SERVICE_EXCHANGE_RESPOND_H
+#define SLUICE_SERVICE_EXCHANGE_RESPOND_H
+
+#include "service/exchange/exchange.h"
+
+struct respond_head {
+	struct span request_id;
+	const char *target; /* which backend and model answers; NULL = several */
+	unsigned attempts;  /* calls started so far */
+	uint64_t processing_us;
+	bool stream;
+};
+
+/* The head of a good answer. content_length: bytes, -1 = unknown. */
+void respond_head(const struct exchange_client_ops *ops, void *client, const struct respond_head *head,
+		  int64_t content_length);
+
+/* A complete error response but for finish. param: {NULL,0} = null. scratch: any buffer. Returns the status sent. */
+int respond_error(const struct exchange_client_ops *ops, void *client, struct span request_id, unsigned attempts,
+		  const struct failure *failure, struct span param, struct buf *scratch);
+
+/* An error as an event of a stream: the form on which the OpenAI SDKs raise. */
+void respond_stream_error(const struct exchange_client_ops *ops, void *client, const struct failure *failure,
+			  struct buf *scratch);
+
+/* 503 without any memory of our own, finish included. */
+void respond_overloaded(const struct exchange_client_ops *ops, void *client);
+
+#endif

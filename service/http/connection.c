@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Client connections from accept to close: TLS handshake and ALPN, or the look
+ * for HTTP/2's preface in cleartext, then the hand-over to h2o's HTTP/1.1 or our
+ * HTTP/2 session.
+ */
+#include "service/http/connection.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <h2o/http1.h>
+
+#include "service/http/client_gone.h"
+#include "service/http/h2_session.h"
+#include "service/http/listener.h"
+#include "service/http/request.h"
+
+enum {
+	HANDSHAKE_US = 10 * 1000000,   /* until TLS is set up */
+	FIRST_BYTES_US = 60 * 1000000, /* until something is sent over a new cleartext connection */
+};
+
+struct http_connection *connection_of(h2o_socket_t *sock)
+{
+	return sock->on_close.data;
+}
+
+static void on_socket_closed(void *data)
+{
+	struct http_connection *connection = data;
+	struct http_server *server = connection->server;
+	client_gone_unwatch(connection);
+	timer_stop(&server->reactor->timers, &connection->timer);
+	*connection->back = connection->next;
+	if (connection->next != NULL)
+		connection->next->back = connection->back;
+	server->connection_count--;
+	free(connection);
+	listeners_update(server);
+}
+
+void connection_close(struct http_connection *connection)
+{
+	connection->state = CONNECTION_ST_CLOSING;
+	timer_stop(&connection->server->reactor->timers, &connection->timer);
+	h2o_socket_close(connection->sock);
+}
+
+static void on_first_bytes_due(struct timer *timer)
+{
+	connection_close(H2O_STRUCT_FROM_MEMBER(struct http_connection, timer, timer));
+}
+
+static void start_http1(struct http_connection *connection)
+{
+	struct http_server *server = connection->server;
+	connection->state = CONNECTION_ST_HTTP1;
+	timer_stop(&server->reactor->timers, &connection->timer);
+	h2o_http1_accept(&server->h2o_accept, connection->sock, *h2o_get_timestamp(&server->h2o, NULL, NULL));
+}
+
+static void start_http2(struct http_connection *connection)
+{
+	timer_stop(&connection->server->reactor->timers, &connection->timer);
+	h2_session_start(connection);
+}
+
+/* Cleartext: HTTP/2 by prior knowledge begins with a preface that is no HTTP/1.1 request (RFC 9113 section 3.4). */
+static void on_sniff(h2o_socket_t *sock, const char *err)
+{
+	struct http_connection *connection = sock->data;
+	size_t have = sock->input->size;
+	if (err != NULL) {
+		connection_close(connection);
+		return;
+	}
+	size_t compare = have < NGHTTP2_CLIENT_MAGIC_LEN ? have : NGHTTP2_CLIENT_MAGIC_LEN;
+	if (memcmp(sock->input->bytes, NGHTTP2_CLIENT_MAGIC, compare) != 0)
+		start_http1(connection);
+	else if (compare == NGHTTP2_CLIENT_MAGIC_LEN)
+		start_http2(connection);
+}
+
+static void on_handshake(h2o_socket_t *sock, const char *err)
+{
+	struct http_connection *connection = sock->data;
+	if (err != NULL) {
+		connection_close(connection);
+		return;
+	}
+	h2o_iovec_t protocol = h2o_socket_ssl_get_selected_protocol(sock);
+	if (h2o_memis(protocol.base, protocol.len, H2O_STRLIT("h2")))
+		start_http2(connection);
+	else
+		start_http1(connection);
+}
+
+static struct http_connection *connection_create(struct http_server *server, int fd)
+{
+	struct http_connection *connection = calloc(1, sizeof(*connection));
+	if (connection == NULL)
+		return NULL;
+	connection->server = server;
+	connection->sock = h2o_evloop_socket_create(server->h2o.loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
+	connection->sock->data = connection;
+	connection->sock->on_close.cb = on_socket_closed;
+	connection->sock->on_close.data = connection;
+	connection->next = server->connections;
+	connection->back = &server->connections;
+	if (connection->next != NULL)
+		connection->next->back = &connection->next;
+	server->connections = connection;
+	server->connection_count++;
+	return connection;
+}
+
+void connection_accept(struct http_server *server, int fd, SSL_CTX *ssl)
+{
+	struct http_connection *connection = connection_create(server, fd);
+	if (connection == NULL) {
+		close(fd);
+		return;
+	}
+	if (!client_gone_watch(connection) ||
+	    !timer_start(&server->reactor->timers, &connection->timer, ssl != NULL ? HANDSHAKE_US : FIRST_BYTES_US,
+			 on_first_bytes_due)) {
+		connection_close(connection);
+		return;
+	}
+	connection->state = ssl != NULL ? CONNECTION_ST_HANDSHAKE : CONNECTION_ST_SNIFFING;
+	if (ssl != NULL)
+		h2o_socket_ssl_handshake(connection->sock, ssl, NULL, on_handshake);
+	else
+		h2o_socket_read_start(connection->sock, on_sniff);
+}
+
+/*
+ * h2o has no call to close an HTTP/1.1 connection. It does so itself when a read or write fails, so it is told that
+ * one did.
+ */
+static void fail_socket(struct http_connection *connection)
+{
+	h2o_socket_t *sock = connection->sock;
+	if (sock->_cb.write != NULL)
+		sock->_cb.write(sock, h2o_socket_error_io);
+	else if (sock->_cb.read != NULL)
+		sock->_cb.read(sock, h2o_socket_error_closed);
+	else if (connection->request != NULL)
+		response_pump(connection->request);
+}
+
+static void close_now(struct http_connection *connection)
+{
+	switch (connection->state) {
+	case CONNECTION_ST_HANDSHAKE:
+	case CONNECTION_ST_SNIFFING:
+		connection_close(connection);
+		return;
+	case CONNECTION_ST_HTTP2:
+		h2_session_close(connection->session);
+		return;
+	case CONNECTION_ST_HTTP1:
+		if (connection->request != NULL)
+			request_tell_gone(connection->request);
+		fail_socket(connection);
+		return;
+	case CONNECTION_ST_CLOSING:
+		fail_socket(connection);
+		return;
+	}
+}
+
+static int forbid_keep_alive(h2o_req_t *req, void *context)
+{
+	(void)context;
+	req->http1_is_persistent = 0;
+	return 0;
+}
+
+static void for_each(struct http_server *server, void (*visit)(struct http_connection *connection))
+{
+	struct http_connection *next;
+	for (struct http_connection *connection = server->connections; connection != NULL; connection = next) {
+		next = connection->next;
+		visit(connection);
+	}
+}
+
+void connections_close_all(struct http_server *server)
+{
+	server->h2o_config.http1.callbacks.foreach_request(&server->h2o, forbid_keep_alive, NULL);
+	while (server->connections != NULL) {
+		for_each(server, close_now);
+		h2o_evloop_run(server->h2o.loop, 0);
+	}
+}
+
+static void drain(struct http_connection *connection)
+{
+	h2o_socket_t *sock = connection->sock;
+	if (connection->state == CONNECTION_ST_HTTP2)
+		h2_session_drain(connection->session);
+	else if (connection->state == CONNECTION_ST_SNIFFING && sock->input->size == 0)
+		connection_close(connection);
+	else if (connection->state == CONNECTION_ST_HTTP1 && connection->request == NULL && sock->input->size == 0 &&
+		 !h2o_socket_is_writing(sock))
+		fail_socket(connection);
+}
+
+void connections_drain(struct http_server *server)
+{
+	server->h2o.shutdown_requested = 1;
+	server->h2o_config.http1.callbacks.foreach_request(&server->h2o, forbid_keep_alive, NULL);
+	for_each(server, drain);
+}

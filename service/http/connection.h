@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of service/http: a client connection, from accept to close. It finds
+ * out which version of HTTP is spoken, hands the socket on and remembers what
+ * h2o cannot: whether the peer is still there. Its life is the socket's:
+ * h2o's on_close callback frees it.
+ */
+#ifndef SLUICE_SERVICE_HTTP_CONNECTION_H
+#define SLUICE_SERVICE_HTTP_CONNECTION_H
+
+#include "service/http/server.h"
+
+struct h2_session;
+
+enum http_connection_state {
+	CONNECTION_ST_HANDSHAKE, /* TLS */
+	CONNECTION_ST_SNIFFING,  /* cleartext: HTTP/2's preface or not? */
+	CONNECTION_ST_HTTP1,
+	CONNECTION_ST_HTTP2,
+	CONNECTION_ST_CLOSING /* socket closed by us; TLS may still be saying goodbye */
+};
+
+/* What is known of the other end's sending side. */
+enum peer_state {
+	PEER_ST_OPEN,
+	PEER_ST_HALF_CLOSED, /* FIN seen: either it still reads, or it is gone and has not said so yet */
+	PEER_ST_GONE         /* reset, or closed over TLS */
+};
+
+struct http_connection {
+	struct http_server *server;
+	h2o_socket_t *sock;
+	enum http_connection_state state;
+	enum peer_state peer;
+	struct watch watch;           /* REACTOR_PEER_CLOSED, on the socket's descriptor */
+	struct timer timer;           /* while sniffing and shaking hands: the deadline; then: the next probe */
+	unsigned probes;              /* sent for the present request */
+	struct http_request *request; /* HTTP/1.1: the one in progress, or NULL */
+	struct h2_session *session;   /* HTTP/2 */
+	struct http_connection *next;
+	struct http_connection **back;
+};
+
+/* Takes the accepted descriptor; ssl NULL = cleartext. */
+void connection_accept(struct http_server *server, int fd, SSL_CTX *ssl);
+/* The connection of a socket of ours. */
+struct http_connection *connection_of(h2o_socket_t *sock);
+/* Closes a connection that carries no HTTP/1.1 or HTTP/2 yet or any more. */
+void connection_close(struct http_connection *connection);
+/* Closes every connection at once, whatever it does. Requests in progress get on_gone. */
+void connections_close_all(struct http_server *server);
+/* Makes every connection close when its requests are done; idle ones at once. */
+void connections_drain(struct http_server *server);
+
+#endif

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Inside of service/http: one HTTP/2 connection, an nghttp2 server session on
+ * an h2o socket. To h2o's request pipeline it looks like a connection.
+ */
+#ifndef SLUICE_SERVICE_HTTP_H2_SESSION_H
+#define SLUICE_SERVICE_HTTP_H2_SESSION_H
+
+#include "service/http/connection.h"
+
+struct h2_stream;
+
+enum h2_session_state {
+	H2_SESSION_ST_OPEN,
+	H2_SESSION_ST_DRAINING, /* GOAWAY announced: running streams finish */
+	H2_SESSION_ST_LINGERING /* everything said; waiting for the peer to close */
+};
+
+/* A leaky bucket of what a peer may do for nothing. */
+struct h2_allowance {
+	uint64_t at_us; /* when it would be empty */
+};
+
+struct h2_session {
+	h2o_conn_t super; /* first: made by h2o_create_connection */
+	struct http_connection *connection;
+	h2o_socket_t *sock;
+	nghttp2_session *nghttp2;
+	enum h2_session_state state;
+	struct task flush;
+	struct buf out; /* one write, until the socket has taken it */
+	struct h2_stream *streams;
+	struct h2_stream *ready; /* complete requests, oldest first */
+	struct h2_stream **ready_tail;
+	struct h2_allowance controls;
+	uint64_t active_us; /* last time a frame of a request came */
+};
+
+/* What a peer may do; more of the kind ends the connection with ENHANCE_YOUR_CALM. */
+enum {
+	H2_STREAM_WINDOW = 1 << 20, /* bytes of a body a client may send ahead */
+	H2_CONNECTION_WINDOW = 4 << 20,
+	H2_RESETS_BURST = 200, /* RST_STREAM frames at once; counted by nghttp2 */
+	H2_RESETS_PER_SECOND = 100,
+	H2_CONTROLS_BURST = 500, /* PING, SETTINGS, PRIORITY and empty DATA frames at once */
+	H2_CONTROLS_PER_SECOND = 100,
+	H2_ACKS_WAITING = 1000 /* answers to PING and SETTINGS that the peer does not read */
+};
+
+enum {
+	H2_IDLE_US = 120 * 1000000,  /* without a stream: GOAWAY */
+	H2_LINGER_US = 1000000,      /* for the peer to close after our last byte */
+	H2_DRAIN_US = 500000,        /* between announcing and meaning GOAWAY */
+	H2_WRITE_BYTES = 128 * 1024, /* about the size of one write */
+};
+
+/* The callbacks and options that all sessions of a server share. False: out of memory. */
+bool h2_setup(struct http_server *server);
+void h2_teardown(struct http_server *server);
+
+/* Takes the connection's socket, with what was already read from it. */
+void h2_session_start(struct http_connection *connection);
+/* Closes it at once. */
+void h2_session_close(struct h2_session *session);
+/* GOAWAY now, close after the last stream. */
+void h2_session_drain(struct h2_session *session);
+/* There is something for nghttp2 to send: at the end of the turn. */
+void h2_session_want_flush(struct h2_session *session);
+
+#endif

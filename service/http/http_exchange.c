@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: MIT */
+/* The methods of struct exchange_client_ops on an http_request, and its callbacks back to the exchange. */
+#include "service/http/http_exchange.h"
+
+enum { HTTP_EXCHANGE_FIELDS_MAX = 16 };
+
+static void client_head(void *client, int status, const struct exchange_field *fields, size_t count,
+			int64_t content_length)
+{
+	struct http_field out[HTTP_EXCHANGE_FIELDS_MAX];
+	for (size_t i = 0; i < count; i++)
+		out[i] = (struct http_field){span_of(fields[i].name), fields[i].value};
+	http_respond_head(client, status, out, count, content_length);
+}
+
+static bool client_write(void *client, struct span bytes)
+{
+	return http_respond_write(client, bytes);
+}
+
+static size_t client_backlog(const void *client)
+{
+	return http_respond_backlog(client);
+}
+
+static void client_finish(void *client)
+{
+	http_respond_finish(client);
+}
+
+static void client_abort(void *client)
+{
+	http_respond_abort(client);
+}
+
+static void on_gone(void *context)
+{
+	exchange_on_gone(context);
+}
+
+static void on_drained(void *context)
+{
+	exchange_on_drained(context);
+}
+
+void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum openai_endpoint endpoint)
+{
+	static const struct exchange_client_ops client_ops = {client_head, client_write, client_backlog, client_finish,
+							      client_abort};
+	static const struct http_request_ops request_ops = {on_gone, on_drained};
+	struct exchange_request ask = {.endpoint = endpoint,
+				       .body = http_request_body(request),
+				       .request_id = http_request_field(request, "x-request-id"),
+				       .traceparent = http_request_field(request, "traceparent"),
+				       .http_version = http_request_version(request)};
+	struct exchange *exchange = exchange_start(worker, &ask, &client_ops, request);
+	if (exchange != NULL)
+		http_request_attach(request, &request_ops, exchange);
+}

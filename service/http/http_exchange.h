@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* Where HTTP meets exchanges: an http_request in the role of an exchange's client. */
+#ifndef SLUICE_SERVICE_HTTP_HTTP_EXCHANGE_H
+#define SLUICE_SERVICE_HTTP_HTTP_EXCHANGE_H
+
+#include "service/exchange/exchange.h"
+#include "service/http/http_server.h"
+
+/* Hands a request to a new exchange, which answers it. */
+void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum openai_endpoint endpoint);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The HTTP side towards clients, h2o and nghttp2 hidden behind it: one server
+ * per worker, HTTP/1.1 and HTTP/2 (by ALPN, or by prior knowledge in cleartext)
+ * giving the same struct http_request to one callback.
+ *
+ * Lives: a request and its response live from on_request until the response is
+ * finished or aborted by us, or on_gone was called, whichever is first; neither
+ * pointer may be used after that. Everything runs on the worker's thread.
+ */
+#ifndef SLUICE_SERVICE_HTTP_HTTP_SERVER_H
+#define SLUICE_SERVICE_HTTP_HTTP_SERVER_H
+
+#include "config/config.h"
+#include "lib/arena.h"
+#include "lib/errors.h"
+#include "service/loop/loop.h"
+
+struct http_server;
+struct http_request;
+
+struct http_field {
+	struct span name; /* lower case in requests */
+	struct span value;
+};
+
+/* What the application does with a request; set by it in on_request. */
+struct http_request_ops {
+	/* The client has left, or the connection broke, before the response was finished. Called at most once;
+	 * the request must not be used afterwards. */
+	void (*on_gone)(void *context);
+	/* The bytes waiting for the client fell below the low mark after having been above the high mark. */
+	void (*on_drained)(void *context);
+};
+
+struct http_server_callbacks {
+	/* A complete request. Must begin a response, now or later. */
+	void (*on_request)(void *context, struct http_request *request);
+	void *context;
+};
+
+/* A listening socket, opened once by the control thread and shared by all workers through SO_REUSEPORT-less accept
+ * or one per worker with SO_REUSEPORT. */
+struct http_listener_address {
+	char text[64]; /* "127.0.0.1:8080", with the port the kernel chose */
+};
+
+/* loop, config: borrows both. False with *error (text for people, file:line first where a file is at fault). */
+struct http_server *http_server_create(struct loop *loop, const struct config *config,
+				       const struct http_server_callbacks *callbacks, struct buf *error);
+/*
+ * Binds and starts accepting on every listener of the configuration. With several workers each calls this
+ * (SO_REUSEPORT); ports "0" are resolved by the first worker and passed to the others in addresses
+ * (listener_count entries, text "" = not bound yet). False with error text.
+ */
+bool http_server_listen(struct http_server *server, struct http_listener_address *addresses, struct buf *error);
+/* Stops accepting, asks idle connections to close, lets running requests finish. */
+void http_server_drain(struct http_server *server);
+/* Connections open now. */
+size_t http_server_connections(const struct http_server *server);
+/* Closes everything; requests still running get on_gone. */
+void http_server_destroy(struct http_server *server);
+
+/* The request, as received. Spans live as long as the request. */
+struct span http_request_method(const struct http_request *request);
+struct span http_request_path(const struct http_request *request);  /* without the query, not normalised */
+struct span http_request_query(const struct http_request *request); /* without '?', empty when absent */
+struct span http_request_body(const struct http_request *request);
+struct span http_request_field(const struct http_request *request,
+			       const char *name); /* lower-case name; {NULL,0} = absent; the first when several */
+size_t http_request_field_count(const struct http_request *request);
+struct http_field http_request_field_at(const struct http_request *request, size_t index);
+int http_request_version(const struct http_request *request); /* 10, 11 or 20 */
+/* An error found by the HTTP layer itself (MALFORMED_HTTP, BODY_TOO_LARGE, …); ERROR_NONE for a good request. The
+ * application answers it in its own error form; the connection closes afterwards where HTTP demands it. */
+enum error_code http_request_error(const struct http_request *request);
+
+/* Registers the application's side. Call once, in on_request, before responding. */
+void http_request_attach(struct http_request *request, const struct http_request_ops *ops, void *context);
+
+/*
+ * Responses. A head, then any number of writes, then finish or abort.
+ * content_length: bytes, or -1 = unknown (chunked on HTTP/1.1). Fields are copied.
+ * HEAD requests get the head only: writes are dropped.
+ */
+void http_respond_head(struct http_request *request, int status, const struct http_field *fields, size_t count,
+		       int64_t content_length);
+/* Appends a copy of bytes; sent at the end of the turn, together with whatever else came in the same turn. Never
+ * refuses for size: the caller watches http_respond_backlog. False when out of memory (the caller then aborts). */
+bool http_respond_write(struct http_request *request, struct span bytes);
+/* Bytes written but not yet handed to the kernel (HTTP/1.1) or to the peer's window (HTTP/2). */
+size_t http_respond_backlog(const struct http_request *request);
+/* Ends the response; the request is gone for the caller. What was written is still delivered. */
+void http_respond_finish(struct http_request *request);
+/* Ends it so that the client can see that it is incomplete: HTTP/1.1 closes the connection without the last chunk (or
+ * short of content-length), HTTP/2 sends RST_STREAM(INTERNAL_ERROR). What was written before is delivered first. The
+ * request is gone for the caller. */
+void http_respond_abort(struct http_request *request);
+
+/* Bytes at which the caller should pause its source, and at which on_drained fires. */
+enum { HTTP_BACKLOG_HIGH = 65536, HTTP_BACKLOG_LOW = 16384 };
+
+#endif

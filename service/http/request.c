@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * struct http_request over h2o's request: its making, its end, and the
+ * accessors of http_server.h. The disposer of the pool's shared memory is the
+ * one place that both versions pass when a request ends for any reason.
+ */
+#include "service/http/request.h"
+
+#include <assert.h>
+
+static const char *const state_names[] = {"waiting", "answering", "finished", "aborted", "gone"};
+
+void request_set_state(struct http_request *request, enum request_state to)
+{
+	static const unsigned allowed[] = {
+	    [REQUEST_ST_WAITING] = 1u << REQUEST_ST_ANSWERING | 1u << REQUEST_ST_ABORTED | 1u << REQUEST_ST_GONE,
+	    [REQUEST_ST_ANSWERING] = 1u << REQUEST_ST_FINISHED | 1u << REQUEST_ST_ABORTED | 1u << REQUEST_ST_GONE,
+	};
+	if (request->state > REQUEST_ST_ANSWERING || (allowed[request->state] & 1u << to) == 0) {
+		fprintf(stderr, "http_request: %s after %s\n", state_names[to], state_names[request->state]);
+		abort();
+	}
+	request->state = to;
+}
+
+void request_tell_gone(struct http_request *request)
+{
+	if (request->state > REQUEST_ST_ANSWERING)
+		return;
+	request_set_state(request, REQUEST_ST_GONE);
+	if (request->ops != NULL)
+		request->ops->on_gone(request->context);
+}
+
+static void on_dispose(void *memory)
+{
+	struct http_request *request = memory;
+	request_tell_gone(request);
+	task_drop(request->server->reactor, &request->pump);
+	buf_fini(&request->filling);
+	buf_fini(&request->flying);
+	struct http_connection *connection = request->connection;
+	if (connection->request == request) {
+		connection->request = NULL;
+		timer_stop(&request->server->reactor->timers, &connection->timer);
+	}
+}
+
+/* The target without scheme and authority, where a client sent the absolute form (RFC 9112 section 3.2.2). */
+static struct span origin_form(struct span target)
+{
+	size_t scheme = 0;
+	if (target.len >= 7 && strncasecmp(target.at, "http://", 7) == 0)
+		scheme = 7;
+	else if (target.len >= 8 && strncasecmp(target.at, "https://", 8) == 0)
+		scheme = 8;
+	else
+		return target;
+	for (size_t i = scheme; i < target.len; i++)
+		if (target.at[i] == '/' || target.at[i] == '?')
+			return (struct span){target.at + i, target.len - i};
+	return SPAN("/");
+}
+
+static void set_target(struct http_request *request, struct span target)
+{
+	target = origin_form(target);
+	const char *mark = target.len == 0 ? NULL : memchr(target.at, '?', target.len);
+	if (mark == NULL) {
+		request->path = target;
+		request->query = (struct span){"", 0};
+		return;
+	}
+	request->path = (struct span){target.at, (size_t)(mark - target.at)};
+	request->query = (struct span){mark + 1, target.len - request->path.len - 1};
+}
+
+struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, struct http_connection *connection,
+				    struct h2_stream *stream, enum error_code error)
+{
+	struct http_request *request = h2o_mem_alloc_shared(&h2o->pool, sizeof(*request), on_dispose);
+	*request = (struct http_request){
+	    .generator = {response_on_proceed, response_on_stop},
+	    .h2o = h2o,
+	    .server = server,
+	    .connection = connection,
+	    .stream = stream,
+	    .error = error,
+	    .pump = {.run = response_on_pump},
+	    .at_line_start = true,
+	};
+	buf_init(&request->filling, SIZE_MAX / 4);
+	buf_init(&request->flying, SIZE_MAX / 4);
+	set_target(request, (struct span){h2o->input.path.base, h2o->input.path.len});
+	return request;
+}
+
+void http_request_attach(struct http_request *request, const struct http_request_ops *ops, void *context)
+{
+	request->ops = ops;
+	request->context = context;
+}
+
+struct span http_request_method(const struct http_request *request)
+{
+	return (struct span){request->h2o->input.method.base, request->h2o->input.method.len};
+}
+
+struct span http_request_path(const struct http_request *request)
+{
+	return request->path;
+}
+
+struct span http_request_query(const struct http_request *request)
+{
+	return request->query;
+}
+
+struct span http_request_body(const struct http_request *request)
+{
+	return (struct span){request->h2o->entity.base, request->h2o->entity.len};
+}
+
+struct span http_request_field(const struct http_request *request, const char *name)
+{
+	const h2o_req_t *h2o = request->h2o;
+	size_t len = strlen(name);
+	if (len == 4 && memcmp(name, "host", 4) == 0)
+		return (struct span){h2o->input.authority.base, h2o->input.authority.len};
+	for (size_t i = 0; i < h2o->headers.size; i++) {
+		const h2o_header_t *header = &h2o->headers.entries[i];
+		if (header->name->len == len && memcmp(header->name->base, name, len) == 0)
+			return (struct span){header->value.len == 0 ? "" : header->value.base, header->value.len};
+	}
+	return (struct span){NULL, 0};
+}
+
+size_t http_request_field_count(const struct http_request *request)
+{
+	return request->h2o->headers.size;
+}
+
+struct http_field http_request_field_at(const struct http_request *request, size_t index)
+{
+	assert(index < request->h2o->headers.size);
+	const h2o_header_t *header = &request->h2o->headers.entries[index];
+	return (struct http_field){
+	    .name = {header->name->base, header->name->len},
+	    .value = {header->value.len == 0 ? "" : header->value.base, header->value.len},
+	};
+}
+
+int http_request_version(const struct http_request *request)
+{
+	int version = request->h2o->version;
+	return (version >> 8) * 10 + (version & 0xff);
+}
+
+enum error_code http_request_error(const struct http_request *request)
+{
+	return request->error;
+}

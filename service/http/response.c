@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The response side of a request, an h2o generator for both versions. h2o takes
+ * one h2o_send at a time until it calls proceed, so there are two buffers: one
+ * in flight, one that the application fills meanwhile. Nothing is sent from
+ * the application's calls: a task at the end of the turn sends what came
+ * together in one piece.
+ *
+ * Chunked coding is ours, not h2o's, which knows it for status 200 only and
+ * cannot send a head before there is content.
+ */
+#include "service/http/request.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <strings.h>
+#include <sys/socket.h>
+
+#include "service/http/h2_stream.h"
+#include "service/http/reason.h"
+
+enum { BUFFER_KEEP = 16384 /* bytes of capacity that an emptied buffer may keep */ };
+
+static void want_pump(struct http_request *request)
+{
+	task_queue(request->server->reactor, &request->pump);
+}
+
+static size_t backlog(const struct http_request *request)
+{
+	size_t flying = request->stream != NULL ? h2_stream_unsent(request->stream) : buf_len(&request->flying);
+	return buf_len(&request->filling) + flying;
+}
+
+static void buffer_empty(struct buf *buf)
+{
+	if (buf->capacity > BUFFER_KEEP)
+		buf_fini(buf);
+	else
+		buf_reset(buf);
+}
+
+/* Bytes for the pool of the request, lower case when a name. */
+static h2o_iovec_t pool_copy(h2o_mem_pool_t *pool, struct span bytes, bool lower)
+{
+	h2o_iovec_t copy = h2o_strdup(pool, bytes.at, bytes.len);
+	if (lower)
+		h2o_strtolower(copy.base, copy.len);
+	return copy;
+}
+
+static bool is_framing_field(struct span name)
+{
+	static const char *const framing[] = {"content-length", "transfer-encoding", "connection", "keep-alive"};
+	for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++)
+		if (name.len == strlen(framing[i]) && strncasecmp(name.at, framing[i], name.len) == 0)
+			return true;
+	return false;
+}
+
+/* A line break in a name or value would let whoever chose it write further fields. */
+static bool is_one_line(struct span s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.at[i] == '\r' || s.at[i] == '\n' || s.at[i] == '\0')
+			return false;
+	return true;
+}
+
+static void add_field(struct http_request *request, const struct http_field *field)
+{
+	h2o_req_t *h2o = request->h2o;
+	if (is_framing_field(field->name) || !is_one_line(field->name) || !is_one_line(field->value))
+		return;
+	h2o_iovec_t name = pool_copy(&h2o->pool, field->name, true);
+	h2o_iovec_t value = pool_copy(&h2o->pool, field->value, false);
+	if (h2o_memis(name.base, name.len, H2O_STRLIT("content-type")))
+		request->event_stream = value.len >= 17 && h2o_memis(value.base, 17, H2O_STRLIT("text/event-stream"));
+	h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, name.base, name.len, 1, NULL, value.base, value.len);
+}
+
+static enum response_framing choose_framing(const struct http_request *request, int status, int64_t content_length)
+{
+	if (span_is(http_request_method(request), "HEAD") || status == 204 || status == 304)
+		return FRAMING_NONE;
+	if (content_length >= 0)
+		return FRAMING_LENGTH;
+	if (request->stream != NULL)
+		return FRAMING_FRAMES;
+	return request->h2o->version == 0x101 ? FRAMING_CHUNKED : FRAMING_CLOSE;
+}
+
+static void apply_framing(struct http_request *request, int status, int64_t content_length)
+{
+	h2o_req_t *h2o = request->h2o;
+	request->framing = choose_framing(request, status, content_length);
+	if (content_length >= 0 && status != 204) {
+		request->remaining = (uint64_t)content_length;
+		h2o->res.content_length = (size_t)content_length;
+	}
+	if (request->framing == FRAMING_CHUNKED)
+		h2o_add_header(&h2o->pool, &h2o->res.headers, H2O_TOKEN_TRANSFER_ENCODING, NULL, H2O_STRLIT("chunked"));
+	if (request->framing == FRAMING_CLOSE || request->server->state != HTTP_SERVER_ST_RUNNING)
+		h2o->http1_is_persistent = 0;
+}
+
+void http_respond_head(struct http_request *request, int status, const struct http_field *fields, size_t count,
+		       int64_t content_length)
+{
+	h2o_req_t *h2o = request->h2o;
+	request_set_state(request, REQUEST_ST_ANSWERING);
+	h2o->res.status = status;
+	h2o->res.reason = http_reason(status);
+	for (size_t i = 0; i < count; i++)
+		add_field(request, &fields[i]);
+	apply_framing(request, status, content_length);
+	h2o_start_response(h2o, &request->generator);
+	want_pump(request);
+}
+
+bool http_respond_write(struct http_request *request, struct span bytes)
+{
+	assert(request->state == REQUEST_ST_ANSWERING);
+	if (request->framing == FRAMING_NONE)
+		return true;
+	if (request->framing == FRAMING_LENGTH) {
+		if (bytes.len > request->remaining)
+			bytes.len = (size_t)request->remaining;
+		request->remaining -= bytes.len;
+	}
+	if (bytes.len == 0)
+		return true;
+	if (!buf_append(&request->filling, bytes))
+		return false;
+	request->at_line_start = bytes.at[bytes.len - 1] == '\n';
+	if (!request->above_high && backlog(request) >= HTTP_BACKLOG_HIGH)
+		request->above_high = true;
+	want_pump(request);
+	return true;
+}
+
+size_t http_respond_backlog(const struct http_request *request)
+{
+	return backlog(request);
+}
+
+void http_respond_finish(struct http_request *request)
+{
+	bool is_short = request->framing == FRAMING_LENGTH && request->remaining > 0;
+	request_set_state(request, is_short ? REQUEST_ST_ABORTED : REQUEST_ST_FINISHED);
+	want_pump(request);
+}
+
+void http_respond_abort(struct http_request *request)
+{
+	request_set_state(request, REQUEST_ST_ABORTED);
+	want_pump(request);
+}
+
+/* Makes sure that whatever h2o still writes reaches nobody and fails. HTTP/1.1 only. */
+static void cut_socket(struct http_request *request)
+{
+	shutdown(h2o_socket_get_fd(request->connection->sock), SHUT_RDWR);
+}
+
+/* The end of a response whose head the application never gave. */
+static void start_headless(struct http_request *request)
+{
+	if (request->stream == NULL) {
+		/* h2o can close an HTTP/1.1 connection only behind a response: let it write one to a cut socket */
+		request->h2o->res.status = 500;
+		request->h2o->res.content_length = 0;
+		cut_socket(request);
+	}
+	request->framing = FRAMING_NONE;
+	h2o_start_response(request->h2o, &request->generator);
+}
+
+static h2o_send_state_t send_state(const struct http_request *request)
+{
+	switch (request->state) {
+	case REQUEST_ST_FINISHED:
+		return H2O_SEND_STATE_FINAL;
+	case REQUEST_ST_ABORTED:
+	case REQUEST_ST_GONE:
+		return H2O_SEND_STATE_ERROR;
+	default:
+		return H2O_SEND_STATE_IN_PROGRESS;
+	}
+}
+
+/* Moves what was written into flight, framed. Returns the number of pieces. */
+static size_t take_pieces(struct http_request *request, h2o_iovec_t pieces[3], h2o_send_state_t state)
+{
+	struct buf swap = request->flying;
+	request->flying = request->filling;
+	request->filling = swap;
+	struct span body = buf_span(&request->flying);
+	size_t count = 0;
+	bool chunked = request->framing == FRAMING_CHUNKED;
+	if (chunked && body.len > 0) {
+		int len = snprintf(request->chunk_head, sizeof(request->chunk_head), "%zx\r\n", body.len);
+		pieces[count++] = h2o_iovec_init(request->chunk_head, (size_t)len);
+	}
+	if (body.len > 0)
+		pieces[count++] = h2o_iovec_init(body.at, body.len);
+	const char *tail = "";
+	if (chunked && body.len > 0)
+		tail = state == H2O_SEND_STATE_FINAL ? "\r\n0\r\n\r\n" : "\r\n";
+	else if (chunked && state == H2O_SEND_STATE_FINAL)
+		tail = "0\r\n\r\n";
+	if (tail[0] != '\0')
+		pieces[count++] = h2o_iovec_init(tail, strlen(tail));
+	return count;
+}
+
+static void set_transport(struct http_request *request, enum transport_state to)
+{
+	assert(request->transport != TRANSPORT_ST_ENDED);
+	request->transport = to;
+}
+
+static void send_filling(struct http_request *request)
+{
+	h2o_iovec_t pieces[3];
+	h2o_send_state_t state = send_state(request);
+	if (state == H2O_SEND_STATE_IN_PROGRESS && buf_len(&request->filling) == 0 && request->head_sent)
+		return;
+	if (request->h2o->_generator == NULL)
+		start_headless(request);
+	else if (request->state == REQUEST_ST_GONE && request->stream == NULL)
+		cut_socket(request);
+	size_t count = take_pieces(request, pieces, state);
+	request->head_sent = true;
+	set_transport(request, h2o_send_state_is_in_progress(state) ? TRANSPORT_ST_SENDING : TRANSPORT_ST_ENDED);
+	loop_again(request->server->loop);
+	h2o_send(request->h2o, pieces, count, state); /* the request may be freed now */
+}
+
+static void tell_drained(struct http_request *request)
+{
+	if (!request->above_high || request->state != REQUEST_ST_ANSWERING || backlog(request) > HTTP_BACKLOG_LOW)
+		return;
+	request->above_high = false;
+	if (request->ops != NULL && request->ops->on_drained != NULL)
+		request->ops->on_drained(request->context);
+}
+
+void response_pump(struct http_request *request)
+{
+	task_drop(request->server->reactor, &request->pump);
+	tell_drained(request);
+	if (request->transport == TRANSPORT_ST_IDLE && request->state != REQUEST_ST_WAITING)
+		send_filling(request);
+}
+
+void response_on_pump(struct task *task)
+{
+	response_pump(H2O_STRUCT_FROM_MEMBER(struct http_request, pump, task));
+}
+
+void response_on_proceed(h2o_generator_t *generator, h2o_req_t *h2o)
+{
+	(void)h2o;
+	struct http_request *request = (struct http_request *)generator;
+	set_transport(request, TRANSPORT_ST_IDLE);
+	buffer_empty(&request->flying);
+	if (request->state != REQUEST_ST_ANSWERING || request->above_high || buf_len(&request->filling) > 0)
+		want_pump(request);
+}
+
+void response_on_stop(h2o_generator_t *generator, h2o_req_t *h2o)
+{
+	(void)h2o;
+	request_tell_gone((struct http_request *)generator);
+}
+
+void response_progress(struct http_request *request)
+{
+	if (request->above_high && backlog(request) <= HTTP_BACKLOG_LOW)
+		want_pump(request);
+}
+
+void response_client_gone(struct http_request *request)
+{
+	if (request->state <= REQUEST_ST_ANSWERING)
+		request_tell_gone(request);
+	else if (request->state == REQUEST_ST_FINISHED || request->state == REQUEST_ST_ABORTED)
+		cut_socket(request); /* the application is done; nobody reads the rest */
+	if (request->transport == TRANSPORT_ST_SENDING)
+		cut_socket(request); /* h2o's write fails, which closes the connection */
+	want_pump(request);
+}

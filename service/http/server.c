@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One worker's HTTP server: h2o's configuration with a single handler that
+ * catches everything, and the set-up and tear-down of listeners and
+ * connections around it. Routing is the application's.
+ */
+#include "service/http/server.h"
+
+#include <assert.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "service/http/client_gone.h"
+#include "service/http/h1_error.h"
+#include "service/http/h1_guard.h"
+#include "service/http/h2_stream.h"
+#include "service/http/listener.h"
+#include "service/http/request.h"
+
+enum {
+	HTTP1_REQUEST_MS = 60000,      /* head and body together, and an idle connection */
+	BODY_HARD_LIMIT_EXTRA = 65536, /* beyond twice the limit h2o refuses by itself */
+	HTTP1_VERSIONS = 0x200         /* h2o's versions below are HTTP/1 */
+};
+
+struct catch_all {
+	h2o_handler_t super;
+	struct http_server *server;
+};
+
+static enum error_code http1_error(const struct http_server *server, const h2o_req_t *req, const h2o_socket_t *sock)
+{
+	struct span input = {sock->input->bytes, sock->input->size};
+	enum error_code error = h1_guard_check(input, server->config->limits.header_list);
+	if (error == ERROR_NONE && req->entity.len > server->config->limits.body)
+		error = ERROR_BODY_TOO_LARGE;
+	return error;
+}
+
+static void on_http1(struct http_server *server, h2o_req_t *req)
+{
+	struct http_connection *connection = connection_of(req->conn->callbacks->get_socket(req->conn));
+	enum error_code error = http1_error(server, req, connection->sock);
+	if (error != ERROR_NONE)
+		req->http1_is_persistent = 0;
+	struct http_request *request = request_create(server, req, connection, NULL, error);
+	connection->request = request;
+	server->callbacks.on_request(server->callbacks.context, request);
+	if (request->state > REQUEST_ST_ANSWERING)
+		response_pump(request); /* answered on the spot: h2o is spared two passes and two epoll_ctl */
+	else
+		client_gone_check(connection);
+}
+
+static void on_http2(struct http_server *server, h2o_req_t *req)
+{
+	struct h2_stream *stream = H2O_STRUCT_FROM_MEMBER(struct h2_stream, req, req);
+	stream->request = request_create(server, req, stream->session->connection, stream, stream->error);
+	server->callbacks.on_request(server->callbacks.context, stream->request);
+}
+
+static int on_req(h2o_handler_t *handler, h2o_req_t *req)
+{
+	struct http_server *server = ((struct catch_all *)handler)->server;
+	if (req->version < HTTP1_VERSIONS)
+		on_http1(server, req);
+	else
+		on_http2(server, req);
+	return 0;
+}
+
+static void setup_h2o(struct http_server *server)
+{
+	h2o_globalconf_t *config = &server->h2o_config;
+	h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX; /* prompts never touch /tmp */
+	h2o_config_init(config);
+	config->server_name = h2o_iovec_init(H2O_STRLIT("sluice/" SLUICE_VERSION));
+	config->http1.req_timeout = HTTP1_REQUEST_MS;
+	config->http1.upgrade_to_http2 = 0;
+	config->max_request_entity_size = server->config->limits.body * 2 + BODY_HARD_LIMIT_EXTRA;
+	h2o_hostconf_t *host = h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("sluice")), 65535);
+	h1_error_register(&host->fallback_path);
+	struct catch_all *handler = (void *)h2o_create_handler(&host->fallback_path, sizeof(*handler));
+	handler->super.on_req = on_req;
+	handler->server = server;
+	h2o_context_init(&server->h2o, loop_h2o(server->loop), config);
+	server->h2o_accept = (h2o_accept_ctx_t){.ctx = &server->h2o, .hosts = config->hosts};
+}
+
+struct http_server *http_server_create(struct loop *loop, const struct config *config,
+				       const struct http_server_callbacks *callbacks, struct buf *error)
+{
+	struct http_server *server = calloc(1, sizeof(*server));
+	if (server == NULL) {
+		buf_printf(error, "out of memory\n");
+		return NULL;
+	}
+	signal(SIGPIPE, SIG_IGN); /* h2o writes with writev, which has no MSG_NOSIGNAL */
+	server->loop = loop;
+	server->reactor = loop_reactor(loop);
+	server->config = config;
+	server->callbacks = *callbacks;
+	server->refused_fd = -1;
+	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	setup_h2o(server);
+	if (h2_setup(server) && listeners_create(server, error))
+		return server;
+	http_server_destroy(server);
+	return NULL;
+}
+
+bool http_server_listen(struct http_server *server, struct http_listener_address *addresses, struct buf *error)
+{
+	return listeners_bind(server, addresses, error);
+}
+
+void http_server_drain(struct http_server *server)
+{
+	if (server->state != HTTP_SERVER_ST_RUNNING)
+		return;
+	server->state = HTTP_SERVER_ST_DRAINING;
+	listeners_close(server);
+	connections_drain(server);
+}
+
+size_t http_server_connections(const struct http_server *server)
+{
+	return server->connection_count;
+}
+
+void http_server_destroy(struct http_server *server)
+{
+	server->state = HTTP_SERVER_ST_DESTROYING;
+	listeners_close(server);
+	connections_close_all(server);
+	listeners_destroy(server);
+	h2_teardown(server);
+	h2o_context_dispose(&server->h2o);
+	h2o_config_dispose(&server->h2o_config);
+	if (server->spare_fd >= 0)
+		close(server->spare_fd);
+	free(server);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Inside of service/http: one worker's server, what its listeners and connections share. */
+#ifndef SLUICE_SERVICE_HTTP_SERVER_H
+#define SLUICE_SERVICE_HTTP_SERVER_H
+
+#include <h2o.h>
+#include <nghttp2/nghttp2.h>
+
+#include "service/http/http_server.h"
+
+struct http_connection;
+struct http_listener;
+
+enum http_server_state {
+	HTTP_SERVER_ST_RUNNING,
+	HTTP_SERVER_ST_DRAINING,  /* no new connections, every connection closes after its requests */
+	HTTP_SERVER_ST_DESTROYING /* everything closes now */
+};
+
+struct http_server {
+	struct loop *loop;
+	struct reactor *reactor;
+	const struct config *config;
+	struct http_server_callbacks callbacks;
+	enum http_server_state state;
+
+	h2o_globalconf_t h2o_config;
+	h2o_context_t h2o;
+	h2o_accept_ctx_t h2o_accept;
+
+	nghttp2_session_callbacks *h2_callbacks;
+	nghttp2_option *h2_options;
+
+	struct http_listener *listeners;
+	size_t listener_count;
+	struct timer listen_again;           /* accepting resumes when it is due */
+	int spare_fd;                        /* given up to accept and refuse a client when descriptors run out */
+	int refused_fd;                      /* that client, until its refusal was read; -1 = none */
+	struct http_connection *connections; /* newest first */
+	size_t connection_count;
+};
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * all: every child's answer, gathered into one answer with a choice for each.
+ *
+ * Streams: the children's chunks are passed on as they come, with their choices
+ * re-indexed and marked with the target they came from; one id and one model
+ * name hold for all. Usage: summed, and told at the end if the client asked.
+ * Errors: the first child that fails fails the whole, the others are aborted;
+ * put a fallback around a child that may fail. Pause and cancel reach all.
+ */
+#include "service/plan/kinds.h"
+
+/* Bytes of one child's whole answer that are kept until all are there. */
+enum { ALL_ANSWER_MAX = 16 * 1024 * 1024 };
+
+struct all_child {
+	struct run_sink sink; /* first: the sink of a child is the child */
+	struct all_run *all;
+	struct run *run;
+	struct openai_lane lane;
+	struct buf answer; /* whole answers only */
+	bool ended;
+};
+
+struct all_run {
+	struct run run;
+	struct all_child *children;
+	size_t running;
+	bool ended;
+	struct usage usage;
+	struct buf out; /* one rewritten chunk, or the merged answer */
+};
+
+static struct all_run *all_of(struct run *run)
+{
+	return (struct all_run *)run;
+}
+
+static void all_release(struct all_run *all)
+{
+	for (size_t i = 0; i < all->run.plan->child_count; i++)
+		buf_fini(&all->children[i].answer);
+	buf_fini(&all->out);
+}
+
+static void all_cancel(struct run *run)
+{
+	struct all_run *all = all_of(run);
+	if (all->ended)
+		return;
+	all->ended = true;
+	for (size_t i = 0; i < run->plan->child_count; i++)
+		all->children[i].run->ops->cancel(all->children[i].run);
+	all_release(all);
+}
+
+static void all_emit(struct all_run *all, struct event *event)
+{
+	event->target = NULL;
+	event->gathered = true;
+	all->run.sink->on_event(all->run.sink, &all->run, event);
+}
+
+static void all_fail(struct all_run *all, const struct failure *failure)
+{
+	struct event event = {.kind = EVENT_ERROR, .failure = failure};
+	all->ended = true;
+	for (size_t i = 0; i < all->run.plan->child_count; i++)
+		all->children[i].run->ops->cancel(all->children[i].run);
+	all_emit(all, &event);
+	all_release(all);
+}
+
+static void all_fail_code(struct all_run *all, enum error_code code)
+{
+	struct failure failure = {.code = code, .retryable = error_row(code)->retryable};
+	all_fail(all, &failure);
+}
+
+static void all_on_chunk(struct all_child *child, const struct event *event)
+{
+	struct all_run *all = child->all;
+	struct event up = *event;
+	if ((event->carries & CARRIES_USAGE) != 0)
+		usage_add(&all->usage, &event->usage);
+	if ((event->carries & CARRIES_NO_CHOICE) != 0)
+		return;
+	if (!event->gathered)
+		child->lane.target = span_of(event->target->target);
+	buf_reset(&all->out);
+	if (!openai_chunk_write_lane(event->data, &child->lane, &all->run.context->scratch, &all->out)) {
+		all_fail_code(all, ERROR_UPSTREAM_INVALID);
+		return;
+	}
+	if (buf_failed(&all->out)) {
+		all_fail_code(all, ERROR_OVERLOADED);
+		return;
+	}
+	up.data = buf_span(&all->out);
+	up.raw = (struct span){NULL, 0};
+	all_emit(all, &up);
+}
+
+static void all_on_body(struct all_child *child, const struct event *event)
+{
+	if (!event->gathered)
+		child->lane.target = span_of(event->target->target);
+	if (!buf_append(&child->answer, event->data))
+		all_fail_code(child->all, ERROR_UPSTREAM_TOO_LARGE);
+}
+
+/* All whole answers are there: one answer of them. */
+static void all_merge(struct all_run *all)
+{
+	size_t count = all->run.plan->child_count;
+	struct run_context *context = all->run.context;
+	struct span *bodies = arena_zalloc(context->arena, count, sizeof(*bodies));
+	struct openai_lane *lanes = arena_zalloc(context->arena, count, sizeof(*lanes));
+	if (bodies == NULL || lanes == NULL) {
+		all_fail_code(all, ERROR_OVERLOADED);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		bodies[i] = buf_span(&all->children[i].answer);
+		lanes[i] = all->children[i].lane;
+	}
+	buf_reset(&all->out);
+	if (!openai_answers_merge(bodies, lanes, count, &context->scratch, &all->out)) {
+		all_fail_code(all, ERROR_UPSTREAM_INVALID);
+		return;
+	}
+	struct event body = {
+	    .kind = EVENT_BODY, .data = buf_span(&all->out), .total = (int64_t)buf_len(&all->out), .usage = all->usage};
+	all_emit(all, &body);
+}
+
+static void all_tell_usage(struct all_run *all)
+{
+	const struct run_context *context = all->run.context;
+	struct event up = {.kind = EVENT_USAGE, .usage = all->usage};
+	if (all->usage.total_tokens < 0 && all->usage.completion_tokens < 0)
+		return;
+	if (context->request->include_usage) {
+		buf_reset(&all->out);
+		openai_usage_chunk_write(&all->out, context->request->endpoint, context->id, context->request->model,
+					 context->created, &all->usage);
+		up.kind = EVENT_CHUNK;
+		up.carries = CARRIES_USAGE | CARRIES_NO_CHOICE;
+		up.data = buf_span(&all->out);
+	}
+	all_emit(all, &up);
+}
+
+static void all_on_end(struct all_child *child)
+{
+	struct all_run *all = child->all;
+	child->ended = true;
+	if (--all->running > 0)
+		return;
+	if (all->run.context->request->stream)
+		all_tell_usage(all);
+	else
+		all_merge(all);
+	if (all->ended)
+		return;
+	struct event end = {.kind = EVENT_END};
+	all->ended = true;
+	all_emit(all, &end);
+	all_release(all);
+}
+
+static void all_on_event(struct run_sink *sink, struct run *run, const struct event *event)
+{
+	struct all_child *child = (struct all_child *)sink;
+	(void)run;
+	if (child->all->ended)
+		return;
+	switch (event->kind) {
+	case EVENT_CHUNK:
+		all_on_chunk(child, event);
+		break;
+	case EVENT_USAGE:
+		usage_add(&child->all->usage, &event->usage);
+		break;
+	case EVENT_BODY:
+		usage_add(&child->all->usage, &event->usage);
+		all_on_body(child, event);
+		break;
+	case EVENT_END:
+		all_on_end(child);
+		break;
+	case EVENT_ERROR:
+		all_fail(child->all, event->failure);
+		break;
+	}
+}
+
+static void all_start(struct run *run)
+{
+	struct all_run *all = all_of(run);
+	for (size_t i = 0; i < run->plan->child_count; i++)
+		all->children[i].run->ops->start(all->children[i].run);
+}
+
+static void all_pause(struct run *run, bool paused)
+{
+	struct all_run *all = all_of(run);
+	for (size_t i = 0; i < run->plan->child_count; i++)
+		all->children[i].run->ops->pause(all->children[i].run, paused);
+}
+
+static void all_prepare(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->child_count; i++)
+		plan->width += plan->children[i]->width;
+}
+
+static struct run *all_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)
+{
+	static const struct run_ops ops = {all_start, all_pause, all_cancel};
+	struct all_run *all = arena_zalloc(context->arena, 1, sizeof(*all));
+	struct all_child *children = arena_zalloc(context->arena, plan->child_count, sizeof(*children));
+	int64_t index_base = 0;
+	if (all == NULL || children == NULL)
+		return NULL;
+	all->run = (struct run){.ops = &ops, .plan = plan, .context = context, .sink = sink};
+	all->children = children;
+	all->running = plan->child_count;
+	all->usage = USAGE_UNKNOWN;
+	buf_init(&all->out, (size_t)ALL_ANSWER_MAX * plan->child_count);
+	for (size_t i = 0; i < plan->child_count; i++) {
+		children[i].sink.on_event = all_on_event;
+		children[i].all = all;
+		children[i].lane =
+		    (struct openai_lane){.id = context->id, .model = context->request->model, .index_base = index_base};
+		index_base += (int64_t)plan->children[i]->width * context->request->n;
+		buf_init(&children[i].answer, ALL_ANSWER_MAX);
+		children[i].run = plan_create_run(plan->children[i], context, &children[i].sink);
+		if (children[i].run == NULL)
+			return NULL;
+	}
+	return &all->run;
+}
+
+const struct plan_kind plan_kind_all = {
+    .name = "all",
+    .doc = "every child's answer, as choices[0…n-1] of one answer",
+    .min_children = 1,
+    .prepare = all_prepare,
+    .create_run = all_create_run,
+};

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pieces of an answer on their way from a call, up through the plan, to the
+ * exchange. An event borrows everything it points to: whoever keeps it past the
+ * callback copies.
+ *
+ * A run of a plan gives any number of CHUNK and USAGE events (a streamed
+ * answer) or of BODY events (a whole one), then exactly one END or ERROR, then
+ * nothing.
+ */
+#ifndef SLUICE_SERVICE_PLAN_EVENT_H
+#define SLUICE_SERVICE_PLAN_EVENT_H
+
+#include "config/config.h"
+#include "schemas/openai_answer.h"
+
+enum event_kind {
+	EVENT_CHUNK, /* one event of a streamed answer */
+	EVENT_USAGE, /* usage that the client did not ask for: for our books only */
+	EVENT_BODY,  /* bytes of a whole answer */
+	EVENT_END,   /* the answer is complete */
+	EVENT_ERROR, /* the answer failed; nothing more will come */
+};
+
+/* Why a run failed. */
+struct failure {
+	enum error_code code;
+	int status;              /* the backend's own HTTP status when it is to be relayed, else 0: the code's */
+	bool retryable;          /* another target may do better */
+	struct span message;     /* {NULL,0} = the code's text */
+	struct span body;        /* the backend's own error answer (JSON), relayed as it is; {NULL,0} = none */
+	struct span retry_after; /* value of the backend's Retry-After, empty = none */
+	const struct config_plan *target; /* where it happened; NULL = nowhere */
+};
+
+struct event {
+	enum event_kind kind;
+	const struct config_plan *target; /* the leaf that answers; NULL for what was gathered from several */
+	unsigned carries;                 /* CHUNK: CARRIES_* */
+	struct span data;                 /* CHUNK: the JSON text; BODY: bytes */
+	struct span raw;    /* CHUNK: the backend's own bytes, ready to relay; {NULL,0} = frame the data anew */
+	int64_t total;      /* BODY: bytes of the whole body; -1 = not known */
+	bool gathered;      /* its choices already say which target they came from */
+	struct usage usage; /* CHUNK with CARRIES_USAGE, USAGE, BODY */
+	const struct failure *failure; /* ERROR */
+};
+
+#endif

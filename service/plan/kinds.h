@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* The combinators, for plan.c only. */
+#ifndef SLUICE_SERVICE_PLAN_KINDS_H
+#define SLUICE_SERVICE_PLAN_KINDS_H
+
+#include "service/plan/plan.h"
+
+extern const struct plan_kind plan_kind_target;
+extern const struct plan_kind plan_kind_fallback;
+extern const struct plan_kind plan_kind_all;
+
+#endif

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The plan algebra: an immutable tree of combinators whose leaves are targets,
+ * and its runs. A combinator is one file with one struct plan_kind; plan.c lists
+ * them, and nothing outside this folder knows which exist.
+ *
+ * Ownership: plans live in the arena they were built in and are shared by all
+ * workers. A run and all of its children live in the arena of their flight and
+ * are never freed one by one.
+ *
+ * Calls down the tree (start, pause, cancel) never cause an event before they
+ * return. Events go up by sink->on_event; inside it the receiver may pause or
+ * cancel the run that sent it, and start others.
+ */
+#ifndef SLUICE_SERVICE_PLAN_PLAN_H
+#define SLUICE_SERVICE_PLAN_PLAN_H
+
+#include "clients/http/http_client.h"
+#include "config/config.h"
+#include "lib/arena.h"
+#include "lib/metrics.h"
+#include "lib/reactor.h"
+#include "schemas/openai_request.h"
+#include "service/plan/event.h"
+
+struct plan;
+struct run;
+
+/* What a worker lends to the runs of all its flights. */
+struct plan_worker {
+	struct reactor *reactor;
+	const struct config *config;
+	struct http_origin *const *origins; /* by index of the backend in config->backends */
+	struct metrics_cells *metrics;
+};
+
+/* What all runs of one flight share. */
+struct run_context {
+	const struct plan_worker *worker;
+	struct arena *arena;  /* for runs and whatever lives as long as the flight */
+	struct arena scratch; /* for one event: emptied by the leaf that begins one, shared by all it passes */
+	const struct openai_request *request;            /* validated */
+	struct span id;                                  /* of the answer, when one has to be made: "chatcmpl-…" */
+	struct span request_id;                          /* x-request-id */
+	struct span traceparent;                         /* W3C trace context to send on; empty = none */
+	int64_t created;                                 /* Unix seconds */
+	unsigned attempts;                               /* calls started so far */
+	enum metrics_attempt reason;                     /* why the next call starts */
+	size_t model_index;                              /* of the model asked for, in the configuration */
+	unsigned open_calls;                             /* calls not yet gone */
+	void (*on_settled)(struct run_context *context); /* open_calls fell to 0; may be called many times */
+};
+
+/* Whoever receives a run's events. */
+struct run_sink {
+	void (*on_event)(struct run_sink *sink, struct run *run, const struct event *event);
+};
+
+struct run_ops {
+	/* Once. */
+	void (*start)(struct run *run);
+	/* Stops or restarts the flow of CHUNK and BODY events (a few may still come). Idempotent. */
+	void (*pause)(struct run *run, bool paused);
+	/* Ends it at once without an event: every call below is aborted. Harmless after the terminal event. */
+	void (*cancel)(struct run *run);
+};
+
+struct run {
+	const struct run_ops *ops;
+	const struct plan *plan;
+	struct run_context *context;
+	struct run_sink *sink;
+};
+
+/* One combinator. */
+struct plan_kind {
+	const char *name; /* as in the configuration; NULL = the target, which has no name */
+	const char *doc;  /* one line */
+	size_t min_children;
+	/* Fills plan->width and what else it needs from plan->children. */
+	void (*prepare)(struct plan *plan);
+	/* A new run of plan in the context's arena; NULL when out of memory. */
+	struct run *(*create_run)(const struct plan *plan, struct run_context *context, struct run_sink *sink);
+};
+
+struct plan {
+	const struct plan_kind *kind;
+	const struct config_plan *source;
+	const struct plan *const *children;
+	size_t child_count;
+	size_t width; /* answers it gives to a request for one choice */
+};
+
+/*
+ * Gives an expression of the configuration its meaning. The plan lives in arena and
+ * borrows the configuration. NULL with a finding "FILE:LINE: models.NAME: …" appended to
+ * errors, or without one when out of memory.
+ */
+const struct plan *plan_build(const struct config *config, const struct config_model *model, struct arena *arena,
+			      struct buf *errors);
+
+/* Appends a table of the combinators as Markdown. */
+void plan_describe(struct buf *out);
+
+/* A new run of plan; NULL when out of memory. */
+static inline struct run *plan_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)
+{
+	return plan->kind->create_run(plan, context, sink);
+}
+
+#endif

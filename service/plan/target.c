@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * target: the leaf of every plan, one call to one backend.
+ *
+ * Four timeouts hold: connect (the HTTP client's), first content (of a streamed
+ * answer, from the start of the call), idle (between complete events, once
+ * content has come, or between bytes of a whole answer), total. A whole answer
+ * has no first-content limit: its head comes when all of it has been generated,
+ * so only connect and total bound the wait for it.
+ *
+ * The terminal event goes up exactly once. The transfer behind it may linger for
+ * a moment so that its connection can be reused; the flight waits for that.
+ */
+#include "service/plan/target.h"
+
+#include "service/plan/kinds.h"
+
+/* How long a finished answer's transfer may take to end by itself, microseconds. */
+enum { TARGET_LINGER_US = 1000000 };
+
+static struct target_run *target_of(struct run *run)
+{
+	return (struct target_run *)run;
+}
+
+/* The one place where a target changes its state. */
+static void target_set_state(struct target_run *target, enum target_state state)
+{
+#define FROM(st) (1u << TARGET_ST_##st)
+	static const unsigned allowed[TARGET_ST_COUNT] = {
+	    [TARGET_ST_WAITING] = FROM(NEW),
+	    [TARGET_ST_STREAM] = FROM(WAITING),
+	    [TARGET_ST_WHOLE] = FROM(WAITING),
+	    [TARGET_ST_REFUSAL] = FROM(WAITING),
+	    [TARGET_ST_LINGER] = FROM(STREAM),
+	    [TARGET_ST_ENDED] = FROM(NEW) | FROM(WAITING) | FROM(STREAM) | FROM(WHOLE) | FROM(REFUSAL) | FROM(LINGER),
+	};
+#undef FROM
+	if ((allowed[state] & 1u << target->state) == 0)
+		__builtin_trap();
+	target->state = state;
+}
+
+static const struct config_backend *target_backend(const struct target_run *target)
+{
+	return target->target->backend;
+}
+
+static struct timers *target_timers(const struct target_run *target)
+{
+	return &target->run.context->worker->reactor->timers;
+}
+
+static size_t target_backend_index(const struct target_run *target)
+{
+	return (size_t)(target_backend(target) - target->run.context->worker->config->backends);
+}
+
+/* Gives the buffers back, unless a callback further up the stack still reads them. */
+static void target_release(struct target_run *target)
+{
+	if (target->busy != 0 || target->state != TARGET_ST_ENDED)
+		return;
+	buf_fini(&target->request);
+	buf_fini(&target->answer);
+	sse_fini(&target->sse);
+}
+
+static void target_enter(struct target_run *target)
+{
+	target->busy++;
+}
+
+static void target_leave(struct target_run *target)
+{
+	target->busy--;
+	target_release(target);
+}
+
+/* The transfer is no more, by its own end or because we aborted it. */
+static void target_call_gone(struct target_run *target, enum error_code outcome)
+{
+	struct run_context *context = target->run.context;
+	metrics_call_ended(context->worker->metrics, target_backend_index(target), outcome);
+	target->call = NULL;
+	context->open_calls--;
+	context->on_settled(context);
+}
+
+static void target_end(struct target_run *target, enum error_code outcome)
+{
+	target_set_state(target, TARGET_ST_ENDED);
+	timer_stop(target_timers(target), &target->silence);
+	timer_stop(target_timers(target), &target->total);
+	task_drop(target->run.context->worker->reactor, &target->late_failure);
+	if (target->call != NULL) {
+		http_call_cancel(target->call);
+		target_call_gone(target, outcome);
+	}
+	target_release(target);
+}
+
+void target_emit(struct target_run *target, struct event *event)
+{
+	event->target = target->target;
+	target->run.sink->on_event(target->run.sink, &target->run, event);
+}
+
+static void on_linger_over(struct timer *timer)
+{
+	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, total));
+	target_end(target, ERROR_NONE);
+}
+
+void target_complete(struct target_run *target)
+{
+	struct event event = {.kind = EVENT_END};
+	target_enter(target);
+	timer_stop(target_timers(target), &target->silence);
+	if (target->call == NULL) {
+		target_end(target, ERROR_NONE);
+	} else {
+		target_set_state(target, TARGET_ST_LINGER);
+		http_call_resume(target->call);
+		if (!timer_start(target_timers(target), &target->total, TARGET_LINGER_US, on_linger_over))
+			target_end(target, ERROR_NONE);
+	}
+	target_emit(target, &event);
+	target_leave(target);
+}
+
+void target_fail(struct target_run *target, struct failure *failure)
+{
+	struct event event = {.kind = EVENT_ERROR, .failure = failure};
+	failure->target = target->target;
+	target_enter(target);
+	target_end(target, failure->code);
+	target_emit(target, &event);
+	target_leave(target);
+}
+
+void target_fail_code(struct target_run *target, enum error_code code)
+{
+	struct failure failure = {.code = code, .retryable = error_row(code)->retryable};
+	if (code != ERROR_OVERLOADED)
+		failure.message = arena_printf(target->run.context->arena, "%s (target %s)", error_row(code)->text,
+					       target->target->target);
+	target_fail(target, &failure);
+}
+
+static void on_silence(struct timer *timer)
+{
+	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, silence));
+	if (target->state == TARGET_ST_STREAM && target_stream_is_finished(target)) {
+		target_complete(target);
+		return;
+	}
+	if (target->run.context->request->stream && !target->content_seen) {
+		target_fail_code(target, ERROR_UPSTREAM_FIRST_CONTENT);
+		return;
+	}
+	/* the timer is not restarted for every event; look how old the last one really is */
+	uint64_t idle_us = target_backend(target)->timeouts.idle_us;
+	uint64_t age_us = timers_now(target_timers(target)) - target->last_event_us;
+	if (age_us < idle_us && timer_start(target_timers(target), timer, idle_us - age_us, on_silence))
+		return;
+	target_fail_code(target, ERROR_UPSTREAM_IDLE);
+}
+
+void target_content(struct target_run *target)
+{
+	const struct run_context *context = target->run.context;
+	target->content_seen = true;
+	timer_stop(target_timers(target), &target->silence);
+	metrics_first_content(context->worker->metrics, target_backend_index(target),
+			      timers_now(target_timers(target)) - target->started_us);
+}
+
+void target_alive(struct target_run *target)
+{
+	target->last_event_us = timers_now(target_timers(target));
+	if (!target->paused && !timer_is_running(&target->silence))
+		timer_start(target_timers(target), &target->silence, target_backend(target)->timeouts.idle_us,
+			    on_silence);
+}
+
+static void on_total(struct timer *timer)
+{
+	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, total));
+	target_fail_code(target, ERROR_UPSTREAM_TOTAL);
+}
+
+/* What a response head means; ERROR_NONE when its body may be read. */
+static enum error_code judge_head(const struct target_run *target, const struct http_head *head)
+{
+	bool sse = head->content_type.len >= 17 && strncasecmp(head->content_type.at, "text/event-stream", 17) == 0;
+	if (head->status >= 300 && head->status < 400)
+		return ERROR_UPSTREAM_REDIRECT;
+	if (head->content_encoding.len != 0 && !span_is(head->content_encoding, "identity"))
+		return ERROR_UPSTREAM_ENCODING;
+	if (head->status >= 400)
+		return ERROR_NONE;
+	if (head->status != 200 || (sse && !target->run.context->request->stream))
+		return ERROR_UPSTREAM_INVALID;
+	return ERROR_NONE;
+}
+
+/* A body for a request that streams, but not of events: read it whole, it may tell an error. */
+static bool is_stream(const struct target_run *target, const struct http_head *head)
+{
+	return target->run.context->request->stream &&
+	       (head->content_type.len < 16 || strncasecmp(head->content_type.at, "application/json", 16) != 0);
+}
+
+static void on_head(void *context, const struct http_head *head)
+{
+	struct target_run *target = context;
+	enum error_code error = judge_head(target, head);
+	target->status = head->status;
+	target->answer_total = head->content_length;
+	target->retry_after = arena_copy(target->run.context->arena, head->retry_after);
+	if (error != ERROR_NONE)
+		target_fail_code(target, error);
+	else if (head->status >= 400)
+		target_set_state(target, TARGET_ST_REFUSAL);
+	else
+		target_set_state(target, is_stream(target, head) ? TARGET_ST_STREAM : TARGET_ST_WHOLE);
+}
+
+static void on_body(void *context, struct span bytes)
+{
+	struct target_run *target = context;
+	target_enter(target);
+	if (target->state == TARGET_ST_STREAM)
+		target_stream_on_body(target, bytes);
+	else if (target->state == TARGET_ST_WHOLE)
+		target_whole_on_body(target, bytes);
+	else if (target->state == TARGET_ST_REFUSAL)
+		target_refusal_on_body(target, bytes);
+	target_leave(target);
+}
+
+static void on_done(void *context, const struct http_call_result *result)
+{
+	struct target_run *target = context;
+	target_enter(target);
+	target_call_gone(target, result->error);
+	switch (target->state) {
+	case TARGET_ST_STREAM:
+		target_stream_on_end(target, result->error);
+		break;
+	case TARGET_ST_WHOLE:
+		target_whole_on_end(target, result->error);
+		break;
+	case TARGET_ST_REFUSAL:
+		target_refusal_on_end(target);
+		break;
+	case TARGET_ST_LINGER:
+		target_end(target, ERROR_NONE);
+		break;
+	default:
+		target_fail_code(target, result->error == ERROR_NONE ? ERROR_UPSTREAM_INVALID : result->error);
+	}
+	target_leave(target);
+}
+
+static void on_late_failure(struct task *task)
+{
+	struct target_run *target = (struct target_run *)((char *)task - offsetof(struct target_run, late_failure));
+	target_fail_code(target, target->late_code);
+}
+
+static struct http_call *target_call(struct target_run *target)
+{
+	static const struct http_call_ops ops = {on_head, on_body, on_done};
+	struct run_context *context = target->run.context;
+	const struct openai_request *request = context->request;
+	struct http_header extra[] = {{SPAN("x-request-id"), context->request_id},
+				      {SPAN("traceparent"), context->traceparent}};
+	openai_request_splice(request, span_of(target->target->target_model), target->asked_usage, &target->request);
+	if (buf_failed(&target->request))
+		return NULL;
+	struct http_call_request call = {.path = openai_endpoint_path(request->endpoint),
+					 .body = buf_span(&target->request),
+					 .stream = request->stream,
+					 .extra = extra,
+					 .extra_count = context->traceparent.len == 0 ? 1 : 2};
+	return http_call_start(context->worker->origins[target_backend_index(target)], &call, &ops, target);
+}
+
+static void target_start(struct run *run)
+{
+	struct target_run *target = target_of(run);
+	struct run_context *context = run->context;
+	const struct config_timeouts *timeouts = &target_backend(target)->timeouts;
+	target_set_state(target, TARGET_ST_WAITING);
+	context->attempts++;
+	metrics_count(context->worker->metrics, METRIC_ATTEMPTS, context->model_index, context->reason);
+	target->started_us = timers_now(target_timers(target));
+	target->call = target_call(target);
+	bool armed = timer_start(target_timers(target), &target->total, timeouts->total_us, on_total);
+	if (context->request->stream)
+		armed &= timer_start(target_timers(target), &target->silence, timeouts->first_content_us, on_silence);
+	if (target->call != NULL) {
+		context->open_calls++;
+		metrics_call_started(context->worker->metrics, target_backend_index(target));
+	}
+	if (target->call == NULL || !armed) {
+		target->late_code = ERROR_OVERLOADED;
+		task_queue(context->worker->reactor, &target->late_failure);
+	}
+}
+
+static void target_pause(struct run *run, bool paused)
+{
+	struct target_run *target = target_of(run);
+	if (target->call == NULL || target->paused == paused || target->state == TARGET_ST_LINGER)
+		return;
+	target->paused = paused;
+	if (paused) {
+		http_call_pause(target->call);
+		/* a slow client is not a silent backend */
+		if (target->content_seen || target->answer_sent > 0)
+			timer_stop(target_timers(target), &target->silence);
+	} else {
+		http_call_resume(target->call);
+		if (target->content_seen || target->answer_sent > 0)
+			target_alive(target);
+	}
+}
+
+static void target_cancel(struct run *run)
+{
+	struct target_run *target = target_of(run);
+	if (target->state != TARGET_ST_ENDED)
+		target_end(target, ERROR_CLIENT_CLOSED);
+}
+
+static void target_prepare(struct plan *plan)
+{
+	plan->width = 1;
+}
+
+static struct run *target_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)
+{
+	static const struct run_ops ops = {target_start, target_pause, target_cancel};
+	const struct config_limits *limits = &context->worker->config->limits;
+	const struct openai_request *request = context->request;
+	struct target_run *target = arena_zalloc(context->arena, 1, sizeof(*target));
+	if (target == NULL)
+		return NULL;
+	target->run = (struct run){.ops = &ops, .plan = plan, .context = context, .sink = sink};
+	target->target = plan->source;
+	target->asked_usage = request->stream && !request->include_usage && plan->source->backend->stream_usage;
+	target->late_failure.run = on_late_failure;
+	target->stream.endpoint = request->endpoint;
+	/* the spliced members are the model's name and stream_options */
+	buf_init(&target->request, request->json.text.len + strlen(plan->source->target_model) * 6 + 256);
+	buf_init(&target->answer, limits->event);
+	sse_init(&target->sse, limits->event);
+	return &target->run;
+}
+
+const struct plan_kind plan_kind_target = {
+    .name = NULL,
+    .doc = "one call to that backend, asking for that model",
+    .min_children = 0,
+    .prepare = target_prepare,
+    .create_run = target_create_run,
+};

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Streamed answers of a target: server-sent events are read as they complete,
+ * judged, repaired where an engine left out what clients need, and passed up
+ * one by one. What cannot be understood ends the answer: a stream that is cut,
+ * stalled or malformed must never look like success.
+ */
+#include "service/plan/target.h"
+
+static void stream_on_error(struct target_run *target, const struct openai_chunk *chunk)
+{
+	struct failure failure = {.code = ERROR_UPSTREAM_ERROR,
+				  .status = chunk->error_status,
+				  .retryable = chunk->error_status == 0 || chunk->error_status >= 500 ||
+					       chunk->error_status == 429,
+				  .message = arena_copy(target->run.context->arena, chunk->error)};
+	target_fail(target, &failure);
+}
+
+/* Usage that only we asked for must not reach the client as a chunk. */
+static bool stream_is_hidden(const struct target_run *target, const struct openai_chunk *chunk)
+{
+	return target->asked_usage && (chunk->carries & CARRIES_NO_CHOICE) != 0 &&
+	       (chunk->carries & CARRIES_USAGE) != 0;
+}
+
+static void stream_pass_up(struct target_run *target, const struct sse_event *sse, const struct openai_chunk *chunk)
+{
+	struct event event = {.kind = EVENT_CHUNK,
+			      .carries = chunk->carries,
+			      .data = chunk->repaired.at != NULL ? chunk->repaired : sse->data,
+			      .raw = chunk->repaired.at != NULL ? (struct span){NULL, 0} : sse->raw,
+			      .usage = chunk->usage};
+	if (stream_is_hidden(target, chunk))
+		event.kind = EVENT_USAGE;
+	if (!target->content_seen && (chunk->carries & CARRIES_CONTENT) != 0)
+		target_content(target);
+	if (target->content_seen)
+		target_alive(target);
+	target_emit(target, &event);
+}
+
+static void stream_on_event(struct target_run *target, const struct sse_event *sse)
+{
+	struct arena *scratch = &target->run.context->scratch;
+	struct openai_chunk chunk;
+	if (span_is(sse->data, "[DONE]")) {
+		target_complete(target);
+		return;
+	}
+	arena_reset(scratch);
+	if (!openai_chunk_read(&target->stream, sse->data, scratch, &chunk))
+		target_fail_code(target, arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
+	else if ((chunk.carries & CARRIES_ERROR) != 0)
+		stream_on_error(target, &chunk);
+	else
+		stream_pass_up(target, sse, &chunk);
+}
+
+bool target_stream_is_finished(const struct target_run *target)
+{
+	int64_t finished = 0;
+	for (size_t i = 0; i < OPENAI_CHOICES_TRACKED / 64; i++)
+		finished += __builtin_popcountll(target->stream.finish_seen[i]);
+	return finished >= target->run.context->request->n && openai_stream_is_finished(&target->stream);
+}
+
+void target_stream_on_body(struct target_run *target, struct span bytes)
+{
+	struct sse_event event;
+	while (target->state == TARGET_ST_STREAM) {
+		switch (sse_next(&target->sse, &bytes, &event)) {
+		case SSE_EVENT:
+			stream_on_event(target, &event);
+			break;
+		case SSE_MORE:
+			return;
+		case SSE_TOO_LARGE:
+			target_fail_code(target, ERROR_UPSTREAM_TOO_LARGE);
+			return;
+		case SSE_NO_MEMORY:
+			target_fail_code(target, ERROR_OVERLOADED);
+			return;
+		}
+	}
+}
+
+void target_stream_on_end(struct target_run *target, enum error_code error)
+{
+	if (target_stream_is_finished(target))
+		target_complete(target);
+	else
+		target_fail_code(target, error == ERROR_NONE ? ERROR_UPSTREAM_TRUNCATED : error);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of routes: which path and method is answered by what. */
+#ifndef SLUICE_SERVICE_ROUTES_H
+#define SLUICE_SERVICE_ROUTES_H
+
+#include "service/exchange/exchange.h"
+#include "service/http/http_server.h"
+
+/* What the routes serve from; one per worker. */
+struct routes {
+	struct exchange_worker *exchange;
+	bool draining; /* readiness is refused */
+};
+
+/* Answers a request, now or later. */
+void routes_dispatch(struct routes *routes, struct http_request *request);
+
+#endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: MIT */
+/* Set-up of a worker in the order of its dependencies, its thread, and the mirrored tear-down. */
+#include "service/worker.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "service/routes.h"
+
+enum {
+	WORKER_POOLED_CONNECTIONS = 1024, /* idle connections kept towards backends */
+	WORKER_DRAIN_CHECK_US = 20000,
+};
+
+struct worker {
+	const struct config *config;
+	struct loop *loop;
+	struct http_client *client;
+	struct http_origin **origins;
+	struct arena arena; /* plans */
+	const struct plan **plans;
+	struct exchange_worker exchange;
+	struct routes routes;
+	struct http_server *server;
+	pthread_t thread;
+	struct loop_message drain;
+	struct loop_message halt;
+	struct timer drain_check;
+};
+
+static bool create_origins(struct worker *worker, struct buf *error)
+{
+	const struct config *config = worker->config;
+	worker->origins = calloc(config->backend_count, sizeof(struct http_origin *));
+	if (worker->origins == NULL)
+		return false;
+	for (size_t i = 0; i < config->backend_count; i++) {
+		const struct config_backend *backend = &config->backends[i];
+		const char *why = "out of memory";
+		struct http_origin_options options = {.url = backend->url,
+						      .bearer = backend->api_key,
+						      .ca_file = backend->ca,
+						      .connect_timeout_us = backend->timeouts.connect_us};
+		worker->origins[i] = http_origin_create(worker->client, &options, &why);
+		if (worker->origins[i] == NULL) {
+			buf_printf(error, "%s:%u: backends.%s: %s\n", config->file, backend->line, backend->name, why);
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool create_plans(struct worker *worker, struct buf *error)
+{
+	const struct config *config = worker->config;
+	worker->plans = arena_zalloc(&worker->arena, config->model_count, sizeof(struct plan *));
+	if (worker->plans == NULL)
+		return false;
+	for (size_t i = 0; i < config->model_count; i++) {
+		worker->plans[i] = plan_build(config, &config->models[i], &worker->arena, error);
+		if (worker->plans[i] == NULL)
+			return false;
+	}
+	return true;
+}
+
+static void on_request(void *context, struct http_request *request)
+{
+	struct worker *worker = context;
+	routes_dispatch(&worker->routes, request);
+}
+
+static bool create_parts(struct worker *worker, unsigned index, struct buf *error)
+{
+	worker->loop = loop_create();
+	if (worker->loop == NULL)
+		return false;
+	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
+	if (worker->client == NULL || !create_origins(worker, error) || !create_plans(worker, error))
+		return false;
+	worker->exchange = (struct exchange_worker){.plan = {.reactor = loop_reactor(worker->loop),
+							     .config = worker->config,
+							     .origins = worker->origins,
+							     .metrics = metrics_cells_of(index)},
+						    .plans = worker->plans};
+	worker->routes.exchange = &worker->exchange;
+	struct http_server_callbacks callbacks = {.on_request = on_request, .context = worker};
+	worker->server = http_server_create(worker->loop, worker->config, &callbacks, error);
+	return worker->server != NULL;
+}
+
+struct worker *worker_create(const struct worker_options *options, struct buf *error)
+{
+	struct worker *worker = calloc(1, sizeof(*worker));
+	if (worker == NULL)
+		return NULL;
+	arena_init(&worker->arena, 0);
+	worker->config = config_hold(options->config);
+	if (create_parts(worker, options->index, error))
+		return worker;
+	if (buf_len(error) == 0)
+		buf_append(error, SPAN("out of memory or descriptors\n"));
+	worker_destroy(worker);
+	return NULL;
+}
+
+bool worker_listen(struct worker *worker, struct http_listener_address *addresses, struct buf *error)
+{
+	return http_server_listen(worker->server, addresses, error);
+}
+
+static void *worker_main(void *context)
+{
+	struct worker *worker = context;
+	loop_run(worker->loop);
+	return NULL;
+}
+
+bool worker_start(struct worker *worker)
+{
+	return pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
+}
+
+static void on_drain_check(struct timer *timer)
+{
+	struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, drain_check));
+	bool idle = worker->exchange.in_flight == 0 && http_server_connections(worker->server) == 0;
+	if (idle || !timer_start(&loop_reactor(worker->loop)->timers, timer, WORKER_DRAIN_CHECK_US, on_drain_check))
+		loop_stop(worker->loop);
+}
+
+static void on_drain(struct loop_message *message)
+{
+	struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, drain));
+	worker->routes.draining = true;
+	http_server_drain(worker->server);
+	on_drain_check(&worker->drain_check);
+}
+
+static void on_halt(struct loop_message *message)
+{
+	struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, halt));
+	loop_stop(worker->loop);
+}
+
+void worker_stop(struct worker *worker, bool now)
+{
+	struct loop_message *message = now ? &worker->halt : &worker->drain;
+	message->run = now ? on_halt : on_drain;
+	loop_post(worker->loop, message);
+}
+
+void worker_join(struct worker *worker)
+{
+	pthread_join(worker->thread, NULL);
+}
+
+void worker_destroy(struct worker *worker)
+{
+	if (worker->server != NULL)
+		http_server_destroy(worker->server);
+	if (worker->loop != NULL)
+		reactor_run_tasks(loop_reactor(worker->loop)); /* what the last requests left behind */
+	for (size_t i = 0; worker->origins != NULL && i < worker->config->backend_count; i++) {
+		if (worker->origins[i] != NULL)
+			http_origin_destroy(worker->origins[i]);
+	}
+	free(worker->origins);
+	if (worker->client != NULL)
+		http_client_destroy(worker->client);
+	if (worker->loop != NULL)
+		loop_destroy(worker->loop);
+	arena_fini(&worker->arena);
+	config_drop(worker->config);
+	free(worker);
+}

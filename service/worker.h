@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One worker: a thread with its loop, HTTP server, HTTP client and the plans of
+ * the configuration. Workers are identical and share nothing hot.
+ */
+#ifndef SLUICE_SERVICE_WORKER_H
+#define SLUICE_SERVICE_WORKER_H
+
+#include "service/http/http_server.h"
+
+struct worker;
+
+struct worker_options {
+	const struct config *config;
+	unsigned index; /* from 0; also the worker's cell of the metrics */
+};
+
+/* NULL with the reason appended to error. The configuration is held. */
+struct worker *worker_create(const struct worker_options *options, struct buf *error);
+
+/* Binds the listeners; addresses as for http_server_listen. */
+bool worker_listen(struct worker *worker, struct http_listener_address *addresses, struct buf *error);
+
+/* Starts the thread. */
+bool worker_start(struct worker *worker);
+
+/* Thread-safe: stop accepting and finish what runs; when nothing is left, or at once if now, the thread ends. */
+void worker_stop(struct worker *worker, bool now);
+
+/* Waits for the thread. */
+void worker_join(struct worker *worker);
+
+/* Frees everything; the thread must have ended or never started. */
+void worker_destroy(struct worker *worker);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The surface: which paths and methods there are, and how a request that can't
+ * be served is refused, in OpenAI's error shape and with words that help.
+ */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/scenario.h"
+
+#define CHAT "/v1/chat/completions"
+
+/* No request of this file reaches a backend. */
+static struct sluice *start(void)
+{
+	return sluice_start("backends:\n  b: { url: 'http://127.0.0.1:1/v1' }\n"
+			    "models:\n  small: b/m\n  big: { fallback: [b/x, b/y] }\n"
+			    "limits: { body: 4KiB, json_depth: 8 }\n");
+}
+
+/* Sends one request text and reads its answer, which the caller frees. */
+static struct answer ask(const struct sluice *sluice, const char *request)
+{
+	struct h1 h1;
+	h1_open(&h1, sluice->port, false);
+	h1.head_only = strncmp(request, "HEAD ", 5) == 0;
+	h1_send(&h1, "%s", request);
+	h1_wait_end(&h1);
+	struct answer answer = h1.answer;
+	h1.answer = (struct answer){0};
+	h1_close(&h1);
+	return answer;
+}
+
+static void check_param(const struct answer *answer, const char *param)
+{
+	cJSON *root = cJSON_ParseWithLength(bytes_text(&answer->body), answer->body.len);
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(root, "error");
+	const char *got = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(error, "param"));
+	if (got == NULL || strcmp(got, param) != 0)
+		fail_msg("want param %s in %s", param, bytes_text(&answer->body));
+	cJSON_Delete(root);
+}
+
+/* Posts a body to chat over every way in and checks its refusal; param and words may be NULL. */
+static void check_refused(const struct sluice *sluice, const char *body, int status, const char *code,
+			  const char *param, const char *words)
+{
+	for (enum via via = 0; via < VIA_COUNT; via++) {
+		struct answer answer;
+		client_fetch(sluice, via, CHAT, body, &answer);
+		check_error(&answer, status, code);
+		if (param != NULL)
+			check_param(&answer, param);
+		if (words != NULL)
+			check_contains(&answer.body, words);
+		answer_free(&answer);
+	}
+}
+
+static void models_are_listed_and_told_one_by_one(void **state)
+{
+	struct answer answer;
+	(void)state;
+	struct sluice *sluice = start();
+	sluice_get(sluice, "/v1/models", &answer);
+	assert_int_equal(answer.status, 200);
+	cJSON *root = cJSON_ParseWithLength(answer.body.at, answer.body.len);
+	const cJSON *data = cJSON_GetObjectItemCaseSensitive(root, "data");
+	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "object")), "list");
+	assert_int_equal(cJSON_GetArraySize(data), 2);
+	check_contains(&answer.body, "\"small\"");
+	check_contains(&answer.body, "\"big\"");
+	cJSON_Delete(root);
+	answer_free(&answer);
+	sluice_get(sluice, "/v1/models/small", &answer);
+	assert_int_equal(answer.status, 200);
+	root = cJSON_ParseWithLength(answer.body.at, answer.body.len);
+	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "id")), "small");
+	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "object")), "model");
+	cJSON_Delete(root);
+	answer_free(&answer);
+}
+
+static void an_unknown_model_is_404_model_not_found(void **state)
+{
+	struct answer answer;
+	(void)state;
+	struct sluice *sluice = start();
+	sluice_get(sluice, "/v1/models/smal", &answer);
+	check_error(&answer, 404, "model_not_found");
+	answer_free(&answer);
+	double before = sluice_errors(sluice, "model_not_found");
+	check_refused(sluice, chat_body("smal", false), 404, "model_not_found", NULL, "smal");
+	check_refused(sluice, chat_body("smal", true), 404, "model_not_found", NULL, NULL);
+	assert_true(sluice_errors(sluice, "model_not_found") == before + 2 * VIA_COUNT);
+}
+
+static void an_unknown_path_is_404_not_found(void **state)
+{
+	struct answer answer;
+	(void)state;
+	struct sluice *sluice = start();
+	sluice_get(sluice, "/v1/nothing", &answer);
+	check_error(&answer, 404, "not_found");
+	answer_free(&answer);
+	sluice_get(sluice, "/", &answer);
+	assert_true(answer.status == 404 || answer.status == 200);
+	answer_free(&answer);
+}
+
+static void health_and_metrics_answer(void **state)
+{
+	struct answer answer;
+	(void)state;
+	struct sluice *sluice = start();
+	sluice_get(sluice, "/livez", &answer);
+	assert_int_equal(answer.status, 200);
+	answer_free(&answer);
+	sluice_get(sluice, "/readyz", &answer);
+	assert_int_equal(answer.status, 200);
+	answer_free(&answer);
+	sluice_get(sluice, "/metrics", &answer);
+	assert_int_equal(answer.status, 200);
+	char *type = answer_header(&answer, "content-type");
+	assert_non_null(type);
+	assert_memory_equal(type, "text/plain", 10);
+	free(type);
+	check_contains(&answer.body, "# TYPE sluice_errors_total counter");
+	answer_free(&answer);
+}
+
+static void head_is_answered_as_get_without_a_body(void **state)
+{
+	static const char *const paths[] = {"/livez", "/v1/models", "/v1/models/small", "/metrics"};
+	(void)state;
+	struct sluice *sluice = start();
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		struct h1 h1;
+		h1_open(&h1, sluice->port, false);
+		for (int round = 0; round < 2; round++) { /* a stray body would spoil the second */
+			h1.head_only = true;
+			h1_send(&h1, "HEAD %s HTTP/1.1\r\nHost: x\r\n\r\n", paths[i]);
+			h1_wait_end(&h1);
+			assert_int_equal(h1.answer.status, 200);
+			assert_int_equal(h1.in.len, 0);
+			h1_next(&h1);
+		}
+		h1_close(&h1);
+		struct h2 h2;
+		h2_open(&h2, sluice->port, 0);
+		struct h2_stream *stream = h2_request(&h2, "HEAD", paths[i], NULL, NULL);
+		h2_wait_end(&h2, stream);
+		assert_int_equal(stream->answer.status, 200);
+		assert_int_equal(stream->answer.body.len, 0);
+		h2_close(&h2);
+	}
+}
+
+static void a_wrong_method_is_405_with_allow(void **state)
+{
+	static const struct {
+		const char *request;
+		const char *allow;
+	} cases[] = {
+	    {"GET " CHAT " HTTP/1.1\r\nHost: x\r\n\r\n", "POST"},
+	    {"DELETE " CHAT " HTTP/1.1\r\nHost: x\r\n\r\n", "POST"},
+	    {"GET /v1/embeddings HTTP/1.1\r\nHost: x\r\n\r\n", "POST"},
+	    {"POST /v1/models HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "GET, HEAD"},
+	    {"POST /livez HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n", "GET, HEAD"},
+	};
+	(void)state;
+	struct sluice *sluice = start();
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct answer answer = ask(sluice, cases[i].request);
+		check_error(&answer, 405, "method_not_allowed");
+		check_header(&answer, "allow", cases[i].allow);
+		answer_free(&answer);
+	}
+}
+
+static void a_body_that_is_not_declared_json_is_415(void **state)
+{
+	struct answer answer;
+	(void)state;
+	struct sluice *sluice = start();
+	answer = ask(sluice, "POST " CHAT " HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
+			     "Content-Length: 2\r\n\r\n{}");
+	check_error(&answer, 415, "unsupported_media_type");
+	answer_free(&answer);
+	answer = ask(sluice, "POST " CHAT " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json; charset=utf-8\r\n"
+			     "Content-Length: 2\r\n\r\n{}");
+	check_error(&answer, 400, "missing_required_parameter");
+	answer_free(&answer);
+}
+
+static void a_body_over_the_limit_is_413(void **state)
+{
+	char body[8192];
+	(void)state;
+	struct sluice *sluice = start();
+	memset(body, ' ', sizeof body);
+	body[sizeof body - 1] = '\0';
+	memcpy(body, "{}", 2);
+	check_refused(sluice, body, 413, "request_too_large", NULL, NULL);
+	struct h1 h1; /* chunked: the length is not known in advance */
+	h1_open(&h1, sluice->port, false);
+	h1_send(&h1,
+		"POST " CHAT " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+		"Transfer-Encoding: chunked\r\n\r\n1fff\r\n%s\r\n0\r\n\r\n",
+		body);
+	h1_wait_end(&h1);
+	check_error(&h1.answer, 413, "request_too_large");
+	h1_close(&h1);
+}
+
+static void broken_json_is_told_with_line_and_column(void **state)
+{
+	(void)state;
+	struct sluice *sluice = start();
+	double before = sluice_errors(sluice, "invalid_json");
+	check_refused(sluice, "{\"model\":\"small\",\n  \"messages\":[}", 400, "invalid_json", NULL, "line 2");
+	check_refused(sluice, "{\"model\":\"small\",\n  \"messages\":[}", 400, "invalid_json", NULL, "column 15");
+	check_refused(sluice, "", 400, "invalid_json", NULL, NULL);
+	check_refused(sluice, "{\"a\":1}x", 400, "invalid_json", NULL, NULL);
+	check_refused(sluice, "{\"a\":1,\"a\":2}", 400, "invalid_json", NULL, NULL);
+	check_refused(sluice, "{\"a\":\"\\u0000\"}", 400, "invalid_json", NULL, NULL);
+	check_refused(sluice, "{\"a\":\"\\ud800\"}", 400, "invalid_json", NULL, NULL);
+	check_refused(sluice, "{\"a\":\"\xff\"}", 400, "invalid_json", NULL, NULL);
+	check_refused(sluice, "{\"a\":[[[[[[[[[[1]]]]]]]]]]}", 400, "invalid_json", NULL, NULL);
+	assert_true(sluice_errors(sluice, "invalid_json") == before + 9 * VIA_COUNT);
+}
+
+static void a_bad_parameter_is_named_by_its_path(void **state)
+{
+	(void)state;
+	struct sluice *sluice = start();
+	check_refused(sluice, "{\"model\":\"small\"}", 400, "missing_required_parameter", "messages", NULL);
+	check_refused(sluice, "{\"messages\":[]}", 400, "missing_required_parameter", "model", NULL);
+	check_refused(sluice, "{\"model\":7,\"messages\":[]}", 400, "invalid_type", "model", NULL);
+	check_refused(sluice,
+		      "{\"model\":\"small\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"king\","
+		      "\"content\":\"y\"}]}",
+		      400, "invalid_value", "messages[1].role", NULL);
+	check_refused(sluice, "{\"model\":\"small\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":1}]}",
+		      400, "invalid_type", "messages[1].role", NULL);
+	check_refused(sluice,
+		      "{\"model\":\"small\",\"stream\":\"yes\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+		      400, "invalid_type", "stream", NULL);
+	check_refused(sluice,
+		      "{\"model\":\"small\",\"max_tokens\":-1,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+		      400, "invalid_value", "max_tokens", NULL);
+}
+
+static void expect_100_continue_is_obeyed(void **state)
+{
+	struct h1 h1;
+	(void)state;
+	struct sluice *sluice = start();
+	h1_open(&h1, sluice->port, false);
+	h1_send(&h1, "POST " CHAT " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\n"
+		     "Expect: 100-continue\r\n\r\n");
+	struct patience patience = patience_for("100 Continue");
+	char line[128];
+	ssize_t got;
+	while ((got = wire_read(&h1.wire, line, sizeof line)) == WIRE_AGAIN)
+		patience_wait(&patience);
+	assert_true(got > 12);
+	assert_memory_equal(line, "HTTP/1.1 100", 12);
+	h1_send(&h1, "{}");
+	h1_wait_end(&h1);
+	check_error(&h1.answer, 400, "missing_required_parameter");
+	h1_close(&h1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENARIO(models_are_listed_and_told_one_by_one),
+	    SCENARIO(an_unknown_model_is_404_model_not_found),
+	    SCENARIO(an_unknown_path_is_404_not_found),
+	    SCENARIO(health_and_metrics_answer),
+	    SCENARIO(head_is_answered_as_get_without_a_body),
+	    SCENARIO(a_wrong_method_is_405_with_allow),
+	    SCENARIO(a_body_that_is_not_declared_json_is_415),
+	    SCENARIO(a_body_over_the_limit_is_413),
+	    SCENARIO(broken_json_is_told_with_line_and_column),
+	    SCENARIO(a_bad_parameter_is_named_by_its_path),
+	    SCENARIO(expect_100_continue_is_obeyed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/* One exchange over HTTP/1.1 or HTTP/2, cleartext or TLS. */
+#include "tests/scenario/harness/client.h"
+
+#include <stdio.h>
+
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/sse.h"
+
+const char *via_name(enum via via)
+{
+	static const char *const names[] = {"h1", "h1+tls", "h2c", "h2+tls"};
+	return names[via];
+}
+
+static bool via_is_h1(enum via via)
+{
+	return via == VIA_H1 || via == VIA_H1_TLS;
+}
+
+static bool via_is_tls(enum via via)
+{
+	return via == VIA_H1_TLS || via == VIA_H2_TLS;
+}
+
+void client_post(struct client *client, const struct sluice *sluice, enum via via, const char *path, const char *body)
+{
+	int port = via_is_tls(via) ? sluice->tls_port : sluice->port;
+	*client = (struct client){.via = via};
+	if (via_is_h1(via)) {
+		h1_open(&client->h1, port, via_is_tls(via));
+		h1_post(&client->h1, path, "", body);
+	} else {
+		h2_open(&client->h2, port, via_is_tls(via) ? H2_TLS : 0);
+		client->stream = h2_post(&client->h2, path, body);
+	}
+}
+
+const char *chat_body(const char *model, bool stream)
+{
+	static char body[512];
+	snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Say hello\"}]%s}",
+		 model, stream ? ",\"stream\":true" : "");
+	return body;
+}
+
+void client_chat(struct client *client, const struct sluice *sluice, enum via via, const char *model, bool stream)
+{
+	client_post(client, sluice, via, "/v1/chat/completions", chat_body(model, stream));
+}
+
+struct answer *client_answer(struct client *client)
+{
+	return via_is_h1(client->via) ? &client->h1.answer : &client->stream->answer;
+}
+
+void client_wait_head(struct client *client)
+{
+	if (via_is_h1(client->via))
+		h1_wait_head(&client->h1);
+	else
+		h2_wait_head(&client->h2, client->stream);
+}
+
+void client_wait_end(struct client *client)
+{
+	if (via_is_h1(client->via))
+		h1_wait_end(&client->h1);
+	else
+		h2_wait_end(&client->h2, client->stream);
+}
+
+void client_wait_events(struct client *client, struct sse *sse, size_t count)
+{
+	struct answer *answer = client_answer(client);
+	sse_read(sse, &answer->body);
+	while (sse->count < count) {
+		if (answer->ended || answer->broken)
+			fail_msg("the stream ended after %zu of %zu events (status %d):\n%.2000s", sse->count, count,
+				 answer->status, bytes_text(&answer->body));
+		if (via_is_h1(client->via))
+			h1_wait_body(&client->h1, answer->body.len + 1);
+		else
+			h2_wait_body(&client->h2, client->stream, answer->body.len + 1);
+		sse_read(sse, &answer->body);
+	}
+}
+
+uint64_t client_leave(struct client *client, enum leave how)
+{
+	struct wire *wire = via_is_h1(client->via) ? &client->h1.wire : &client->h2.wire;
+	uint64_t left_us = clock_us();
+	if (how == LEAVE_CANCEL && !via_is_h1(client->via))
+		h2_cancel(&client->h2, client->stream);
+	else if (how == LEAVE_FIN)
+		wire_close(wire);
+	else
+		wire_reset(wire);
+	return left_us;
+}
+
+void client_close(struct client *client)
+{
+	if (via_is_h1(client->via))
+		h1_close(&client->h1);
+	else
+		h2_close(&client->h2);
+}
+
+void client_fetch(const struct sluice *sluice, enum via via, const char *path, const char *body, struct answer *answer)
+{
+	struct client client;
+	client_post(&client, sluice, via, path, body);
+	client_wait_end(&client);
+	*answer = *client_answer(&client);
+	*client_answer(&client) = (struct answer){0};
+	client_close(&client);
+}
+
+void client_fetch_chat(const struct sluice *sluice, enum via via, const char *model, bool stream, struct answer *answer)
+{
+	client_fetch(sluice, via, "/v1/chat/completions", chat_body(model, stream), answer);
+}

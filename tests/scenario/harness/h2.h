@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A frame-level HTTP/2 client on nghttp2: many streams on one connection, every
+ * DATA frame's borders visible, the windows in the test's hands when it wants.
+ * Prior knowledge in cleartext, ALPN over TLS.
+ */
+#ifndef SLUICE_TESTS_HARNESS_H2_H
+#define SLUICE_TESTS_HARNESS_H2_H
+
+#include <nghttp2/nghttp2.h>
+
+#include "tests/scenario/harness/answer.h"
+#include "tests/scenario/harness/wire.h"
+
+struct h2_stream {
+	int32_t id;
+	struct bytes request_body;
+	size_t request_sent;
+	size_t request_limit; /* bytes of the body to send before the sending stalls */
+	struct answer answer;
+	struct h2_stream *next;
+};
+
+struct h2 {
+	struct wire wire;
+	nghttp2_session *session;
+	struct h2_stream *streams; /* newest first */
+	struct bytes out;          /* serialised, not yet written */
+	bool broken;               /* the connection ended */
+	bool goaway;               /* the peer said GOAWAY */
+	uint32_t goaway_code;
+	uint32_t peer_max_streams;
+	bool withhold; /* requests from now on send half of their body and no more */
+};
+
+enum {
+	H2_TLS = 1,
+	H2_OWN_WINDOWS = 2, /* no automatic WINDOW_UPDATE: h2_consume gives credit */
+	H2_WIDE = 4,        /* big windows: 16 MiB for the connection, 1 MiB per stream */
+};
+
+/* Connects to 127.0.0.1:port and exchanges SETTINGS. */
+void h2_open(struct h2 *h2, int port, unsigned options);
+void h2_close(struct h2 *h2);
+
+struct h2_header {
+	const char *name;
+	const char *value;
+};
+
+/* Starts a request. body NULL: none. headers: extra fields up to {NULL, NULL}, or NULL. The stream is owned by h2. */
+struct h2_stream *h2_request(struct h2 *h2, const char *method, const char *path, const struct h2_header *headers,
+			     const char *body);
+struct h2_stream *h2_post(struct h2 *h2, const char *path, const char *body);
+
+/* Sends what is queued and reads what is there, without waiting; false when there was nothing to read. */
+bool h2_pump(struct h2 *h2);
+
+/* Wait (hang guard) for: the head; at least len bytes of body; the end of the stream, clean or broken. */
+void h2_wait_head(struct h2 *h2, struct h2_stream *stream);
+void h2_wait_body(struct h2 *h2, struct h2_stream *stream, size_t len);
+void h2_wait_end(struct h2 *h2, struct h2_stream *stream);
+
+/* RST_STREAM with CANCEL, written before it returns. */
+void h2_cancel(struct h2 *h2, struct h2_stream *stream);
+
+/* With H2_OWN_WINDOWS: gives back credit for len bytes of a stream and of the connection. */
+void h2_consume(struct h2 *h2, struct h2_stream *stream, size_t len);
+
+void h2_goaway(struct h2 *h2);
+
+/* Bytes past nghttp2: any frame, well-formed or not. */
+void h2_send_raw(struct h2 *h2, const void *frame, size_t len);
+
+/* Frees one finished stream, so that long runs stay small. */
+void h2_forget(struct h2 *h2, struct h2_stream *stream);
+
+#endif

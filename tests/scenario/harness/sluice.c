@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT */
+/* Starting the gateway and asking it how it is. */
+#include "tests/scenario/harness/sluice.h"
+
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/scenario/harness/certificate.h"
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/h1.h"
+#include "tests/scenario/harness/scenario.h"
+
+static const char *sluice_program(void)
+{
+	return scenario_program("SLUICE_BIN", "build/sluice");
+}
+
+static void write_config(const char *path, const char *text)
+{
+	char certificate[128];
+	char key[128];
+	snprintf(certificate, sizeof certificate, "%s/cert.pem", scenario_directory());
+	snprintf(key, sizeof key, "%s/key.pem", scenario_directory());
+	certificate_write(certificate, key);
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fprintf(file,
+		"listen:\n  - 127.0.0.1:0\n  - address: 127.0.0.1:0\n    tls: { certificate: %s, key: %s }\n"
+		"workers: 2\n%s",
+		certificate, key, text);
+	fclose(file);
+}
+
+/* Notes the port of one log line when it announces a listener. */
+static void read_listening(struct sluice *sluice, const cJSON *line)
+{
+	const char *msg = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, "msg"));
+	const char *address = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, "address"));
+	const char *colon = address == NULL ? NULL : strrchr(address, ':');
+	if (msg == NULL || strcmp(msg, "listening") != 0 || colon == NULL)
+		return;
+	int port = atoi(colon + 1);
+	if (sluice->port == 0)
+		sluice->port = port;
+	else if (port != sluice->port)
+		sluice->tls_port = port;
+}
+
+static bool both_listen(const struct bytes *log, void *user)
+{
+	struct sluice *sluice = user;
+	sluice->port = 0;
+	sluice->tls_port = 0;
+	for (const char *line = bytes_text(log), *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+		cJSON *json = cJSON_ParseWithLength(line, (size_t)(end - line));
+		read_listening(sluice, json);
+		cJSON_Delete(json);
+	}
+	return sluice->tls_port != 0;
+}
+
+struct sluice *sluice_start(const char *yaml, ...)
+{
+	static unsigned serial;
+	struct sluice *sluice = calloc(1, sizeof *sluice);
+	char path[128];
+	char *text;
+	va_list arguments;
+	assert_non_null(sluice);
+	scenario_defer(free, sluice);
+	va_start(arguments, yaml);
+	assert_true(vasprintf(&text, yaml, arguments) >= 0);
+	va_end(arguments);
+	snprintf(path, sizeof path, "%s/sluice-%u.yaml", scenario_directory(), ++serial);
+	write_config(path, text);
+	free(text);
+	const char *const command[] = {sluice_program(), "--config", path, NULL};
+	sluice->proc = proc_start("sluice", command, NULL);
+	proc_wait_output(sluice->proc, PROC_STDERR, both_listen, sluice);
+	sluice_metric(sluice, ""); /* what is opened lazily is open now */
+	sluice->idle_fds = proc_fds(sluice->proc);
+	return sluice;
+}
+
+int sluice_run(const char *const arguments[], struct bytes *out, struct bytes *err)
+{
+	const char *command[16] = {sluice_program()};
+	for (size_t i = 0; arguments[i] != NULL && i < 14; i++)
+		command[i + 1] = arguments[i];
+	struct proc *proc = proc_start("sluice", command, NULL);
+	int status = proc_wait(proc);
+	proc_read(proc, PROC_STDOUT, out);
+	proc_read(proc, PROC_STDERR, err);
+	return status;
+}
+
+void sluice_get(const struct sluice *sluice, const char *path, struct answer *answer)
+{
+	struct h1 h1;
+	h1_open(&h1, sluice->port, false);
+	h1_get(&h1, path);
+	h1_wait_end(&h1);
+	*answer = h1.answer;
+	h1.answer = (struct answer){0};
+	h1_close(&h1);
+}
+
+double sluice_metric(const struct sluice *sluice, const char *sample)
+{
+	struct answer answer;
+	double value = 0;
+	size_t len = strlen(sample);
+	sluice_get(sluice, "/metrics", &answer);
+	assert_int_equal(answer.status, 200);
+	for (const char *line = bytes_text(&answer.body), *end; (end = strchr(line, '\n')) != NULL; line = end + 1)
+		if (strncmp(line, sample, len) == 0 && line[len] == ' ')
+			value = strtod(line + len, NULL);
+	answer_free(&answer);
+	return value;
+}
+
+double sluice_errors(const struct sluice *sluice, const char *code)
+{
+	char sample[96];
+	snprintf(sample, sizeof sample, "sluice_errors_total{code=\"%s\"}", code);
+	return sluice_metric(sluice, sample);
+}
+
+void sluice_wait_idle(const struct sluice *sluice)
+{
+	struct patience patience = patience_for("sluice to be idle");
+	for (;;) {
+		struct proc_fds fds = proc_fds(sluice->proc);
+		double in_flight = sluice_metric(sluice, "sluice_exchanges_in_flight");
+		/* the question itself is one exchange and may still be one connection */
+		if (fds.downstream <= 1 && fds.other <= sluice->idle_fds.other && in_flight <= 1)
+			return;
+		static char seen[160];
+		snprintf(seen, sizeof seen,
+			 "sluice to be idle: %zu client connections, %zu other fds (%zu at the start), %g in flight",
+			 fds.downstream, fds.other, sluice->idle_fds.other, in_flight);
+		patience.what = seen;
+		patience_wait(&patience);
+	}
+}

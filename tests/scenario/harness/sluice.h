@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/* The real gateway under test: started from YAML text, asked for its metrics, watched for leaks. */
+#ifndef SLUICE_TESTS_HARNESS_SLUICE_H
+#define SLUICE_TESTS_HARNESS_SLUICE_H
+
+#include "tests/scenario/harness/answer.h"
+#include "tests/scenario/harness/proc.h"
+
+struct sluice {
+	struct proc *proc;
+	int port;     /* HTTP/1.1 and h2c */
+	int tls_port; /* HTTP/1.1 and HTTP/2 by ALPN */
+	struct proc_fds idle_fds;
+};
+
+/*
+ * Starts build/sluice (SLUICE_BIN) with a cleartext and a TLS listener, two
+ * workers, and yaml behind that: the backends, models and limits of the
+ * scenario, formatted. Ready when it returns. Ended at tear-down.
+ */
+struct sluice *sluice_start(const char *yaml, ...) __attribute__((format(printf, 1, 2)));
+
+/* Runs it with those arguments (up to NULL) until it ends by itself; its exit status and output. */
+int sluice_run(const char *const arguments[], struct bytes *out, struct bytes *err);
+
+/* One GET over a fresh HTTP/1.1 connection. The caller frees the answer. */
+void sluice_get(const struct sluice *sluice, const char *path, struct answer *answer);
+
+/* The value of the sample of /metrics that begins with that name and labels; 0 when absent. */
+double sluice_metric(const struct sluice *sluice, const char *sample);
+
+/* sluice_errors_total of that code. */
+double sluice_errors(const struct sluice *sluice, const char *code);
+
+/*
+ * Waits until nothing is left of past exchanges: no client connection, no more
+ * other descriptors than right after the start, nothing in flight.
+ */
+void sluice_wait_idle(const struct sluice *sluice);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* The independent reader of event streams. */
+#include "tests/scenario/harness/sse.h"
+
+#include <cjson/cJSON.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/scenario/harness/check.h"
+
+static void sse_end_event(struct sse *sse)
+{
+	if (sse->pending.at == NULL) /* a blank line alone, after a comment */
+		return;
+	if ((sse->count & (sse->count + 1)) == 0) {
+		sse->data = realloc(sse->data, (sse->count + 1) * 2 * sizeof *sse->data);
+		assert_non_null(sse->data);
+	}
+	sse->data[sse->count++] = sse->pending.at;
+	sse->pending = (struct bytes){0};
+}
+
+static void sse_read_line(struct sse *sse, const char *line, size_t len)
+{
+	if (len != 0 && line[len - 1] == '\r')
+		len--;
+	if (len == 0) {
+		sse_end_event(sse);
+	} else if (line[0] == ':') {
+		sse->comments++;
+	} else if (len >= 5 && memcmp(line, "data:", 5) == 0) {
+		size_t skip = len > 5 && line[5] == ' ' ? 6 : 5;
+		if (sse->pending.at != NULL)
+			bytes_append(&sse->pending, "\n", 1);
+		bytes_append(&sse->pending, line + skip, len - skip);
+	} else {
+		fail_msg("a line that is neither data nor a comment: %.*s", (int)len, line);
+	}
+}
+
+void sse_read(struct sse *sse, const struct bytes *body)
+{
+	while (sse->read < body->len) {
+		const char *line = body->at + sse->read;
+		const char *end = memchr(line, '\n', body->len - sse->read);
+		if (end == NULL)
+			return;
+		sse_read_line(sse, line, (size_t)(end - line));
+		sse->read += (size_t)(end - line) + 1;
+	}
+}
+
+size_t sse_rest(const struct sse *sse, const struct bytes *body)
+{
+	return sse->pending.len + (body->len - sse->read);
+}
+
+void sse_free(struct sse *sse)
+{
+	for (size_t i = 0; i < sse->count; i++)
+		free(sse->data[i]);
+	free(sse->data);
+	bytes_free(&sse->pending);
+	*sse = (struct sse){0};
+}
+
+bool sse_is_done(const struct sse *sse)
+{
+	return sse->count != 0 && strcmp(sse->data[sse->count - 1], "[DONE]") == 0;
+}
+
+static const char *choice_text(const cJSON *choice)
+{
+	const cJSON *delta = cJSON_GetObjectItemCaseSensitive(choice, "delta");
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(delta, "content"));
+	return text != NULL ? text : cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(choice, "text"));
+}
+
+void sse_text(const struct sse *sse, int index, struct bytes *text)
+{
+	for (size_t i = 0; i < sse->count; i++) {
+		if (strcmp(sse->data[i], "[DONE]") == 0)
+			continue;
+		cJSON *chunk = cJSON_Parse(sse->data[i]);
+		if (chunk == NULL)
+			fail_msg("event %zu is not JSON: %s", i, sse->data[i]);
+		const cJSON *choice;
+		cJSON_ArrayForEach(choice, cJSON_GetObjectItemCaseSensitive(chunk, "choices"))
+		{
+			const cJSON *at = cJSON_GetObjectItemCaseSensitive(choice, "index");
+			const char *piece = choice_text(choice);
+			if (piece != NULL && cJSON_IsNumber(at) && at->valueint == index)
+				bytes_append(text, piece, strlen(piece));
+		}
+		cJSON_Delete(chunk);
+	}
+}
+
+static int count_finish_reasons(const struct sse *sse)
+{
+	int count = 0;
+	for (size_t i = 0; i < sse->count; i++) {
+		cJSON *chunk = cJSON_Parse(sse->data[i]);
+		const cJSON *choice;
+		cJSON_ArrayForEach(choice, cJSON_GetObjectItemCaseSensitive(chunk, "choices"))
+		{
+			count += cJSON_IsString(cJSON_GetObjectItemCaseSensitive(choice, "finish_reason"));
+		}
+		cJSON_Delete(chunk);
+	}
+	return count;
+}
+
+static int count_done(const struct sse *sse)
+{
+	int count = 0;
+	for (size_t i = 0; i < sse->count; i++)
+		count += strcmp(sse->data[i], "[DONE]") == 0;
+	return count;
+}
+
+static void check_error_event(const struct sse *sse, const char *code)
+{
+	cJSON *last = sse->count == 0 ? NULL : cJSON_Parse(sse->data[sse->count - 1]);
+	const cJSON *error = cJSON_GetObjectItemCaseSensitive(last, "error");
+	const char *got = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(error, "code"));
+	if (got == NULL || strcmp(got, code) != 0)
+		fail_msg("want the in-band error %s last, got %s", code,
+			 sse->count == 0 ? "no event" : sse->data[sse->count - 1]);
+	assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(error, "message")));
+	assert_true(cJSON_IsString(cJSON_GetObjectItemCaseSensitive(error, "type")));
+	assert_true(cJSON_HasObjectItem(error, "param"));
+	cJSON_Delete(last);
+}
+
+void check_sse_error(const struct bytes *body, const char *code)
+{
+	struct sse sse = {0};
+	sse_read(&sse, body);
+	check_error_event(&sse, code);
+	if (count_done(&sse) != 0)
+		fail_msg("[DONE] in a stream that broke: %s", bytes_text(body));
+	if (count_finish_reasons(&sse) != 0)
+		fail_msg("an invented finish_reason: %s", bytes_text(body));
+	assert_int_equal(sse_rest(&sse, body), 0);
+	sse_free(&sse);
+}
+
+void check_sse_whole(const struct bytes *body, int choices)
+{
+	struct sse sse = {0};
+	sse_read(&sse, body);
+	if (!sse_is_done(&sse) || count_done(&sse) != 1 || count_finish_reasons(&sse) != choices)
+		fail_msg("not a whole stream of %d choices: …%s", choices,
+			 bytes_text(body) + (body->len > 1000 ? body->len - 1000 : 0));
+	assert_int_equal(sse_rest(&sse, body), 0);
+	sse_free(&sse);
+}

@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: MIT
+# Scenario tests: each tests/scenario/*_test.c is a program that starts the real
+# build/sluice and build/sluice-sim, and judges them from outside.
+
+SCENARIO_HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/scenario/harness/*.c)))
+SCENARIO_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/scenario/*_test.c)))
+SCENARIO_LIBS    := -lnghttp2 -lssl -lcrypto -lcjson -lcmocka -lpthread
+
+$(BUILD)/tests/scenario/%_test: $(BUILD)/tests/scenario/%_test.o $(SCENARIO_HARNESS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
+
+.SECONDARY: $(SCENARIO_HARNESS) $(addsuffix .o,$(SCENARIO_TESTS))
+
+.PHONY: build-scenario
+build-scenario: $(SCENARIO_TESTS)
+
+# All of them run, also behind one that failed: a finding is worth more with its neighbours.
+.PHONY: test-scenario
+test-scenario: $(SCENARIO_TESTS) $(BUILD)/sluice $(BUILD)/sluice-sim ## run the scenario tests against the real binaries
+	@failed=; for t in $(SCENARIO_TESTS); do \
+		echo "== $$t"; \
+		SLUICE_BIN=$(BUILD)/sluice SLUICE_SIM=$(BUILD)/sluice-sim $$t || failed="$$failed $$t"; \
+	done; \
+	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* Plan expressions: how they are read, and what is refused. */
+#include "tests/unit/config/fixture.h"
+
+#include "config/plan.h"
+
+#define BACKENDS                       \
+	"listen: [h:1]\n"              \
+	"backends:\n"                  \
+	"  alpha: { url: http://a }\n" \
+	"  beta: { url: http://b }\n"
+
+static void a_string_is_a_target_split_at_the_first_slash(void **state)
+{
+	(void)state;
+	const struct config *config = fixture_good(BACKENDS "models: { m: beta/org/model:7b }\n");
+	const struct config_plan *plan = config->models[0].plan;
+	assert_null(plan->combinator);
+	assert_ptr_equal(plan->backend, &config->backends[1]);
+	assert_string_equal(plan->target_model, "org/model:7b");
+	assert_string_equal(plan->target, "beta/org/model:7b");
+	assert_int_equal(plan->child_count, 0);
+	assert_int_equal(plan->line, 5);
+	config_drop(config);
+}
+
+static void combinators_nest_in_the_order_written(void **state)
+{
+	(void)state;
+	const struct config *config = fixture_good(BACKENDS "models:\n"
+							    "  m:\n"
+							    "    all:\n"
+							    "      - fallback: [alpha/x, beta/x]\n"
+							    "      - some_future_name:\n"
+							    "          - alpha/y\n");
+	const struct config_plan *plan = config->models[0].plan;
+	assert_string_equal(plan->combinator, "all");
+	assert_int_equal(plan->line, 7);
+	assert_int_equal(plan->child_count, 2);
+	assert_string_equal(plan->children[0]->combinator, "fallback");
+	assert_string_equal(plan->children[0]->children[1]->target, "beta/x");
+	assert_string_equal(plan->children[1]->combinator, "some_future_name");
+	assert_string_equal(plan->children[1]->children[0]->target_model, "y");
+	assert_int_equal(plan->children[1]->children[0]->line, 10);
+	config_drop(config);
+}
+
+static void models_may_come_before_backends(void **state)
+{
+	(void)state;
+	const struct config *config =
+	    fixture_good("models: { m: a/x }\nbackends: { a: { url: http://a } }\nlisten: [h:1]\n");
+	assert_ptr_equal(config->models[0].plan->backend, &config->backends[0]);
+	config_drop(config);
+}
+
+static void an_unknown_backend_is_named_with_a_suggestion(void **state)
+{
+	(void)state;
+	fixture_bad(BACKENDS "models:\n  m: alhpa/x\n",
+		    "t.yaml:6: models.m: no backend is named \"alhpa\"; did you mean \"alpha\"?\n");
+	fixture_bad(BACKENDS "models:\n  m: { fallback: [alpha/x, nowhere/y] }\n",
+		    "t.yaml:6: models.m.fallback[1]: no backend is named \"nowhere\"\n");
+}
+
+#define EXPECTED "expected a target such as backend/model, or one combinator such as fallback: [a/model, b/model]\n"
+
+static void what_is_no_plan_is_refused(void **state)
+{
+	(void)state;
+	fixture_bad(BACKENDS "models:\n  m: alpha\n", "t.yaml:6: models.m: got \"alpha\"; " EXPECTED);
+	fixture_bad(BACKENDS "models:\n  m: alpha/\n", "t.yaml:6: models.m: got \"alpha/\"; " EXPECTED);
+	fixture_bad(BACKENDS "models:\n  m: /x\n", "t.yaml:6: models.m: got \"/x\"; " EXPECTED);
+	fixture_bad(BACKENDS "models:\n  m:\n", "t.yaml:6: models.m: got nothing; " EXPECTED);
+	fixture_bad(BACKENDS "models:\n  m: [alpha/x]\n", "t.yaml:6: models.m: got a list; " EXPECTED);
+	const char *one = "t.yaml:6: models.m: a mapping here must have exactly one key, the name of a combinator; ";
+	char text[512];
+	snprintf(text, sizeof(text), "%s" EXPECTED, one);
+	fixture_bad(BACKENDS "models:\n  m: {}\n", text);
+	fixture_bad(BACKENDS "models:\n  m: { all: [alpha/x], race: [beta/x] }\n", text);
+	fixture_bad(BACKENDS "models:\n  m: { \"\": [alpha/x] }\n", text);
+	fixture_bad(BACKENDS "models:\n  m: { all: [] }\n",
+		    "t.yaml:6: models.m: all takes a list of at least one plan, such as [a/model, b/model]\n");
+	fixture_bad(BACKENDS "models:\n  m: { all: alpha/x }\n",
+		    "t.yaml:6: models.m: all takes a list of at least one plan, such as [a/model, b/model]\n");
+}
+
+/* A plan of that many levels, and of that many targets on the last. */
+static const char *nested(unsigned levels, unsigned targets)
+{
+	static char text[8192];
+	size_t len = (size_t)snprintf(text, sizeof(text), BACKENDS "models:\n  m: ");
+	for (unsigned i = 1; i < levels; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "{ all: [ ");
+	for (unsigned i = 0; i < targets; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, "%salpha/x", i == 0 ? "" : ", ");
+	for (unsigned i = 1; i < levels; i++)
+		len += (size_t)snprintf(text + len, sizeof(text) - len, " ] }");
+	snprintf(text + len, sizeof(text) - len, "\n");
+	return text;
+}
+
+static void sixteen_levels_are_enough(void **state)
+{
+	(void)state;
+	config_drop(fixture_good(nested(PLAN_DEPTH_MAX, 1)));
+	assert_null(fixture_load(nested(PLAN_DEPTH_MAX + 1, 1)));
+	assert_non_null(strstr(fixture_findings(), "the plan is nested deeper than 16 levels\n"));
+}
+
+static void sixty_four_targets_are_enough(void **state)
+{
+	(void)state;
+	config_drop(fixture_good(nested(2, PLAN_LEAVES_MAX)));
+	fixture_bad(nested(2, PLAN_LEAVES_MAX + 3), "t.yaml:6: models.m.all[64]: the plan has more than 64 targets\n");
+}
+
+static void each_plan_counts_its_own_targets(void **state)
+{
+	(void)state;
+	char text[16384];
+	snprintf(text, sizeof(text), "%s  n: {all: [%s", nested(2, PLAN_LEAVES_MAX), "alpha/x, beta/y]}\n");
+	config_drop(fixture_good(text));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_string_is_a_target_split_at_the_first_slash),
+	    cmocka_unit_test(combinators_nest_in_the_order_written),
+	    cmocka_unit_test(models_may_come_before_backends),
+	    cmocka_unit_test(an_unknown_backend_is_named_with_a_suggestion),
+	    cmocka_unit_test(what_is_no_plan_is_refused),
+	    cmocka_unit_test(sixteen_levels_are_enough),
+	    cmocka_unit_test(sixty_four_targets_are_enough),
+	    cmocka_unit_test(each_plan_counts_its_own_targets),
+	};
+	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+}

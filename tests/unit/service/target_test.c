@@ -1,0 +1,569 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The target: what it makes of a backend's answer, and its timeouts on a fake
+ * clock. The HTTP client is replaced by the functions below: a call is whatever
+ * the test feeds into it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "service/plan/kinds.h"
+
+enum { TEXT_MAX = 16384, SECOND = 1000000 };
+
+struct http_call {
+	const struct http_call_ops *ops;
+	void *context;
+	bool cancelled;
+	bool paused;
+};
+
+static struct http_call call;
+static uint64_t fake_now;
+static char seen[TEXT_MAX];
+static char last_message[1024];
+static char last_retry_after[64];
+static int last_status;
+static bool last_retryable;
+static bool last_had_body;
+static unsigned settled;
+static struct reactor reactor;
+static struct config config;
+static struct config_backend backend;
+static struct config_plan source;
+static struct plan plan;
+static struct plan_worker worker;
+static struct run_context context;
+static struct arena arena;
+static struct openai_request request;
+static struct run_sink sink;
+static struct run *run;
+
+struct http_call *http_call_start(struct http_origin *origin, const struct http_call_request *ask,
+				  const struct http_call_ops *ops, void *ops_context)
+{
+	(void)origin;
+	(void)ask;
+	call = (struct http_call){.ops = ops, .context = ops_context};
+	return &call;
+}
+
+void http_call_cancel(struct http_call *which)
+{
+	which->cancelled = true;
+}
+
+void http_call_pause(struct http_call *which)
+{
+	which->paused = true;
+}
+
+void http_call_resume(struct http_call *which)
+{
+	which->paused = false;
+}
+
+static uint64_t read_fake_clock(void *unused)
+{
+	(void)unused;
+	return fake_now;
+}
+
+static void note(const char *what, struct span detail)
+{
+	size_t used = strlen(seen);
+	snprintf(seen + used, TEXT_MAX - used, "%s%.*s;", what, SPAN_ARG(detail));
+}
+
+static void on_event(struct run_sink *unused, struct run *from, const struct event *event)
+{
+	(void)unused;
+	(void)from;
+	switch (event->kind) {
+	case EVENT_CHUNK:
+		note(event->raw.at != NULL ? "raw " : "data ", event->raw.at != NULL ? event->raw : event->data);
+		break;
+	case EVENT_USAGE:
+		note("usage", SPAN(""));
+		break;
+	case EVENT_BODY:
+		note("body ", event->data);
+		break;
+	case EVENT_END:
+		note("end", SPAN(""));
+		break;
+	case EVENT_ERROR:
+		note("error ", span_of(error_row(event->failure->code)->code));
+		snprintf(last_message, sizeof(last_message), "%.*s", SPAN_ARG(event->failure->message));
+		snprintf(last_retry_after, sizeof(last_retry_after), "%.*s", SPAN_ARG(event->failure->retry_after));
+		last_status = event->failure->status;
+		last_retryable = event->failure->retryable;
+		last_had_body = event->failure->body.at != NULL;
+		break;
+	}
+}
+
+static void on_settled(struct run_context *unused)
+{
+	(void)unused;
+	settled++;
+}
+
+static void begin(bool stream)
+{
+	struct finding finding;
+	struct span body =
+	    stream ? SPAN("{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}")
+		   : SPAN("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}");
+	static struct http_origin *origins[1];
+	fake_now = SECOND;
+	seen[0] = '\0';
+	settled = 0;
+	reactor_init(&reactor, NULL, read_fake_clock, NULL);
+	arena_init(&arena, 0);
+	backend = (struct config_backend){
+	    .name = "b", .stream_usage = true, .timeouts = {2 * SECOND, 30 * SECOND, 10 * SECOND, 600 * SECOND}};
+	config = (struct config){.backends = &backend, .backend_count = 1, .limits = {.event = 4096}};
+	source = (struct config_plan){.backend = &backend, .target_model = "real", .target = "b/real"};
+	plan = (struct plan){.kind = &plan_kind_target, .source = &source, .width = 1};
+	worker = (struct plan_worker){.reactor = &reactor, .config = &config, .origins = origins};
+	context =
+	    (struct run_context){.worker = &worker, .arena = &arena, .request = &request, .on_settled = on_settled};
+	arena_init(&context.scratch, 0);
+	sink.on_event = on_event;
+	assert_true(openai_request_decode(&request, OPENAI_CHAT, &arena, body, 64, &finding));
+	run = plan_create_run(&plan, &context, &sink);
+	run->ops->start(run);
+}
+
+static void finish(void)
+{
+	run->ops->cancel(run);
+	reactor_run_tasks(&reactor);
+	reactor_fini(&reactor);
+	arena_fini(&context.scratch);
+	arena_fini(&arena);
+}
+
+static void head(int status, const char *content_type)
+{
+	struct http_head h = {.status = status, .content_type = span_of(content_type), .content_length = -1};
+	call.ops->on_head(call.context, &h);
+}
+
+static void bytes(const char *text)
+{
+	call.ops->on_body(call.context, span_of(text));
+}
+
+static void done(enum error_code error)
+{
+	struct http_call_result result = {.error = error};
+	call.ops->on_done(call.context, &result);
+}
+
+static void pass(uint64_t us)
+{
+	fake_now += us;
+	timers_stale(&reactor.timers);
+	timers_run(&reactor.timers);
+}
+
+#define ROLE "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\n"
+#define TEXT "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hi\"}}]}\n\n"
+#define STOP "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+#define USAGE "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2,\"total_tokens\":3}}\n\n"
+#define DONE "data: [DONE]\n\n"
+
+static void a_stream_is_relayed_as_the_backends_own_bytes(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT STOP DONE);
+	assert_string_equal(seen, "raw " ROLE ";raw " TEXT ";raw " STOP ";end;");
+	assert_false(call.cancelled);
+	assert_int_equal(settled, 0);
+	done(ERROR_NONE);
+	assert_int_equal(settled, 1);
+	finish();
+}
+
+static void usage_that_only_we_asked_for_is_kept_from_the_client(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT STOP USAGE DONE);
+	assert_string_equal(seen, "raw " ROLE ";raw " TEXT ";raw " STOP ";usage;end;");
+	finish();
+}
+
+static void a_missing_role_is_added(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(TEXT);
+	assert_non_null(strstr(seen, "data {"));
+	assert_non_null(strstr(seen, "\"role\":\"assistant\""));
+	finish();
+}
+
+static void a_transfer_that_does_not_end_by_itself_is_closed(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT STOP DONE);
+	pass(2 * SECOND);
+	assert_true(call.cancelled);
+	assert_int_equal(settled, 1);
+	finish();
+}
+
+static void finish_reason_without_done_is_complete(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT STOP);
+	done(ERROR_NONE);
+	assert_non_null(strstr(seen, "end;"));
+	finish();
+}
+
+static void a_polite_end_without_finish_reason_is_truncated(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT);
+	done(ERROR_NONE);
+	assert_non_null(strstr(seen, "error upstream_truncated;"));
+	assert_null(strstr(seen, "end;"));
+	finish();
+}
+
+static void broken_json_ends_the_stream_with_an_error(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT "data: {\"choices\":[\n\n" STOP DONE);
+	assert_non_null(strstr(seen, "error upstream_invalid_response;"));
+	assert_true(call.cancelled);
+	assert_null(strstr(seen, "end;"));
+	finish();
+}
+
+static void an_error_event_fails_the_call_and_may_be_retried(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes("data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\n");
+	assert_string_equal(seen, "error upstream_error;");
+	assert_string_equal(last_message, "out of memory");
+	assert_true(last_retryable);
+	finish();
+}
+
+static void silence_before_content_fails_at_the_first_content_limit(void **state)
+{
+	(void)state;
+	begin(true);
+	pass(29 * SECOND);
+	head(200, "text/event-stream");
+	bytes(ROLE);
+	pass(2 * SECOND);
+	assert_non_null(strstr(seen, "error upstream_first_content;"));
+	assert_true(call.cancelled);
+	finish();
+}
+
+static void silence_after_content_fails_at_the_idle_limit(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT);
+	pass(9 * SECOND);
+	bytes(TEXT);
+	pass(9 * SECOND);
+	assert_null(strstr(seen, "error"));
+	pass(2 * SECOND);
+	assert_non_null(strstr(seen, "error upstream_idle;"));
+	finish();
+}
+
+static void bytes_that_complete_no_event_do_not_count_as_life(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT);
+	for (int i = 0; i < 6; i++) {
+		bytes("d");
+		pass(2 * SECOND);
+	}
+	assert_non_null(strstr(seen, "error upstream_idle;"));
+	finish();
+}
+
+static void silence_after_finish_reason_is_complete(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT STOP);
+	pass(11 * SECOND);
+	assert_non_null(strstr(seen, "end;"));
+	finish();
+}
+
+static void a_paused_call_is_not_idle(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT);
+	run->ops->pause(run, true);
+	assert_true(call.paused);
+	pass(60 * SECOND);
+	assert_null(strstr(seen, "error"));
+	run->ops->pause(run, false);
+	assert_false(call.paused);
+	pass(11 * SECOND);
+	assert_non_null(strstr(seen, "error upstream_idle;"));
+	finish();
+}
+
+static void the_total_limit_ends_a_lively_stream(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE);
+	for (int i = 0; i < 100 && strstr(seen, "error") == NULL; i++) {
+		bytes(TEXT);
+		pass(9 * SECOND);
+	}
+	assert_non_null(strstr(seen, "error upstream_total;"));
+	finish();
+}
+
+static void an_event_over_the_cap_ends_the_stream(void **state)
+{
+	(void)state;
+	char big[1025];
+	memset(big, 'x', 1024);
+	big[1024] = '\0';
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE TEXT "data: ");
+	for (int i = 0; i < 5; i++)
+		bytes(big);
+	assert_non_null(strstr(seen, "error upstream_too_large;"));
+	finish();
+}
+
+static void a_whole_answer_comes_at_once_when_complete(void **state)
+{
+	(void)state;
+	begin(false);
+	pass(100 * SECOND);
+	head(200, "application/json");
+	bytes("{\"choices\":[");
+	assert_string_equal(seen, "");
+	bytes("]}");
+	done(ERROR_NONE);
+	assert_string_equal(seen, "body {\"choices\":[]};end;");
+	finish();
+}
+
+static void a_cut_whole_answer_is_an_error(void **state)
+{
+	(void)state;
+	begin(false);
+	head(200, "application/json");
+	bytes("{\"choices\":[");
+	done(ERROR_UPSTREAM_TRUNCATED);
+	assert_string_equal(seen, "error upstream_truncated;");
+	assert_true(last_retryable);
+	finish();
+}
+
+static void a_whole_answer_over_the_cap_is_passed_up_as_it_comes(void **state)
+{
+	(void)state;
+	char big[3001];
+	memset(big, 'x', 3000);
+	big[3000] = '\0';
+	begin(false);
+	head(200, "application/json");
+	bytes(big);
+	assert_string_equal(seen, "");
+	bytes(big);
+	bytes("y");
+	assert_int_equal(strlen(seen), 3000 + 3000 + 1 + 3 * strlen("body ;"));
+	done(ERROR_UPSTREAM_RESET);
+	assert_non_null(strstr(seen, "error upstream_reset;"));
+	finish();
+}
+
+static void an_error_inside_a_200_is_an_error(void **state)
+{
+	(void)state;
+	begin(false);
+	head(200, "application/json");
+	bytes("{\"error\":\"no memory\"}");
+	done(ERROR_NONE);
+	assert_string_equal(seen, "error upstream_error;");
+	assert_string_equal(last_message, "no memory");
+	finish();
+}
+
+static void a_clients_mistake_is_relayed_and_not_retried(void **state)
+{
+	(void)state;
+	begin(false);
+	head(400, "application/json");
+	bytes("{\"error\":{\"message\":\"bad\",\"type\":\"x\",\"param\":null,\"code\":null}}");
+	done(ERROR_NONE);
+	assert_string_equal(seen, "error upstream_rejected;");
+	assert_int_equal(last_status, 400);
+	assert_true(last_had_body);
+	assert_false(last_retryable);
+	finish();
+}
+
+static void context_overflow_may_go_to_another_model(void **state)
+{
+	(void)state;
+	begin(false);
+	head(400, "application/json");
+	bytes("{\"error\":{\"message\":\"long\",\"code\":\"context_length_exceeded\"}}");
+	done(ERROR_NONE);
+	assert_true(last_retryable);
+	finish();
+}
+
+static void the_gateways_own_credentials_are_not_the_clients_fault(void **state)
+{
+	(void)state;
+	begin(false);
+	head(401, "application/json");
+	bytes("{\"error\":{\"message\":\"bad key\"}}");
+	done(ERROR_NONE);
+	assert_string_equal(seen, "error upstream_status;");
+	assert_int_equal(last_status, 0);
+	assert_false(last_had_body);
+	assert_true(last_retryable);
+	finish();
+}
+
+static void retry_after_is_clamped(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *given;
+		const char *expected;
+	} cases[] = {{"7", "7"},
+		     {"-5", "0"},
+		     {"1000000000", "3600"},
+		     {"soon", ""},
+		     {"Thu, 01 Jan 1970 00:00:00 GMT", "0"},
+		     {"Thu, 01 Jan 2099 00:00:00 GMT", "3600"},
+		     {"1.2", "2"}};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct http_head h = {.status = 429, .content_length = -1, .retry_after = span_of(cases[i].given)};
+		begin(false);
+		call.ops->on_head(call.context, &h);
+		done(ERROR_NONE);
+		assert_string_equal(seen, "error upstream_busy;");
+		assert_string_equal(last_retry_after, cases[i].expected);
+		finish();
+	}
+}
+
+static void redirects_and_encodings_are_refused(void **state)
+{
+	(void)state;
+	begin(true);
+	head(302, "text/html");
+	assert_string_equal(seen, "error upstream_redirect;");
+	finish();
+	begin(true);
+	struct http_head h = {
+	    .status = 200, .content_encoding = SPAN("gzip"), .content_type = SPAN("text/event-stream")};
+	call.ops->on_head(call.context, &h);
+	assert_string_equal(seen, "error upstream_encoding;");
+	finish();
+}
+
+static void a_failed_connection_tells_its_reason(void **state)
+{
+	(void)state;
+	begin(true);
+	done(ERROR_UPSTREAM_CONNECT);
+	assert_string_equal(seen, "error upstream_connect;");
+	assert_non_null(strstr(last_message, "b/real"));
+	assert_int_equal(settled, 1);
+	finish();
+}
+
+static void cancel_aborts_the_call_and_says_nothing(void **state)
+{
+	(void)state;
+	begin(true);
+	head(200, "text/event-stream");
+	bytes(ROLE);
+	seen[0] = '\0';
+	run->ops->cancel(run);
+	assert_true(call.cancelled);
+	assert_string_equal(seen, "");
+	assert_int_equal(settled, 1);
+	pass(700 * SECOND);
+	assert_string_equal(seen, "");
+	finish();
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_stream_is_relayed_as_the_backends_own_bytes),
+	    cmocka_unit_test(usage_that_only_we_asked_for_is_kept_from_the_client),
+	    cmocka_unit_test(a_missing_role_is_added),
+	    cmocka_unit_test(a_transfer_that_does_not_end_by_itself_is_closed),
+	    cmocka_unit_test(finish_reason_without_done_is_complete),
+	    cmocka_unit_test(a_polite_end_without_finish_reason_is_truncated),
+	    cmocka_unit_test(broken_json_ends_the_stream_with_an_error),
+	    cmocka_unit_test(an_error_event_fails_the_call_and_may_be_retried),
+	    cmocka_unit_test(silence_before_content_fails_at_the_first_content_limit),
+	    cmocka_unit_test(silence_after_content_fails_at_the_idle_limit),
+	    cmocka_unit_test(bytes_that_complete_no_event_do_not_count_as_life),
+	    cmocka_unit_test(silence_after_finish_reason_is_complete),
+	    cmocka_unit_test(a_paused_call_is_not_idle),
+	    cmocka_unit_test(the_total_limit_ends_a_lively_stream),
+	    cmocka_unit_test(an_event_over_the_cap_ends_the_stream),
+	    cmocka_unit_test(a_whole_answer_comes_at_once_when_complete),
+	    cmocka_unit_test(a_cut_whole_answer_is_an_error),
+	    cmocka_unit_test(a_whole_answer_over_the_cap_is_passed_up_as_it_comes),
+	    cmocka_unit_test(an_error_inside_a_200_is_an_error),
+	    cmocka_unit_test(a_clients_mistake_is_relayed_and_not_retried),
+	    cmocka_unit_test(context_overflow_may_go_to_another_model),
+	    cmocka_unit_test(the_gateways_own_credentials_are_not_the_clients_fault),
+	    cmocka_unit_test(retry_after_is_clamped),
+	    cmocka_unit_test(redirects_and_encodings_are_refused),
+	    cmocka_unit_test(a_failed_connection_tells_its_reason),
+	    cmocka_unit_test(cancel_aborts_the_call_and_says_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

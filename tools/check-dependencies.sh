@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Checks that includes point the allowed way, and that each third-party header
+# is included in its one place only. Prints every violation as file:line.
+#
+#   lib <- schemas, config <- clients <- service
+#   within service: loop, health <- plan, cache <- exchange <- http, admin <- the files of service/ itself
+set -eu
+cd "$(dirname "$0")/.."
+failed=0
+
+# Where FROM (a path prefix) includes any of the headers matched by a pattern, unless the file matches a further pattern.
+deny() {
+	from=$1 pattern=$2 why=$3
+	found=$(grep -rnE "^#include [<\"]($pattern)" --include='*.c' --include='*.h' $from 2>/dev/null || true)
+	if [ -n "$found" ]; then
+		echo "$why:"
+		echo "$found" | sed 's/^/  /'
+		failed=1
+	fi
+}
+
+deny lib '(schemas|config|clients|service|tools|tests)/' "lib is a leaf"
+deny schemas '(config|clients|service|tools|tests)/' "schemas may use lib only"
+deny config '(schemas|clients|service|tools|tests)/' "config may use lib only"
+deny clients '(service|tools|tests)/' "clients may not use service"
+deny "service" '(tools|tests)/' "service may not use tools or tests"
+deny "service/loop service/health" 'service/(plan|cache|exchange|http|admin|access|[a-z_]+\.h)' "loop and health are at the bottom of service"
+deny "service/plan service/cache" 'service/(exchange|http|admin|access|[a-z_]+\.h)' "plan and cache may use health and loop"
+deny "service/exchange" 'service/(http|admin|[a-z_]+\.h)' "exchange may use plan and cache"
+deny "service/http" 'service/(admin|[a-z_]+\.h)' "http may use exchange"
+deny "service/admin" 'service/(http|[a-z_]+\.h)' "admin may use exchange"
+deny "tools/sim" '(schemas|config|clients|service|tests)/' "the simulator may use lib only"
+
+# third-party headers: everywhere but their one place
+third_party() {
+	name=$1 pattern=$2
+	shift 2
+	found=$(grep -rnE "^ *# *include <($pattern)" --include='*.c' --include='*.h' lib schemas config clients service tools 2>/dev/null || true)
+	for allowed in "$@"; do
+		found=$(printf '%s\n' "$found" | grep -v "^$allowed" || true)
+	done
+	if [ -n "$found" ]; then
+		echo "$name may be included in $* only:"
+		echo "$found" | sed 's/^/  /'
+		failed=1
+	fi
+}
+third_party h2o 'h2o(/|\.h)' service/loop/ service/http/
+third_party libcurl 'curl/' clients/http/
+third_party nghttp2 'nghttp2/' service/http/
+third_party hiredis 'hiredis/' clients/redis/
+third_party cJSON 'cjson/|cJSON' schemas/openapi
+third_party libyaml 'yaml\.h' config/
+
+[ "$failed" = 0 ] && echo "dependencies point the right way"
+exit $failed

@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# Installs the Debian packages that a target needs, and only what is missing.
+#
+#   tools/install.sh build|test|lint|…   the groups are the case below
+#
+# As root it installs; as anybody else it says what to install and fails.
+set -eu
+
+build="gcc make pkg-config libh2o-evloop-dev libssl-dev libcurl4-openssl-dev libnghttp2-dev libcjson-dev libyaml-dev zlib1g-dev"
+run="curl ca-certificates"
+test="libcmocka-dev openssl nodejs npm"
+lint="clang clang-tidy clang-format cppcheck"
+sanitize="clang libclang-rt-14-dev llvm"
+
+packages=""
+for group in "$@"; do
+	case "$group" in
+	build) packages="$packages $build" ;;
+	run) packages="$packages $run" ;;
+	test) packages="$packages $test" ;;
+	lint) packages="$packages $lint" ;;
+	sanitize) packages="$packages $sanitize" ;;
+	*)
+		echo "tools/install.sh: unknown group \"$group\"; expected build, run, test, lint or sanitize" >&2
+		exit 2
+		;;
+	esac
+done
+
+# A program that is there already, from wherever, counts as its package.
+provided() {
+	case "$1" in
+	nodejs) command -v node >/dev/null ;;
+	npm | curl | make | gcc | clang | openssl) command -v "$1" >/dev/null ;;
+	*) return 1 ;;
+	esac
+}
+
+missing=""
+for package in $packages; do
+	if ! provided "$package" && ! dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q '^install ok'; then
+		missing="$missing $package"
+	fi
+done
+[ -z "$missing" ] && exit 0
+
+if [ "$(id -u)" != 0 ]; then
+	echo "These packages are missing:$missing" >&2
+	echo "Install them as root and try again:" >&2
+	echo "  apt-get install --no-install-recommends$missing" >&2
+	exit 1
+fi
+echo "installing:$missing"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -q >/dev/null
+# shellcheck disable=SC2086
+apt-get install -q -y --no-install-recommends $missing >/dev/null

@@ -1,0 +1,25 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# The generated reference pages: printed by the binary from its own tables,
+# committed under docs/reference/, and compared by the tests.
+#
+#   tools/reference.sh write|check PATH-OF-SLUICE
+set -eu
+mode=$1
+sluice=$2
+cd "$(dirname "$0")/.."
+mkdir -p docs/reference
+status=0
+for topic in config errors metrics openapi; do
+	case "$topic" in
+	openapi) page=docs/reference/openapi.json ;;
+	*) page=docs/reference/$topic.md ;;
+	esac
+	if [ "$mode" = write ]; then
+		"$sluice" --describe "$topic" >"$page"
+	elif ! "$sluice" --describe "$topic" | diff -u "$page" - >&2; then
+		echo "$page is not what the binary describes: run \"make reference\"" >&2
+		status=1
+	fi
+done
+exit $status
