@@ -70,7 +70,7 @@ static void describe_key(struct buf *out, const struct key *key)
 	describe_type(out, key);
 	buf_printf(out, " | ");
 	describe_default(out, key);
-	buf_printf(out, " | %s | %s |\n", (key->flags & KEY_RELOAD) != 0 ? "reload" : "restart", key->text);
+	buf_printf(out, " | %s |\n", key->text);
 }
 
 static const char describe_head[] =
@@ -79,8 +79,8 @@ static const char describe_head[] =
     "One YAML file (`sluice --config FILE`); `sluice --check FILE` checks it. Unknown keys are errors.\n"
     "In a key's path `[]` stands for an entry of a list and `*` for a name of your choice.\n"
     "\n"
-    "| key | type | default | takes effect by | meaning |\n"
-    "|---|---|---|---|---|\n";
+    "| key | type | default | meaning |\n"
+    "|---|---|---|---|\n";
 
 static const char describe_tail[] =
     "\n"

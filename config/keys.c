@@ -6,7 +6,6 @@
 
 #define REQUIRED KEY_REQUIRED
 #define SHORT KEY_SHORT
-#define RELOAD KEY_RELOAD
 
 const struct key keys_table[] = {
 #define GROUP(path_, type_, flags_, text_) {.path = (path_), .type = KEY_##type_, .flags = (flags_), .text = (text_)},

@@ -27,7 +27,7 @@ enum key_type {
 /* The struct that keeps a key's value. */
 enum key_owner { KEY_OF_NOTHING, KEY_OF_config, KEY_OF_config_listener, KEY_OF_config_backend };
 
-enum { KEY_REQUIRED = 1, KEY_SHORT = 2, KEY_RELOAD = 4 };
+enum { KEY_REQUIRED = 1, KEY_SHORT = 2 };
 
 struct key {
 	const char *path;

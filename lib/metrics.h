@@ -12,8 +12,8 @@
  *   metrics_move(cells, +1, METRIC_EXCHANGES);   … later: metrics_move(cells, -1, METRIC_EXCHANGES);
  *   metrics_observe(cells, elapsed_us, METRIC_REQUEST_DURATION, ENDPOINT_CHAT);
  *
- * There must be as many labels as the metric's row has (asserted). Cells that
- * are NULL are counted in by nobody's harm: code under test needs no set-up.
+ * There must be as many labels as the metric's row has (asserted). With cells
+ * that are NULL nothing is counted, so code under test needs no set-up.
  */
 #ifndef SLUICE_LIB_METRICS_H
 #define SLUICE_LIB_METRICS_H

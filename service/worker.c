@@ -124,7 +124,8 @@ bool worker_start(struct worker *worker)
 static void on_drain_check(struct timer *timer)
 {
 	struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, drain_check));
-	bool idle = worker->exchange.in_flight == 0 && http_server_connections(worker->server) == 0;
+	bool idle = worker->exchange.in_flight == 0 && http_server_connections(worker->server) == 0 &&
+		    http_client_active(worker->client) == 0;
 	if (idle || !timer_start(&loop_reactor(worker->loop)->timers, timer, WORKER_DRAIN_CHECK_US, on_drain_check))
 		loop_stop(worker->loop);
 }
@@ -155,12 +156,20 @@ void worker_join(struct worker *worker)
 	pthread_join(worker->thread, NULL);
 }
 
+/* Answers that are complete may have transfers that linger; their own timers end them, within a second. */
+static void worker_settle(struct worker *worker)
+{
+	reactor_run_tasks(loop_reactor(worker->loop));
+	while (http_client_active(worker->client) > 0)
+		loop_turn(worker->loop, WORKER_DRAIN_CHECK_US);
+}
+
 void worker_destroy(struct worker *worker)
 {
 	if (worker->server != NULL)
 		http_server_destroy(worker->server);
-	if (worker->loop != NULL)
-		reactor_run_tasks(loop_reactor(worker->loop)); /* what the last requests left behind */
+	if (worker->client != NULL)
+		worker_settle(worker);
 	for (size_t i = 0; worker->origins != NULL && i < worker->config->backend_count; i++) {
 		if (worker->origins[i] != NULL)
 			http_origin_destroy(worker->origins[i]);

@@ -23,6 +23,9 @@
 #include "lib/buf.h"
 
 struct http_path;
+struct socket_entry;
+
+enum { CALL_MAX_CONNECTING = 2 /* curl tries one address of each family at a time */ };
 
 enum call_state {
 	CALL_ST_IDLE,       /* in its origin's pool */
@@ -49,7 +52,8 @@ struct http_call {
 	struct http_origin *origin; /* holds while not idle */
 	const struct http_call_ops *ops;
 	void *context;
-	struct timer timer; /* the wait for addresses */
+	struct socket_entry *connecting[CALL_MAX_CONNECTING]; /* NULL = none */
+	struct timer timer;                                   /* the wait for addresses */
 	struct head head;
 	struct buf inbox;         /* body bytes that the caller has not seen */
 	enum error_code error;    /* of our own making, or the result once ended */

@@ -66,6 +66,7 @@ static int on_request(void *context, char *remote_ip, char *local_ip, int remote
 		return CURL_PREREQFUNC_ABORT;
 	}
 	call->reused = !call->opened;
+	sockets_connected(call);
 	call_set_state(call, CALL_ST_SENT);
 	return CURL_PREREQFUNC_OK;
 }

@@ -31,7 +31,7 @@ struct socket_entry {
 	struct watch watch;
 	struct sockets *sockets;
 	enum socket_state state;
-	bool connected; /* a request was sent on it: will be closed by sockets_on_close */
+	struct http_call *connecting; /* for whom; NULL once it is connected, then closed by sockets_on_close only */
 };
 
 void sockets_init(struct sockets *sockets, struct http_client *client)
@@ -102,7 +102,43 @@ static void on_ready(struct watch *watch, unsigned events)
 	client_drive_socket(client, watch->fd, bits);
 }
 
-static struct socket_entry *sockets_add(struct sockets *sockets, curl_socket_t fd)
+static void socket_set_connecting(struct socket_entry *entry, struct http_call *call)
+{
+	for (int i = 0; i < CALL_MAX_CONNECTING; i++)
+		if (call->connecting[i] == NULL) {
+			call->connecting[i] = entry;
+			entry->connecting = call;
+			return;
+		}
+}
+
+static void socket_set_connected(struct socket_entry *entry)
+{
+	for (int i = 0; i < CALL_MAX_CONNECTING; i++)
+		if (entry->connecting != NULL && entry->connecting->connecting[i] == entry)
+			entry->connecting->connecting[i] = NULL;
+	entry->connecting = NULL;
+}
+
+/*
+ * Which of two sockets won is told by curl only if its interest in the winner
+ * changes, so that is left to sockets_on_interest. Under TLS it does not change,
+ * but the loser has gone by then.
+ */
+void sockets_connected(const struct http_call *call)
+{
+	struct socket_entry *only = NULL;
+	int count = 0;
+	for (int i = 0; i < CALL_MAX_CONNECTING; i++)
+		if (call->connecting[i] != NULL) {
+			only = call->connecting[i];
+			count++;
+		}
+	if (count == 1)
+		socket_set_connected(only);
+}
+
+static struct socket_entry *sockets_add(struct sockets *sockets, curl_socket_t fd, struct http_call *call)
 {
 	struct socket_entry *entry = sockets_reserve(sockets, fd) ? calloc(1, sizeof(*entry)) : NULL;
 	if (entry == NULL)
@@ -111,6 +147,8 @@ static struct socket_entry *sockets_add(struct sockets *sockets, curl_socket_t f
 	entry->watch.fd = fd;
 	entry->sockets = sockets;
 	sockets->entries[fd] = entry;
+	if (call->state == CALL_ST_CONNECTING)
+		socket_set_connecting(entry, call);
 	return entry;
 }
 
@@ -118,6 +156,7 @@ static void sockets_remove(struct sockets *sockets, struct socket_entry *entry)
 {
 	struct reactor *reactor = sockets->client->reactor;
 	reactor->ops->unwatch(reactor, &entry->watch);
+	socket_set_connected(entry);
 	sockets->entries[entry->watch.fd] = NULL;
 	free(entry);
 }
@@ -161,7 +200,7 @@ int sockets_on_close(void *context, curl_socket_t fd)
 /* curl lost interest: the request is over, or its call is paused, or the socket is closed or about to be. */
 static void socket_release(struct sockets *sockets, struct socket_entry *entry, const struct http_call *call)
 {
-	if (!entry->connected)
+	if (entry->connecting != NULL)
 		sockets_remove(sockets, entry);
 	else
 		entry->state = call != NULL && call->stalled ? SOCKET_ST_PAUSED : SOCKET_ST_IDLE;
@@ -169,6 +208,7 @@ static void socket_release(struct sockets *sockets, struct socket_entry *entry, 
 
 static bool socket_use(struct reactor *reactor, struct socket_entry *entry, unsigned interest)
 {
+	entry->state = SOCKET_ST_USED;
 	if (entry->watch.slot == 0)
 		return reactor->ops->watch(reactor, &entry->watch, entry->watch.fd, interest);
 	if (entry->watch.interest != interest)
@@ -194,11 +234,9 @@ int sockets_on_interest(CURL *easy, curl_socket_t fd, int what, void *context, v
 	if ((what & CURL_POLL_OUT) != 0)
 		interest |= REACTOR_WRITE;
 	if (entry == NULL)
-		entry = sockets_add(sockets, fd);
-	if (entry != NULL) {
-		entry->state = SOCKET_ST_USED;
-		entry->connected = call->state != CALL_ST_CONNECTING;
-	}
+		entry = sockets_add(sockets, fd, call);
+	else if (call->state != CALL_ST_CONNECTING)
+		socket_set_connected(entry);
 	if (entry == NULL || !socket_use(sockets->client->reactor, entry, interest))
 		call_fail(call, ERROR_OVERLOADED, "the socket cannot be watched");
 	return 0; /* -1 would end every transfer of this multi */

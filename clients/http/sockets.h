@@ -11,6 +11,7 @@
 
 #include "lib/reactor.h"
 
+struct http_call;
 struct http_client;
 struct socket_entry;
 
@@ -26,6 +27,9 @@ void sockets_fini(struct sockets *sockets);
 
 /* CURL_SOCKET_BAD with errno set when out of memory or descriptors. */
 curl_socket_t sockets_open(struct sockets *sockets, const struct curl_sockaddr *address);
+
+/* The call's connection is there and will be used. */
+void sockets_connected(const struct http_call *call);
 
 /* curl's callbacks; context: struct sockets. */
 int sockets_on_close(void *context, curl_socket_t fd);

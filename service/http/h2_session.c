@@ -36,13 +36,22 @@ static bool allow(struct h2_allowance *allowance, uint64_t now_us, unsigned burs
 	return allowance->at_us - now_us <= burst * cost_us;
 }
 
-static int count_control(struct h2_session *session)
+static int calm(struct h2_session *session)
 {
-	if (allow(&session->controls, timers_now(&reactor_of(session)->timers), H2_CONTROLS_BURST,
-		  H2_CONTROLS_PER_SECOND))
-		return 0;
 	nghttp2_session_terminate_session(session->nghttp2, NGHTTP2_ENHANCE_YOUR_CALM);
 	return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+static int count_control(struct h2_session *session)
+{
+	uint64_t now_us = timers_now(&reactor_of(session)->timers);
+	return allow(&session->controls, now_us, H2_CONTROLS_BURST, H2_CONTROLS_PER_SECOND) ? 0 : calm(session);
+}
+
+static int count_reset(struct h2_session *session)
+{
+	uint64_t now_us = timers_now(&reactor_of(session)->timers);
+	return allow(&session->resets, now_us, H2_RESETS_BURST, H2_RESETS_PER_SECOND) ? 0 : calm(session);
 }
 
 static bool is_request(const nghttp2_frame *frame)
@@ -118,6 +127,8 @@ static int on_frame(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *
 	case NGHTTP2_SETTINGS:
 	case NGHTTP2_PRIORITY:
 		return count_control(session);
+	case NGHTTP2_RST_STREAM:
+		return count_reset(session);
 	default:
 		return 0;
 	}
@@ -159,7 +170,8 @@ bool h2_setup(struct http_server *server)
 	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
 	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
 	nghttp2_option_set_max_outbound_ack(server->h2_options, H2_ACKS_WAITING);
-	nghttp2_option_set_stream_reset_rate_limit(server->h2_options, H2_RESETS_BURST, H2_RESETS_PER_SECOND);
+	/* nghttp2's own count must not come first: it says INTERNAL_ERROR */
+	nghttp2_option_set_stream_reset_rate_limit(server->h2_options, H2_RESETS_BURST * 2, H2_RESETS_PER_SECOND * 2);
 	return true;
 }
 
@@ -210,6 +222,7 @@ static void on_written(h2o_socket_t *sock, const char *err)
 		h2_session_close(session);
 		return;
 	}
+	session->written_us = timers_now(&reactor_of(session)->timers);
 	if (session->out.capacity > H2_WRITE_BYTES)
 		buf_fini(&session->out);
 	else
@@ -247,7 +260,7 @@ static void on_flush(struct task *task)
 		h2o_iovec_t bytes = h2o_iovec_init(out.at, out.len);
 		h2o_socket_write(session->sock, &bytes, 1, on_written);
 		loop_again(session->connection->server->loop);
-	} else if (!nghttp2_session_want_read(session->nghttp2)) {
+	} else if (session->state == H2_SESSION_ST_ENDING || !nghttp2_session_want_read(session->nghttp2)) {
 		linger(session);
 	}
 }
@@ -258,17 +271,28 @@ static void dispatch_ready(struct h2_session *session)
 		h2_stream_dispatch(session->ready);
 }
 
+/* nghttp2 gave up on the input: says why, if it has not yet. */
+static void end(struct h2_session *session, ssize_t error)
+{
+	struct http_connection *connection = session->connection;
+	session->state = H2_SESSION_ST_ENDING;
+	if (error != NGHTTP2_ERR_CALLBACK_FAILURE)
+		nghttp2_session_terminate_session(session->nghttp2, error == NGHTTP2_ERR_FLOODED
+									? NGHTTP2_ENHANCE_YOUR_CALM
+									: NGHTTP2_PROTOCOL_ERROR);
+	timer_start(&reactor_of(session)->timers, &connection->timer, H2_LINGER_US, on_linger_due);
+}
+
 static void take_input(struct h2_session *session)
 {
 	h2o_socket_t *sock = session->sock;
-	if (session->state != H2_SESSION_ST_LINGERING && sock->input->size > 0) {
+	if (session->state < H2_SESSION_ST_ENDING && sock->input->size > 0) {
 		ssize_t taken =
 		    nghttp2_session_mem_recv(session->nghttp2, (const uint8_t *)sock->input->bytes, sock->input->size);
-		if (taken == NGHTTP2_ERR_FLOODED)
-			nghttp2_session_terminate_session(session->nghttp2, NGHTTP2_ENHANCE_YOUR_CALM);
-		else if (taken < 0 && taken != NGHTTP2_ERR_CALLBACK_FAILURE)
-			nghttp2_session_terminate_session(session->nghttp2, NGHTTP2_PROTOCOL_ERROR);
-		dispatch_ready(session);
+		if (taken < 0)
+			end(session, taken);
+		else
+			dispatch_ready(session);
 		h2_session_want_flush(session);
 	}
 	h2o_buffer_consume(&sock->input, sock->input->size);
@@ -289,6 +313,10 @@ static void on_idle_due(struct timer *timer)
 {
 	struct h2_session *session = H2O_STRUCT_FROM_MEMBER(struct http_connection, timer, timer)->session;
 	uint64_t now_us = timers_now(&reactor_of(session)->timers);
+	if (h2o_socket_is_writing(session->sock) && now_us - session->written_us >= H2_STALL_US) {
+		h2_session_close(session);
+		return;
+	}
 	if (session->streams == NULL && now_us - session->active_us >= H2_IDLE_US / 2) {
 		nghttp2_session_terminate_session(session->nghttp2, NGHTTP2_NO_ERROR);
 		h2_session_want_flush(session);
@@ -367,6 +395,7 @@ static struct h2_session *session_create(struct http_connection *connection)
 	    .flush = {.run = on_flush},
 	    .ready_tail = &session->ready,
 	    .active_us = timers_now(&server->reactor->timers),
+	    .written_us = timers_now(&server->reactor->timers),
 	};
 	buf_init(&session->out, H2_WRITE_BYTES * 4);
 	return session;

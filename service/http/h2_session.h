@@ -13,6 +13,7 @@ struct h2_stream;
 enum h2_session_state {
 	H2_SESSION_ST_OPEN,
 	H2_SESSION_ST_DRAINING, /* GOAWAY announced: running streams finish */
+	H2_SESSION_ST_ENDING,   /* the peer broke the rules: nothing more is read, GOAWAY is on its way */
 	H2_SESSION_ST_LINGERING /* everything said; waiting for the peer to close */
 };
 
@@ -32,15 +33,17 @@ struct h2_session {
 	struct h2_stream *streams;
 	struct h2_stream *ready; /* complete requests, oldest first */
 	struct h2_stream **ready_tail;
+	struct h2_allowance resets;
 	struct h2_allowance controls;
-	uint64_t active_us; /* last time a frame of a request came */
+	uint64_t active_us;  /* last time a frame of a request came */
+	uint64_t written_us; /* last time the socket took a write */
 };
 
 /* What a peer may do; more of the kind ends the connection with ENHANCE_YOUR_CALM. */
 enum {
 	H2_STREAM_WINDOW = 1 << 20, /* bytes of a body a client may send ahead */
 	H2_CONNECTION_WINDOW = 4 << 20,
-	H2_RESETS_BURST = 200, /* RST_STREAM frames at once; counted by nghttp2 */
+	H2_RESETS_BURST = 200, /* RST_STREAM frames at once */
 	H2_RESETS_PER_SECOND = 100,
 	H2_CONTROLS_BURST = 500, /* PING, SETTINGS, PRIORITY and empty DATA frames at once */
 	H2_CONTROLS_PER_SECOND = 100,
@@ -49,7 +52,8 @@ enum {
 
 enum {
 	H2_IDLE_US = 120 * 1000000,  /* without a stream: GOAWAY */
-	H2_LINGER_US = 1000000,      /* for the peer to close after our last byte */
+	H2_STALL_US = 60 * 1000000,  /* without the socket taking anything: closed */
+	H2_LINGER_US = 1000000,      /* for the peer to take our last bytes, and to close */
 	H2_DRAIN_US = 500000,        /* between announcing and meaning GOAWAY */
 	H2_WRITE_BYTES = 128 * 1024, /* about the size of one write */
 };

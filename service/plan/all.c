@@ -73,7 +73,7 @@ static void all_fail(struct all_run *all, const struct failure *failure)
 
 static void all_fail_code(struct all_run *all, enum error_code code)
 {
-	struct failure failure = {.code = code, .retryable = error_row(code)->retryable};
+	struct failure failure = {.code = code, .retryable = error_row(code)->blame == BLAME_BACKEND};
 	all_fail(all, &failure);
 }
 

@@ -141,7 +141,7 @@ void target_fail(struct target_run *target, struct failure *failure)
 
 void target_fail_code(struct target_run *target, enum error_code code)
 {
-	struct failure failure = {.code = code, .retryable = error_row(code)->retryable};
+	struct failure failure = {.code = code, .retryable = error_row(code)->blame == BLAME_BACKEND};
 	if (code != ERROR_OVERLOADED)
 		failure.message = arena_printf(target->run.context->arena, "%s (target %s)", error_row(code)->text,
 					       target->target->target);

@@ -143,7 +143,7 @@ for (const model of MODELS) {
 
         test('the client\'s own bytes reach the engine', async () => {
             const body = `{ "messages":[{"role" : "user","content":"\\u0068i"}],\n\t"model": "${model}",`
-                + ' "max_tokens":1e0, "unknown": {"big":9007199254740993, "x":[1.0,-0]} }';
+                + ' "max_tokens":1, "temperature":0e0, "unknown": {"big":9007199254740993, "x":[1.0,-0]} }';
             const answer = await fetch(`${stack.baseURL}/chat/completions`, {
                 method: 'POST', body, headers: { 'content-type': 'application/json' },
             });

@@ -39,7 +39,7 @@ static const char streamed_answer[] = ROLE_CHUNK TEXT_CHUNK("h\\u00e9 \xc3\xa9")
 static struct sluice *start_for(const struct backend *backend)
 {
 	return sluice_start("backends:\n"
-			    "  b: { url: 'http://127.0.0.1:%d/v1' }\n"
+			    "  b: { url: 'http://127.0.0.1:%d/v1', stream_usage: false }\n"
 			    "  asks: { url: 'http://127.0.0.1:%d/v1', stream_usage: true }\n"
 			    "models:\n"
 			    "  small: b/real-model\n"

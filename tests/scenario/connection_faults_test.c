@@ -16,6 +16,7 @@
 #include "tests/scenario/harness/scenario.h"
 #include "tests/scenario/harness/sim.h"
 #include "tests/scenario/harness/sse.h"
+#include "tests/scenario/harness/tcp_table.h"
 
 static const char chat_answer[] = "{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"ok\"},"
 				  "\"finish_reason\":\"stop\"}]}";
@@ -140,31 +141,57 @@ static void a_trusted_certificate_is_accepted(void **state)
 	}
 }
 
+static struct bytes with_length(const char *body)
+{
+	struct bytes text = {0};
+	bytes_printf(&text, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		     strlen(body), body);
+	return text;
+}
+
+/* Waits until nobody holds an unbroken connection to that port. */
+static void wait_until_closed(int port)
+{
+	enum { TCP_STATE_ESTABLISHED = 1 };
+	struct patience patience = patience_for("the backend's FIN to arrive");
+	for (bool open = true; open;) {
+		struct tcp_table table = {0};
+		tcp_table_read(&table);
+		open = false;
+		for (size_t i = 0; i < table.count; i++)
+			open |=
+			    table.rows[i].remote_port == (unsigned)port && table.rows[i].state == TCP_STATE_ESTABLISHED;
+		tcp_table_free(&table);
+		if (open)
+			patience_wait(&patience);
+	}
+}
+
 static void row_22_a_pooled_connection_that_died_quietly_costs_nothing(void **state)
 {
-	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 105\r\n\r\n";
-	static struct step script[] = {SEND(head), SEND(chat_answer), FIN, SCRIPT_END};
 	char url[64];
 	(void)state;
+	struct sim *spare = sim_start(NULL);
 	struct backend *backend = backend_start();
-	struct bytes answer_text = {0};
-	bytes_printf(&answer_text, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-		     strlen(chat_answer), chat_answer);
-	script[0].bytes = answer_text.at;
-	script[1].kind = STEP_FIN;
+	struct bytes text = with_length(chat_answer);
+	const struct step script[] = {SEND_BYTES(text.at, text.len), FIN, SCRIPT_END};
 	backend_script(backend, script);
 	snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", backend_port(backend));
-	struct sluice *sluice = start_for(url, sim_start(NULL));
-	for (size_t i = 0; i < 10; i++) {
-		struct answer answer;
-		client_fetch_chat(sluice, VIA_H1, "alone", false, &answer);
-		assert_int_equal(answer.status, 200);
-		check_header(&answer, "x-sluice-attempts", "1");
-		answer_free(&answer);
-		assert_int_equal(backend_requests(backend), i + 1);
+	struct sluice *sluice = start_for(url, spare);
+	struct h1 h1; /* one connection, so that all requests meet the same worker and its pool */
+	h1_open(&h1, sluice->port, false);
+	for (size_t i = 1; i <= 10; i++) {
+		h1_post(&h1, "/v1/chat/completions", "", chat_body("alone", false));
+		h1_wait_end(&h1);
+		assert_int_equal(h1.answer.status, 200);
+		check_header(&h1.answer, "x-sluice-attempts", "1");
+		h1_next(&h1);
+		assert_int_equal(backend_requests(backend), i);
+		wait_until_closed(backend_port(backend));
 	}
-	assert_true(proc_stop(sluice->proc));
-	bytes_free(&answer_text);
+	h1_close(&h1);
+	assert_true(proc_stop(sluice->proc)); /* nobody plays the script any more */
+	bytes_free(&text);
 }
 
 /*
@@ -173,22 +200,17 @@ static void row_22_a_pooled_connection_that_died_quietly_costs_nothing(void **st
  */
 static void row_22_a_request_on_a_dying_connection_is_sent_at_most_twice_and_counted(void **state)
 {
-	static const struct step good[] = {{STEP_SEND, NULL, 0, 0}, AGAIN, SCRIPT_END};
 	static const struct step dies[] = {FIN, SCRIPT_END};
-	struct step first[3];
 	char url[64];
+	char attempts[8];
 	(void)state;
+	struct sim *spare = sim_start(NULL);
 	struct backend *backend = backend_start();
-	struct bytes text = {0};
-	bytes_printf(&text, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-		     strlen(chat_answer), chat_answer);
-	memcpy(first, good, sizeof first);
-	first[0].bytes = text.at;
-	backend_script(backend, first);
+	backend_reply(backend, "application/json", chat_answer);
 	backend_script(backend, dies);
 	snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", backend_port(backend));
-	struct sluice *sluice = start_for(url, sim_start(NULL));
-	struct h1 h1; /* one connection, so that both requests meet the same worker and its pool */
+	struct sluice *sluice = start_for(url, spare);
+	struct h1 h1;
 	h1_open(&h1, sluice->port, false);
 	h1_post(&h1, "/v1/chat/completions", "", chat_body("alone", false));
 	h1_wait_end(&h1);
@@ -198,13 +220,10 @@ static void row_22_a_request_on_a_dying_connection_is_sent_at_most_twice_and_cou
 	h1_wait_end(&h1);
 	check_error(&h1.answer, 502, "upstream_reset");
 	size_t sent = backend_requests(backend) - 1;
-	char attempts[8];
 	snprintf(attempts, sizeof attempts, "%zu", sent);
 	assert_true(sent == 1 || sent == 2);
 	check_header(&h1.answer, "x-sluice-attempts", attempts);
 	h1_close(&h1);
-	assert_true(proc_stop(sluice->proc));
-	bytes_free(&text);
 }
 
 int main(void)

@@ -240,7 +240,8 @@ static void a_bad_parameter_is_named_by_its_path(void **state)
 	(void)state;
 	struct sluice *sluice = start();
 	check_refused(sluice, "{\"model\":\"small\"}", 400, "missing_required_parameter", "messages", NULL);
-	check_refused(sluice, "{\"messages\":[]}", 400, "missing_required_parameter", "model", NULL);
+	check_refused(sluice, "{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}", 400,
+		      "missing_required_parameter", "model", NULL);
 	check_refused(sluice, "{\"model\":7,\"messages\":[]}", 400, "invalid_type", "model", NULL);
 	check_refused(sluice,
 		      "{\"model\":\"small\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"king\","

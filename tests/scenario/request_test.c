@@ -24,7 +24,7 @@ static const char stream_answer[] =
 static struct sluice *start_for(const struct backend *backend)
 {
 	return sluice_start("backends:\n"
-			    "  b: { url: 'http://127.0.0.1:%d/prefix/v1', api_key: s3cret }\n"
+			    "  b: { url: 'http://127.0.0.1:%d/prefix/v1', api_key: s3cret, stream_usage: false }\n"
 			    "  asks: { url: 'http://127.0.0.1:%d/v1', stream_usage: true }\n"
 			    "models:\n"
 			    "  small: b/org/real-model:7b\n"

@@ -58,7 +58,7 @@ struct call {
 /* Sets an idle call up. sim, wire: borrowed for life. */
 void call_init(struct call *call, struct sim *sim, struct wire *wire, uint64_t connection);
 
-/* Begins the answer to a request. request, body: borrowed until call_finish. */
+/* Begins the answer to a request. body and the bytes that request points to: borrowed until call_finish. */
 void call_begin(struct call *call, const struct http_request *request, struct span body);
 
 /* Begins an answer to something that was no request. message: static. */

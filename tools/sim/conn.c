@@ -247,7 +247,14 @@ static void on_ready(struct source *source, uint32_t events)
 		conn_close(conn, CONN_CLOSE_PEER);
 }
 
-void conn_create(struct sim *sim, int fd)
+/* True when the standing fault takes this connection: it will never be read. */
+static bool is_ignored(struct sim *sim)
+{
+	return sim->standing.knobs.fault == FAULT_ACCEPT_HANG &&
+	       sim->standing.calls++ < knobs_get(&sim->standing.knobs, KNOB_TIMES, UINT64_MAX);
+}
+
+void conn_create(struct sim *sim, int fd, bool control)
 {
 	struct conn *conn = calloc(1, sizeof *conn);
 	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET};
@@ -264,7 +271,7 @@ void conn_create(struct sim *sim, int fd)
 	}
 	conn->source = (struct source){on_ready, fd};
 	conn->sim = sim;
-	if (sim->standing.knobs.fault == FAULT_ACCEPT_HANG)
+	if (!control && is_ignored(sim))
 		conn->state = CONN_ST_IGNORE;
 	conn->next = sim->conns;
 	conn->back = &sim->conns;

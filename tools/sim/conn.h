@@ -38,8 +38,8 @@ struct conn {
 	struct call call;
 };
 
-/* Takes fd over; closes it when there is no memory. */
-void conn_create(struct sim *sim, int fd);
+/* Takes fd over; closes it when there is no memory. control: it came by the control listener, accept_hang spares it. */
+void conn_create(struct sim *sim, int fd, bool control);
 
 /* Closes all connections but those that are inside a call to a control path, with a reset. */
 void conn_drop_all(struct sim *sim);

@@ -4,6 +4,8 @@
 
 #include "tools/sim/call.h"
 
+enum { LENGTH_TOKENS_MOST = 4000000 }; /* beyond it, adding the length up would hold the others up */
+
 static const char *reason(int status)
 {
 	static const struct {
@@ -51,7 +53,7 @@ static bool known_length(struct call *call, uint64_t *length)
 {
 	if (call->body == CALL_BODY_FIXED)
 		*length = buf_len(&call->fixed);
-	else if (call->body == CALL_BODY_JSON)
+	else if (call->body == CALL_BODY_JSON && answer_total(&call->answer) <= LENGTH_TOKENS_MOST)
 		*length = answer_json_length(&call->answer, &call->sim->payload);
 	else
 		return false;

@@ -81,9 +81,9 @@ static bool header_parse(struct http_request *request, struct span line)
 		value.len--;
 	request->headers[request->header_count++] = (struct http_header){name, value};
 	if (http_name_is(name, "content-length"))
-		return length_parse(value, &request->content_length);
+		return request->framings++ == 0 && length_parse(value, &request->content_length);
 	if (http_name_is(name, "transfer-encoding"))
-		return request->chunked = http_name_is(value, "chunked");
+		return request->framings++ == 0 && (request->chunked = http_name_is(value, "chunked"));
 	if (http_name_is(name, "connection") && http_name_is(value, "close"))
 		request->keep_alive = false;
 	if (http_name_is(name, "connection") && http_name_is(value, "keep-alive"))
@@ -114,7 +114,7 @@ enum http_result http_head_parse(struct http_request *request, struct span bytes
 	if (len == 0)
 		return HTTP_MORE;
 	request->head = (struct span){bytes.at, len};
-	request->header_count = 0;
+	request->header_count = request->framings = 0;
 	request->content_length = 0;
 	request->chunked = request->expect_continue = false;
 	struct span text = request->head, line;

@@ -23,6 +23,7 @@ struct http_request {
 	struct http_header headers[HTTP_HEADERS_MOST];
 	size_t header_count;
 	uint64_t content_length; /* 0 without one */
+	unsigned framings;       /* Content-Length and Transfer-Encoding headers; more than one is refused */
 	bool chunked;
 	bool keep_alive;
 	bool expect_continue;

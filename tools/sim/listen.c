@@ -38,7 +38,7 @@ static void on_connection(struct source *source, uint32_t events)
 		if (fd < 0)
 			return;
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
-		conn_create(listener->sim, fd);
+		conn_create(listener->sim, fd, listener == &listener->sim->control);
 	}
 }
 

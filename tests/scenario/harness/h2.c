@@ -271,9 +271,15 @@ void h2_cancel(struct h2 *h2, struct h2_stream *stream)
 	h2_flush(h2);
 }
 
-void h2_consume(struct h2 *h2, struct h2_stream *stream, size_t len)
+void h2_consume_stream(struct h2 *h2, struct h2_stream *stream, size_t len)
 {
-	nghttp2_session_consume(h2->session, stream->id, len);
+	nghttp2_session_consume_stream(h2->session, stream->id, len);
+	h2_flush(h2);
+}
+
+void h2_consume_connection(struct h2 *h2, size_t len)
+{
+	nghttp2_session_consume_connection(h2->session, len);
 	h2_flush(h2);
 }
 

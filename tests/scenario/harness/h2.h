@@ -35,7 +35,7 @@ struct h2 {
 
 enum {
 	H2_TLS = 1,
-	H2_OWN_WINDOWS = 2, /* no automatic WINDOW_UPDATE: h2_consume gives credit */
+	H2_OWN_WINDOWS = 2, /* no automatic WINDOW_UPDATE: h2_consume_… give credit */
 	H2_WIDE = 4,        /* big windows: 16 MiB for the connection, 1 MiB per stream */
 };
 
@@ -64,8 +64,9 @@ void h2_wait_end(struct h2 *h2, struct h2_stream *stream);
 /* RST_STREAM with CANCEL, written before it returns. */
 void h2_cancel(struct h2 *h2, struct h2_stream *stream);
 
-/* With H2_OWN_WINDOWS: gives back credit for len bytes of a stream and of the connection. */
-void h2_consume(struct h2 *h2, struct h2_stream *stream, size_t len);
+/* With H2_OWN_WINDOWS: give back credit for len bytes, to a stream or to the connection. */
+void h2_consume_stream(struct h2 *h2, struct h2_stream *stream, size_t len);
+void h2_consume_connection(struct h2 *h2, size_t len);
 
 void h2_goaway(struct h2 *h2);
 

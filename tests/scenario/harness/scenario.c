@@ -74,7 +74,7 @@ static void show_tail(const char *path)
 	struct bytes text = {0};
 	bytes_read_file(&text, path);
 	if (text.len != 0 && strstr(path, ".pem") == NULL)
-		print_error("---- %s\n%s\n", path, text.at + (text.len > TAIL ? text.len - TAIL : 0));
+		fprintf(stderr, "---- %s\n%s\n", path, text.at + (text.len > TAIL ? text.len - TAIL : 0));
 	bytes_free(&text);
 }
 

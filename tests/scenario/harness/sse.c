@@ -96,6 +96,22 @@ void sse_text(const struct sse *sse, int index, struct bytes *text)
 	}
 }
 
+void check_sse_counted(const struct sse *sse, int index, size_t tokens)
+{
+	struct bytes text = {0};
+	sse_text(sse, index, &text);
+	char *at = text.at;
+	for (size_t want = 0; want < tokens; want++) {
+		char *end = at;
+		if (at == NULL || *at != ' ' || strtoul(at + 1, &end, 10) != want || end == at + 1)
+			fail_msg("token %zu of %zu is «%.20s»", want, tokens, at == NULL ? "" : at);
+		at = end + strspn(end, "_");
+	}
+	if (at != NULL && *at != '\0')
+		fail_msg("more than %zu tokens: «%.40s»", tokens, at);
+	bytes_free(&text);
+}
+
 static int count_finish_reasons(const struct sse *sse)
 {
 	int count = 0;

@@ -31,6 +31,13 @@ bool sse_is_done(const struct sse *sse);
 void sse_text(const struct sse *sse, int index, struct bytes *text);
 
 /*
+ * Fails unless choice index holds exactly the first tokens of the simulator's
+ * model "count" (" 0", " 1", …, each perhaps padded with _): none lost, doubled
+ * or out of order.
+ */
+void check_sse_counted(const struct sse *sse, int index, size_t tokens);
+
+/*
  * Fails unless the stream is one that broke: its last event is an error in
  * OpenAI's shape with that code, no [DONE], and no finish_reason anywhere.
  */

@@ -228,9 +228,7 @@ static void cancel_other(struct test_call *test)
 /* Answers small requests only. */
 static void answer_small(struct test_peer *peer)
 {
-	if (!peer_read(peer))
-		return;
-	if (peer->body_len < 1000)
+	while (peer_read(peer) && peer->body_len < 1000)
 		peer_say(peer, REPLY(2, "ok"));
 	peer_await_close(peer);
 }

@@ -51,6 +51,9 @@ static void a_refused_connection_is_told_at_once(void **state)
 	env_open(&env, NULL, NULL);
 	close(test_listen(&port));
 	env.origin = env_origin(&env, "http://127.0.0.1:%d", port);
+	struct test_call warm_up = {0};
+	call_start(&env, &warm_up, "{}");
+	RUN_UNTIL(&env, warm_up.dones > 0);
 	uint64_t start = timers_refresh(&env.reactor->reactor.timers);
 	call_start(&env, &test, "{}");
 	RUN_UNTIL(&env, test.dones > 0);

@@ -147,10 +147,10 @@ static inline void run_ms(struct test_env *env, unsigned ms)
 	test_reactor_run(env->reactor, (uint64_t)ms * 1000);
 }
 
-/* Turns until the condition holds; fails the test after 5 seconds. */
+/* Turns until the condition holds; fails the test after 30 seconds, which valgrind needs. */
 #define RUN_UNTIL(env, condition)                                                                  \
 	do {                                                                                       \
-		uint64_t run_end_ = timers_refresh(&(env)->reactor->reactor.timers) + 5000000;     \
+		uint64_t run_end_ = timers_refresh(&(env)->reactor->reactor.timers) + 30000000;    \
 		while (!(condition) && timers_refresh(&(env)->reactor->reactor.timers) < run_end_) \
 			test_reactor_turn((env)->reactor, 5000);                                   \
 		if (!(condition))                                                                  \

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/reactor.h"
@@ -16,6 +17,8 @@ enum { TEST_REACTOR_SLOTS = 4096, TEST_REACTOR_EVENTS = 256 };
 struct test_reactor {
 	struct reactor reactor; /* first */
 	int epoll;
+	uint64_t skew_us;  /* added to the clock: lets time pass at once */
+	bool refuse;       /* watching fails, as without memory */
 	size_t watched;    /* watches at present */
 	unsigned long ctl; /* epoll_ctl calls made */
 	struct {
@@ -38,6 +41,8 @@ static inline struct epoll_event test_reactor_event(const struct test_reactor *t
 static inline bool test_reactor_watch(struct reactor *reactor, struct watch *watch, int fd, unsigned interest)
 {
 	struct test_reactor *test = (struct test_reactor *)reactor;
+	if (test->refuse)
+		return false;
 	for (unsigned i = 0; i < TEST_REACTOR_SLOTS; i++) {
 		if (test->slots[i].watch != NULL)
 			continue;
@@ -82,12 +87,20 @@ static inline void test_reactor_unwatch(struct reactor *reactor, struct watch *w
 	watch->slot = 0;
 }
 
+static inline uint64_t test_reactor_clock(void *context)
+{
+	const struct test_reactor *test = context;
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 + test->skew_us;
+}
+
 static inline struct test_reactor *test_reactor_create(void)
 {
 	static const struct reactor_ops ops = {test_reactor_watch, test_reactor_rewatch, test_reactor_unwatch};
 	struct test_reactor *test = calloc(1, sizeof(*test));
 	assert(test != NULL);
-	reactor_init(&test->reactor, &ops, NULL, NULL);
+	reactor_init(&test->reactor, &ops, test_reactor_clock, test);
 	test->epoll = epoll_create1(EPOLL_CLOEXEC);
 	return test;
 }

@@ -26,7 +26,7 @@ static void the_least_configuration_has_every_default(void **state)
 	assert_string_equal(backend->dialect, "openai");
 	assert_null(backend->api_key);
 	assert_null(backend->ca);
-	assert_false(backend->stream_usage);
+	assert_true(backend->stream_usage);
 	assert_int_equal(backend->timeouts.connect_us, 2000000);
 	assert_int_equal(backend->timeouts.first_content_us, 30000000);
 	assert_int_equal(backend->timeouts.idle_us, 30000000);
@@ -56,14 +56,15 @@ static void every_value_goes_where_it_belongs(void **state)
 	    "    dialect: openai\n"
 	    "    api_key: k\n"
 	    "    ca: ca.pem\n"
-	    "    stream_usage: true\n"
+	    "    stream_usage: false\n"
 	    "    timeouts: { connect: 1ms, first_content: 2ms, idle: 3ms, total: 4ms }\n"
 	    "models: { m: b/x }\n"
 	    "limits: { body: 1KiB, json_depth: 2, connections: 3, streams: 4, header_list: 5KiB, event: 6KiB, "
-	    "buffer: 7KiB }\n"
+	    "buffer: 70KiB }\n"
 	    "log: { level: debug }\n");
 	snprintf(path, sizeof(path), "%s/c.yaml", directory);
 	const struct config *config = config_load_file(path, &fixture_errors);
+	assert_string_equal(fixture_findings(), "");
 	assert_non_null(config);
 	assert_string_equal(config->listeners[0].host, "::1");
 	assert_string_equal(config->listeners[0].port, "0");
@@ -82,7 +83,7 @@ static void every_value_goes_where_it_belongs(void **state)
 	assert_string_equal(b->api_key, "k");
 	snprintf(path, sizeof(path), "%s/ca.pem", directory);
 	assert_string_equal(b->ca, path);
-	assert_true(b->stream_usage);
+	assert_false(b->stream_usage);
 	assert_int_equal(b->line, 7);
 	assert_int_equal(b->timeouts.connect_us, 1000);
 	assert_int_equal(b->timeouts.first_content_us, 2000);
@@ -94,7 +95,7 @@ static void every_value_goes_where_it_belongs(void **state)
 	assert_int_equal(config->limits.streams, 4);
 	assert_int_equal(config->limits.header_list, 5120);
 	assert_int_equal(config->limits.event, 6144);
-	assert_int_equal(config->limits.buffer, 7168);
+	assert_int_equal(config->limits.buffer, 71680);
 	assert_string_equal(config->log_level, "debug");
 	config_drop(config);
 	fixture_remove(directory, "cert.pem");

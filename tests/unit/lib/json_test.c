@@ -72,8 +72,8 @@ static void a_document_becomes_nodes_in_order(void **state)
 static void iteration_steps_over_descendants(void **state)
 {
 	(void)state;
-	expect_parsed("[[1,2],{\"k\":[3]},[],{},4]");
-	const char *const want[] = {"[1,2]", "{\"k\":[3]}", "[]", "{}", "4"};
+	expect_parsed("[[1,2],{\"k\":[3,3,3]},[],{},4]");
+	const char *const want[] = {"[1,2]", "{\"k\":[3,3,3]}", "[]", "{}", "4"};
 	size_t i = 0;
 	for (uint32_t at = json_first(&json, 0); at != JSON_NONE; at = json_next(&json, 0, at))
 		assert_true(span_is(json_raw(&json, at), want[i++]));
@@ -335,6 +335,17 @@ static void doubles_are_the_nearest(void **state)
 	expect_double("1e-99999999999999999999999", 0);
 }
 
+/* Half way between two doubles, but for a digit far behind all that can be kept. */
+static void a_digit_far_behind_decides_a_tie(void **state)
+{
+	(void)state;
+	char text[1100];
+	int len = snprintf(text, sizeof(text), "9007199254740993.%0*d", 1000, 0);
+	expect_double(text, 9007199254740992.0);
+	text[len - 1] = '1';
+	expect_double(text, 9007199254740994.0);
+}
+
 static void random_doubles_are_the_nearest(void **state)
 {
 	(void)state;
@@ -458,6 +469,7 @@ int main(void)
 	    TEST(strings_decode),
 	    TEST(integers_are_exact_or_refused),
 	    TEST(doubles_are_the_nearest),
+	    TEST(a_digit_far_behind_decides_a_tie),
 	    TEST(random_doubles_are_the_nearest),
 	    TEST(type_names_are_words_for_messages),
 	    TEST(every_prefix_of_a_document_is_refused),

@@ -117,6 +117,8 @@ static void what_is_unknown_has_a_series_of_its_own(void **state)
 	(void)state;
 	struct metrics_cells *cells = metrics_cells_of(0);
 	expect_no("model=\"\"");
+	expect_no("backend=\"\"");
+	expect_no("endpoint=\"\"");
 	metrics_count(cells, METRIC_REQUESTS, METRICS_UNKNOWN, 0, ERROR_MODEL_NOT_FOUND);
 	metrics_count(cells, METRIC_REQUESTS, 2, 0, ERROR_MODEL_NOT_FOUND);
 	metrics_count(cells, METRIC_REQUESTS, 4000000, 0, ERROR_MODEL_NOT_FOUND);

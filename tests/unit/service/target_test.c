@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The target: what it makes of a backend's answer, and its timeouts on a fake
- * clock. The HTTP client is replaced by the functions below: a call is whatever
- * the test feeds into it.
+ * clock.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,17 +13,10 @@
 #include <cmocka.h>
 
 #include "service/plan/kinds.h"
+#include "tests/unit/service/fake_http.h"
 
 enum { TEXT_MAX = 16384, SECOND = 1000000 };
 
-struct http_call {
-	const struct http_call_ops *ops;
-	void *context;
-	bool cancelled;
-	bool paused;
-};
-
-static struct http_call call;
 static uint64_t fake_now;
 static char seen[TEXT_MAX];
 static char last_message[1024];
@@ -44,30 +36,6 @@ static struct arena arena;
 static struct openai_request request;
 static struct run_sink sink;
 static struct run *run;
-
-struct http_call *http_call_start(struct http_origin *origin, const struct http_call_request *ask,
-				  const struct http_call_ops *ops, void *ops_context)
-{
-	(void)origin;
-	(void)ask;
-	call = (struct http_call){.ops = ops, .context = ops_context};
-	return &call;
-}
-
-void http_call_cancel(struct http_call *which)
-{
-	which->cancelled = true;
-}
-
-void http_call_pause(struct http_call *which)
-{
-	which->paused = true;
-}
-
-void http_call_resume(struct http_call *which)
-{
-	which->paused = false;
-}
 
 static uint64_t read_fake_clock(void *unused)
 {
@@ -151,23 +119,6 @@ static void finish(void)
 	arena_fini(&arena);
 }
 
-static void head(int status, const char *content_type)
-{
-	struct http_head h = {.status = status, .content_type = span_of(content_type), .content_length = -1};
-	call.ops->on_head(call.context, &h);
-}
-
-static void bytes(const char *text)
-{
-	call.ops->on_body(call.context, span_of(text));
-}
-
-static void done(enum error_code error)
-{
-	struct http_call_result result = {.error = error};
-	call.ops->on_done(call.context, &result);
-}
-
 static void pass(uint64_t us)
 {
 	fake_now += us;
@@ -185,12 +136,12 @@ static void a_stream_is_relayed_as_the_backends_own_bytes(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT STOP DONE);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT STOP DONE);
 	assert_string_equal(seen, "raw " ROLE ";raw " TEXT ";raw " STOP ";end;");
 	assert_false(call.cancelled);
 	assert_int_equal(settled, 0);
-	done(ERROR_NONE);
+	call_done(ERROR_NONE);
 	assert_int_equal(settled, 1);
 	finish();
 }
@@ -199,8 +150,8 @@ static void usage_that_only_we_asked_for_is_kept_from_the_client(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT STOP USAGE DONE);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT STOP USAGE DONE);
 	assert_string_equal(seen, "raw " ROLE ";raw " TEXT ";raw " STOP ";usage;end;");
 	finish();
 }
@@ -209,8 +160,8 @@ static void a_missing_role_is_added(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(TEXT);
+	call_head(200, "text/event-stream");
+	call_bytes(TEXT);
 	assert_non_null(strstr(seen, "data {"));
 	assert_non_null(strstr(seen, "\"role\":\"assistant\""));
 	finish();
@@ -220,8 +171,8 @@ static void a_transfer_that_does_not_end_by_itself_is_closed(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT STOP DONE);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT STOP DONE);
 	pass(2 * SECOND);
 	assert_true(call.cancelled);
 	assert_int_equal(settled, 1);
@@ -232,9 +183,9 @@ static void finish_reason_without_done_is_complete(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT STOP);
-	done(ERROR_NONE);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT STOP);
+	call_done(ERROR_NONE);
 	assert_non_null(strstr(seen, "end;"));
 	finish();
 }
@@ -243,9 +194,9 @@ static void a_polite_end_without_finish_reason_is_truncated(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT);
-	done(ERROR_NONE);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT);
+	call_done(ERROR_NONE);
 	assert_non_null(strstr(seen, "error upstream_truncated;"));
 	assert_null(strstr(seen, "end;"));
 	finish();
@@ -255,8 +206,8 @@ static void broken_json_ends_the_stream_with_an_error(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT "data: {\"choices\":[\n\n" STOP DONE);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT "data: {\"choices\":[\n\n" STOP DONE);
 	assert_non_null(strstr(seen, "error upstream_invalid_response;"));
 	assert_true(call.cancelled);
 	assert_null(strstr(seen, "end;"));
@@ -267,8 +218,8 @@ static void an_error_event_fails_the_call_and_may_be_retried(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes("data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\n");
+	call_head(200, "text/event-stream");
+	call_bytes("data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\n");
 	assert_string_equal(seen, "error upstream_error;");
 	assert_string_equal(last_message, "out of memory");
 	assert_true(last_retryable);
@@ -280,8 +231,8 @@ static void silence_before_content_fails_at_the_first_content_limit(void **state
 	(void)state;
 	begin(true);
 	pass(29 * SECOND);
-	head(200, "text/event-stream");
-	bytes(ROLE);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE);
 	pass(2 * SECOND);
 	assert_non_null(strstr(seen, "error upstream_first_content;"));
 	assert_true(call.cancelled);
@@ -292,10 +243,10 @@ static void silence_after_content_fails_at_the_idle_limit(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT);
 	pass(9 * SECOND);
-	bytes(TEXT);
+	call_bytes(TEXT);
 	pass(9 * SECOND);
 	assert_null(strstr(seen, "error"));
 	pass(2 * SECOND);
@@ -307,10 +258,10 @@ static void bytes_that_complete_no_event_do_not_count_as_life(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT);
 	for (int i = 0; i < 6; i++) {
-		bytes("d");
+		call_bytes("d");
 		pass(2 * SECOND);
 	}
 	assert_non_null(strstr(seen, "error upstream_idle;"));
@@ -321,8 +272,8 @@ static void silence_after_finish_reason_is_complete(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT STOP);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT STOP);
 	pass(11 * SECOND);
 	assert_non_null(strstr(seen, "end;"));
 	finish();
@@ -332,8 +283,8 @@ static void a_paused_call_is_not_idle(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT);
 	run->ops->pause(run, true);
 	assert_true(call.paused);
 	pass(60 * SECOND);
@@ -349,10 +300,10 @@ static void the_total_limit_ends_a_lively_stream(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE);
 	for (int i = 0; i < 100 && strstr(seen, "error") == NULL; i++) {
-		bytes(TEXT);
+		call_bytes(TEXT);
 		pass(9 * SECOND);
 	}
 	assert_non_null(strstr(seen, "error upstream_total;"));
@@ -366,10 +317,10 @@ static void an_event_over_the_cap_ends_the_stream(void **state)
 	memset(big, 'x', 1024);
 	big[1024] = '\0';
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE TEXT "data: ");
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT "data: ");
 	for (int i = 0; i < 5; i++)
-		bytes(big);
+		call_bytes(big);
 	assert_non_null(strstr(seen, "error upstream_too_large;"));
 	finish();
 }
@@ -379,11 +330,11 @@ static void a_whole_answer_comes_at_once_when_complete(void **state)
 	(void)state;
 	begin(false);
 	pass(100 * SECOND);
-	head(200, "application/json");
-	bytes("{\"choices\":[");
+	call_head(200, "application/json");
+	call_bytes("{\"choices\":[");
 	assert_string_equal(seen, "");
-	bytes("]}");
-	done(ERROR_NONE);
+	call_bytes("]}");
+	call_done(ERROR_NONE);
 	assert_string_equal(seen, "body {\"choices\":[]};end;");
 	finish();
 }
@@ -392,9 +343,9 @@ static void a_cut_whole_answer_is_an_error(void **state)
 {
 	(void)state;
 	begin(false);
-	head(200, "application/json");
-	bytes("{\"choices\":[");
-	done(ERROR_UPSTREAM_TRUNCATED);
+	call_head(200, "application/json");
+	call_bytes("{\"choices\":[");
+	call_done(ERROR_UPSTREAM_TRUNCATED);
 	assert_string_equal(seen, "error upstream_truncated;");
 	assert_true(last_retryable);
 	finish();
@@ -407,13 +358,13 @@ static void a_whole_answer_over_the_cap_is_passed_up_as_it_comes(void **state)
 	memset(big, 'x', 3000);
 	big[3000] = '\0';
 	begin(false);
-	head(200, "application/json");
-	bytes(big);
+	call_head(200, "application/json");
+	call_bytes(big);
 	assert_string_equal(seen, "");
-	bytes(big);
-	bytes("y");
+	call_bytes(big);
+	call_bytes("y");
 	assert_int_equal(strlen(seen), 3000 + 3000 + 1 + 3 * strlen("body ;"));
-	done(ERROR_UPSTREAM_RESET);
+	call_done(ERROR_UPSTREAM_RESET);
 	assert_non_null(strstr(seen, "error upstream_reset;"));
 	finish();
 }
@@ -422,9 +373,9 @@ static void an_error_inside_a_200_is_an_error(void **state)
 {
 	(void)state;
 	begin(false);
-	head(200, "application/json");
-	bytes("{\"error\":\"no memory\"}");
-	done(ERROR_NONE);
+	call_head(200, "application/json");
+	call_bytes("{\"error\":\"no memory\"}");
+	call_done(ERROR_NONE);
 	assert_string_equal(seen, "error upstream_error;");
 	assert_string_equal(last_message, "no memory");
 	finish();
@@ -434,9 +385,9 @@ static void a_clients_mistake_is_relayed_and_not_retried(void **state)
 {
 	(void)state;
 	begin(false);
-	head(400, "application/json");
-	bytes("{\"error\":{\"message\":\"bad\",\"type\":\"x\",\"param\":null,\"code\":null}}");
-	done(ERROR_NONE);
+	call_head(400, "application/json");
+	call_bytes("{\"error\":{\"message\":\"bad\",\"type\":\"x\",\"param\":null,\"code\":null}}");
+	call_done(ERROR_NONE);
 	assert_string_equal(seen, "error upstream_rejected;");
 	assert_int_equal(last_status, 400);
 	assert_true(last_had_body);
@@ -448,9 +399,9 @@ static void context_overflow_may_go_to_another_model(void **state)
 {
 	(void)state;
 	begin(false);
-	head(400, "application/json");
-	bytes("{\"error\":{\"message\":\"long\",\"code\":\"context_length_exceeded\"}}");
-	done(ERROR_NONE);
+	call_head(400, "application/json");
+	call_bytes("{\"error\":{\"message\":\"long\",\"code\":\"context_length_exceeded\"}}");
+	call_done(ERROR_NONE);
 	assert_true(last_retryable);
 	finish();
 }
@@ -459,9 +410,9 @@ static void the_gateways_own_credentials_are_not_the_clients_fault(void **state)
 {
 	(void)state;
 	begin(false);
-	head(401, "application/json");
-	bytes("{\"error\":{\"message\":\"bad key\"}}");
-	done(ERROR_NONE);
+	call_head(401, "application/json");
+	call_bytes("{\"error\":{\"message\":\"bad key\"}}");
+	call_done(ERROR_NONE);
 	assert_string_equal(seen, "error upstream_status;");
 	assert_int_equal(last_status, 0);
 	assert_false(last_had_body);
@@ -486,7 +437,7 @@ static void retry_after_is_clamped(void **state)
 		struct http_head h = {.status = 429, .content_length = -1, .retry_after = span_of(cases[i].given)};
 		begin(false);
 		call.ops->on_head(call.context, &h);
-		done(ERROR_NONE);
+		call_done(ERROR_NONE);
 		assert_string_equal(seen, "error upstream_busy;");
 		assert_string_equal(last_retry_after, cases[i].expected);
 		finish();
@@ -497,7 +448,7 @@ static void redirects_and_encodings_are_refused(void **state)
 {
 	(void)state;
 	begin(true);
-	head(302, "text/html");
+	call_head(302, "text/html");
 	assert_string_equal(seen, "error upstream_redirect;");
 	finish();
 	begin(true);
@@ -512,7 +463,7 @@ static void a_failed_connection_tells_its_reason(void **state)
 {
 	(void)state;
 	begin(true);
-	done(ERROR_UPSTREAM_CONNECT);
+	call_done(ERROR_UPSTREAM_CONNECT);
 	assert_string_equal(seen, "error upstream_connect;");
 	assert_non_null(strstr(last_message, "b/real"));
 	assert_int_equal(settled, 1);
@@ -523,8 +474,8 @@ static void cancel_aborts_the_call_and_says_nothing(void **state)
 {
 	(void)state;
 	begin(true);
-	head(200, "text/event-stream");
-	bytes(ROLE);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE);
 	seen[0] = '\0';
 	run->ops->cancel(run);
 	assert_true(call.cancelled);

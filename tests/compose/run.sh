@@ -1,0 +1,265 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: MIT
+#
+# Builds the images of deploy/ and runs docker-compose.yml for real, then takes
+# everything away again, also on failure and Ctrl-C.
+#
+#   tests/compose/run.sh                                    a Docker daemon of its own (root)
+#   SLUICE_COMPOSE_DAEMON=existing tests/compose/run.sh     the one that `docker` talks to
+#   SLUICE_COMPOSE_PORT=8080                                another is taken when this one is in use
+#   SLUICE_COMPOSE_LOG=FILE                                 keep what all steps print
+#
+# The private daemon shares nothing with one that may run already, and needs no
+# image registry: daemon.sh makes the base images from Debian's packages.
+# Prints one closing line; on failure what went wrong, and the logs.
+set -uo pipefail
+cd "$(dirname "$0")/../.." || exit 1
+
+daemon=${SLUICE_COMPOSE_DAEMON:-private}
+tag=test-$$
+project=sluice-test-$$
+passed=0 failed=0 skipped=0
+step_pid=''
+work=$(mktemp -d /var/tmp/sluice-compose.XXXXXX) || exit 1
+log=${SLUICE_COMPOSE_LOG:-$work/log}
+
+. tests/compose/daemon.sh
+
+cleanup() {
+	local status=$?
+	trap '' INT TERM HUP
+	trap - EXIT
+	if [ -n "$step_pid" ]; then
+		kill "$step_pid" 2>/dev/null
+		wait "$step_pid"
+	fi
+	take_down
+	if [ "$daemon" = private ] && ! daemon_stop; then
+		echo "compose: something was left behind, see above" >&2
+		status=1
+	fi
+	rm -rf "$work"
+	exit "$status"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+take_down() {
+	[ -S "${DOCKER_HOST#unix://}" ] || [ "$daemon" = existing ] || return
+	[ -n "${compose[*]-}" ] || return
+	timeout 60 "${compose[@]}" down -v --remove-orphans -t 5 >>"$log" 2>&1
+	[ "$daemon" = private ] || timeout 60 docker rmi "sluice:$tag" "sluice-sim:$tag" >>"$log" 2>&1
+}
+
+# give_up WHY: the machinery failed; the log says how.
+give_up() {
+	printf 'compose: %s. The end of the log:\n' "$1" >&2
+	tail -n 40 "$log" | cut -c1-240 >&2
+	exit 1
+}
+
+# step SECONDS COMMAND...: output into the log. In the background, so that a signal is acted on at once.
+step() {
+	local limit=$1 status
+	shift
+	printf '== at %s s: %s\n' "$SECONDS" "$*" >>"$log"
+	timeout -k 10 "$limit" "$@" >>"$log" 2>&1 &
+	step_pid=$!
+	wait "$step_pid"
+	status=$?
+	step_pid=''
+	return "$status"
+}
+
+# check NAME COMMAND...: one test. Its output is shown when it fails.
+check() {
+	local name=$1
+	shift
+	if "$@" >"$work/check" 2>&1; then
+		passed=$((passed + 1))
+	else
+		failed=$((failed + 1))
+		printf 'not ok: %s\n' "$name" >&2
+		sed 's/^/    /' "$work/check" >&2
+	fi
+}
+
+fails() {
+	! "$@"
+}
+
+# --- what is checked -------------------------------------------------------
+
+container() {
+	"${compose[@]}" ps -q "$1"
+}
+
+inspect() { # SERVICE FORMAT
+	docker inspect -f "$2" "$(container "$1")"
+}
+
+is_healthy() { # SERVICE SECONDS
+	local end=$((SECONDS + $2)) state=
+	while [ "$SECONDS" -lt "$end" ]; do
+		state=$(inspect "$1" '{{.State.Health.Status}}')
+		[ "$state" = healthy ] && return
+		sleep 0.3
+	done
+	inspect "$1" '{{json .State}}'
+	return 1
+}
+
+ask() { # PATH [CURL-OPTIONS...]
+	curl -sS --fail-with-body --max-time 20 "$base$1" "${@:2}"
+}
+
+chat() { # MODEL MEMBERS [CURL-OPTIONS...]
+	ask /v1/chat/completions "${@:3}" -H 'content-type: application/json' \
+		-d '{"model":"'"$1"'"'"$2"',"messages":[{"role":"user","content":"Tell me about rivers"}]}'
+}
+
+# holds EXPRESSION: is it true of `it`, the JSON on standard input?
+holds() {
+	/usr/bin/python3 -c '
+import json, sys
+it = json.load(sys.stdin)
+print(json.dumps(it, indent=1))
+sys.exit(not eval(sys.argv[1]))' "$1"
+}
+
+lists_models() {
+	ask /v1/models | holds '{m["id"] for m in it["data"]} == {"demo", "demo-fallback", "demo-all"}'
+}
+
+answers_whole() { # MODEL CHOICES
+	chat "$1" '' | holds '[c["index"] for c in it["choices"]] == list(range('"$2"')) and all(
+		c["finish_reason"] == "stop" and c["message"]["content"] for c in it["choices"])'
+}
+
+answers_stream() { # MODEL [CURL-OPTIONS...]
+	chat "$1" ',"stream":true' "${@:2}" | tee "$work/stream"
+	[ "$(grep -c '^data: {.*"content":"[^"]' "$work/stream")" -gt 10 ] &&
+		[ "$(grep '^data: ' "$work/stream" | tail -n 1 | tr -d '\r')" = 'data: [DONE]' ]
+}
+
+is_not_root() { # SERVICE
+	local id
+	id=$(docker exec "$(container "$1")" id -u) && echo "uid $id" && [ "$id" -gt 0 ]
+}
+
+# Neither by root nor elsewhere than in the places for it: no directory of the file system takes a file.
+is_read_only() { # SERVICE
+	[ "$(inspect "$1" '{{.HostConfig.ReadonlyRootfs}}')" = true ] &&
+		fails docker exec -u 0 "$(container "$1")" sh -c 'for d in / /tmp /etc /usr/local/bin /var/tmp; do
+			touch $d/probe 2>/dev/null && echo "$d takes a file" && exit 0; done; exit 1'
+}
+
+is_confined() { # SERVICE
+	docker exec "$(container "$1")" grep -E '^(CapBnd|CapEff|NoNewPrivs)' /proc/self/status | tee "$work/confined"
+	[ "$(grep -c '^Cap.*:.*0000000000000000$' "$work/confined")" = 2 ] && grep -q '^NoNewPrivs:.*1$' "$work/confined"
+}
+
+# The health check can fail: a port where nothing listens, a path that is none.
+probe() { # PORT PATH
+	docker exec "$(container sluice)" healthcheck "$1" "$2"
+}
+
+survives_without_alpha() {
+	"${compose[@]}" stop -t 5 sim-alpha && answers_whole demo-fallback 1
+}
+
+stops_cleanly() { # SERVICE SECONDS
+	local id started=$SECONDS
+	id=$(container "$1")
+	docker stop -t "$2" "$id" &&
+		docker inspect -f 'exit code {{.State.ExitCode}}, OOM {{.State.OOMKilled}}' "$id" | tee "$work/stop" &&
+		grep -qx 'exit code 0, OOM false' "$work/stop" && [ $((SECONDS - started)) -lt "$2" ]
+}
+
+# A configuration whose key is in a secret's file, as deploy/README.md says.
+reads_secret() { # FILE...
+	local files=()
+	for file in "$@"; do files+=(-f "$file"); done
+	"${compose[@]}" "${files[@]}" run --rm --no-deps -T sluice --check /etc/sluice/sluice.yaml
+}
+
+check_v2() {
+	local v2=(env DOCKER_CONFIG="$user_docker_config" docker compose)
+	if "${v2[@]}" version >/dev/null 2>&1; then
+		check 'compose v2 accepts docker-compose.yml' "${v2[@]}" -f docker-compose.yml config -q
+	else
+		skipped=$((skipped + 1))
+	fi
+}
+
+run_checks() {
+	check 'sluice becomes healthy' is_healthy sluice 60
+	check 'GET /readyz answers 200 on the published port' ask /readyz
+	check 'a whole answer' answers_whole demo 1
+	check 'a streamed answer ends in [DONE]' answers_stream demo
+	check 'a streamed answer over HTTP/2' answers_stream demo --http2-prior-knowledge
+	check 'demo-all answers with two choices' answers_whole demo-all 2
+	check 'the models are listed' lists_models
+	for service in sluice sim-alpha redis; do
+		check "$service does not run as root" is_not_root "$service"
+		check "$service has a read-only root" is_read_only "$service"
+		check "$service has no capabilities" is_confined "$service"
+	done
+	check 'the health check passes on /readyz' probe 8080 /readyz
+	check 'the health check fails on a closed port' fails probe 8081 /readyz
+	check 'the health check fails on another status' fails probe 8080 /nothing
+	check 'a secret in a file is read' reads_secret docker-compose.yml tests/compose/secret.yml
+	check 'demo-fallback answers while sim-alpha is stopped' survives_without_alpha
+	check 'sluice stops with exit code 0 on SIGTERM' stops_cleanly sluice 10
+	check 'sim-beta stops with exit code 0 on SIGTERM' stops_cleanly sim-beta 5
+}
+
+# --- the run ---------------------------------------------------------------
+
+case $daemon in
+private)
+	daemon_install
+	daemon_start
+	daemon_base_images
+	;;
+existing) docker info >>"$log" 2>&1 || give_up 'docker has no daemon to talk to' ;;
+*) give_up "SLUICE_COMPOSE_DAEMON is \"$daemon\"; expected private or existing" ;;
+esac
+
+port=${SLUICE_COMPOSE_PORT:-8080}
+if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+	taken=$port
+	port=$(/usr/bin/python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+	echo "compose: port $taken is in use, publishing on $port"
+fi
+export SLUICE_TAG=$tag SLUICE_PUBLISH=127.0.0.1:$port
+base=http://127.0.0.1:$port
+
+if command -v docker-compose >/dev/null; then
+	compose=(docker-compose)
+else
+	compose=(docker compose)
+fi
+compose+=(-p "$project")
+
+check "${compose[*]:0:1} accepts docker-compose.yml" "${compose[@]}" -f docker-compose.yml config -q
+if [ "${compose[0]}" = docker-compose ]; then
+	check_v2
+fi
+
+for target in sluice sim; do
+	name=${target/#sim/sluice-sim}
+	build_image "$name:$tag" deploy/Dockerfile . --target "$target" || give_up "building the image $name failed"
+done
+step 120 "${compose[@]}" up -d --no-build || {
+	"${compose[@]}" logs --no-color --tail 40 >>"$log" 2>&1
+	give_up 'docker-compose up failed'
+}
+run_checks
+if [ "$failed" != 0 ]; then
+	"${compose[@]}" ps >&2
+	"${compose[@]}" logs --no-color --tail 40 >&2
+fi
+echo "$passed passed, $failed failed$([ "$skipped" = 0 ] || echo ", $skipped skipped")"
+[ "$failed" = 0 ]

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a bad backend can cost: rows 14, 15 and 18 of the fault table. A line
+ * without end and a compressed bomb must not cost memory; bytes that dribble
+ * must not keep a dead stream alive.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/scenario/harness/backend.h"
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/scenario.h"
+#include "tests/scenario/harness/sim.h"
+#include "tests/scenario/harness/sse.h"
+
+enum { GROWTH_MOST = 16 << 20, ROUNDS = 5 };
+
+/* The high-water mark of a program's memory, bytes. */
+static size_t peak_rss(const struct proc *proc)
+{
+	char path[64];
+	size_t kilobytes = 0;
+	struct bytes text = {0};
+	snprintf(path, sizeof path, "/proc/%d/status", (int)proc->pid);
+	assert_true(bytes_read_file(&text, path));
+	const char *line = strstr(bytes_text(&text), "VmHWM:");
+	assert_non_null(line);
+	assert_int_equal(sscanf(line, "VmHWM: %zu", &kilobytes), 1);
+	bytes_free(&text);
+	return kilobytes * 1024;
+}
+
+static struct sluice *start(const struct sim *sim)
+{
+	return sluice_start("backends:\n"
+			    "  sim: { url: 'http://127.0.0.1:%d/v1', timeouts: { idle: 300ms } }\n"
+			    "models:\n"
+			    "  good: sim/count;tokens=5\n"
+			    "  line: sim/count;long_line;bytes=100m\n"
+			    "  bomb: sim/count;gzip_bomb;bytes=4m\n"
+			    "  dribble: sim/count;slow_bytes;itl=1ms;tokens=20;token_bytes=2000\n",
+			    sim->port);
+}
+
+/* Runs rounds of one bad model on every way in; memory never rises far above where a good answer left it. */
+static void check_bounded(const char *model, const char *code)
+{
+	struct sim *sim = sim_start(NULL);
+	struct sluice *sluice = start(sim);
+	struct answer answer;
+	client_fetch_chat(sluice, VIA_H1, "good", true, &answer);
+	answer_free(&answer);
+	size_t before = peak_rss(sluice->proc);
+	for (int round = 0; round < ROUNDS; round++) {
+		for (enum via via = 0; via < VIA_COUNT; via++) {
+			client_fetch_chat(sluice, via, model, true, &answer);
+			if (answer.status == 200)
+				check_sse_error(&answer.body, code);
+			else
+				check_error(&answer, 502, code);
+			answer_free(&answer);
+		}
+	}
+	size_t after = peak_rss(sluice->proc);
+	if (after > before + GROWTH_MOST)
+		fail_msg("%s took memory from %zu to a peak of %zu", model, before, after);
+	sim_wait_idle(sim);
+	sluice_wait_idle(sluice);
+}
+
+static void row_14_a_line_of_100_mb_does_not_cost_memory(void **state)
+{
+	(void)state;
+	check_bounded("line", "upstream_too_large");
+}
+
+static void row_18_a_bomb_does_not_cost_memory(void **state)
+{
+	(void)state;
+	check_bounded("bomb", "upstream_encoding");
+}
+
+/*
+ * One byte each millisecond: an event takes two seconds, the idle limit is 300
+ * ms. The backend is never silent, and must be found idle all the same.
+ */
+static void row_15_only_complete_events_reset_the_idle_timer(void **state)
+{
+	struct sim *sim = sim_start(NULL);
+	struct sluice *sluice = start(sim);
+	(void)state;
+	for (enum via via = VIA_H1; via <= VIA_H2; via += VIA_H2) {
+		struct answer answer;
+		client_fetch_chat(sluice, via, "dribble", true, &answer);
+		assert_int_equal(answer.status, 200);
+		check_sse_error(&answer.body, "upstream_idle");
+		answer_free(&answer);
+	}
+	sim_wait_idle(sim);
+	sluice_wait_idle(sluice);
+}
+
+/* Headers without end: curl alone would read on for ever. */
+static void row_20_headers_without_end_are_cut(void **state)
+{
+	static const struct step script[] = {SEND("HTTP/1.1 200 OK\r\n"),
+					     FLOOD("X-More: 0123456789012345678901\r\n", 1000000), SCRIPT_END};
+	struct backend *backend = backend_start();
+	struct answer answer;
+	(void)state;
+	backend_script(backend, script);
+	struct sluice *sluice = sluice_start("backends:\n  b: { url: 'http://127.0.0.1:%d/v1' }\nmodels:\n  m: b/m\n",
+					     backend_port(backend));
+	for (enum via via = 0; via < VIA_COUNT; via++) {
+		client_fetch_chat(sluice, via, "m", true, &answer);
+		check_error(&answer, 502, "upstream_protocol");
+		answer_free(&answer);
+		backend_wait_left(backend, via);
+	}
+	sluice_wait_idle(sluice);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENARIO(row_14_a_line_of_100_mb_does_not_cost_memory),
+	    SCENARIO(row_18_a_bomb_does_not_cost_memory),
+	    SCENARIO(row_15_only_complete_events_reset_the_idle_timer),
+	    SCENARIO(row_20_headers_without_end_are_cut),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

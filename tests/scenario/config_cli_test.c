@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The command line: checking a configuration before it serves, the references
+ * the binary prints from its own tables, and refusals that help.
+ */
+#include <cjson/cJSON.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/scenario.h"
+#include "tests/scenario/harness/sluice.h"
+
+static const char good[] =
+    "listen: [127.0.0.1:0]\n"
+    "backends:\n"
+    "  local: { url: 'http://127.0.0.1:8000/v1', api_key: '${SLUICE_TEST_KEY:-hidden-s3cret}' }\n"
+    "models:\n"
+    "  small: local/llama\n"
+    "  both: { fallback: [local/a, { all: [local/b, local/c] }] }\n";
+
+/* Runs sluice with up to two arguments and checks exit status and, where wanted, words in its output. */
+static void check_run(const char *first, const char *second, int status, const char *in_out, const char *in_err)
+{
+	const char *const arguments[] = {first, second, NULL};
+	struct bytes out = {0};
+	struct bytes err = {0};
+	int got = sluice_run(arguments, &out, &err);
+	if (got != status)
+		fail_msg("%s %s: want exit %d, got %d\nstdout: %s\nstderr: %s", first, second == NULL ? "" : second,
+			 status, got, bytes_text(&out), bytes_text(&err));
+	if (in_out != NULL)
+		check_contains(&out, in_out);
+	if (in_err != NULL)
+		check_contains(&err, in_err);
+	check_lacks(&out, "s3cret");
+	check_lacks(&err, "s3cret");
+	bytes_free(&out);
+	bytes_free(&err);
+}
+
+static const char *write_file(const char *text)
+{
+	static char path[128];
+	snprintf(path, sizeof path, "%s/check.yaml", scenario_directory());
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	fclose(file);
+	return path;
+}
+
+/* The file is refused at that line, with those words. */
+static void check_refused(const char *text, unsigned line, const char *words)
+{
+	char place[160];
+	const char *path = write_file(text);
+	snprintf(place, sizeof place, "check.yaml:%u", line);
+	check_run("--check", path, 1, NULL, place);
+	check_run("--check", path, 1, NULL, words);
+}
+
+static void a_good_file_passes_the_check(void **state)
+{
+	(void)state;
+	check_run("--check", write_file(good), 0, NULL, NULL);
+}
+
+static void a_missing_file_fails_the_check(void **state)
+{
+	(void)state;
+	check_run("--check", "/nowhere/at/all.yaml", 1, NULL, "/nowhere/at/all.yaml");
+}
+
+static void a_bad_file_is_told_with_its_line_and_key(void **state)
+{
+	(void)state;
+	check_refused("listen: [127.0.0.1:0]\nbackends:\n  b: { url: 'http://x/v1' }\nmodels:\n  m: b/m\nlimts: {}\n",
+		      6, "limits");
+	check_refused(
+	    "listen: [127.0.0.1:0]\nworkers: many\nbackends:\n  b: { url: 'http://x/v1' }\nmodels:\n  m: b/m\n", 2,
+	    "workers");
+	check_refused("listen: [127.0.0.1:0]\nbackends:\n  b: { url: 'ftp://x/v1' }\nmodels:\n  m: b/m\n", 3, "url");
+	check_refused("listen: [127.0.0.1:0]\nbackends:\n  b: { url: 'http://x/v1' }\nmodels:\n  m: other/m\n", 5,
+		      "other");
+	check_refused(
+	    "listen: [127.0.0.1:0]\nbackends:\n  b: { url: 'http://x/v1' }\nmodels:\n  m: { fallbak: [b/m] }\n", 5,
+	    "fallback");
+	check_refused("listen: [127.0.0.1:0]\nbackends:\n  b:\n    url: 'http://x/v1'\n    timeouts: { idle: soon }\n"
+		      "models:\n  m: b/m\n",
+		      5, "idle");
+	check_refused("listen: [127.0.0.1:0]\nbackends: [\n", 3, "check.yaml");
+}
+
+static void a_bad_file_does_not_start(void **state)
+{
+	(void)state;
+	check_run("--config", write_file("listen: nonsense\n"), 1, NULL, "check.yaml:1");
+}
+
+static void the_references_are_printed_from_the_tables(void **state)
+{
+	(void)state;
+	check_run("--describe", "config", 0, "first_content", NULL);
+	check_run("--describe", "errors", 0, "upstream_first_content", NULL);
+	check_run("--describe", "metrics", 0, "sluice_errors_total", NULL);
+	check_run("--describe", "openapi", 0, "/v1/chat/completions", NULL);
+	check_run("--describe", "nonsense", 2, NULL, "openapi");
+}
+
+static void the_openapi_document_is_json_of_the_right_version(void **state)
+{
+	const char *const arguments[] = {"--describe", "openapi", NULL};
+	struct bytes out = {0};
+	struct bytes err = {0};
+	(void)state;
+	assert_int_equal(sluice_run(arguments, &out, &err), 0);
+	cJSON *root = cJSON_ParseWithLength(bytes_text(&out), out.len);
+	const char *version = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "openapi"));
+	assert_non_null(version);
+	assert_memory_equal(version, "3.", 2);
+	const cJSON *paths = cJSON_GetObjectItemCaseSensitive(root, "paths");
+	assert_true(cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(paths, "/v1/embeddings")));
+	assert_true(cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(paths, "/v1/models")));
+	cJSON_Delete(root);
+	bytes_free(&out);
+	bytes_free(&err);
+}
+
+static void the_version_is_printed(void **state)
+{
+	(void)state;
+	check_run("--version", NULL, 0, "sluice " SLUICE_VERSION, NULL);
+}
+
+static void an_unknown_option_is_refused_with_the_usage(void **state)
+{
+	(void)state;
+	check_run("--confg", "x.yaml", 2, NULL, "--config");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENARIO(a_good_file_passes_the_check),
+	    SCENARIO(a_missing_file_fails_the_check),
+	    SCENARIO(a_bad_file_is_told_with_its_line_and_key),
+	    SCENARIO(a_bad_file_does_not_start),
+	    SCENARIO(the_references_are_printed_from_the_tables),
+	    SCENARIO(the_openapi_document_is_json_of_the_right_version),
+	    SCENARIO(the_version_is_printed),
+	    SCENARIO(an_unknown_option_is_refused_with_the_usage),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

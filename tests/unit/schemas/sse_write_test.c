@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* Framing of events: what is written is read back as it was. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "schemas/sse.h"
+#include "schemas/sse_write.h"
+
+static void data_of_any_number_of_lines_survives(void **state)
+{
+	(void)state;
+	static const char *const cases[] = {"{}", "a\nb", "\n", "a\n", "\na", " x", "a\n\nb"};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf out;
+		struct sse_parser parser;
+		struct sse_event event;
+		buf_init(&out, 4096);
+		sse_init(&parser, 4096);
+		sse_write_event(&out, span_of(cases[i]));
+		struct span input = buf_span(&out);
+		assert_int_equal(sse_next(&parser, &input, &event), SSE_EVENT);
+		assert_true(span_is(event.data, cases[i]));
+		assert_int_equal(sse_next(&parser, &input, &event), SSE_MORE);
+		sse_fini(&parser);
+		buf_fini(&out);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(data_of_any_number_of_lines_survives),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,624 @@
+/* SPDX-License-Identifier: MIT */
+/* HTTP/1.1 as clients see it: raw sockets against the server with a tiny application, in one thread. */
+#include "tests/unit/service/http_client.h"
+
+#include <sys/resource.h>
+
+#include "service/http/h1_guard.h"
+
+static int setup(void **state)
+{
+	struct app *app = calloc(1, sizeof(*app));
+	app_config(app);
+	app_start(app);
+	*state = app;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct app *app = *state;
+	app_stop(app);
+	free(app);
+	return 0;
+}
+
+static void a_get_is_answered_and_the_connection_kept(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open(&client, app);
+	client_send(&client, "GET /hello?x=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&client, "{\"hello\":\"world\"}"));
+	assert_non_null(strstr(client.in, "HTTP/1.1 200 OK\r\n"));
+	assert_non_null(strstr(client.in, "Connection: keep-alive\r\n"));
+	client_send(&client, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&client, "{\"later\":true}"));
+	assert_int_equal(app->requests, 2);
+	assert_int_equal(http_server_connections(app->server), 1);
+	client_close(&client);
+	WAIT_UNTIL(app, http_server_connections(app->server) == 0);
+	assert_int_equal(app->gone, 0);
+}
+
+static void a_body_arrives_by_length_and_by_chunks(void **state)
+{
+	struct client client;
+	client_open(&client, *state);
+	client_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 7\r\n\r\n{\"a\"");
+	app_run_us(*state, 5000);
+	client_send(&client, ":1}");
+	assert_true(client_wait(&client, "{\"a\":1}"));
+	client_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+			     "4\r\n{\"b\"\r\n3;ext=1\r\n:2}\r\n0\r\n\r\n");
+	assert_true(client_wait(&client, "{\"b\":2}"));
+	client_close(&client);
+}
+
+static void expect_100_continue_is_honoured(void **state)
+{
+	struct client client;
+	client_open(&client, *state);
+	client_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n");
+	assert_true(client_wait(&client, "HTTP/1.1 100 Continue\r\n\r\n"));
+	client_send(&client, "body");
+	assert_true(client_wait(&client, "\r\n\r\nbody"));
+	client_close(&client);
+}
+
+static void pipelined_requests_are_answered_in_order(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open(&client, app);
+	client_send(&client, "GET /later HTTP/1.1\r\nHost: a\r\n\r\n"
+			     "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\ntwo"
+			     "GET /later HTTP/1.1\r\nHost: a\r\n\r\n"
+			     "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nfour");
+	assert_true(client_wait(&client, "\r\n\r\nfour"));
+	assert_int_equal(client_count(&client, "HTTP/1.1 200 OK"), 4);
+	assert_true(strstr(client.in, "later") < strstr(client.in, "two"));
+	assert_int_equal(app->requests, 4);
+	client_close(&client);
+}
+
+static void a_stream_is_chunked_and_complete(void **state)
+{
+	struct client client;
+	client_open(&client, *state);
+	client_send(&client, "GET /stream?n=3&size=20 HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&client, "\r\n0\r\n\r\n"));
+	assert_non_null(strstr(client.in, "transfer-encoding: chunked\r\n"));
+	/* three events of one turn leave as one chunk */
+	assert_non_null(strstr(client.in, "\r\n\r\n3c\r\ndata: 00000000"));
+	client_close(&client);
+}
+
+static void the_head_of_a_stream_leaves_before_there_is_content(void **state)
+{
+	struct client client;
+	client_open(&client, *state);
+	client_send(&client, "GET /head-hang HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&client, "text/event-stream\r\n"));
+	client_close(&client);
+}
+
+static void an_unknown_length_works_for_every_status(void **state)
+{
+	struct client client;
+	client_open(&client, *state);
+	client_send(&client, "GET /created HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&client, "4\r\nmade\r\n0\r\n\r\n"));
+	assert_non_null(strstr(client.in, "HTTP/1.1 201 Created"));
+	client_close(&client);
+}
+
+static void http_1_0_ends_with_the_connection(void **state)
+{
+	struct client client;
+	client_open(&client, *state);
+	client_send(&client, "GET /created HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+	client_wait_close(&client);
+	assert_false(client.reset);
+	assert_non_null(strstr(client.in, "\r\n\r\nmade"));
+	assert_non_null(strstr(client.in, "Connection: close\r\n"));
+	client_close(&client);
+}
+
+static void head_gets_no_body(void **state)
+{
+	struct client client;
+	client_open(&client, *state);
+	client_send(&client, "HEAD /hello HTTP/1.1\r\nHost: a\r\n\r\nGET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&client, "Content-Length: 0\r\n"));
+	assert_non_null(strstr(client.in, "Content-Length: 17\r\n"));
+	assert_null(strstr(client.in, "hello"));
+	client_close(&client);
+}
+
+static void the_absolute_form_of_a_target_is_understood(void **state)
+{
+	struct client client;
+	client_open(&client, *state);
+	client_send(&client, "POST http://b.example/echo HTTP/1.1\r\nHost: b.example\r\nContent-Length: 2\r\n\r\nhi");
+	assert_true(client_wait(&client, "\r\n\r\nhi"));
+	client_close(&client);
+}
+
+static void an_aborted_response_is_visibly_incomplete(void **state)
+{
+	struct client client;
+	client_open(&client, *state);
+	client_send(&client, "GET /abort HTTP/1.1\r\nHost: a\r\n\r\n");
+	client_wait_close(&client);
+	assert_non_null(strstr(client.in, "data: part\n\n"));
+	assert_null(strstr(client.in, "0\r\n\r\n"));
+	client_close(&client);
+	client_open(&client, *state);
+	client_send(&client, "GET /abort-headless HTTP/1.1\r\nHost: a\r\n\r\n");
+	client_wait_close(&client);
+	assert_int_equal(client.len, 0);
+	client_close(&client);
+}
+
+static void a_body_over_the_limit_is_413(void **state)
+{
+	struct app *app = *state;
+	app->config.limits.body = 1000;
+	struct client client;
+	char body[1001];
+	memset(body, 'b', sizeof(body));
+	client_open(&client, app);
+	client_send(&client, "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 1001\r\n\r\n");
+	client_send_bytes(&client, body, sizeof(body));
+	client_wait_close(&client);
+	assert_non_null(strstr(client.in, "HTTP/1.1 413 "));
+	assert_non_null(strstr(client.in, "\"request_too_large\""));
+	assert_false(client.reset);
+	client_close(&client);
+	/* beyond the hard limit h2o refuses by itself, in our form */
+	client_open(&client, app);
+	client_send(&client, "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999\r\n\r\n");
+	client_wait_close(&client);
+	assert_non_null(strstr(client.in, "HTTP/1.1 413 "));
+	assert_non_null(strstr(client.in, "\"request_too_large\""));
+	client_close(&client);
+}
+
+struct head_case {
+	const char *what;
+	const char *head;
+	enum error_code error;
+};
+
+static const struct head_case heads[] = {
+    {"plain", "GET / HTTP/1.1\r\nHost: a\r\n\r\n", ERROR_NONE},
+    {"empty line first", "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", ERROR_NONE},
+    {"empty Host", "GET / HTTP/1.1\r\nHost:\r\n\r\n", ERROR_NONE},
+    {"IPv6 Host", "GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", ERROR_NONE},
+    {"1.0 without Host", "GET / HTTP/1.0\r\n\r\n", ERROR_NONE},
+    {"Latin-1 value", "GET / HTTP/1.1\r\nHost: a\r\nX: \xe9\r\n\r\n", ERROR_NONE},
+    {"case", "GET / HTTP/1.1\r\nhOST: a\r\ntransfer-ENCODING:\tChunked \r\n\r\n", ERROR_NONE},
+    {"no Host", "GET / HTTP/1.1\r\nX: a\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"Host list", "GET / HTTP/1.1\r\nHost: a, b\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"Host with path", "GET / HTTP/1.1\r\nHost: a/b\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"Host with user", "GET / HTTP/1.1\r\nHost: u@a\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"two lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n",
+     ERROR_MALFORMED_HTTP},
+    {"length list", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0, 0\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"signed length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +0\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"hex length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 0x0\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"empty length", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length:\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"length and coding",
+     "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+     ERROR_MALFORMED_HTTP},
+    {"two codings", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n",
+     ERROR_MALFORMED_HTTP},
+    {"other coding", "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"coding in 1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"bare LF", "GET / HTTP/1.1\nHost: a\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"bare LF at the end", "GET / HTTP/1.1\r\nHost: a\r\n\n", ERROR_MALFORMED_HTTP},
+    {"bare CR", "GET / HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"folded line", "GET / HTTP/1.1\r\nHost: a\r\nX: a\r\n b\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"folded first line", "GET / HTTP/1.1\r\n Host: a\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"blank before colon", "GET / HTTP/1.1\r\nHost : a\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"no colon", "GET / HTTP/1.1\r\nHost: a\r\nX\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"empty name", "GET / HTTP/1.1\r\nHost: a\r\n: x\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"control character", "GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"two blanks", "GET  / HTTP/1.1\r\nHost: a\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"odd method", "G@T / HTTP/1.1\r\nHost: a\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"odd version", "GET / HTTP/2.0\r\nHost: a\r\n\r\n", ERROR_MALFORMED_HTTP},
+    {"expectation", "GET / HTTP/1.1\r\nHost: a\r\nExpect: 200-ok\r\n\r\n", ERROR_EXPECTATION_FAILED},
+};
+
+static void the_guard_refuses_what_parsers_read_differently(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		enum error_code error = h1_guard_check(span_of(heads[i].head), 1000);
+		if (error != heads[i].error)
+			fail_msg("%s: %d", heads[i].what, (int)error);
+	}
+	assert_int_equal(h1_guard_check(SPAN("GET / HTTP/1.1\r\nHost: a\r\n\r\n"), 10), ERROR_HEADERS_TOO_LARGE);
+	assert_int_equal(h1_guard_check(SPAN("GET / HTTP/1.1\r\nHost: a\r\nX: a\0b\r\n\r\n"), 1000),
+			 ERROR_MALFORMED_HTTP);
+}
+
+/* RFC 9112 section 11.2: what is refused must also end the connection, or its rest would be read as a request. */
+static void a_refused_head_is_answered_and_the_connection_closed(void **state)
+{
+	struct app *app = *state;
+	for (size_t i = 0; i < sizeof(heads) / sizeof(heads[0]); i++) {
+		struct client client;
+		if (heads[i].error == ERROR_NONE)
+			continue;
+		unsigned before = app->requests;
+		client_open(&client, app);
+		client_send(&client, heads[i].head);
+		client_send(&client, "GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n");
+		client_wait_close(&client);
+		const char *status = heads[i].error == ERROR_EXPECTATION_FAILED ? "HTTP/1.1 417 " : "HTTP/1.1 400 ";
+		if (strncmp(client.in, status, 13) != 0 || client_count(&client, "HTTP/1.1") != 1)
+			fail_msg("%s: %s", heads[i].what, client.in);
+		assert_true(app->requests <= before + 1);
+		client_close(&client);
+	}
+}
+
+static void broken_chunks_are_refused_in_our_form(void **state)
+{
+	struct client client;
+	client_open(&client, *state);
+	client_send(&client, "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+	client_wait_close(&client);
+	assert_non_null(strstr(client.in, "HTTP/1.1 400 "));
+	assert_non_null(strstr(client.in, "\"malformed_http\""));
+	client_close(&client);
+}
+
+static void a_big_head_is_431(void **state)
+{
+	struct client client;
+	char value[17000];
+	memset(value, 'v', sizeof(value));
+	client_open(&client, *state);
+	client_send(&client, "GET / HTTP/1.1\r\nHost: a\r\nX: ");
+	client_send_bytes(&client, value, sizeof(value));
+	client_send(&client, "\r\n\r\n");
+	client_wait_close(&client);
+	assert_non_null(strstr(client.in, "HTTP/1.1 431 "));
+	client_close(&client);
+}
+
+static void a_slow_reader_is_waited_for_and_gets_everything_in_order(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open_port(&client, app, app->port, 8192);
+	client_send(&client, "GET /stream?n=1000&size=16384 HTTP/1.0\r\n\r\n");
+	app_run_us(app, 100000);
+	assert_int_equal(app->open, 1);
+	assert_true(app->last->events_left > 0);
+	size_t sent = app->last->events_sent;
+	app_run_us(app, 50000);
+	assert_int_equal(app->last->events_sent, sent); /* nothing more while the client does not read */
+	client_wait_close(&client);
+	assert_int_equal(app->open, 0);
+	assert_true(app->drained > 0);
+	assert_true(app->backlog_peak < HTTP_BACKLOG_HIGH * 2);
+	const char *body = strstr(client.in, "\r\n\r\n") + 4;
+	assert_int_equal(client.len - (size_t)(body - client.in), 1000u * 16384);
+	for (size_t i = 0; i < 1000; i++)
+		assert_int_equal(strtoul(body + i * 16384 + 6, NULL, 10), i);
+	client_close(&client);
+}
+
+/* Fault 30, for every way to wait and every way to leave: on_gone once, and the connection is freed. */
+static void a_client_that_leaves_is_noticed(void **state)
+{
+	static const char *const paths[] = {"/hang", "/sse-hang", "/head-hang", "/stream?n=10000&size=4000"};
+	struct app *app = *state;
+	unsigned expected = 0;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+		for (int reset = 0; reset < 2; reset++) {
+			struct client client;
+			char head[128];
+			client_open_port(&client, app, app->port, 8192);
+			snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", paths[i]);
+			client_send(&client, head);
+			WAIT_UNTIL(app, app->open == 1);
+			app_run_us(app, 20000);
+			uint64_t left_us = app_now_us(app);
+			if (reset)
+				client_reset(&client);
+			else
+				client_close(&client);
+			WAIT_UNTIL(app, app->gone == expected + 1);
+			if (app_now_us(app) - left_us > 100000)
+				fail_msg("%s: noticed after %u us", paths[i], (unsigned)(app_now_us(app) - left_us));
+			expected++;
+			WAIT_UNTIL(app, http_server_connections(app->server) == 0);
+			assert_int_equal(app->gone, expected);
+			assert_int_equal(app->open, 0);
+		}
+	}
+}
+
+static void a_reset_inside_a_counted_body_is_noticed(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open(&client, app);
+	client_send(&client, "GET /json-hang HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&client, "{\"part"));
+	client_reset(&client);
+	WAIT_UNTIL(app, app->gone == 1 && http_server_connections(app->server) == 0);
+}
+
+static void a_client_that_leaves_behind_pipelined_requests_is_noticed(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open(&client, app);
+	client_send(&client, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\nGET /hang HTTP/1.1\r\nHost: a\r\n\r\n"
+			     "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	WAIT_UNTIL(app, app->open == 1);
+	client_close(&client);
+	WAIT_UNTIL(app, app->gone == 1 && http_server_connections(app->server) == 0);
+	assert_int_equal(app->requests, 2);
+}
+
+static void a_client_that_leaves_while_uploading_is_nothing_to_the_application(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open(&client, app);
+	client_send(&client, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\npart");
+	app_run_us(app, 5000);
+	client_close(&client);
+	WAIT_UNTIL(app, http_server_connections(app->server) == 0);
+	assert_int_equal(app->requests, 0);
+}
+
+/* Fault 31: half-close after the request; the answer is delivered. */
+static void a_half_closed_client_gets_its_answer(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open(&client, app);
+	client_send(&client, "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
+	WAIT_UNTIL(app, app->open == 1);
+	shutdown(client.fd, SHUT_WR);
+	app_run_us(app, 200000);
+	assert_int_equal(app->gone, 0);
+	client_read(&client);
+	assert_int_equal(client_count(&client, "HTTP/1.1 102 Processing\r\n\r\n"), 2);
+	app_answer(app->last->request, 200, SPAN("\"at last\""));
+	exchange_end(app->last);
+	client_wait_close(&client);
+	assert_non_null(strstr(client.in, "\"at last\""));
+	assert_int_equal(app->gone, 0);
+	client_close(&client);
+}
+
+static void a_request_and_its_half_close_may_come_together(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open(&client, app);
+	client_send(&client, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\nGET /later HTTP/1.1\r\nHost: a\r\n\r\n");
+	shutdown(client.fd, SHUT_WR);
+	client_wait_close(&client);
+	assert_non_null(strstr(client.in, "{\"hello\":\"world\"}"));
+	assert_non_null(strstr(client.in, "{\"later\":true}"));
+	assert_int_equal(app->gone, 0);
+	client_close(&client);
+}
+
+static void a_half_close_in_a_stream_is_probed_with_a_comment(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open(&client, app);
+	client_send(&client, "GET /sse-hang HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&client, "data: first\n\n"));
+	shutdown(client.fd, SHUT_WR);
+	assert_true(client_wait(&client, "2\r\n:\n\r\n"));
+	app_run_us(app, 100000);
+	assert_int_equal(app->gone, 0);
+	assert_true(http_respond_write(app->last->request, SPAN("data: second\n\n")));
+	http_respond_finish(app->last->request);
+	exchange_end(app->last);
+	client_wait_close(&client);
+	assert_non_null(strstr(client.in, "data: second\n\n"));
+	assert_non_null(strstr(client.in, "0\r\n\r\n"));
+	client_close(&client);
+}
+
+static void a_half_closed_client_that_then_leaves_is_noticed_by_the_next_write(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open(&client, app);
+	client_send(&client, "GET /sse-hang HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&client, "data: first\n\n"));
+	shutdown(client.fd, SHUT_WR);
+	app_run_us(app, 150000);
+	client_close(&client);
+	app_run_us(app, 20000);
+	if (app->gone == 0)
+		assert_true(http_respond_write(app->last->request, SPAN("data: second\n\n")));
+	WAIT_UNTIL(app, app->gone == 1 && http_server_connections(app->server) == 0);
+}
+
+static void connections_beyond_the_cap_wait_in_the_kernel(void **state)
+{
+	struct app *app = *state;
+	struct client clients[3];
+	app->config.limits.connections = 2;
+	for (int i = 0; i < 3; i++) {
+		client_open(&clients[i], app);
+		client_send(&clients[i], "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	}
+	assert_true(client_wait(&clients[0], "world"));
+	assert_true(client_wait(&clients[1], "world"));
+	app_run_us(app, 20000);
+	assert_int_equal(http_server_connections(app->server), 2);
+	client_close(&clients[0]);
+	assert_true(client_wait(&clients[2], "world"));
+	client_close(&clients[1]);
+	client_close(&clients[2]);
+}
+
+/* Fault 40: a refusal, no spin, and recovery. */
+static void without_descriptors_a_client_is_refused(void **state)
+{
+	struct app *app = *state;
+	struct client clients[2];
+	struct rlimit old, none;
+	client_open(&clients[0], app);
+	client_open(&clients[1], app);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	none.rlim_cur = (rlim_t)clients[1].fd + 1;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	client_send(&clients[0], "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	bool refused = client_wait(&clients[0], "HTTP/1.1 503 ");
+	unsigned turns = 0;
+	for (uint64_t until = app_now_us(app) + 20000; app_now_us(app) < until; turns++)
+		loop_turn(app->loop, 100000);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_true(refused);
+	assert_non_null(strstr(clients[0].in, "\"overloaded\"}}"));
+	assert_true(turns < 20);
+	client_send(&clients[1], "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&clients[1], "HTTP/1.1 200 "));
+	client_close(&clients[0]);
+	client_close(&clients[1]);
+}
+
+static void draining_closes_idle_connections_and_finishes_running_requests(void **state)
+{
+	struct app *app = *state;
+	struct client idle, busy, fresh;
+	client_open(&idle, app);
+	client_send(&idle, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&idle, "world"));
+	client_open(&fresh, app);
+	client_open(&busy, app);
+	client_send(&busy, "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
+	WAIT_UNTIL(app, app->open == 1);
+	http_server_drain(app->server);
+	client_wait_close(&idle);
+	client_wait_close(&fresh);
+	assert_int_equal(http_server_connections(app->server), 1);
+	app_answer(app->last->request, 200, SPAN("\"done\""));
+	exchange_end(app->last);
+	client_wait_close(&busy);
+	assert_non_null(strstr(busy.in, "Connection: close\r\n"));
+	assert_non_null(strstr(busy.in, "\"done\""));
+	WAIT_UNTIL(app, http_server_connections(app->server) == 0);
+	client_close(&idle);
+	client_close(&fresh);
+	client_close(&busy);
+}
+
+static void destroying_tells_every_running_request(void **state)
+{
+	struct app *app = *state;
+	static const char *const paths[] = {"/hang", "/sse-hang", "/json-hang", "/stream?n=10000&size=4000", "/hello"};
+	struct client clients[6];
+	for (int i = 0; i < 5; i++) {
+		char head[128];
+		client_open_port(&clients[i], app, app->port, 8192);
+		snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", paths[i]);
+		client_send(&clients[i], head);
+	}
+	client_open(&clients[5], app);
+	WAIT_UNTIL(app, app->requests == 5 && http_server_connections(app->server) == 6);
+	app_run_us(app, 20000);
+	http_server_destroy(app->server);
+	assert_int_equal(app->gone, 4);
+	assert_int_equal(app->open, 0);
+	for (int i = 0; i < 6; i++)
+		client_close(&clients[i]);
+	struct buf error;
+	const struct http_server_callbacks callbacks = {app_on_request, app};
+	buf_init(&error, 4096);
+	app->server = http_server_create(app->loop, &app->config, &callbacks, &error);
+}
+
+static void a_taken_port_and_a_missing_certificate_are_named(void **state)
+{
+	struct app *app = *state;
+	struct buf error;
+	struct http_listener_address address = {""};
+	const struct http_server_callbacks callbacks = {app_on_request, app};
+	struct config_listener listener = {.host = "127.0.0.1", .port = "0", .line = 7};
+	struct config config = app->config;
+	config.listeners = &listener;
+	buf_init(&error, 4096);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct sockaddr_in any = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
+	socklen_t len = sizeof(any);
+	assert_int_equal(bind(fd, (struct sockaddr *)&any, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	getsockname(fd, (struct sockaddr *)&any, &len);
+	char port[8];
+	snprintf(port, sizeof(port), "%u", ntohs(any.sin_port));
+	listener.port = port;
+	struct http_server *server = http_server_create(app->loop, &config, &callbacks, &error);
+	assert_non_null(server);
+	assert_false(http_server_listen(server, &address, &error));
+	http_server_destroy(server);
+	close(fd);
+	buf_append(&error, (struct span){"", 1});
+	assert_non_null(strstr(buf_span(&error).at, "test.yaml:7: listen[0]: cannot listen on 127.0.0.1:"));
+	buf_reset(&error);
+	listener.tls_certificate = "/nonexistent/cert.pem";
+	listener.tls_key = "/nonexistent/key.pem";
+	assert_null(http_server_create(app->loop, &config, &callbacks, &error));
+	buf_append(&error, (struct span){"", 1});
+	assert_non_null(strstr(buf_span(&error).at, "test.yaml:7: listen[0].tls.certificate: /nonexistent/cert.pem: "
+						    "No such file or directory; expected "));
+	buf_fini(&error);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(a_get_is_answered_and_the_connection_kept),
+	    TEST(a_body_arrives_by_length_and_by_chunks),
+	    TEST(expect_100_continue_is_honoured),
+	    TEST(pipelined_requests_are_answered_in_order),
+	    TEST(a_stream_is_chunked_and_complete),
+	    TEST(the_head_of_a_stream_leaves_before_there_is_content),
+	    TEST(an_unknown_length_works_for_every_status),
+	    TEST(http_1_0_ends_with_the_connection),
+	    TEST(head_gets_no_body),
+	    TEST(the_absolute_form_of_a_target_is_understood),
+	    TEST(an_aborted_response_is_visibly_incomplete),
+	    TEST(a_body_over_the_limit_is_413),
+	    TEST(the_guard_refuses_what_parsers_read_differently),
+	    TEST(a_refused_head_is_answered_and_the_connection_closed),
+	    TEST(broken_chunks_are_refused_in_our_form),
+	    TEST(a_big_head_is_431),
+	    TEST(a_slow_reader_is_waited_for_and_gets_everything_in_order),
+	    TEST(a_client_that_leaves_is_noticed),
+	    TEST(a_reset_inside_a_counted_body_is_noticed),
+	    TEST(a_client_that_leaves_behind_pipelined_requests_is_noticed),
+	    TEST(a_client_that_leaves_while_uploading_is_nothing_to_the_application),
+	    TEST(a_half_closed_client_gets_its_answer),
+	    TEST(a_request_and_its_half_close_may_come_together),
+	    TEST(a_half_close_in_a_stream_is_probed_with_a_comment),
+	    TEST(a_half_closed_client_that_then_leaves_is_noticed_by_the_next_write),
+	    TEST(connections_beyond_the_cap_wait_in_the_kernel),
+	    TEST(without_descriptors_a_client_is_refused),
+	    TEST(draining_closes_idle_connections_and_finishes_running_requests),
+	    TEST(destroying_tells_every_running_request),
+	    TEST(a_taken_port_and_a_missing_certificate_are_named),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
