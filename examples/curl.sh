@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Sluice from a shell: every call stands alone, copy what you need. Start the demo
-# first with `make run`. Other models of the demo: demo-fallback, demo-all.
+# first with `make run`. Other models of the demo: demo-fallback, and demo-all (which
+# gathers two answers as two choices, and so has no embeddings).
 
 set -eu
 

@@ -79,7 +79,7 @@ void *arena_alloc(struct arena *arena, size_t size)
 {
 	if (arena->failed || size > SIZE_MAX / 2)
 		goto fail;
-	size = (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
+	size = size == 0 ? ARENA_ALIGN : (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 	if (size > arena->left && !arena_grow(arena, size))
 		goto fail;
 	void *at = arena->next;

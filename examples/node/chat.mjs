@@ -17,13 +17,14 @@ const client = new OpenAI({
 const model = process.env.SLUICE_MODEL ?? 'demo';
 const messages = [{ role: 'user', content: process.argv.slice(2).join(' ') || 'What is a sluice?' }];
 
-// A whole answer.
+// A whole answer. Most models give one choice, demo-all one per target.
 const answer = await client.chat.completions.create({ model, messages, max_tokens: 60 });
-console.log(answer.choices[0].message.content);
+for (const choice of answer.choices) console.log(choice.message.content);
 console.log(`(${answer.usage?.total_tokens} tokens)\n`);
 
 // The same, word by word. Leaving the loop early stops the model too.
 const stream = await client.chat.completions.create({ model, messages, max_tokens: 60, stream: true });
 for await (const chunk of stream)
-    for (const choice of chunk.choices) process.stdout.write(choice.delta.content ?? '');
+    for (const choice of chunk.choices)
+        if (choice.index === 0) process.stdout.write(choice.delta.content ?? '');
 console.log();

@@ -21,9 +21,10 @@ client = OpenAI(
 model = os.environ.get("SLUICE_MODEL", "demo")
 messages = [{"role": "user", "content": " ".join(sys.argv[1:]) or "What is a sluice?"}]
 
-# A whole answer.
+# A whole answer. Most models give one choice, demo-all one per target.
 answer = client.chat.completions.create(model=model, messages=messages, max_tokens=60)
-print(answer.choices[0].message.content)
+for choice in answer.choices:
+    print(choice.message.content)
 print(f"({answer.usage.total_tokens} tokens)\n")
 
 # The same, word by word. Leaving the loop early stops the model too.
@@ -32,5 +33,6 @@ with client.chat.completions.create(
 ) as stream:
     for chunk in stream:
         for choice in chunk.choices:
-            print(choice.delta.content or "", end="", flush=True)
+            if choice.index == 0:
+                print(choice.delta.content or "", end="", flush=True)
 print()

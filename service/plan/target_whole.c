@@ -100,7 +100,7 @@ static bool refusal_is_relayable(struct span body, struct arena *scratch, struct
 {
 	struct json json;
 	struct json_error error;
-	if (!json_parse(&json, scratch, body, 32, &error))
+	if (!json_parse_relaxed(&json, scratch, body, 32, &error))
 		return false;
 	uint32_t object = json_member(&json, 0, "error");
 	if (object == JSON_NONE || json_type(&json, object) != JSON_OBJECT)

@@ -18,7 +18,7 @@ before(async () => {
     sluice = provider(stack.baseURL);
     engine = provider(stack.engineURL);
 });
-after(() => stack.stop());
+after(() => stack?.stop());
 
 const ASK = { system: 'Be brief: é.', prompt: 'What does a sluice do? 🙂', maxOutputTokens: 80, temperature: 0, maxRetries: 0 };
 

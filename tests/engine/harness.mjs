@@ -25,6 +25,8 @@ export const MODELS = direct ? ['tiny'] : ['tiny', 'both'];
 
 export const GUARD_MS = 30_000; // only so that a test cannot hang for ever
 
+const guard = () => sleep(GUARD_MS, null, { ref: false });
+
 /** Waits until probe() returns something truthy, and returns it. */
 export async function eventually(what, probe) {
     for (const end = Date.now() + GUARD_MS; Date.now() < end; await sleep(20)) {
@@ -65,12 +67,14 @@ function start(name, command, args) {
             let listener;
             const found = new Promise((done) => listeners.add(listener = (line) => match(line) && done(match(line))));
             const gone = ended.then((how) => { throw story(how); });
-            try { return await Promise.race([found, gone]); } finally { listeners.delete(listener); }
+            const never = guard().then(() => { throw story('does not say what it should'); });
+            try { return await Promise.race([found, gone, never]); } finally { listeners.delete(listener); }
         },
         /** Asks it to end, and insists that it does so cleanly. */
         async stop() {
             child.kill('SIGTERM');
-            const how = await Promise.race([ended, sleep(GUARD_MS, 'did not end on SIGTERM', { ref: false })]);
+            const how = await Promise.race([ended, guard().then(() => 'did not end on SIGTERM')]);
+            child.kill('SIGKILL');
             if (how !== 'ended with status 0') throw story(how);
         },
     };
@@ -112,10 +116,15 @@ async function startSluice(engineUrl) {
     const file = join(folder, 'sluice.yaml');
     writeFileSync(file, config(engineUrl));
     const sluice = start('sluice', SLUICE, ['--config', file]);
-    const url = `http://${await sluice.line(listeningAddress)}`;
-    await eventually('GET /readyz answers 200', () => fetch(`${url}/readyz`).then((r) => r.status === 200, () => false));
     const stop = () => sluice.stop().finally(() => rmSync(folder, { recursive: true }));
-    return { url, stop };
+    try {
+        const url = `http://${await sluice.line(listeningAddress)}`;
+        await eventually('GET /readyz answers 200', () => fetch(`${url}/readyz`).then((r) => r.status === 200, () => false));
+        return { url, stop };
+    } catch (error) {
+        await stop().catch(() => {}); // the first error tells more
+        throw error;
+    }
 }
 
 // ---- what a test file uses ------------------------------------------------------
@@ -123,7 +132,13 @@ async function startSluice(engineUrl) {
 /** Engine and Sluice, up and ready. `baseURL` is for clients, `engineURL` goes past Sluice. */
 export async function startStack() {
     const engine = await startEngine();
-    const sluice = direct ? { url: engine.url, stop: async () => {} } : await startSluice(engine.url);
+    let sluice;
+    try {
+        sluice = direct ? { url: engine.url, stop: async () => {} } : await startSluice(engine.url);
+    } catch (error) {
+        await engine.stop();
+        throw error;
+    }
     const requests = async () => (await (await fetch(`${engine.url}/engine/stats`)).json()).requests;
     return {
         baseURL: `${sluice.url}/v1`,

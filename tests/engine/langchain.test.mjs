@@ -11,7 +11,7 @@ import { assertEngineStopped, ENDLESS, MODELS, startStack } from './harness.mjs'
 
 let stack;
 before(async () => { stack = await startStack(); });
-after(() => stack.stop());
+after(() => stack?.stop());
 
 const MESSAGES = [new SystemMessage('Short words.'), new HumanMessage('Describe a canal in 日本.')];
 

@@ -23,7 +23,7 @@ before(async () => {
     openai = client(stack.baseURL);
     engine = client(stack.engineURL);
 });
-after(() => stack.stop());
+after(() => stack?.stop());
 
 const chat = (model, more) => ({ model, messages: MESSAGES, max_tokens: TOKENS, ...more });
 

@@ -62,9 +62,7 @@ static void check_bounded(const char *model, const char *code)
 			answer_free(&answer);
 		}
 	}
-	size_t after = peak_rss(sluice->proc);
-	if (after > before + GROWTH_MOST)
-		fail_msg("%s took memory from %zu to a peak of %zu", model, before, after);
+	check_memory(model, before, peak_rss(sluice->proc), GROWTH_MOST);
 	sim_wait_idle(sim);
 	sluice_wait_idle(sluice);
 }

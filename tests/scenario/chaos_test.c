@@ -140,8 +140,7 @@ static void ten_thousand_cancels_leave_no_call_no_descriptor_and_no_memory(void 
 	settle(&world);
 	size_t grown = proc_rss(world.sluice->proc);
 	print_message("%zu left; RSS %zu KB after the warm-up, %zu KB at the end\n", left, rss / 1024, grown / 1024);
-	if (grown > rss + GROWTH_MOST)
-		fail_msg("RSS grew from %zu to %zu", rss, grown);
+	check_memory("10,000 cancels", rss, grown, GROWTH_MOST);
 	struct answer answer;
 	client_fetch_chat(world.sluice, VIA_H1, "stream", true, &answer);
 	check_sse_whole(&answer.body, 1);

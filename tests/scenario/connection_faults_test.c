@@ -22,22 +22,22 @@ static const char chat_answer[] = "{\"choices\":[{\"index\":0,\"message\":{\"rol
 				  "\"finish_reason\":\"stop\"}]}";
 
 /* A gateway whose model "alone" is the bad URL's, and "guarded" has a spare behind it. */
-static struct sluice *start_for(const char *bad_url, const struct sim *spare)
+static struct sluice *start_for(const char *bad_url, const char *connect, const struct sim *spare)
 {
 	return sluice_start("backends:\n"
-			    "  bad: { url: '%s', timeouts: { connect: 200ms, first_content: 2s, total: 3s } }\n"
+			    "  bad: { url: '%s', timeouts: { connect: %s } }\n"
 			    "  spare: { url: 'http://127.0.0.1:%d/v1' }\n"
 			    "models:\n"
 			    "  alone: bad/m\n"
 			    "  guarded: { fallback: [bad/m, spare/count;tokens=4] }\n",
-			    bad_url, spare->port);
+			    bad_url, connect, spare->port);
 }
 
 /* Alone: status and code, counted; guarded: the spare answers. Streamed and whole, over all ways in. */
-static void check_unreachable(const char *bad_url, int status, const char *code)
+static void check_unreachable(const char *bad_url, const char *connect, int status, const char *code)
 {
 	struct sim *spare = sim_start(NULL);
-	struct sluice *sluice = start_for(bad_url, spare);
+	struct sluice *sluice = start_for(bad_url, connect, spare);
 	size_t rounds = 0;
 	for (enum via via = 0; via < VIA_COUNT; via++) {
 		for (int stream = 0; stream < 2; stream++, rounds++) {
@@ -62,7 +62,7 @@ static void check_unreachable(const char *bad_url, int status, const char *code)
 static void row_1_a_refused_connection_is_502_and_fails_over(void **state)
 {
 	(void)state;
-	check_unreachable("http://127.0.0.1:1/v1", 502, "upstream_connect");
+	check_unreachable("http://127.0.0.1:1/v1", "10s", 502, "upstream_connect");
 }
 
 static void close_fd(void *object)
@@ -95,13 +95,13 @@ static void row_2_a_black_hole_is_504_at_the_connect_limit_and_fails_over(void *
 	char url[64];
 	(void)state;
 	snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", black_hole());
-	check_unreachable(url, 504, "upstream_connect_timeout");
+	check_unreachable(url, "200ms", 504, "upstream_connect_timeout");
 }
 
 static void row_3_an_unknown_name_is_502_and_fails_over(void **state)
 {
 	(void)state;
-	check_unreachable("http://no-such-host.invalid/v1", 502, "upstream_dns");
+	check_unreachable("http://no-such-host.invalid/v1", "10s", 502, "upstream_dns");
 }
 
 /* The gateway's own TLS listener serves as the backend with a certificate that nobody trusts. */
@@ -113,7 +113,7 @@ static void row_4_an_untrusted_certificate_is_502_and_fails_over(void **state)
 	struct sluice *inner =
 	    sluice_start("backends:\n  sim: { url: 'http://127.0.0.1:%d/v1' }\nmodels:\n  m: sim/count\n", sim->port);
 	snprintf(url, sizeof url, "https://127.0.0.1:%d/v1", inner->tls_port);
-	check_unreachable(url, 502, "upstream_tls");
+	check_unreachable(url, "10s", 502, "upstream_tls");
 	assert_int_equal(sim_call_count(sim, "count"), 0);
 }
 
@@ -177,7 +177,7 @@ static void row_22_a_pooled_connection_that_died_quietly_costs_nothing(void **st
 	const struct step script[] = {SEND_BYTES(text.at, text.len), FIN, SCRIPT_END};
 	backend_script(backend, script);
 	snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", backend_port(backend));
-	struct sluice *sluice = start_for(url, spare);
+	struct sluice *sluice = start_for(url, "10s", spare);
 	struct h1 h1; /* one connection, so that all requests meet the same worker and its pool */
 	h1_open(&h1, sluice->port, false);
 	for (size_t i = 1; i <= 10; i++) {
@@ -209,7 +209,7 @@ static void row_22_a_request_on_a_dying_connection_is_sent_at_most_twice_and_cou
 	backend_reply(backend, "application/json", chat_answer);
 	backend_script(backend, dies);
 	snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", backend_port(backend));
-	struct sluice *sluice = start_for(url, spare);
+	struct sluice *sluice = start_for(url, "10s", spare);
 	struct h1 h1;
 	h1_open(&h1, sluice->port, false);
 	h1_post(&h1, "/v1/chat/completions", "", chat_body("alone", false));

@@ -4,6 +4,8 @@
 
 SCENARIO_HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/scenario/harness/*.c)))
 SCENARIO_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/scenario/*_test.c)))
+SCENARIO_ENV      = SLUICE_BIN=$(BUILD)/sluice SLUICE_SIM=$(BUILD)/sluice-sim \
+		    LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0
 SCENARIO_LIBS    := -lnghttp2 -lssl -lcrypto -lcjson -lcmocka -lpthread
 
 $(BUILD)/tests/scenario/%_test: $(BUILD)/tests/scenario/%_test.o $(SCENARIO_HARNESS)
@@ -19,6 +21,6 @@ build-scenario: $(SCENARIO_TESTS)
 test-scenario: $(SCENARIO_TESTS) $(BUILD)/sluice $(BUILD)/sluice-sim ## run the scenario tests against the real binaries
 	@failed=; for t in $(SCENARIO_TESTS); do \
 		echo "== $$t"; \
-		SLUICE_BIN=$(BUILD)/sluice SLUICE_SIM=$(BUILD)/sluice-sim $$t || failed="$$failed $$t"; \
+		$(SCENARIO_ENV) $$t || failed="$$failed $$t"; \
 	done; \
 	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }

@@ -61,24 +61,35 @@ static bool read_count(const struct json *json, const char *key, int64_t low, in
 	return true;
 }
 
-/* The text of a message's content: a string, or the text parts of an array joined. */
+/* The text of one part of a content array; empty when it has none. */
+static struct span part_text(const struct json *json, uint32_t part, struct arena *arena)
+{
+	uint32_t text = json_member(json, part, "text");
+	return text != JSON_NONE && json_type(json, text) == JSON_STRING ? json_string(json, text, arena) : SPAN("");
+}
+
+/*
+ * The text of a message's content: a string, or the text parts of an array joined. Joined into one allocation of the
+ * raw length, which the decoded text cannot exceed: 30,000 parts joined pairwise once took 36 GB.
+ */
 static struct span content_text(const struct json *json, uint32_t content, struct arena *arena)
 {
 	if (content == JSON_NONE)
 		return SPAN("");
 	if (json_type(json, content) == JSON_STRING)
 		return json_string(json, content, arena);
-	struct span text = SPAN("");
 	if (json_type(json, content) != JSON_ARRAY)
-		return text;
-	for (uint32_t at = json_first(json, content); at != JSON_NONE; at = json_next(json, content, at)) {
-		uint32_t part = json_member(json, at, "text");
-		if (part == JSON_NONE || json_type(json, part) != JSON_STRING)
-			continue;
-		struct span piece = json_string(json, part, arena);
-		text = text.len == 0 ? piece : arena_printf(arena, "%.*s%.*s", SPAN_ARG(text), SPAN_ARG(piece));
+		return SPAN("");
+	char *text = arena_alloc(arena, json_raw(json, content).len);
+	size_t len = 0;
+	for (uint32_t at = json_first(json, content); text != NULL && at != JSON_NONE;
+	     at = json_next(json, content, at)) {
+		struct span part = part_text(json, at, arena);
+		if (part.len > 0)
+			memcpy(text + len, part.at, part.len);
+		len += part.len;
 	}
-	return text;
+	return text == NULL ? SPAN("") : (struct span){text, len};
 }
 
 /* A stand-in for a tokenizer: four bytes a token, at least one. */

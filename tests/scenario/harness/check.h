@@ -36,4 +36,10 @@ void check_lacks(const struct bytes *text, const char *part);
 /* Equal byte for byte; on failure shows where they part. */
 void check_same(const void *got, size_t got_len, const void *want, size_t want_len);
 
+/*
+ * Fails when memory grew from before by more than most bytes. Sanitizers keep
+ * what was freed for a while, so their builds are not judged.
+ */
+void check_memory(const char *what, size_t before, size_t after, size_t most);
+
 #endif

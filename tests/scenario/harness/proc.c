@@ -144,7 +144,7 @@ static void proc_print_tail(const struct proc *proc, const char *why)
 	size_t skip = log.len > TAIL ? log.len - TAIL : 0;
 	/* not print_error, which cuts long texts */
 	fprintf(stderr, "%s: %s; status %#x; the end of %s:\n%s\n", proc->name, why, (unsigned)proc->status,
-		    proc->output[PROC_STDERR], bytes_text(&log) + skip);
+		proc->output[PROC_STDERR], bytes_text(&log) + skip);
 	bytes_free(&log);
 }
 

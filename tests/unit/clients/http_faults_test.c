@@ -2,6 +2,8 @@
 /* Backends that misbehave, and what a call is told: rows 1-4, 8, 16-22 of the fault table. */
 #include "tests/unit/clients/test_call.h"
 
+#include <sys/resource.h>
+
 #include "lib/errors.h"
 
 /* One answer for one connection, by the text that the context points to; then a close. */
@@ -470,6 +472,31 @@ static void a_reset_while_paused_is_told_after_the_resume(void **state)
 	env_close(&env);
 }
 
+static void a_socket_that_cannot_be_had_or_watched_is_overload(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call unwatched = {0}, unopened = {0}, after = {0};
+	struct rlimit limit, none = {0};
+	env_open(&env, say_and_stay, (void *)(uintptr_t)REPLY(2, "ok"));
+	env.reactor->refuse = true;
+	call_start(&env, &unwatched, "{}");
+	RUN_UNTIL(&env, unwatched.dones > 0);
+	call_expect(&unwatched, ERROR_OVERLOADED);
+	env.reactor->refuse = false;
+	getrlimit(RLIMIT_NOFILE, &limit);
+	none.rlim_max = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &none);
+	call_start(&env, &unopened, "{}");
+	RUN_UNTIL(&env, unopened.dones > 0);
+	setrlimit(RLIMIT_NOFILE, &limit);
+	call_expect(&unopened, ERROR_OVERLOADED);
+	call_start(&env, &after, "{}");
+	RUN_UNTIL(&env, after.dones > 0);
+	call_expect(&after, ERROR_NONE);
+	env_close(&env);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,6 +519,7 @@ int main(void)
 	    cmocka_unit_test(an_idle_connection_that_closed_or_talked_is_not_used_again),
 	    cmocka_unit_test(bytes_behind_an_answer_close_the_connection),
 	    cmocka_unit_test(a_reset_while_paused_is_told_after_the_resume),
+	    cmocka_unit_test(a_socket_that_cannot_be_had_or_watched_is_overload),
 	};
 	if (!http_client_global_setup())
 		return 1;

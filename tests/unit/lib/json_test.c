@@ -72,8 +72,8 @@ static void a_document_becomes_nodes_in_order(void **state)
 static void iteration_steps_over_descendants(void **state)
 {
 	(void)state;
-	expect_parsed("[[1,2],{\"k\":[3,3,3]},[],{},4]");
-	const char *const want[] = {"[1,2]", "{\"k\":[3,3,3]}", "[]", "{}", "4"};
+	expect_parsed("[[1,2,0],{\"k\":[3,3,3]},[],{},4]");
+	const char *const want[] = {"[1,2,0]", "{\"k\":[3,3,3]}", "[]", "{}", "4"};
 	size_t i = 0;
 	for (uint32_t at = json_first(&json, 0); at != JSON_NONE; at = json_next(&json, 0, at))
 		assert_true(span_is(json_raw(&json, at), want[i++]));

@@ -246,6 +246,22 @@ static void a_json_answer_has_the_length_that_its_head_promised(void **state)
 			check_length(bodies[i], lists[k]);
 }
 
+static void text_parts_of_a_message_are_joined(void **state)
+{
+	(void)state;
+	struct arena arena;
+	struct ask ask;
+	struct ask_error wrong;
+	arena_init(&arena, 0);
+	assert_true(
+	    ask_parse(&ask, ASK_CHAT,
+		      SPAN("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"text\","
+			   "\"text\":\"a\\n\"},{\"type\":\"image_url\"},{\"type\":\"text\",\"text\":\"bc\"}]}]}"),
+		      &arena, &wrong));
+	assert_true(span_is(ask.prompt, "a\nbc"));
+	arena_fini(&arena);
+}
+
 static void escapes_in_ascii_use_surrogate_pairs(void **state)
 {
 	(void)state;
@@ -324,6 +340,7 @@ int main(void)
 	    cmocka_unit_test(every_fault_is_found_by_its_name_and_says_what_it_does),
 	    cmocka_unit_test(a_model_string_is_split_at_its_first_semicolon),
 	    cmocka_unit_test(a_json_answer_has_the_length_that_its_head_promised),
+	    cmocka_unit_test(text_parts_of_a_message_are_joined),
 	    cmocka_unit_test(escapes_in_ascii_use_surrogate_pairs),
 	    cmocka_unit_test(a_head_is_parsed_only_when_it_is_whole),
 	    cmocka_unit_test(two_framings_of_one_body_are_refused),
