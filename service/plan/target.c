@@ -190,26 +190,30 @@ static void on_total(struct timer *timer)
 	target_fail_code(target, ERROR_UPSTREAM_TOTAL);
 }
 
+static bool is_event_stream(const struct http_head *head)
+{
+	static const struct span type = {"text/event-stream", 17};
+	return head->content_type.len >= type.len && strncasecmp(head->content_type.at, type.at, type.len) == 0;
+}
+
 /* What a response head means; ERROR_NONE when its body may be read. */
 static enum error_code judge_head(const struct target_run *target, const struct http_head *head)
 {
-	bool sse = head->content_type.len >= 17 && strncasecmp(head->content_type.at, "text/event-stream", 17) == 0;
 	if (head->status >= 300 && head->status < 400)
 		return ERROR_UPSTREAM_REDIRECT;
 	if (head->content_encoding.len != 0 && !span_is(head->content_encoding, "identity"))
 		return ERROR_UPSTREAM_ENCODING;
 	if (head->status >= 400)
 		return ERROR_NONE;
-	if (head->status != 200 || (sse && !target->run.context->request->stream))
+	if (head->status != 200 || (is_event_stream(head) && !target->run.context->request->stream))
 		return ERROR_UPSTREAM_INVALID;
 	return ERROR_NONE;
 }
 
-/* A body for a request that streams, but not of events: read it whole, it may tell an error. */
+/* A body of another type, for a request that streams, is read whole: it may tell an error. */
 static bool is_stream(const struct target_run *target, const struct http_head *head)
 {
-	return target->run.context->request->stream &&
-	       (head->content_type.len < 16 || strncasecmp(head->content_type.at, "application/json", 16) != 0);
+	return target->run.context->request->stream && (is_event_stream(head) || head->content_type.len == 0);
 }
 
 static void on_head(void *context, const struct http_head *head)

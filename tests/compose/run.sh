@@ -148,8 +148,9 @@ is_not_root() { # SERVICE
 	id=$(docker exec "$(container "$1")" id -u) && echo "uid $id" && [ "$id" -gt 0 ]
 }
 
-# Neither by root nor elsewhere than in the places for it: no directory of the file system takes a file.
+# Not even root can put a file anywhere.
 is_read_only() { # SERVICE
+	# shellcheck disable=SC2016
 	[ "$(inspect "$1" '{{.HostConfig.ReadonlyRootfs}}')" = true ] &&
 		fails docker exec -u 0 "$(container "$1")" sh -c 'for d in / /tmp /etc /usr/local/bin /var/tmp; do
 			touch $d/probe 2>/dev/null && echo "$d takes a file" && exit 0; done; exit 1'

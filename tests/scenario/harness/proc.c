@@ -2,7 +2,8 @@
 /* Spawning, watching and ending the programs under test. */
 #include "tests/scenario/harness/proc.h"
 
-#include <errno.h>
+#include <ctype.h>
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -162,13 +163,56 @@ static const char *sanitizer_complaint(const struct proc *proc)
 	return found;
 }
 
+/* The process group and state of a process, from /proc/PID/stat; false when it is gone. */
+static bool read_stat(const char *pid, int *group, char *state)
+{
+	char path[64];
+	struct bytes text = {0};
+	snprintf(path, sizeof path, "/proc/%.16s/stat", pid);
+	bool found = bytes_read_file(&text, path);
+	const char *behind_name = strrchr(bytes_text(&text), ')');
+	found = found && behind_name != NULL && sscanf(behind_name, ") %c %*d %d", state, group) == 2;
+	bytes_free(&text);
+	return found;
+}
+
+/* True when a member of the group still runs. Zombies are init's to reap, not ours. */
+static bool group_lives(pid_t group)
+{
+	bool lives = false;
+	DIR *directory = opendir("/proc");
+	assert_non_null(directory);
+	for (struct dirent *entry; (entry = readdir(directory)) != NULL && !lives;) {
+		int its_group;
+		char state;
+		if (isdigit((unsigned char)entry->d_name[0]) && read_stat(entry->d_name, &its_group, &state))
+			lives = its_group == group && state != 'Z' && state != 'X';
+	}
+	closedir(directory);
+	return lives;
+}
+
+/* True when the group does not end soon after its leader; a sanitizer's symbolizer takes a moment. */
+static bool group_outlives(pid_t group)
+{
+	enum { GRACE_US = 5000000 };
+	uint64_t until_us = clock_us() + GRACE_US;
+	struct patience patience = patience_for("the process group's end");
+	while (kill(-group, 0) == 0 && group_lives(group)) {
+		if (clock_us() > until_us)
+			return true;
+		patience_wait(&patience);
+	}
+	return false;
+}
+
 /* What is wrong with how it ended; NULL when nothing. */
 static const char *proc_verdict(const struct proc *proc)
 {
 	const char *complaint = sanitizer_complaint(proc);
 	if (complaint != NULL)
 		return complaint;
-	if (kill(-proc->pid, 0) == 0)
+	if (group_outlives(proc->pid))
 		return "left a process behind";
 	if (WIFSIGNALED(proc->status) && WTERMSIG(proc->status) != SIGTERM)
 		return WTERMSIG(proc->status) == SIGKILL ? "did not end on SIGTERM" : "died of a signal";

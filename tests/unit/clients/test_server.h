@@ -129,7 +129,11 @@ static inline void *test_server_listen(void *context)
 {
 	struct test_server *server = context;
 	int fd;
-	while ((fd = accept(server->listener, NULL, NULL)) >= 0) {
+	while ((fd = accept(server->listener, NULL, NULL)) >= 0 || errno == EMFILE) {
+		if (fd < 0) {
+			usleep(1000); /* a test took the descriptors away for a while */
+			continue;
+		}
 		struct test_peer *peer = malloc(sizeof(*peer));
 		pthread_t thread;
 		pthread_attr_t attributes;

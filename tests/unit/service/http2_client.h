@@ -117,6 +117,7 @@ static inline ssize_t h2_transport_send(struct h2_client *client, const void *by
 	if (client->ssl == NULL)
 		return send(client->fd, bytes, len, MSG_NOSIGNAL);
 	int sent = SSL_write(client->ssl, bytes, (int)len);
+	errno = SSL_get_error(client->ssl, sent) == SSL_ERROR_WANT_WRITE ? EAGAIN : EPIPE;
 	return sent > 0 ? sent : -1;
 }
 
@@ -140,10 +141,10 @@ static inline void h2_write(struct h2_client *client)
 			ssize_t sent = h2_transport_send(client, bytes + done, (size_t)len - done);
 			if (sent > 0)
 				done += (size_t)sent;
-			else if (errno == EPIPE || errno == ECONNRESET)
-				client->closed = true;
-			else
+			else if (errno == EAGAIN)
 				app_turn(client->app);
+			else
+				client->closed = true;
 		}
 	}
 }
