@@ -117,15 +117,18 @@ struct span arena_copy(struct arena *arena, struct span bytes)
 
 struct span arena_printf(struct arena *arena, const char *format, ...)
 {
+	struct span text = {NULL, 0};
 	va_list args;
+	va_list again;
 	va_start(args, format);
+	va_copy(again, args);
 	int len = vsnprintf(NULL, 0, format, args);
-	va_end(args);
 	char *at = len < 0 ? NULL : arena_alloc(arena, (size_t)len + 1);
-	if (at == NULL)
-		return (struct span){NULL, 0};
-	va_start(args, format);
-	vsnprintf(at, (size_t)len + 1, format, args);
+	if (at != NULL) {
+		vsnprintf(at, (size_t)len + 1, format, again);
+		text = (struct span){at, (size_t)len};
+	}
+	va_end(again);
 	va_end(args);
-	return (struct span){at, (size_t)len};
+	return text;
 }

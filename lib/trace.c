@@ -8,14 +8,22 @@
 
 static bool is_hex(struct span text)
 {
-	bool zero = true;
 	for (size_t i = 0; i < text.len; i++) {
 		char c = text.at[i];
 		if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f')))
 			return false;
-		zero &= c == '0';
 	}
-	return !zero; /* an id of only zeros is invalid */
+	return true;
+}
+
+/* An id of only zeros is invalid. */
+static bool is_id(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] != '0')
+			return is_hex(text);
+	}
+	return false;
 }
 
 static bool is_valid(struct span in)
@@ -24,10 +32,8 @@ static bool is_valid(struct span in)
 		return false;
 	if (memcmp(in.at, "ff", 2) == 0 || (memcmp(in.at, "00", 2) == 0 && in.len != 55))
 		return false;
-	char flags[2] = {in.at[53] == '0' ? '1' : in.at[53], in.at[54] == '0' ? '1' : in.at[54]};
-	char version[2] = {in.at[0] == '0' ? '1' : in.at[0], in.at[1] == '0' ? '1' : in.at[1]};
-	return is_hex((struct span){in.at + 3, 32}) && is_hex((struct span){in.at + 36, 16}) &&
-	       is_hex((struct span){flags, 2}) && is_hex((struct span){version, 2});
+	return is_hex((struct span){in.at, 2}) && is_id((struct span){in.at + 3, 32}) &&
+	       is_id((struct span){in.at + 36, 16}) && is_hex((struct span){in.at + 53, 2});
 }
 
 bool trace_continue(struct span incoming, char out[TRACE_PARENT_SIZE])

@@ -82,7 +82,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	struct admin_request ask = {
 	    .config = routes->exchange->plan.config, .argument = argument, .draining = routes->draining};
 	struct admin_answer answer = {.status = 200, .content_type = "application/json"};
-	buf_init(&answer.body, 64 * 1024 * 1024);
+	buf_init(&answer.body, (size_t)64 << 20);
 	answers[operation](&ask, &answer);
 	if (answer.error != ERROR_NONE) {
 		refuse(request, answer.error,

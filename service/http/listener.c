@@ -53,6 +53,26 @@ static void complain(const struct http_server *server, size_t index, const char 
 		   listener->host, listener->port, why);
 }
 
+/*
+ * SO_REUSEPORT would let a second process of the same user take half of our clients without a word. So the first
+ * worker asks for the port without it, which fails when anybody has it.
+ */
+static bool is_free(const struct addrinfo *address)
+{
+	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int on = 1;
+	if (fd < 0)
+		return false;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (address->ai_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	bool is_bound = bind(fd, address->ai_addr, address->ai_addrlen) == 0;
+	int why = errno;
+	close(fd);
+	errno = why;
+	return is_bound;
+}
+
 static int open_socket(const struct addrinfo *address)
 {
 	int fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -108,7 +128,8 @@ static bool bind_listener(struct http_server *server, size_t index, struct http_
 		complain(server, index, "cannot resolve", gai_strerror(failed), error);
 		return false;
 	}
-	int fd = open_socket(found);
+	bool is_first = address->text[0] == '\0';
+	int fd = is_first && !is_free(found) ? -1 : open_socket(found);
 	int why = errno;
 	freeaddrinfo(found);
 	if (fd < 0 || !describe(fd, address)) {

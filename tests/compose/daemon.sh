@@ -57,7 +57,7 @@ daemon_start() {
 # The two images that docker-compose.yml and deploy/Dockerfile take from a registry.
 daemon_base_images() {
 	# Like the official image: no documentation, no fsync per package. The lists stay: apt in RUN has them at once.
-	step 180 mmdebstrap --variant=minbase --include=ca-certificates --skip=cleanup/apt/lists \
+	step 180 env TMPDIR="$work" mmdebstrap --variant=minbase --include=ca-certificates --skip=cleanup/apt/lists \
 		--dpkgopt=force-unsafe-io --dpkgopt=path-exclude='/usr/share/doc/*' \
 		--dpkgopt=path-exclude='/usr/share/man/*' bookworm "$work/rootfs.tar" ||
 		give_up 'mmdebstrap failed'

@@ -20,6 +20,7 @@ tag=test-$$
 project=sluice-test-$$
 passed=0 failed=0 skipped=0
 step_pid=''
+compose=() # the command, once there is a daemon for it
 work=$(mktemp -d /var/tmp/sluice-compose.XXXXXX) || exit 1
 log=${SLUICE_COMPOSE_LOG:-$work/log}
 
@@ -46,8 +47,7 @@ trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
 take_down() {
-	[ -S "${DOCKER_HOST#unix://}" ] || [ "$daemon" = existing ] || return
-	[ -n "${compose[*]-}" ] || return
+	[ ${#compose[@]} != 0 ] || return
 	timeout 60 "${compose[@]}" down -v --remove-orphans -t 5 >>"$log" 2>&1
 	[ "$daemon" = private ] || timeout 60 docker rmi "sluice:$tag" "sluice-sim:$tag" >>"$log" 2>&1
 }

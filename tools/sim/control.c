@@ -179,7 +179,7 @@ static int post_control(struct sim *sim, const struct http_request *request, str
 	struct arena arena;
 	struct json json;
 	struct json_error broken;
-	struct order order;
+	struct order order = {0};
 	arena_init(&arena, 0);
 	const char *wrong = "body: expected JSON";
 	if (json_parse(&json, &arena, body, CONTROL_DEPTH, &broken))

@@ -54,7 +54,8 @@ void proc_kill(struct proc *proc);
 /* Stops and frees all programs of the scenario; true when all went well. */
 bool proc_stop_all(void);
 
-/* Open descriptors, by what they are: TCP connections to a backend, TCP connections of clients, all others. */
+/* Open descriptors, by what they are: TCP connections to a backend (pooled ones are no leak), TCP connections of
+ * clients, all others. Sockets that a reset has closed already count where they belonged. */
 struct proc_fds {
 	size_t upstream;
 	size_t downstream;

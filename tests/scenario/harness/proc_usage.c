@@ -3,23 +3,42 @@
  * What a program under test holds: memory, and descriptors told apart by their
  * connection, so that pooled backend connections do not count as leaks.
  */
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/proc.h"
 #include "tests/scenario/harness/tcp_table.h"
 
-static void count_fd(struct proc_fds *fds, const struct tcp_table *table, const char *link)
+/*
+ * The local port of a TCP socket that the kernel's table does not list any more,
+ * because a reset closed it while its owner did not; 0 when it is none.
+ */
+static unsigned closed_socket_port(int pidfd, int fd)
+{
+	struct sockaddr_in address = {0};
+	socklen_t size = sizeof address;
+	int own = (int)syscall(SYS_pidfd_getfd, pidfd, fd, 0);
+	bool named = own >= 0 && getsockname(own, (struct sockaddr *)&address, &size) == 0;
+	if (own >= 0)
+		close(own);
+	return named && address.sin_family == AF_INET ? ntohs(address.sin_port) : 0;
+}
+
+static void count_fd(struct proc_fds *fds, const struct tcp_table *table, int pidfd, int fd, const char *link)
 {
 	unsigned long inode;
-	const struct tcp_row *row = NULL;
-	if (sscanf(link, "socket:[%lu]", &inode) == 1)
-		row = tcp_table_find_inode(table, inode);
-	if (row == NULL || row->state == TCP_TABLE_LISTEN)
+	bool is_socket = sscanf(link, "socket:[%lu]", &inode) == 1;
+	const struct tcp_row *row = is_socket ? tcp_table_find_inode(table, inode) : NULL;
+	unsigned port = row != NULL ? row->local_port : is_socket ? closed_socket_port(pidfd, fd) : 0;
+	if (port == 0 || (row != NULL && row->state == TCP_TABLE_LISTEN))
 		fds->other++;
-	else if (tcp_table_has_listener(table, row->local_port))
+	else if (tcp_table_has_listener(table, port))
 		fds->downstream++;
 	else
 		fds->upstream++;
@@ -32,14 +51,16 @@ struct proc_fds proc_fds(const struct proc *proc)
 	char path[64];
 	tcp_table_read(&table);
 	snprintf(path, sizeof path, "/proc/%d/fd", (int)proc->pid);
+	int pidfd = (int)syscall(SYS_pidfd_open, proc->pid, 0);
 	DIR *directory = opendir(path);
 	assert_non_null(directory);
 	for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
 		char link[64] = "";
 		if (entry->d_name[0] != '.' && readlinkat(dirfd(directory), entry->d_name, link, sizeof link - 1) > 0)
-			count_fd(&fds, &table, link);
+			count_fd(&fds, &table, pidfd, atoi(entry->d_name), link);
 	}
 	closedir(directory);
+	close(pidfd);
 	tcp_table_free(&table);
 	return fds;
 }

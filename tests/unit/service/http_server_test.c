@@ -571,8 +571,13 @@ static void a_taken_port_and_a_missing_certificate_are_named(void **state)
 	struct http_server *server = http_server_create(app->loop, &config, &callbacks, &error);
 	assert_non_null(server);
 	assert_false(http_server_listen(server, &address, &error));
-	http_server_destroy(server);
 	close(fd);
+	/* also when the other one shares ports, as another process of ours would */
+	listener.port = strrchr(app->addresses[0].text, ':') + 1;
+	assert_false(http_server_listen(server, &address, &error));
+	/* but a second worker, which knows the address, shares it */
+	assert_true(http_server_listen(server, app->addresses, &error));
+	http_server_destroy(server);
 	buf_append(&error, (struct span){"", 1});
 	assert_non_null(strstr(buf_span(&error).at, "test.yaml:7: listen[0]: cannot listen on 127.0.0.1:"));
 	buf_reset(&error);
