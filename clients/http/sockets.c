@@ -162,9 +162,9 @@ static void sockets_remove(struct sockets *sockets, struct socket_entry *entry)
 }
 
 /*
- * The descriptor may be that of the address tried before, closed by curl
- * without a word. curl then takes the new socket for the old one and does not
- * ask for it to be watched.
+ * The descriptor may be one that curl gave up without a word a moment ago, say
+ * when both address families move on to their next address at once. curl then
+ * takes the new socket for the old one and does not ask for it to be watched.
  */
 static bool sockets_renew(struct sockets *sockets, curl_socket_t fd)
 {

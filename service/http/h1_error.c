@@ -7,6 +7,7 @@
 #include "service/http/h1_error.h"
 
 #include "lib/errors.h"
+#include "service/http/linger.h"
 #include "service/http/request.h"
 
 enum { ERROR_TEXT_MAX = 1024 };
@@ -39,6 +40,13 @@ static void send_replacement(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *b
 	h2o_ostream_send_next(self, req, &replacement->body, count == 0 ? 0 : 1, state);
 }
 
+/* h2o closes the connection as soon as its answer is written, with the client still uploading. */
+static void on_dispose(void *memory)
+{
+	struct http_connection **connection = memory;
+	linger_start(*connection);
+}
+
 static void on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t **slot)
 {
 	(void)filter;
@@ -52,6 +60,9 @@ static void on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t
 	replacement->super.do_send = send_replacement;
 	replacement->body = h2o_strdup(&req->pool, json.at, json.len);
 	buf_fini(&text);
+	struct http_connection **connection =
+	    h2o_mem_alloc_shared(&req->pool, sizeof(struct http_connection *), on_dispose);
+	*connection = connection_of(req->conn->callbacks->get_socket(req->conn));
 	req->res.content_length = replacement->body.len;
 	h2o_set_header(&req->pool, &req->res.headers, H2O_TOKEN_CONTENT_TYPE, H2O_STRLIT("application/json"), 1);
 }

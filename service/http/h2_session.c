@@ -210,8 +210,7 @@ static void linger(struct h2_session *session)
 		h2_stream_destroy(session->streams);
 	if (session->sock->ssl == NULL)
 		shutdown(h2o_socket_get_fd(session->sock), SHUT_WR);
-	if (session->sock->ssl != NULL ||
-	    !timer_start(&reactor_of(session)->timers, &connection->timer, H2_LINGER_US, on_linger_due))
+	if (!timer_start(&reactor_of(session)->timers, &connection->timer, H2_LINGER_US, on_linger_due))
 		h2_session_close(session);
 }
 

@@ -8,6 +8,8 @@
 
 #include <assert.h>
 
+#include "service/http/linger.h"
+
 static const char *const state_names[] = {"waiting", "answering", "finished", "aborted", "gone"};
 
 void request_set_state(struct http_request *request, enum request_state to)
@@ -40,10 +42,12 @@ static void on_dispose(void *memory)
 	buf_fini(&request->filling);
 	buf_fini(&request->flying);
 	struct http_connection *connection = request->connection;
-	if (connection->request == request) {
-		connection->request = NULL;
-		timer_stop(&request->server->reactor->timers, &connection->timer);
-	}
+	if (connection->request != request)
+		return;
+	connection->request = NULL;
+	timer_stop(&request->server->reactor->timers, &connection->timer);
+	if (request->error != ERROR_NONE && request->state == REQUEST_ST_FINISHED)
+		linger_start(connection);
 }
 
 /* The target without scheme and authority, where a client sent the absolute form (RFC 9112 section 3.2.2). */

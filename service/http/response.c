@@ -16,6 +16,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "service/http/h1_stall.h"
 #include "service/http/h2_stream.h"
 #include "service/http/reason.h"
 
@@ -233,6 +234,8 @@ static void send_filling(struct http_request *request)
 	size_t count = take_pieces(request, pieces, state);
 	request->head_sent = true;
 	set_transport(request, h2o_send_state_is_in_progress(state) ? TRANSPORT_ST_SENDING : TRANSPORT_ST_ENDED);
+	if (request->transport == TRANSPORT_ST_ENDED && request->stream == NULL)
+		h1_stall_watch(request->connection);
 	loop_again(request->server->loop);
 	h2o_send(request->h2o, pieces, count, state); /* the request may be freed now */
 }

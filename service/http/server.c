@@ -16,6 +16,7 @@
 #include "service/http/h1_error.h"
 #include "service/http/h1_guard.h"
 #include "service/http/h2_stream.h"
+#include "service/http/linger.h"
 #include "service/http/listener.h"
 #include "service/http/request.h"
 
@@ -135,6 +136,7 @@ void http_server_destroy(struct http_server *server)
 	server->state = HTTP_SERVER_ST_DESTROYING;
 	listeners_close(server);
 	connections_close_all(server);
+	linger_close_all(server);
 	listeners_destroy(server);
 	h2_teardown(server);
 	h2o_context_dispose(&server->h2o);

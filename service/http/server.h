@@ -10,6 +10,7 @@
 
 struct http_connection;
 struct http_listener;
+struct lingering;
 
 enum http_server_state {
 	HTTP_SERVER_ST_RUNNING,
@@ -38,6 +39,7 @@ struct http_server {
 	int refused_fd;                      /* that client, until its refusal was read; -1 = none */
 	struct http_connection *connections; /* newest first */
 	size_t connection_count;
+	struct lingering *lingering; /* closed by h2o, kept for a moment */
 };
 
 #endif

@@ -556,6 +556,31 @@ static void an_origin_may_go_before_its_calls(void **state)
 	env_close(&env);
 }
 
+static void cancel_and_destroy_origin(struct test_call *test)
+{
+	http_call_cancel(test->call);
+	test->call = NULL;
+	http_origin_destroy(test->origin);
+}
+
+/* Under ASan this finds a call that is freed while its own callback runs. */
+static void an_origin_may_go_with_its_last_call_in_a_callback(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call in_head = {.at_head = cancel_and_destroy_origin},
+			 in_body = {.at_body = cancel_and_destroy_origin};
+	env_open(&env, echo, NULL);
+	struct http_origin *other = env_origin(&env, "http://127.0.0.1:%d", env.server->port);
+	struct http_call_request request = {.path = "/v1/x", .body = SPAN("{}")};
+	call_start(&env, &in_head, "{}");
+	call_start_request(&env, &in_body, other, &request);
+	RUN_UNTIL(&env, in_head.heads == 1 && in_body.bodies == 1);
+	assert_int_equal(in_head.bodies + in_head.dones + in_body.dones, 0);
+	env.origin = NULL;
+	env_close(&env);
+}
+
 static void a_client_may_go_before_its_calls_and_origins(void **state)
 {
 	(void)state;
@@ -624,6 +649,7 @@ int main(void)
 	    cmocka_unit_test(a_name_is_resolved_off_the_loop),
 	    cmocka_unit_test(an_ipv6_address_needs_no_lookup),
 	    cmocka_unit_test(an_origin_may_go_before_its_calls),
+	    cmocka_unit_test(an_origin_may_go_with_its_last_call_in_a_callback),
 	    cmocka_unit_test(a_client_may_go_before_its_calls_and_origins),
 	    cmocka_unit_test(an_unusable_origin_is_refused_with_words),
 	};

@@ -180,10 +180,6 @@ static void known_addresses_outlive_a_failing_resolver(void **state)
 	names_close(&env);
 }
 
-/*
- * curl closes the socket of a refused address without telling, and opens the
- * next one under the same descriptor: the scar of sockets_renew.
- */
 static void the_next_address_is_tried_when_one_refuses(void **state)
 {
 	(void)state;

@@ -366,6 +366,37 @@ static void draining_says_goaway_and_finishes_the_streams(void **state)
 	WAIT_UNTIL(app, http_server_connections(app->server) == 0);
 }
 
+static void idle_and_stuck_connections_are_closed_and_busy_ones_are_not(void **state)
+{
+	struct app *app = *state;
+	struct h2_client idle, busy, stuck;
+	h2_client_open(&idle, app, false, NULL);
+	h2_client_open(&busy, app, false, NULL);
+	h2_client_open(&stuck, app, true, NULL);
+	nghttp2_submit_window_update(stuck.session, NGHTTP2_FLAG_NONE, 0, 1 << 30);
+	struct h2_reply *reply = h2_get(&idle, "/hello");
+	H2_WAIT(&idle, reply->closed);
+	h2_get(&busy, "/hang");
+	H2_WAIT(&busy, app->open == 1);
+	const nghttp2_settings_entry window = {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 1 << 30};
+	nghttp2_submit_settings(stuck.session, NGHTTP2_FLAG_NONE, &window, 1);
+	h2_get(&stuck, "/stream?n=10000&size=10000");
+	h2_write(&stuck); /* and reads nothing any more */
+	WAIT_UNTIL(app, app->open == 2);
+	app_run_us(app, 50000);
+	for (int i = 0; i < 3; i++) {
+		app_skip_seconds(app, 61);
+		h2_turn(&idle);
+	}
+	H2_WAIT(&idle, idle.closed);
+	assert_true(idle.goaway);
+	WAIT_UNTIL(app, app->gone == 1 && http_server_connections(app->server) == 1);
+	assert_false(busy.closed);
+	h2_client_close(&idle);
+	h2_client_close(&stuck);
+	h2_client_close(&busy);
+}
+
 static void destroying_tells_every_stream(void **state)
 {
 	struct app *app = *state;
@@ -492,6 +523,7 @@ int main(void)
 	    TEST(rapid_resets_reach_nobody_and_end_the_connection),
 	    TEST(a_flood_of_pings_or_settings_ends_the_connection),
 	    TEST(draining_says_goaway_and_finishes_the_streams),
+	    TEST(idle_and_stuck_connections_are_closed_and_busy_ones_are_not),
 	    TEST(destroying_tells_every_stream),
 	    TEST(tls_speaks_http2_by_alpn),
 	    TEST(tls_speaks_http1_by_alpn_and_notices_who_leaves),

@@ -179,6 +179,11 @@ static inline void app_on_request(void *context, struct http_request *request)
 		exchange_begin(app, request);
 		http_respond_head(request, 200, NULL, 0, 100);
 		http_respond_write(request, SPAN("{\"part"));
+	} else if (span_is(path, "/big")) {
+		size_t size = 8 << 20;
+		char *bytes = calloc(1, size);
+		app_answer(request, 200, (struct span){bytes, size});
+		free(bytes);
 	} else if (span_is(path, "/abort")) {
 		stream_head(request);
 		http_respond_write(request, SPAN("data: part\n\n"));

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "tests/unit/service/http_app.h"
 
@@ -138,6 +139,29 @@ static inline void app_run_us(struct app *app, uint64_t us)
 {
 	uint64_t until = app_now_us(app) + us;
 	while (app_now_us(app) < until)
+		app_turn(app);
+}
+
+/* A clock that the test can set forward, for the limits that are minutes. */
+static inline uint64_t *app_clock_skew_us(void)
+{
+	static uint64_t skew_us;
+	return &skew_us;
+}
+
+static inline uint64_t app_skewed_clock(void *context)
+{
+	(void)context;
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000 + *app_clock_skew_us();
+}
+
+static inline void app_skip_seconds(struct app *app, unsigned seconds)
+{
+	loop_reactor(app->loop)->timers.clock = app_skewed_clock;
+	*app_clock_skew_us() += (uint64_t)seconds * 1000000;
+	for (int i = 0; i < 5; i++)
 		app_turn(app);
 }
 

@@ -185,6 +185,30 @@ static void a_body_over_the_limit_is_413(void **state)
 	client_close(&client);
 }
 
+/* The answer must survive that the connection is closed while the client is still sending. */
+static void a_client_that_is_still_uploading_can_read_the_refusal(void **state)
+{
+	static const char *const lengths[] = {"1500000", "99999999"};
+	struct app *app = *state;
+	size_t size = 3 << 20;
+	char *body = calloc(1, size);
+	for (int i = 0; i < 2; i++) {
+		struct client client;
+		char head[128];
+		client_open(&client, app);
+		snprintf(head, sizeof(head), "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: %s\r\n\r\n",
+			 lengths[i]);
+		client_send(&client, head);
+		client_send_bytes(&client, body, size);
+		app_run_us(app, 20000);
+		client_wait_close(&client);
+		assert_non_null(strstr(client.in, "HTTP/1.1 413 "));
+		assert_false(client.reset);
+		client_close(&client);
+	}
+	free(body);
+}
+
 struct head_case {
 	const char *what;
 	const char *head;
@@ -452,6 +476,42 @@ static void a_half_closed_client_that_then_leaves_is_noticed_by_the_next_write(v
 	WAIT_UNTIL(app, app->gone == 1 && http_server_connections(app->server) == 0);
 }
 
+static void a_reader_that_stops_before_the_end_of_a_finished_response_is_cut_off(void **state)
+{
+	struct app *app = *state;
+	struct client slow, dead;
+	client_open_port(&slow, app, app->port, 8192);
+	client_open_port(&dead, app, app->port, 8192);
+	client_send(&slow, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+	client_send(&dead, "GET /big HTTP/1.1\r\nHost: a\r\n\r\n");
+	WAIT_UNTIL(app, app->requests == 2);
+	app_run_us(app, 20000);
+	assert_int_equal(http_server_connections(app->server), 2);
+	/* the kernel's own buffer may still fill in the first periods */
+	for (int i = 0; i < 6 && http_server_connections(app->server) == 2; i++) {
+		app_skip_seconds(app, 61);
+		client_read(&slow);
+		app_run_us(app, 20000);
+	}
+	assert_int_equal(http_server_connections(app->server), 1);
+	assert_false(slow.closed);
+	assert_int_equal(app->gone, 0);
+	client_close(&slow);
+	client_close(&dead);
+}
+
+static void a_connection_that_says_nothing_is_closed(void **state)
+{
+	struct app *app = *state;
+	struct client client;
+	client_open(&client, app);
+	WAIT_UNTIL(app, http_server_connections(app->server) == 1);
+	app_skip_seconds(app, 61);
+	client_wait_close(&client);
+	assert_int_equal(http_server_connections(app->server), 0);
+	client_close(&client);
+}
+
 static void connections_beyond_the_cap_wait_in_the_kernel(void **state)
 {
 	struct app *app = *state;
@@ -606,6 +666,7 @@ int main(void)
 	    TEST(the_absolute_form_of_a_target_is_understood),
 	    TEST(an_aborted_response_is_visibly_incomplete),
 	    TEST(a_body_over_the_limit_is_413),
+	    TEST(a_client_that_is_still_uploading_can_read_the_refusal),
 	    TEST(the_guard_refuses_what_parsers_read_differently),
 	    TEST(a_refused_head_is_answered_and_the_connection_closed),
 	    TEST(broken_chunks_are_refused_in_our_form),
@@ -619,6 +680,8 @@ int main(void)
 	    TEST(a_request_and_its_half_close_may_come_together),
 	    TEST(a_half_close_in_a_stream_is_probed_with_a_comment),
 	    TEST(a_half_closed_client_that_then_leaves_is_noticed_by_the_next_write),
+	    TEST(a_reader_that_stops_before_the_end_of_a_finished_response_is_cut_off),
+	    TEST(a_connection_that_says_nothing_is_closed),
 	    TEST(connections_beyond_the_cap_wait_in_the_kernel),
 	    TEST(without_descriptors_a_client_is_refused),
 	    TEST(draining_closes_idle_connections_and_finishes_running_requests),
