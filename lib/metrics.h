@@ -155,9 +155,13 @@ static inline void metrics_call_started(struct metrics_cells *cells, size_t back
 	metrics_move(cells, 1, METRIC_CALLS_IN_FLIGHT, backend);
 }
 
-static inline void metrics_call_ended(struct metrics_cells *cells, size_t backend, enum error_code outcome)
+static inline void metrics_call_gone(struct metrics_cells *cells, size_t backend)
 {
 	metrics_move(cells, -1, METRIC_CALLS_IN_FLIGHT, backend);
+}
+
+static inline void metrics_call_judged(struct metrics_cells *cells, size_t backend, enum error_code outcome)
+{
 	metrics_count(cells, METRIC_CALLS, backend, outcome);
 }
 

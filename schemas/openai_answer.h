@@ -27,6 +27,7 @@ struct openai_stream {
 	enum openai_endpoint endpoint;
 	uint64_t role_seen[OPENAI_CHOICES_TRACKED / 64];   /* bit per choice index that has begun */
 	uint64_t finish_seen[OPENAI_CHOICES_TRACKED / 64]; /* bit per choice index that has finished */
+	uint8_t tool_calls[OPENAI_CHOICES_TRACKED];        /* tool calls begun, per choice index */
 };
 
 struct openai_chunk {

@@ -23,17 +23,30 @@ static bool is_true(const struct json *json, uint32_t object, const char *key)
 	return value != JSON_NONE && json_type(json, value) == JSON_TRUE;
 }
 
+/* Prompts of a legacy completion: an array of texts or of arrays of tokens holds several; one of tokens is one. */
+static int64_t count_prompts(const struct json *json)
+{
+	uint32_t prompt = json_member(json, 0, "prompt");
+	if (prompt == JSON_NONE || json_type(json, prompt) != JSON_ARRAY)
+		return 1;
+	uint32_t first = json_first(json, prompt);
+	if (first == JSON_NONE || json_type(json, first) == JSON_NUMBER)
+		return 1;
+	return json->nodes[prompt].count;
+}
+
 /* Fills the typed part of a request whose body is valid. */
 static void read_members(struct openai_request *request, struct arena *arena)
 {
 	const struct json *json = &request->json;
 	request->model = json_string(json, json_member(json, 0, "model"), arena);
-	request->n = 1;
+	request->n = request->choices = 1;
 	if (request->endpoint == OPENAI_EMBEDDINGS)
 		return;
 	uint32_t n = json_member(json, 0, "n");
 	if (n != JSON_NONE)
 		json_int(json, n, &request->n);
+	request->choices = request->n * (request->endpoint == OPENAI_COMPLETIONS ? count_prompts(json) : 1);
 	request->stream = is_true(json, 0, "stream");
 	uint32_t options = json_member(json, 0, "stream_options");
 	request->include_usage = options != JSON_NONE && is_true(json, options, "include_usage");

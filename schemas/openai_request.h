@@ -14,6 +14,7 @@ struct openai_request {
 	struct json json;  /* of the client's body, which is borrowed */
 	struct span model; /* decoded */
 	int64_t n;         /* choices asked for, 1 when absent */
+	int64_t choices;   /* that a complete answer has: n for each prompt */
 	bool stream;
 	bool include_usage; /* the client itself asked for stream_options.include_usage */
 };

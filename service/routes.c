@@ -8,6 +8,7 @@
 
 #include "schemas/operations.h"
 #include "service/admin/admin.h"
+#include "service/exchange/report.h"
 #include "service/http/http_exchange.h"
 
 /* How the operations are answered; those without an entry become exchanges. */
@@ -35,7 +36,8 @@ static bool method_matches(enum operation operation, struct span method)
 	return span_is(method, operation_row(operation)->method) || (span_is(method, "HEAD") && is_get(operation));
 }
 
-static void refuse(struct http_request *request, enum error_code code, struct span message, const char *allow)
+static void refuse(struct routes *routes, struct http_request *request, enum error_code code, struct span message,
+		   const char *allow)
 {
 	struct buf body;
 	struct arena arena;
@@ -47,6 +49,7 @@ static void refuse(struct http_request *request, enum error_code code, struct sp
 	    {SPAN("x-request-id"), exchange_request_id(http_request_field(request, "x-request-id"), &arena)},
 	    {SPAN("x-should-retry"), error_row(code)->retryable ? SPAN("true") : SPAN("false")},
 	    {SPAN("allow"), span_of(allow)}};
+	report_refusal(routes->exchange->plan.metrics, fields[1].value, http_request_version(request), code);
 	http_respond_head(request, error_row(code)->status, fields, allow == NULL ? 3 : 4, (int64_t)buf_len(&body));
 	http_respond_write(request, buf_span(&body));
 	http_respond_finish(request);
@@ -67,10 +70,10 @@ static void answer_exchange(struct routes *routes, struct http_request *request,
 {
 	struct span encoding = http_request_field(request, "content-encoding");
 	if (!is_json(http_request_field(request, "content-type")))
-		refuse(request, ERROR_UNSUPPORTED_MEDIA_TYPE,
+		refuse(routes, request, ERROR_UNSUPPORTED_MEDIA_TYPE,
 		       SPAN("The request body must be JSON: set the header Content-Type: application/json."), NULL);
 	else if (encoding.len != 0 && !span_is(encoding, "identity"))
-		refuse(request, ERROR_UNSUPPORTED_MEDIA_TYPE,
+		refuse(routes, request, ERROR_UNSUPPORTED_MEDIA_TYPE,
 		       SPAN("The request body must not be compressed: send it without Content-Encoding."), NULL);
 	else
 		http_exchange_start(routes->exchange, request, endpoint);
@@ -85,7 +88,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	buf_init(&answer.body, (size_t)64 << 20);
 	answers[operation](&ask, &answer);
 	if (answer.error != ERROR_NONE) {
-		refuse(request, answer.error,
+		refuse(routes, request, answer.error,
 		       buf_len(&answer.body) == 0 ? (struct span){NULL, 0} : buf_span(&answer.body), NULL);
 	} else {
 		struct http_field fields[] = {{SPAN("content-type"), span_of(answer.content_type)},
@@ -103,11 +106,11 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 	enum error_code error = http_request_error(request);
 	enum operation operation = find_operation(http_request_path(request), &argument);
 	if (error != ERROR_NONE)
-		refuse(request, error, (struct span){NULL, 0}, NULL);
+		refuse(routes, request, error, (struct span){NULL, 0}, NULL);
 	else if (operation == OPERATION_COUNT)
-		refuse(request, ERROR_NOT_FOUND, (struct span){NULL, 0}, NULL);
+		refuse(routes, request, ERROR_NOT_FOUND, (struct span){NULL, 0}, NULL);
 	else if (!method_matches(operation, http_request_method(request)))
-		refuse(request, ERROR_METHOD_NOT_ALLOWED, (struct span){NULL, 0},
+		refuse(routes, request, ERROR_METHOD_NOT_ALLOWED, (struct span){NULL, 0},
 		       is_get(operation) ? "GET, HEAD" : "POST");
 	else if (answers[operation] == NULL)
 		answer_exchange(routes, request, (enum openai_endpoint)operation_row(operation)->request);

@@ -116,8 +116,10 @@ static void exchange_refuse(struct exchange *exchange, const struct failure *fai
 static void exchange_break_stream(struct exchange *exchange, const struct failure *failure)
 {
 	exchange->report.error = failure->code;
-	respond_stream_error(exchange->ops, exchange->client, failure, &exchange->out);
-	exchange_finish(exchange);
+	if (respond_stream_error(exchange->ops, exchange->client, failure, &exchange->out))
+		exchange_finish(exchange);
+	else
+		exchange_abort(exchange, failure->code);
 }
 
 static void exchange_on_failure(struct exchange *exchange, const struct failure *failure)
@@ -132,7 +134,7 @@ static void exchange_on_failure(struct exchange *exchange, const struct failure 
 
 static void exchange_fail_code(struct exchange *exchange, enum error_code code)
 {
-	struct failure failure = {.code = code};
+	struct failure failure = failure_of(code);
 	exchange_on_failure(exchange, &failure);
 }
 
@@ -242,7 +244,7 @@ static const struct plan *exchange_admit(struct exchange *exchange, const struct
 	exchange->report.model = model;
 	exchange->report.model_index = (size_t)(model - config->models);
 	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
-	if (request->endpoint == OPENAI_EMBEDDINGS && plan->width > 1) {
+	if (request->endpoint == OPENAI_EMBEDDINGS && plan->gathers) {
 		*finding = (struct finding){
 		    .code = ERROR_UNSUPPORTED_PARAMETER,
 		    .message = SPAN("This model gathers several answers, which embeddings do not have."),
@@ -293,6 +295,7 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 	struct finding finding = {.code = ERROR_OVERLOADED};
 	if (exchange == NULL) {
 		respond_overloaded(ops, client);
+		report_refusal(worker->plan.metrics, request->request_id, request->http_version, ERROR_OVERLOADED);
 		return NULL;
 	}
 	exchange->ops = ops;
@@ -303,7 +306,8 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 		return exchange;
 	if (plan != NULL)
 		finding = (struct finding){.code = ERROR_OVERLOADED};
-	struct failure failure = {.code = finding.code, .message = finding.message};
+	struct failure failure = failure_of(finding.code);
+	failure.message = finding.message;
 	exchange_refuse(exchange, &failure, finding.param);
 	return NULL;
 }

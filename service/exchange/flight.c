@@ -58,7 +58,7 @@ struct flight *flight_create(const struct plan_worker *worker, size_t arena_limi
 	if (flight == NULL)
 		return NULL;
 	arena_init(&flight->arena, arena_limit);
-	arena_init(&flight->context.scratch, arena_limit);
+	arena_init(&flight->context.scratch, 0); /* what is read into it is bounded by the caps on events and answers */
 	flight->context.worker = worker;
 	flight->context.arena = &flight->arena;
 	flight->context.on_settled = flight_on_settled;

@@ -80,3 +80,16 @@ void report_close(const struct report *report, struct metrics_cells *metrics, ui
 	tell_usage(&line, &report->usage);
 	log_end(&line);
 }
+
+void report_refusal(struct metrics_cells *metrics, struct span request_id, int http_version, enum error_code error)
+{
+	struct log_line line;
+	metrics_count(metrics, METRIC_REQUESTS, METRICS_UNKNOWN, METRICS_UNKNOWN, error);
+	metrics_count(metrics, METRIC_ERRORS, error);
+	log_begin(&line, LOG_INFO, "refused");
+	log_str(&line, "request_id", request_id);
+	log_int(&line, "http", http_version);
+	log_int(&line, "status", error_row(error)->status);
+	log_str(&line, "error", span_of(error_row(error)->code));
+	log_end(&line);
+}

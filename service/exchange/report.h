@@ -37,4 +37,7 @@ void report_event(struct report *report, const struct event *event, uint64_t now
 /* Counts the exchange and writes its log line. Once. */
 void report_close(const struct report *report, struct metrics_cells *metrics, uint64_t now);
 
+/* Counts and logs a request that was refused before it became an exchange. */
+void report_refusal(struct metrics_cells *metrics, struct span request_id, int http_version, enum error_code error);
+
 #endif

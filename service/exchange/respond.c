@@ -57,7 +57,8 @@ int respond_error(const struct exchange_client_ops *ops, void *client, struct sp
 	fields[count++] = (struct exchange_field){"content-type", SPAN("application/json")};
 	fields[count++] = (struct exchange_field){"x-request-id", request_id};
 	/* the SDKs retry by status unless told otherwise */
-	fields[count++] = (struct exchange_field){"x-should-retry", row->retryable ? SPAN("true") : SPAN("false")};
+	fields[count++] =
+	    (struct exchange_field){"x-should-retry", failure->should_retry ? SPAN("true") : SPAN("false")};
 	if (failure->target != NULL)
 		fields[count++] = (struct exchange_field){"x-sluice-target", span_of(failure->target->target)};
 	if (attempts > 0)
@@ -69,7 +70,7 @@ int respond_error(const struct exchange_client_ops *ops, void *client, struct sp
 	return status;
 }
 
-void respond_stream_error(const struct exchange_client_ops *ops, void *client, const struct failure *failure,
+bool respond_stream_error(const struct exchange_client_ops *ops, void *client, const struct failure *failure,
 			  struct buf *scratch)
 {
 	struct buf framed;
@@ -77,8 +78,9 @@ void respond_stream_error(const struct exchange_client_ops *ops, void *client, c
 	buf_reset(scratch);
 	error_write_openai(scratch, failure->code, failure->message, (struct span){NULL, 0});
 	sse_write_event(&framed, buf_span(scratch));
-	ops->write(client, buf_span(&framed));
+	bool told = !buf_failed(scratch) && !buf_failed(&framed) && ops->write(client, buf_span(&framed));
 	buf_fini(&framed);
+	return told;
 }
 
 void respond_overloaded(const struct exchange_client_ops *ops, void *client)

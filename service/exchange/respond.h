@@ -21,8 +21,8 @@ void respond_head(const struct exchange_client_ops *ops, void *client, const str
 int respond_error(const struct exchange_client_ops *ops, void *client, struct span request_id, unsigned attempts,
 		  const struct failure *failure, struct span param, struct buf *scratch);
 
-/* An error as an event of a stream: the form on which the OpenAI SDKs raise. */
-void respond_stream_error(const struct exchange_client_ops *ops, void *client, const struct failure *failure,
+/* An error as an event of a stream: the form on which the OpenAI SDKs raise. False when out of memory. */
+bool respond_stream_error(const struct exchange_client_ops *ops, void *client, const struct failure *failure,
 			  struct buf *scratch);
 
 /* 503 without any memory of our own, finish included. */

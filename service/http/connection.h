@@ -32,10 +32,10 @@ struct http_connection {
 	h2o_socket_t *sock;
 	enum http_connection_state state;
 	enum peer_state peer;
-	struct watch watch;           /* REACTOR_PEER_CLOSED, on the socket's descriptor */
-	struct timer timer;           /* the deadline of the first bytes; then: the next probe, or the end of patience */
-	unsigned probes;              /* sent for the present request */
-	uint64_t acked;               /* HTTP/1.1: bytes the peer had acknowledged when last looked at */
+	struct watch watch; /* REACTOR_PEER_CLOSED, on the socket's descriptor */
+	struct timer timer; /* the deadline of the first bytes; then: the next probe, or the end of patience */
+	unsigned probes;    /* sent for the present request */
+	uint64_t acked;     /* HTTP/1.1: bytes the peer had acknowledged when last looked at */
 	struct http_request *request; /* HTTP/1.1: the one in progress, or NULL */
 	struct h2_session *session;   /* HTTP/2 */
 	struct http_connection *next;

@@ -243,7 +243,12 @@ void loop_turn(struct loop *loop, uint64_t max_wait_us)
 	/* rounded up, so that a timer is due when the wait is over */
 	h2o_evloop_run(loop->h2o, (int32_t)((wait_us + 999) / 1000));
 	timers_run(timers);
-	reactor_run_tasks(&loop->reactor);
+	do {
+		reactor_run_tasks(&loop->reactor);
+		/* Writes of these tasks that are complete already must be called back before h2o looks at its sockets
+		 * again: it would keep polling one for writing whose callback is gone, and assert when it is ready. */
+		h2o_timeout__do_post_callback(loop->h2o);
+	} while (loop->reactor.tasks_head != NULL);
 }
 
 void loop_run(struct loop *loop)

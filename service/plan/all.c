@@ -18,7 +18,8 @@ struct all_child {
 	struct all_run *all;
 	struct run *run;
 	struct openai_lane lane;
-	struct buf answer; /* whole answers only */
+	struct usage usage; /* the last that the child told: engines repeat it as it grows */
+	struct buf answer;  /* whole answers only */
 	bool ended;
 };
 
@@ -73,8 +74,13 @@ static void all_fail(struct all_run *all, const struct failure *failure)
 
 static void all_fail_code(struct all_run *all, enum error_code code)
 {
-	struct failure failure = {.code = code, .retryable = error_row(code)->blame == BLAME_BACKEND};
+	struct failure failure = failure_of(code);
 	all_fail(all, &failure);
+}
+
+static bool all_is_out_of_memory(const struct all_run *all)
+{
+	return arena_failed(&all->run.context->scratch) || buf_failed(&all->out);
 }
 
 static void all_on_chunk(struct all_child *child, const struct event *event)
@@ -82,18 +88,15 @@ static void all_on_chunk(struct all_child *child, const struct event *event)
 	struct all_run *all = child->all;
 	struct event up = *event;
 	if ((event->carries & CARRIES_USAGE) != 0)
-		usage_add(&all->usage, &event->usage);
+		child->usage = event->usage;
 	if ((event->carries & CARRIES_NO_CHOICE) != 0)
 		return;
 	if (!event->gathered)
 		child->lane.target = span_of(event->target->target);
 	buf_reset(&all->out);
-	if (!openai_chunk_write_lane(event->data, &child->lane, &all->run.context->scratch, &all->out)) {
-		all_fail_code(all, ERROR_UPSTREAM_INVALID);
-		return;
-	}
-	if (buf_failed(&all->out)) {
-		all_fail_code(all, ERROR_OVERLOADED);
+	if (!openai_chunk_write_lane(event->data, &child->lane, &all->run.context->scratch, &all->out) ||
+	    all_is_out_of_memory(all)) {
+		all_fail_code(all, all_is_out_of_memory(all) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 		return;
 	}
 	up.data = buf_span(&all->out);
@@ -126,7 +129,7 @@ static void all_merge(struct all_run *all)
 	}
 	buf_reset(&all->out);
 	if (!openai_answers_merge(bodies, lanes, count, &context->scratch, &all->out)) {
-		all_fail_code(all, ERROR_UPSTREAM_INVALID);
+		all_fail_code(all, all_is_out_of_memory(all) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 		return;
 	}
 	struct event body = {
@@ -154,6 +157,7 @@ static void all_tell_usage(struct all_run *all)
 static void all_on_end(struct all_child *child)
 {
 	struct all_run *all = child->all;
+	usage_add(&all->usage, &child->usage);
 	child->ended = true;
 	if (--all->running > 0)
 		return;
@@ -180,10 +184,10 @@ static void all_on_event(struct run_sink *sink, struct run *run, const struct ev
 		all_on_chunk(child, event);
 		break;
 	case EVENT_USAGE:
-		usage_add(&child->all->usage, &event->usage);
+		child->usage = event->usage;
 		break;
 	case EVENT_BODY:
-		usage_add(&child->all->usage, &event->usage);
+		child->usage = event->usage;
 		all_on_body(child, event);
 		break;
 	case EVENT_END:
@@ -211,6 +215,7 @@ static void all_pause(struct run *run, bool paused)
 
 static void all_prepare(struct plan *plan)
 {
+	plan->gathers = true;
 	for (size_t i = 0; i < plan->child_count; i++)
 		plan->width += plan->children[i]->width;
 }
@@ -231,9 +236,10 @@ static struct run *all_create_run(const struct plan *plan, struct run_context *c
 	for (size_t i = 0; i < plan->child_count; i++) {
 		children[i].sink.on_event = all_on_event;
 		children[i].all = all;
+		children[i].usage = USAGE_UNKNOWN;
 		children[i].lane =
 		    (struct openai_lane){.id = context->id, .model = context->request->model, .index_base = index_base};
-		index_base += (int64_t)plan->children[i]->width * context->request->n;
+		index_base += (int64_t)plan->children[i]->width * context->request->choices;
 		buf_init(&children[i].answer, ALL_ANSWER_MAX);
 		children[i].run = plan_create_run(plan->children[i], context, &children[i].sink);
 		if (children[i].run == NULL)

@@ -27,11 +27,19 @@ struct failure {
 	enum error_code code;
 	int status;              /* the backend's own HTTP status when it is to be relayed, else 0: the code's */
 	bool retryable;          /* another target may do better */
+	bool should_retry;       /* the client may do better by asking again */
 	struct span message;     /* {NULL,0} = the code's text */
 	struct span body;        /* the backend's own error answer (JSON), relayed as it is; {NULL,0} = none */
 	struct span retry_after; /* value of the backend's Retry-After, empty = none */
 	const struct config_plan *target; /* where it happened; NULL = nowhere */
 };
+
+/* The failure that a code alone tells. */
+static inline struct failure failure_of(enum error_code code)
+{
+	const struct error_row *row = error_row(code);
+	return (struct failure){.code = code, .retryable = row->blame == BLAME_BACKEND, .should_retry = row->retryable};
+}
 
 struct event {
 	enum event_kind kind;

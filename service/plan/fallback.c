@@ -150,6 +150,7 @@ static void fallback_cancel(struct run *run)
 static void fallback_prepare(struct plan *plan)
 {
 	for (size_t i = 0; i < plan->child_count; i++) {
+		plan->gathers |= plan->children[i]->gathers;
 		if (plan->children[i]->width > plan->width)
 			plan->width = plan->children[i]->width;
 	}

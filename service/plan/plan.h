@@ -89,6 +89,7 @@ struct plan {
 	const struct plan *const *children;
 	size_t child_count;
 	size_t width; /* answers it gives to a request for one choice */
+	bool gathers; /* its answers are made of several, by their choices */
 };
 
 /*

@@ -6,7 +6,8 @@
  * answer, from the start of the call), idle (between complete events, once
  * content has come, or between bytes of a whole answer), total. A whole answer
  * has no first-content limit: its head comes when all of it has been generated,
- * so only connect and total bound the wait for it.
+ * so only connect and total bound the wait for it. target_silence.c keeps the
+ * middle two.
  *
  * The terminal event goes up exactly once. The transfer behind it may linger for
  * a moment so that its connection can be reused; the flight waits for that.
@@ -77,17 +78,24 @@ static void target_leave(struct target_run *target)
 	target_release(target);
 }
 
+/* What became of the call, as seen by whoever wanted its answer. Once for each call that was started. */
+static void target_judge(const struct target_run *target, enum error_code outcome)
+{
+	if (target->started)
+		metrics_call_judged(target->run.context->worker->metrics, target_backend_index(target), outcome);
+}
+
 /* The transfer is no more, by its own end or because we aborted it. */
-static void target_call_gone(struct target_run *target, enum error_code outcome)
+static void target_call_gone(struct target_run *target)
 {
 	struct run_context *context = target->run.context;
-	metrics_call_ended(context->worker->metrics, target_backend_index(target), outcome);
+	metrics_call_gone(context->worker->metrics, target_backend_index(target));
 	target->call = NULL;
 	context->open_calls--;
 	context->on_settled(context);
 }
 
-static void target_end(struct target_run *target, enum error_code outcome)
+static void target_end(struct target_run *target)
 {
 	target_set_state(target, TARGET_ST_ENDED);
 	timer_stop(target_timers(target), &target->silence);
@@ -95,7 +103,7 @@ static void target_end(struct target_run *target, enum error_code outcome)
 	task_drop(target->run.context->worker->reactor, &target->late_failure);
 	if (target->call != NULL) {
 		http_call_cancel(target->call);
-		target_call_gone(target, outcome);
+		target_call_gone(target);
 	}
 	target_release(target);
 }
@@ -109,21 +117,22 @@ void target_emit(struct target_run *target, struct event *event)
 static void on_linger_over(struct timer *timer)
 {
 	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, total));
-	target_end(target, ERROR_NONE);
+	target_end(target);
 }
 
 void target_complete(struct target_run *target)
 {
 	struct event event = {.kind = EVENT_END};
 	target_enter(target);
+	target_judge(target, ERROR_NONE);
 	timer_stop(target_timers(target), &target->silence);
 	if (target->call == NULL) {
-		target_end(target, ERROR_NONE);
+		target_end(target);
 	} else {
 		target_set_state(target, TARGET_ST_LINGER);
 		http_call_resume(target->call);
 		if (!timer_start(target_timers(target), &target->total, TARGET_LINGER_US, on_linger_over))
-			target_end(target, ERROR_NONE);
+			target_end(target);
 	}
 	target_emit(target, &event);
 	target_leave(target);
@@ -134,54 +143,27 @@ void target_fail(struct target_run *target, struct failure *failure)
 	struct event event = {.kind = EVENT_ERROR, .failure = failure};
 	failure->target = target->target;
 	target_enter(target);
-	target_end(target, failure->code);
+	target_judge(target, failure->code);
+	target_end(target);
 	target_emit(target, &event);
 	target_leave(target);
 }
 
 void target_fail_code(struct target_run *target, enum error_code code)
 {
-	struct failure failure = {.code = code, .retryable = error_row(code)->blame == BLAME_BACKEND};
+	struct failure failure = failure_of(code);
 	if (code != ERROR_OVERLOADED)
 		failure.message = arena_printf(target->run.context->arena, "%s (target %s)", error_row(code)->text,
 					       target->target->target);
 	target_fail(target, &failure);
 }
 
-static void on_silence(struct timer *timer)
-{
-	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, silence));
-	if (target->state == TARGET_ST_STREAM && target_stream_is_finished(target)) {
-		target_complete(target);
-		return;
-	}
-	if (target->run.context->request->stream && !target->content_seen) {
-		target_fail_code(target, ERROR_UPSTREAM_FIRST_CONTENT);
-		return;
-	}
-	/* the timer is not restarted for every event; look how old the last one really is */
-	uint64_t idle_us = target_backend(target)->timeouts.idle_us;
-	uint64_t age_us = timers_now(target_timers(target)) - target->last_event_us;
-	if (age_us < idle_us && timer_start(target_timers(target), timer, idle_us - age_us, on_silence))
-		return;
-	target_fail_code(target, ERROR_UPSTREAM_IDLE);
-}
-
 void target_content(struct target_run *target)
 {
 	const struct run_context *context = target->run.context;
 	target->content_seen = true;
-	timer_stop(target_timers(target), &target->silence);
 	metrics_first_content(context->worker->metrics, target_backend_index(target),
 			      timers_now(target_timers(target)) - target->started_us);
-}
-
-void target_alive(struct target_run *target)
-{
-	target->last_event_us = timers_now(target_timers(target));
-	if (!target->paused && !timer_is_running(&target->silence))
-		timer_start(target_timers(target), &target->silence, target_backend(target)->timeouts.idle_us,
-			    on_silence);
 }
 
 static void on_total(struct timer *timer)
@@ -223,12 +205,16 @@ static void on_head(void *context, const struct http_head *head)
 	target->status = head->status;
 	target->answer_total = head->content_length;
 	target->retry_after = arena_copy(target->run.context->arena, head->retry_after);
-	if (error != ERROR_NONE)
+	if (error != ERROR_NONE) {
 		target_fail_code(target, error);
-	else if (head->status >= 400)
+		return;
+	}
+	if (head->status >= 400)
 		target_set_state(target, TARGET_ST_REFUSAL);
 	else
 		target_set_state(target, is_stream(target, head) ? TARGET_ST_STREAM : TARGET_ST_WHOLE);
+	if (target->state != TARGET_ST_STREAM)
+		target_alive(target);
 }
 
 static void on_body(void *context, struct span bytes)
@@ -248,7 +234,7 @@ static void on_done(void *context, const struct http_call_result *result)
 {
 	struct target_run *target = context;
 	target_enter(target);
-	target_call_gone(target, result->error);
+	target_call_gone(target);
 	switch (target->state) {
 	case TARGET_ST_STREAM:
 		target_stream_on_end(target, result->error);
@@ -260,7 +246,7 @@ static void on_done(void *context, const struct http_call_result *result)
 		target_refusal_on_end(target);
 		break;
 	case TARGET_ST_LINGER:
-		target_end(target, ERROR_NONE);
+		target_end(target);
 		break;
 	default:
 		target_fail_code(target, result->error == ERROR_NONE ? ERROR_UPSTREAM_INVALID : result->error);
@@ -304,8 +290,9 @@ static void target_start(struct run *run)
 	target->call = target_call(target);
 	bool armed = timer_start(target_timers(target), &target->total, timeouts->total_us, on_total);
 	if (context->request->stream)
-		armed &= timer_start(target_timers(target), &target->silence, timeouts->first_content_us, on_silence);
+		armed &= target_silence_begin(target);
 	if (target->call != NULL) {
+		target->started = true;
 		context->open_calls++;
 		metrics_call_started(context->worker->metrics, target_backend_index(target));
 	}
@@ -321,23 +308,21 @@ static void target_pause(struct run *run, bool paused)
 	if (target->call == NULL || target->paused == paused || target->state == TARGET_ST_LINGER)
 		return;
 	target->paused = paused;
-	if (paused) {
+	target_silence_pause(target, paused);
+	if (paused)
 		http_call_pause(target->call);
-		/* a slow client is not a silent backend */
-		if (target->content_seen || target->answer_sent > 0)
-			timer_stop(target_timers(target), &target->silence);
-	} else {
+	else
 		http_call_resume(target->call);
-		if (target->content_seen || target->answer_sent > 0)
-			target_alive(target);
-	}
 }
 
 static void target_cancel(struct run *run)
 {
 	struct target_run *target = target_of(run);
-	if (target->state != TARGET_ST_ENDED)
-		target_end(target, ERROR_CLIENT_CLOSED);
+	if (target->state == TARGET_ST_ENDED)
+		return;
+	if (target->state != TARGET_ST_LINGER)
+		target_judge(target, ERROR_CLIENT_CLOSED);
+	target_end(target);
 }
 
 static void target_prepare(struct plan *plan)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The run of a target, shared by the files that implement it: target.c (the
- * call's life, timeouts, ends), target_stream.c (streamed answers) and
- * target_whole.c (whole answers and refusals).
+ * call's life, timeouts, ends), target_silence.c (the limits of
+ * silence), target_stream.c (streamed answers), target_whole.c (whole answers)
+ * and target_refusal.c (error statuses).
  */
 #ifndef SLUICE_SERVICE_PLAN_TARGET_H
 #define SLUICE_SERVICE_PLAN_TARGET_H
@@ -28,12 +29,15 @@ struct target_run {
 	bool asked_usage;  /* we ask for usage, the client did not */
 	bool content_seen; /* the first content event went up */
 	bool paused;
+	bool started; /* a call went out */
+	bool idle;    /* silence is bounded by the idle limit, no more by that of the first content */
 	const struct config_plan *target;
 	struct http_call *call;  /* NULL = none under way */
 	int status;              /* of the response head */
 	struct span retry_after; /* arena */
 	uint64_t started_us;
 	uint64_t last_event_us;   /* when the last complete event arrived */
+	uint64_t silence_left_us; /* of the limit of silence, when the pause began */
 	struct timer silence;     /* first content, then idle */
 	struct timer total;       /* of the answer, then of lingering */
 	struct task late_failure; /* a failure at start, told at the end of the turn */
@@ -58,10 +62,16 @@ void target_fail(struct target_run *target, struct failure *failure);
 /* As target_fail, from a code alone. */
 void target_fail_code(struct target_run *target, enum error_code code);
 
-/* The first content arrived: from here on the idle timeout holds. */
+/* The first content arrived. */
 void target_content(struct target_run *target);
 
-/* A complete event arrived: the idle timeout starts anew. */
+/* The limit of silence until the first content begins. False: out of memory. */
+bool target_silence_begin(struct target_run *target);
+
+/* The limits of silence stand still, or go on. */
+void target_silence_pause(struct target_run *target, bool paused);
+
+/* Something complete arrived: from here on the idle limit holds, and starts anew. */
 void target_alive(struct target_run *target);
 
 /* True when every choice that was asked for, and every one that began, has its finish_reason. */
@@ -74,5 +84,8 @@ void target_whole_on_body(struct target_run *target, struct span bytes);
 void target_whole_on_end(struct target_run *target, enum error_code error);
 void target_refusal_on_body(struct target_run *target, struct span bytes);
 void target_refusal_on_end(struct target_run *target);
+
+/* The answer holds an error although its status was 200. status: the HTTP status it tells, or 0. */
+void target_fail_inside(struct target_run *target, int status, struct span message);
 
 #endif

@@ -7,16 +7,6 @@
  */
 #include "service/plan/target.h"
 
-static void stream_on_error(struct target_run *target, const struct openai_chunk *chunk)
-{
-	struct failure failure = {.code = ERROR_UPSTREAM_ERROR,
-				  .status = chunk->error_status,
-				  .retryable = chunk->error_status == 0 || chunk->error_status >= 500 ||
-					       chunk->error_status == 429,
-				  .message = arena_copy(target->run.context->arena, chunk->error)};
-	target_fail(target, &failure);
-}
-
 /* Usage that only we asked for must not reach the client as a chunk. */
 static bool stream_is_hidden(const struct target_run *target, const struct openai_chunk *chunk)
 {
@@ -40,19 +30,37 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 	target_emit(target, &event);
 }
 
+static bool stream_is_done(struct span data)
+{
+	while (data.len > 0 && data.at[data.len - 1] == ' ')
+		data.len--;
+	return span_is(data, "[DONE]");
+}
+
+/* A backend that ignores n is believed; one whose choices never finished is not, nor one that said nothing. */
+static void stream_on_done(struct target_run *target)
+{
+	if (openai_stream_is_finished(&target->stream))
+		target_complete(target);
+	else
+		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
+}
+
 static void stream_on_event(struct target_run *target, const struct sse_event *sse)
 {
 	struct arena *scratch = &target->run.context->scratch;
 	struct openai_chunk chunk;
-	if (span_is(sse->data, "[DONE]")) {
-		target_complete(target);
+	if (stream_is_done(sse->data)) {
+		stream_on_done(target);
 		return;
 	}
+	if (sse->data.len == 0)
+		return;
 	arena_reset(scratch);
 	if (!openai_chunk_read(&target->stream, sse->data, scratch, &chunk))
 		target_fail_code(target, arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 	else if ((chunk.carries & CARRIES_ERROR) != 0)
-		stream_on_error(target, &chunk);
+		target_fail_inside(target, chunk.error_status, chunk.error);
 	else
 		stream_pass_up(target, sse, &chunk);
 }
@@ -62,7 +70,7 @@ bool target_stream_is_finished(const struct target_run *target)
 	int64_t finished = 0;
 	for (size_t i = 0; i < OPENAI_CHOICES_TRACKED / 64; i++)
 		finished += __builtin_popcountll(target->stream.finish_seen[i]);
-	return finished >= target->run.context->request->n && openai_stream_is_finished(&target->stream);
+	return finished >= target->run.context->request->choices && openai_stream_is_finished(&target->stream);
 }
 
 void target_stream_on_body(struct target_run *target, struct span bytes)

@@ -36,6 +36,7 @@ daemon_start() {
 	export DOCKER_HOST=unix://$work/docker.sock DOCKER_CONFIG=$work/config
 	unset DOCKER_CONTEXT DOCKER_TLS_VERIFY
 	mkdir -p "$DOCKER_CONFIG"
+	echo $$ >"$work/pid"
 	echo '{}' >"$work/daemon.json"
 	# setsid: Ctrl-C is for this script, which still needs the daemon. setpriv: should this script be killed, the
 	# daemon ends as well.
@@ -83,10 +84,29 @@ daemon_orphans() {
 	done
 }
 
+# Takes away what a daemon that has ended left in DIRECTORY, and its bridges. False when something stays.
+daemon_remove_left() { # DIRECTORY
+	local name left=0
+	while read -r name; do
+		ip link del "br-$name" 2>/dev/null
+	done < <(cat "$1/networks" 2>/dev/null)
+	while read -r name; do
+		umount -l "$name" 2>/dev/null || { echo "still mounted: $name" >&2; left=1; }
+	done < <(awk -v dir="$1/" 'index($5, dir) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+	[ "$left" = 0 ] && rm -rf "$1"
+}
+
+# Runs that were killed could not do it themselves.
+daemon_sweep() {
+	local dir pid
+	for dir in "${work%.*}".*; do
+		pid=$(cat "$dir/pid" 2>/dev/null) && [ ! -d "/proc/$pid" ] && daemon_remove_left "$dir"
+	done
+}
+
 # Ends the daemon and what it left. False when something stays.
 daemon_stop() {
-	local tries pid networks='' containers='' left=0
-	[ -n "$daemon_pid" ] || return 0
+	local tries pid containers networks
 	if [ -S "$work/docker.sock" ]; then
 		containers=$(timeout 10 docker ps -aq)
 		# shellcheck disable=SC2086
@@ -95,22 +115,17 @@ daemon_stop() {
 		# shellcheck disable=SC2086
 		[ -z "$networks" ] || timeout 30 docker network rm $networks >/dev/null 2>&1
 	fi
-	kill -TERM "$daemon_pid" 2>/dev/null
-	for ((tries = 0; tries < 150; tries++)); do
-		kill -0 "$daemon_pid" 2>/dev/null || break
-		sleep 0.1
-	done
-	kill -KILL "$daemon_pid" 2>/dev/null
-	wait "$daemon_pid" 2>/dev/null
+	if [ -n "$daemon_pid" ]; then
+		kill -TERM "$daemon_pid" 2>/dev/null
+		for ((tries = 0; tries < 150; tries++)); do
+			kill -0 "$daemon_pid" 2>/dev/null || break
+			sleep 0.1
+		done
+		kill -KILL "$daemon_pid" 2>/dev/null
+		wait "$daemon_pid" 2>/dev/null
+	fi
 	for pid in $(daemon_orphans); do
 		kill -KILL "$pid" 2>/dev/null
 	done
-	for pid in $networks; do
-		ip link del "br-$pid" 2>/dev/null
-	done
-	while read -r pid; do
-		umount -l "$pid" 2>/dev/null || { echo "still mounted: $pid" >&2; left=1; }
-	done < <(awk -v work="$work/" 'index($5, work) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
-	[ -z "$(daemon_orphans)" ] || { echo "still running: $(daemon_orphans)" >&2; left=1; }
-	return "$left"
+	daemon_remove_left "$work"
 }

@@ -35,11 +35,12 @@ cleanup() {
 		wait "$step_pid"
 	fi
 	take_down
-	if [ "$daemon" = private ] && ! daemon_stop; then
-		echo "compose: something was left behind, see above" >&2
+	if [ "$daemon" != private ]; then
+		rm -rf "$work"
+	elif ! daemon_stop; then
+		echo "compose: something was left behind in $work, see above" >&2
 		status=1
 	fi
-	rm -rf "$work"
 	exit "$status"
 }
 trap cleanup EXIT
@@ -221,6 +222,7 @@ run_checks() {
 case $daemon in
 private)
 	daemon_install
+	daemon_sweep
 	daemon_start
 	daemon_base_images
 	;;
@@ -257,6 +259,7 @@ step 120 "${compose[@]}" up -d --no-build || {
 	"${compose[@]}" logs --no-color --tail 40 >>"$log" 2>&1
 	give_up 'docker-compose up failed'
 }
+docker network ls -q --filter driver=bridge >"$work/networks"
 run_checks
 if [ "$failed" != 0 ]; then
 	"${compose[@]}" ps >&2

@@ -171,7 +171,8 @@ static void a_call_is_in_flight_until_it_ends(void **state)
 	metrics_call_started(cells, 1);
 	expect_line("sluice_calls_in_flight{backend=\"beta\"} 1");
 	metrics_first_content(cells, 1, 200000);
-	metrics_call_ended(cells, 1, ERROR_NONE);
+	metrics_call_gone(cells, 1);
+	metrics_call_judged(cells, 1, ERROR_NONE);
 	expect_line("sluice_calls_in_flight{backend=\"beta\"} 0");
 	expect_line("sluice_calls_total{backend=\"beta\",outcome=\"ok\"} 1");
 	expect_line("sluice_call_first_content_seconds_bucket{backend=\"beta\",le=\"0.25\"} 1");

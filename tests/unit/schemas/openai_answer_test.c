@@ -147,17 +147,28 @@ static void a_first_delta_without_role_gets_one(void **state)
 	expect_repaired("{\"choices\":[{\"index\":6,\"delta\":{\"content\":\"x\"}}]}", NULL);
 }
 
-static void a_tool_call_without_index_gets_its_position(void **state)
+static void a_tool_call_without_index_gets_one(void **state)
 {
 	(void)state;
 	expect_repaired(DELTA("\"role\":\"assistant\""), NULL);
 	expect_repaired(DELTA("\"tool_calls\":[{\"index\":0,\"id\":\"a\"}]"), NULL);
-	expect_repaired(
-	    DELTA("\"tool_calls\":[ {\"id\":\"a\"},{ },{\"index\":null,\"id\":\"c\"},7]"),
-	    DELTA("\"tool_calls\":[ {\"index\":0,\"id\":\"a\"},{\"index\":1 },{\"index\":2,\"id\":\"c\"},7]"));
+	expect_repaired(DELTA("\"tool_calls\":[ {\"id\":\"b\"},{\"index\":null,\"id\":\"c\"},7]"),
+			DELTA("\"tool_calls\":[ {\"index\":1,\"id\":\"b\"},{\"index\":2,\"id\":\"c\"},7]"));
 	stream = (struct openai_stream){.endpoint = OPENAI_CHAT};
 	expect_repaired(DELTA("\"tool_calls\":[{\"id\":\"a\"}],\"role\":null"),
 			DELTA("\"tool_calls\":[{\"index\":0,\"id\":\"a\"}],\"role\":\"assistant\""));
+}
+
+/* Two calls in two chunks both got index 0: clients joined their arguments. */
+static void tool_calls_of_several_chunks_stay_apart(void **state)
+{
+	(void)state;
+	expect_repaired(DELTA("\"role\":\"assistant\""), NULL);
+	expect_repaired(DELTA("\"tool_calls\":[{\"id\":\"a\"}]"), DELTA("\"tool_calls\":[{\"index\":0,\"id\":\"a\"}]"));
+	expect_repaired(DELTA("\"tool_calls\":[{\"x\":1}]"), DELTA("\"tool_calls\":[{\"index\":0,\"x\":1}]"));
+	expect_repaired(DELTA("\"tool_calls\":[{\"id\":\"b\"}]"), DELTA("\"tool_calls\":[{\"index\":1,\"id\":\"b\"}]"));
+	expect_repaired(DELTA("\"tool_calls\":[{\"id\":\"\",\"x\":2}]"),
+			DELTA("\"tool_calls\":[{\"index\":1,\"id\":\"\",\"x\":2}]"));
 }
 
 static void a_stream_is_finished_when_every_choice_is(void **state)
@@ -383,7 +394,8 @@ int main(void)
 	    TEST(usage_and_finish_are_found),
 	    TEST(errors_are_what_sdks_raise_on),
 	    TEST(a_first_delta_without_role_gets_one),
-	    TEST(a_tool_call_without_index_gets_its_position),
+	    TEST(a_tool_call_without_index_gets_one),
+	    TEST(tool_calls_of_several_chunks_stay_apart),
 	    TEST(a_stream_is_finished_when_every_choice_is),
 	    TEST(an_index_out_of_range_harms_nothing),
 	    TEST(a_chunk_is_rewritten_for_its_lane),

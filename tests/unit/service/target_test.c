@@ -25,6 +25,7 @@ static int last_status;
 static bool last_retryable;
 static bool last_had_body;
 static unsigned settled;
+static bool cancel_on_event;
 static struct reactor reactor;
 static struct config config;
 static struct config_backend backend;
@@ -62,6 +63,8 @@ static void on_event(struct run_sink *unused, struct run *from, const struct eve
 		break;
 	case EVENT_BODY:
 		note("body ", event->data);
+		if (cancel_on_event)
+			run->ops->cancel(run);
 		break;
 	case EVENT_END:
 		note("end", SPAN(""));
@@ -93,6 +96,7 @@ static void begin(bool stream)
 	fake_now = SECOND;
 	seen[0] = '\0';
 	settled = 0;
+	cancel_on_event = false;
 	reactor_init(&reactor, NULL, read_fake_clock, NULL);
 	arena_init(&arena, 0);
 	backend = (struct config_backend){
@@ -333,9 +337,9 @@ static void a_whole_answer_comes_at_once_when_complete(void **state)
 	call_head(200, "application/json");
 	call_bytes("{\"choices\":[");
 	assert_string_equal(seen, "");
-	call_bytes("]}");
+	call_bytes("{}]}");
 	call_done(ERROR_NONE);
-	assert_string_equal(seen, "body {\"choices\":[]};end;");
+	assert_string_equal(seen, "body {\"choices\":[{}]};end;");
 	finish();
 }
 
@@ -486,6 +490,111 @@ static void cancel_aborts_the_call_and_says_nothing(void **state)
 	finish();
 }
 
+static void done_without_finish_reason_is_truncated(void **state)
+{
+	(void)state;
+	begin(true);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT DONE);
+	assert_non_null(strstr(seen, "error upstream_truncated;"));
+	assert_null(strstr(seen, "end;"));
+	finish();
+	begin(true);
+	call_head(200, "text/event-stream");
+	call_bytes(DONE);
+	assert_string_equal(seen, "error upstream_truncated;");
+	finish();
+}
+
+static void an_answer_without_choices_is_no_answer(void **state)
+{
+	(void)state;
+	begin(false);
+	call_head(200, "application/json");
+	call_bytes("{\"choices\":[]}");
+	call_done(ERROR_NONE);
+	assert_string_equal(seen, "error upstream_invalid_response;");
+	finish();
+}
+
+/* A backend that hung behind its head held a failover up until the total limit, ten minutes by default. */
+static void silence_behind_the_head_of_a_whole_answer_is_idle(void **state)
+{
+	(void)state;
+	static const int statuses[] = {200, 500};
+	for (size_t i = 0; i < 2; i++) {
+		begin(false);
+		call_head(statuses[i], "application/json");
+		pass(11 * SECOND);
+		assert_string_equal(seen, i == 0 ? "error upstream_idle;" : "error upstream_status;");
+		assert_true(call.cancelled);
+		finish();
+	}
+}
+
+/* The limit of the first content went on while the call was paused for a sibling's slow client. */
+static void a_paused_call_is_not_late_with_its_first_content(void **state)
+{
+	(void)state;
+	begin(true);
+	pass(20 * SECOND);
+	run->ops->pause(run, true);
+	pass(100 * SECOND);
+	assert_string_equal(seen, "");
+	run->ops->pause(run, false);
+	pass(9 * SECOND);
+	assert_string_equal(seen, "");
+	pass(2 * SECOND);
+	assert_string_equal(seen, "error upstream_first_content;");
+	finish();
+}
+
+static void an_error_inside_a_200_follows_the_rules_of_its_status(void **state)
+{
+	(void)state;
+	begin(false);
+	call_head(200, "application/json");
+	call_bytes("{\"error\":{\"message\":\"bad key\",\"code\":401}}");
+	call_done(ERROR_NONE);
+	assert_int_equal(last_status, 0);
+	assert_true(last_retryable);
+	finish();
+	begin(false);
+	call_head(200, "application/json");
+	call_bytes("{\"error\":{\"message\":\"too hot\",\"code\":400}}");
+	call_done(ERROR_NONE);
+	assert_string_equal(seen, "error upstream_rejected;");
+	assert_int_equal(last_status, 400);
+	assert_false(last_retryable);
+	finish();
+}
+
+static void a_space_behind_done_and_empty_data_do_no_harm(void **state)
+{
+	(void)state;
+	begin(true);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE "data:\n\n" TEXT STOP "data: [DONE] \n\n");
+	assert_non_null(strstr(seen, "end;"));
+	finish();
+}
+
+static void the_receiver_may_cancel_at_the_first_piece_of_a_long_answer(void **state)
+{
+	(void)state;
+	char big[3001];
+	memset(big, 'x', 3000);
+	big[3000] = '\0';
+	begin(false);
+	cancel_on_event = true;
+	call_head(200, "application/json");
+	call_bytes(big);
+	call_bytes(big);
+	assert_true(call.cancelled);
+	assert_int_equal(timers_wait(&reactor.timers), UINT64_MAX);
+	finish();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +624,13 @@ int main(void)
 	    cmocka_unit_test(redirects_and_encodings_are_refused),
 	    cmocka_unit_test(a_failed_connection_tells_its_reason),
 	    cmocka_unit_test(cancel_aborts_the_call_and_says_nothing),
+	    cmocka_unit_test(done_without_finish_reason_is_truncated),
+	    cmocka_unit_test(an_answer_without_choices_is_no_answer),
+	    cmocka_unit_test(silence_behind_the_head_of_a_whole_answer_is_idle),
+	    cmocka_unit_test(a_paused_call_is_not_late_with_its_first_content),
+	    cmocka_unit_test(an_error_inside_a_200_follows_the_rules_of_its_status),
+	    cmocka_unit_test(a_space_behind_done_and_empty_data_do_no_harm),
+	    cmocka_unit_test(the_receiver_may_cancel_at_the_first_piece_of_a_long_answer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How long a target may be silent: until the first content of a stream, then
+ * between complete events; between the pieces of a whole answer or a refusal
+ * once their head has come.
+ *
+ * While the call is paused for a slow client the clock stands still: what the
+ * backend has sent waits unread, and its silence is not its fault.
+ */
+#include "service/plan/target.h"
+
+static struct timers *timers_of(const struct target_run *target)
+{
+	return &target->run.context->worker->reactor->timers;
+}
+
+static uint64_t idle_limit(const struct target_run *target)
+{
+	return target->target->backend->timeouts.idle_us;
+}
+
+static void silence_is_over(struct target_run *target)
+{
+	switch (target->state) {
+	case TARGET_ST_STREAM:
+		if (target_stream_is_finished(target))
+			target_complete(target);
+		else
+			target_fail_code(target,
+					 target->content_seen ? ERROR_UPSTREAM_IDLE : ERROR_UPSTREAM_FIRST_CONTENT);
+		break;
+	case TARGET_ST_REFUSAL:
+		target_refusal_on_end(target); /* what has come of it tells enough */
+		break;
+	case TARGET_ST_WHOLE:
+		target_fail_code(target, ERROR_UPSTREAM_IDLE);
+		break;
+	default:
+		target_fail_code(target, ERROR_UPSTREAM_FIRST_CONTENT);
+	}
+}
+
+static void on_silence(struct timer *timer)
+{
+	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, silence));
+	/* the timer is not restarted for every event: look how old the last one really is */
+	uint64_t age_us = timers_now(timers_of(target)) - target->last_event_us;
+	if (!target->idle || age_us >= idle_limit(target) ||
+	    !timer_start(timers_of(target), timer, idle_limit(target) - age_us, on_silence))
+		silence_is_over(target);
+}
+
+bool target_silence_begin(struct target_run *target)
+{
+	return timer_start(timers_of(target), &target->silence, target->target->backend->timeouts.first_content_us,
+			   on_silence);
+}
+
+void target_alive(struct target_run *target)
+{
+	bool running = timer_is_running(&target->silence) && target->idle;
+	target->idle = true;
+	target->last_event_us = timers_now(timers_of(target));
+	target->silence_left_us = idle_limit(target);
+	if (!running && !target->paused)
+		timer_start(timers_of(target), &target->silence, idle_limit(target), on_silence);
+}
+
+void target_silence_pause(struct target_run *target, bool paused)
+{
+	uint64_t now = timers_now(timers_of(target));
+	if (!paused && target->silence_left_us > 0) {
+		target->last_event_us = now; /* the clock of idleness stood still, too */
+		timer_start(timers_of(target), &target->silence, target->silence_left_us, on_silence);
+	} else if (paused && timer_is_running(&target->silence)) {
+		target->silence_left_us = target->silence.due_us > now ? target->silence.due_us - now : 1;
+		timer_stop(timers_of(target), &target->silence);
+	}
+}
