@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -27,6 +28,7 @@ struct app {
 	struct worker **workers;
 	unsigned worker_count;
 	struct http_listener_address *addresses;
+	atomic_bool joined; /* no worker runs any more */
 };
 
 static unsigned count_workers(const struct config *config)
@@ -127,6 +129,7 @@ static void *join_all(void *context)
 	struct app *app = context;
 	for (unsigned i = 0; i < app->worker_count; i++)
 		worker_join(app->workers[i]);
+	atomic_store(&app->joined, true);
 	kill(getpid(), SIGUSR1); /* wakes the control thread */
 	return NULL;
 }
@@ -140,18 +143,40 @@ static void stop_all(struct app *app, bool now)
 		worker_stop(app->workers[i], now);
 }
 
+static bool is_stop(int signal)
+{
+	return signal == SIGTERM || signal == SIGINT;
+}
+
+static struct timespec seconds_from_now(time_t seconds)
+{
+	struct timespec at;
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_sec += seconds;
+	return at;
+}
+
+/* Until every worker has ended, or another signal asks for an end, or the deadline passes. */
+static void wait_for_drain(const struct app *app, const sigset_t *signals, struct timespec deadline)
+{
+	while (!atomic_load(&app->joined)) {
+		struct timespec now = seconds_from_now(0);
+		struct timespec left = {.tv_sec = deadline.tv_sec - now.tv_sec};
+		if (left.tv_sec <= 0 || is_stop(sigtimedwait(signals, NULL, &left)))
+			return;
+	}
+}
+
 static void wait_for_end(struct app *app, const sigset_t *signals)
 {
-	struct timespec drain = {.tv_sec = APP_DRAIN_SECONDS};
 	pthread_t joiner;
-	int signal = sigwaitinfo(signals, NULL);
-	while (signal != SIGTERM && signal != SIGINT)
-		signal = sigwaitinfo(signals, NULL);
+	while (!is_stop(sigwaitinfo(signals, NULL)))
+		continue;
 	stop_all(app, false);
 	if (pthread_create(&joiner, NULL, join_all, app) != 0)
 		exit(1);
-	signal = sigtimedwait(signals, NULL, &drain);
-	if (signal != SIGUSR1)
+	wait_for_drain(app, signals, seconds_from_now(APP_DRAIN_SECONDS));
+	if (!atomic_load(&app->joined))
 		stop_all(app, true);
 	pthread_join(joiner, NULL);
 }

@@ -8,7 +8,9 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+
+#include <openssl/err.h>
+#include <openssl/x509_vfy.h>
 
 #include "clients/http/call.h"
 
@@ -145,6 +147,15 @@ static bool text_copy(char **to, const char *from)
 	return from == NULL || *to != NULL;
 }
 
+static bool holds_certificate(const char *path)
+{
+	X509_STORE *store = X509_STORE_new();
+	bool holds = store != NULL && X509_STORE_load_locations(store, path, NULL) == 1;
+	X509_STORE_free(store);
+	ERR_clear_error();
+	return holds;
+}
+
 /* Fills a new origin in. NULL, or what is wrong. */
 static const char *origin_set(struct http_origin *origin, const struct http_origin_options *options)
 {
@@ -155,8 +166,8 @@ static const char *origin_set(struct http_origin *origin, const struct http_orig
 	error = "the bearer holds a line break";
 	if (options->bearer != NULL && strpbrk(options->bearer, "\r\n") != NULL)
 		goto out;
-	error = "the CA file cannot be read";
-	if (options->ca_file != NULL && access(options->ca_file, R_OK) != 0)
+	error = "the CA file cannot be read, or holds no certificate in PEM form";
+	if (options->ca_file != NULL && !holds_certificate(options->ca_file))
 		goto out;
 	error = "out of memory";
 	char *host = url_host(url);
