@@ -84,7 +84,8 @@ static bool create_parts(struct worker *worker, unsigned index, struct buf *erro
 							     .metrics = metrics_cells_of(index)},
 						    .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
-	struct http_server_callbacks callbacks = {.on_request = on_request, .context = worker};
+	struct http_server_callbacks callbacks = {
+	    .on_request = on_request, .context = worker, .metrics = worker->exchange.plan.metrics};
 	worker->server = http_server_create(worker->loop, worker->config, &callbacks, error);
 	return worker->server != NULL;
 }

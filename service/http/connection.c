@@ -36,6 +36,7 @@ static void on_socket_closed(void *data)
 	if (connection->next != NULL)
 		connection->next->back = connection->back;
 	server->connection_count--;
+	metrics_move(server->callbacks.metrics, -1, METRIC_CONNECTIONS);
 	free(connection);
 	listeners_update(server);
 }
@@ -112,6 +113,7 @@ static struct http_connection *connection_create(struct http_server *server, int
 		connection->next->back = &connection->next;
 	server->connections = connection;
 	server->connection_count++;
+	metrics_move(server->callbacks.metrics, 1, METRIC_CONNECTIONS);
 	return connection;
 }
 

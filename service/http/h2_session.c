@@ -59,10 +59,20 @@ static bool is_request(const nghttp2_frame *frame)
 	return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
 }
 
+static int on_begin_frame(nghttp2_session *nghttp2, const nghttp2_frame_hd *frame, void *context)
+{
+	const struct h2_session *session = context;
+	if (frame->type == NGHTTP2_HEADERS && h2_skipped_has(&session->skipped, frame->stream_id))
+		nghttp2_session_terminate_session(nghttp2, NGHTTP2_PROTOCOL_ERROR);
+	return 0;
+}
+
 static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *context)
 {
+	struct h2_session *session = context;
 	if (!is_request(frame))
 		return 0;
+	h2_skipped_open(&session->skipped, frame->hd.stream_id);
 	struct h2_stream *stream = h2_stream_create(context, frame->hd.stream_id);
 	if (stream == NULL)
 		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -163,6 +173,7 @@ bool h2_setup(struct http_server *server)
 	if (nghttp2_session_callbacks_new(&server->h2_callbacks) != 0 || nghttp2_option_new(&server->h2_options) != 0)
 		return false;
 	nghttp2_session_callbacks *callbacks = server->h2_callbacks;
+	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
 	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
 	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
 	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);

@@ -7,6 +7,7 @@
 #define SLUICE_SERVICE_HTTP_H2_SESSION_H
 
 #include "service/http/connection.h"
+#include "service/http/h2_skipped.h"
 
 struct h2_stream;
 
@@ -35,6 +36,7 @@ struct h2_session {
 	struct h2_stream **ready_tail;
 	struct h2_allowance resets;
 	struct h2_allowance controls;
+	struct h2_skipped skipped;
 	uint64_t active_us;  /* last time a frame of a request came */
 	uint64_t written_us; /* last time the socket took a write */
 };

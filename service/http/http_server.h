@@ -14,6 +14,7 @@
 #include "config/config.h"
 #include "lib/arena.h"
 #include "lib/errors.h"
+#include "lib/metrics.h"
 #include "service/loop/loop.h"
 
 struct http_server;
@@ -37,6 +38,7 @@ struct http_server_callbacks {
 	/* A complete request. Must begin a response, now or later. */
 	void (*on_request)(void *context, struct http_request *request);
 	void *context;
+	struct metrics_cells *metrics; /* where connections are counted; NULL = nowhere */
 };
 
 /* A listening socket, opened once by the control thread and shared by all workers through SO_REUSEPORT-less accept

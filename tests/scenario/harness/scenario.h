@@ -33,7 +33,7 @@ const char *scenario_directory(void);
 /* Has finish(object) called at tear-down, the latest first; also when the scenario failed. */
 void scenario_defer(void (*finish)(void *object), void *object);
 
-/* What a leading "SLUICE_BIN=…" style variable says, or the default. */
+/* The path that an environment variable such as SLUICE_BIN names, or the usual one. */
 const char *scenario_program(const char *variable, const char *usual);
 
 #endif
