@@ -214,7 +214,7 @@ static inline void app_start(struct app *app)
 {
 	struct buf error;
 	buf_init(&error, 4096);
-	const struct http_server_callbacks callbacks = {app_on_request, app};
+	const struct http_server_callbacks callbacks = {.on_request = app_on_request, .context = app};
 	app->loop = loop_create();
 	assert_non_null(app->loop);
 	app->server = http_server_create(app->loop, &app->config, &callbacks, &error);
