@@ -34,7 +34,7 @@ struct job {
 
 struct mailbox {
 	pthread_mutex_t mutex;
-	STAILQ_HEAD(, job) answers;
+	STAILQ_HEAD(job_list, job) answers;
 	unsigned holders; /* the loop and every thread */
 	int wake;         /* eventfd */
 };
@@ -252,7 +252,7 @@ void lookups_destroy(struct lookups *lookups)
 {
 	struct lookup *lookup;
 	while ((lookup = LIST_FIRST(&lookups->pending)) != NULL)
-		lookup_abandon(lookup);
+		lookup_abandon(lookup); /* NOLINT(clang-analyzer-unix.Malloc): it unlinks itself */
 	lookups->reactor->ops->unwatch(lookups->reactor, &lookups->watch);
 	mailbox_drop(lookups->mailbox);
 	free(lookups);

@@ -95,7 +95,7 @@ static int open_socket(const struct addrinfo *address)
 /* Writes the bound address, "127.0.0.1:8080" or "[::1]:8080". */
 static bool describe(int fd, struct http_listener_address *out)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof(address);
 	char host[48];
 	char port[8];

@@ -50,7 +50,7 @@ static void vector_write(struct buf *out, const float *vector, uint32_t dimensio
 
 static void item_write(struct buf *out, const struct ask *ask, uint64_t seed, struct span text, uint32_t index)
 {
-	float vector[ASK_DIMENSIONS_MOST];
+	float vector[ASK_DIMENSIONS_MOST] = {0};
 	uint64_t hash = model_hash(UINT64_C(0xcbf29ce484222325) ^ model_mix(seed), ask->name);
 	vector_make(vector, ask->dimensions, model_mix(model_hash(model_hash(hash, SPAN("\n")), text)));
 	buf_printf(out, "%s{\"object\":\"embedding\",\"index\":%u,\"embedding\":", index == 0 ? "" : ",", index);

@@ -604,7 +604,7 @@ static void destroying_tells_every_running_request(void **state)
 	for (int i = 0; i < 6; i++)
 		client_close(&clients[i]);
 	struct buf error;
-	const struct http_server_callbacks callbacks = {app_on_request, app};
+	const struct http_server_callbacks callbacks = {.on_request = app_on_request, .context = app};
 	buf_init(&error, 4096);
 	app->server = http_server_create(app->loop, &app->config, &callbacks, &error);
 }
@@ -614,7 +614,7 @@ static void a_taken_port_and_a_missing_certificate_are_named(void **state)
 	struct app *app = *state;
 	struct buf error;
 	struct http_listener_address address = {""};
-	const struct http_server_callbacks callbacks = {app_on_request, app};
+	const struct http_server_callbacks callbacks = {.on_request = app_on_request, .context = app};
 	struct config_listener listener = {.host = "127.0.0.1", .port = "0", .line = 7};
 	struct config config = app->config;
 	config.listeners = &listener;
