@@ -51,7 +51,7 @@ struct lookups {
 	struct mailbox *mailbox;
 	struct watch watch;
 	uint64_t last_number;
-	LIST_HEAD(, lookup) pending;
+	LIST_HEAD(lookup_list, lookup) pending;
 };
 
 static struct mailbox *mailbox_create(void)
