@@ -202,9 +202,7 @@ void lookup_abandon(struct lookup *lookup)
 
 static void lookups_deliver(struct lookups *lookups, const struct job *job)
 {
-	struct lookup *lookup;
-	LIST_FOREACH(lookup, &lookups->pending, link)
-	{
+	for (struct lookup *lookup = LIST_FIRST(&lookups->pending); lookup != NULL; lookup = LIST_NEXT(lookup, link)) {
 		if (lookup->number != job->number)
 			continue;
 		lookup_cb on_answer = lookup->on_answer;
