@@ -5,6 +5,7 @@
 # archives are linked in the order of the allowed dependencies.
 
 BUILD     ?= build
+JOBS      ?= $(shell nproc)
 ifeq ($(origin CC),default)
 CC        := gcc
 endif
@@ -66,6 +67,11 @@ $(BUILD)/config/demo_yaml.inc: config/demo.yaml
 $(BUILD)/config/demo.o: CPPFLAGS += -I$(BUILD)
 $(BUILD)/config/demo.o: $(BUILD)/config/demo_yaml.inc
 
+# Fuzz targets: with gcc or clang a main() that replays their corpora, with
+# `make fuzz` (clang) the fuzzers themselves.
+FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
+FUZZ_SECONDS ?= 600
+
 # A unit test links what its folder may use: tests/unit/FOLDER/x_test.c.
 define unit_rule
 $(BUILD)/tests/unit/$(1)/%: $(BUILD)/tests/unit/$(1)/%.o $(if $(filter tools,$(1)),$(filter-out %/main.o,$(SIM_OBJECTS))) $(call links,$(1))
@@ -73,16 +79,17 @@ $(BUILD)/tests/unit/$(1)/%: $(BUILD)/tests/unit/$(1)/%.o $(if $(filter tools,$(1
 endef
 $(foreach f,$(FOLDERS) tools,$(eval $(call unit_rule,$(f))))
 
+.SECONDARY:
+
+.PHONY: build-tests
+build-tests: build build-scenario $(UNIT_TESTS) $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/%_replay)
+
 UNIT_RUNS := $(addsuffix .run,$(UNIT_TESTS))
 .PHONY: test-unit $(UNIT_RUNS)
 test-unit: $(UNIT_RUNS) ## run the unit tests (cmocka)
 $(UNIT_RUNS): %.run: %
 	@$<
 
-# Fuzz targets: with gcc or clang a main() that replays their corpora, with
-# `make fuzz` (clang) the fuzzers themselves.
-FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
-FUZZ_SECONDS ?= 600
 $(BUILD)/tests/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay_main.o $(call links,schemas)
 	$(CC) $(LDFLAGS) -o $@ $^ -lm
 $(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(call links,schemas)
@@ -118,7 +125,7 @@ reference: build ## write docs/reference from the binary's tables
 .PHONY: test
 test: ## install what is missing, build, pass all tests
 	tools/install.sh build run test
-	$(MAKE) build
+	$(MAKE) -j$(JOBS) build-tests
 	$(MAKE) test-unit test-fuzz-corpus test-reference
 	$(MAKE) test-scenario
 	$(MAKE) test-engine
@@ -136,16 +143,20 @@ lint: ## warnings under gcc and clang, clang-tidy, cppcheck, formatting, depende
 
 .PHONY: sanitize
 sanitize: sanitize-asan sanitize-tsan ## the whole suite under ASan+UBSan and under TSan
+ASAN := BUILD=build-asan CC=clang OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+TSAN := BUILD=build-tsan CC=clang OPT="-O1 -g" SAN=-fsanitize=thread
 .PHONY: sanitize-asan
 sanitize-asan:
 	tools/install.sh build test sanitize
-	$(MAKE) BUILD=build-asan CC=clang OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" build test-unit test-fuzz-corpus
-	$(MAKE) BUILD=build-asan CC=clang OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" test-scenario
+	$(MAKE) $(ASAN) -j$(JOBS) build-tests
+	$(MAKE) $(ASAN) test-unit test-fuzz-corpus
+	$(MAKE) $(ASAN) test-scenario
 .PHONY: sanitize-tsan
 sanitize-tsan:
 	tools/install.sh build test sanitize
-	$(MAKE) BUILD=build-tsan CC=clang OPT="-O1 -g" SAN=-fsanitize=thread build test-unit
-	$(MAKE) BUILD=build-tsan CC=clang OPT="-O1 -g" SAN=-fsanitize=thread test-scenario
+	$(MAKE) $(TSAN) -j$(JOBS) build-tests
+	$(MAKE) $(TSAN) test-unit
+	$(MAKE) $(TSAN) test-scenario
 
 .PHONY: test-compose
 test-compose: ## build the images and run docker-compose.yml for real
