@@ -88,7 +88,7 @@ UNIT_RUNS := $(addsuffix .run,$(UNIT_TESTS))
 .PHONY: test-unit $(UNIT_RUNS)
 test-unit: $(UNIT_RUNS) ## run the unit tests (cmocka)
 $(UNIT_RUNS): %.run: %
-	@$<
+	@LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $<
 
 $(BUILD)/tests/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay_main.o $(call links,schemas)
 	$(CC) $(LDFLAGS) -o $@ $^ -lm

@@ -238,8 +238,8 @@ static void a_json_answer_has_the_length_that_its_head_promised(void **state)
 	    "{\"model\":\"count\",\"n\":3,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
 	    "{\"model\":\"utf8\",\"n\":2,\"messages\":[{\"role\":\"user\",\"content\":\"hi\"}]}",
 	    "{\"model\":\"echo\",\"messages\":[{\"role\":\"user\",\"content\":\"a \\\"b\\\" \\n\\ud83d\\ude00\"}]}",
-	    "{\"model\":\"utf8\",\"tools\":[{\"function\":{\"name\":\"f\"}}],\"messages\":[{\"role\":\"user\","
-	    "\"content\":\"a tool\"}]}",
+	    ("{\"model\":\"utf8\",\"tools\":[{\"function\":{\"name\":\"f\"}}],\"messages\":[{\"role\":\"user\","
+	     "\"content\":\"a tool\"}]}"),
 	};
 	for (size_t i = 0; i < sizeof bodies / sizeof bodies[0]; i++)
 		for (size_t k = 0; k < sizeof lists / sizeof lists[0]; k++)
