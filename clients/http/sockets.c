@@ -12,6 +12,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -19,7 +20,7 @@
 #include "clients/http/call.h"
 #include "clients/http/client.h"
 
-enum { SOCKETS_FIRST_COUNT = 64, SOCKETS_DRAIN_BYTES = 4096, SOCKETS_DRAIN_READS = 64 };
+enum { SOCKETS_FIRST_COUNT = 64 };
 
 enum socket_state {
 	SOCKET_ST_USED,   /* curl wants to know when it is ready */
@@ -69,16 +70,22 @@ static bool sockets_reserve(struct sockets *sockets, curl_socket_t fd)
 
 /*
  * An idle connection that became readable is worth nothing: it was closed, or
- * holds bytes that would be taken for the answer to the next request. Emptied
- * and shut down, it is found dead by curl's check before its next use.
+ * holds bytes that would be taken for the answer to the next request. curl finds
+ * out before its next use by looking whether there is something to read, and
+ * takes late bytes for life, even on a socket that was shut down. So the
+ * descriptor is given an end of a pair whose other end is closed: it reads as
+ * ended for ever, and the connection itself is closed here and now.
  */
 static void socket_discard(const struct socket_entry *entry)
 {
-	char bytes[SOCKETS_DRAIN_BYTES];
-	int reads = SOCKETS_DRAIN_READS;
-	shutdown(entry->watch.fd, SHUT_RDWR);
-	while (reads-- > 0 && recv(entry->watch.fd, bytes, sizeof(bytes), MSG_DONTWAIT) > 0)
-		continue;
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) {
+		shutdown(entry->watch.fd, SHUT_RDWR); /* no descriptor left: the next best */
+		return;
+	}
+	close(pair[1]);
+	dup3(pair[0], entry->watch.fd, O_CLOEXEC);
+	close(pair[0]);
 }
 
 static void on_ready(struct watch *watch, unsigned events)
