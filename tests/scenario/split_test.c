@@ -94,7 +94,8 @@ static void check_every_cut(const char *response, size_t len, bool stream, const
 	h1_close(&h1);
 	assert_int_equal(backend_requests(backend), len - 1);
 	bytes_free(&expected);
-	assert_true(proc_stop(sluice->proc)); /* the players hold no script any more */
+	assert_true(proc_stop(sluice->proc));
+	backend_wait_idle(backend); /* nobody holds the script any more */
 	free(steps);
 }
 

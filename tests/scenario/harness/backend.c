@@ -67,14 +67,9 @@ static void *backend_accept(void *argument)
 	}
 }
 
-static void backend_stop(void *object)
+void backend_wait_idle(struct backend *backend)
 {
-	struct backend *backend = object;
-	uint64_t one = 1;
 	size_t players = 1;
-	if (write(backend->stop, &one, sizeof one) != sizeof one)
-		abort();
-	pthread_join(backend->acceptor, NULL);
 	struct patience patience = patience_for("the backend's threads");
 	while (players > 0) {
 		pthread_mutex_lock(&backend->lock);
@@ -83,6 +78,16 @@ static void backend_stop(void *object)
 		if (players > 0)
 			patience_wait(&patience);
 	}
+}
+
+static void backend_stop(void *object)
+{
+	struct backend *backend = object;
+	uint64_t one = 1;
+	if (write(backend->stop, &one, sizeof one) != sizeof one)
+		abort();
+	pthread_join(backend->acceptor, NULL);
+	backend_wait_idle(backend);
 	for (size_t i = 0; i < backend->request_count; i++)
 		bytes_free(&backend->requests[i].text);
 	for (size_t i = 0; i < backend->own_count; i++) {

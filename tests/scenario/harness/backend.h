@@ -74,6 +74,9 @@ struct backend;
 
 /* Listens on a free port of 127.0.0.1. Ended at tear-down. */
 struct backend *backend_start(void);
+
+/* Waits until every connection of it has ended: from then on nobody reads its scripts. */
+void backend_wait_idle(struct backend *backend);
 int backend_port(const struct backend *backend);
 
 /*
