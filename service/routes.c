@@ -79,6 +79,20 @@ static void answer_exchange(struct routes *routes, struct http_request *request,
 		http_exchange_start(routes->exchange, request, endpoint);
 }
 
+static void send_made(struct http_request *request, const struct admin_answer *answer)
+{
+	struct arena arena;
+	arena_init(&arena, 0);
+	struct http_field fields[] = {
+	    {SPAN("content-type"), span_of(answer->content_type)},
+	    {SPAN("cache-control"), SPAN("no-store")},
+	    {SPAN("x-request-id"), exchange_request_id(http_request_field(request, "x-request-id"), &arena)}};
+	http_respond_head(request, answer->status, fields, 3, (int64_t)buf_len(&answer->body));
+	http_respond_write(request, buf_span(&answer->body));
+	http_respond_finish(request);
+	arena_fini(&arena);
+}
+
 static void answer_admin(struct routes *routes, struct http_request *request, enum operation operation,
 			 struct span argument)
 {
@@ -87,16 +101,13 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	struct admin_answer answer = {.status = 200, .content_type = "application/json"};
 	buf_init(&answer.body, (size_t)64 << 20);
 	answers[operation](&ask, &answer);
-	if (answer.error != ERROR_NONE) {
+	if (buf_failed(&answer.body))
+		refuse(routes, request, ERROR_OVERLOADED, (struct span){NULL, 0}, NULL);
+	else if (answer.error == ERROR_NONE)
+		send_made(request, &answer);
+	else
 		refuse(routes, request, answer.error,
 		       buf_len(&answer.body) == 0 ? (struct span){NULL, 0} : buf_span(&answer.body), NULL);
-	} else {
-		struct http_field fields[] = {{SPAN("content-type"), span_of(answer.content_type)},
-					      {SPAN("cache-control"), SPAN("no-store")}};
-		http_respond_head(request, answer.status, fields, 2, (int64_t)buf_len(&answer.body));
-		http_respond_write(request, buf_span(&answer.body));
-		http_respond_finish(request);
-	}
 	buf_fini(&answer.body);
 }
 
