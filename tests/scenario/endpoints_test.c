@@ -100,6 +100,23 @@ static void an_unknown_model_is_404_model_not_found(void **state)
 	assert_true(sluice_errors(sluice, "model_not_found") == before + 2 * VIA_COUNT);
 }
 
+static void every_answer_tells_its_request_id(void **state)
+{
+	static const char *const paths[] = {"/livez",     "/readyz",          "/metrics",
+					    "/v1/models", "/v1/models/small", "/nowhere"};
+	struct answer answer;
+	(void)state;
+	struct sluice *sluice = start();
+	for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++) {
+		sluice_get(sluice, paths[i], &answer);
+		char *id = answer_header(&answer, "x-request-id");
+		assert_non_null(id);
+		assert_int_equal(strncmp(id, "req_", 4), 0);
+		free(id);
+		answer_free(&answer);
+	}
+}
+
 static void an_unknown_path_is_404_not_found(void **state)
 {
 	struct answer answer;
@@ -283,6 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(models_are_listed_and_told_one_by_one),
 	    SCENARIO(an_unknown_model_is_404_model_not_found),
+	    SCENARIO(every_answer_tells_its_request_id),
 	    SCENARIO(an_unknown_path_is_404_not_found),
 	    SCENARIO(health_and_metrics_answer),
 	    SCENARIO(head_is_answered_as_get_without_a_body),
