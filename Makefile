@@ -112,7 +112,8 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 .PHONY: test-engine
 test-engine: build ## official SDKs through Sluice to a real llama.cpp (npm)
 	tests/engine/install.sh
-	SLUICE_BIN=$(abspath $(BUILD)/sluice) tests/engine/run.sh
+	SLUICE_BIN=$(abspath $(BUILD)/sluice) LSAN_OPTIONS=suppressions=$(CURDIR)/tests/scenario/lsan.supp:print_suppressions=0 \
+		tests/engine/run.sh
 
 .PHONY: test-reference
 test-reference: build ## compare docs/reference with what the binary says
@@ -150,13 +151,13 @@ sanitize-asan:
 	tools/install.sh build test sanitize
 	$(MAKE) $(ASAN) -j$(JOBS) build-tests
 	$(MAKE) $(ASAN) test-unit test-fuzz-corpus
-	$(MAKE) $(ASAN) test-scenario
+	$(MAKE) $(ASAN) test-scenario test-engine
 .PHONY: sanitize-tsan
 sanitize-tsan:
 	tools/install.sh build test sanitize
 	$(MAKE) $(TSAN) -j$(JOBS) build-tests
 	$(MAKE) $(TSAN) test-unit
-	$(MAKE) $(TSAN) test-scenario
+	$(MAKE) $(TSAN) test-scenario test-engine
 
 .PHONY: test-compose
 test-compose: ## build the images and run docker-compose.yml for real
