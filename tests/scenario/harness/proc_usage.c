@@ -15,6 +15,9 @@
 #include "tests/scenario/harness/proc.h"
 #include "tests/scenario/harness/tcp_table.h"
 
+/* No listener's: stands for a pooled connection that died, whose descriptor Sluice keeps as an end of a closed pair. */
+enum { DEAD_POOLED_PORT = 1 };
+
 /*
  * The local port of a TCP socket that the kernel's table does not list any more,
  * because a reset closed it while its owner did not; 0 when it is none.
@@ -27,6 +30,8 @@ static unsigned closed_socket_port(int pidfd, int fd)
 	bool named = own >= 0 && getsockname(own, (struct sockaddr *)&address, &size) == 0;
 	if (own >= 0)
 		close(own);
+	if (named && address.sin_family == AF_UNIX)
+		return DEAD_POOLED_PORT;
 	return named && address.sin_family == AF_INET ? ntohs(address.sin_port) : 0;
 }
 
