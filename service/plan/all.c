@@ -20,7 +20,6 @@ struct all_child {
 	struct openai_lane lane;
 	struct usage usage; /* the last that the child told: engines repeat it as it grows */
 	struct buf answer;  /* whole answers only */
-	bool ended;
 };
 
 struct all_run {
@@ -158,7 +157,6 @@ static void all_on_end(struct all_child *child)
 {
 	struct all_run *all = child->all;
 	usage_add(&all->usage, &child->usage);
-	child->ended = true;
 	if (--all->running > 0)
 		return;
 	if (all->run.context->request->stream)

@@ -11,8 +11,6 @@ SCENARIO_LIBS    := -lnghttp2 -lssl -lcrypto -lcjson -lcmocka -lpthread
 $(BUILD)/tests/scenario/%_test: $(BUILD)/tests/scenario/%_test.o $(SCENARIO_HARNESS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
 
-.SECONDARY: $(SCENARIO_HARNESS) $(addsuffix .o,$(SCENARIO_TESTS))
-
 .PHONY: build-scenario
 build-scenario: $(SCENARIO_TESTS)
 
