@@ -1,21 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* "Did you mean …?": the nearest of some words, by edit distance with transpositions. */
+/* "Did you mean …?" in the words of a finding. */
 #ifndef SLUICE_CONFIG_SUGGEST_H
 #define SLUICE_CONFIG_SUGGEST_H
 
-#include "lib/span.h"
-
-struct suggestion {
-	struct span wanted; /* what was written; borrowed */
-	struct span best;   /* the nearest word offered so far; borrowed; {NULL,0} = none is near */
-	size_t distance;    /* of best; of none: the first distance that is too far */
-};
-
-/* Starts without a word. wanted: borrows. */
-struct suggestion suggest(struct span wanted);
-
-/* Offers a word (borrows). Keeps the nearest; of equals the first. */
-void suggest_offer(struct suggestion *suggestion, struct span word);
+#include "lib/suggest.h"
 
 /*
  * "; did you mean "WORD"?", or "" when nothing is near. text: at least

@@ -23,18 +23,60 @@ const char *error_blame_name(enum error_blame blame)
 	return names[blame];
 }
 
-void error_write_openai(struct buf *out, enum error_code code, struct span message, struct span param)
+const char *error_media_type(enum error_form form)
 {
-	const struct error_row *row = &rows[code];
-	buf_append(out, SPAN("{\"error\":{\"message\":"));
-	json_write_string(out, message.at == NULL ? span_of(row->text) : message);
-	buf_append(out, SPAN(",\"type\":"));
-	json_write_string(out, span_of(row->type));
+	return form == ERROR_FORM_PROBLEM ? "application/problem+json" : "application/json";
+}
+
+static struct span message_of(const struct error_told *told)
+{
+	return told->message.at == NULL ? span_of(rows[told->code].text) : told->message;
+}
+
+/* The members that both forms have. */
+static void write_shared(struct buf *out, const struct error_told *told)
+{
 	buf_append(out, SPAN(",\"param\":"));
-	json_write_string_or_null(out, param);
+	json_write_string_or_null(out, told->param);
 	buf_append(out, SPAN(",\"code\":"));
-	json_write_string(out, span_of(row->code));
+	json_write_string(out, span_of(rows[told->code].code));
+	if (told->details.at != NULL) {
+		buf_append(out, SPAN(",\"details\":"));
+		buf_append(out, told->details);
+	}
+}
+
+static void write_openai(struct buf *out, const struct error_told *told)
+{
+	buf_append(out, SPAN("{\"error\":{\"message\":"));
+	json_write_string(out, message_of(told));
+	buf_append(out, SPAN(",\"type\":"));
+	json_write_string(out, span_of(rows[told->code].type));
+	write_shared(out, told);
 	buf_append(out, SPAN("}}"));
+}
+
+static void write_problem(struct buf *out, const struct error_told *told)
+{
+	const struct error_row *row = &rows[told->code];
+	buf_printf(out, "{\"type\":\"urn:sluice:error:%s\",\"title\":", row->code);
+	json_write_string(out, span_of(row->text));
+	buf_printf(out, ",\"status\":%d,\"detail\":", told->status == 0 ? row->status : told->status);
+	json_write_string(out, message_of(told));
+	if (told->request_id.at != NULL) {
+		buf_append(out, SPAN(",\"request_id\":"));
+		json_write_string(out, told->request_id);
+	}
+	write_shared(out, told);
+	buf_append(out, SPAN("}"));
+}
+
+void error_write(struct buf *out, enum error_form form, const struct error_told *told)
+{
+	if (form == ERROR_FORM_PROBLEM)
+		write_problem(out, told);
+	else
+		write_openai(out, told);
 }
 
 void error_describe(struct buf *out)

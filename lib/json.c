@@ -99,6 +99,9 @@ static bool read_number(struct reader *r)
 	const unsigned char *behind = json_scan_number(start, r->end, &integer, &r->fault);
 	if (behind == NULL)
 		return false;
+	if (!integer && !r->relaxed &&
+	    !json_number_is_finite((struct span){(const char *)start, (size_t)(behind - start)}))
+		return refuse(r, start, "number out of range");
 	r->at = behind;
 	return add_node(r, start, JSON_NUMBER, false, integer);
 }

@@ -7,7 +7,8 @@
  *
  * Refused, with line and column: invalid UTF-8, a BOM, control characters, NUL
  * (raw or as \u0000), lone surrogates, duplicate keys, trailing bytes, leading
- * zeros, nesting deeper than the limit. Work and memory are linear in the input
+ * zeros, numbers with fraction or exponent that no double can hold, nesting
+ * deeper than the limit. Integers may be of any size. Work and memory are linear in the input
  * (duplicate keys of a wide object are found by hashing).
  */
 #ifndef SLUICE_LIB_JSON_H
@@ -58,7 +59,8 @@ enum { JSON_NONE = 0 }; /* "no such node": index 0 is the root and nobody's chil
 bool json_parse(struct json *json, struct arena *arena, struct span text, unsigned max_depth, struct json_error *error);
 
 /*
- * As json_parse, for what backends send: text that a model generated may hold \u0000 and lone surrogates, escaped.
+ * As json_parse, for what backends send: text that a model generated may hold \u0000 and lone surrogates, escaped, and
+ * numbers may be of any size.
  * json_string() gives a NUL byte and U+FFFD for them.
  */
 bool json_parse_relaxed(struct json *json, struct arena *arena, struct span text, unsigned max_depth,

@@ -22,6 +22,9 @@ const unsigned char *json_scan_string(const unsigned char *at, const unsigned ch
 const unsigned char *json_scan_number(const unsigned char *at, const unsigned char *end, bool *integer,
 				      struct json_fault *fault);
 
+/* True when a scanned number with fraction or exponent is one that a double can hold. */
+bool json_number_is_finite(struct span raw);
+
 /* The decoded bytes of a scanned string, one by one. */
 struct json_bytes {
 	const unsigned char *at;

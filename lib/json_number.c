@@ -167,12 +167,10 @@ static double decimal_slow(struct decimal *decimal)
 	return strtod_l(text, NULL, newlocale(LC_ALL_MASK, "C", (locale_t)0));
 }
 
-bool json_double(const struct json *json, uint32_t node, double *value)
+static bool read_double(struct span raw, double *value)
 {
-	if (json->nodes[node].type != JSON_NUMBER)
-		return false;
 	struct decimal decimal;
-	decimal_read(&decimal, json_raw(json, node));
+	decimal_read(&decimal, raw);
 	double magnitude = 0;
 	if (decimal.count != 0 && !decimal_is_short(&decimal, &magnitude))
 		magnitude = decimal_slow(&decimal);
@@ -180,4 +178,18 @@ bool json_double(const struct json *json, uint32_t node, double *value)
 		return false;
 	*value = decimal.negative ? -magnitude : magnitude;
 	return true;
+}
+
+bool json_number_is_finite(struct span raw)
+{
+	double value = 0;
+	/* below 10^300 whatever the digits are, unless an exponent says otherwise */
+	if (raw.len <= 300 && memchr(raw.at, 'e', raw.len) == NULL && memchr(raw.at, 'E', raw.len) == NULL)
+		return true;
+	return read_double(raw, &value);
+}
+
+bool json_double(const struct json *json, uint32_t node, double *value)
+{
+	return json->nodes[node].type == JSON_NUMBER && read_double(json_raw(json, node), value);
 }

@@ -1,122 +1,76 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The generic walker over field tables. It recurses along tables, whose depth
- * is fixed, never along the document.
+ * The generic walker over field tables: validation and decoding in one pass. It
+ * recurses along tables, whose depth is fixed, never along the document.
  */
 #include "schemas/field.h"
 
+#include <stdlib.h>
+
+#include "lib/suggest.h"
 #include "schemas/field_message.h"
+#include "schemas/field_value.h"
 
 struct walk {
 	const struct json *json;
 	struct arena *arena;
-	struct finding *finding;
+	const char *where;
+	struct findings *findings; /* NULL: the document is known to be valid, only decode */
 };
 
-/* Refuses the value at node for breaking the rule of field. */
-static bool refuse(const struct walk *walk, enum error_code code, const struct field *field,
+static struct finding *find_fault(const struct walk *walk, enum error_code code, const struct field_place *place,
+				  uint32_t node)
+{
+	struct finding *finding = finding_add(walk->findings);
+	if (finding == NULL)
+		return NULL;
+	*finding = (struct finding){.code = code,
+				    .param = field_path(walk->arena, place),
+				    .loc = field_location(walk->arena, walk->where, place),
+				    .input = field_input(walk->arena, walk->json, node)};
+	return finding;
+}
+
+/* The value at node breaks the rule of field. */
+static void refuse(const struct walk *walk, enum error_code code, const struct field *field,
 		   const struct field_place *place, uint32_t node)
 {
-	walk->finding->code = code;
-	walk->finding->param = field_path(walk->arena, place);
-	walk->finding->message = field_message(walk->arena, walk->json, field, place, node);
-	return false;
+	struct finding *finding = find_fault(walk, code, place, node);
+	if (finding != NULL)
+		finding->message = field_message(walk->arena, walk->json, field, place, node);
 }
 
-static unsigned types_of(const struct json *json, uint32_t node)
-{
-	static const unsigned types[] = {
-	    [JSON_NULL] = 0,
-	    [JSON_FALSE] = FIELD_BOOLEAN,
-	    [JSON_TRUE] = FIELD_BOOLEAN,
-	    [JSON_NUMBER] = FIELD_NUMBER,
-	    [JSON_STRING] = FIELD_STRING,
-	    [JSON_ARRAY] = FIELD_ARRAY,
-	    [JSON_OBJECT] = FIELD_OBJECT,
-	};
-	unsigned type = types[json_type(json, node)];
-	return json->nodes[node].integer ? type | FIELD_INTEGER : type;
-}
+static void check_members(const struct walk *walk, const struct field_table *table, const struct field *values,
+			  const struct field_place *place, uint32_t object, void *into);
 
-static bool check_object(const struct walk *walk, const struct field_table *table, const struct field_place *place,
-			 uint32_t object);
-
-static bool number_fits(const struct walk *walk, const struct field *field, uint32_t node)
-{
-	bool bounded = field->min != field->max;
-	if (!bounded && (field->types & FIELD_NUMBER) == 0)
-		return true; /* an integer of any size: kept verbatim, for the backend to judge */
-	double value = 0;
-	if (!json_double(walk->json, node, &value))
-		return false;
-	return !bounded || (value >= field->min && value <= field->max);
-}
-
-static bool string_fits(const struct walk *walk, const struct field *field, uint32_t node)
-{
-	/* Escapes never decode to nothing, and no rule asks for more than one byte, so raw length will do. */
-	if (json_raw(walk->json, node).len - 2 < field->min_length)
-		return false;
-	if (field->choices == NULL)
-		return true;
-	for (const char *const *choice = field->choices; *choice != NULL; choice++)
-		if (json_string_is(walk->json, node, *choice))
-			return true;
-	return false;
-}
-
-static bool array_fits(const struct walk *walk, const struct field *field, uint32_t node)
-{
-	size_t count = walk->json->nodes[node].count;
-	return count >= field->min_items && (field->max_items == 0 || count <= field->max_items);
-}
-
-static bool value_fits(const struct walk *walk, const struct field *field, uint32_t node)
-{
-	switch (json_type(walk->json, node)) {
-	case JSON_NUMBER:
-		return number_fits(walk, field, node);
-	case JSON_STRING:
-		return string_fits(walk, field, node);
-	case JSON_ARRAY:
-		return array_fits(walk, field, node);
-	default:
-		return true;
-	}
-}
-
-static bool check_value(const struct walk *walk, const struct field *field, const struct field_place *place,
-			uint32_t node);
-
-static bool check_elements(const struct walk *walk, const struct field *rule, const struct field_place *place,
-			   uint32_t array)
-{
-	struct field_place element = {.around = place};
-	for (uint32_t at = json_first(walk->json, array); at != JSON_NONE; at = json_next(walk->json, array, at)) {
-		if (!check_value(walk, rule, &element, at))
-			return false;
-		element.index++;
-	}
-	return true;
-}
-
-static bool check_value(const struct walk *walk, const struct field *field, const struct field_place *place,
+static void check_value(const struct walk *walk, const struct field *field, const struct field_place *place,
 			uint32_t node)
 {
-	if ((types_of(walk->json, node) & field->types) == 0)
-		return refuse(walk, ERROR_INVALID_TYPE, field, place, node);
-	if (!value_fits(walk, field, node))
-		return refuse(walk, ERROR_INVALID_VALUE, field, place, node);
-	if (json_type(walk->json, node) == JSON_ARRAY && field->element != NULL)
-		return check_elements(walk, field->element, place, node);
-	if (json_type(walk->json, node) == JSON_OBJECT && field->of != NULL)
-		return check_object(walk, field->of, place, node);
-	return true;
+	if (field->nullable && json_type(walk->json, node) == JSON_NULL)
+		return;
+	if ((field_types_of(walk->json, node, field->types) & field->types) == 0) {
+		refuse(walk, ERROR_INVALID_TYPE, field, place, node);
+		return;
+	}
+	if (!field_value_fits(walk->json, field, node, walk->arena)) {
+		refuse(walk, ERROR_INVALID_VALUE, field, place, node);
+		return;
+	}
+	if (json_type(walk->json, node) == JSON_ARRAY && field->element != NULL) {
+		struct field_place element = {.around = place};
+		uint32_t at = json_first(walk->json, node);
+		for (; at != JSON_NONE; at = json_next(walk->json, node, at), element.index++)
+			check_value(walk, field->element, &element, at);
+	}
+	if (json_type(walk->json, node) == JSON_OBJECT && (field->of != NULL || field->values != NULL))
+		check_members(walk, field->of, field->values, place, node, NULL);
 }
 
 /* The row that names the member whose key is at node, or NULL. */
 static const struct field *find_row(const struct json *json, const struct field_table *table, uint32_t key)
 {
+	if (table == NULL)
+		return NULL;
 	const struct json_node *n = &json->nodes[key];
 	char first = json->text.at[n->start + 1];
 	for (size_t i = 0; i < table->count; i++) {
@@ -127,6 +81,27 @@ static const struct field *find_row(const struct json *json, const struct field_
 	return NULL;
 }
 
+/* A member that no row names: refused, checked by the rule for values, or passed. */
+static void check_unknown(const struct walk *walk, const struct field_table *table, const struct field *values,
+			  const struct field_place *place, uint32_t key)
+{
+	bool refused = table != NULL && table->refuse_unknown;
+	if (walk->findings == NULL || (!refused && values == NULL))
+		return;
+	struct field_place member = {.around = place, .name = json_string(walk->json, key, walk->arena)};
+	if (!refused) {
+		check_value(walk, values, &member, key + 1);
+		return;
+	}
+	struct finding *finding = find_fault(walk, ERROR_UNSUPPORTED_PARAMETER, &member, key + 1);
+	if (finding == NULL)
+		return;
+	struct suggestion near = suggest(member.name);
+	for (size_t i = 0; i < table->count; i++)
+		suggest_offer(&near, span_of(table->fields[i].name));
+	finding->message = field_unknown_message(walk->arena, &member, near.best);
+}
+
 static bool is_there(const struct json *json, uint32_t object, const char *name)
 {
 	uint32_t value = json_member(json, object, name);
@@ -134,7 +109,7 @@ static bool is_there(const struct json *json, uint32_t object, const char *name)
 }
 
 /* seen: bit per row whose member was found. */
-static bool check_missing(const struct walk *walk, const struct field_table *table, const struct field_place *place,
+static void check_missing(const struct walk *walk, const struct field_table *table, const struct field_place *place,
 			  uint32_t object, uint64_t seen)
 {
 	for (size_t i = 0; i < table->count; i++) {
@@ -143,53 +118,74 @@ static bool check_missing(const struct walk *walk, const struct field_table *tab
 			continue;
 		if (row->unless != NULL && is_there(walk->json, object, row->unless))
 			continue;
-		struct field_place missing = {.around = place, .name = row->name};
-		walk->finding->code = ERROR_MISSING_PARAMETER;
-		walk->finding->param = field_path(walk->arena, &missing);
-		walk->finding->message =
-		    arena_printf(walk->arena, "%s is required",
-				 walk->finding->param.at == NULL ? row->name : walk->finding->param.at);
-		return false;
+		struct field_place missing = {.around = place, .name = span_of(row->name)};
+		struct finding *finding = find_fault(walk, ERROR_MISSING_PARAMETER, &missing, object);
+		if (finding != NULL)
+			finding->message = field_missing_message(walk->arena, &missing);
 	}
-	return true;
 }
 
-static bool check_variant(const struct walk *walk, const struct field_table *table, const struct field_place *place,
+static void check_variant(const struct walk *walk, const struct field_table *table, const struct field_place *place,
 			  uint32_t object)
 {
 	uint32_t value = table->by == NULL ? JSON_NONE : json_member(walk->json, object, table->by);
 	if (value == JSON_NONE)
-		return true;
-	for (size_t i = 0; i < table->variant_count; i++)
-		if (json_string_is(walk->json, value, table->variants[i].value))
-			return check_object(walk, table->variants[i].table, place, object);
-	return true;
+		return;
+	for (size_t i = 0; i < table->variant_count; i++) {
+		if (!json_string_is(walk->json, value, table->variants[i].value))
+			continue;
+		check_members(walk, table->variants[i].table, NULL, place, object, NULL);
+		return;
+	}
 }
 
-static bool check_object(const struct walk *walk, const struct field_table *table, const struct field_place *place,
-			 uint32_t object)
+/* table, values: either may be NULL. into: the typed struct of table, or NULL. */
+static void check_members(const struct walk *walk, const struct field_table *table, const struct field *values,
+			  const struct field_place *place, uint32_t object, void *into)
 {
 	uint64_t seen = 0;
 	for (uint32_t at = json_first(walk->json, object); at != JSON_NONE; at = json_next(walk->json, object, at)) {
 		const struct field *row = find_row(walk->json, table, at);
-		if (row == NULL)
+		if (row == NULL) {
+			check_unknown(walk, table, values, place, at);
 			continue;
+		}
 		bool null = json_type(walk->json, at + 1) == JSON_NULL;
-		if (null && (!row->required || row->unless != NULL))
-			continue;
+		if (null && !row->nullable && (!row->required || row->unless != NULL))
+			continue; /* as if it were not there */
 		seen |= UINT64_C(1) << (row - table->fields);
-		struct field_place member = {.around = place, .name = row->name};
-		if (!check_value(walk, row, &member, at + 1))
-			return false;
+		struct field_place member = {.around = place, .name = span_of(row->name)};
+		if (walk->findings != NULL)
+			check_value(walk, row, &member, at + 1);
+		if (into != NULL)
+			field_store(walk->json, row, at + 1, walk->arena, into);
 	}
-	return check_missing(walk, table, place, object, seen) && check_variant(walk, table, place, object);
+	if (walk->findings == NULL || table == NULL)
+		return;
+	check_missing(walk, table, place, object, seen);
+	check_variant(walk, table, place, object);
 }
 
-bool field_check(const struct json *json, const struct field_table *table, struct arena *arena, struct finding *finding)
+bool field_read(const struct json *json, const struct field_table *table, const char *where, struct arena *arena,
+		void *into, struct findings *findings)
 {
-	struct walk walk = {json, arena, finding};
 	static const struct field root = {.types = FIELD_OBJECT};
-	if (json_type(json, 0) != JSON_OBJECT)
-		return refuse(&walk, ERROR_INVALID_TYPE, &root, NULL, 0);
-	return check_object(&walk, table, NULL, 0);
+	struct walk walk = {json, arena, where, findings};
+	findings->count = 0;
+	if (into != NULL)
+		field_store_defaults(table, into);
+	if (json_type(json, 0) == JSON_OBJECT)
+		check_members(&walk, table, NULL, NULL, 0, into);
+	else
+		refuse(&walk, ERROR_INVALID_TYPE, &root, NULL, 0);
+	return findings->count == 0;
+}
+
+void field_decode(const struct json *json, const struct field_table *table, uint32_t node, struct arena *arena,
+		  void *into)
+{
+	struct walk walk = {json, arena, NULL, NULL};
+	field_store_defaults(table, into);
+	if (node != JSON_NONE && json_type(json, node) == JSON_OBJECT)
+		check_members(&walk, table, NULL, NULL, node, into);
 }

@@ -7,22 +7,57 @@
 
 #include <math.h>
 
-#include "lib/buf.h"
+#include "lib/json_write.h"
 #include "lib/utf8.h"
 
-enum { MESSAGE_CEILING = 2048, QUOTED_MOST = 48 };
+enum { MESSAGE_CEILING = 4096, QUOTED_MOST = 48, NAME_MOST = 128, INPUT_MOST = 256 };
 
 static const double shown_most = 1000000; /* a larger upper bound is told only to who passes it */
+
+/* Text cut to most bytes at a whole character; *cut tells whether. */
+static struct span clip(struct span text, size_t most, bool *cut)
+{
+	*cut = text.len > most;
+	if (!*cut)
+		return text;
+	while (most > 0 && utf8_is_tail((unsigned char)text.at[most]))
+		most--;
+	return (struct span){text.at, most};
+}
+
+static void write_clipped(struct buf *out, struct span text, size_t most)
+{
+	bool cut = false;
+	buf_append(out, clip(text, most, &cut));
+	if (cut)
+		buf_append(out, SPAN("…"));
+}
 
 static void write_path(struct buf *out, const struct field_place *place)
 {
 	if (place == NULL)
 		return;
 	write_path(out, place->around);
-	if (place->name == NULL)
+	if (place->name.at == NULL) {
 		buf_printf(out, "[%u]", place->index);
+		return;
+	}
+	if (place->around != NULL)
+		buf_append(out, SPAN("."));
+	write_clipped(out, place->name, NAME_MOST);
+}
+
+static void write_steps(struct buf *out, const struct field_place *place)
+{
+	bool cut = false;
+	if (place == NULL)
+		return;
+	write_steps(out, place->around);
+	buf_append(out, SPAN(","));
+	if (place->name.at == NULL)
+		buf_printf(out, "%u", place->index);
 	else
-		buf_printf(out, "%s%s", place->around == NULL ? "" : ".", place->name);
+		json_write_string(out, clip(place->name, NAME_MOST, &cut));
 }
 
 /* Moves what was written into the arena. */
@@ -45,6 +80,31 @@ struct span field_path(struct arena *arena, const struct field_place *place)
 	return finish(arena, &out);
 }
 
+struct span field_location(struct arena *arena, const char *where, const struct field_place *place)
+{
+	struct buf out;
+	buf_init(&out, MESSAGE_CEILING);
+	buf_append(&out, SPAN("["));
+	json_write_string(&out, span_of(where));
+	write_steps(&out, place);
+	buf_append(&out, SPAN("]"));
+	return finish(arena, &out);
+}
+
+struct span field_input(struct arena *arena, const struct json *json, uint32_t node)
+{
+	struct buf out;
+	bool cut = false;
+	struct span raw = json_raw(json, node);
+	struct span begins = clip(raw, INPUT_MOST, &cut);
+	if (!cut)
+		return raw;
+	buf_init(&out, MESSAGE_CEILING);
+	struct span text = arena_printf(arena, "%.*s…", SPAN_ARG(begins));
+	json_write_string(&out, text);
+	return text.at == NULL ? text : finish(arena, &out);
+}
+
 static void write_bounds(struct buf *out, const struct field *field, double value)
 {
 	if (field->min == field->max)
@@ -64,6 +124,21 @@ static void write_choices(struct buf *out, const char *const *choices)
 		buf_printf(out, "%s\"%s\"", i == 0 ? "" : ", ", choices[i]);
 }
 
+static void write_string_rule(struct buf *out, const struct field *field)
+{
+	if (field->choices != NULL) {
+		write_choices(out, field->choices);
+		return;
+	}
+	buf_append(out, field->min_length > 0 ? SPAN("a non-empty string") : SPAN("a string"));
+	if (field->min_length > 1)
+		buf_printf(out, " of at least %zu characters", field->min_length);
+	if (field->max_length != 0)
+		buf_printf(out, " of at most %zu characters", field->max_length);
+	if (field->pattern != NULL)
+		buf_printf(out, " that matches %s", field->pattern);
+}
+
 /* What the rule allows for one type; value decides which bound is told. */
 static void write_type(struct buf *out, const struct field *field, unsigned type, double value)
 {
@@ -77,10 +152,7 @@ static void write_type(struct buf *out, const struct field *field, unsigned type
 		write_bounds(out, field, value);
 		break;
 	case FIELD_STRING:
-		if (field->choices != NULL)
-			write_choices(out, field->choices);
-		else
-			buf_append(out, field->min_length > 0 ? SPAN("a non-empty string") : SPAN("a string"));
+		write_string_rule(out, field);
 		break;
 	case FIELD_ARRAY:
 		buf_append(out, field->min_items > 0 ? SPAN("a non-empty array") : SPAN("an array"));
@@ -111,20 +183,6 @@ static void write_allowed(struct buf *out, const struct field *field, double val
 	}
 }
 
-/* The value's own text, cut at a whole character. */
-static void write_clipped(struct buf *out, struct span raw)
-{
-	size_t len = raw.len;
-	if (len > QUOTED_MOST) {
-		len = QUOTED_MOST;
-		while (len > 0 && utf8_is_tail((unsigned char)raw.at[len]))
-			len--;
-	}
-	buf_append(out, (struct span){raw.at, len});
-	if (len < raw.len)
-		buf_append(out, SPAN("…"));
-}
-
 static void write_got(struct buf *out, const struct json *json, const struct field *field, uint32_t node)
 {
 	const struct json_node *n = &json->nodes[node];
@@ -139,13 +197,13 @@ static void write_got(struct buf *out, const struct json *json, const struct fie
 		buf_append(out, SPAN("an object"));
 		break;
 	case JSON_STRING:
-		if (field->choices != NULL)
-			write_clipped(out, json_raw(json, node));
+		if (field->choices != NULL || field->pattern != NULL)
+			write_clipped(out, json_raw(json, node), QUOTED_MOST);
 		else
 			buf_append(out, n->end - n->start == 2 ? SPAN("an empty string") : SPAN("a string"));
 		break;
 	default:
-		write_clipped(out, json_raw(json, node));
+		write_clipped(out, json_raw(json, node), QUOTED_MOST);
 	}
 }
 
@@ -164,5 +222,25 @@ struct span field_message(struct arena *arena, const struct json *json, const st
 	write_allowed(&out, field, value);
 	buf_append(&out, SPAN("; got "));
 	write_got(&out, json, field, node);
+	return finish(arena, &out);
+}
+
+struct span field_missing_message(struct arena *arena, const struct field_place *place)
+{
+	struct buf out;
+	buf_init(&out, MESSAGE_CEILING);
+	write_path(&out, place);
+	buf_append(&out, SPAN(" is required"));
+	return finish(arena, &out);
+}
+
+struct span field_unknown_message(struct arena *arena, const struct field_place *place, struct span near)
+{
+	struct buf out;
+	buf_init(&out, MESSAGE_CEILING);
+	write_path(&out, place);
+	buf_append(&out, SPAN(" is not known here"));
+	if (near.at != NULL)
+		buf_printf(&out, "; did you mean \"%.*s\"?", SPAN_ARG(near));
 	return finish(arena, &out);
 }

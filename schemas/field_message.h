@@ -8,15 +8,29 @@
 /* A step of the path to a value; the steps lie on the walker's stack. */
 struct field_place {
 	const struct field_place *around; /* NULL: in the root */
-	const char *name;                 /* a member's name, or NULL for an element */
+	struct span name;                 /* a member's name, or {NULL,0} for an element */
 	uint32_t index;                   /* of an element */
 };
 
-/* Such as tools[0].function.name; {NULL,0} for the root (place NULL) and on exhaustion. */
+/* All of them give texts in the arena, {NULL,0} on exhaustion. */
+
+/* Such as tools[0].function.name; {NULL,0} for the root (place NULL). */
 struct span field_path(struct arena *arena, const struct field_place *place);
 
-/* Such as: n must be an integer between 1 and 128; got 0. {NULL,0} on exhaustion. */
+/* Such as ["body","tools",0,"function","name"]. */
+struct span field_location(struct arena *arena, const char *where, const struct field_place *place);
+
+/* The value at node as JSON text; a long one as a string of how it begins. */
+struct span field_input(struct arena *arena, const struct json *json, uint32_t node);
+
+/* Such as: n must be an integer between 1 and 128; got 0. */
 struct span field_message(struct arena *arena, const struct json *json, const struct field *field,
 			  const struct field_place *place, uint32_t node);
+
+/* Such as: messages[0].role is required. */
+struct span field_missing_message(struct arena *arena, const struct field_place *place);
+
+/* Such as: limti is not known here; did you mean "limit"? near: {NULL,0} = nothing is near. */
+struct span field_unknown_message(struct arena *arena, const struct field_place *place, struct span near);
 
 #endif

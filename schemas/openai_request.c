@@ -4,29 +4,22 @@
 
 #include "lib/json_edit.h"
 #include "lib/json_write.h"
-#include "schemas/openai_fields.h"
 
-static bool refuse_json(struct finding *finding, struct arena *arena, const struct json_error *error)
+static bool refuse_json(struct findings *findings, struct arena *arena, const struct json_error *error)
 {
-	*finding = (struct finding){.code = ERROR_INVALID_JSON};
+	struct finding finding = {.code = ERROR_INVALID_JSON};
 	if (arena_failed(arena) || strcmp(error->what, "out of memory") == 0)
-		finding->code = ERROR_OVERLOADED;
+		finding.code = ERROR_OVERLOADED;
 	else
-		finding->message = arena_printf(arena, "Invalid JSON at line %u, column %u: %s", error->line,
-						error->column, error->what);
+		finding.message = arena_printf(arena, "Invalid JSON at line %u, column %u: %s", error->line,
+					       error->column, error->what);
+	finding_only(findings, finding);
 	return false;
 }
 
-static bool is_true(const struct json *json, uint32_t object, const char *key)
-{
-	uint32_t value = json_member(json, object, key);
-	return value != JSON_NONE && json_type(json, value) == JSON_TRUE;
-}
-
 /* Prompts of a legacy completion: an array of texts or of arrays of tokens holds several; one of tokens is one. */
-static int64_t count_prompts(const struct json *json)
+static int64_t count_prompts(const struct json *json, uint32_t prompt)
 {
-	uint32_t prompt = json_member(json, 0, "prompt");
 	if (prompt == JSON_NONE || json_type(json, prompt) != JSON_ARRAY)
 		return 1;
 	uint32_t first = json_first(json, prompt);
@@ -35,36 +28,50 @@ static int64_t count_prompts(const struct json *json)
 	return json->nodes[prompt].count;
 }
 
-/* Fills the typed part of a request whose body is valid. */
-static void read_members(struct openai_request *request, struct arena *arena)
+static void read_stream(struct openai_request *request, struct arena *arena, const struct field_boolean *stream,
+			const struct field_any *stream_options)
 {
-	const struct json *json = &request->json;
-	request->model = json_string(json, json_member(json, 0, "model"), arena);
-	request->n = request->choices = 1;
-	if (request->endpoint == OPENAI_EMBEDDINGS)
-		return;
-	uint32_t n = json_member(json, 0, "n");
-	if (n != JSON_NONE)
-		json_int(json, n, &request->n);
-	request->choices = request->n * (request->endpoint == OPENAI_COMPLETIONS ? count_prompts(json) : 1);
-	request->stream = is_true(json, 0, "stream");
-	uint32_t options = json_member(json, 0, "stream_options");
-	request->include_usage = options != JSON_NONE && is_true(json, options, "include_usage");
+	struct openai_stream_options options;
+	field_decode(&request->json, &openai_stream_options_fields, stream_options->node, arena, &options);
+	request->stream = stream->value;
+	request->include_usage = options.include_usage.value;
+}
+
+/* Fills what the endpoints have in common from the typed struct. */
+static void read_common(struct openai_request *request, struct arena *arena)
+{
+	request->choices = 1;
+	switch (request->endpoint) {
+	case OPENAI_CHAT:
+		request->model = request->chat.model.value;
+		request->choices = request->chat.n.value;
+		read_stream(request, arena, &request->chat.stream, &request->chat.stream_options);
+		break;
+	case OPENAI_COMPLETIONS:
+		request->model = request->completion.model.value;
+		request->choices =
+		    request->completion.n.value * count_prompts(&request->json, request->completion.prompt.node);
+		read_stream(request, arena, &request->completion.stream, &request->completion.stream_options);
+		break;
+	case OPENAI_EMBEDDINGS:
+		request->model = request->embedding.model.value;
+		break;
+	}
 }
 
 bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
-			   struct span body, unsigned max_depth, struct finding *finding)
+			   struct span body, unsigned max_depth, struct findings *findings)
 {
 	*request = (struct openai_request){.endpoint = endpoint};
 	struct json_error error;
 	if (!json_parse(&request->json, arena, body, max_depth, &error))
-		return refuse_json(finding, arena, &error);
-	if (!field_check(&request->json, openai_request_fields(endpoint), arena, finding))
+		return refuse_json(findings, arena, &error);
+	if (!field_read(&request->json, openai_request_fields(endpoint), "body", arena, &request->chat, findings))
 		return false;
-	read_members(request, arena);
+	read_common(request, arena);
 	if (!arena_failed(arena))
 		return true;
-	*finding = (struct finding){.code = ERROR_OVERLOADED};
+	finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
 	return false;
 }
 

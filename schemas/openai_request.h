@@ -6,14 +6,18 @@
 #ifndef SLUICE_SCHEMAS_OPENAI_REQUEST_H
 #define SLUICE_SCHEMAS_OPENAI_REQUEST_H
 
-#include "lib/json.h"
-#include "schemas/openai.h"
+#include "schemas/openai_requests.h"
 
 struct openai_request {
 	enum openai_endpoint endpoint;
-	struct json json;  /* of the client's body, which is borrowed */
+	struct json json; /* of the client's body, which is borrowed */
+	union {           /* the body as a typed struct, by endpoint */
+		struct openai_chat chat;
+		struct openai_completion completion;
+		struct openai_embedding embedding;
+	};
+	/* what all endpoints have in common */
 	struct span model; /* decoded */
-	int64_t n;         /* choices asked for, 1 when absent */
 	int64_t choices;   /* that a complete answer has: n for each prompt */
 	bool stream;
 	bool include_usage; /* the client itself asked for stream_options.include_usage */
@@ -23,11 +27,11 @@ struct openai_request {
  * Reads body into *request and validates it against the field table of the
  * endpoint. body: borrows, must live as long as the request. Nodes and strings
  * go into the arena. max_depth: levels of JSON nesting. Unknown members pass.
- * False with *finding filled on the first violation (messages name what was
- * found and what was expected; JSON errors name line and column).
+ * False with findings: of JSON one, which
+ * names line and column; of the rules up to FINDINGS_MOST, each naming what was found and what was expected.
  */
 bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
-			   struct span body, unsigned max_depth, struct finding *finding);
+			   struct span body, unsigned max_depth, struct findings *findings);
 
 /*
  * Appends the body for a target: the client's own bytes, but for the value of

@@ -11,7 +11,7 @@
 
 #include <cjson/cJSON.h>
 
-#include "schemas/openai_fields.h"
+#include "schemas/openai_requests.h"
 #include "schemas/operations.h"
 
 static cJSON *schema_of_field(const struct field *field);
@@ -177,12 +177,7 @@ static void add_good_response(cJSON *responses, const struct operation_row *row)
 {
 	cJSON *response = cJSON_AddObjectToObject(responses, "200");
 	cJSON_AddStringToObject(response, "description", "A good answer.");
-	if (row->answer == OPERATION_TEXT)
-		add_content(response, "text/plain", type_schema("string"));
-	else
-		add_content(response, "application/json", type_schema("object"));
-	if (row->answer == OPERATION_JSON_OR_SSE)
-		add_content(response, "text/event-stream", type_schema("string"));
+	add_content(response, "application/json", type_schema("object"));
 }
 
 /* One response per status: its description lists the codes. */
@@ -226,8 +221,8 @@ static void add_operation(cJSON *paths, cJSON *schemas, const struct operation_r
 	cJSON_AddItemToArray(cJSON_AddArrayToObject(operation, "tags"), cJSON_CreateString(row->tag));
 	cJSON_AddStringToObject(operation, "summary", row->summary);
 	add_parameter(operation, row);
-	if (row->request != OPERATION_NO_BODY) {
-		const struct field_table *table = openai_request_fields((enum openai_endpoint)row->request);
+	if (row->body != NULL) {
+		const struct field_table *table = row->body;
 		cJSON *body = cJSON_AddObjectToObject(operation, "requestBody");
 		cJSON_AddTrueToObject(body, "required");
 		add_content(body, "application/json", reference(table->name));

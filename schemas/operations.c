@@ -2,16 +2,11 @@
 /* The operations as an array, and matching of paths. */
 #include "schemas/operations.h"
 
-#include "schemas/openai.h"
-
-#define NO_BODY OPERATION_NO_BODY
-#define JSON OPERATION_JSON
-#define JSON_OR_SSE OPERATION_JSON_OR_SSE
-#define TEXT OPERATION_TEXT
+#include "schemas/admin_fields.h"
+#include "schemas/openai_requests.h"
 
 static const struct operation_row rows[OPERATION_COUNT] = {
-#define OPERATION(symbol, id, method, path, tag, request, answer, summary) \
-	{id, method, path, tag, request, answer, summary},
+#define OPERATION(symbol, ...) [OPERATION_##symbol] = {__VA_ARGS__},
 #include "schemas/operations.def"
 #undef OPERATION
 };

@@ -14,7 +14,7 @@
 /* How the operations are answered; those without an entry become exchanges. */
 static void (*const answers[OPERATION_COUNT])(const struct admin_request *request, struct admin_answer *answer) = {
     [OPERATION_MODELS] = admin_models, [OPERATION_MODEL] = admin_model,     [OPERATION_LIVEZ] = admin_livez,
-    [OPERATION_READYZ] = admin_readyz, [OPERATION_METRICS] = admin_metrics,
+    [OPERATION_READYZ] = admin_readyz, [OPERATION_METRICS] = admin_metrics, [OPERATION_OPENAPI] = admin_livez,
 };
 
 /* OPERATION_COUNT when there is nothing at this path. */
@@ -43,7 +43,7 @@ static void refuse(struct routes *routes, struct http_request *request, enum err
 	struct arena arena;
 	arena_init(&arena, 0);
 	buf_init(&body, 65536);
-	error_write_openai(&body, code, message, (struct span){NULL, 0});
+	error_write(&body, ERROR_FORM_OPENAI, &(struct error_told){.code = code, .message = message});
 	struct http_field fields[] = {
 	    {SPAN("content-type"), SPAN("application/json")},
 	    {SPAN("x-request-id"), exchange_request_id(http_request_field(request, "x-request-id"), &arena)},
@@ -76,7 +76,7 @@ static void answer_exchange(struct routes *routes, struct http_request *request,
 		refuse(routes, request, ERROR_UNSUPPORTED_MEDIA_TYPE,
 		       SPAN("The request body must not be compressed: send it without Content-Encoding."), NULL);
 	else
-		http_exchange_start(routes->exchange, request, endpoint);
+		http_exchange_start(routes->exchange, request, endpoint, ERROR_FORM_OPENAI);
 }
 
 static void send_made(struct http_request *request, const struct admin_answer *answer)
@@ -124,7 +124,7 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 		refuse(routes, request, ERROR_METHOD_NOT_ALLOWED, (struct span){NULL, 0},
 		       is_get(operation) ? "GET, HEAD" : "POST");
 	else if (answers[operation] == NULL)
-		answer_exchange(routes, request, (enum openai_endpoint)operation_row(operation)->request);
+		answer_exchange(routes, request, (enum openai_endpoint)operation_row(operation)->endpoint);
 	else
 		answer_admin(routes, request, operation, argument);
 }

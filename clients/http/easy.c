@@ -144,7 +144,7 @@ static bool has_control(struct span text)
 }
 
 /* curl's notation: "name: value", or "name;" for an empty value. One that would break the request is left out. */
-static bool extra_append(struct http_call *call, const struct http_header *header)
+static bool extra_append(struct http_call *call, const struct http_field *header)
 {
 	char line[EASY_MAX_HEADER];
 	if (header->name.len == 0 || header->name.len + header->value.len + 4 > sizeof(line) ||

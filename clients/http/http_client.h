@@ -14,6 +14,7 @@
 #define SLUICE_CLIENTS_HTTP_HTTP_CLIENT_H
 
 #include "lib/errors.h"
+#include "lib/http_field.h"
 #include "lib/reactor.h"
 #include "lib/span.h"
 
@@ -44,11 +45,6 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 				       const char **error);
 void http_origin_destroy(struct http_origin *origin);
 
-struct http_header {
-	struct span name; /* any case */
-	struct span value;
-};
-
 struct http_head {
 	int status;
 	struct span content_type; /* values as received, empty when absent */
@@ -76,11 +72,11 @@ struct http_call_ops {
 };
 
 struct http_call_request {
-	const char *path;                /* appended to the origin's URL; borrowed until the end of the call */
-	bool get;                        /* GET without a body, else POST of application/json */
-	struct span body;                /* borrowed until the end of the call (done, or http_call_cancel returned) */
-	bool stream;                     /* Accept: text/event-stream, else application/json */
-	const struct http_header *extra; /* further request headers, copied */
+	const char *path;               /* appended to the origin's URL; borrowed until the end of the call */
+	bool get;                       /* GET without a body, else POST of application/json */
+	struct span body;               /* borrowed until the end of the call (done, or http_call_cancel returned) */
+	bool stream;                    /* Accept: text/event-stream, else application/json */
+	const struct http_field *extra; /* further request headers, copied */
 	size_t extra_count;
 };
 

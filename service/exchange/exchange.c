@@ -18,7 +18,7 @@
 #include "service/exchange/respond.h"
 
 /* Bytes of decoded request and bookkeeping per byte of body, and the least. */
-enum { EXCHANGE_ARENA_FACTOR = 32, EXCHANGE_ARENA_LEAST = 1024 * 1024 };
+enum { EXCHANGE_ARENA_FACTOR = 32, EXCHANGE_ARENA_LEAST = 1024 * 1024, EXCHANGE_DETAILS_MOST = 65536 };
 
 enum exchange_state {
 	EXCHANGE_ST_NEW,     /* nothing is known yet */
@@ -31,8 +31,7 @@ enum exchange_state {
 
 struct exchange {
 	struct exchange_worker *worker;
-	const struct exchange_client_ops *ops;
-	void *client;
+	struct respond_to to;
 	enum exchange_state state;
 	bool paused;
 	struct flight *flight;
@@ -76,21 +75,20 @@ static void exchange_close(struct exchange *exchange)
 
 static void exchange_finish(struct exchange *exchange)
 {
-	exchange->ops->finish(exchange->client);
+	exchange->to.ops->finish(exchange->to.client);
 	exchange_close(exchange);
 }
 
 static void exchange_abort(struct exchange *exchange, enum error_code code)
 {
 	exchange->report.error = code;
-	exchange->ops->abort(exchange->client);
+	exchange->to.ops->abort(exchange->to.client);
 	exchange_close(exchange);
 }
 
 static void exchange_head(struct exchange *exchange, enum exchange_state state, const struct event *event)
 {
-	struct respond_head head = {.request_id = exchange->report.request_id,
-				    .target = event->target == NULL ? NULL : event->target->target,
+	struct respond_head head = {.target = event->target == NULL ? NULL : event->target->target,
 				    .attempts = flight_attempts(exchange->flight),
 				    .processing_us =
 					timers_now(exchange_timers(exchange)) - exchange->report.started_us,
@@ -98,25 +96,40 @@ static void exchange_head(struct exchange *exchange, enum exchange_state state, 
 	exchange_set_state(exchange, state);
 	exchange->report.status = 200;
 	exchange->report.target = head.target;
-	respond_head(exchange->ops, exchange->client, &head, event->kind == EVENT_BODY ? event->total : -1);
+	respond_head(&exchange->to, &head, event->kind == EVENT_BODY ? event->total : -1);
 }
 
 /* An error while any status is still possible. */
-static void exchange_refuse(struct exchange *exchange, const struct failure *failure, struct span param)
+static void exchange_refuse(struct exchange *exchange, const struct failure *failure)
 {
 	exchange->report.error = failure->code;
 	if (failure->target != NULL)
 		exchange->report.target = failure->target->target;
-	exchange->report.status = respond_error(exchange->ops, exchange->client, exchange->report.request_id,
-						flight_attempts(exchange->flight), failure, param, &exchange->out);
+	exchange->report.status =
+	    respond_error(&exchange->to, flight_attempts(exchange->flight), failure, &exchange->out);
 	exchange_finish(exchange);
+}
+
+/* The request itself is at fault: the first finding, with all of them as its details. */
+static void exchange_refuse_findings(struct exchange *exchange, const struct findings *findings)
+{
+	struct buf details;
+	struct failure failure = failure_of(findings->list[0].code);
+	failure.message = findings->list[0].message;
+	failure.param = findings->list[0].param;
+	buf_init(&details, EXCHANGE_DETAILS_MOST);
+	finding_write_all(&details, findings);
+	if (findings->list[0].loc.at != NULL && !buf_failed(&details))
+		failure.details = buf_span(&details);
+	exchange_refuse(exchange, &failure);
+	buf_fini(&details);
 }
 
 /* An error within a stream: told in-band, and no [DONE]. */
 static void exchange_break_stream(struct exchange *exchange, const struct failure *failure)
 {
 	exchange->report.error = failure->code;
-	if (respond_stream_error(exchange->ops, exchange->client, failure, &exchange->out))
+	if (respond_stream_error(&exchange->to, failure, &exchange->out))
 		exchange_finish(exchange);
 	else
 		exchange_abort(exchange, failure->code);
@@ -125,7 +138,7 @@ static void exchange_break_stream(struct exchange *exchange, const struct failur
 static void exchange_on_failure(struct exchange *exchange, const struct failure *failure)
 {
 	if (exchange->state == EXCHANGE_ST_WAITING)
-		exchange_refuse(exchange, failure, (struct span){NULL, 0});
+		exchange_refuse(exchange, failure);
 	else if (exchange->state == EXCHANGE_ST_STREAM)
 		exchange_break_stream(exchange, failure);
 	else
@@ -141,13 +154,13 @@ static void exchange_fail_code(struct exchange *exchange, enum error_code code)
 /* Sends bytes, and pauses the flight when the client falls behind. False when the exchange ended over it. */
 static bool exchange_write(struct exchange *exchange, struct span bytes)
 {
-	if (!exchange->ops->write(exchange->client, bytes)) {
+	if (!exchange->to.ops->write(exchange->to.client, bytes)) {
 		exchange_abort(exchange, ERROR_OVERLOADED);
 		return false;
 	}
 	exchange->report.bytes += bytes.len;
 	if (!exchange->paused &&
-	    exchange->ops->backlog(exchange->client) >= exchange->worker->plan.config->limits.buffer) {
+	    exchange->to.ops->backlog(exchange->to.client) >= exchange->worker->plan.config->limits.buffer) {
 		exchange->paused = true;
 		flight_pause(exchange->flight, true);
 	}
@@ -224,31 +237,33 @@ void exchange_on_gone(struct exchange *exchange)
 	exchange_close(exchange);
 }
 
-/* Decodes the request and finds its plan. NULL with *finding filled when it must be refused. */
+/* Decodes the request and finds its plan. NULL with findings when it must be refused. */
 static const struct plan *exchange_admit(struct exchange *exchange, const struct exchange_request *request,
-					 struct finding *finding)
+					 struct findings *findings)
 {
 	const struct config *config = exchange->worker->plan.config;
 	struct arena *arena = flight_arena(exchange->flight);
 	if (!openai_request_decode(&exchange->request, request->endpoint, arena, request->body,
-				   config->limits.json_depth, finding))
+				   config->limits.json_depth, findings))
 		return NULL;
 	const struct config_model *model = config_find_model(config, exchange->request.model);
 	if (model == NULL) {
-		*finding = (struct finding){.code = ERROR_MODEL_NOT_FOUND,
-					    .message = arena_printf(arena, "The model `%.*s` does not exist.",
-								    SPAN_ARG(exchange->request.model)),
-					    .param = SPAN("model")};
+		finding_only(findings,
+			     (struct finding){.code = ERROR_MODEL_NOT_FOUND,
+					      .message = arena_printf(arena, "The model `%.*s` does not exist.",
+								      SPAN_ARG(exchange->request.model)),
+					      .param = SPAN("model")});
 		return NULL;
 	}
 	exchange->report.model = model;
 	exchange->report.model_index = (size_t)(model - config->models);
 	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
 	if (request->endpoint == OPENAI_EMBEDDINGS && plan->gathers) {
-		*finding = (struct finding){
-		    .code = ERROR_UNSUPPORTED_PARAMETER,
-		    .message = SPAN("This model gathers several answers, which embeddings do not have."),
-		    .param = SPAN("model")};
+		finding_only(findings,
+			     (struct finding){
+				 .code = ERROR_UNSUPPORTED_PARAMETER,
+				 .message = SPAN("This model gathers several answers, which embeddings do not have."),
+				 .param = SPAN("model")});
 		return NULL;
 	}
 	return plan;
@@ -292,22 +307,20 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 				const struct exchange_client_ops *ops, void *client)
 {
 	struct exchange *exchange = exchange_create(worker, request);
-	struct finding finding = {.code = ERROR_OVERLOADED};
+	struct findings findings = {.count = 0};
 	if (exchange == NULL) {
 		respond_overloaded(ops, client);
 		report_refusal(worker->plan.metrics, request->request_id, request->http_version, ERROR_OVERLOADED);
 		return NULL;
 	}
-	exchange->ops = ops;
-	exchange->client = client;
-	const struct plan *plan = exchange_admit(exchange, request, &finding);
+	exchange->to = (struct respond_to){
+	    .ops = ops, .client = client, .request_id = exchange->report.request_id, .form = request->form};
+	const struct plan *plan = exchange_admit(exchange, request, &findings);
 	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
 	if (plan != NULL && exchange_take_off(exchange, request, plan))
 		return exchange;
 	if (plan != NULL)
-		finding = (struct finding){.code = ERROR_OVERLOADED};
-	struct failure failure = failure_of(finding.code);
-	failure.message = finding.message;
-	exchange_refuse(exchange, &failure, finding.param);
+		finding_only(&findings, (struct finding){.code = ERROR_OVERLOADED});
+	exchange_refuse_findings(exchange, &findings);
 	return NULL;
 }

@@ -7,20 +7,15 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_EXCHANGE_H
 #define SLUICE_SERVICE_EXCHANGE_EXCHANGE_H
 
+#include "lib/http_field.h"
 #include "service/plan/plan.h"
 
 struct exchange;
 
-struct exchange_field {
-	const char *name;
-	struct span value;
-};
-
 /* How an exchange answers. The client stays valid until finish or abort returned, or exchange_on_gone was called. */
 struct exchange_client_ops {
 	/* The response head; fields are copied. content_length: bytes, -1 = unknown. */
-	void (*head)(void *client, int status, const struct exchange_field *fields, size_t count,
-		     int64_t content_length);
+	void (*head)(void *client, int status, const struct http_field *fields, size_t count, int64_t content_length);
 	/* Body bytes, copied. False when out of memory. */
 	bool (*write)(void *client, struct span bytes);
 	/* Bytes the client has not taken yet. */
@@ -45,6 +40,7 @@ struct exchange_request {
 	struct span request_id;  /* the client's x-request-id, empty = none */
 	struct span traceparent; /* the client's, empty = none */
 	int http_version;        /* 10, 11 or 20, for the log */
+	enum error_form form;    /* of errors while nothing was sent */
 };
 
 /*

@@ -5,8 +5,15 @@
 
 #include "service/exchange/exchange.h"
 
-struct respond_head {
+/* Who is answered, and how errors are told. */
+struct respond_to {
+	const struct exchange_client_ops *ops;
+	void *client;
 	struct span request_id;
+	enum error_form form;
+};
+
+struct respond_head {
 	const char *target; /* which backend and model answers; NULL = several */
 	unsigned attempts;  /* calls started so far */
 	uint64_t processing_us;
@@ -14,16 +21,13 @@ struct respond_head {
 };
 
 /* The head of a good answer. content_length: bytes, -1 = unknown. */
-void respond_head(const struct exchange_client_ops *ops, void *client, const struct respond_head *head,
-		  int64_t content_length);
+void respond_head(const struct respond_to *to, const struct respond_head *head, int64_t content_length);
 
-/* A complete error response but for finish. param: {NULL,0} = null. scratch: any buffer. Returns the status sent. */
-int respond_error(const struct exchange_client_ops *ops, void *client, struct span request_id, unsigned attempts,
-		  const struct failure *failure, struct span param, struct buf *scratch);
+/* A complete error response but for finish. scratch: any buffer. Returns the status sent. */
+int respond_error(const struct respond_to *to, unsigned attempts, const struct failure *failure, struct buf *scratch);
 
 /* An error as an event of a stream: the form on which the OpenAI SDKs raise. False when out of memory. */
-bool respond_stream_error(const struct exchange_client_ops *ops, void *client, const struct failure *failure,
-			  struct buf *scratch);
+bool respond_stream_error(const struct respond_to *to, const struct failure *failure, struct buf *scratch);
 
 /* 503 without any memory of our own, finish included. */
 void respond_overloaded(const struct exchange_client_ops *ops, void *client);

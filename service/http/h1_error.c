@@ -54,7 +54,7 @@ static void on_setup_ostream(h2o_filter_t *filter, h2o_req_t *req, h2o_ostream_t
 		return;
 	struct buf text;
 	buf_init(&text, ERROR_TEXT_MAX);
-	error_write_openai(&text, code_of(req->res.status), (struct span){NULL, 0}, (struct span){NULL, 0});
+	error_write(&text, ERROR_FORM_OPENAI, &(struct error_told){.code = code_of(req->res.status)});
 	struct span json = buf_span(&text);
 	struct replacement *replacement = (void *)h2o_add_ostream(req, sizeof(*replacement), slot);
 	replacement->super.do_send = send_replacement;

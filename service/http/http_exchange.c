@@ -2,15 +2,9 @@
 /* The methods of struct exchange_client_ops on an http_request, and its callbacks back to the exchange. */
 #include "service/http/http_exchange.h"
 
-enum { HTTP_EXCHANGE_FIELDS_MAX = 16 };
-
-static void client_head(void *client, int status, const struct exchange_field *fields, size_t count,
-			int64_t content_length)
+static void client_head(void *client, int status, const struct http_field *fields, size_t count, int64_t content_length)
 {
-	struct http_field out[HTTP_EXCHANGE_FIELDS_MAX];
-	for (size_t i = 0; i < count; i++)
-		out[i] = (struct http_field){span_of(fields[i].name), fields[i].value};
-	http_respond_head(client, status, out, count, content_length);
+	http_respond_head(client, status, fields, count, content_length);
 }
 
 static bool client_write(void *client, struct span bytes)
@@ -43,7 +37,8 @@ static void on_drained(void *context)
 	exchange_on_drained(context);
 }
 
-void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum openai_endpoint endpoint)
+void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum openai_endpoint endpoint,
+			 enum error_form form)
 {
 	static const struct exchange_client_ops client_ops = {client_head, client_write, client_backlog, client_finish,
 							      client_abort};
@@ -52,7 +47,8 @@ void http_exchange_start(struct exchange_worker *worker, struct http_request *re
 				       .body = http_request_body(request),
 				       .request_id = http_request_field(request, "x-request-id"),
 				       .traceparent = http_request_field(request, "traceparent"),
-				       .http_version = http_request_version(request)};
+				       .http_version = http_request_version(request),
+				       .form = form};
 	struct exchange *exchange = exchange_start(worker, &ask, &client_ops, request);
 	if (exchange != NULL)
 		http_request_attach(request, &request_ops, exchange);

@@ -14,16 +14,12 @@
 #include "config/config.h"
 #include "lib/arena.h"
 #include "lib/errors.h"
+#include "lib/http_field.h"
 #include "lib/metrics.h"
 #include "service/loop/loop.h"
 
 struct http_server;
 struct http_request;
-
-struct http_field {
-	struct span name; /* lower case in requests */
-	struct span value;
-};
 
 /* What the application does with a request; set by it in on_request. */
 struct http_request_ops {

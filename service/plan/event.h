@@ -29,6 +29,8 @@ struct failure {
 	bool retryable;          /* another target may do better */
 	bool should_retry;       /* the client may do better by asking again */
 	struct span message;     /* {NULL,0} = the code's text */
+	struct span param;       /* of the request, that is at fault; {NULL,0} = none */
+	struct span details;     /* more that is wrong, a JSON array; {NULL,0} = none */
 	struct span body;        /* the backend's own error answer (JSON), relayed as it is; {NULL,0} = none */
 	struct span retry_after; /* value of the backend's Retry-After, empty = none */
 	const struct config_plan *target; /* where it happened; NULL = nowhere */

@@ -265,8 +265,8 @@ static struct http_call *target_call(struct target_run *target)
 	static const struct http_call_ops ops = {on_head, on_body, on_done};
 	struct run_context *context = target->run.context;
 	const struct openai_request *request = context->request;
-	struct http_header extra[] = {{SPAN("x-request-id"), context->request_id},
-				      {SPAN("traceparent"), context->traceparent}};
+	struct http_field extra[] = {{SPAN("x-request-id"), context->request_id},
+				     {SPAN("traceparent"), context->traceparent}};
 	openai_request_splice(request, span_of(target->target->target_model), target->asked_usage, &target->request);
 	if (buf_failed(&target->request))
 		return NULL;

@@ -79,7 +79,7 @@ static void the_request_carries_what_was_asked_and_nothing_else(void **state)
 	struct test_env env;
 	struct test_call test = {0}, plain = {0}, get = {0};
 	env_open(&env, mirror, NULL);
-	const struct http_header extra[] = {
+	const struct http_field extra[] = {
 	    {SPAN("traceparent"), SPAN("00-ab-cd-01")},
 	    {SPAN("x-empty"), SPAN("")},
 	    {SPAN("x-bad"), SPAN("a\r\nInjected: 1")},

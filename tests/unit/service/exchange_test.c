@@ -32,7 +32,7 @@ static const struct plan *plans[1];
 static struct http_origin *origins[1];
 static struct exchange_worker worker;
 
-static void client_head(void *client, int s, const struct exchange_field *list, size_t count, int64_t content_length)
+static void client_head(void *client, int s, const struct http_field *list, size_t count, int64_t content_length)
 {
 	(void)client;
 	status = s;

@@ -145,7 +145,7 @@ static inline void app_on_request(void *context, struct http_request *request)
 	if (error != ERROR_NONE) {
 		struct buf text;
 		buf_init(&text, 4096);
-		error_write_openai(&text, error, (struct span){NULL, 0}, (struct span){NULL, 0});
+		error_write(&text, ERROR_FORM_OPENAI, &(struct error_told){.code = error});
 		app_answer(request, error_row(error)->status, buf_span(&text));
 		buf_fini(&text);
 	} else if (span_is(path, "/echo")) {
