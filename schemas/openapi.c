@@ -173,7 +173,7 @@ static cJSON *type_schema(const char *type)
 	return schema;
 }
 
-static void add_good_response(cJSON *responses, const struct operation_row *row)
+static void add_good_response(cJSON *responses)
 {
 	cJSON *response = cJSON_AddObjectToObject(responses, "200");
 	cJSON_AddStringToObject(response, "description", "A good answer.");
@@ -229,7 +229,7 @@ static void add_operation(cJSON *paths, cJSON *schemas, const struct operation_r
 		add_table(schemas, table);
 	}
 	cJSON *responses = cJSON_AddObjectToObject(operation, "responses");
-	add_good_response(responses, row);
+	add_good_response(responses);
 	add_error_responses(responses);
 }
 
