@@ -27,11 +27,11 @@ enum {
 	ERROR_ON_INFERENCE = 16, /* by those that ask backends */
 	ERROR_ON_STREAM = 32,    /* by those of them that stream */
 	ERROR_ON_VECTORS = 64,   /* by those of them whose answers can't be gathered */
-	ERROR_RELAYED = 1024,    /* in place of the row's status and of our body, a backend's own may be told */
+	ERROR_ANY_STATUS = 1024, /* a backend's own status of the same class may take the place of the row's */
 };
 
 struct error_row {
-	unsigned scope; /* ERROR_ON_* | ERROR_RELAYED */
+	unsigned scope; /* ERROR_ON_* | ERROR_ANY_STATUS */
 	int status;
 	const char *type;
 	const char *code;
