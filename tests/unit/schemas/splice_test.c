@@ -5,7 +5,7 @@
  * for, stream_options.include_usage. The expected bytes are put together here
  * from where the generator wrote those members, not by the code under test.
  */
-#include "tests/unit/schemas/generate.h"
+#include "tests/generate/document.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
