@@ -109,6 +109,14 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 
 -include tests/scenario/scenario.mk
 
+$(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call links,schemas)
+	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson) -lm
+.PHONY: bench-decode
+bench-decode: ## instructions to validate a chat request, beside cJSON_Parse (callgrind)
+	tools/install.sh build bench
+	$(MAKE) $(BUILD)/tests/bench/decode_bench
+	tests/bench/decode.sh $(BUILD)/tests/bench/decode_bench
+
 .PHONY: test-engine
 test-engine: build ## official SDKs through Sluice to a real llama.cpp (npm)
 	tests/engine/install.sh
