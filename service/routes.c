@@ -7,7 +7,7 @@
 #include "service/routes.h"
 
 #include "lib/media_type.h"
-#include "service/exchange/report.h"
+#include "service/cors.h"
 #include "service/http/http_exchange.h"
 #include "service/methods.h"
 #include "service/notice.h"
@@ -77,10 +77,11 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	arena_fini(&arena);
 }
 
-static void answer_options(struct http_request *request, const char *allow)
+static void answer_options(struct routes *routes, struct http_request *request, const char *allow)
 {
 	struct arena arena;
 	arena_init(&arena, 0);
+	cors_add_preflight(&routes->exchange->plan.config->cors, request, allow);
 	reply_allow(request, allow, &arena);
 	arena_fini(&arena);
 }
@@ -92,7 +93,7 @@ static void answer_other(struct routes *routes, struct http_request *request)
 	if (!methods_allow(http_request_path(request), allow))
 		refuse_as(routes, request, (struct refusal){.code = ERROR_NOT_FOUND});
 	else if (span_is(http_request_method(request), "OPTIONS"))
-		answer_options(request, allow);
+		answer_options(routes, request, allow);
 	else
 		refuse_as(routes, request, (struct refusal){.code = ERROR_METHOD_NOT_ALLOWED, .allow = allow});
 }
@@ -113,6 +114,7 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 {
 	struct span argument = {NULL, 0};
 	enum error_code error = http_request_error(request);
+	cors_add(&routes->exchange->plan.config->cors, request);
 	if (error != ERROR_NONE) {
 		refuse_as(routes, request, (struct refusal){.code = error});
 		return;
