@@ -108,6 +108,7 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 		build-fuzz/corpus/$$t tests/fuzz/corpus/$$t; done
 
 -include tests/scenario/scenario.mk
+-include tests/conformance/conformance.mk
 
 .PHONY: test-engine
 test-engine: build ## official SDKs through Sluice to a real llama.cpp (npm)
@@ -128,7 +129,7 @@ test: ## install what is missing, build, pass all tests
 	tools/install.sh build run test
 	$(MAKE) -j$(JOBS) build-tests
 	$(MAKE) test-unit test-fuzz-corpus test-reference
-	$(MAKE) test-scenario
+	$(MAKE) test-conformance
 	$(MAKE) test-engine
 
 .PHONY: run
