@@ -110,6 +110,7 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 -include tests/scenario/scenario.mk
 -include tests/contract/contract.mk
 -include tests/conformance/conformance.mk
+-include tests/schemathesis/schemathesis.mk
 
 $(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call links,schemas)
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson) -lm

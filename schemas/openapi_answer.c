@@ -116,13 +116,11 @@ static void add_stream_content(struct openapi *document, cJSON *content, const s
 {
 	cJSON *media = openapi_add_object(document, content, "text/event-stream");
 	cJSON *schema = openapi_add_object(document, media, "schema");
-	openapi_add_text(document, schema, "type", "string");
+	/* without a type: some readers apply the schema to the whole body, others to each event */
 	openapi_add_printf(document, schema, "description",
 			   "Server-sent events. The data of each is a %s; the last is `[DONE]`. When the answer fails "
 			   "midway the last is an %s instead.",
 			   row->event->name, error_answer_fields.name);
-	openapi_add_text(document, schema, "contentMediaType", "text/event-stream");
-	openapi_add_table(document, schema, "contentSchema", row->event);
 	openapi_add_text(document, media, "example", row->stream_example);
 	openapi_add_table(document, media, "x-sse-event-schema", row->event);
 	openapi_add_table(document, media, "x-sse-error-schema", &error_answer_fields);

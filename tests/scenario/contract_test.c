@@ -94,7 +94,7 @@ static void a_page_that_cannot_be_is_refused_by_name(void **state)
 		const char *code;
 		const char *details;
 	} cases[] = {
-	    {"?after=five", "invalid_value", "\"details\":[{\"loc\":[\"query\",\"after\"],"},
+	    {"?after=five", "model_not_found", "\"details\":[{\"loc\":[\"query\",\"after\"],"},
 	    {"?limit=0", "invalid_value", "\"details\":[{\"loc\":[\"query\",\"limit\"],"},
 	    {"?limit=1001", "invalid_value", "\"input\":1001}"},
 	    {"?limit=ten", "invalid_type", "\"input\":\"ten\"}"},
