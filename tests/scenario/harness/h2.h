@@ -19,6 +19,11 @@ struct h2_stream {
 	size_t request_limit; /* bytes of the body to send before the sending stalls */
 	bool continued;       /* 100 Continue came */
 	struct answer answer;
+	char *method; /* of the request, for the record */
+	char *path;
+	struct bytes request_head;
+	bool left; /* cancelled by us */
+	bool recorded;
 	struct h2_stream *next;
 };
 
@@ -29,6 +34,7 @@ struct h2 {
 	struct bytes out;          /* serialised, not yet written */
 	bool broken;               /* the connection ended */
 	bool goaway;               /* the peer said GOAWAY */
+	bool silent;               /* its streams are not for the record */
 	uint32_t goaway_code;
 	uint32_t peer_max_streams;
 	bool withhold; /* requests from now on send half of their body and no more */

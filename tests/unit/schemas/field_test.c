@@ -38,6 +38,8 @@ static const struct field rows[] = {
     {.name = "list", .types = FIELD_ARRAY | FIELD_STRING, .min_items = 1, .max_items = 3, .element = &integer_element},
     {.name = "things", .types = FIELD_ARRAY, .element = &inner_element},
     {.name = "thing", .types = FIELD_OBJECT, .of = &inner},
+    {.name = "short", .types = FIELD_STRING, .min_length = 2, .max_length = 3},
+    {.name = "name", .types = FIELD_STRING, .pattern = "^[a-z_-]*$"},
 };
 static const struct field_table table = {.name = "Test", ROWS(rows)};
 
@@ -152,6 +154,45 @@ static void lengths_are_told(void **state)
 		       "thing.name must be a non-empty string; got an empty string");
 }
 
+static void characters_are_counted_not_bytes(void **state)
+{
+	(void)state;
+	expect_pass(",\"short\":\"ab\"");
+	expect_pass(",\"short\":\"\xC3\xA9\xC3\xA9\xC3\xA9\"");
+	expect_pass(",\"short\":\"\\u00e9\\ud83d\\ude00\"");
+	expect_refused(",\"short\":\"\\u00e9\"", ERROR_INVALID_VALUE, "short",
+		       "short must be a string of at least 2 and at most 3 characters; got a string");
+	expect_refused(",\"short\":\"abcd\"", ERROR_INVALID_VALUE, "short",
+		       "short must be a string of at least 2 and at most 3 characters; got a string");
+}
+
+static void patterns_are_told(void **state)
+{
+	(void)state;
+	expect_pass(",\"name\":\"\"");
+	expect_pass(",\"name\":\"a_b-\\u007a\"");
+	expect_refused(",\"name\":\"aB\"", ERROR_INVALID_VALUE, "name",
+		       "name must be a string that matches ^[a-z_-]*$; got \"aB\"");
+}
+
+static void findings_collect_up_to_their_most(void **state)
+{
+	(void)state;
+	assert_false(check_document("{\"small\":0,\"flag\":1,\"thing\":{\"name\":2}}"));
+	assert_int_equal(findings.count, 5);
+	static const char *const locs[] = {"[\"body\",\"small\"]", "[\"body\",\"flag\"]",
+					   "[\"body\",\"thing\",\"name\"]", "[\"body\",\"must\"]",
+					   "[\"body\",\"either\"]"};
+	static const char *const inputs[] = {"0", "1", "2"};
+	for (size_t i = 0; i < 5; i++)
+		assert_true(span_is(findings.list[i].loc, locs[i]));
+	for (size_t i = 0; i < 3; i++)
+		assert_true(span_is(findings.list[i].input, inputs[i]));
+	assert_false(check(",\"things\":[1,2,3,4,5,6,7,8,9,10,11,12]"));
+	assert_int_equal(findings.count, FINDINGS_MOST);
+	assert_true(span_is(findings.list[9].param, "things[9]"));
+}
+
 static void choices_are_told_and_long_strings_cut(void **state)
 {
 	(void)state;
@@ -254,6 +295,9 @@ int main(void)
 	    TEST(bounds_are_told),
 	    TEST(numbers_without_bounds_are_kept_as_they_are),
 	    TEST(lengths_are_told),
+	    TEST(characters_are_counted_not_bytes),
+	    TEST(patterns_are_told),
+	    TEST(findings_collect_up_to_their_most),
 	    TEST(choices_are_told_and_long_strings_cut),
 	    TEST(variants_add_rules),
 	    TEST(escaped_names_are_the_same_names),
