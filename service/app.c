@@ -18,6 +18,7 @@
 #include "lib/log.h"
 #include "lib/metrics.h"
 #include "clients/http/http_client.h"
+#include "schemas/openapi.h"
 #include "service/exchange/report.h"
 #include "service/worker.h"
 
@@ -95,6 +96,7 @@ static void destroy_workers(struct app *app)
 	free(app->workers);
 	free(app->addresses);
 	metrics_teardown();
+	openapi_release();
 }
 
 static bool listen_and_start(struct app *app, struct buf *errors)

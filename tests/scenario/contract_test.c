@@ -58,7 +58,8 @@ static void check_page(const struct sluice *sluice, enum via via, const char *pa
 		cJSON_AddItemToArray(ids, cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(model, "id"), true));
 		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(model, "object")), "model");
 	}
-	assert_string_equal(cJSON_GetStringValue(cJSON_DetachItemFromObjectCaseSensitive(got, "object")), "list");
+	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(got, "object")), "list");
+	cJSON_DeleteItemFromObjectCaseSensitive(got, "object");
 	cJSON_ReplaceItemInObjectCaseSensitive(got, "data", ids);
 	char *text = cJSON_PrintUnformatted(got);
 	assert_string_equal(text, want);
