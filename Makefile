@@ -109,6 +109,7 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 
 -include tests/scenario/scenario.mk
 -include tests/contract/contract.mk
+-include tests/conformance/conformance.mk
 
 $(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call links,schemas)
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson) -lm
@@ -137,7 +138,7 @@ test: ## install what is missing, build, pass all tests
 	tools/install.sh build run test
 	$(MAKE) -j$(JOBS) build-tests
 	$(MAKE) test-unit test-fuzz-corpus test-reference test-contract
-	$(MAKE) test-scenario
+	$(MAKE) test-conformance
 	$(MAKE) test-engine
 
 .PHONY: run

@@ -16,9 +16,12 @@ struct h1 {
 	struct wire wire;
 	struct bytes in; /* received, not yet understood */
 	enum h1_state state;
-	size_t left;     /* bytes left of the body or chunk */
-	size_t chunk_at; /* where in the body the chunk began */
-	bool head_only;  /* the request was HEAD */
+	size_t left;       /* bytes left of the body or chunk */
+	size_t chunk_at;   /* where in the body the chunk began */
+	bool head_only;    /* the request was HEAD */
+	bool silent;       /* not for the record */
+	bool recorded;     /* this answer is */
+	struct bytes sent; /* and not yet recorded */
 	struct answer answer;
 };
 
