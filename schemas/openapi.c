@@ -14,10 +14,10 @@ enum { DOCUMENT_CEILING = 16 * 1024 * 1024 /* bytes */ };
 static const char about[] =
     "An AI-inference gateway that speaks OpenAI's dialect: clients ask for models, and Sluice asks the backends that "
     "the plan of a model names.\n\n"
-    "Errors come in OpenAI's form, `{\"error\": {…}}`; clients that accept `application/problem+json` and not "
-    "`application/json` get them as RFC 9457 has it. `code` tells them apart, and `x-should-retry` whether "
+    "Errors come in OpenAI's form, `{\"error\": {…}}`; clients that name `application/problem+json` in "
+    "Accept get them as RFC 9457 has it. `code` tells them apart, and `x-should-retry` whether "
     "another attempt makes sense. A member that is null counts as absent where it is not required. HEAD works "
-    "wherever GET does.";
+    "wherever GET does, and OPTIONS everywhere.";
 
 static const char about_keys[] = "Any key, or none: keys are optional at present. Sluice does not check them yet and "
 				 "does not forward them to backends.";

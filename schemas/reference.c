@@ -219,7 +219,7 @@ void reference_write(struct buf *out)
 	}
 	buf_append(out, SPAN("## Objects\n\nErrors of every operation are an "));
 	write_link(out, &tables, &error_answer_fields);
-	buf_append(out, SPAN(" or, for clients that accept `application/problem+json` only, a "));
+	buf_append(out, SPAN(" or, for clients that name `application/problem+json` in Accept, a "));
 	write_link(out, &tables, &problem_fields);
 	buf_append(out, SPAN("; [errors.md](errors.md) explains their codes.\n\n"));
 	for (size_t i = 0; i < tables.count; i++) /* mentions more as it goes */

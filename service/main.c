@@ -63,6 +63,10 @@ static int describe(const char *what, struct buf *text)
 		fprintf(stderr, "sluice: --describe: got \"%s\"; expected one of %s\n", what, describe_topics());
 		return MAIN_USAGE;
 	}
+	if (buf_failed(text)) {
+		fputs("sluice: --describe: out of memory\n", stderr);
+		return MAIN_FAILED;
+	}
 	print(stdout, text);
 	return MAIN_OK;
 }

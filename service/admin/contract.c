@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* GET /openapi.json: the contract of the service, the same bytes for everybody. */
-#include "schemas/openapi.h"
+/* GET /openapi.json: the contract of the service, made once. */
 #include "service/admin/admin.h"
+
+#include "schemas/openapi.h"
 
 void admin_openapi(const struct admin_request *request, struct admin_answer *answer)
 {
