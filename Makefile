@@ -109,6 +109,15 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 
 -include tests/scenario/scenario.mk
 -include tests/conformance/conformance.mk
+-include tests/contract/contract.mk
+
+$(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call links,schemas)
+	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson) -lm
+.PHONY: bench-decode
+bench-decode: ## instructions to validate a chat request, beside cJSON_Parse (callgrind)
+	tools/install.sh build bench
+	$(MAKE) $(BUILD)/tests/bench/decode_bench
+	tests/bench/decode.sh $(BUILD)/tests/bench/decode_bench
 
 .PHONY: test-engine
 test-engine: build ## official SDKs through Sluice to a real llama.cpp (npm)
@@ -128,7 +137,7 @@ reference: build ## write docs/reference from the binary's tables
 test: ## install what is missing, build, pass all tests
 	tools/install.sh build run test
 	$(MAKE) -j$(JOBS) build-tests
-	$(MAKE) test-unit test-fuzz-corpus test-reference
+	$(MAKE) test-unit test-fuzz-corpus test-reference test-contract
 	$(MAKE) test-conformance
 	$(MAKE) test-engine
 

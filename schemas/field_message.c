@@ -130,11 +130,13 @@ static void write_string_rule(struct buf *out, const struct field *field)
 		write_choices(out, field->choices);
 		return;
 	}
-	buf_append(out, field->min_length > 0 ? SPAN("a non-empty string") : SPAN("a string"));
+	buf_append(out, field->min_length == 1 ? SPAN("a non-empty string") : SPAN("a string"));
 	if (field->min_length > 1)
-		buf_printf(out, " of at least %zu characters", field->min_length);
+		buf_printf(out, " of at least %zu", field->min_length);
 	if (field->max_length != 0)
-		buf_printf(out, " of at most %zu characters", field->max_length);
+		buf_printf(out, "%s at most %zu", field->min_length > 1 ? " and" : " of", field->max_length);
+	if (field->min_length > 1 || field->max_length != 0)
+		buf_append(out, SPAN(" characters"));
 	if (field->pattern != NULL)
 		buf_printf(out, " that matches %s", field->pattern);
 }

@@ -12,6 +12,7 @@ run="curl ca-certificates"
 test="libcmocka-dev openssl nodejs npm"
 lint="clang clang-tidy clang-format cppcheck"
 sanitize="clang libclang-rt-14-dev llvm"
+bench="valgrind"
 
 packages=""
 for group in "$@"; do
@@ -21,8 +22,9 @@ for group in "$@"; do
 	test) packages="$packages $test" ;;
 	lint) packages="$packages $lint" ;;
 	sanitize) packages="$packages $sanitize" ;;
+	bench) packages="$packages $bench" ;;
 	*)
-		echo "tools/install.sh: unknown group \"$group\"; expected build, run, test, lint or sanitize" >&2
+		echo "tools/install.sh: unknown group \"$group\"; expected build, run, test, lint, sanitize or bench" >&2
 		exit 2
 		;;
 	esac

@@ -10,19 +10,43 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check_finding(const struct finding *finding)
 {
-	struct arena arena;
-	struct buf out;
-	struct json json;
-	struct json_error error;
 	int status = error_row(finding->code)->status;
 	assert(status == 400 && finding->message.at != NULL && finding->message.len < 1000);
 	assert(finding->param.at == NULL || finding->param.len > 0);
-	arena_init(&arena, 0);
-	buf_init(&out, 1 << 20);
-	error_write_openai(&out, finding->code, finding->message, finding->param);
-	assert(!buf_failed(&out) && json_parse(&json, &arena, buf_span(&out), 2, &error));
-	buf_fini(&out);
-	arena_fini(&arena);
+}
+
+/* What a client is told of them is JSON in both forms. */
+static void check_answer(const struct findings *findings)
+{
+	const struct finding *first = &findings->list[0];
+	for (enum error_form form = ERROR_FORM_OPENAI; form <= ERROR_FORM_PROBLEM; form++) {
+		struct arena arena;
+		struct buf details, out;
+		struct json json;
+		struct json_error error;
+		arena_init(&arena, 0);
+		buf_init(&details, 1 << 20);
+		buf_init(&out, 1 << 20);
+		finding_write_all(&details, findings);
+		error_write(&out, form,
+			    &(struct error_told){.code = first->code,
+						 .message = first->message,
+						 .param = first->param,
+						 .details = buf_span(&details)});
+		assert(!buf_failed(&details) && !buf_failed(&out));
+		assert(json_parse(&json, &arena, buf_span(&out), 6, &error));
+		buf_fini(&out);
+		buf_fini(&details);
+		arena_fini(&arena);
+	}
+}
+
+static void check_findings(const struct findings *findings)
+{
+	assert(findings->count > 0 && findings->count <= FINDINGS_MOST);
+	for (size_t i = 0; i < findings->count; i++)
+		check_finding(&findings->list[i]);
+	check_answer(findings);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -32,14 +56,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span body = {(const char *)data + 1, size - 1};
 	struct arena arena;
 	struct openai_request request;
-	struct finding finding;
+	struct findings findings;
 	arena_init(&arena, (data[0] & 128) != 0 ? (size_t)(data[0] & 127) * 64 + 1 : 0);
-	if (openai_request_decode(&request, (enum openai_endpoint)(data[0] % 3), &arena, body, 16, &finding))
-		assert(request.model.len > 0 && request.n >= 1 && request.n <= 128);
+	if (openai_request_decode(&request, (enum openai_endpoint)(data[0] % 3), &arena, body, 16, &findings))
+		assert(request.model.len > 0 && request.choices >= 1);
 	else if (arena_failed(&arena))
-		assert(finding.code != ERROR_NONE);
+		assert(findings.count > 0);
 	else
-		check_finding(&finding);
+		check_findings(&findings);
 	arena_fini(&arena);
 	return 0;
 }

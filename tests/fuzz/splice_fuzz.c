@@ -64,16 +64,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena arena;
 	struct buf out;
 	struct openai_request before, after;
-	struct finding finding;
+	struct findings findings;
 	arena_init(&arena, 0);
 	buf_init(&out, size * 6 + 200);
 	if (model.len > 0 && is_plain_utf8(model) &&
-	    openai_request_decode(&before, OPENAI_CHAT, &arena, body, 64, &finding)) {
+	    openai_request_decode(&before, OPENAI_CHAT, &arena, body, 64, &findings)) {
 		openai_request_splice(&before, model, ask, &out);
 		assert(!buf_failed(&out));
-		assert(openai_request_decode(&after, OPENAI_CHAT, &arena, buf_span(&out), 64, &finding));
+		assert(openai_request_decode(&after, OPENAI_CHAT, &arena, buf_span(&out), 64, &findings));
 		assert(span_equal(after.model, model));
-		assert(after.n == before.n && after.stream == before.stream);
+		assert(after.choices == before.choices && after.stream == before.stream);
 		assert(after.include_usage == (before.include_usage || (ask && before.stream)));
 		check_members(&before.json, &after.json, ask && before.stream);
 	}

@@ -13,7 +13,8 @@
 
 static struct arena arena;
 static struct openai_request request;
-static struct finding finding;
+static struct findings findings;
+static const struct finding *const finding = &findings.list[0];
 
 static int setup(void **state)
 {
@@ -31,14 +32,13 @@ static int teardown(void **state)
 
 static bool decode(enum openai_endpoint endpoint, const char *body)
 {
-	finding = (struct finding){.code = ERROR_NONE};
-	return openai_request_decode(&request, endpoint, &arena, span_of(body), 64, &finding);
+	return openai_request_decode(&request, endpoint, &arena, span_of(body), 64, &findings);
 }
 
 static void expect_decoded(enum openai_endpoint endpoint, const char *body)
 {
 	if (!decode(endpoint, body))
-		fail_msg("%s: %.*s", body, SPAN_ARG(finding.message));
+		fail_msg("%s: %.*s", body, SPAN_ARG(finding->message));
 }
 
 static void expect_refused(enum openai_endpoint endpoint, const char *body, enum error_code code, const char *param,
@@ -46,12 +46,12 @@ static void expect_refused(enum openai_endpoint endpoint, const char *body, enum
 {
 	if (decode(endpoint, body))
 		fail_msg("%s: passed", body);
-	assert_string_equal(finding.message.at, message);
-	assert_int_equal(finding.code, code);
+	assert_string_equal(finding->message.at, message);
+	assert_int_equal(finding->code, code);
 	if (param == NULL)
-		assert_null(finding.param.at);
+		assert_null(finding->param.at);
 	else
-		assert_string_equal(finding.param.at, param);
+		assert_string_equal(finding->param.at, param);
 }
 
 /* A chat request with these members behind model and messages. */
@@ -64,16 +64,18 @@ static void a_small_chat_request_is_decoded(void **state)
 	(void)state;
 	expect_decoded(OPENAI_CHAT, CHAT(""));
 	assert_true(span_is(request.model, "m"));
-	assert_int_equal(request.n, 1);
+	assert_int_equal(request.choices, 1);
 	assert_false(request.stream);
 	assert_false(request.include_usage);
 	expect_decoded(OPENAI_CHAT, CHAT(",\"n\":3,\"stream\":true,\"stream_options\":{\"include_usage\":true}"));
-	assert_int_equal(request.n, 3);
+	assert_int_equal(request.choices, 3);
 	assert_true(request.stream);
 	assert_true(request.include_usage);
+	expect_decoded(OPENAI_CHAT, CHAT(",\"n\":2.0"));
+	assert_int_equal(request.choices, 2);
 	expect_decoded(OPENAI_CHAT, "{\"mod\\u0065l\":\"a\\/\\u00e9\",\"messages\":[{\"role\":\"user\"}],\"n\":null}");
 	assert_true(span_is(request.model, "a/\xC3\xA9"));
-	assert_int_equal(request.n, 1);
+	assert_int_equal(request.choices, 1);
 }
 
 static void a_large_chat_request_is_decoded(void **state)
@@ -126,10 +128,10 @@ static void what_no_backend_could_accept_is_refused(void **state)
 		       "max_tokens must be an integer of at most 2147483647; got 9223372036854775808");
 	expect_refused(OPENAI_CHAT, CHAT(",\"n\":0"), ERROR_INVALID_VALUE, "n",
 		       "n must be an integer between 1 and 128; got 0");
-	expect_refused(OPENAI_CHAT, CHAT(",\"n\":1.0"), ERROR_INVALID_TYPE, "n",
-		       "n must be an integer between 1 and 128; got 1.0");
-	expect_refused(OPENAI_CHAT, CHAT(",\"temperature\":1e999"), ERROR_INVALID_VALUE, "temperature",
-		       "temperature must be a number between 0 and 2; got 1e999");
+	expect_refused(OPENAI_CHAT, CHAT(",\"n\":1.5"), ERROR_INVALID_TYPE, "n",
+		       "n must be an integer between 1 and 128; got 1.5");
+	expect_refused(OPENAI_CHAT, CHAT(",\"temperature\":1e99"), ERROR_INVALID_VALUE, "temperature",
+		       "temperature must be a number between 0 and 2; got 1e99");
 	expect_refused(OPENAI_CHAT, CHAT(",\"temperature\":\"0.7\""), ERROR_INVALID_TYPE, "temperature",
 		       "temperature must be a number between 0 and 2; got a string");
 	expect_refused(OPENAI_CHAT, CHAT(",\"stream\":\"true\""), ERROR_INVALID_TYPE, "stream",
@@ -186,9 +188,9 @@ static void an_exhausted_arena_is_overload_and_not_bad_json(void **state)
 	for (size_t limit = 1; limit < 60000; limit += 199) {
 		struct arena small;
 		arena_init(&small, limit);
-		bool decoded = openai_request_decode(&request, OPENAI_CHAT, &small, span_of(body), 64, &finding);
+		bool decoded = openai_request_decode(&request, OPENAI_CHAT, &small, span_of(body), 64, &findings);
 		if (!decoded)
-			assert_int_equal(finding.code, ERROR_OVERLOADED);
+			assert_int_equal(finding->code, ERROR_OVERLOADED);
 		else
 			assert_true(span_is(request.model, "m"));
 		arena_fini(&small);
@@ -199,11 +201,12 @@ static void completions_take_every_form_of_prompt(void **state)
 {
 	(void)state;
 	static const char *const prompts[] = {"\"x\"", "\"\"", "[\"a\",\"b\"]", "[1,2]", "[[1,2],[3]]"};
+	static const int counts[] = {1, 1, 2, 1, 2};
 	char body[100];
 	for (size_t i = 0; i < sizeof(prompts) / sizeof(prompts[0]); i++) {
 		snprintf(body, sizeof(body), "{\"model\":\"m\",\"prompt\":%s,\"max_tokens\":0,\"n\":2}", prompts[i]);
 		expect_decoded(OPENAI_COMPLETIONS, body);
-		assert_int_equal(request.n, 2);
+		assert_int_equal(request.choices, 2 * counts[i]);
 	}
 	expect_decoded(OPENAI_COMPLETIONS, "{\"model\":\"m\",\"prompt_embeds\":\"x\"}");
 	expect_refused(OPENAI_COMPLETIONS, "{\"model\":\"m\"}", ERROR_MISSING_PARAMETER, "prompt",
@@ -225,7 +228,7 @@ static void embeddings_take_every_form_of_input(void **state)
 		snprintf(body, sizeof(body), "{\"model\":\"m\",\"input\":%s,\"stream\":true}", inputs[i]);
 		expect_decoded(OPENAI_EMBEDDINGS, body);
 		assert_false(request.stream);
-		assert_int_equal(request.n, 1);
+		assert_int_equal(request.choices, 1);
 	}
 	expect_refused(OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":\"\"}", ERROR_INVALID_VALUE, "input",
 		       "input must be a non-empty string or a non-empty array; got an empty string");

@@ -39,7 +39,8 @@ static void client_head(void *client, int s, const struct http_field *list, size
 	length = content_length;
 	for (size_t i = 0; i < count; i++) {
 		size_t used = strlen(fields);
-		snprintf(fields + used, TEXT_MAX - used, "%s: %.*s;", list[i].name, SPAN_ARG(list[i].value));
+		snprintf(fields + used, TEXT_MAX - used, "%.*s: %.*s;", SPAN_ARG(list[i].name),
+			 SPAN_ARG(list[i].value));
 	}
 }
 

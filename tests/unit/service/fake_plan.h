@@ -104,7 +104,7 @@ static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, s
 	memset(fake_leaf, 0, sizeof(fake_leaf));
 	arena_init(&fake_arena, 0);
 	fake_request = (struct openai_request){
-	    .endpoint = OPENAI_CHAT, .model = SPAN("m"), .n = 1, .choices = 1, .stream = stream};
+	    .endpoint = OPENAI_CHAT, .model = SPAN("m"), .choices = 1, .stream = stream};
 	fake_context = (struct run_context){.arena = &fake_arena, .request = &fake_request, .id = SPAN("chatcmpl-x")};
 	arena_init(&fake_context.scratch, 0);
 	fake_sink.on_event = fake_on_event;

@@ -88,7 +88,7 @@ static void on_settled(struct run_context *unused)
 
 static void begin(bool stream)
 {
-	struct finding finding;
+	struct findings findings;
 	struct span body =
 	    stream ? SPAN("{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}")
 		   : SPAN("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}");
@@ -109,7 +109,7 @@ static void begin(bool stream)
 	    (struct run_context){.worker = &worker, .arena = &arena, .request = &request, .on_settled = on_settled};
 	arena_init(&context.scratch, 0);
 	sink.on_event = on_event;
-	assert_true(openai_request_decode(&request, OPENAI_CHAT, &arena, body, 64, &finding));
+	assert_true(openai_request_decode(&request, OPENAI_CHAT, &arena, body, 64, &findings));
 	run = plan_create_run(&plan, &context, &sink);
 	run->ops->start(run);
 }
