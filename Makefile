@@ -108,8 +108,8 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 		build-fuzz/corpus/$$t tests/fuzz/corpus/$$t; done
 
 -include tests/scenario/scenario.mk
--include tests/conformance/conformance.mk
 -include tests/contract/contract.mk
+-include tests/conformance/conformance.mk
 
 $(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call links,schemas)
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson) -lm

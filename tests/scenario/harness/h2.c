@@ -50,6 +50,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		int status = atoi((const char *)value);
 		if (status >= 200)
 			stream->answer.status = status;
+		stream->continued |= status == 100;
 	} else if (stream->answer.status != 0) {
 		answer_add_header(&stream->answer, (const char *)name, name_len, (const char *)value, value_len);
 	}
@@ -338,4 +339,19 @@ void h2_send_raw(struct h2 *h2, const void *frame, size_t len)
 	h2_flush(h2);
 	bytes_append(&h2->out, frame, len);
 	h2_flush(h2);
+}
+
+void h2_wait_continue(struct h2 *h2, struct h2_stream *stream)
+{
+	struct patience patience = patience_for("100 Continue");
+	while (!stream->continued)
+		if (!h2_pump(h2))
+			patience_wait(&patience);
+}
+
+void h2_send_rest(struct h2 *h2, struct h2_stream *stream)
+{
+	stream->request_limit = stream->request_body.len;
+	nghttp2_session_resume_data(h2->session, stream->id);
+	h2_pump(h2);
 }
