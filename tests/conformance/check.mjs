@@ -17,7 +17,7 @@ export class Report {
   groups = new Map();
 
   add(place, finding) {
-    const key = [place.title, finding.where, finding.pointer.replace(/\/\d+/g, '/N'), finding.expected].join('\n');
+    const key = [place.about, finding.where, finding.pointer.replace(/\/\d+/g, '/N'), finding.expected].join('\n');
     const group = this.groups.get(key) ?? { place, finding, count: 0 };
     group.count++;
     this.groups.set(key, group);
@@ -26,7 +26,7 @@ export class Report {
   print(write) {
     for (const { place, finding, count } of this.groups.values()) {
       if (finding.where === 'coverage') continue;
-      write(`${place.at}${place.title}${count > 1 ? ` (${count} times)` : ''}`);
+      write(`${place.at}${place.about}${place.seen}${count > 1 ? ` and ${count - 1} more` : ''}`);
       write(`  ${finding.where} ${finding.pointer}`.trimEnd());
       write(`    expected: ${finding.expected}`);
       write(`    got:      ${finding.got}`);
@@ -46,8 +46,8 @@ export function readErrors(text) {
 function placeOf(judge, record, file, number) {
   const operation = record.malformed ? undefined : judge.document.find(record.method, record.path.split('?')[0]);
   const name = operation?.id ?? (record.malformed ? 'malformed request' : `${record.method} ${record.path}`);
-  const title = ` ${name} ${record.response.status} (${record.program}: ${record.scenario})`;
-  return { at: `${file}:${number}`, title };
+  const about = ` ${name} ${record.response.status}`;
+  return { at: `${file}:${number}`, about, seen: ` (${record.program}: ${record.scenario})` };
 }
 
 async function judgeFile(judge, file, report) {
@@ -71,7 +71,7 @@ async function main() {
   const report = new Report();
   let records = 0;
   for (const file of positionals) records += await judgeFile(judge, file, report);
-  for (const finding of judgeCoverage(judge)) report.add({ at: values.document, title: '' }, finding);
+  for (const finding of judgeCoverage(judge)) report.add({ at: values.document, about: '', seen: '' }, finding);
   report.print(console.log);
   const { coverage } = judge;
   console.log(

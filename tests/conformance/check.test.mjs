@@ -43,7 +43,11 @@ const DOCUMENT = {
       get: {
         operationId: 'thing',
         parameters: [{ name: 'limit', in: 'query', schema: { type: 'integer', maximum: 9 } }],
-        responses: { 200: { description: 'Good.', content: { 'application/json': reference('Answer') } }, 304: {} },
+        responses: {
+          200: { description: 'Good.', content: { 'application/json': reference('Answer') } },
+          304: {},
+          503: { description: 'Not now.', content: { 'application/json': reference('Answer') } },
+        },
       },
     },
   },
@@ -118,6 +122,7 @@ const PASSES = {
     response: { headers: [...withType('application/json'), ['allow', 'POST']] },
   }),
   'a request that is no HTTP': refusal('invalid_value', 400, { malformed: true, method: '', path: '' }),
+  'a documented failure that is no error': get({ method: 'GET', response: { status: 503 } }),
   'no answer': exchange({ response: { status: 0, headers: [], ...bytes(''), complete: false } }),
   'a path with an argument': get({ path: '/things/a%2Fb?limit=3' }),
   'HEAD': get({ method: 'HEAD', response: bytes('') }),
@@ -192,6 +197,7 @@ test('finds every operation, status and code that was never exercised', () => {
     '/talk 502',
     '/thing 200',
     '/thing 304',
+    '/thing 503',
     '/code invalid_value',
     '/code invalid_type',
     '/code not_found',
@@ -218,9 +224,9 @@ test('tells findings that are alike once', () => {
   const report = new Report();
   const lines = [];
   for (const at of ['r:1', 'r:2'])
-    report.add({ at, title: ' talk 200' }, { where: 'response body', pointer: '/data/7/id', expected: 'a string', got: '1' });
+    report.add({ at, about: ' talk 200', seen: ' (a: b)' }, { where: 'response body', pointer: '/data/7/id', expected: 'a string', got: '1' });
   report.print((line) => lines.push(line));
-  assert.deepEqual(lines, ['r:1 talk 200 (2 times)', '  response body /data/7/id', '    expected: a string', '    got:      1']);
+  assert.deepEqual(lines, ['r:1 talk 200 (a: b) and 1 more', '  response body /data/7/id', '    expected: a string', '    got:      1']);
 });
 
 test('reads events as the standard says', () => {

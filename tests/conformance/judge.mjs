@@ -155,7 +155,7 @@ export class Judge {
 
   #judgeOperationCode(record, operation, code) {
     const { response } = record;
-    if (response.status < 400) return [];
+    if (response.status < 400 || code === undefined) return []; // the schema judged whether there must be one
     const relayed = header(response, 'x-sluice-target') !== undefined;
     return this.#judgeCode(code, response.status, [...this.document.codes(operation, response.status)], relayed);
   }

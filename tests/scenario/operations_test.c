@@ -142,6 +142,25 @@ static void every_operation_refuses_a_head_that_is_not_well_formed(void **state)
 	    check_and_free(operation, ask_h1(sluice, operation, "Host: y\r\n", 0), 400, "malformed_http");
 }
 
+/* These requests are refused before any code of ours sees them. */
+static void every_operation_refuses_a_broken_chunk(void **state)
+{
+	(void)state;
+	struct sluice *sluice = start();
+	for_each_operation(operation)
+	{
+		struct h1 h1;
+		h1_open(&h1, sluice->port, false);
+		h1_send(&h1,
+			"%s %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+			"Transfer-Encoding: chunked\r\n\r\nwhat\r\n{}\r\n0\r\n\r\n",
+			operation->method, operation->path);
+		h1_wait_end(&h1);
+		check_error(&h1.answer, 400, "malformed_http");
+		h1_close(&h1);
+	}
+}
+
 static void every_operation_refuses_another_method(void **state)
 {
 	(void)state;
@@ -250,10 +269,17 @@ static void a_refusal_without_an_error_object_gets_one(void **state)
 static void a_refusal_with_an_error_object_is_relayed_by_every_operation(void **state)
 {
 	static const char body[] = "{\"error\":{\"message\":\"oh no\",\"type\":\"odd\",\"param\":null,\"code\":null}}";
+	static const struct {
+		const char *line;
+		int status;
+	} cases[] = {{"422 No", 422}, {"500 Oh No", 500}, {"501 Not Here", 501}};
 	(void)state;
-	struct sluice *sluice = sluice_start("backends:\n  b: { url: 'http://127.0.0.1:%d/v1' }\nmodels:\n  m: b/m\n",
-					     start_refusing("500 Oh No", body));
-	check_told(sluice, "m", 500, NULL);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct sluice *sluice =
+		    sluice_start("backends:\n  b: { url: 'http://127.0.0.1:%d/v1' }\nmodels:\n  m: b/m\n",
+				 start_refusing(cases[i].line, body));
+		check_told(sluice, "m", cases[i].status, NULL);
+	}
 }
 
 static void a_silent_backend_is_told_by_every_operation(void **state)
@@ -312,6 +338,7 @@ int main(void)
 	    SCENARIO(every_operation_refuses_a_head_over_the_limit),
 	    SCENARIO(every_operation_refuses_a_body_over_the_limit),
 	    SCENARIO(every_operation_refuses_a_head_that_is_not_well_formed),
+	    SCENARIO(every_operation_refuses_a_broken_chunk),
 	    SCENARIO(every_operation_refuses_another_method),
 	    SCENARIO(every_operation_with_a_body_refuses_a_wrong_one),
 	    SCENARIO(embeddings_refuse_a_model_that_gathers),

@@ -35,7 +35,7 @@ static void send_h1(struct h1 *h1, const char *method, const char *path, const s
 		bytes_printf(&request, "%s: %s\r\n", headers->name, headers->value);
 	bytes_printf(&request, "\r\n%s", body == NULL ? "" : body);
 	h1->head_only = strcmp(method, "HEAD") == 0;
-	wire_write_all(&h1->wire, request.at, request.len);
+	h1_send_bytes(h1, request.at, request.len);
 	bytes_free(&request);
 }
 

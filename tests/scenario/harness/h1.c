@@ -51,6 +51,13 @@ void h1_close(struct h1 *h1)
 	answer_free(&h1->answer);
 }
 
+void h1_send_bytes(struct h1 *h1, const void *from, size_t len)
+{
+	if (!h1->silent && record_wanted(h1->wire.port))
+		bytes_append(&h1->sent, from, len);
+	wire_write_all(&h1->wire, from, len);
+}
+
 void h1_send(struct h1 *h1, const char *format, ...)
 {
 	char *text;
@@ -59,9 +66,7 @@ void h1_send(struct h1 *h1, const char *format, ...)
 	int len = vasprintf(&text, format, arguments);
 	va_end(arguments);
 	assert_true(len >= 0);
-	if (!h1->silent && record_wanted(h1->wire.port))
-		bytes_append(&h1->sent, text, (size_t)len);
-	wire_write_all(&h1->wire, text, (size_t)len);
+	h1_send_bytes(h1, text, (size_t)len);
 	free(text);
 }
 

@@ -31,6 +31,8 @@ void h1_open(struct h1 *h1, int port, bool tls);
 /* Frees everything; closes the connection when it is still open. */
 void h1_close(struct h1 *h1);
 
+/* All that is sent goes through one of these: past them it is not recorded. */
+void h1_send_bytes(struct h1 *h1, const void *from, size_t len);
 void h1_send(struct h1 *h1, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A whole POST with Content-Length and Content-Type: application/json. headers: more lines, each with CRLF, or "". */
