@@ -125,6 +125,8 @@ static void add_stream_content(struct openapi *document, cJSON *content, const s
 			   "Server-sent events. The data of each is a %s; the last is `[DONE]`. When the answer fails "
 			   "midway the last is an %s instead.",
 			   row->event->name, error_answer_fields.name);
+	openapi_add_text(document, schema, "contentMediaType", "text/event-stream");
+	openapi_add_table(document, schema, "contentSchema", row->event);
 	openapi_add_text(document, media, "example", row->stream_example);
 	openapi_add_table(document, media, "x-sse-event-schema", row->event);
 	openapi_add_table(document, media, "x-sse-error-schema", &error_answer_fields);
