@@ -138,7 +138,7 @@ reference: build ## write docs/reference from the binary's tables
 test: ## install what is missing, build, pass all tests
 	tools/install.sh build run test
 	$(MAKE) -j$(JOBS) build-tests
-	$(MAKE) test-unit test-fuzz-corpus test-reference test-contract
+	$(MAKE) test-unit test-fuzz-corpus test-reference test-contract test-examples
 	$(MAKE) test-conformance
 	$(MAKE) test-engine
 

@@ -16,3 +16,8 @@ test-contract: $(BUILD)/tests/contract/validate ## docs/reference/openapi.json: 
 
 $(BUILD)/tests/contract/validate: $(BUILD)/tests/contract/validate.o $(call links,schemas)
 	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
+.PHONY: test-examples
+test-examples: build ## newman sends every request that docs/reference/openapi.json shows (npm)
+	tests/contract/install.sh
+	tests/serve.sh $(BUILD) $(BUILD)/examples tests/contract/node tests/contract/newman.mjs $(CONTRACT)
