@@ -304,6 +304,6 @@ export function judgeCoverage(judge) {
     if (!coverage.codes.has(code)) missing(`code ${code}`, (each) => each.code === code);
   for (const exception of [...exceptions.notExercised, ...exceptions.notExpressible])
     if (!coverage.exceptions.has(exception))
-      findings.push(finding('exceptions', '', 'an exception that is needed', JSON.stringify(exception)));
+      findings.push(finding('exceptions', '', 'an exception that is needed', JSON.stringify({ ...exception, param: exception.param?.source })));
   return findings;
 }

@@ -33,7 +33,7 @@ static void errors_belong_to_the_operations_that_can_tell_them(void **state)
 	assert_true(operation_can_fail_with(chat, ERROR_UPSTREAM_TOO_LARGE));
 	assert_false(operation_can_fail_with(operation_row(OPERATION_EMBEDDINGS), ERROR_UPSTREAM_TOO_LARGE));
 	assert_true(operation_can_fail_with(models, ERROR_UNSUPPORTED_PARAMETER));
-	assert_false(operation_can_fail_with(models, ERROR_MODEL_NOT_FOUND));
+	assert_true(operation_can_fail_with(models, ERROR_MODEL_NOT_FOUND));
 	assert_true(operation_can_fail_with(model, ERROR_MODEL_NOT_FOUND));
 	assert_true(operation_can_fail_with(operation_row(OPERATION_LIVEZ), ERROR_OVERLOADED));
 	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++)
