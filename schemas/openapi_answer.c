@@ -116,22 +116,23 @@ static void add_answer_content(struct openapi *document, cJSON *content, const s
 		openapi_add_text(document, media, "example", row->text_example);
 }
 
-/* The data of each event: [DONE], or JSON. */
-static void add_event_data(struct openapi *document, cJSON *schema, const struct operation_row *row)
+/*
+ * Of one event, as OpenAPI 3.2 has it for such streams. The schema names no type, so that it also holds for readers
+ * that apply it to the whole stream, a string.
+ */
+static void add_event_properties(struct openapi *document, cJSON *schema, const struct field_table *event)
 {
 	cJSON *data = openapi_add_object(document, openapi_add_object(document, schema, "properties"), "data");
-	openapi_add_text(document, openapi_add_object(document, data, "if"), "const", "[DONE]");
-	cJSON *json = openapi_add_object(document, data, "else");
+	openapi_add_text(document, data, "type", "string");
+	cJSON *any = openapi_add_array(document, data, "anyOf");
+	openapi_add_text(document, openapi_add_object(document, any, NULL), "const", "[DONE]");
+	cJSON *json = openapi_add_object(document, any, NULL);
 	openapi_add_text(document, json, "contentMediaType", "application/json");
 	cJSON *either = openapi_add_array(document, openapi_add_object(document, json, "contentSchema"), "anyOf");
-	openapi_add_table(document, either, NULL, row->event);
+	openapi_add_table(document, either, NULL, event);
 	openapi_add_table(document, either, NULL, &error_answer_fields);
 }
 
-/*
- * The schema has no type of its own: what it says of a member `data` holds for readers that take it for the schema of
- * each event, as OpenAPI 3.2 does, and says nothing to those that take it for the schema of the whole text.
- */
 static void add_stream_content(struct openapi *document, cJSON *content, const struct operation_row *row)
 {
 	cJSON *media = openapi_add_object(document, content, "text/event-stream");
@@ -140,7 +141,7 @@ static void add_stream_content(struct openapi *document, cJSON *content, const s
 			   "Server-sent events. The data of each is a %s; the last is `[DONE]`. When the answer fails "
 			   "midway the last is an %s instead.",
 			   row->event->name, error_answer_fields.name);
-	add_event_data(document, schema, row);
+	add_event_properties(document, schema, row->event);
 	openapi_add_text(document, media, "example", row->stream_example);
 	openapi_add_table(document, media, "x-sse-event-schema", row->event);
 	openapi_add_table(document, media, "x-sse-error-schema", &error_answer_fields);

@@ -25,12 +25,6 @@ export const notExercised = [
 // served: {operation, code, param: RegExp, reason}; code 'served' for the latter.
 export const notExpressible = [
   {
-    operation: 'listModels',
-    code: 'invalid_value',
-    param: /^after$/,
-    reason: 'which models there are is configuration',
-  },
-  {
     operation: 'createEmbedding',
     code: 'unsupported_parameter',
     param: /^model$/,
