@@ -43,17 +43,7 @@ static void tables_add(struct tables *tables, const struct field_table *table)
 		tables_add(tables, table->variants[i].table);
 }
 
-static inline struct tables tables_of_requests(void)
-{
-	struct tables tables = {.count = 0};
-	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++) {
-		tables_add(&tables, operation_row(operation)->body);
-		tables_add(&tables, operation_row(operation)->query);
-	}
-	return tables;
-}
-
-/* Those of requests but queries, of answers and of errors: each is a schema of the OpenAPI document. */
+/* Those that are schemas of the OpenAPI document: of bodies, answers and errors. */
 static inline struct tables tables_of_schemas(void)
 {
 	struct tables tables = {.count = 0};
@@ -65,6 +55,15 @@ static inline struct tables tables_of_schemas(void)
 	tables_add(&tables, &error_answer_fields);
 	tables_add(&tables, &backend_error_fields);
 	tables_add(&tables, &problem_fields);
+	return tables;
+}
+
+/* Those, and the ones of queries. */
+static inline struct tables tables_of_operations(void)
+{
+	struct tables tables = tables_of_schemas();
+	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++)
+		tables_add(&tables, operation_row(operation)->query);
 	return tables;
 }
 
