@@ -25,6 +25,12 @@ export const notExercised = [
 // served: {operation, code, param: RegExp, reason}; code 'served' for the latter.
 export const notExpressible = [
   {
+    operation: 'listModels',
+    code: 'invalid_value',
+    param: /^after$/,
+    reason: 'bytes that are not UTF-8 are no value of any schema',
+  },
+  {
     operation: 'createEmbedding',
     code: 'unsupported_parameter',
     param: /^model$/,
