@@ -137,9 +137,8 @@ static bool read_prompt(struct ask *ask, struct arena *arena, struct ask_error *
 	uint32_t prompt = member(json, 0, "prompt");
 	if (prompt == JSON_NONE)
 		prompt = member(json, 0, "prompt_embeds");
-	bool given = prompt != JSON_NONE &&
-		     (json_type(json, prompt) == JSON_STRING ||
-		      (json_type(json, prompt) == JSON_ARRAY && json->nodes[prompt].count > 0));
+	bool given = prompt != JSON_NONE && (json_type(json, prompt) == JSON_STRING ||
+					     (json_type(json, prompt) == JSON_ARRAY && json->nodes[prompt].count > 0));
 	if (!given)
 		return refuse(error, "prompt", "prompt: expected a string or an array");
 	ask->choices *= count_prompts(json, prompt);
