@@ -12,7 +12,7 @@ endif
 OPT       ?= -O2 -g
 SAN       ?=
 VERSION   := $(shell cat VERSION)
-PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson openssl
+PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson openssl zlib
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Wvla
 # h2o leaves H2O_USE_LIBUV out of its own pkg-config file; struct layouts differ without it.
@@ -67,6 +67,16 @@ $(BUILD)/config/demo_yaml.inc: config/demo.yaml
 $(BUILD)/config/demo.o: CPPFLAGS += -I$(BUILD)
 $(BUILD)/config/demo.o: $(BUILD)/config/demo_yaml.inc
 
+# The docs page: compressed files as C arrays, empty ones without npm or with DOCS=no.
+DOCS ?= yes
+$(BUILD)/web/docs/made: $(filter-out web/docs/node_modules/%,$(wildcard web/docs/*.*)) $(if $(filter yes,$(DOCS)),,FORCE)
+	DOCS=$(DOCS) web/docs/build.sh $(@D)
+	@touch $@
+.PHONY: FORCE
+FORCE:
+$(BUILD)/service/admin/docs_page.o: CPPFLAGS += -I$(BUILD)
+$(BUILD)/service/admin/docs_page.o: $(BUILD)/web/docs/made
+
 # Fuzz targets: with gcc or clang a main() that replays their corpora, with
 # `make fuzz` (clang) the fuzzers themselves.
 FUZZ_TARGETS := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*_fuzz.c))
@@ -111,6 +121,7 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 -include tests/contract/contract.mk
 -include tests/conformance/conformance.mk
 -include tests/schemathesis/schemathesis.mk
+-include tests/docs-page/docs-page.mk
 
 $(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call links,schemas)
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson) -lm
@@ -139,7 +150,7 @@ test: ## install what is missing, build, pass all tests
 	tools/install.sh build run test
 	$(MAKE) -j$(JOBS) build-tests
 	$(MAKE) test-unit test-fuzz-corpus test-reference test-contract test-examples
-	$(MAKE) test-conformance
+	$(MAKE) test-conformance test-docs-page
 	$(MAKE) test-engine
 
 .PHONY: run

@@ -27,6 +27,7 @@ enum {
 	ERROR_ON_INFERENCE = 16, /* by those that ask backends */
 	ERROR_ON_STREAM = 32,    /* by those of them that stream */
 	ERROR_ON_VECTORS = 64,   /* by those of them whose answers can't be gathered */
+	ERROR_ON_FILES = 128,    /* by those that hand out what was built in */
 	ERROR_ANY_STATUS = 1024, /* a backend's own status of the same class may take the place of the row's */
 };
 

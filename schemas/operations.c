@@ -4,11 +4,21 @@
 
 #include "schemas/admin_fields.h"
 #include "schemas/answers.h"
+#include "schemas/field_def.h"
 #include "schemas/openai_requests.h"
 
 #define EXAMPLES(...)                                                \
 	.examples = (const struct operation_example[]){__VA_ARGS__}, \
 	.example_count = sizeof((const struct operation_example[]){__VA_ARGS__}) / sizeof(struct operation_example)
+
+static const struct field docs_file = {
+    .name = "file",
+    .types = FIELD_STRING,
+    .required = true,
+    .choices = CHOICES("docs.css", "docs.js", "swagger-ui.css", "swagger-ui-bundle.js"),
+    .example = "\"docs.js\"",
+    .doc = "The file's name.",
+};
 
 static const struct operation_row rows[OPERATION_COUNT] = {
 #define OPERATION(symbol, ...) [OPERATION_##symbol] = {__VA_ARGS__},
@@ -32,8 +42,8 @@ const struct operation_tag operation_tags[] = {
 const struct field *operation_argument(const struct operation_row *row)
 {
 	const char *brace = strchr(row->path, '{');
-	if (brace == NULL)
-		return NULL;
+	if (brace == NULL || row->argument != NULL)
+		return row->argument;
 	struct span name = {brace + 1, strcspn(brace + 1, "}")};
 	for (size_t i = 0; i < row->answer->count; i++)
 		if (span_is(name, row->answer->fields[i].name))
@@ -43,10 +53,10 @@ const struct field *operation_argument(const struct operation_row *row)
 
 unsigned operation_error_scope(const struct operation_row *row)
 {
-	unsigned scope = ERROR_ON_EVERYWHERE;
+	unsigned scope = ERROR_ON_EVERYWHERE | row->scope;
 	scope |= row->body != NULL ? ERROR_ON_BODY : 0;
 	scope |= row->query != NULL ? ERROR_ON_QUERY : 0;
-	scope |= strchr(row->path, '{') != NULL ? ERROR_ON_ARGUMENT : 0;
+	scope |= row->argument == NULL && strchr(row->path, '{') != NULL ? ERROR_ON_ARGUMENT : 0;
 	scope |= row->endpoint != OPERATION_NO_ENDPOINT ? ERROR_ON_INFERENCE : 0;
 	scope |= row->event != NULL ? ERROR_ON_STREAM : 0;
 	scope |= row->endpoint == OPENAI_EMBEDDINGS ? ERROR_ON_VECTORS : 0;

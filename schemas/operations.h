@@ -26,7 +26,9 @@ struct operation_example {
 struct operation_row {
 	const char *id; /* OpenAPI's operationId */
 	const char *method;
-	const char *path; /* as in OpenAPI; a segment in braces at the end is an argument, a member of answer */
+	const char *path; /* as in OpenAPI; a segment in braces at the end is an argument: a member of answer, or… */
+	const struct field *argument;     /* …of that rule */
+	unsigned scope;                   /* ERROR_ON_* beyond those that the other members tell */
 	const char *tag;
 	int endpoint;                     /* enum openai_endpoint, or OPERATION_NO_ENDPOINT */
 	const struct field_table *query;  /* the parameters of the query; NULL = the query is not read */
@@ -49,7 +51,7 @@ struct operation_row {
 
 const struct operation_row *operation_row(enum operation operation);
 
-/* The row of answer that the path's argument names; NULL = the operation takes none. */
+/* The rule of the path's argument; NULL = the operation takes none. */
 const struct field *operation_argument(const struct operation_row *row);
 
 /* The groups of operations, in the order of documents. */

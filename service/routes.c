@@ -20,6 +20,7 @@ enum { ADMIN_BODY_MAX = 64 << 20 };
 static void (*const answers[OPERATION_COUNT])(const struct admin_request *request, struct admin_answer *answer) = {
     [OPERATION_MODELS] = admin_models, [OPERATION_MODEL] = admin_model,     [OPERATION_LIVEZ] = admin_livez,
     [OPERATION_READYZ] = admin_readyz, [OPERATION_METRICS] = admin_metrics, [OPERATION_OPENAPI] = admin_openapi,
+    [OPERATION_DOCS] = admin_docs,     [OPERATION_DOCS_FILE] = admin_docs,
 };
 
 static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
@@ -67,6 +68,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	struct admin_request ask = {.config = routes->exchange->plan.config,
 				    .argument = argument,
 				    .query = http_request_query(request),
+				    .accept_encoding = http_request_field(request, "accept-encoding"),
 				    .arena = &arena,
 				    .draining = routes->draining};
 	struct admin_answer answer = {.status = 200, .content_type = operation_row(operation)->media_type};

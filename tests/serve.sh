@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs a command against the real service in front of a fast simulator, on free
-# ports; its model is called demo. SLUICE_URL tells the command where it is.
+# ports. Its models: demo, gated (slow enough to watch), cut (breaks). SLUICE_URL tells the command where it is.
 #
 #   tests/serve.sh BUILD-DIRECTORY WORK-DIRECTORY COMMAND…
 set -eu
@@ -37,7 +37,10 @@ cat >"$work/sluice.yaml" <<YAML
 listen: [127.0.0.1:0]
 workers: 1
 backends: { sim: { url: "http://127.0.0.1:$sim/v1" } }
-models: { demo: sim/river-1 }
+models:
+  demo: sim/river-1
+  gated: sim/river-1;ttft=100ms;itl=400ms;tokens=6
+  cut: sim/river-1;reset_mid;after=3
 YAML
 "$build/sluice" --config "$work/sluice.yaml" >"$work/sluice.log" 2>&1 &
 pids="$pids $!"

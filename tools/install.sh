@@ -13,6 +13,7 @@ test="libcmocka-dev openssl nodejs npm"
 lint="clang clang-tidy clang-format cppcheck"
 sanitize="clang libclang-rt-14-dev llvm"
 bench="valgrind"
+browser="chromium nodejs npm"
 schemathesis="python3 python3-venv"
 
 packages=""
@@ -24,9 +25,10 @@ for group in "$@"; do
 	lint) packages="$packages $lint" ;;
 	sanitize) packages="$packages $sanitize" ;;
 	bench) packages="$packages $bench" ;;
+	browser) packages="$packages $browser" ;;
 	schemathesis) packages="$packages $schemathesis" ;;
 	*)
-		echo "tools/install.sh: unknown group \"$group\"; expected build, run, test, lint, sanitize, bench or schemathesis" >&2
+		echo "tools/install.sh: unknown group \"$group\"; expected build, run, test, lint, sanitize, bench, browser or schemathesis" >&2
 		exit 2
 		;;
 	esac
@@ -38,7 +40,7 @@ provided() {
 	nodejs) command -v node >/dev/null ;;
 	python3) command -v python3 >/dev/null ;;
 	python3-venv) python3 -c "import venv, ensurepip" 2>/dev/null ;;
-	npm | curl | make | gcc | clang | openssl) command -v "$1" >/dev/null ;;
+	npm | chromium | curl | make | gcc | clang | openssl) command -v "$1" >/dev/null ;;
 	*) return 1 ;;
 	esac
 }

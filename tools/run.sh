@@ -53,6 +53,8 @@ Sluice answers on http://127.0.0.1:8080/v1 with the models demo, demo-fallback a
 
   curl -N http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' -d '{"model":"demo","stream":true,"messages":[{"role":"user","content":"Tell me about rivers"}]}'
 
+The API to read and to try: http://127.0.0.1:8080/docs
+
 Ctrl-C stops everything.
 
 END

@@ -15,6 +15,7 @@ struct admin_request {
 	const struct config *config;
 	struct span argument; /* the last segment of the path, still percent-encoded */
 	struct span query;    /* without '?' */
+	struct span accept_encoding; /* the header field; {NULL,0} = absent */
 	struct arena *arena;  /* lives until the answer was sent */
 	bool draining;
 };
@@ -35,6 +36,7 @@ void admin_models(const struct admin_request *request, struct admin_answer *answ
 void admin_model(const struct admin_request *request, struct admin_answer *answer);
 void admin_livez(const struct admin_request *request, struct admin_answer *answer);
 void admin_readyz(const struct admin_request *request, struct admin_answer *answer);
+void admin_docs(const struct admin_request *request, struct admin_answer *answer);
 void admin_metrics(const struct admin_request *request, struct admin_answer *answer);
 void admin_openapi(const struct admin_request *request, struct admin_answer *answer);
 

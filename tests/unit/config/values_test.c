@@ -86,16 +86,15 @@ static void booleans_are_true_and_false_only(void **state)
 		assert_false(value_parse_bool(span_of(wrong[i]), &truth));
 }
 
-/* Reads text as the value of a key of the table. */
+static struct arena values_arena;
+
+/* Reads text as the value of a key of the table; a string lives until the next call. */
 static bool reads(const char *section, const char *name, const char *text, struct value *value, char *expected)
 {
-	static struct arena arena;
-	arena_init(&arena, 0);
+	arena_fini(&values_arena);
 	const struct key *key = key_find(section, span_of(name));
 	assert_non_null(key);
-	bool done = value_read(&arena, key, span_of(text), "", value, expected);
-	arena_fini(&arena);
-	return done;
+	return value_read(&values_arena, key, span_of(text), "", value, expected);
 }
 
 static void bounds_are_inclusive(void **state)
@@ -245,6 +244,20 @@ static void secrets_that_would_break_a_header_are_refused(void **state)
 	assert_null(value.string);
 }
 
+static int setup(void **state)
+{
+	(void)state;
+	arena_init(&values_arena, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	arena_fini(&values_arena);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,5 +274,5 @@ int main(void)
 	    cmocka_unit_test(urls_are_http_with_a_host_and_nothing_to_hide),
 	    cmocka_unit_test(secrets_that_would_break_a_header_are_refused),
 	};
-	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// The docs page in Chromium, against the real service and simulators that misbehave on
+// command. Pictures of it go to DOCS_PICTURES.
+//
+//   SLUICE_URL=… CHROMIUM=… DOCS_PICTURES=… node --test page.test.mjs
+import assert from 'node:assert/strict';
+import { mkdirSync } from 'node:fs';
+import { after, before, test } from 'node:test';
+import { chromium } from 'playwright-core';
+
+const { SLUICE_URL: url, CHROMIUM: executablePath, DOCS_PICTURES: pictures } = process.env;
+const CHAT = '#operations-inference-createChatCompletion';
+
+let browser;
+let page;
+let troubles; // what a visitor with open developer tools would see
+let foreign; // requests to anybody else
+
+before(async () => {
+  mkdirSync(pictures, { recursive: true });
+  browser = await chromium.launch({ executablePath, args: ['--no-sandbox'] });
+});
+after(() => browser?.close());
+
+async function open(options = {}) {
+  page = await browser.newPage(options);
+  troubles = [];
+  foreign = [];
+  page.on('console', (message) => message.type() === 'error' && troubles.push(message.text()));
+  page.on('pageerror', (error) => troubles.push(String(error)));
+  page.on('request', (request) => request.url().startsWith(url) || request.url().startsWith('data:') || foreign.push(request.url()));
+  await page.goto(`${url}/docs`);
+  await page.waitForSelector('.opblock');
+}
+
+const picture = (name) => page.screenshot({ path: `${pictures}/${name}.png`, fullPage: false });
+
+// Opens the operation, writes that body and presses Execute.
+async function execute(body) {
+  await page.click(`${CHAT} .opblock-summary-control`);
+  await page.fill(`${CHAT} textarea.body-param__text`, JSON.stringify(body));
+  await page.click(`${CHAT} button.execute`);
+}
+
+const ask = (model, more) => ({ model, messages: [{ role: 'user', content: 'Tell me about rivers' }], stream: true, ...more });
+const live = `${CHAT} .live`;
+const state = () => page.getAttribute(live, 'data-state');
+const reaches = (wanted) => page.waitForSelector(`${live}[data-state="${wanted}"]`);
+
+test('the page lists every operation, asks nobody else and complains about nothing', async () => {
+  await open();
+  const document = await (await fetch(`${url}/openapi.json`)).json();
+  const ids = Object.values(document.paths).flatMap((path) => Object.values(path).map((operation) => operation.operationId));
+  for (const id of ids) assert.equal(await page.locator(`.opblock[id$="-${id}"]`).count(), 1, id);
+  await picture('page');
+  assert.deepEqual(foreign, []);
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test('a streamed answer is shown while it comes, and complete when it is', async () => {
+  await open();
+  await execute(ask('gated'));
+  await page.waitForFunction((selector) => document.querySelector(selector)?.textContent.length > 0, `${live} .live-text`);
+  assert.equal(await state(), 'streaming');
+  await picture('streaming');
+  const early = await page.textContent(`${live} .live-text`);
+  await reaches('complete');
+  const late = await page.textContent(`${live} .live-text`);
+  assert.ok(late.startsWith(early) && late.length > early.length, `${early} … ${late}`);
+  await page.waitForSelector(`${CHAT} .live-response .response-col_status`, { timeout: 5000 }).catch(() => {});
+  assert.match(await page.textContent(`${CHAT} .responses-wrapper`), /\[DONE\]/);
+  await picture('complete');
+  assert.deepEqual(troubles, []);
+  await page.close();
+});
+
+test('a stream that was cut is shown as cut, with what came', async () => {
+  await open();
+  await execute(ask('cut'));
+  await reaches('failed'); // the service tells the cut in the stream
+  assert.match(await page.textContent(`${live} .live-raw`), /upstream_reset|upstream_truncated/);
+  await picture('failed');
+  await page.close();
+});
+
+test('a connection to the service that breaks is shown as cut', async () => {
+  await open();
+  await page.route('**/v1/chat/completions', (route) =>
+    route.fulfill({ contentType: 'text/event-stream', body: 'data: {"choices":[{"delta":{"content":"half"}}]}\n\n' }),
+  );
+  await execute(ask('demo'));
+  await reaches('cut');
+  assert.equal(await page.textContent(`${live} .live-text`), 'half');
+  await picture('cut');
+  await page.close();
+});
+
+test('an error answer is shown as the answer it is', async () => {
+  await open();
+  await execute(ask('no-such-model'));
+  await page.waitForFunction((selector) => document.querySelector(selector)?.textContent.includes('model_not_found'), CHAT);
+  assert.equal(await page.locator(live).count(), 0);
+  await page.close();
+});
+
+test('it can be read in the dark and on a narrow screen', async () => {
+  await open({ colorScheme: 'dark' });
+  await execute(ask('demo'));
+  await reaches('complete');
+  await page.locator(live).scrollIntoViewIfNeeded();
+  await picture('dark');
+  await page.close();
+  await open({ viewport: { width: 380, height: 800 } });
+  await execute(ask('demo'));
+  await reaches('complete');
+  await page.locator(live).scrollIntoViewIfNeeded();
+  await picture('narrow');
+  const wider = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+  assert.ok(wider <= 0, `${wider} px wider than the screen`);
+  await page.close();
+});

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: MIT
+// Swagger UI on /openapi.json. It shows an answer when all of it is there, so a
+// streamed one gets a panel of its own that shows every event as it arrives.
+'use strict';
+
+// ---- a streamed answer's events (WHATWG server-sent events) ----
+
+// Calls onData with the data of each complete event of a stream of text.
+function sseReader(onData) {
+	let rest = '';
+	let data = [];
+	const line = (text) => {
+		if (text === '') {
+			if (data.length > 0) onData(data.join('\n'));
+			data = [];
+		} else if (text.startsWith('data:')) {
+			data.push(text.slice(text[5] === ' ' ? 6 : 5));
+		}
+	};
+	return (text) => {
+		const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
+		rest = lines.pop();
+		lines.forEach(line);
+	};
+}
+
+// ---- the panel ----
+
+const STATES = {
+	streaming: 'streaming…',
+	complete: 'complete',
+	failed: 'failed: the stream told an error',
+	cut: 'cut: the stream ended before it was complete',
+};
+
+function make(tag, name, text) {
+	const element = document.createElement(tag);
+	element.className = name;
+	if (text !== undefined) element.textContent = text;
+	return element;
+}
+
+// A panel between the request and what Swagger UI will show of the answer.
+function makePanel(place) {
+	const panel = make('section', 'live');
+	panel.setAttribute('aria-label', 'Live stream');
+	const state = make('p', 'live-state');
+	state.setAttribute('role', 'status');
+	const text = make('div', 'live-text');
+	const details = make('details', 'live-events');
+	const count = make('summary', 'live-count');
+	const events = make('pre', 'live-raw');
+	details.append(count, events);
+	panel.append(make('h4', 'live-title', 'Live stream'), state, text, details);
+	place.insertBefore(panel, place.querySelector(':scope > .responses-wrapper'));
+	panel.scrollIntoView({ block: 'nearest' });
+	let seen = 0;
+	const set = (to) => {
+		panel.dataset.state = to;
+		state.textContent = STATES[to];
+	};
+	const tell = () => (count.textContent = seen === 1 ? '1 event' : `${seen} events`);
+	set('streaming');
+	tell();
+	return {
+		set,
+		add(data, piece) {
+			seen += 1;
+			tell();
+			events.append(`${data}\n`);
+			text.append(piece);
+		},
+	};
+}
+
+// The words that one chunk adds, whatever the endpoint.
+function wordsOf(chunk) {
+	return (chunk.choices ?? []).map((choice) => choice.delta?.content ?? choice.text ?? '').join('');
+}
+
+// How an event changes the state, and the words it adds.
+function understand(data) {
+	if (data === '[DONE]') return { state: 'complete', words: '' };
+	try {
+		const chunk = JSON.parse(data);
+		if (chunk.error) return { state: 'failed', words: chunk.error.message ?? '' };
+		return { words: wordsOf(chunk) };
+	} catch {
+		return { words: '' };
+	}
+}
+
+async function show(body, panel) {
+	let ended = null;
+	const read = sseReader((data) => {
+		const { state, words } = understand(data);
+		panel.add(data, words);
+		ended ??= state ?? null;
+		if (ended) panel.set(ended);
+	});
+	const decoder = new TextDecoder();
+	try {
+		const reader = body.getReader();
+		for (let part = await reader.read(); !part.done; part = await reader.read())
+			read(decoder.decode(part.value, { stream: true }));
+	} catch {
+		// the connection broke: told below as what it is
+	}
+	if (!ended) panel.set('cut');
+}
+
+// ---- Swagger UI ----
+
+// The open operation with that path, where its panel goes.
+function placeOf(url) {
+	const path = new URL(url, location.href).pathname;
+	const summary = [...document.querySelectorAll('.opblock.is-open .opblock-summary-path')].find(
+		(element) => element.dataset.path === path,
+	);
+	return summary?.closest('.opblock').querySelector('.opblock-body') ?? document.getElementById('docs');
+}
+
+// fetch, but a streamed answer is shown while it comes. Swagger UI gets what came, also of one that broke.
+async function fetchLive(url, options) {
+	const place = placeOf(url);
+	place.querySelector('.live')?.remove();
+	const response = await fetch(url, options);
+	const isStream = (response.headers.get('content-type') ?? '').startsWith('text/event-stream');
+	if (!isStream) return response;
+	const [ours, theirs] = response.body.tee();
+	show(ours, makePanel(place));
+	const copy = new Response(whole(theirs), { status: response.status, headers: response.headers });
+	Object.defineProperty(copy, 'url', { value: response.url });
+	return copy;
+}
+
+// The same bytes; an end by failure becomes a plain end, since the panel tells it.
+function whole(body) {
+	const reader = body.getReader();
+	return new ReadableStream({
+		async pull(controller) {
+			try {
+				const { done, value } = await reader.read();
+				if (done) controller.close();
+				else controller.enqueue(value);
+			} catch {
+				controller.close();
+			}
+		},
+	});
+}
+
+async function start() {
+	const spec = await (await fetch('/openapi.json')).json();
+	spec.servers = [{ url: location.origin }];
+	window.ui = SwaggerUIBundle({
+		spec,
+		dom_id: '#docs',
+		deepLinking: true,
+		tryItOutEnabled: true,
+		displayRequestDuration: true,
+		defaultModelsExpandDepth: 0,
+		validatorUrl: null,
+		presets: [SwaggerUIBundle.presets.apis],
+		requestInterceptor: (request) => Object.assign(request, { userFetch: fetchLive }),
+	});
+}
+
+start();
