@@ -102,7 +102,7 @@ export class Document {
 
   media(node, type) {
     const content = this.#child(node, 'content');
-    const found = this.#children(content).find(([declared]) => sameMediaType(declared, type));
+    const found = this.#children(content).find(([declared]) => declared === '*/*' || sameMediaType(declared, type));
     return found?.[1];
   }
 

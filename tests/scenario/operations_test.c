@@ -31,6 +31,8 @@ static const struct operation operations[] = {
     {"GET", "/readyz", NULL},
     {"GET", "/metrics", NULL},
     {"GET", "/openapi.json", NULL},
+    {"GET", "/docs", NULL},
+    {"GET", "/docs/docs.js", NULL},
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations, BIG = 8192 };
 
