@@ -5,9 +5,9 @@
 #include "lib/json_write.h"
 
 static const struct error_row rows[ERROR_COUNT] = {
-    [ERROR_NONE] = {0, "", "", false, BLAME_NOBODY, ""},
-#define ERROR(symbol, status, type, code, retryable, blame, text) \
-	[ERROR_##symbol] = {status, type, code, retryable, BLAME_##blame, text},
+    [ERROR_NONE] = {0, 0, "", "", false, BLAME_NOBODY, ""},
+#define ERROR(symbol, scope, status, type, code, retryable, blame, text) \
+	[ERROR_##symbol] = {scope, status, type, code, retryable, BLAME_##blame, text},
 #include "lib/errors.def"
 #undef ERROR
 };

@@ -9,7 +9,7 @@
 
 enum error_code {
 	ERROR_NONE,
-#define ERROR(symbol, status, type, code, retryable, blame, text) ERROR_##symbol,
+#define ERROR(symbol, scope, status, type, code, retryable, blame, text) ERROR_##symbol,
 #include "lib/errors.def"
 #undef ERROR
 	ERROR_COUNT
@@ -17,7 +17,21 @@ enum error_code {
 
 enum error_blame { BLAME_NOBODY, BLAME_CLIENT, BLAME_BACKEND, BLAME_GATEWAY };
 
+/* Where an error can be told; operation_error_scope() says where an operation belongs. */
+enum {
+	ERROR_ON_NOWHERE = 0,    /* by no operation */
+	ERROR_ON_EVERYWHERE = 1, /* by all */
+	ERROR_ON_BODY = 2,       /* by those with a request body */
+	ERROR_ON_QUERY = 4,      /* by those that read the query */
+	ERROR_ON_ARGUMENT = 8,   /* by those that look up what the path names */
+	ERROR_ON_INFERENCE = 16, /* by those that ask backends */
+	ERROR_ON_STREAM = 32,    /* by those of them that stream */
+	ERROR_ON_VECTORS = 64,   /* by those of them whose answers can't be gathered */
+	ERROR_ANY_STATUS = 1024, /* a backend's own status of the same class may take the place of the row's */
+};
+
 struct error_row {
+	unsigned scope; /* ERROR_ON_* | ERROR_ANY_STATUS */
 	int status;
 	const char *type;
 	const char *code;

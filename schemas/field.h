@@ -87,8 +87,9 @@ struct field_variant {
 };
 
 struct field_table {
-	const char *name; /* of the schema, for documents made from the table */
-	const char *doc;  /* one line */
+	const char *name;    /* of the schema, for documents made from the table */
+	const char *doc;     /* one line */
+	const char *example; /* of the whole, as JSON text, or NULL */
 	const struct field *fields;
 	size_t count;
 	size_t size;                          /* bytes of the typed struct */

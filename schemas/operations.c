@@ -3,7 +3,12 @@
 #include "schemas/operations.h"
 
 #include "schemas/admin_fields.h"
+#include "schemas/answers.h"
 #include "schemas/openai_requests.h"
+
+#define EXAMPLES(...)                                                \
+	.examples = (const struct operation_example[]){__VA_ARGS__}, \
+	.example_count = sizeof((const struct operation_example[]){__VA_ARGS__}) / sizeof(struct operation_example)
 
 static const struct operation_row rows[OPERATION_COUNT] = {
 #define OPERATION(symbol, ...) [OPERATION_##symbol] = {__VA_ARGS__},
@@ -14,6 +19,43 @@ static const struct operation_row rows[OPERATION_COUNT] = {
 const struct operation_row *operation_row(enum operation operation)
 {
 	return &rows[operation];
+}
+
+const struct operation_tag operation_tags[] = {
+    {"inference", "Asking models."},
+    {"models", "Which models there are."},
+    {"health", "The process itself."},
+    {"documentation", "What the service tells about its interface."},
+    {NULL, NULL},
+};
+
+const struct field *operation_argument(const struct operation_row *row)
+{
+	const char *brace = strchr(row->path, '{');
+	if (brace == NULL)
+		return NULL;
+	struct span name = {brace + 1, strcspn(brace + 1, "}")};
+	for (size_t i = 0; i < row->answer->count; i++)
+		if (span_is(name, row->answer->fields[i].name))
+			return &row->answer->fields[i];
+	return NULL;
+}
+
+unsigned operation_error_scope(const struct operation_row *row)
+{
+	unsigned scope = ERROR_ON_EVERYWHERE;
+	scope |= row->body != NULL ? ERROR_ON_BODY : 0;
+	scope |= row->query != NULL ? ERROR_ON_QUERY : 0;
+	scope |= strchr(row->path, '{') != NULL ? ERROR_ON_ARGUMENT : 0;
+	scope |= row->endpoint != OPERATION_NO_ENDPOINT ? ERROR_ON_INFERENCE : 0;
+	scope |= row->event != NULL ? ERROR_ON_STREAM : 0;
+	scope |= row->endpoint == OPENAI_EMBEDDINGS ? ERROR_ON_VECTORS : 0;
+	return scope;
+}
+
+bool operation_can_fail_with(const struct operation_row *row, enum error_code code)
+{
+	return (error_row(code)->scope & operation_error_scope(row)) != 0;
 }
 
 bool operation_matches(enum operation operation, struct span path, struct span *argument)

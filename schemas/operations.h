@@ -3,6 +3,7 @@
 #ifndef SLUICE_SCHEMAS_OPERATIONS_H
 #define SLUICE_SCHEMAS_OPERATIONS_H
 
+#include "lib/errors.h"
 #include "lib/span.h"
 #include "schemas/field.h"
 
@@ -15,10 +16,17 @@ enum operation {
 
 enum { OPERATION_NO_ENDPOINT = -1 };
 
+/* A request body that shows something: complete, and valid for the demonstration. */
+struct operation_example {
+	const char *name;    /* of the example in the OpenAPI document */
+	const char *summary; /* one line */
+	const char *body;    /* JSON text */
+};
+
 struct operation_row {
 	const char *id; /* OpenAPI's operationId */
 	const char *method;
-	const char *path; /* as in OpenAPI; a segment in braces at the end is an argument */
+	const char *path; /* as in OpenAPI; a segment in braces at the end is an argument, a member of answer */
 	const char *tag;
 	int endpoint;                     /* enum openai_endpoint, or OPERATION_NO_ENDPOINT */
 	const struct field_table *query;  /* the parameters of the query; NULL = the query is not read */
@@ -26,16 +34,38 @@ struct operation_row {
 	const char *media_type;           /* of a good answer that is not streamed */
 	const struct field_table *answer; /* of a good JSON answer; NULL = it is no JSON object of ours */
 	const struct field_table *event;  /* of the data of a streamed answer's events; NULL = it never streams */
+	int unready;                      /* a status besides 200 that comes with answer, or 0 */
 	bool revalidates;                 /* answers carry an ETag, and If-None-Match is read */
 	const char *deprecated;           /* the day it was deprecated, "2026-11-23"; NULL = it is not (RFC 9745) */
 	const char *sunset;               /* the day it goes away, as above; NULL = not known (RFC 8594) */
-	const char *sdk;     /* how the OpenAI SDKs call it: "chat.completions.create"; NULL = they don't */
-	const char *example; /* of the body, as JSON text, or of the path's argument */
-	const char *summary; /* one line */
-	const char *doc;     /* more, in Markdown; NULL = nothing to add */
+	const char *sdk; /* how the OpenAI SDKs call it: "chat.completions.create"; NULL = they don't */
+	const struct operation_example *examples; /* bodies, the first is the plainest; NULL = it has no body */
+	size_t example_count;
+	const char *stream_example; /* a whole streamed answer */
+	const char *text_example;   /* of a good answer that is no JSON, or NULL */
+	const char *summary;        /* one line */
+	const char *doc;            /* more, in Markdown; NULL = nothing to add */
 };
 
 const struct operation_row *operation_row(enum operation operation);
+
+/* The row of answer that the path's argument names; NULL = the operation takes none. */
+const struct field *operation_argument(const struct operation_row *row);
+
+/* The groups of operations, in the order of documents. */
+struct operation_tag {
+	const char *name;
+	const char *doc; /* one line */
+};
+
+/* Ends with a name that is NULL. */
+extern const struct operation_tag operation_tags[];
+
+/* What the operation can tell: some of ERROR_ON_*. */
+unsigned operation_error_scope(const struct operation_row *row);
+
+/* True when a client can receive that error from the operation, as a status or within a stream. */
+bool operation_can_fail_with(const struct operation_row *row, enum error_code code);
 
 /* True when path is that of the operation; *argument is then its last segment where the operation takes one. */
 bool operation_matches(enum operation operation, struct span path, struct span *argument);

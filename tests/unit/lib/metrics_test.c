@@ -83,7 +83,7 @@ static void labels_choose_the_series(void **state)
 	metrics_count(cells, METRIC_CALLS, 0, ERROR_NONE);
 	metrics_add(cells, 7, METRIC_TOKENS, 0, METRICS_TOKENS_COMPLETION);
 	metrics_count(cells, METRIC_ATTEMPTS, 0, METRICS_ATTEMPT_FALLBACK);
-	metrics_count(cells, METRIC_ERRORS, ERROR_SHUTTING_DOWN);
+	metrics_count(cells, METRIC_ERRORS, ERROR_OVERLOADED);
 	expect_line("sluice_requests_total{model=\"small\",endpoint=\"chat\",code=\"200\"} 1");
 	expect_line("sluice_requests_total{model=\"small\",endpoint=\"embeddings\",code=\"internal_error\"} 1");
 	expect_line("sluice_requests_total{model=\"a \\\"b\\\"\\\\\\n\",endpoint=\"chat\",code=\"200\"} 5");
@@ -91,7 +91,7 @@ static void labels_choose_the_series(void **state)
 	expect_line("sluice_calls_total{backend=\"alpha\",outcome=\"ok\"} 1");
 	expect_line("sluice_tokens_total{model=\"small\",type=\"completion\"} 7");
 	expect_line("sluice_attempts_total{model=\"small\",reason=\"fallback\"} 1");
-	expect_line("sluice_errors_total{code=\"shutting_down\"} 1");
+	expect_line("sluice_errors_total{code=\"overloaded\"} 1");
 	expect_line("sluice_errors_total{code=\"internal_error\"} 0");
 	expect_no("outcome=\"internal_error\"");
 }

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations: what one asks for. Their answers are in openapi_answer.c. */
+#include <ctype.h>
+
+#include "schemas/openapi_internal.h"
+
+enum { METHOD_SIZE = 16 };
+
+/* Header fields of requests. Any value is fine: one that can't be used is as if it were not there. */
+static const struct request_header {
+	const char *name;
+	unsigned scope;   /* the operations that read it: ERROR_ON_* */
+	bool revalidates; /* only those whose answers carry an ETag */
+	const char *example;
+	const char *doc;
+} request_headers[] = {
+    {"x-request-id", ERROR_ON_EVERYWHERE, false, "order-4711",
+     "An id for the request, to be found in logs and in the answer; Sluice makes one when it is absent, longer than "
+     "128 characters, or not printable ASCII."},
+    {"traceparent", ERROR_ON_INFERENCE, false, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+     "The trace that this request is part of (W3C Trace Context). It is continued to the backend; a new one is begun "
+     "when it is absent or not valid."},
+    {"if-none-match", ERROR_ON_EVERYWHERE, true, "\"1b2cf535f27731c9\"",
+     "The ETag of the answer that the client has: 304 comes when it is still the same."},
+};
+
+static bool is_read(const struct request_header *header, const struct operation_row *row)
+{
+	return (header->scope & operation_error_scope(row)) != 0 && (!header->revalidates || row->revalidates);
+}
+
+static void need_header_parameter(struct openapi *document, const struct request_header *header)
+{
+	cJSON *parameter = openapi_add_component(document, "parameters", header->name);
+	if (parameter == NULL)
+		return;
+	openapi_add_text(document, parameter, "name", header->name);
+	openapi_add_text(document, parameter, "in", "header");
+	openapi_add_text(document, parameter, "description", header->doc);
+	openapi_add_text(document, openapi_add_object(document, parameter, "schema"), "type", "string");
+	openapi_add_text(document, parameter, "example", header->example);
+}
+
+static void add_parameter(struct openapi *document, cJSON *parameters, const struct field *field, const char *where)
+{
+	cJSON *parameter = openapi_add_object(document, parameters, NULL);
+	openapi_add_text(document, parameter, "name", field->name);
+	openapi_add_text(document, parameter, "in", where);
+	openapi_add_text(document, parameter, "description", field->doc);
+	if (field->required)
+		openapi_add_bool(document, parameter, "required", true);
+	openapi_add_field(document, parameter, "schema", field, false);
+	openapi_add_json(document, parameter, "example", field->example);
+}
+
+static void add_parameters(struct openapi *document, cJSON *operation, const struct operation_row *row)
+{
+	cJSON *parameters = openapi_add_array(document, operation, "parameters");
+	const struct field *argument = operation_argument(row);
+	if (argument != NULL)
+		add_parameter(document, parameters, argument, "path");
+	for (size_t i = 0; row->query != NULL && i < row->query->count; i++)
+		add_parameter(document, parameters, &row->query->fields[i], "query");
+	for (size_t i = 0; i < sizeof(request_headers) / sizeof(request_headers[0]); i++) {
+		if (!is_read(&request_headers[i], row))
+			continue;
+		need_header_parameter(document, &request_headers[i]);
+		openapi_add_reference(document, parameters, NULL, "parameters", request_headers[i].name);
+	}
+}
+
+static void add_body(struct openapi *document, cJSON *operation, const struct operation_row *row)
+{
+	if (row->body == NULL)
+		return;
+	cJSON *body = openapi_add_object(document, operation, "requestBody");
+	openapi_add_printf(document, body, "description",
+			   "%s Members that the schema does not name are passed on to the backend. No string may "
+			   "hold the character U+0000.",
+			   row->body->doc);
+	openapi_add_bool(document, body, "required", true);
+	cJSON *content = openapi_add_object(document, body, "content");
+	cJSON *media = openapi_add_object(document, content, "application/json");
+	openapi_add_table(document, media, "schema", row->body);
+	cJSON *examples = openapi_add_object(document, media, "examples");
+	for (size_t i = 0; i < row->example_count; i++) {
+		cJSON *example = openapi_add_object(document, examples, row->examples[i].name);
+		openapi_add_text(document, example, "summary", row->examples[i].summary);
+		openapi_add_json(document, example, "value", row->examples[i].body);
+	}
+}
+
+/* With a key or without one. */
+static void add_security(struct openapi *document, cJSON *operation)
+{
+	cJSON *security = openapi_add_array(document, operation, "security");
+	openapi_add_object(document, security, NULL);
+	openapi_add_array(document, openapi_add_object(document, security, NULL), "bearer");
+}
+
+static cJSON *add_path(struct openapi *document, cJSON *paths, const char *path)
+{
+	cJSON *there = cJSON_GetObjectItemCaseSensitive(paths, path);
+	return there != NULL ? there : openapi_add_object(document, paths, path);
+}
+
+void openapi_add_operation(struct openapi *document, cJSON *paths, const struct operation_row *row)
+{
+	char method[METHOD_SIZE] = "";
+	for (size_t i = 0; i < sizeof(method) - 1 && row->method[i] != '\0'; i++)
+		method[i] = (char)tolower((unsigned char)row->method[i]);
+	cJSON *operation = openapi_add_object(document, add_path(document, paths, row->path), method);
+	openapi_add_text(document, operation, "operationId", row->id);
+	openapi_add_text(document, openapi_add_array(document, operation, "tags"), NULL, row->tag);
+	openapi_add_text(document, operation, "summary", row->summary);
+	openapi_add_text(document, operation, "description", row->doc == NULL ? row->summary : row->doc);
+	if (row->deprecated != NULL)
+		openapi_add_bool(document, operation, "deprecated", true);
+	if (row->sunset != NULL)
+		openapi_add_text(document, operation, "x-sunset", row->sunset);
+	add_security(document, operation);
+	add_parameters(document, operation, row);
+	add_body(document, operation, row);
+	openapi_add_responses(document, operation, row);
+	openapi_add_samples(document, operation, row);
+}
