@@ -133,6 +133,13 @@ struct config_budget {
 	unsigned least; /* that many are always allowed */
 };
 
+/* Which web pages of other origins may read our answers (the fetch standard's CORS). */
+struct config_cors {
+	const char *const *origins; /* as browsers write them; "*" = any */
+	size_t origin_count;        /* 0 = none: no CORS fields are sent at all */
+	uint64_t max_age_us;        /* how long a browser may keep the answer to a preflight */
+};
+
 struct config {
 	const char *file; /* name for messages; "(embedded)" for the demo */
 	const struct config_listener *listeners;
@@ -146,6 +153,7 @@ struct config {
 	size_t model_count;
 	struct config_budget retries; /* of the gateway and of each backend */
 	struct config_limits limits;
+	struct config_cors cors;
 	const char *log_level; /* "debug", "info", "warn", "error" */
 };
 

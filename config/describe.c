@@ -34,6 +34,8 @@ static const char *type_name(enum key_type type)
 		return "URL";
 	case KEY_ADDRESS:
 		return "address";
+	case KEY_ORIGINS:
+		return "list of origins";
 	}
 	return "";
 }

@@ -120,3 +120,52 @@ bool endpoint_parse_url(struct arena *arena, struct span text, const char **url)
 	*url = arena_copy(arena, text).at;
 	return *url != NULL;
 }
+
+/* The length of the scheme in front of "://" (RFC 3986, section 3.1); 0 when there is none. */
+static size_t scheme_length(struct span text)
+{
+	size_t len = 0;
+	while (len < text.len && (is_alphanumeric(text.at[len]) || strchr("+-.", text.at[len]) != NULL))
+		len++;
+	bool begins = len > 0 && (text.at[0] < '0' || text.at[0] > '9') && is_alphanumeric(text.at[0]);
+	return begins && text.len - len > 3 && memcmp(text.at + len, "://", 3) == 0 ? len : 0;
+}
+
+/* Every browser leaves the port out that its scheme implies. */
+static bool is_implied_port(struct span scheme, struct span port)
+{
+	return (span_is(scheme, "http") && span_is(port, "80")) || (span_is(scheme, "https") && span_is(port, "443"));
+}
+
+static void lower(char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (text[i] >= 'A' && text[i] <= 'Z')
+			text[i] = (char)(text[i] - 'A' + 'a');
+}
+
+bool endpoint_parse_origin(struct arena *arena, struct span text, const char **origin)
+{
+	struct span host;
+	size_t scheme = scheme_length(text);
+	char *copy = arena_alloc(arena, text.len + 1);
+	if (copy == NULL)
+		return false;
+	memcpy(copy, text.at, text.len);
+	copy[text.len] = '\0';
+	lower(copy, text.len);
+	*origin = copy;
+	if (span_is(text, "*"))
+		return true;
+	struct span rest = {copy + scheme + 3, text.len - scheme - 3};
+	if (scheme == 0 || !take_host(&rest, &host))
+		return false;
+	if (rest.len == 0)
+		return true;
+	struct span port = {rest.at + 1, rest.len - 1};
+	if (rest.at[0] != ':' || !is_port(port, 1))
+		return false;
+	if (is_implied_port((struct span){copy, scheme}, port))
+		copy[text.len - rest.len] = '\0';
+	return true;
+}

@@ -18,4 +18,11 @@ bool endpoint_parse_address(struct arena *arena, struct span text, const char **
  */
 bool endpoint_parse_url(struct arena *arena, struct span text, const char **url);
 
+/*
+ * scheme://host[:port] as the field Origin has it (RFC 6454, section 6.2), or "*". origin: a
+ * copy in the arena in the form that browsers send: lower case, without the scheme's own port.
+ * False when it is something else.
+ */
+bool endpoint_parse_origin(struct arena *arena, struct span text, const char **origin);
+
 #endif

@@ -22,6 +22,7 @@ enum key_type {
 	KEY_SECRET,   /* [const char *] never shown; NULL when empty */
 	KEY_URL,      /* [const char *] */
 	KEY_ADDRESS,  /* [const char *host, *port, adjacent] */
+	KEY_ORIGINS,  /* [const char *const *, size_t count, adjacent] one entry or a list */
 };
 
 /* The struct that keeps a key's value. */

@@ -189,6 +189,8 @@ const char *value_expected(const struct key *key)
 		       "http://127.0.0.1:8000/v1";
 	case KEY_ADDRESS:
 		return "an address with port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
+	case KEY_ORIGINS:
+		return "an origin such as https://app.example.com or http://localhost:3000, without a path, or \"*\"";
 	}
 	return "";
 }
@@ -215,6 +217,8 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 		return endpoint_parse_url(arena, text, &value->string);
 	case KEY_ADDRESS:
 		return endpoint_parse_address(arena, text, &value->string, &value->port);
+	case KEY_ORIGINS: /* one of them */
+		return endpoint_parse_origin(arena, text, &value->string);
 	case KEY_SECTION:
 	case KEY_LISTENERS:
 	case KEY_BACKENDS:

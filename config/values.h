@@ -19,7 +19,7 @@ struct value {
 enum { VALUE_EXPECTED_MAX = 256 };
 
 /*
- * Reads text (borrows) as key's type and checks bounds. directory: where a
+ * Reads text (borrows) as key's type, one entry where it takes several, and checks bounds. directory: where a
  * relative PATH begins, "" or with a trailing slash. False, with expected
  * filled ("a size such as 4MiB, …"), when it is not what the key takes.
  */

@@ -124,28 +124,58 @@ static bool is_showable(const struct key *key, const struct expansion *text)
 {
 	if (text->tainted || key->type == KEY_SECRET)
 		return false;
-	return key->type != KEY_URL || strpbrk(text->text.at, "@?# ") == NULL;
+	return (key->type != KEY_URL && key->type != KEY_ORIGINS) || strpbrk(text->text.at, "@?# ") == NULL;
 }
 
-static void read_scalar(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner)
+/* False when it added a finding. */
+static bool read_value(struct walk *walk, const struct key *key, const struct tree_node *node, struct value *value)
 {
 	struct expansion text = {.text = {"", 0}};
-	struct value value;
 	char expected[VALUE_EXPECTED_MAX];
 	char shown[FINDING_VALUE_MAX];
 	bool may_be_empty = key->type == KEY_SECRET || (key->type == KEY_PATH && (key->flags & KEY_REQUIRED) == 0);
 	if (!(node->kind == TREE_NULL && may_be_empty) && !expect_kind(walk, node, TREE_SCALAR, key))
-		return;
+		return false;
 	if (node->kind == TREE_SCALAR && !expand(walk->arena, node->text, walk->directory, &text))
 		findings_add(walk->findings, node->line, walk->path, "%s", text.problem);
-	else if (value_read(walk->arena, key, text.text, walk->directory, &value, expected))
-		store(key, owner, &value);
+	else if (value_read(walk->arena, key, text.text, walk->directory, value, expected))
+		return true;
 	else if (is_showable(key, &text))
 		findings_add(walk->findings, node->line, walk->path, "got \"%s\"; expected %s",
 			     finding_value(text.text, shown), expected);
 	else
 		findings_add(walk->findings, node->line, walk->path, "got a value that is not shown; expected %s",
 			     expected);
+	return false;
+}
+
+static void read_scalar(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner)
+{
+	struct value value;
+	if (read_value(walk, key, node, &value))
+		store(key, owner, &value);
+}
+
+/* One origin, a list of them, or nothing. */
+static void read_origins(struct walk *walk, const struct key *key, const struct tree_node *node)
+{
+	bool list = node->kind == TREE_LIST;
+	if (node->kind == TREE_NULL)
+		return;
+	const char **origins = arena_zalloc(walk->arena, list ? node->count : 1, sizeof(char *));
+	if (origins == NULL)
+		return;
+	size_t count = 0;
+	for (const struct tree_node *at = list ? node->first : node; at != NULL; at = list ? at->next : NULL) {
+		struct value value;
+		size_t len = list ? path_enter_index(walk, count) : strlen(walk->path);
+		if (read_value(walk, key, at, &value))
+			origins[count] = value.string;
+		count++;
+		path_leave(walk, len);
+	}
+	walk->snapshot->config.cors.origins = origins;
+	walk->snapshot->config.cors.origin_count = count;
 }
 
 static void report_unknown(struct walk *walk, const char *section, const struct tree_node *node)
@@ -315,6 +345,9 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 	case KEY_MODELS:
 		if (expect_members(walk, key, node, TREE_MAPPING))
 			walk->plans = node;
+		break;
+	case KEY_ORIGINS:
+		read_origins(walk, key, node);
 		break;
 	default:
 		read_scalar(walk, key, node, owner);

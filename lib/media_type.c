@@ -4,34 +4,11 @@
 
 #include <strings.h>
 
-static struct span trim(struct span text)
-{
-	while (text.len > 0 && (text.at[0] == ' ' || text.at[0] == '\t')) {
-		text.at++;
-		text.len--;
-	}
-	while (text.len > 0 && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
-		text.len--;
-	return text;
-}
-
-/* Takes what is in front of the next separator, trimmed, off *rest; *rest is {NULL,0} behind the last. */
-static struct span take(struct span *rest, char separator)
-{
-	const char *end = rest->len == 0 ? NULL : memchr(rest->at, separator, rest->len);
-	struct span part = *rest;
-	if (end == NULL) {
-		*rest = (struct span){NULL, 0};
-		return trim(part);
-	}
-	part.len = (size_t)(end - rest->at);
-	*rest = (struct span){end + 1, rest->len - part.len - 1};
-	return trim(part);
-}
+#include "lib/http_text.h"
 
 bool media_type_is(struct span value, const char *type)
 {
-	struct span named = take(&value, ';');
+	struct span named = http_take(&value, ';');
 	return named.len == strlen(type) && strncasecmp(named.at, type, named.len) == 0;
 }
 
@@ -49,12 +26,12 @@ static bool is_zero_weight(struct span parameter)
 bool media_type_accepted(struct span accept, const char *type)
 {
 	while (accept.at != NULL) {
-		struct span range = take(&accept, ',');
+		struct span range = http_take(&accept, ',');
 		if (!media_type_is(range, type))
 			continue;
 		bool wanted = true;
 		while (range.at != NULL)
-			wanted = !is_zero_weight(take(&range, ';')) && wanted;
+			wanted = !is_zero_weight(http_take(&range, ';')) && wanted;
 		return wanted;
 	}
 	return false;

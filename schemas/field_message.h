@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of a finding: where a value is, what its rule allows, what was found. Used by the walker only. */
+/* The words of a finding: where a value is, what its rule allows, what was found. Used by the walker and by queries. */
 #ifndef SLUICE_SCHEMAS_FIELD_MESSAGE_H
 #define SLUICE_SCHEMAS_FIELD_MESSAGE_H
 

@@ -2,129 +2,132 @@
 /*
  * Routing: the table of operations is the whole surface of the service. Errors
  * of the HTTP layer, of routing and of media types are told here, in the same
- * form as all others.
+ * forms as all others.
  */
 #include "service/routes.h"
 
-#include "schemas/operations.h"
-#include "service/admin/admin.h"
-#include "service/exchange/report.h"
+#include "lib/media_type.h"
+#include "service/cors.h"
 #include "service/http/http_exchange.h"
+#include "service/methods.h"
+#include "service/notice.h"
+#include "service/refuse.h"
+#include "service/reply.h"
+
+enum { ADMIN_BODY_MAX = 64 << 20 };
 
 /* How the operations are answered; those without an entry become exchanges. */
 static void (*const answers[OPERATION_COUNT])(const struct admin_request *request, struct admin_answer *answer) = {
     [OPERATION_MODELS] = admin_models, [OPERATION_MODEL] = admin_model,     [OPERATION_LIVEZ] = admin_livez,
-    [OPERATION_READYZ] = admin_readyz, [OPERATION_METRICS] = admin_metrics, [OPERATION_OPENAPI] = admin_livez,
+    [OPERATION_READYZ] = admin_readyz, [OPERATION_METRICS] = admin_metrics, [OPERATION_OPENAPI] = admin_openapi,
 };
 
-/* OPERATION_COUNT when there is nothing at this path. */
-static enum operation find_operation(struct span path, struct span *argument)
+static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
 {
-	enum operation operation = 0;
-	while (operation < OPERATION_COUNT && !operation_matches(operation, path, argument))
-		operation++;
-	return operation;
-}
-
-static bool is_get(enum operation operation)
-{
-	return strcmp(operation_row(operation)->method, "GET") == 0;
-}
-
-static bool method_matches(enum operation operation, struct span method)
-{
-	return span_is(method, operation_row(operation)->method) || (span_is(method, "HEAD") && is_get(operation));
-}
-
-static void refuse(struct routes *routes, struct http_request *request, enum error_code code, struct span message,
-		   const char *allow)
-{
-	struct buf body;
-	struct arena arena;
-	arena_init(&arena, 0);
-	buf_init(&body, 65536);
-	error_write(&body, ERROR_FORM_OPENAI, &(struct error_told){.code = code, .message = message});
-	struct http_field fields[] = {
-	    {SPAN("content-type"), SPAN("application/json")},
-	    {SPAN("x-request-id"), exchange_request_id(http_request_field(request, "x-request-id"), &arena)},
-	    {SPAN("x-should-retry"), error_row(code)->retryable ? SPAN("true") : SPAN("false")},
-	    {SPAN("allow"), span_of(allow)}};
-	report_refusal(routes->exchange->plan.metrics, fields[1].value, http_request_version(request), code);
-	http_respond_head(request, error_row(code)->status, fields, allow == NULL ? 3 : 4, (int64_t)buf_len(&body));
-	http_respond_write(request, buf_span(&body));
-	http_respond_finish(request);
-	buf_fini(&body);
-	arena_fini(&arena);
-}
-
-static bool is_json(struct span content_type)
-{
-	static const struct span json = {"application/json", 16};
-	if (content_type.at == NULL)
-		return true; /* tools that send no type at all send JSON here */
-	return content_type.len >= json.len && strncasecmp(content_type.at, json.at, json.len) == 0 &&
-	       (content_type.len == json.len || strchr("; \t", content_type.at[json.len]) != NULL);
+	refuse(request, routes->exchange->plan.metrics, &refusal);
 }
 
 static void answer_exchange(struct routes *routes, struct http_request *request, enum openai_endpoint endpoint)
 {
+	struct span type = http_request_field(request, "content-type");
 	struct span encoding = http_request_field(request, "content-encoding");
-	if (!is_json(http_request_field(request, "content-type")))
-		refuse(routes, request, ERROR_UNSUPPORTED_MEDIA_TYPE,
-		       SPAN("The request body must be JSON: set the header Content-Type: application/json."), NULL);
+	struct refusal refusal = {.code = ERROR_UNSUPPORTED_MEDIA_TYPE};
+	if (type.at != NULL && !media_type_is(type, "application/json")) /* tools that send no type send JSON */
+		refusal.message = SPAN("The request body must be JSON: set the header Content-Type: application/json.");
 	else if (encoding.len != 0 && !span_is(encoding, "identity"))
-		refuse(routes, request, ERROR_UNSUPPORTED_MEDIA_TYPE,
-		       SPAN("The request body must not be compressed: send it without Content-Encoding."), NULL);
+		refusal.message = SPAN("The request body must not be compressed: send it without Content-Encoding.");
+	if (refusal.message.at != NULL)
+		refuse_as(routes, request, refusal);
 	else
-		http_exchange_start(routes->exchange, request, endpoint, ERROR_FORM_OPENAI);
+		http_exchange_start(routes->exchange, request, endpoint, http_request_error_form(request));
 }
 
-static void send_made(struct http_request *request, const struct admin_answer *answer)
+/* Sends what was made: an answer, or why there is none. */
+static void answer_made(struct routes *routes, struct http_request *request, enum operation operation,
+			const struct admin_answer *answer, struct arena *arena)
 {
-	struct arena arena;
-	arena_init(&arena, 0);
-	struct http_field fields[] = {
-	    {SPAN("content-type"), span_of(answer->content_type)},
-	    {SPAN("cache-control"), SPAN("no-store")},
-	    {SPAN("x-request-id"), exchange_request_id(http_request_field(request, "x-request-id"), &arena)}};
-	http_respond_head(request, answer->status, fields, 3, (int64_t)buf_len(&answer->body));
-	http_respond_write(request, buf_span(&answer->body));
-	http_respond_finish(request);
-	arena_fini(&arena);
+	bool told = answer->error != ERROR_NONE && buf_len(&answer->body) > 0;
+	if (buf_failed(&answer->body))
+		refuse_as(routes, request, (struct refusal){.code = ERROR_OVERLOADED});
+	else if (answer->error == ERROR_NONE)
+		reply_made(request, operation_row(operation), answer, arena);
+	else
+		refuse_as(routes, request,
+			  (struct refusal){.code = answer->error,
+					   .message = told ? buf_span(&answer->body) : (struct span){NULL, 0},
+					   .param = answer->param,
+					   .details = answer->details});
 }
 
 static void answer_admin(struct routes *routes, struct http_request *request, enum operation operation,
 			 struct span argument)
 {
-	struct admin_request ask = {
-	    .config = routes->exchange->plan.config, .argument = argument, .draining = routes->draining};
-	struct admin_answer answer = {.status = 200, .content_type = "application/json"};
-	buf_init(&answer.body, (size_t)64 << 20);
+	struct arena arena;
+	arena_init(&arena, 0);
+	struct admin_request ask = {.config = routes->exchange->plan.config,
+				    .argument = argument,
+				    .query = http_request_query(request),
+				    .arena = &arena,
+				    .draining = routes->draining};
+	struct admin_answer answer = {.status = 200, .content_type = operation_row(operation)->media_type};
+	buf_init(&answer.body, ADMIN_BODY_MAX);
 	answers[operation](&ask, &answer);
-	if (buf_failed(&answer.body))
-		refuse(routes, request, ERROR_OVERLOADED, (struct span){NULL, 0}, NULL);
-	else if (answer.error == ERROR_NONE)
-		send_made(request, &answer);
-	else
-		refuse(routes, request, answer.error,
-		       buf_len(&answer.body) == 0 ? (struct span){NULL, 0} : buf_span(&answer.body), NULL);
+	answer_made(routes, request, operation, &answer, &arena);
 	buf_fini(&answer.body);
+	arena_fini(&arena);
+}
+
+static void answer_options(struct routes *routes, struct http_request *request, const char *allow)
+{
+	struct arena arena;
+	arena_init(&arena, 0);
+	cors_add_preflight(&routes->exchange->plan.config->cors, request, allow);
+	reply_allow(request, allow, &arena);
+	arena_fini(&arena);
+}
+
+/* No operation is meant by path and method. */
+static void answer_other(struct routes *routes, struct http_request *request)
+{
+	char allow[METHODS_ALLOW_SIZE];
+	if (!methods_allow(http_request_path(request), allow))
+		refuse_as(routes, request, (struct refusal){.code = ERROR_NOT_FOUND});
+	else if (span_is(http_request_method(request), "OPTIONS"))
+		answer_options(routes, request, allow);
+	else
+		refuse_as(routes, request, (struct refusal){.code = ERROR_METHOD_NOT_ALLOWED, .allow = allow});
+}
+
+/* Whatever the answer will be, it tells that the operation is on its way out. */
+static void add_notice(struct http_request *request, const struct operation_row *row)
+{
+	if (row->deprecated == NULL && row->sunset == NULL)
+		return;
+	struct notice notice = notice_of(row->deprecated, row->sunset);
+	if (notice.deprecation[0] != '\0')
+		http_request_add_field(request, SPAN("deprecation"), span_of(notice.deprecation));
+	if (notice.sunset[0] != '\0')
+		http_request_add_field(request, SPAN("sunset"), span_of(notice.sunset));
 }
 
 void routes_dispatch(struct routes *routes, struct http_request *request)
 {
 	struct span argument = {NULL, 0};
 	enum error_code error = http_request_error(request);
-	enum operation operation = find_operation(http_request_path(request), &argument);
-	if (error != ERROR_NONE)
-		refuse(routes, request, error, (struct span){NULL, 0}, NULL);
-	else if (operation == OPERATION_COUNT)
-		refuse(routes, request, ERROR_NOT_FOUND, (struct span){NULL, 0}, NULL);
-	else if (!method_matches(operation, http_request_method(request)))
-		refuse(routes, request, ERROR_METHOD_NOT_ALLOWED, (struct span){NULL, 0},
-		       is_get(operation) ? "GET, HEAD" : "POST");
-	else if (answers[operation] == NULL)
-		answer_exchange(routes, request, (enum openai_endpoint)operation_row(operation)->endpoint);
+	cors_add(&routes->exchange->plan.config->cors, request);
+	if (error != ERROR_NONE) {
+		refuse_as(routes, request, (struct refusal){.code = error});
+		return;
+	}
+	enum operation operation = methods_find(http_request_path(request), http_request_method(request), &argument);
+	if (operation == OPERATION_COUNT) {
+		answer_other(routes, request);
+		return;
+	}
+	const struct operation_row *row = operation_row(operation);
+	add_notice(request, row);
+	if (answers[operation] == NULL)
+		answer_exchange(routes, request, (enum openai_endpoint)row->endpoint);
 	else
 		answer_admin(routes, request, operation, argument);
 }

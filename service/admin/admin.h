@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the service tells about itself: models, health, metrics, its contract. Each answer is made at once, in memory. */
+/* What the service tells about itself: models, health, metrics, its contract. Each answer is made at once, in memory.
+ */
 #ifndef SLUICE_SERVICE_ADMIN_ADMIN_H
 #define SLUICE_SERVICE_ADMIN_ADMIN_H
 
@@ -35,5 +36,6 @@ void admin_model(const struct admin_request *request, struct admin_answer *answe
 void admin_livez(const struct admin_request *request, struct admin_answer *answer);
 void admin_readyz(const struct admin_request *request, struct admin_answer *answer);
 void admin_metrics(const struct admin_request *request, struct admin_answer *answer);
+void admin_openapi(const struct admin_request *request, struct admin_answer *answer);
 
 #endif

@@ -23,6 +23,5 @@ void admin_readyz(const struct admin_request *request, struct admin_answer *answ
 void admin_metrics(const struct admin_request *request, struct admin_answer *answer)
 {
 	(void)request;
-	answer->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	metrics_write_prometheus(&answer->body);
 }

@@ -3,6 +3,17 @@
 #include "service/admin/admin.h"
 
 #include "lib/json_write.h"
+#include "lib/percent.h"
+#include "schemas/admin_fields.h"
+#include "schemas/query.h"
+
+enum { DETAILS_BYTES_MAX = 64 * 1024 };
+
+/* The models of one page: from first up to, not including, end. */
+struct page {
+	size_t first;
+	size_t end;
+};
 
 static void write_model(struct buf *out, const char *name)
 {
@@ -11,54 +22,81 @@ static void write_model(struct buf *out, const char *name)
 	buf_append(out, SPAN(",\"object\":\"model\",\"created\":0,\"owned_by\":\"sluice\"}"));
 }
 
-void admin_models(const struct admin_request *request, struct admin_answer *answer)
+static void refuse_findings(const struct admin_request *request, struct admin_answer *answer,
+			    const struct findings *findings)
+{
+	const struct finding *first = &findings->list[0];
+	struct buf details;
+	buf_init(&details, DETAILS_BYTES_MAX);
+	finding_write_all(&details, findings);
+	answer->error = first->code;
+	answer->param = first->param;
+	buf_append(&answer->body, first->message);
+	if (first->loc.at != NULL && !buf_failed(&details))
+		answer->details = arena_copy(request->arena, buf_span(&details));
+	buf_fini(&details);
+}
+
+static void find_unknown_after(const struct admin_request *request, struct span after, struct findings *findings)
+{
+	struct buf input;
+	buf_init(&input, DETAILS_BYTES_MAX);
+	json_write_string(&input, after);
+	finding_only(findings,
+		     (struct finding){.code = ERROR_INVALID_VALUE,
+				      .message = SPAN("after must be the id of a listed model"),
+				      .param = SPAN("after"),
+				      .loc = SPAN("[\"query\",\"after\"]"),
+				      .input = buf_failed(&input) ? (struct span){NULL, 0}
+								  : arena_copy(request->arena, buf_span(&input))});
+	buf_fini(&input);
+}
+
+/* False with findings. */
+static bool choose_page(const struct admin_request *request, struct page *page, struct findings *findings)
 {
 	const struct config *config = request->config;
-	buf_append(&answer->body, SPAN("{\"object\":\"list\",\"data\":["));
-	for (size_t i = 0; i < config->model_count; i++) {
-		if (i > 0)
-			buf_append(&answer->body, SPAN(","));
-		write_model(&answer->body, config->models[i].name);
-	}
-	buf_append(&answer->body, SPAN("]}"));
-}
-
-/* -1 when c is no hex digit. */
-static int hex_value(char c)
-{
-	static const char digits[] = "0123456789abcdefABCDEF";
-	const char *at = c == '\0' ? NULL : strchr(digits, c);
-	if (at == NULL)
-		return -1;
-	int value = (int)(at - digits);
-	return value < 16 ? value : value - 6;
-}
-
-/* The byte that a percent-encoded triple stands for, or -1. */
-static int percent_triple(struct span in, size_t at)
-{
-	if (in.at[at] != '%' || in.len - at < 3)
-		return -1;
-	int high = hex_value(in.at[at + 1]);
-	int low = hex_value(in.at[at + 2]);
-	return high < 0 || low < 0 ? -1 : high << 4 | low;
-}
-
-/* Decodes percent-encoding (RFC 3986, section 2.1) into out, which has room for in.len bytes. */
-static struct span percent_decode(struct span in, char *out)
-{
-	size_t len = 0;
-	for (size_t i = 0; i < in.len; i++) {
-		int byte = percent_triple(in, i);
-		if (byte < 0) {
-			out[len++] = in.at[i];
-			continue;
+	struct models_query query;
+	if (!query_read(request->query, &models_query_fields, request->arena, &query, findings))
+		return false;
+	*page = (struct page){0, config->model_count};
+	if (query.after.node != JSON_NONE) {
+		const struct config_model *after = config_find_model(config, query.after.value);
+		if (after == NULL) {
+			find_unknown_after(request, query.after.value, findings);
+			return false;
 		}
-		unsigned char octet = (unsigned char)byte;
-		memcpy(&out[len++], &octet, 1);
-		i += 2;
+		page->first = (size_t)(after - config->models) + 1;
 	}
-	return (struct span){out, len};
+	if (query.limit.node != JSON_NONE && (uint64_t)query.limit.value < page->end - page->first)
+		page->end = page->first + (size_t)query.limit.value;
+	return true;
+}
+
+static void write_page(struct buf *out, const struct config *config, struct page page)
+{
+	bool empty = page.first == page.end;
+	buf_append(out, SPAN("{\"object\":\"list\",\"data\":["));
+	for (size_t i = page.first; i < page.end; i++) {
+		if (i > page.first)
+			buf_append(out, SPAN(","));
+		write_model(out, config->models[i].name);
+	}
+	buf_append(out, SPAN("],\"first_id\":"));
+	json_write_string_or_null(out, span_of(empty ? NULL : config->models[page.first].name));
+	buf_append(out, SPAN(",\"last_id\":"));
+	json_write_string_or_null(out, span_of(empty ? NULL : config->models[page.end - 1].name));
+	buf_append(out, page.end < config->model_count ? SPAN(",\"has_more\":true}") : SPAN(",\"has_more\":false}"));
+}
+
+void admin_models(const struct admin_request *request, struct admin_answer *answer)
+{
+	struct page page;
+	struct findings findings;
+	if (choose_page(request, &page, &findings))
+		write_page(&answer->body, request->config, page);
+	else
+		refuse_findings(request, answer, &findings);
 }
 
 void admin_model(const struct admin_request *request, struct admin_answer *answer)
@@ -66,7 +104,7 @@ void admin_model(const struct admin_request *request, struct admin_answer *answe
 	char decoded[1024];
 	struct span name = request->argument;
 	if (name.len <= sizeof(decoded))
-		name = percent_decode(name, decoded);
+		name = percent_decode(name, false, decoded);
 	const struct config_model *model = config_find_model(request->config, name);
 	if (model != NULL) {
 		write_model(&answer->body, model->name);

@@ -63,6 +63,7 @@ int respond_error(const struct respond_to *to, unsigned attempts, const struct f
 	int status = failure->status == 0 ? row->status : failure->status;
 	const char *type = write_error(scratch, to, failure, status);
 	fields[count++] = FIELD("content-type", span_of(type));
+	fields[count++] = FIELD("vary", SPAN("accept")); /* which chose the form */
 	fields[count++] = FIELD("x-request-id", to->request_id);
 	/* the SDKs retry by status unless told otherwise */
 	fields[count++] = FIELD("x-should-retry", failure->should_retry ? SPAN("true") : SPAN("false"));

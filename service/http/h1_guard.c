@@ -9,6 +9,8 @@
 
 #include <strings.h>
 
+#include "lib/http_text.h"
+
 enum { LENGTH_DIGITS_MAX = 18 };
 
 struct head {
@@ -19,22 +21,6 @@ struct head {
 	unsigned codings;
 	enum error_code error;
 };
-
-static bool is_token(unsigned char c)
-{
-	static const char others[] = "!#$%&'*+-.^_`|~";
-	if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
-		return true;
-	return c != 0 && strchr(others, c) != NULL;
-}
-
-static bool all_token(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++)
-		if (!is_token((unsigned char)s.at[i]))
-			return false;
-	return s.len > 0;
-}
 
 static bool all_digits(struct span s)
 {
@@ -74,15 +60,6 @@ static bool is_target(struct span s)
 	return s.len > 0;
 }
 
-static struct span trim(struct span s)
-{
-	while (s.len > 0 && (s.at[0] == ' ' || s.at[0] == '\t'))
-		s = (struct span){s.at + 1, s.len - 1};
-	while (s.len > 0 && (s.at[s.len - 1] == ' ' || s.at[s.len - 1] == '\t'))
-		s.len--;
-	return s;
-}
-
 static bool is_name(struct span s, const char *name)
 {
 	return s.len == strlen(name) && strncasecmp(s.at, name, s.len) == 0;
@@ -104,7 +81,7 @@ static bool next_line(struct head *head, struct span *line)
 static bool scan_request_line(struct head *head, struct span line)
 {
 	const char *first = line.len == 0 ? NULL : memchr(line.at, ' ', line.len);
-	if (first == NULL || !all_token((struct span){line.at, (size_t)(first - line.at)}))
+	if (first == NULL || !http_is_token((struct span){line.at, (size_t)(first - line.at)}))
 		return false;
 	struct span rest = {first + 1, line.len - (size_t)(first + 1 - line.at)};
 	const char *second = rest.len == 0 ? NULL : memchr(rest.at, ' ', rest.len);
@@ -123,9 +100,9 @@ static bool scan_field(struct head *head, struct span line)
 	if (colon == NULL)
 		return false;
 	struct span name = {line.at, (size_t)(colon - line.at)};
-	struct span value = trim((struct span){colon + 1, line.len - name.len - 1});
+	struct span value = http_trim((struct span){colon + 1, line.len - name.len - 1});
 	/* a folded line begins with a blank, which no name does */
-	if (!all_token(name) || !is_field_value(value))
+	if (!http_is_token(name) || !is_field_value(value))
 		return false;
 	if (is_name(name, "host"))
 		return ++head->hosts == 1 && is_host(value);

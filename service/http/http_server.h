@@ -69,12 +69,17 @@ struct span http_request_field(const struct http_request *request,
 size_t http_request_field_count(const struct http_request *request);
 struct http_field http_request_field_at(const struct http_request *request, size_t index);
 int http_request_version(const struct http_request *request); /* 10, 11 or 20 */
+/* The form in which this client reads errors: problem details (RFC 9457) when its Accept names their type. */
+enum error_form http_request_error_form(const struct http_request *request);
 /* An error found by the HTTP layer itself (MALFORMED_HTTP, BODY_TOO_LARGE, …); ERROR_NONE for a good request. The
  * application answers it in its own error form; the connection closes afterwards where HTTP demands it. */
 enum error_code http_request_error(const struct http_request *request);
 
 /* Registers the application's side. Call once, in on_request, before responding. */
 void http_request_attach(struct http_request *request, const struct http_request_ops *ops, void *context);
+
+/* A field for the head of the response, whoever will give it. Copied. Any number of times, before responding. */
+void http_request_add_field(struct http_request *request, struct span name, struct span value);
 
 /*
  * Responses. A head, then any number of writes, then finish or abort.

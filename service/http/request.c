@@ -8,6 +8,7 @@
 
 #include <assert.h>
 
+#include "lib/media_type.h"
 #include "service/http/linger.h"
 
 static const char *const state_names[] = {"waiting", "answering", "finished", "aborted", "gone"};
@@ -158,6 +159,23 @@ int http_request_version(const struct http_request *request)
 {
 	int version = request->h2o->version;
 	return (version >> 8) * 10 + (version & 0xff);
+}
+
+enum error_form request_error_form(const h2o_req_t *h2o)
+{
+	for (size_t i = 0; i < h2o->headers.size; i++) {
+		const h2o_header_t *header = &h2o->headers.entries[i];
+		struct span value = {header->value.base, header->value.len};
+		if (h2o_memis(header->name->base, header->name->len, H2O_STRLIT("accept")) &&
+		    media_type_accepted(value, error_media_type(ERROR_FORM_PROBLEM)))
+			return ERROR_FORM_PROBLEM;
+	}
+	return ERROR_FORM_OPENAI;
+}
+
+enum error_form http_request_error_form(const struct http_request *request)
+{
+	return request_error_form(request->h2o);
 }
 
 enum error_code http_request_error(const struct http_request *request)

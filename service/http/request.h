@@ -65,6 +65,8 @@ struct http_request {
 struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, struct http_connection *connection,
 				    struct h2_stream *stream, enum error_code error);
 void request_set_state(struct http_request *request, enum request_state to);
+/* What http_request_error_form() tells, of an h2o request. */
+enum error_form request_error_form(const h2o_req_t *h2o);
 /* Tells the application, unless it is done with the request or knows already. */
 void request_tell_gone(struct http_request *request);
 

@@ -16,6 +16,7 @@
 #include <strings.h>
 #include <sys/socket.h>
 
+#include "lib/media_type.h"
 #include "service/http/h1_stall.h"
 #include "service/http/h2_stream.h"
 #include "service/http/reason.h"
@@ -76,7 +77,7 @@ static void add_field(struct http_request *request, const struct http_field *fie
 	h2o_iovec_t name = pool_copy(&h2o->pool, field->name, true);
 	h2o_iovec_t value = pool_copy(&h2o->pool, field->value, false);
 	if (h2o_memis(name.base, name.len, H2O_STRLIT("content-type")))
-		request->event_stream = value.len >= 17 && h2o_memis(value.base, 17, H2O_STRLIT("text/event-stream"));
+		request->event_stream = media_type_is(field->value, "text/event-stream");
 	h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, name.base, name.len, 1, NULL, value.base, value.len);
 }
 
@@ -103,6 +104,12 @@ static void apply_framing(struct http_request *request, int status, int64_t cont
 		h2o_add_header(&h2o->pool, &h2o->res.headers, H2O_TOKEN_TRANSFER_ENCODING, NULL, H2O_STRLIT("chunked"));
 	if (request->framing == FRAMING_CLOSE || request->server->state != HTTP_SERVER_ST_RUNNING)
 		h2o->http1_is_persistent = 0;
+}
+
+void http_request_add_field(struct http_request *request, struct span name, struct span value)
+{
+	assert(request->state == REQUEST_ST_WAITING);
+	add_field(request, &(struct http_field){name, value});
 }
 
 void http_respond_head(struct http_request *request, int status, const struct http_field *fields, size_t count,

@@ -23,6 +23,9 @@
 #include "schemas/openai_request.h"
 #include "service/plan/event.h"
 
+struct health;
+struct limit;
+struct loop;
 struct plan;
 struct run;
 
@@ -31,6 +34,9 @@ struct plan_worker {
 	struct reactor *reactor;
 	const struct config *config;
 	struct http_origin *const *origins; /* by index of the backend in config->backends */
+	struct loop *loop;     /* the worker's, where those who wait are called back; NULL in tests without queues */
+	struct health *health; /* of the process; NULL = nothing is known, every call may start (tests) */
+	struct limit *const *limits; /* by index of the target in config->targets; NULL = none */
 	struct metrics_cells *metrics;
 };
 
@@ -45,6 +51,7 @@ struct run_context {
 	struct span traceparent;                         /* W3C trace context to send on; empty = none */
 	int64_t created;                                 /* Unix seconds */
 	unsigned attempts;                               /* calls started so far */
+	uint64_t client;                                 /* whose request it is, for fairness in queues: a hash */
 	enum metrics_attempt reason;                     /* why the next call starts */
 	size_t model_index;                              /* of the model asked for, in the configuration */
 	unsigned open_calls;                             /* calls not yet gone */

@@ -14,6 +14,7 @@
  */
 #include "service/plan/target.h"
 
+#include "lib/media_type.h"
 #include "service/plan/kinds.h"
 
 /* How long a finished answer's transfer may take to end by itself, microseconds. */
@@ -174,8 +175,7 @@ static void on_total(struct timer *timer)
 
 static bool is_event_stream(const struct http_head *head)
 {
-	static const struct span type = {"text/event-stream", 17};
-	return head->content_type.len >= type.len && strncasecmp(head->content_type.at, type.at, type.len) == 0;
+	return media_type_is(head->content_type, "text/event-stream");
 }
 
 /* What a response head means; ERROR_NONE when its body may be read. */

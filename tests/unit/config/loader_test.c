@@ -17,6 +17,8 @@ static void the_least_configuration_has_every_default(void **state)
 	assert_int_equal(config->limits.header_list, 64 << 10);
 	assert_int_equal(config->limits.event, 1 << 20);
 	assert_int_equal(config->limits.buffer, 256 << 10);
+	assert_int_equal(config->cors.origin_count, 0);
+	assert_int_equal(config->cors.max_age_us, 600000000);
 	assert_string_equal(config->log_level, "info");
 	assert_int_equal(config->listener_count, 1);
 	assert_null(config->listeners[0].tls_certificate);
@@ -61,6 +63,7 @@ static void every_value_goes_where_it_belongs(void **state)
 	    "models: { m: b/x }\n"
 	    "limits: { body: 1KiB, json_depth: 2, connections: 3, streams: 4, header_list: 5KiB, event: 6KiB, "
 	    "buffer: 70KiB }\n"
+	    "cors: { origins: [https://a.example, 'http://[::1]:3000'], max_age: 0s }\n"
 	    "log: { level: debug }\n");
 	snprintf(path, sizeof(path), "%s/c.yaml", directory);
 	const struct config *config = config_load_file(path, &fixture_errors);
@@ -96,6 +99,10 @@ static void every_value_goes_where_it_belongs(void **state)
 	assert_int_equal(config->limits.header_list, 5120);
 	assert_int_equal(config->limits.event, 6144);
 	assert_int_equal(config->limits.buffer, 71680);
+	assert_int_equal(config->cors.origin_count, 2);
+	assert_string_equal(config->cors.origins[0], "https://a.example");
+	assert_string_equal(config->cors.origins[1], "http://[::1]:3000");
+	assert_int_equal(config->cors.max_age_us, 0);
 	assert_string_equal(config->log_level, "debug");
 	config_drop(config);
 	fixture_remove(directory, "cert.pem");
@@ -123,7 +130,9 @@ static void an_empty_key_is_no_key(void **state)
 static void a_section_whose_keys_are_all_switched_off_is_allowed(void **state)
 {
 	(void)state;
-	config_drop(fixture_good(LEAST "    timeouts:\nlimits:\nlog:\n"));
+	config_drop(fixture_good(LEAST "    timeouts:\nlimits:\nlog:\ncors:\n"));
+	config_drop(fixture_good(LEAST "cors:\n  origins:\n"));
+	config_drop(fixture_good(LEAST "cors:\n  origins: []\n"));
 }
 
 static void models_are_found_by_name(void **state)
@@ -213,6 +222,31 @@ static void each_kind_of_finding_has_its_line_key_and_words(void **state)
 	    "such as http://127.0.0.1:8000/v1");
 	refuses("nonsense: 1\n", "8: nonsense: unknown key");
 	refuses("\"line\\nbreak\": 1\n", "8: line?break: unknown key");
+}
+
+#define AN_ORIGIN \
+	"expected an origin such as https://app.example.com or http://localhost:3000, without a path, or \"*\""
+
+static void origins_are_refused_one_by_one(void **state)
+{
+	(void)state;
+	refuses("cors:\n  origins:\n    - https://a.example\n    - https://b.example/\n",
+		"11: cors.origins[1]: got \"https://b.example/\"; " AN_ORIGIN);
+	refuses("cors: { origins: example.com }\n", "8: cors.origins: got \"example.com\"; " AN_ORIGIN);
+	refuses("cors: { origins: { a: b } }\n", "8: cors.origins: got a mapping; " AN_ORIGIN);
+	refuses("cors: { origins: [[a]] }\n", "8: cors.origins[0]: got a list; " AN_ORIGIN);
+	refuses("cors: { origins: ['https://me:secret@h'] }\n",
+		"8: cors.origins[0]: got a value that is not shown; " AN_ORIGIN);
+	refuses("cors: { max_age: 25h }\n", "8: cors.max_age: got \"25h\"; expected a duration from 0s to 24h");
+}
+
+static void one_origin_needs_no_list(void **state)
+{
+	(void)state;
+	const struct config *config = fixture_good(LEAST "cors: { origins: '*' }\n");
+	assert_int_equal(config->cors.origin_count, 1);
+	assert_string_equal(config->cors.origins[0], "*");
+	config_drop(config);
 }
 
 static void yaml_that_is_not_understood_is_refused_by_line(void **state)
@@ -365,6 +399,8 @@ int main(void)
 	    cmocka_unit_test(models_are_found_by_name),
 	    cmocka_unit_test(a_snapshot_lives_until_its_last_reference_is_dropped),
 	    cmocka_unit_test(each_kind_of_finding_has_its_line_key_and_words),
+	    cmocka_unit_test(origins_are_refused_one_by_one),
+	    cmocka_unit_test(one_origin_needs_no_list),
 	    cmocka_unit_test(yaml_that_is_not_understood_is_refused_by_line),
 	    cmocka_unit_test(nesting_is_bounded),
 	    cmocka_unit_test(listeners_backends_and_models_are_needed),

@@ -165,6 +165,55 @@ static void addresses_are_host_and_port(void **state)
 		assert_false(reads("listen[]", "address", wrong[i], &value, expected));
 }
 
+static void origins_take_the_form_that_browsers_send(void **state)
+{
+	(void)state;
+	static const char *const right[][2] = {
+	    {"*", "*"},
+	    {"https://app.example.com", "https://app.example.com"},
+	    {"HTTPS://App.Example.COM:443", "https://app.example.com"},
+	    {"http://h:80", "http://h"},
+	    {"http://h:443", "http://h:443"},
+	    {"https://h:80", "https://h:80"},
+	    {"http://localhost:3000", "http://localhost:3000"},
+	    {"http://[2001:DB8::1]:8080", "http://[2001:db8::1]:8080"},
+	    {"tauri://localhost", "tauri://localhost"},
+	    {"chrome-extension://abcdef", "chrome-extension://abcdef"},
+	};
+	static const char *const wrong[] = {"",
+					    "**",
+					    "*.example.com",
+					    "https://*.a",
+					    "example.com",
+					    "https://",
+					    "https:/h",
+					    "https://h/",
+					    "https://h/p",
+					    "https://h?q",
+					    "https://h#f",
+					    "https://u@h",
+					    "https://h:",
+					    "https://h:0",
+					    "https://h:65536",
+					    "https://h:8o",
+					    "https://h h",
+					    "://h",
+					    "3d://h",
+					    "+a://h",
+					    "null",
+					    "https://[::1",
+					    "https://h,b"};
+	struct value value;
+	char expected[VALUE_EXPECTED_MAX];
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++) {
+		assert_true(reads("cors", "origins", right[i][0], &value, expected));
+		assert_string_equal(value.string, right[i][1]);
+	}
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		if (reads("cors", "origins", wrong[i], &value, expected))
+			fail_msg("%s became %s", wrong[i], value.string);
+}
+
 static void urls_are_http_with_a_host_and_nothing_to_hide(void **state)
 {
 	(void)state;
@@ -208,6 +257,7 @@ int main(void)
 	    cmocka_unit_test(every_default_and_bound_of_the_table_is_readable),
 	    cmocka_unit_test(every_key_of_the_table_is_found_in_its_section),
 	    cmocka_unit_test(addresses_are_host_and_port),
+	    cmocka_unit_test(origins_take_the_form_that_browsers_send),
 	    cmocka_unit_test(urls_are_http_with_a_host_and_nothing_to_hide),
 	    cmocka_unit_test(secrets_that_would_break_a_header_are_refused),
 	};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Tokens and lists; http_text.h holds the contract. */
+#include "lib/http_text.h"
+
+struct span http_trim(struct span text)
+{
+	while (text.len > 0 && (text.at[0] == ' ' || text.at[0] == '\t')) {
+		text.at++;
+		text.len--;
+	}
+	while (text.len > 0 && (text.at[text.len - 1] == ' ' || text.at[text.len - 1] == '\t'))
+		text.len--;
+	return text;
+}
+
+struct span http_take(struct span *rest, char separator)
+{
+	const char *end = rest->len == 0 ? NULL : memchr(rest->at, separator, rest->len);
+	struct span part = *rest;
+	if (end == NULL) {
+		*rest = (struct span){NULL, 0};
+		return http_trim(part);
+	}
+	part.len = (size_t)(end - rest->at);
+	*rest = (struct span){end + 1, rest->len - part.len - 1};
+	return http_trim(part);
+}
+
+static bool is_token(char c)
+{
+	static const char others[] = "!#$%&'*+-.^_`|~";
+	if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'))
+		return true;
+	return c != '\0' && strchr(others, c) != NULL;
+}
+
+bool http_is_token(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!is_token(text.at[i]))
+			return false;
+	return text.len > 0;
+}

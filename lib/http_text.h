@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The small grammar that header fields share (RFC 9110, section 5.6): tokens, lists, blanks around them. */
+#ifndef SLUICE_LIB_HTTP_TEXT_H
+#define SLUICE_LIB_HTTP_TEXT_H
+
+#include "lib/span.h"
+
+/* Without the spaces and tabs at both ends. */
+struct span http_trim(struct span text);
+
+/* Takes what is in front of the next separator, trimmed, off *rest; *rest is {NULL,0} behind the last. */
+struct span http_take(struct span *rest, char separator);
+
+/* True when text is a token: a method, a field's name. */
+bool http_is_token(struct span text);
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* Which operation a path and a method name, and which methods a path has. */
+#ifndef SLUICE_SERVICE_METHODS_H
+#define SLUICE_SERVICE_METHODS_H
+
+#include "schemas/operations.h"
+
+/*
+ * The operation at path that method names, HEAD counting as GET; *argument is
+ * its path's argument. OPERATION_COUNT: there is none.
+ */
+enum operation methods_find(struct span path, struct span method, struct span *argument);
+
+enum { METHODS_ALLOW_SIZE = 64 };
+
+/*
+ * The value of Allow (RFC 9110, section 10.2.1) for a path, made from the table, such as "GET, HEAD, OPTIONS"; path
+ * "*" is the service as a whole. False when there is nothing at this path.
+ */
+bool methods_allow(struct span path, char allow[METHODS_ALLOW_SIZE]);
+
+#endif

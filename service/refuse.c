@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/* One error answer; refuse.h holds the contract. */
+#include "service/refuse.h"
+
+#include "service/exchange/exchange.h"
+#include "service/exchange/report.h"
+
+enum { REFUSAL_BYTES_MAX = 128 * 1024 };
+
+static void send(struct http_request *request, const struct refusal *refusal, enum error_form form,
+		 struct span request_id, struct span body)
+{
+	const struct error_row *row = error_row(refusal->code);
+	const struct http_field fields[] = {
+	    {SPAN("content-type"), span_of(error_media_type(form))},
+	    {SPAN("cache-control"), SPAN("no-store")},
+	    {SPAN("vary"), SPAN("accept")},
+	    {SPAN("x-request-id"), request_id},
+	    {SPAN("x-should-retry"), row->retryable ? SPAN("true") : SPAN("false")},
+	    {SPAN("allow"), span_of(refusal->allow)},
+	};
+	size_t count = sizeof(fields) / sizeof(fields[0]) - (refusal->allow == NULL);
+	http_respond_head(request, row->status, fields, count, (int64_t)body.len);
+	http_respond_write(request, body);
+	http_respond_finish(request);
+}
+
+void refuse(struct http_request *request, struct metrics_cells *metrics, const struct refusal *refusal)
+{
+	struct buf body;
+	struct arena arena;
+	arena_init(&arena, 0);
+	buf_init(&body, REFUSAL_BYTES_MAX);
+	enum error_form form = http_request_error_form(request);
+	struct span request_id = exchange_request_id(http_request_field(request, "x-request-id"), &arena);
+	error_write(&body, form,
+		    &(struct error_told){.code = refusal->code,
+					 .message = refusal->message,
+					 .param = refusal->param,
+					 .details = refusal->details,
+					 .request_id = request_id});
+	report_refusal(metrics, request_id, http_request_version(request), refusal->code);
+	send(request, refusal, form, request_id, buf_span(&body));
+	buf_fini(&body);
+	arena_fini(&arena);
+}

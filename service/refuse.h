@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* Refusals of requests that never become an exchange, in the error form that the client asked for. */
+#ifndef SLUICE_SERVICE_REFUSE_H
+#define SLUICE_SERVICE_REFUSE_H
+
+#include "service/http/http_server.h"
+
+struct refusal {
+	enum error_code code;
+	struct span message; /* {NULL,0} = the error's own text */
+	struct span param;   /* {NULL,0} = none */
+	struct span details; /* findings as a JSON array; {NULL,0} = none */
+	const char *allow;   /* value of the field Allow; NULL = none */
+};
+
+/* Answers the request, counts and logs it. */
+void refuse(struct http_request *request, struct metrics_cells *metrics, const struct refusal *refusal);
+
+#endif

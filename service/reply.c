@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/* Heads and bodies of made answers, with their validators; reply.h holds the contract. */
+#include "service/reply.h"
+
+#include "lib/etag.h"
+#include "service/exchange/exchange.h"
+
+enum { REPLY_FIELDS_MAX = ADMIN_FIELDS_MAX + 4 };
+
+struct head {
+	struct http_field fields[REPLY_FIELDS_MAX];
+	size_t count;
+};
+
+static void add(struct head *head, struct span name, struct span value)
+{
+	head->fields[head->count++] = (struct http_field){name, value};
+}
+
+static void add_request_id(struct head *head, const struct http_request *request, struct arena *arena)
+{
+	add(head, SPAN("x-request-id"), exchange_request_id(http_request_field(request, "x-request-id"), arena));
+}
+
+/* RFC 9110, section 13.1.2; the list may be spread over several fields. */
+static bool client_has(const struct http_request *request, struct span etag)
+{
+	for (size_t i = 0; i < http_request_field_count(request); i++) {
+		struct http_field field = http_request_field_at(request, i);
+		if (span_is(field.name, "if-none-match") && etag_matches(field.value, etag))
+			return true;
+	}
+	return false;
+}
+
+static bool says_cache_control(const struct admin_answer *answer)
+{
+	for (size_t i = 0; i < answer->field_count; i++)
+		if (span_is(answer->fields[i].name, "cache-control"))
+			return true;
+	return false;
+}
+
+void reply_made(struct http_request *request, const struct operation_row *row, const struct admin_answer *answer,
+		struct arena *arena)
+{
+	struct head head = {.count = 0};
+	char etag[ETAG_SIZE] = "";
+	struct span body = answer->constant.at == NULL ? buf_span(&answer->body) : answer->constant;
+	bool revalidates = row->revalidates && answer->status == 200;
+	if (revalidates) {
+		etag_write(body, etag);
+		add(&head, SPAN("etag"), span_of(etag));
+	}
+	if (!says_cache_control(answer))
+		add(&head, SPAN("cache-control"), revalidates ? SPAN("no-cache") : SPAN("no-store"));
+	add_request_id(&head, request, arena);
+	for (size_t i = 0; i < answer->field_count; i++)
+		add(&head, answer->fields[i].name, answer->fields[i].value);
+	if (revalidates && client_has(request, span_of(etag))) {
+		http_respond_head(request, 304, head.fields, head.count, -1);
+	} else {
+		add(&head, SPAN("content-type"), span_of(answer->content_type));
+		http_respond_head(request, answer->status, head.fields, head.count, (int64_t)body.len);
+		http_respond_write(request, body);
+	}
+	http_respond_finish(request);
+}
+
+void reply_allow(struct http_request *request, const char *allow, struct arena *arena)
+{
+	struct head head = {.count = 0};
+	add(&head, SPAN("allow"), span_of(allow));
+	add_request_id(&head, request, arena);
+	http_respond_head(request, 204, head.fields, head.count, -1);
+	http_respond_finish(request);
+}

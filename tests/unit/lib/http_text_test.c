@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/* Tokens, lists and media types of header fields. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "lib/http_text.h"
+#include "lib/media_type.h"
+
+static void a_list_is_taken_apart_and_trimmed(void **state)
+{
+	(void)state;
+	struct span rest = SPAN(" a ,\tb,, c d");
+	assert_true(span_is(http_take(&rest, ','), "a"));
+	assert_true(span_is(http_take(&rest, ','), "b"));
+	assert_true(span_is(http_take(&rest, ','), ""));
+	assert_non_null(rest.at);
+	assert_true(span_is(http_take(&rest, ','), "c d"));
+	assert_null(rest.at);
+	assert_true(span_is(http_trim(SPAN(" \t ")), ""));
+}
+
+static void tokens_have_no_separators(void **state)
+{
+	(void)state;
+	static const char *const bad[] = {"",   " ",   "a b", "a,b", "a:b",      "a;",
+					  "(a", "a\"", "a/b", "a@",  "\xc3\xa4", "\x7f"};
+	assert_true(http_is_token(SPAN("x-stainless-lang")));
+	assert_true(http_is_token(SPAN("!#$%&'*+-.^_`|~09azAZ")));
+	assert_false(http_is_token(SPAN("a\0")));
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		if (http_is_token(span_of(bad[i])))
+			fail_msg("\"%s\" is a token", bad[i]);
+}
+
+static void a_media_type_is_known_by_its_name_alone(void **state)
+{
+	(void)state;
+	assert_true(media_type_is(SPAN("application/json"), "application/json"));
+	assert_true(media_type_is(SPAN("Application/JSON ; charset=utf-8"), "application/json"));
+	assert_false(media_type_is(SPAN("application/jsonp"), "application/json"));
+	assert_false(media_type_is(SPAN("application/json5;x"), "application/json"));
+	assert_false(media_type_is(SPAN("text/event-streams"), "text/event-stream"));
+	assert_false(media_type_is(SPAN(""), "application/json"));
+	assert_false(media_type_is((struct span){NULL, 0}, "application/json"));
+}
+
+static void only_an_explicit_wish_is_accepted(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *accept;
+		bool accepted;
+	} cases[] = {
+	    {"application/problem+json", true},
+	    {"application/json, APPLICATION/problem+json;q=0.1", true},
+	    {"application/problem+json;charset=utf-8", true},
+	    {"application/problem+json;q=0", false},
+	    {"application/problem+json; q=0.000, */*", false},
+	    {"*/*", false},
+	    {"application/*", false},
+	    {"application/json", false},
+	    {"application/problem+jsonx", false},
+	    {"", false},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		if (media_type_accepted(span_of(cases[i].accept), "application/problem+json") != cases[i].accepted)
+			fail_msg("Accept: %s", cases[i].accept);
+	assert_false(media_type_accepted((struct span){NULL, 0}, "application/problem+json"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_list_is_taken_apart_and_trimmed),
+	    cmocka_unit_test(tokens_have_no_separators),
+	    cmocka_unit_test(a_media_type_is_known_by_its_name_alone),
+	    cmocka_unit_test(only_an_explicit_wish_is_accepted),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
