@@ -165,6 +165,15 @@ static inline void metrics_call_judged(struct metrics_cells *cells, size_t backe
 	metrics_count(cells, METRIC_CALLS, backend, outcome);
 }
 
+/* Tokens that a backend told; less than 0 = it did not. */
+static inline void metrics_count_tokens(struct metrics_cells *cells, size_t model, int64_t prompt, int64_t completion)
+{
+	if (prompt > 0)
+		metrics_add(cells, prompt, METRIC_TOKENS, model, METRICS_TOKENS_PROMPT);
+	if (completion > 0)
+		metrics_add(cells, completion, METRIC_TOKENS, model, METRICS_TOKENS_COMPLETION);
+}
+
 static inline void metrics_first_content(struct metrics_cells *cells, size_t backend, uint64_t microseconds)
 {
 	metrics_observe(cells, microseconds, METRIC_CALL_FIRST_CONTENT, backend);

@@ -16,6 +16,7 @@
 #include "service/exchange/flight.h"
 #include "service/exchange/report.h"
 #include "service/exchange/respond.h"
+#include "service/plan/causes.h"
 
 /* Bytes of decoded request and bookkeeping per byte of body, and the least. */
 enum { EXCHANGE_ARENA_FACTOR = 32, EXCHANGE_ARENA_LEAST = 1024 * 1024, EXCHANGE_DETAILS_MOST = 65536 };
@@ -135,7 +136,7 @@ static void exchange_break_stream(struct exchange *exchange, const struct failur
 		exchange_abort(exchange, failure->code);
 }
 
-static void exchange_on_failure(struct exchange *exchange, const struct failure *failure)
+static void exchange_tell(struct exchange *exchange, const struct failure *failure)
 {
 	if (exchange->state == EXCHANGE_ST_WAITING)
 		exchange_refuse(exchange, failure);
@@ -143,6 +144,23 @@ static void exchange_on_failure(struct exchange *exchange, const struct failure 
 		exchange_break_stream(exchange, failure);
 	else
 		exchange_abort(exchange, failure->code);
+}
+
+/* When several targets failed, all of it is told. */
+static void exchange_on_failure(struct exchange *exchange, const struct failure *failure)
+{
+	struct failure told = *failure;
+	struct buf details;
+	if (failure->causes == NULL || failure->causes->next == NULL) {
+		exchange_tell(exchange, failure);
+		return;
+	}
+	buf_init(&details, EXCHANGE_DETAILS_MOST);
+	causes_write(&details, failure->causes);
+	if (!buf_failed(&details))
+		told.details = buf_span(&details);
+	exchange_tell(exchange, &told);
+	buf_fini(&details);
 }
 
 static void exchange_fail_code(struct exchange *exchange, enum error_code code)

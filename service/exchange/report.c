@@ -41,10 +41,7 @@ static void count(const struct report *report, struct metrics_cells *metrics, ui
 		metrics_count(metrics, METRIC_ERRORS, report->error);
 	if (report->events > 0)
 		metrics_add(metrics, report->events, METRIC_STREAM_EVENTS);
-	if (report->usage.prompt_tokens > 0)
-		metrics_add(metrics, report->usage.prompt_tokens, METRIC_TOKENS, model, METRICS_TOKENS_PROMPT);
-	if (report->usage.completion_tokens > 0)
-		metrics_add(metrics, report->usage.completion_tokens, METRIC_TOKENS, model, METRICS_TOKENS_COMPLETION);
+	metrics_count_tokens(metrics, model, report->usage.prompt_tokens, report->usage.completion_tokens);
 }
 
 static void tell_usage(struct log_line *line, const struct usage *usage)

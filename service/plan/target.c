@@ -325,9 +325,11 @@ static void target_cancel(struct run *run)
 	target_end(target);
 }
 
-static void target_prepare(struct plan *plan)
+static const char *target_prepare(struct plan *plan, struct arena *arena)
 {
+	(void)arena;
 	plan->width = 1;
+	return NULL;
 }
 
 static struct run *target_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)
