@@ -20,7 +20,22 @@ static const char *const models[] = {"small", "a \"b\"\\\n"};
 static const char *const backends[] = {"alpha", "beta"};
 static const char *const endpoints[] = {"chat", "embeddings"};
 
-static const struct metrics_names names = {models, 2, backends, 2, endpoints, 2};
+static const char *const targets[] = {"alpha/m", "beta/m"};
+static const char *const breakers[] = {"closed", "open"};
+static const char *const refusals[] = {"ok", "open"};
+
+static const struct metrics_names names = {.models = models,
+					   .model_count = 2,
+					   .backends = backends,
+					   .backend_count = 2,
+					   .endpoints = endpoints,
+					   .endpoint_count = 2,
+					   .targets = targets,
+					   .target_count = 2,
+					   .breakers = breakers,
+					   .breaker_count = 2,
+					   .refusals = refusals,
+					   .refusal_count = 2};
 
 static char text[1 << 20];
 
