@@ -331,7 +331,7 @@ static void an_adaptive_limit_lets_waiters_in_when_it_grows(void **state)
 	assert_int_equal(running, 20);
 	for (int i = 21; i < 40; i++)
 		enter(i, 1);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 6; i++)
 		limit_leave(limit, 100000, false, fake_now);
 	limit_report(limit, &report);
 	assert_true(report.limit > 20);
