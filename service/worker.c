@@ -28,7 +28,7 @@ struct worker {
 	struct timer drain_check;
 };
 
-static bool create_origins(struct worker *worker, struct buf *error)
+static bool create_origins(struct worker *worker, unsigned index, struct buf *error)
 {
 	const struct config *config = worker->config;
 	worker->origins = calloc(config->backend_count, sizeof(struct http_origin *));
@@ -40,7 +40,11 @@ static bool create_origins(struct worker *worker, struct buf *error)
 		struct http_origin_options options = {.url = backend->url,
 						      .bearer = backend->api_key,
 						      .ca_file = backend->ca,
-						      .connect_timeout_us = backend->timeouts.connect_us};
+						      .certificate = backend->certificate,
+						      .key = backend->key,
+						      .connect_timeout_us = backend->timeouts.connect_us,
+						      .metrics = metrics_cells_of(index),
+						      .backend = (uint32_t)i};
 		worker->origins[i] = http_origin_create(worker->client, &options, &why);
 		if (worker->origins[i] == NULL) {
 			buf_printf(error, "%s:%u: backends.%s: %s\n", config->file, backend->line, backend->name, why);
@@ -76,7 +80,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	if (worker->loop == NULL)
 		return false;
 	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
-	if (worker->client == NULL || !create_origins(worker, error) || !create_plans(worker, error))
+	if (worker->client == NULL || !create_origins(worker, options->index, error) || !create_plans(worker, error))
 		return false;
 	worker->exchange = (struct exchange_worker){.plan = {.reactor = loop_reactor(worker->loop),
 							     .config = worker->config,

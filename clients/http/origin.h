@@ -41,7 +41,11 @@ struct http_origin {
 	struct http_client *client; /* NULL once the client was destroyed */
 	unsigned holders;           /* its owner and the calls that are not idle */
 	char *url;
-	char *ca_file; /* NULL = the system's */
+	char *ca_file;     /* NULL = the system's */
+	char *certificate; /* NULL = none is shown */
+	char *key;
+	struct metrics_cells *metrics; /* borrows */
+	uint32_t backend;
 	bool secure;
 	uint64_t connect_timeout_us;
 	struct curl_slist *headers[2][2]; /* [get][stream] */
