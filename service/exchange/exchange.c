@@ -297,8 +297,18 @@ static bool exchange_take_off(struct exchange *exchange, const struct exchange_r
 					 .model_index = exchange->report.model_index,
 					 .request = &exchange->request,
 					 .request_id = exchange->report.request_id,
-					 .traceparent = arena_copy(arena, span_of(traceparent))};
+					 .traceparent = arena_copy(arena, span_of(traceparent)),
+					 .retries_before = exchange->report.retries_before};
 	return flight_start(exchange->flight, &options, &exchange->subscriber);
+}
+
+/* A small number in decimal digits; -1 for anything else. */
+static int64_t read_count(struct span text)
+{
+	int64_t count = text.len == 0 || text.len > 4 ? -1 : 0;
+	for (size_t i = 0; i < text.len && count >= 0; i++)
+		count = text.at[i] < '0' || text.at[i] > '9' ? -1 : count * 10 + (text.at[i] - '0');
+	return count;
 }
 
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *request)
@@ -316,6 +326,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	buf_init(&exchange->out, worker->plan.config->limits.event * 2 + 65536);
 	report_open(&exchange->report, request->endpoint, request->http_version, worker->plan.metrics,
 		    timers_now(exchange_timers(exchange)));
+	exchange->report.retries_before = read_count(request->retry_count);
 	exchange->report.request_id = exchange_request_id(request->request_id, flight_arena(flight));
 	worker->in_flight++;
 	return exchange;

@@ -52,6 +52,8 @@ struct run_context {
 	struct span traceparent;                         /* W3C trace context to send on; empty = none */
 	int64_t created;                                 /* Unix seconds */
 	unsigned attempts;                               /* calls started so far */
+	unsigned retries;                                /* of them those that repeat a failed one */
+	int64_t retries_before;                          /* x-stainless-retry-count of the client; -1 = not told */
 	uint64_t client;                                 /* whose request it is, for fairness in queues: a hash */
 	enum metrics_attempt reason;                     /* why the next call starts */
 	size_t model_index;                              /* of the model asked for, in the configuration */
