@@ -61,12 +61,30 @@ struct metrics_names {
 	size_t backend_count;
 	const char *const *endpoints;
 	size_t endpoint_count;
+	const char *const *targets;
+	size_t target_count;
+	const char *const *breakers; /* states */
+	size_t breaker_count;
+	const char *const *refusals; /* reasons */
+	size_t refusal_count;
+};
+
+/*
+ * Who knows the values of READ_… metrics that are not the system's; asked by any thread that writes the metrics.
+ * values: of the metric's labels. False = there is no such value.
+ */
+struct metrics_reader {
+	bool (*read)(void *context, enum metric metric, const uint32_t values[3], double *value);
+	void *context;
 };
 
 /* Once, before threads. workers: sets of cells, besides one for the control thread. False when out of memory. */
 bool metrics_setup(unsigned workers, const struct metrics_names *names);
-/* When no thread counts any more. */
+/* When no thread counts any more. Also forgets the reader. */
 void metrics_teardown(void);
+
+/* After set-up, before threads. */
+void metrics_set_reader(struct metrics_reader reader);
 
 /*
  * The cells of a worker, 0 to workers-1, or of the control thread (workers);

@@ -17,14 +17,17 @@
 
 #include "lib/log.h"
 #include "lib/metrics.h"
+#include "lib/random.h"
 #include "clients/http/http_client.h"
 #include "service/exchange/report.h"
+#include "service/health/health_metrics.h"
 #include "service/worker.h"
 
 enum { APP_DRAIN_SECONDS = 30 };
 
 struct app {
 	const struct config *config;
+	struct health *health; /* shared by the workers */
 	struct worker **workers;
 	unsigned worker_count;
 	struct http_listener_address *addresses;
@@ -53,20 +56,27 @@ static bool setup_metrics(const struct config *config, unsigned workers)
 {
 	const char **models = calloc(config->model_count, sizeof(char *));
 	const char **backends = calloc(config->backend_count, sizeof(char *));
-	bool done = models != NULL && backends != NULL;
+	const char **targets = calloc(config->target_count + 1, sizeof(char *));
+	bool done = models != NULL && backends != NULL && targets != NULL;
 	for (size_t i = 0; done && i < config->model_count; i++)
 		models[i] = config->models[i].name;
 	for (size_t i = 0; done && i < config->backend_count; i++)
 		backends[i] = config->backends[i].name;
+	for (size_t i = 0; done && i < config->target_count; i++)
+		targets[i] = config->targets[i].name;
 	struct metrics_names names = {.models = models,
 				      .model_count = config->model_count,
 				      .backends = backends,
 				      .backend_count = config->backend_count,
 				      .endpoints = report_endpoints,
-				      .endpoint_count = REPORT_ENDPOINTS};
+				      .endpoint_count = REPORT_ENDPOINTS,
+				      .targets = targets,
+				      .target_count = config->target_count};
+	health_metrics_names(&names);
 	done = done && metrics_setup(workers, &names);
 	free(models);
 	free(backends);
+	free(targets);
 	return done;
 }
 
@@ -77,8 +87,12 @@ static bool create_workers(struct app *app, struct buf *errors)
 	app->addresses = calloc(app->config->listener_count, sizeof(*app->addresses));
 	if (app->workers == NULL || app->addresses == NULL || !setup_metrics(app->config, app->worker_count))
 		return false;
+	app->health = health_create(app->config, random_u64());
+	if (app->health == NULL)
+		return false;
+	metrics_set_reader(health_metrics_reader(app->health));
 	for (unsigned i = 0; i < app->worker_count; i++) {
-		struct worker_options options = {.config = app->config, .index = i};
+		struct worker_options options = {.config = app->config, .health = app->health, .index = i};
 		app->workers[i] = worker_create(&options, errors);
 		if (app->workers[i] == NULL)
 			return false;
@@ -95,6 +109,7 @@ static void destroy_workers(struct app *app)
 	free(app->workers);
 	free(app->addresses);
 	metrics_teardown();
+	health_destroy(app->health);
 }
 
 static bool listen_and_start(struct app *app, struct buf *errors)

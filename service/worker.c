@@ -74,7 +74,7 @@ static void on_request(void *context, struct http_request *request)
 	routes_dispatch(&worker->routes, request);
 }
 
-static bool create_parts(struct worker *worker, unsigned index, struct buf *error)
+static bool create_parts(struct worker *worker, const struct worker_options *options, struct buf *error)
 {
 	worker->loop = loop_create();
 	if (worker->loop == NULL)
@@ -85,7 +85,8 @@ static bool create_parts(struct worker *worker, unsigned index, struct buf *erro
 	worker->exchange = (struct exchange_worker){.plan = {.reactor = loop_reactor(worker->loop),
 							     .config = worker->config,
 							     .origins = worker->origins,
-							     .metrics = metrics_cells_of(index)},
+							     .health = options->health,
+							     .metrics = metrics_cells_of(options->index)},
 						    .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
 	struct http_server_callbacks callbacks = {
@@ -101,7 +102,7 @@ struct worker *worker_create(const struct worker_options *options, struct buf *e
 		return NULL;
 	arena_init(&worker->arena, 0);
 	worker->config = config_hold(options->config);
-	if (create_parts(worker, options->index, error))
+	if (create_parts(worker, options, error))
 		return worker;
 	if (buf_len(error) == 0)
 		buf_append(error, SPAN("out of memory or descriptors\n"));

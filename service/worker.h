@@ -12,7 +12,8 @@ struct worker;
 
 struct worker_options {
 	const struct config *config;
-	unsigned index; /* from 0; also the worker's cell of the metrics */
+	struct health *health; /* of the process; borrows */
+	unsigned index;        /* from 0; also the worker's cell of the metrics */
 };
 
 /* NULL with the reason appended to error. The configuration is held. */

@@ -50,6 +50,7 @@ struct health_call {
 	bool probe;          /* one of the few that a half-open breaker lets through */
 	bool extra;          /* takes a place of the retry budget */
 	bool content;        /* its first content was told */
+	uint64_t content_us; /* when */
 };
 
 /*
@@ -65,7 +66,8 @@ void health_first_content(struct health_call *call, uint64_t now_us);
 /*
  * It ended. outcome: ERROR_NONE, or why it failed; the blame of the error's row decides what the breaker makes of it:
  * the client's own faults, its leaving and our own shortage are neutral; UPSTREAM_BUSY is backpressure, and cools
- * the target down for retry_after_us (0 = the backend did not say). Harmless on a ticket that is not entered.
+ * the target down for retry_after_us, at least 1 s and at most 5 min (0 = the backend did not say, nothing cools).
+ * Harmless on a ticket that is not entered; the ticket is then as before health_enter.
  */
 void health_leave(struct health_call *call, enum error_code outcome, uint64_t retry_after_us, uint64_t now_us);
 
@@ -99,14 +101,27 @@ enum health_breaker { HEALTH_BREAKER_CLOSED, HEALTH_BREAKER_OPEN, HEALTH_BREAKER
 struct health_report {
 	struct health_view view;
 	enum health_breaker breaker;
-	const char *why;        /* the rule that opened it last: "consecutive", "share", "unreachable"; NULL = never */
-	enum error_code last;   /* the failure that opened it last */
-	uint64_t next_probe_us; /* from now; 0 = now, or not open */
-	unsigned opened;        /* times in a row */
+	const char *why;           /* the rule that opened it last: "consecutive", "share", "unreachable" or, of a
+				      half-open one, "probe"; NULL = never */
+	enum error_code last;      /* the failure that opened it last */
+	uint64_t next_probe_us;    /* of an open one, from now; 0 = now */
+	unsigned opened;           /* times in a row */
 	unsigned outcomes, failed; /* in the window */
 	unsigned extra;            /* retries running at the target's backend */
 	bool probed_down;
+	uint64_t cooling_us; /* from now; 0 = it does not cool down */
 };
 void health_report(struct health *health, size_t target, uint64_t now_us, struct health_report *report);
+
+/* "closed", "open", "half_open". */
+const char *health_breaker_name(enum health_breaker breaker);
+enum { HEALTH_BREAKER_STATES = 3 };
+
+/* Since the start, of a target: how often its breaker came into that state, and calls that were refused. */
+uint64_t health_changes(struct health *health, size_t target, enum health_breaker breaker);
+uint64_t health_refused(struct health *health, size_t target, enum health_reason reason);
+
+/* Extra calls running at a backend. */
+unsigned health_extra(struct health *health, size_t backend);
 
 #endif
