@@ -203,7 +203,7 @@ int main(void)
 	    cmocka_unit_test(it_stops_with_a_question_under_way),
 	};
 	static const char *const names[] = {"a", "b"};
-	const struct metrics_names labels = {names, 1, names, 2, names, 1};
+	const struct metrics_names labels = {.models = names, .model_count = 1, .backends = names, .backend_count = 2};
 	if (!http_client_global_setup() || !metrics_setup(1, &labels))
 		return 1;
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
