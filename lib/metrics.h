@@ -38,6 +38,7 @@ enum metric {
 enum metrics_tokens { METRICS_TOKENS_PROMPT, METRICS_TOKENS_COMPLETION };
 enum metrics_attempt { METRICS_ATTEMPT_FIRST, METRICS_ATTEMPT_RETRY, METRICS_ATTEMPT_FALLBACK, METRICS_ATTEMPT_HEDGE };
 enum metrics_wait_end { METRICS_WAIT_FULL, METRICS_WAIT_TIMEOUT, METRICS_WAIT_DISPLACED, METRICS_WAIT_LEFT };
+enum metrics_probe { METRICS_PROBE_ALIVE, METRICS_PROBE_DEAD };
 
 /* Where a metric's cells are. */
 struct metrics_place {

@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "service/health/probe.h"
 #include "service/routes.h"
 
 enum {
+	WORKER_PROBER = 0, /* the worker that asks whether backends live */
 	WORKER_POOLED_CONNECTIONS = 1024, /* idle connections kept towards backends */
 	WORKER_DRAIN_CHECK_US = 20000,
 };
@@ -22,6 +24,7 @@ struct worker {
 	struct exchange_worker exchange;
 	struct routes routes;
 	struct http_server *server;
+	struct prober *prober; /* of one worker only; NULL = not this one's, or stopped */
 	pthread_t thread;
 	struct loop_message drain;
 	struct loop_message halt;
@@ -74,6 +77,24 @@ static void on_request(void *context, struct http_request *request)
 	routes_dispatch(&worker->routes, request);
 }
 
+static bool create_prober(struct worker *worker)
+{
+	struct prober_options options = {.reactor = loop_reactor(worker->loop),
+					 .config = worker->config,
+					 .origins = worker->origins,
+					 .health = worker->exchange.plan.health,
+					 .metrics = worker->exchange.plan.metrics};
+	worker->prober = prober_create(&options);
+	return worker->prober != NULL;
+}
+
+/* When the worker drains, or goes: nobody will ask for the backends any more. */
+static void stop_prober(struct worker *worker)
+{
+	prober_destroy(worker->prober);
+	worker->prober = NULL;
+}
+
 static bool create_parts(struct worker *worker, const struct worker_options *options, struct buf *error)
 {
 	worker->loop = loop_create();
@@ -89,6 +110,8 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 							     .metrics = metrics_cells_of(options->index)},
 						    .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
+	if (options->index == WORKER_PROBER && !create_prober(worker))
+		return false;
 	struct http_server_callbacks callbacks = {
 	    .on_request = on_request, .context = worker, .metrics = worker->exchange.plan.metrics};
 	worker->server = http_server_create(worker->loop, worker->config, &callbacks, error);
@@ -140,6 +163,7 @@ static void on_drain(struct loop_message *message)
 {
 	struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, drain));
 	worker->routes.draining = true;
+	stop_prober(worker);
 	http_server_drain(worker->server);
 	on_drain_check(&worker->drain_check);
 }
@@ -174,6 +198,7 @@ void worker_destroy(struct worker *worker)
 {
 	if (worker->server != NULL)
 		http_server_destroy(worker->server);
+	stop_prober(worker);
 	if (worker->client != NULL)
 		worker_settle(worker);
 	for (size_t i = 0; worker->origins != NULL && i < worker->config->backend_count; i++) {

@@ -208,6 +208,7 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 		return NULL;
 	}
 	origin->client = client;
+	origin->number = ++client->last_origin;
 	origin->holders = 1;
 	origin->connect_timeout_us = options->connect_timeout_us;
 	origin->metrics = options->metrics;

@@ -4,6 +4,7 @@
 
 #include "lib/json_write.h"
 #include "service/health/health.h"
+#include "service/health/limit.h"
 
 /* ,"key":12.345 in milliseconds */
 static void write_ms(struct buf *out, const char *key, uint64_t microseconds)
@@ -40,7 +41,20 @@ static void write_load(struct buf *out, const struct health_view *view)
 		write_text(out, "latency_ms", NULL);
 	else
 		write_ms(out, "latency_ms", view->latency_us);
-	buf_printf(out, ",\"share\":%.3f,\"queue\":null}", view->share);
+	buf_printf(out, ",\"share\":%.3f", view->share);
+}
+
+/* limit: NULL = there is none. */
+static void write_queue(struct buf *out, struct limit *limit)
+{
+	struct limit_report report;
+	if (limit == NULL) {
+		write_text(out, "queue", NULL);
+		return;
+	}
+	limit_report(limit, &report);
+	buf_printf(out, ",\"queue\":{\"limit\":%u,\"running\":%u,\"waiting\":%u}", report.limit, report.running,
+		   report.waiting);
 }
 
 /* Returns how many calls run there. */
@@ -55,6 +69,8 @@ static unsigned write_target(struct buf *out, const struct admin_request *reques
 	write_text(out, "model", target->model);
 	write_breaker(out, &report);
 	write_load(out, &report.view);
+	write_queue(out, request->limits == NULL ? NULL : request->limits[index]);
+	buf_append(out, SPAN("}"));
 	return report.view.running;
 }
 

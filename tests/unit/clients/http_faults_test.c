@@ -575,7 +575,7 @@ int main(void)
 	    cmocka_unit_test(a_socket_that_cannot_be_had_or_watched_is_overload),
 	};
 	static const char *const names[] = {"a"};
-	const struct metrics_names labels = {names, 1, names, 1, names, 1};
+	const struct metrics_names labels = {.models = names, .model_count = 1, .backends = names, .backend_count = 1};
 	if (!http_client_global_setup() || !metrics_setup(1, &labels))
 		return 1;
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);

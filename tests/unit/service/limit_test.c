@@ -102,7 +102,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"a"};
-	const struct metrics_names labels = {names, 1, names, 1, names, 1};
+	const struct metrics_names labels = {.models = names, .model_count = 1, .backends = names, .backend_count = 1};
 	memset(waiters, 0, sizeof(waiters));
 	fake_now = 5000;
 	told_count = 0;
