@@ -32,6 +32,8 @@ static const char *type_name(enum key_type type)
 		return "secret";
 	case KEY_URL:
 		return "URL";
+	case KEY_URL_PATH:
+		return "path of a URL";
 	case KEY_ADDRESS:
 		return "address";
 	case KEY_ORIGINS:
@@ -49,9 +51,9 @@ static void describe_type(struct buf *out, const struct key *key)
 	struct span word;
 	for (const char *at = key->words; key_next_word(&at, &word);)
 		buf_printf(out, "%s`%.*s`",
-			   word.at != key->words       ? ", "
-			   : key->type == KEY_UNSIGNED ? " or "
-						       : ": ",
+			   word.at != key->words   ? ", "
+			   : key->type == KEY_ENUM ? ": "
+						   : " or ",
 			   SPAN_ARG(word));
 }
 

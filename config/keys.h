@@ -21,6 +21,7 @@ enum key_type {
 	KEY_PATH,     /* [const char *] a readable file, resolved; NULL when empty */
 	KEY_SECRET,   /* [const char *] never shown; NULL when empty */
 	KEY_URL,      /* [const char *] */
+	KEY_URL_PATH, /* [const char *] with its leading slash; NULL when empty */
 	KEY_ADDRESS,  /* [const char *host, *port, adjacent] */
 	KEY_ORIGINS,  /* [const char *const *, size_t count, adjacent] one entry or a list */
 };

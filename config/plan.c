@@ -35,6 +35,19 @@ static void report_backend(struct plan_reader *reader, const struct tree_node *n
 			     finding_value(near->wanted, shown), suggest_text(near, hint));
 }
 
+/* A copy of the leaf, listed with the reader's targets; NULL when out of memory. */
+static const struct config_plan *keep_target(struct plan_reader *reader, const struct config_plan *leaf)
+{
+	struct config_plan *plan = arena_zalloc(reader->arena, 1, sizeof(*plan));
+	struct plan_target *target = arena_zalloc(reader->arena, 1, sizeof(*target));
+	if (plan == NULL || target == NULL)
+		return NULL;
+	*plan = *leaf;
+	*target = (struct plan_target){plan, reader->targets};
+	reader->targets = target;
+	return plan;
+}
+
 /* Splits target at its first slash and looks the backend up. */
 static const struct config_plan *read_target(struct plan_reader *reader, const struct tree_node *node, const char *path)
 {
@@ -59,15 +72,9 @@ static const struct config_plan *read_target(struct plan_reader *reader, const s
 			report_backend(reader, node, path, &near, target.tainted);
 		return NULL;
 	}
-	struct config_plan *plan = arena_zalloc(reader->arena, 1, sizeof(*plan));
-	if (plan != NULL)
-		*plan = (struct config_plan){
-		    .backend = backend,
-		    .target_model = slash + 1,
-		    .target = target.text.at,
-		    .line = node->line,
-		};
-	return plan;
+	struct config_plan leaf = {.backend = backend, .target_model = slash + 1, .target = target.text.at};
+	leaf.line = node->line;
+	return keep_target(reader, &leaf);
 }
 
 static const struct config_plan *read_plan(struct plan_reader *reader, const struct tree_node *node, const char *path,

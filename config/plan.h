@@ -18,6 +18,13 @@ struct plan_reader {
 	const char *directory;       /* for ${file:…} */
 	const struct config *config; /* its backends are complete */
 	unsigned leaves;             /* of the plan being read */
+	struct plan_target *targets; /* of all plans read so far, the last one first */
+};
+
+/* A leaf that was read. */
+struct plan_target {
+	struct config_plan *plan;
+	struct plan_target *next;
 };
 
 /*

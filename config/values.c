@@ -99,7 +99,8 @@ static bool read_number(const struct key *key, struct span text, struct value *v
 		parse_number(key->type, span_of(key->most), &most);
 	if (value->number >= least && value->number <= most)
 		return true;
-	snprintf(expected, VALUE_EXPECTED_MAX, "%s from %s to %s",
+	snprintf(expected, VALUE_EXPECTED_MAX, "%s%s%s from %s to %s", key->words == NULL ? "" : key->words,
+		 key->words == NULL ? "" : " or ",
 		 key->type == KEY_SIZE       ? "a size"
 		 : key->type == KEY_DURATION ? "a duration"
 					     : "a number",
@@ -157,9 +158,9 @@ static bool read_secret(struct arena *arena, struct span text, struct value *val
 	return text.len == 0 || value->string != NULL;
 }
 
-const char *value_expected(const struct key *key)
+static const char *type_expected(enum key_type type)
 {
-	switch (key->type) {
+	switch (type) {
 	case KEY_SECTION:
 		return "a mapping of keys to values";
 	case KEY_LISTENERS:
@@ -173,7 +174,7 @@ const char *value_expected(const struct key *key)
 	case KEY_BOOL:
 		return "true or false";
 	case KEY_UNSIGNED:
-		return key->words == NULL ? "a number such as 64" : "auto or a number such as 4";
+		return "a number such as 64";
 	case KEY_SIZE:
 		return "a size such as 4MiB, 512KiB or 1048576";
 	case KEY_DURATION:
@@ -187,6 +188,8 @@ const char *value_expected(const struct key *key)
 	case KEY_URL:
 		return "an http:// or https:// URL without user, query and fragment, such as "
 		       "http://127.0.0.1:8000/v1";
+	case KEY_URL_PATH:
+		return "a path that begins with a slash, such as /health, without query and fragment";
 	case KEY_ADDRESS:
 		return "an address with port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
 	case KEY_ORIGINS:
@@ -195,11 +198,19 @@ const char *value_expected(const struct key *key)
 	return "";
 }
 
+const char *value_expected(const struct key *key, char text[VALUE_EXPECTED_MAX])
+{
+	bool word = key->words != NULL && key->type != KEY_ENUM;
+	snprintf(text, VALUE_EXPECTED_MAX, "%s%s%s", word ? key->words : "", word ? " or " : "",
+		 type_expected(key->type));
+	return text;
+}
+
 bool value_read(struct arena *arena, const struct key *key, struct span text, const char *directory,
 		struct value *value, char expected[VALUE_EXPECTED_MAX])
 {
 	*value = (struct value){.number = 0};
-	snprintf(expected, VALUE_EXPECTED_MAX, "%s", value_expected(key));
+	value_expected(key, expected);
 	switch (key->type) {
 	case KEY_BOOL:
 		return value_parse_bool(text, &value->truth);
@@ -215,6 +226,8 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 		return read_secret(arena, text, value);
 	case KEY_URL:
 		return endpoint_parse_url(arena, text, &value->string);
+	case KEY_URL_PATH:
+		return text.len == 0 || endpoint_parse_path(arena, text, &value->string);
 	case KEY_ADDRESS:
 		return endpoint_parse_address(arena, text, &value->string, &value->port);
 	case KEY_ORIGINS: /* one of them */

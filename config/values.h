@@ -26,8 +26,8 @@ enum { VALUE_EXPECTED_MAX = 256 };
 bool value_read(struct arena *arena, const struct key *key, struct span text, const char *directory,
 		struct value *value, char expected[VALUE_EXPECTED_MAX]);
 
-/* What the key takes, for messages and the reference: "a duration such as 250ms, 2s, 10m or 1h". */
-const char *value_expected(const struct key *key);
+/* What the key takes, for messages: "a duration such as 250ms, 2s, 10m or 1h". Returns text. */
+const char *value_expected(const struct key *key, char text[VALUE_EXPECTED_MAX]);
 
 /* Digits only, no sign, no leading zero. */
 bool value_parse_unsigned(struct span text, uint64_t *number);

@@ -15,6 +15,7 @@
 #include "config/keys.h"
 #include "config/plan.h"
 #include "config/suggest.h"
+#include "config/targets.h"
 #include "config/values.h"
 
 enum { WALK_PATH_MAX = 512, BACKEND_NAME_MAX = 64, MODEL_NAME_MAX = 256 };
@@ -57,10 +58,11 @@ static const char *kind_name(const struct tree_node *node)
 
 static bool expect_kind(struct walk *walk, const struct tree_node *node, enum tree_kind kind, const struct key *key)
 {
+	char expected[VALUE_EXPECTED_MAX];
 	if (node->kind == kind)
 		return true;
 	findings_add(walk->findings, node->line, walk->path[0] == '\0' ? NULL : walk->path, "got %s; expected %s",
-		     kind_name(node), value_expected(key));
+		     kind_name(node), value_expected(key, expected));
 	return false;
 }
 
@@ -127,14 +129,19 @@ static bool is_showable(const struct key *key, const struct expansion *text)
 	return (key->type != KEY_URL && key->type != KEY_ORIGINS) || strpbrk(text->text.at, "@?# ") == NULL;
 }
 
+static bool may_be_empty(const struct key *key)
+{
+	return key->type == KEY_SECRET || key->type == KEY_URL_PATH ||
+	       (key->type == KEY_PATH && (key->flags & KEY_REQUIRED) == 0);
+}
+
 /* False when it added a finding. */
 static bool read_value(struct walk *walk, const struct key *key, const struct tree_node *node, struct value *value)
 {
 	struct expansion text = {.text = {"", 0}};
 	char expected[VALUE_EXPECTED_MAX];
 	char shown[FINDING_VALUE_MAX];
-	bool may_be_empty = key->type == KEY_SECRET || (key->type == KEY_PATH && (key->flags & KEY_REQUIRED) == 0);
-	if (!(node->kind == TREE_NULL && may_be_empty) && !expect_kind(walk, node, TREE_SCALAR, key))
+	if (!(node->kind == TREE_NULL && may_be_empty(key)) && !expect_kind(walk, node, TREE_SCALAR, key))
 		return false;
 	if (node->kind == TREE_SCALAR && !expand(walk->arena, node->text, walk->directory, &text))
 		findings_add(walk->findings, node->line, walk->path, "%s", text.problem);
@@ -190,13 +197,15 @@ static void report_unknown(struct walk *walk, const char *section, const struct 
 
 static void check_required(struct walk *walk, const char *section, const struct tree_node *node)
 {
+	char expected[VALUE_EXPECTED_MAX];
 	for (size_t i = 0; i < keys_count; i++) {
 		const struct key *key = &keys_table[i];
 		if ((key->flags & KEY_REQUIRED) == 0 || !key_is_in(key, section) ||
 		    tree_member(node, key_leaf(key)) != NULL)
 			continue;
 		size_t len = path_enter(walk, span_of(key_leaf(key)));
-		findings_add(walk->findings, node->key_line, walk->path, "missing; expected %s", value_expected(key));
+		findings_add(walk->findings, node->key_line, walk->path, "missing; expected %s",
+			     value_expected(key, expected));
 		path_leave(walk, len);
 	}
 }
@@ -234,12 +243,13 @@ static void read_entry(struct walk *walk, const char *section, const struct tree
 /* A list or mapping with at least one member. */
 static bool expect_members(struct walk *walk, const struct key *key, const struct tree_node *node, enum tree_kind kind)
 {
+	char expected[VALUE_EXPECTED_MAX];
 	if (!expect_kind(walk, node, kind, key))
 		return false;
 	if (node->count != 0)
 		return true;
 	findings_add(walk->findings, node->line, walk->path, "at least one is needed; expected %s",
-		     value_expected(key));
+		     value_expected(key, expected));
 	return false;
 }
 
@@ -273,6 +283,18 @@ static bool is_backend_name(struct span name)
 	return name.len != 0 && name.len <= BACKEND_NAME_MAX;
 }
 
+/* What no single value can tell. */
+static void check_backend(struct walk *walk, const struct tree_node *node, const struct config_backend *backend)
+{
+	const struct tree_node *breaker = tree_member(node, "breaker");
+	if (breaker == NULL || backend->breaker.wait_us <= backend->breaker.wait_most_us)
+		return;
+	size_t len = path_enter(walk, SPAN("breaker"));
+	findings_add(walk->findings, breaker->key_line, walk->path,
+		     "wait is longer than wait_most; expected the first wait to be the shortest");
+	path_leave(walk, len);
+}
+
 static void read_backend(struct walk *walk, const struct tree_node *node, struct config_backend *backend)
 {
 	static const struct key section = {.path = "backends.*", .type = KEY_SECTION};
@@ -285,6 +307,7 @@ static void read_backend(struct walk *walk, const struct tree_node *node, struct
 		check_required(walk, section.path, node);
 	else if (expect_kind(walk, node, TREE_MAPPING, &section))
 		read_section(walk, section.path, node, backend);
+	check_backend(walk, node, backend);
 }
 
 static void read_backends(struct walk *walk, const struct key *key, const struct tree_node *node)
@@ -309,7 +332,8 @@ static void read_backends(struct walk *walk, const struct key *key, const struct
 static void read_models(struct walk *walk, const struct tree_node *node)
 {
 	struct config *config = &walk->snapshot->config;
-	struct plan_reader reader = {walk->arena, walk->findings, walk->directory, config, 0};
+	struct plan_reader reader = {
+	    .arena = walk->arena, .findings = walk->findings, .directory = walk->directory, .config = config};
 	struct config_model *models = arena_zalloc(walk->arena, node->count, sizeof(*models));
 	if (models == NULL)
 		return;
@@ -325,6 +349,7 @@ static void read_models(struct walk *walk, const struct tree_node *node)
 	}
 	config->models = models;
 	config->model_count = count;
+	targets_number(walk->arena, config, reader.targets);
 }
 
 static void read_key(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner)

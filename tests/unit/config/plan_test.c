@@ -54,6 +54,29 @@ static void models_may_come_before_backends(void **state)
 	config_drop(config);
 }
 
+static void equal_targets_are_one_however_many_plans_use_them(void **state)
+{
+	(void)state;
+	const struct config *config =
+	    fixture_good(BACKENDS "models:\n"
+				  "  one: beta/x\n"
+				  "  two: { all: [alpha/y, { fallback: [beta/x, alpha/x] }] }\n"
+				  "  three: { all: [beta/x, beta/x/y] }\n");
+	static const char *const names[] = {"alpha/x", "alpha/y", "beta/x", "beta/x/y"};
+	assert_int_equal(config->target_count, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(config->targets[i].name, names[i]);
+	assert_ptr_equal(config->targets[3].backend, &config->backends[1]);
+	assert_string_equal(config->targets[3].model, "x/y");
+	const struct config_plan *two = config->models[1].plan;
+	assert_int_equal(config->models[0].plan->target_index, 2);
+	assert_int_equal(two->children[0]->target_index, 1);
+	assert_int_equal(two->children[1]->children[0]->target_index, 2);
+	assert_int_equal(two->children[1]->children[1]->target_index, 0);
+	assert_int_equal(config->models[2].plan->children[1]->target_index, 3);
+	config_drop(config);
+}
+
 static void an_unknown_backend_is_named_with_a_suggestion(void **state)
 {
 	(void)state;
@@ -129,6 +152,7 @@ int main(void)
 	    cmocka_unit_test(a_string_is_a_target_split_at_the_first_slash),
 	    cmocka_unit_test(combinators_nest_in_the_order_written),
 	    cmocka_unit_test(models_may_come_before_backends),
+	    cmocka_unit_test(equal_targets_are_one_however_many_plans_use_them),
 	    cmocka_unit_test(an_unknown_backend_is_named_with_a_suggestion),
 	    cmocka_unit_test(what_is_no_plan_is_refused),
 	    cmocka_unit_test(sixteen_levels_are_enough),

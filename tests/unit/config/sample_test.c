@@ -107,6 +107,8 @@ static void the_sample_loads_with_all_keys_switched_on(void **state)
 	assert_non_null(config);
 	assert_non_null(config->listeners[1].tls_key);
 	assert_non_null(config->backends[0].ca);
+	assert_non_null(config->backends[0].key);
+	assert_string_equal(config->backends[0].probe.path, "/models");
 	config_drop(config);
 	for (size_t i = 0; i < 4; i++)
 		fixture_remove(directory, files[i]);
