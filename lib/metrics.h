@@ -38,6 +38,7 @@ enum metric {
 enum metrics_tokens { METRICS_TOKENS_PROMPT, METRICS_TOKENS_COMPLETION };
 enum metrics_attempt { METRICS_ATTEMPT_FIRST, METRICS_ATTEMPT_RETRY, METRICS_ATTEMPT_FALLBACK, METRICS_ATTEMPT_HEDGE };
 enum metrics_wait_end { METRICS_WAIT_FULL, METRICS_WAIT_TIMEOUT, METRICS_WAIT_DISPLACED, METRICS_WAIT_LEFT };
+enum metrics_probe { METRICS_PROBE_ALIVE, METRICS_PROBE_DEAD };
 
 /* Where a metric's cells are. */
 struct metrics_place {
@@ -182,6 +183,15 @@ static inline void metrics_call_gone(struct metrics_cells *cells, size_t backend
 static inline void metrics_call_judged(struct metrics_cells *cells, size_t backend, enum error_code outcome)
 {
 	metrics_count(cells, METRIC_CALLS, backend, outcome);
+}
+
+/* Tokens that a backend told; less than 0 = it did not. */
+static inline void metrics_count_tokens(struct metrics_cells *cells, size_t model, int64_t prompt, int64_t completion)
+{
+	if (prompt > 0)
+		metrics_add(cells, prompt, METRIC_TOKENS, model, METRICS_TOKENS_PROMPT);
+	if (completion > 0)
+		metrics_add(cells, completion, METRIC_TOKENS, model, METRICS_TOKENS_COMPLETION);
 }
 
 static inline void metrics_first_content(struct metrics_cells *cells, size_t backend, uint64_t microseconds)

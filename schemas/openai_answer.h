@@ -98,4 +98,10 @@ void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, st
  * {"detail":…}; {NULL,0} when none. */
 struct span openai_error_message(struct span body, struct arena *arena);
 
+/*
+ * Appends a backend's JSON error body with the member error.details = details (a JSON array) added; other bytes stay.
+ * False, with nothing appended, when the body has no error object or one with details of its own.
+ */
+bool openai_error_add_details(struct span body, struct span details, struct arena *scratch, struct buf *out);
+
 #endif

@@ -86,6 +86,7 @@ bool flight_start(struct flight *flight, const struct flight_options *options, s
 	context->model_index = options->model_index;
 	context->request_id = options->request_id;
 	context->traceparent = options->traceparent;
+	context->retries_before = options->retries_before;
 	context->created = time(NULL);
 	context->id = make_answer_id(flight, options->request->endpoint);
 	flight->subscriber = subscriber;

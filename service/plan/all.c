@@ -4,10 +4,13 @@
  *
  * Streams: the children's chunks are passed on as they come, with their choices
  * re-indexed and marked with the target they came from; one id and one model
- * name hold for all. Usage: summed, and told at the end if the client asked.
- * Errors: the first child that fails fails the whole, the others are aborted;
- * put a fallback around a child that may fail. Pause and cancel reach all.
+ * name hold for all. Usage: summed, and told at the end if the client asked; what
+ * was told of an answer that fails or is cancelled is counted in the metrics
+ * only. Errors: the first child that fails fails the whole, the others are
+ * aborted; put a fallback around a child that may fail. Timeouts: each call's
+ * own. Pause and cancel reach all.
  */
+#include "service/plan/causes.h"
 #include "service/plan/kinds.h"
 
 /* Bytes of one child's whole answer that are kept until all are there. */
@@ -43,14 +46,23 @@ static void all_release(struct all_run *all)
 	buf_fini(&all->out);
 }
 
+/* It ends before its time: what was told of its usage will not be passed on. */
+static void all_abort(struct all_run *all)
+{
+	all->ended = true;
+	for (size_t i = 0; i < all->run.plan->child_count; i++) {
+		struct all_child *child = &all->children[i];
+		child->run->ops->cancel(child->run);
+		run_count_lost(all->run.context, &child->usage);
+	}
+}
+
 static void all_cancel(struct run *run)
 {
 	struct all_run *all = all_of(run);
 	if (all->ended)
 		return;
-	all->ended = true;
-	for (size_t i = 0; i < run->plan->child_count; i++)
-		all->children[i].run->ops->cancel(all->children[i].run);
+	all_abort(all);
 	all_release(all);
 }
 
@@ -64,9 +76,7 @@ static void all_emit(struct all_run *all, struct event *event)
 static void all_fail(struct all_run *all, const struct failure *failure)
 {
 	struct event event = {.kind = EVENT_ERROR, .failure = failure};
-	all->ended = true;
-	for (size_t i = 0; i < all->run.plan->child_count; i++)
-		all->children[i].run->ops->cancel(all->children[i].run);
+	all_abort(all);
 	all_emit(all, &event);
 	all_release(all);
 }
@@ -171,6 +181,14 @@ static void all_on_end(struct all_child *child)
 	all_release(all);
 }
 
+static void all_on_failed(struct all_child *child, const struct failure *failure)
+{
+	struct causes causes = {.called = child->all->run.plan->child_count > 1}; /* the others' */
+	causes_add(&causes, child->run, failure);
+	struct failure told = causes_failure(&causes);
+	all_fail(child->all, &told);
+}
+
 static void all_on_event(struct run_sink *sink, struct run *run, const struct event *event)
 {
 	struct all_child *child = (struct all_child *)sink;
@@ -192,7 +210,7 @@ static void all_on_event(struct run_sink *sink, struct run *run, const struct ev
 		all_on_end(child);
 		break;
 	case EVENT_ERROR:
-		all_fail(child->all, event->failure);
+		all_on_failed(child, event->failure);
 		break;
 	}
 }
@@ -211,11 +229,14 @@ static void all_pause(struct run *run, bool paused)
 		all->children[i].run->ops->pause(all->children[i].run, paused);
 }
 
-static void all_prepare(struct plan *plan)
+static const char *all_prepare(struct plan *plan, struct arena *arena)
 {
+	plan_take_widest(plan, arena);
 	plan->gathers = true;
+	plan->width = 0;
 	for (size_t i = 0; i < plan->child_count; i++)
 		plan->width += plan->children[i]->width;
+	return NULL;
 }
 
 static struct run *all_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)

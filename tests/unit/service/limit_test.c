@@ -102,7 +102,7 @@ static int set_up(void **state)
 {
 	(void)state;
 	static const char *const names[] = {"a"};
-	const struct metrics_names labels = {names, 1, names, 1, names, 1};
+	const struct metrics_names labels = {.models = names, .model_count = 1, .backends = names, .backend_count = 1};
 	memset(waiters, 0, sizeof(waiters));
 	fake_now = 5000;
 	told_count = 0;
@@ -331,7 +331,7 @@ static void an_adaptive_limit_lets_waiters_in_when_it_grows(void **state)
 	assert_int_equal(running, 20);
 	for (int i = 21; i < 40; i++)
 		enter(i, 1);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 6; i++)
 		limit_leave(limit, 100000, false, fake_now);
 	limit_report(limit, &report);
 	assert_true(report.limit > 20);
