@@ -16,7 +16,7 @@ static void set_state(struct liveness *liveness, enum liveness_state state, uint
 bool liveness_probed(struct liveness *liveness, const struct config_probe *options, bool alive, uint64_t now_us)
 {
 	bool up = liveness->state == LIVENESS_UP;
-	bool trusted = up && liveness->proven && now_us < liveness->proven_us + LIVENESS_TRUST_US;
+	bool trusted = liveness->proven && now_us < liveness->proven_us + LIVENESS_TRUST_US;
 	if (alive == up || trusted) {
 		liveness->row = 0;
 		return false;
