@@ -21,6 +21,7 @@
 #include "clients/http/http_client.h"
 #include "service/exchange/report.h"
 #include "service/health/health_metrics.h"
+#include "service/health/limit.h"
 #include "service/worker.h"
 
 enum { APP_DRAIN_SECONDS = 30 };
@@ -28,6 +29,7 @@ enum { APP_DRAIN_SECONDS = 30 };
 struct app {
 	const struct config *config;
 	struct health *health; /* shared by the workers */
+	struct limit **limits; /* as well; by target, NULL = none */
 	struct worker **workers;
 	unsigned worker_count;
 	struct http_listener_address *addresses;
@@ -80,6 +82,30 @@ static bool setup_metrics(const struct config *config, unsigned workers)
 	return done;
 }
 
+static bool create_limits(struct app *app)
+{
+	const struct config *config = app->config;
+	app->limits = calloc(config->target_count + 1, sizeof(*app->limits));
+	for (size_t i = 0; app->limits != NULL && i < config->target_count; i++) {
+		const struct config_concurrency *options = &config->targets[i].backend->concurrency;
+		if (options->calls == 0)
+			continue;
+		app->limits[i] = limit_create(options);
+		if (app->limits[i] == NULL)
+			return false;
+	}
+	return app->limits != NULL;
+}
+
+static void destroy_limits(struct app *app)
+{
+	for (size_t i = 0; app->limits != NULL && i < app->config->target_count; i++) {
+		if (app->limits[i] != NULL)
+			limit_destroy(app->limits[i]);
+	}
+	free(app->limits);
+}
+
 static bool create_workers(struct app *app, struct buf *errors)
 {
 	app->worker_count = count_workers(app->config);
@@ -88,11 +114,11 @@ static bool create_workers(struct app *app, struct buf *errors)
 	if (app->workers == NULL || app->addresses == NULL || !setup_metrics(app->config, app->worker_count))
 		return false;
 	app->health = health_create(app->config, random_u64());
-	if (app->health == NULL)
+	if (app->health == NULL || !create_limits(app))
 		return false;
 	metrics_set_reader(health_metrics_reader(app->health));
 	for (unsigned i = 0; i < app->worker_count; i++) {
-		struct worker_options options = {.config = app->config, .health = app->health, .index = i};
+		struct worker_options options = {.config = app->config, .health = app->health, .limits = app->limits, .index = i};
 		app->workers[i] = worker_create(&options, errors);
 		if (app->workers[i] == NULL)
 			return false;
@@ -110,6 +136,7 @@ static void destroy_workers(struct app *app)
 	free(app->addresses);
 	metrics_teardown();
 	health_destroy(app->health);
+	destroy_limits(app);
 }
 
 static bool listen_and_start(struct app *app, struct buf *errors)

@@ -106,7 +106,9 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	worker->exchange = (struct exchange_worker){.plan = {.reactor = loop_reactor(worker->loop),
 							     .config = worker->config,
 							     .origins = worker->origins,
+							     .loop = worker->loop,
 							     .health = options->health,
+							     .limits = options->limits,
 							     .metrics = metrics_cells_of(options->index)},
 						    .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
