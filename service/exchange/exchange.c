@@ -255,6 +255,23 @@ void exchange_on_gone(struct exchange *exchange)
 	exchange_close(exchange);
 }
 
+/* Whether the plan can do what the request asks for. */
+static bool exchange_check_plan(const struct exchange *exchange, const struct plan *plan, struct findings *findings)
+{
+	struct finding finding = {.code = ERROR_UNSUPPORTED_PARAMETER};
+	if (exchange->request.endpoint == OPENAI_EMBEDDINGS && plan->gathers) {
+		finding.message = SPAN("This model gathers several answers, which embeddings do not have.");
+		finding.param = SPAN("model");
+	} else if (plan->compares && exchange->request.choices != 1) {
+		finding.message = SPAN("This model compares answers, which must have one choice each.");
+		finding.param = exchange->request.endpoint == OPENAI_CHAT ? SPAN("n") : SPAN("prompt");
+	} else {
+		return true;
+	}
+	finding_only(findings, finding);
+	return false;
+}
+
 /* Decodes the request and finds its plan. NULL with findings when it must be refused. */
 static const struct plan *exchange_admit(struct exchange *exchange, const struct exchange_request *request,
 					 struct findings *findings)
@@ -276,15 +293,7 @@ static const struct plan *exchange_admit(struct exchange *exchange, const struct
 	exchange->report.model = model;
 	exchange->report.model_index = (size_t)(model - config->models);
 	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
-	if (request->endpoint == OPENAI_EMBEDDINGS && plan->gathers) {
-		finding_only(findings,
-			     (struct finding){
-				 .code = ERROR_UNSUPPORTED_PARAMETER,
-				 .message = SPAN("This model gathers several answers, which embeddings do not have."),
-				 .param = SPAN("model")});
-		return NULL;
-	}
-	return plan;
+	return exchange_check_plan(exchange, plan, findings) ? plan : NULL;
 }
 
 static bool exchange_take_off(struct exchange *exchange, const struct exchange_request *request,

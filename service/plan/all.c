@@ -11,10 +11,8 @@
  * own. Pause and cancel reach all.
  */
 #include "service/plan/causes.h"
+#include "service/plan/gathered.h"
 #include "service/plan/kinds.h"
-
-/* Bytes of one child's whole answer that are kept until all are there. */
-enum { ALL_ANSWER_MAX = 16 * 1024 * 1024 };
 
 struct all_child {
 	struct run_sink sink; /* first: the sink of a child is the child */
@@ -148,19 +146,9 @@ static void all_merge(struct all_run *all)
 
 static void all_tell_usage(struct all_run *all)
 {
-	const struct run_context *context = all->run.context;
-	struct event up = {.kind = EVENT_USAGE, .usage = all->usage};
-	if (all->usage.total_tokens < 0 && all->usage.completion_tokens < 0)
-		return;
-	if (context->request->include_usage) {
-		buf_reset(&all->out);
-		openai_usage_chunk_write(&all->out, context->request->endpoint, context->id, context->request->model,
-					 context->created, &all->usage);
-		up.kind = EVENT_CHUNK;
-		up.carries = CARRIES_USAGE | CARRIES_NO_CHOICE;
-		up.data = buf_span(&all->out);
-	}
-	all_emit(all, &up);
+	struct event event;
+	if (gathered_usage(all->run.context, &all->usage, &all->out, &event))
+		all_emit(all, &event);
 }
 
 static void all_on_end(struct all_child *child)
@@ -251,7 +239,7 @@ static struct run *all_create_run(const struct plan *plan, struct run_context *c
 	all->children = children;
 	all->running = plan->child_count;
 	all->usage = USAGE_UNKNOWN;
-	buf_init(&all->out, (size_t)ALL_ANSWER_MAX * plan->child_count);
+	buf_init(&all->out, (size_t)GATHERED_ANSWER_MOST * plan->child_count);
 	for (size_t i = 0; i < plan->child_count; i++) {
 		children[i].sink.on_event = all_on_event;
 		children[i].all = all;
@@ -259,7 +247,7 @@ static struct run *all_create_run(const struct plan *plan, struct run_context *c
 		children[i].lane =
 		    (struct openai_lane){.id = context->id, .model = context->request->model, .index_base = index_base};
 		index_base += (int64_t)plan->children[i]->width * context->request->choices;
-		buf_init(&children[i].answer, ALL_ANSWER_MAX);
+		buf_init(&children[i].answer, GATHERED_ANSWER_MOST);
 		children[i].run = plan_create_run(plan->children[i], context, &children[i].sink);
 		if (children[i].run == NULL)
 			return NULL;

@@ -12,5 +12,6 @@ extern const struct plan_kind plan_kind_fallback;
 extern const struct plan_kind plan_kind_hedge;
 extern const struct plan_kind plan_kind_race;
 extern const struct plan_kind plan_kind_all;
+extern const struct plan_kind plan_kind_quorum;
 
 #endif
