@@ -179,4 +179,7 @@ const struct config_model *config_find_model(const struct config *config, struct
 /* Appends the reference of all keys as Markdown (sluice --describe config), from the keys table. */
 void config_describe(struct buf *out);
 
+/* Appends the options that combinators of plans take, as Markdown, from their table. */
+void config_describe_options(struct buf *out);
+
 #endif

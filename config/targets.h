@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The targets of a configuration: each pair of a backend and a model once, with a number of its own. */
+/* Targets: the leaves of plans in the file, and each pair of a backend and a model once, with a number of its own. */
 #ifndef SLUICE_CONFIG_TARGETS_H
 #define SLUICE_CONFIG_TARGETS_H
 
 #include "config/config.h"
-#include "lib/arena.h"
+#include "config/plan.h"
 
-struct plan_target;
+/* Plans of the file: their leaves are targets, "backend/model". */
+extern const struct plan_grammar targets_grammar;
 
 /*
  * Fills config's targets and the index of every leaf in list. They are sorted: by the order of

@@ -193,6 +193,7 @@ void contest_launch(struct contender *contender, enum metrics_attempt reason)
 	struct run_context *context = contest->run.context;
 	enum metrics_attempt before = context->reason;
 	contender->running = true;
+	contender->reason = reason;
 	contest->running++;
 	context->reason = reason;
 	contender->run->ops->start(contender->run);

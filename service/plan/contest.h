@@ -34,6 +34,7 @@ struct contender {
 	struct contender *next;
 	struct run *run;
 	bool running; /* started, neither ended nor out */
+	enum metrics_attempt reason;
 	struct early early;
 	struct usage usage; /* that it told last */
 };

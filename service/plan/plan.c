@@ -5,8 +5,8 @@
 #include "lib/json_write.h"
 #include "service/plan/kinds.h"
 
-static const struct plan_kind *const combinators[] = {&plan_kind_retry, &plan_kind_fallback, &plan_kind_race,
-						      &plan_kind_all};
+static const struct plan_kind *const combinators[] = {&plan_kind_balance, &plan_kind_retry, &plan_kind_fallback,
+						      &plan_kind_hedge,   &plan_kind_race,  &plan_kind_all};
 enum { COMBINATOR_COUNT = sizeof(combinators) / sizeof(combinators[0]) };
 
 struct build {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/keys.h"
+#include "config/plan_options.h"
 #include "config/tree.h"
 
 enum { SAMPLE_MAX = 16384 };
@@ -76,6 +77,34 @@ static void every_key_of_the_table_is_in_the_sample_with_its_default(void **stat
 		if (keys_table[i].standard != NULL)
 			assert_string_equal(node->text.at, keys_table[i].standard);
 	}
+	findings_fini(&findings);
+	arena_fini(&arena);
+}
+
+/* Is there a member of that name anywhere below node? */
+static bool has_member(const struct tree_node *node, const char *name)
+{
+	if (tree_member(node, name) != NULL)
+		return true;
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next)
+		if (has_member(at, name))
+			return true;
+	return false;
+}
+
+static void every_option_of_plans_is_in_the_sample(void **state)
+{
+	(void)state;
+	struct arena arena;
+	struct findings findings;
+	arena_init(&arena, 0);
+	findings_init(&findings, "sluice.yaml");
+	const struct tree_node *root = tree_read(&arena, span_of(switched_on), &findings);
+	assert_non_null(root);
+	for (size_t i = 0; i < plan_options_count; i++)
+		if (!has_member(tree_member(root, "models"), plan_options_table[i].key.path))
+			fail_msg("config/sluice.yaml lacks the option %s", plan_options_table[i].key.path);
+	assert_true(has_member(tree_member(root, "models"), "name"));
 	findings_fini(&findings);
 	arena_fini(&arena);
 }
@@ -192,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_key_of_the_table_is_in_the_sample_with_its_default),
+	    cmocka_unit_test(every_option_of_plans_is_in_the_sample),
 	    cmocka_unit_test(the_sample_loads_as_it_is),
 	    cmocka_unit_test(the_sample_loads_with_all_keys_switched_on),
 	    cmocka_unit_test(the_demonstration_is_what_make_run_starts),

@@ -131,8 +131,10 @@ static void the_winner_is_not_cancelled_once_it_has_ended(void **state)
 static void usage_that_a_loser_told_is_counted_but_never_told(void **state)
 {
 	static const char *const models[] = {"m"};
-	struct metrics_names names = {.models = models, .model_count = 1};
+	struct metrics_names names = {0};
 	(void)state;
+	names.models = models;
+	names.model_count = 1;
 	assert_true(metrics_setup(1, &names));
 	fake_worker.metrics = metrics_cells_of(0);
 	fake_setup(&root, &plan_kind_race, 3, true);
