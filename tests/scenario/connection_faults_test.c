@@ -223,6 +223,7 @@ static void row_22_a_request_on_a_dying_connection_is_sent_at_most_twice_and_cou
 	snprintf(attempts, sizeof attempts, "%zu", sent);
 	assert_true(sent == 1 || sent == 2);
 	check_header(&h1.answer, "x-sluice-attempts", attempts);
+	assert_true(sluice_metric(sluice, "sluice_stale_connections_total{backend=\"bad\"}") == 1);
 	h1_close(&h1);
 }
 
