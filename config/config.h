@@ -28,6 +28,34 @@ struct config_timeouts {
 	uint64_t total_us;
 };
 
+/* When a target is taken out of service, per (backend, model). */
+struct config_breaker {
+	bool enabled;
+	uint64_t window_us;    /* outcomes of that long count, in 6 buckets */
+	unsigned calls;        /* outcomes in the window before the share of failures matters */
+	unsigned percent;      /* of failures that opens it */
+	unsigned consecutive;  /* failures in a row that open it */
+	unsigned unreachable;  /* connect, TLS or DNS failures in a row that open it */
+	uint64_t wait_us;      /* the first wait; doubles each time it opens again */
+	uint64_t wait_most_us; /* the longest wait */
+};
+
+/* How many calls a target may run at once, and who may wait for one. */
+struct config_concurrency {
+	unsigned calls;   /* at most that many; of an adaptive limit: the largest it may become; 0 = no limit */
+	bool adaptive;    /* follows the time to first content */
+	unsigned queue;   /* requests that may wait */
+	uint64_t wait_us; /* how long one may wait */
+};
+
+/* Free requests that ask whether a backend lives. */
+struct config_probe {
+	const char *path; /* below the backend's URL, with its slash; NULL = no probes */
+	uint64_t every_us;
+	unsigned fall, rise;    /* answers in a row that change its state */
+	uint64_t slow_start_us; /* how long its share grows after a recovery; breakers that close included */
+};
+
 struct config_backend {
 	const char *name;
 	const char *url;     /* http:// or https://, with the path prefix, without a trailing slash */
@@ -36,7 +64,34 @@ struct config_backend {
 	const char *ca;      /* PEM file of trusted authorities; NULL = the system's */
 	bool stream_usage;   /* ask for usage on streams (stream_options.include_usage) even when the client did not */
 	struct config_timeouts timeouts;
+	const char *certificate; /* PEM file shown to the backend; NULL = none */
+	const char *key;         /* PEM file of its private key */
+	bool prefill;            /* continues an assistant message that stands last */
+	struct config_breaker breaker;
+	struct config_concurrency concurrency;
+	struct config_probe probe;
 	unsigned line;
+};
+
+/* A backend and a model's name there, once however many plans use it. */
+struct config_target {
+	const struct config_backend *backend;
+	const char *model; /* the model's name at the backend */
+	const char *name;  /* "backend/model" */
+};
+
+enum config_balance { CONFIG_BALANCE_P2C, CONFIG_BALANCE_WEIGHTED, CONFIG_BALANCE_PREFIX };
+enum config_resume { CONFIG_RESUME_OFF, CONFIG_RESUME_REPLAY, CONFIG_RESUME_CONTINUE };
+
+/* What a combinator's mapping may say beside its children; config/plan_options.def has the rows and defaults. */
+struct config_plan_options {
+	enum config_balance by;    /* balance */
+	const unsigned *weights;   /* balance by weighted: one for each child; NULL = all the same */
+	unsigned attempts;         /* retry: calls in all, the first included */
+	uint64_t after_us;         /* hedge: the spare starts then; 0 = at the live p95 of first content */
+	unsigned hedges;           /* hedge: spares, percent of the requests */
+	unsigned agree;            /* quorum: children that must agree; 0 = more than half */
+	enum config_resume resume; /* any: what follows a stream that was cut after commit */
 };
 
 /*
@@ -48,6 +103,9 @@ struct config_plan {
 	const struct config_backend *backend; /* of a target */
 	const char *target_model;             /* of a target: the model's name at the backend */
 	const char *target;                   /* of a target: "backend/model" as written */
+	size_t target_index;                  /* of a target: in the configuration's targets */
+	const char *name;                     /* of a child, for lanes and causes; NULL = its target, or its place */
+	struct config_plan_options options;   /* of a combinator */
 	const struct config_plan *const *children;
 	size_t child_count;
 	unsigned line;
@@ -69,6 +127,12 @@ struct config_limits {
 	size_t buffer;        /* bytes waiting for a slow client before the backend is paused */
 };
 
+/* Calls beyond the first of a request, as a share of the calls in flight. */
+struct config_budget {
+	unsigned percent;
+	unsigned least; /* that many are always allowed */
+};
+
 /* Which web pages of other origins may read our answers (the fetch standard's CORS). */
 struct config_cors {
 	const char *const *origins; /* as browsers write them; "*" = any */
@@ -83,8 +147,11 @@ struct config {
 	unsigned workers; /* 0 = one per core */
 	const struct config_backend *backends;
 	size_t backend_count;
+	const struct config_target *targets; /* of all plans */
+	size_t target_count;
 	const struct config_model *models;
 	size_t model_count;
+	struct config_budget retries; /* of the gateway and of each backend */
 	struct config_limits limits;
 	struct config_cors cors;
 	const char *log_level; /* "debug", "info", "warn", "error" */
@@ -111,5 +178,8 @@ const struct config_model *config_find_model(const struct config *config, struct
 
 /* Appends the reference of all keys as Markdown (sluice --describe config), from the keys table. */
 void config_describe(struct buf *out);
+
+/* Appends the options that combinators of plans take, as Markdown, from their table. */
+void config_describe_options(struct buf *out);
 
 #endif

@@ -3,6 +3,7 @@
 #include "config/config.h"
 
 #include "config/keys.h"
+#include "config/plan_options.h"
 
 static const char *type_name(enum key_type type)
 {
@@ -25,13 +26,22 @@ static const char *type_name(enum key_type type)
 	case KEY_DURATION:
 		return "duration";
 	case KEY_ENUM:
+	case KEY_WORD:
 		return "word";
+	case KEY_PERCENT:
+		return "share";
+	case KEY_NUMBERS:
+		return "list of numbers";
+	case KEY_NAME:
+		return "name";
 	case KEY_PATH:
 		return "path";
 	case KEY_SECRET:
 		return "secret";
 	case KEY_URL:
 		return "URL";
+	case KEY_URL_PATH:
+		return "path of a URL";
 	case KEY_ADDRESS:
 		return "address";
 	case KEY_ORIGINS:
@@ -49,9 +59,9 @@ static void describe_type(struct buf *out, const struct key *key)
 	struct span word;
 	for (const char *at = key->words; key_next_word(&at, &word);)
 		buf_printf(out, "%s`%.*s`",
-			   word.at != key->words       ? ", "
-			   : key->type == KEY_UNSIGNED ? " or "
-						       : ": ",
+			   word.at != key->words                            ? ", "
+			   : key->type == KEY_ENUM || key->type == KEY_WORD ? ": "
+									    : " or ",
 			   SPAN_ARG(word));
 }
 
@@ -103,4 +113,38 @@ void config_describe(struct buf *out)
 	for (size_t i = 0; i < keys_count; i++)
 		describe_key(out, &keys_table[i]);
 	buf_append(out, SPAN(describe_tail));
+}
+
+static const char describe_options_head[] =
+    "\n"
+    "A combinator may take one plan instead of a list of one. A child that is to have a name, by which answers and\n"
+    "causes tell of it, is written `{ name: NAME, plan: PLAN }`. The one key of the mapping that is no option is the\n"
+    "combinator; options stand beside it: `{ balance: [a/model, b/model], by: weighted, weights: [3, 1] }`.\n"
+    "\n"
+    "| option | of | type | default | meaning |\n"
+    "|---|---|---|---|---|\n";
+
+/* "`retry`", "`a`, `b`" */
+static void describe_combinators(struct buf *out, const char *combinators)
+{
+	struct span word;
+	if (combinators == NULL)
+		buf_append(out, SPAN("every combinator"));
+	for (const char *at = combinators; key_next_word(&at, &word);)
+		buf_printf(out, "%s`%.*s`", word.at == combinators ? "" : ", ", SPAN_ARG(word));
+}
+
+void config_describe_options(struct buf *out)
+{
+	buf_append(out, SPAN(describe_options_head));
+	for (size_t i = 0; i < plan_options_count; i++) {
+		const struct plan_option *option = &plan_options_table[i];
+		buf_printf(out, "| `%s` | ", option->key.path);
+		describe_combinators(out, option->combinators);
+		buf_append(out, SPAN(" | "));
+		describe_type(out, &option->key);
+		buf_append(out, SPAN(" | "));
+		describe_default(out, &option->key);
+		buf_printf(out, " | %s |\n", option->key.text);
+	}
 }

@@ -121,6 +121,14 @@ bool endpoint_parse_url(struct arena *arena, struct span text, const char **url)
 	return *url != NULL;
 }
 
+bool endpoint_parse_path(struct arena *arena, struct span text, const char **path)
+{
+	if (text.len == 0 || text.at[0] != '/' || !is_path(text))
+		return false;
+	*path = arena_copy(arena, text).at;
+	return *path != NULL;
+}
+
 /* The length of the scheme in front of "://" (RFC 3986, section 3.1); 0 when there is none. */
 static size_t scheme_length(struct span text)
 {

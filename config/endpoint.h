@@ -18,6 +18,9 @@ bool endpoint_parse_address(struct arena *arena, struct span text, const char **
  */
 bool endpoint_parse_url(struct arena *arena, struct span text, const char **url);
 
+/* "/…" without query and fragment. path: a copy in the arena. False when it is something else. */
+bool endpoint_parse_path(struct arena *arena, struct span text, const char **path);
+
 /*
  * scheme://host[:port] as the field Origin has it (RFC 6454, section 6.2), or "*". origin: a
  * copy in the arena in the form that browsers send: lower case, without the scheme's own port.

@@ -18,15 +18,26 @@ enum key_type {
 	KEY_SIZE,     /* [size_t] bytes */
 	KEY_DURATION, /* [uint64_t] microseconds */
 	KEY_ENUM,     /* [const char *] one of some words */
+	KEY_PERCENT,  /* [unsigned] */
+	KEY_WORD,     /* [unsigned] as KEY_ENUM, its place among the words */
+	KEY_NUMBERS,  /* [const unsigned *] a list; bounds are those of its entries */
+	KEY_NAME,     /* [const char *] letters, digits, ".", "_" and "-" */
 	KEY_PATH,     /* [const char *] a readable file, resolved; NULL when empty */
 	KEY_SECRET,   /* [const char *] never shown; NULL when empty */
 	KEY_URL,      /* [const char *] */
+	KEY_URL_PATH, /* [const char *] with its leading slash; NULL when empty */
 	KEY_ADDRESS,  /* [const char *host, *port, adjacent] */
 	KEY_ORIGINS,  /* [const char *const *, size_t count, adjacent] one entry or a list */
 };
 
 /* The struct that keeps a key's value. */
-enum key_owner { KEY_OF_NOTHING, KEY_OF_config, KEY_OF_config_listener, KEY_OF_config_backend };
+enum key_owner {
+	KEY_OF_NOTHING,
+	KEY_OF_config,
+	KEY_OF_config_listener,
+	KEY_OF_config_backend,
+	KEY_OF_config_plan_options
+};
 
 enum { KEY_REQUIRED = 1, KEY_SHORT = 2 };
 

@@ -4,94 +4,97 @@
 
 #include <stdio.h>
 
-#include "config/expand.h"
+#include "config/plan_options.h"
 #include "config/suggest.h"
 
-enum { PLAN_PATH_MAX = 512, COMBINATOR_MAX = 64 };
+enum { COMBINATOR_MAX = 64 };
 
-static const char expected_plan[] = "expected a target such as backend/model, or one combinator such as fallback: "
-				    "[a/model, b/model]";
+static struct config_plan *read_plan(struct plan_reader *reader, const struct tree_node *node, const char *path,
+				     unsigned depth);
 
-static const struct config_backend *find_backend(const struct config *config, struct span name, struct suggestion *near)
+/* The name of a child, beside its plan. */
+static void read_name(struct plan_reader *reader, const struct tree_node *node, const char *path,
+		      struct config_plan *plan)
 {
-	for (size_t i = 0; i < config->backend_count; i++) {
-		const struct config_backend *backend = &config->backends[i];
-		if (span_is(name, backend->name))
-			return backend;
-		suggest_offer(near, span_of(backend->name));
-	}
-	return NULL;
+	static const struct key key = {.path = "name", .type = KEY_NAME};
+	char place[READER_PATH_MAX];
+	struct value value;
+	reader_path(place, path, SPAN("name"));
+	if (reader_value(&reader->in, place, &key, node, &value) && plan != NULL)
+		plan->name = value.string;
 }
 
-static void report_backend(struct plan_reader *reader, const struct tree_node *node, const char *path,
-			   const struct suggestion *near, bool tainted)
+/* node: a mapping with a member `plan`. */
+static struct config_plan *read_named(struct plan_reader *reader, const struct tree_node *node, const char *path,
+				      unsigned depth)
 {
-	char shown[FINDING_VALUE_MAX];
-	char hint[SUGGEST_TEXT_MAX];
-	if (tainted)
-		findings_add(reader->findings, node->line, path, "no backend has the name that the value expands to");
-	else
-		findings_add(reader->findings, node->line, path, "no backend is named \"%s\"%s",
-			     finding_value(near->wanted, shown), suggest_text(near, hint));
-}
-
-/* Splits target at its first slash and looks the backend up. */
-static const struct config_plan *read_target(struct plan_reader *reader, const struct tree_node *node, const char *path)
-{
-	struct expansion target;
-	char shown[FINDING_VALUE_MAX];
-	if (!expand(reader->arena, node->text, reader->directory, &target)) {
-		findings_add(reader->findings, node->line, path, "%s", target.problem);
-		return NULL;
+	const struct tree_node *inner = tree_member(node, "plan");
+	const struct tree_node *name = tree_member(node, "name");
+	char place[READER_PATH_MAX];
+	reader_refuse_duplicates(&reader->in, path, node);
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next) {
+		if (span_is(at->key, "name") || span_is(at->key, "plan"))
+			continue;
+		findings_add(reader->in.findings, at->key_line, reader_path(place, path, at->key),
+			     "unknown key; expected nothing but \"name\" beside \"plan\"");
 	}
-	const char *slash = memchr(target.text.at, '/', target.text.len);
-	if (slash == NULL || slash == target.text.at || slash[1] == '\0') {
-		findings_add(reader->findings, node->line, path, "got %s%s%s; %s", target.tainted ? "" : "\"",
-			     target.tainted ? "a value that is not shown" : finding_value(target.text, shown),
-			     target.tainted ? "" : "\"", expected_plan);
-		return NULL;
-	}
-	struct span name = {target.text.at, (size_t)(slash - target.text.at)};
-	struct suggestion near = suggest(name);
-	const struct config_backend *backend = find_backend(reader->config, name, &near);
-	if (backend == NULL) {
-		if (reader->config->backend_count != 0)
-			report_backend(reader, node, path, &near, target.tainted);
-		return NULL;
-	}
-	struct config_plan *plan = arena_zalloc(reader->arena, 1, sizeof(*plan));
-	if (plan != NULL)
-		*plan = (struct config_plan){
-		    .backend = backend,
-		    .target_model = slash + 1,
-		    .target = target.text.at,
-		    .line = node->line,
-		};
+	struct config_plan *plan = read_plan(reader, inner, reader_path(place, path, SPAN("plan")), depth);
+	if (name != NULL)
+		read_name(reader, name, path, plan);
 	return plan;
 }
 
-static const struct config_plan *read_plan(struct plan_reader *reader, const struct tree_node *node, const char *path,
-					   unsigned depth);
+static struct config_plan *read_child(struct plan_reader *reader, const struct tree_node *node, const char *path,
+				      unsigned depth)
+{
+	bool named = tree_member(node, "plan") != NULL;
+	return named ? read_named(reader, node, path, depth) : read_plan(reader, node, path, depth);
+}
 
-/* list: the children of combinator, whose line it has. All children are read even when one is refused. */
-static bool read_children(struct plan_reader *reader, const struct tree_node *list, const char *path, unsigned depth,
+/* Of a child that is written as a mapping of name and plan; other children may have the names of their leaves. */
+static bool is_named(const struct tree_node *node)
+{
+	return tree_member(node, "plan") != NULL && tree_member(node, "name") != NULL;
+}
+
+/* Two children of one name, at least one of them so called by the document. first: the node of the first child. */
+static void check_names(struct plan_reader *reader, const struct tree_node *first, const char *path,
+			const struct config_plan *plan)
+{
+	size_t i = 0;
+	for (const struct tree_node *a = first; i < plan->child_count; a = a->next, i++) {
+		const char *name = plan->children[i] == NULL ? NULL : plan->children[i]->name;
+		size_t j = 0;
+		for (const struct tree_node *b = first; name != NULL && j < i; b = b->next, j++)
+			if (plan->children[j] != NULL && plan->children[j]->name != NULL &&
+			    strcmp(plan->children[j]->name, name) == 0 && (is_named(a) || is_named(b)))
+				findings_add(reader->in.findings, a->line, path, "two children have the name \"%s\"",
+					     name);
+	}
+}
+
+/* node: the combinator's value. All children are read even when one is refused. */
+static void read_children(struct plan_reader *reader, const struct tree_node *node, const char *path, unsigned depth,
 			  struct config_plan *plan)
 {
-	const struct config_plan **children = arena_zalloc(reader->arena, list->count, sizeof(struct config_plan *));
-	if (children == NULL)
-		return false;
-	bool complete = true;
-	for (const struct tree_node *at = list->first; at != NULL; at = at->next) {
-		char child[PLAN_PATH_MAX];
-		snprintf(child, sizeof(child), "%s.%s[%zu]", path, plan->combinator, plan->child_count);
-		children[plan->child_count] = read_plan(reader, at, child, depth + 1);
-		complete = complete && children[plan->child_count] != NULL;
-		plan->child_count++;
-		if (reader->leaves > PLAN_LEAVES_MAX)
-			return false;
+	bool list = node->kind == TREE_LIST;
+	const struct config_plan **children =
+	    arena_zalloc(reader->in.arena, list ? node->count : 1, sizeof(struct config_plan *));
+	plan->child_count = list ? node->count : 1;
+	size_t count = 0;
+	for (const struct tree_node *at = list ? node->first : node; children != NULL && count < plan->child_count;
+	     at = at->next) {
+		char place[READER_PATH_MAX];
+		size_t len = (size_t)snprintf(place, sizeof(place), "%s.%s", path, plan->combinator);
+		if (list && len < sizeof(place))
+			snprintf(place + len, sizeof(place) - len, "[%zu]", count);
+		children[count++] = read_child(reader, at, place, depth + 1);
+		if (reader->leaves > reader->leaves_most)
+			return;
 	}
 	plan->children = children;
-	return complete;
+	if (children != NULL && plan->child_count <= reader->leaves_most)
+		check_names(reader, list ? node->first : node, path, plan);
 }
 
 static bool is_combinator_name(struct span name)
@@ -99,54 +102,117 @@ static bool is_combinator_name(struct span name)
 	for (size_t i = 0; i < name.len; i++)
 		if ((name.at[i] < 'a' || name.at[i] > 'z') && name.at[i] != '_')
 			return false;
-	return name.len != 0 && name.len <= COMBINATOR_MAX;
+	return name.len != 0 && name.len <= COMBINATOR_MAX && !span_is(name, "name") && !span_is(name, "plan");
 }
 
-static const struct config_plan *read_combinator(struct plan_reader *reader, const struct tree_node *node,
-						 const char *path, unsigned depth)
+static void report_option(struct plan_reader *reader, const struct tree_node *node, const char *path,
+			  const struct suggestion *near)
 {
-	const struct tree_node *list = node->first;
-	if (node->count != 1 || !is_combinator_name(list->key)) {
-		findings_add(reader->findings, node->line, path,
-			     "a mapping here must have exactly one key, the name of a combinator; %s", expected_plan);
-		return NULL;
-	}
-	if (list->kind != TREE_LIST || list->count == 0) {
-		findings_add(reader->findings, list->line, path,
-			     "%s takes a list of at least one plan, such as [a/model, b/model]", list->key.at);
-		return NULL;
-	}
-	struct config_plan *plan = arena_zalloc(reader->arena, 1, sizeof(*plan));
-	if (plan == NULL)
-		return NULL;
-	*plan = (struct config_plan){.combinator = list->key.at, .line = list->key_line};
-	return read_children(reader, list, path, depth, plan) ? plan : NULL;
+	char place[READER_PATH_MAX];
+	char hint[SUGGEST_TEXT_MAX];
+	findings_add(reader->in.findings, node->key_line, reader_path(place, path, node->key), "unknown key%s",
+		     suggest_text(near, hint));
 }
 
-static const struct config_plan *read_plan(struct plan_reader *reader, const struct tree_node *node, const char *path,
+/*
+ * The one member of a mapping that is no option; NULL after adding findings. When there are more, those that
+ * nearly are options are taken for such.
+ */
+static const struct tree_node *find_combinator(struct plan_reader *reader, const struct tree_node *node,
+					       const char *path)
+{
+	const struct tree_node *found = NULL;
+	size_t others = 0;
+	size_t named = 0; /* of them, those that are not nearly options */
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next) {
+		if (plan_option_find(at->key) != NULL)
+			continue;
+		others++;
+		bool is_near = plan_option_suggest(at->key).best.at != NULL;
+		named += !is_near;
+		if (found == NULL || !is_near)
+			found = at;
+	}
+	if (others == 1 && is_combinator_name(found->key))
+		return found;
+	if (others > 1 && named == 1 && is_combinator_name(found->key)) {
+		for (const struct tree_node *at = node->first; at != NULL; at = at->next) {
+			struct suggestion near = plan_option_suggest(at->key);
+			if (at != found && plan_option_find(at->key) == NULL)
+				report_option(reader, at, path, &near);
+		}
+		return found;
+	}
+	findings_add(reader->in.findings, node->line, path,
+		     "%s here must have exactly one key that is no option, the name of a combinator; expected %s",
+		     reader_kind(&reader->in, node), reader->grammar->plan);
+	return NULL;
+}
+
+/* A name without a plan, or a plan that is nobody's child. False after adding a finding. */
+static bool refuse_names(struct plan_reader *reader, const struct tree_node *node, const char *path)
+{
+	const struct tree_node *name = tree_member(node, "name");
+	const struct tree_node *plan = tree_member(node, "plan");
+	if (name == NULL && plan == NULL)
+		return true;
+	findings_add(reader->in.findings, (name == NULL ? plan : name)->key_line, path,
+		     "only a child of a combinator has a name, with its plan beside it, such as %s",
+		     reader->grammar->named);
+	return false;
+}
+
+static struct config_plan *read_combinator(struct plan_reader *reader, const struct tree_node *node, const char *path,
 					   unsigned depth)
 {
-	if (depth > PLAN_DEPTH_MAX) {
-		findings_add(reader->findings, node->line, path, "the plan is nested deeper than %d levels",
-			     PLAN_DEPTH_MAX);
+	reader_refuse_duplicates(&reader->in, path, node);
+	if (!refuse_names(reader, node, path))
+		return NULL;
+	const struct tree_node *combinator = find_combinator(reader, node, path);
+	if (combinator == NULL)
+		return NULL;
+	if (combinator->kind == TREE_NULL || (combinator->kind == TREE_LIST && combinator->count == 0)) {
+		findings_add(reader->in.findings, combinator->line, path,
+			     "%s takes a plan, or %s of at least one, such as %s", combinator->key.at,
+			     reader->in.json ? "an array" : "a list", reader->grammar->children);
+		return NULL;
+	}
+	struct config_plan *plan = arena_zalloc(reader->in.arena, 1, sizeof(*plan));
+	if (plan == NULL)
+		return NULL;
+	*plan = (struct config_plan){.combinator = combinator->key.at, .line = combinator->key_line};
+	read_children(reader, combinator, path, depth, plan);
+	plan_options_read(&reader->in, node, path, plan);
+	return plan;
+}
+
+static struct config_plan *read_plan(struct plan_reader *reader, const struct tree_node *node, const char *path,
+				     unsigned depth)
+{
+	if (depth > reader->depth_most) {
+		findings_add(reader->in.findings, node->line, path, "the plan is nested deeper than %u levels",
+			     reader->depth_most);
 		return NULL;
 	}
 	if (node->kind == TREE_MAPPING)
 		return read_combinator(reader, node, path, depth);
 	if (node->kind != TREE_SCALAR) {
-		findings_add(reader->findings, node->line, path, "got %s; %s",
-			     node->kind == TREE_LIST ? "a list" : "nothing", expected_plan);
+		findings_add(reader->in.findings, node->line, path, "got %s; expected %s",
+			     reader_kind(&reader->in, node), reader->grammar->plan);
 		return NULL;
 	}
-	if (++reader->leaves > PLAN_LEAVES_MAX) {
-		findings_add(reader->findings, node->line, path, "the plan has more than %d targets", PLAN_LEAVES_MAX);
+	if (++reader->leaves > reader->leaves_most) {
+		findings_add(reader->in.findings, node->line, path, "the plan has more than %u %s", reader->leaves_most,
+			     reader->grammar->leaves);
 		return NULL;
 	}
-	return read_target(reader, node, path);
+	return reader->grammar->read_leaf(reader, node, path);
 }
 
 const struct config_plan *plan_read(struct plan_reader *reader, const struct tree_node *node, const char *path)
 {
+	size_t before = reader->in.findings->total;
 	reader->leaves = 0;
-	return read_plan(reader, node, path, 1);
+	const struct config_plan *plan = read_plan(reader, node, path, 1);
+	return reader->in.findings->total == before ? plan : NULL;
 }

@@ -27,6 +27,7 @@ struct tree_node {
 	struct tree_node *next; /* sibling */
 	struct tree_node *first;
 	size_t count; /* children */
+	bool bare;    /* a scalar of a JSON document that is no string */
 };
 
 /*

@@ -68,6 +68,22 @@ bool value_parse_duration(struct span text, uint64_t *microseconds)
 	return parse_with_unit(text, duration_units, sizeof(duration_units) / sizeof(duration_units[0]), microseconds);
 }
 
+bool value_parse_percent(struct span text, uint64_t *percent)
+{
+	return take_digits(&text, percent) && span_is(text, "%");
+}
+
+bool value_is_name(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char c = text.at[i];
+		bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+		if (!letter && (c < '0' || c > '9') && c != '.' && c != '_' && c != '-')
+			return false;
+	}
+	return text.len != 0 && text.len <= VALUE_NAME_MAX;
+}
+
 bool value_parse_bool(struct span text, bool *truth)
 {
 	*truth = span_is(text, "true");
@@ -80,6 +96,8 @@ static bool parse_number(enum key_type type, struct span text, uint64_t *number)
 		return value_parse_size(text, number);
 	if (type == KEY_DURATION)
 		return value_parse_duration(text, number);
+	if (type == KEY_PERCENT)
+		return value_parse_percent(text, number);
 	return value_parse_unsigned(text, number);
 }
 
@@ -99,12 +117,25 @@ static bool read_number(const struct key *key, struct span text, struct value *v
 		parse_number(key->type, span_of(key->most), &most);
 	if (value->number >= least && value->number <= most)
 		return true;
-	snprintf(expected, VALUE_EXPECTED_MAX, "%s from %s to %s",
+	snprintf(expected, VALUE_EXPECTED_MAX, "%s%s%s from %s to %s", key->words == NULL ? "" : key->words,
+		 key->words == NULL ? "" : " or ",
 		 key->type == KEY_SIZE       ? "a size"
 		 : key->type == KEY_DURATION ? "a duration"
+		 : key->type == KEY_PERCENT  ? "a share"
 					     : "a number",
 		 key->least, key->most);
 	return false;
+}
+
+/* "one of a, b, c" */
+static size_t list_words(const struct key *key, char text[VALUE_EXPECTED_MAX])
+{
+	struct span word;
+	size_t len = (size_t)snprintf(text, VALUE_EXPECTED_MAX, "one of");
+	for (const char *at = key->words; key_next_word(&at, &word);)
+		len += (size_t)snprintf(text + len, VALUE_EXPECTED_MAX - len, "%s %.*s",
+					word.at == key->words ? "" : ",", SPAN_ARG(word));
+	return len; /* the words are few and short: a test checks that all fits */
 }
 
 static bool read_word(struct arena *arena, const struct key *key, struct span text, struct value *value,
@@ -112,18 +143,23 @@ static bool read_word(struct arena *arena, const struct key *key, struct span te
 {
 	struct suggestion near = suggest(text);
 	struct span word;
-	size_t len = (size_t)snprintf(expected, VALUE_EXPECTED_MAX, "one of");
-	for (const char *at = key->words; key_next_word(&at, &word);) {
+	value->number = 0;
+	for (const char *at = key->words; key_next_word(&at, &word); value->number++) {
 		if (span_equal(word, text)) {
 			value->string = arena_copy(arena, word).at;
 			return value->string != NULL;
 		}
 		suggest_offer(&near, word);
-		len += (size_t)snprintf(expected + len, VALUE_EXPECTED_MAX - len, "%s %.*s",
-					word.at == key->words ? "" : ",", SPAN_ARG(word));
 	}
-	suggest_text(&near, expected + len); /* the words are few and short: a test checks that all fits */
+	size_t len = list_words(key, expected);
+	suggest_text(&near, expected + len);
 	return false;
+}
+
+static bool read_name(struct arena *arena, struct span text, struct value *value)
+{
+	value->string = value_is_name(text) ? arena_copy(arena, text).at : NULL;
+	return value->string != NULL;
 }
 
 /* A file that can be read now; an empty text is no file. */
@@ -157,9 +193,9 @@ static bool read_secret(struct arena *arena, struct span text, struct value *val
 	return text.len == 0 || value->string != NULL;
 }
 
-const char *value_expected(const struct key *key)
+static const char *type_expected(enum key_type type)
 {
-	switch (key->type) {
+	switch (type) {
 	case KEY_SECTION:
 		return "a mapping of keys to values";
 	case KEY_LISTENERS:
@@ -173,13 +209,20 @@ const char *value_expected(const struct key *key)
 	case KEY_BOOL:
 		return "true or false";
 	case KEY_UNSIGNED:
-		return key->words == NULL ? "a number such as 64" : "auto or a number such as 4";
+		return "a number such as 64";
 	case KEY_SIZE:
 		return "a size such as 4MiB, 512KiB or 1048576";
 	case KEY_DURATION:
 		return "a duration such as 250ms, 2s, 10m or 1h";
+	case KEY_PERCENT:
+		return "a share such as 5%";
+	case KEY_NUMBERS:
+		return "a list of numbers such as [3, 1]";
 	case KEY_ENUM:
-		return "one of some words";
+	case KEY_WORD:
+		return "one of some words"; /* value_expected lists them */
+	case KEY_NAME:
+		return "1 to 64 letters, digits, \".\", \"_\" and \"-\"";
 	case KEY_PATH:
 		return "the path of a readable file";
 	case KEY_SECRET:
@@ -187,6 +230,8 @@ const char *value_expected(const struct key *key)
 	case KEY_URL:
 		return "an http:// or https:// URL without user, query and fragment, such as "
 		       "http://127.0.0.1:8000/v1";
+	case KEY_URL_PATH:
+		return "a path that begins with a slash, such as /health, without query and fragment";
 	case KEY_ADDRESS:
 		return "an address with port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
 	case KEY_ORIGINS:
@@ -195,19 +240,34 @@ const char *value_expected(const struct key *key)
 	return "";
 }
 
+const char *value_expected(const struct key *key, char text[VALUE_EXPECTED_MAX])
+{
+	bool word = key->words != NULL;
+	if (key->type == KEY_ENUM || key->type == KEY_WORD)
+		list_words(key, text);
+	else
+		snprintf(text, VALUE_EXPECTED_MAX, "%s%s%s", word ? key->words : "", word ? " or " : "",
+			 type_expected(key->type));
+	return text;
+}
+
 bool value_read(struct arena *arena, const struct key *key, struct span text, const char *directory,
 		struct value *value, char expected[VALUE_EXPECTED_MAX])
 {
 	*value = (struct value){.number = 0};
-	snprintf(expected, VALUE_EXPECTED_MAX, "%s", value_expected(key));
+	value_expected(key, expected);
 	switch (key->type) {
 	case KEY_BOOL:
 		return value_parse_bool(text, &value->truth);
 	case KEY_UNSIGNED:
 	case KEY_SIZE:
 	case KEY_DURATION:
+	case KEY_PERCENT:
 		return read_number(key, text, value, expected);
+	case KEY_NAME:
+		return read_name(arena, text, value);
 	case KEY_ENUM:
+	case KEY_WORD:
 		return read_word(arena, key, text, value, expected);
 	case KEY_PATH:
 		return read_path(arena, key, text, directory, value, expected);
@@ -215,6 +275,8 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 		return read_secret(arena, text, value);
 	case KEY_URL:
 		return endpoint_parse_url(arena, text, &value->string);
+	case KEY_URL_PATH:
+		return text.len == 0 || endpoint_parse_path(arena, text, &value->string);
 	case KEY_ADDRESS:
 		return endpoint_parse_address(arena, text, &value->string, &value->port);
 	case KEY_ORIGINS: /* one of them */
@@ -224,6 +286,7 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 	case KEY_BACKENDS:
 	case KEY_MODELS:
 	case KEY_PLAN:
+	case KEY_NUMBERS:
 		break;
 	}
 	return false;

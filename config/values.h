@@ -11,7 +11,7 @@
 /* Which member holds the value follows from the key's type. */
 struct value {
 	bool truth;         /* BOOL */
-	uint64_t number;    /* UNSIGNED; SIZE in bytes; DURATION in microseconds */
+	uint64_t number;    /* UNSIGNED, PERCENT; SIZE in bytes; DURATION in microseconds; WORD: its place */
 	const char *string; /* the others, in the arena; of ADDRESS the host */
 	const char *port;   /* ADDRESS */
 };
@@ -26,8 +26,8 @@ enum { VALUE_EXPECTED_MAX = 256 };
 bool value_read(struct arena *arena, const struct key *key, struct span text, const char *directory,
 		struct value *value, char expected[VALUE_EXPECTED_MAX]);
 
-/* What the key takes, for messages and the reference: "a duration such as 250ms, 2s, 10m or 1h". */
-const char *value_expected(const struct key *key);
+/* What the key takes, for messages: "a duration such as 250ms, 2s, 10m or 1h". Returns text. */
+const char *value_expected(const struct key *key, char text[VALUE_EXPECTED_MAX]);
 
 /* Digits only, no sign, no leading zero. */
 bool value_parse_unsigned(struct span text, uint64_t *number);
@@ -35,6 +35,11 @@ bool value_parse_unsigned(struct span text, uint64_t *number);
 bool value_parse_size(struct span text, uint64_t *bytes);
 /* Digits and one of ms s m h. */
 bool value_parse_duration(struct span text, uint64_t *microseconds);
+/* Digits and %. */
+bool value_parse_percent(struct span text, uint64_t *percent);
+/* 1 to VALUE_NAME_MAX letters, digits, ".", "_" and "-". */
+enum { VALUE_NAME_MAX = 64 };
+bool value_is_name(struct span text);
 /* true or false. */
 bool value_parse_bool(struct span text, bool *truth);
 

@@ -32,6 +32,8 @@ const uint64_t metrics_bounds[METRICS_BUCKETS] = {
 
 static const char *const token_names[] = {"prompt", "completion"};
 static const char *const attempt_names[] = {"first", "retry", "fallback", "hedge"};
+static const char *const probe_names[] = {"alive", "dead"};
+static const char *const wait_end_names[] = {"full", "timeout", "displaced", "left"};
 
 /* Copies of the names of a label's values. */
 struct metrics_name_list {
@@ -40,7 +42,8 @@ struct metrics_name_list {
 };
 
 static struct metrics_place places[METRIC_COUNT];
-static struct metrics_name_list label_names[METRICS_LABEL_COUNT]; /* of MODEL, BACKEND, ENDPOINT */
+static struct metrics_name_list label_names[METRICS_LABEL_COUNT]; /* of those that metrics_setup is given */
+static struct metrics_reader value_reader;
 static struct metrics_cells *cells_of;
 static unsigned cells_count; /* workers and the control thread */
 
@@ -50,6 +53,9 @@ uint32_t metrics_label_values(enum metrics_label label)
 	case METRICS_LABEL_MODEL:
 	case METRICS_LABEL_BACKEND:
 	case METRICS_LABEL_ENDPOINT:
+	case METRICS_LABEL_TARGET:
+	case METRICS_LABEL_BREAKER:
+	case METRICS_LABEL_REFUSAL:
 		return label_names[label].count + 1;
 	case METRICS_LABEL_CODE:
 	case METRICS_LABEL_OUTCOME:
@@ -59,6 +65,10 @@ uint32_t metrics_label_values(enum metrics_label label)
 		return sizeof(token_names) / sizeof(token_names[0]);
 	case METRICS_LABEL_ATTEMPT:
 		return sizeof(attempt_names) / sizeof(attempt_names[0]);
+	case METRICS_LABEL_PROBE:
+		return sizeof(probe_names) / sizeof(probe_names[0]);
+	case METRICS_LABEL_WAIT_END:
+		return sizeof(wait_end_names) / sizeof(wait_end_names[0]);
 	default:
 		return 1;
 	}
@@ -79,6 +89,9 @@ const char *metrics_label_text(enum metrics_label label, uint32_t value)
 	case METRICS_LABEL_MODEL:
 	case METRICS_LABEL_BACKEND:
 	case METRICS_LABEL_ENDPOINT:
+	case METRICS_LABEL_TARGET:
+	case METRICS_LABEL_BREAKER:
+	case METRICS_LABEL_REFUSAL:
 		return value < label_names[label].count ? label_names[label].names[value] : "";
 	case METRICS_LABEL_CODE:
 	case METRICS_LABEL_OUTCOME:
@@ -88,6 +101,10 @@ const char *metrics_label_text(enum metrics_label label, uint32_t value)
 		return token_names[value];
 	case METRICS_LABEL_ATTEMPT:
 		return attempt_names[value];
+	case METRICS_LABEL_PROBE:
+		return probe_names[value];
+	case METRICS_LABEL_WAIT_END:
+		return wait_end_names[value];
 	case METRICS_LABEL_VERSION:
 		return SLUICE_VERSION;
 	default:
@@ -149,7 +166,10 @@ bool metrics_setup(unsigned workers, const struct metrics_names *names)
 	uint64_t total = 0;
 	bool done = copy_names(METRICS_LABEL_MODEL, names->models, names->model_count) &&
 		    copy_names(METRICS_LABEL_BACKEND, names->backends, names->backend_count) &&
-		    copy_names(METRICS_LABEL_ENDPOINT, names->endpoints, names->endpoint_count);
+		    copy_names(METRICS_LABEL_ENDPOINT, names->endpoints, names->endpoint_count) &&
+		    copy_names(METRICS_LABEL_TARGET, names->targets, names->target_count) &&
+		    copy_names(METRICS_LABEL_BREAKER, names->breakers, names->breaker_count) &&
+		    copy_names(METRICS_LABEL_REFUSAL, names->refusals, names->refusal_count);
 	for (size_t i = 0; done && i < METRIC_COUNT; i++)
 		done = lay_out(&metrics_rows[i], &places[i], &total);
 	done = done && create_cells(workers, total);
@@ -158,8 +178,19 @@ bool metrics_setup(unsigned workers, const struct metrics_names *names)
 	return done;
 }
 
+void metrics_set_reader(struct metrics_reader reader)
+{
+	value_reader = reader;
+}
+
+bool metrics_ask_reader(enum metric metric, const uint32_t values[3], double *value)
+{
+	return value_reader.read != NULL && value_reader.read(value_reader.context, metric, values, value);
+}
+
 void metrics_teardown(void)
 {
+	value_reader = (struct metrics_reader){NULL, NULL};
 	for (unsigned i = 0; i < cells_count; i++)
 		free((void *)cells_of[i].values);
 	free(cells_of);

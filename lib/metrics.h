@@ -37,6 +37,8 @@ enum metric {
 
 enum metrics_tokens { METRICS_TOKENS_PROMPT, METRICS_TOKENS_COMPLETION };
 enum metrics_attempt { METRICS_ATTEMPT_FIRST, METRICS_ATTEMPT_RETRY, METRICS_ATTEMPT_FALLBACK, METRICS_ATTEMPT_HEDGE };
+enum metrics_wait_end { METRICS_WAIT_FULL, METRICS_WAIT_TIMEOUT, METRICS_WAIT_DISPLACED, METRICS_WAIT_LEFT };
+enum metrics_probe { METRICS_PROBE_ALIVE, METRICS_PROBE_DEAD };
 
 /* Where a metric's cells are. */
 struct metrics_place {
@@ -59,12 +61,30 @@ struct metrics_names {
 	size_t backend_count;
 	const char *const *endpoints;
 	size_t endpoint_count;
+	const char *const *targets;
+	size_t target_count;
+	const char *const *breakers; /* states */
+	size_t breaker_count;
+	const char *const *refusals; /* reasons */
+	size_t refusal_count;
+};
+
+/*
+ * Who knows the values of READ_… metrics that are not the system's; asked by any thread that writes the metrics.
+ * values: of the metric's labels. False = there is no such value.
+ */
+struct metrics_reader {
+	bool (*read)(void *context, enum metric metric, const uint32_t values[3], double *value);
+	void *context;
 };
 
 /* Once, before threads. workers: sets of cells, besides one for the control thread. False when out of memory. */
 bool metrics_setup(unsigned workers, const struct metrics_names *names);
-/* When no thread counts any more. */
+/* When no thread counts any more. Also forgets the reader. */
 void metrics_teardown(void);
+
+/* After set-up, before threads. */
+void metrics_set_reader(struct metrics_reader reader);
 
 /*
  * The cells of a worker, 0 to workers-1, or of the control thread (workers);
@@ -163,6 +183,15 @@ static inline void metrics_call_gone(struct metrics_cells *cells, size_t backend
 static inline void metrics_call_judged(struct metrics_cells *cells, size_t backend, enum error_code outcome)
 {
 	metrics_count(cells, METRIC_CALLS, backend, outcome);
+}
+
+/* Tokens that a backend told; less than 0 = it did not. */
+static inline void metrics_count_tokens(struct metrics_cells *cells, size_t model, int64_t prompt, int64_t completion)
+{
+	if (prompt > 0)
+		metrics_add(cells, prompt, METRIC_TOKENS, model, METRICS_TOKENS_PROMPT);
+	if (completion > 0)
+		metrics_add(cells, completion, METRIC_TOKENS, model, METRICS_TOKENS_COMPLETION);
 }
 
 static inline void metrics_first_content(struct metrics_cells *cells, size_t backend, uint64_t microseconds)

@@ -49,4 +49,7 @@ uint64_t metrics_cell_sum(uint32_t index);
 /* The value of a READ_… metric; false when the system does not tell. */
 bool metrics_read(enum metric metric, double *value);
 
+/* The same of those that the reader knows. */
+bool metrics_ask_reader(enum metric metric, const uint32_t values[3], double *value);
+
 #endif

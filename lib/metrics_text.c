@@ -82,24 +82,24 @@ static void write_histogram(struct buf *out, enum metric metric, const uint32_t 
 	buf_printf(out, " %llu\n", (unsigned long long)count);
 }
 
-/* Has the series something to say? */
-static bool is_printed(enum metric metric, const uint32_t values[3])
+/* Is the series ever printed? *counted_only: not while it is 0. */
+static bool is_named(const struct metrics_row *row, const uint32_t values[3], bool *counted_only)
 {
-	const struct metrics_row *row = &metrics_rows[metric];
-	bool counted_only = row->labels[1] != METRICS_LABEL_NONE;
+	*counted_only = row->labels[1] != METRICS_LABEL_NONE;
 	for (int i = 0; i < 3 && row->labels[i] != METRICS_LABEL_NONE; i++) {
 		const char *text = metrics_label_text(row->labels[i], values[i]);
 		if (text == NULL)
 			return false;
-		counted_only = counted_only || *text == '\0';
+		*counted_only = *counted_only || *text == '\0';
 	}
-	return !counted_only || metrics_sum(metric, values[0], values[1], values[2]) != 0;
+	return true;
 }
 
-static void write_series(struct buf *out, enum metric metric, const uint32_t values[3])
+static void write_counted(struct buf *out, enum metric metric, const uint32_t values[3], bool counted_only)
 {
 	const struct metrics_row *row = &metrics_rows[metric];
-	if (!is_printed(metric, values))
+	uint64_t sum = metrics_sum(metric, values[0], values[1], values[2]);
+	if (counted_only && sum == 0)
 		return;
 	if (row->type == METRICS_HISTOGRAM) {
 		write_histogram(out, metric, values);
@@ -107,27 +107,37 @@ static void write_series(struct buf *out, enum metric metric, const uint32_t val
 	}
 	buf_printf(out, "%s", row->name);
 	write_labels(out, row, values, NULL);
-	buf_printf(out, " %lld\n", (long long)metrics_sum(metric, values[0], values[1], values[2]));
+	buf_printf(out, " %lld\n", (long long)sum);
 }
 
-static void write_read(struct buf *out, enum metric metric)
+static void write_read(struct buf *out, enum metric metric, const uint32_t values[3], bool counted_only)
 {
 	double value = 0;
-	if (!metrics_read(metric, &value))
+	if (!metrics_read(metric, &value) && !metrics_ask_reader(metric, values, &value))
+		return;
+	if (counted_only && value == 0)
 		return;
 	buf_printf(out, "%s", metrics_rows[metric].name);
-	write_labels(out, &metrics_rows[metric], (uint32_t[3]){0, 0, 0}, NULL);
+	write_labels(out, &metrics_rows[metric], values, NULL);
 	buf_printf(out, " %.15g\n", value);
+}
+
+static void write_series(struct buf *out, enum metric metric, const uint32_t values[3])
+{
+	const struct metrics_row *row = &metrics_rows[metric];
+	bool counted_only = false;
+	if (!is_named(row, values, &counted_only))
+		return;
+	if (row->type == METRICS_READ_COUNTER || row->type == METRICS_READ_GAUGE)
+		write_read(out, metric, values, counted_only);
+	else
+		write_counted(out, metric, values, counted_only);
 }
 
 static void write_metric(struct buf *out, enum metric metric)
 {
 	const struct metrics_row *row = &metrics_rows[metric];
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name, type_name(row->type));
-	if (row->type == METRICS_READ_COUNTER || row->type == METRICS_READ_GAUGE) {
-		write_read(out, metric);
-		return;
-	}
 	uint32_t values[3];
 	for (values[0] = 0; values[0] < metrics_label_values(row->labels[0]); values[0]++)
 		for (values[1] = 0; values[1] < metrics_label_values(row->labels[1]); values[1]++)

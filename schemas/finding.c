@@ -15,7 +15,7 @@ void finding_only(struct findings *findings, struct finding finding)
 	findings->count = 1;
 }
 
-static void write_one(struct buf *out, const struct finding *finding)
+void finding_write(struct buf *out, const struct finding *finding)
 {
 	const struct error_row *row = error_row(finding->code);
 	buf_append(out, SPAN("{\"loc\":"));
@@ -39,7 +39,7 @@ void finding_write_all(struct buf *out, const struct findings *findings)
 		if (!first)
 			buf_append(out, SPAN(","));
 		first = false;
-		write_one(out, &findings->list[i]);
+		finding_write(out, &findings->list[i]);
 	}
 	buf_append(out, SPAN("]"));
 }

@@ -29,6 +29,9 @@ struct finding *finding_add(struct findings *findings);
 /* Makes that finding the only one. */
 void finding_only(struct findings *findings, struct finding finding);
 
+/* Appends one of them as a JSON object; its loc must be there. */
+void finding_write(struct buf *out, const struct finding *finding);
+
 /* Appends the JSON array of error.details: [{"loc","msg","type","input"}, …]; those without loc are left out. */
 void finding_write_all(struct buf *out, const struct findings *findings);
 

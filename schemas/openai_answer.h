@@ -90,6 +90,12 @@ bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct 
 bool openai_answers_merge(const struct span *bodies, struct openai_lane *lanes, size_t count, struct arena *scratch,
 			  struct buf *out);
 
+/*
+ * Appends a whole answer with usage in place of its own; other bytes stay. Nothing of usage known: as it is. False when
+ * the body is not a JSON object with choices.
+ */
+bool openai_answer_write_usage(struct span body, const struct usage *usage, struct arena *scratch, struct buf *out);
+
 /* Appends a final usage chunk's data: id, object and model as given, created in Unix seconds, empty choices, usage. */
 void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, struct span id, struct span model,
 			      int64_t created, const struct usage *usage);
@@ -97,5 +103,11 @@ void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, st
 /* The finding a backend's JSON error body tells: {"error":{"message",…}} or {"error":"…"} or {"message":"…"} or
  * {"detail":…}; {NULL,0} when none. */
 struct span openai_error_message(struct span body, struct arena *arena);
+
+/*
+ * Appends a backend's JSON error body with the member error.details = details (a JSON array) added; other bytes stay.
+ * False, with nothing appended, when the body has no error object or one with details of its own.
+ */
+bool openai_error_add_details(struct span body, struct span details, struct arena *scratch, struct buf *out);
 
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The errors that backends tell, in the several forms they use. */
+#include "lib/json_edit.h"
 #include "schemas/openai_answer.h"
 #include "schemas/openai_internal.h"
 
@@ -64,4 +65,20 @@ struct span openai_error_message(struct span body, struct arena *arena)
 	if (text.at == NULL)
 		text = string_member(&json, 0, "message", arena);
 	return text.at != NULL ? text : detail_text(&json, arena);
+}
+
+bool openai_error_add_details(struct span body, struct span details, struct arena *scratch, struct buf *out)
+{
+	struct json json;
+	if (!openai_read_object(&json, scratch, body))
+		return false;
+	uint32_t error = json_member(&json, 0, "error");
+	if (error == JSON_NONE || json_type(&json, error) != JSON_OBJECT || json.nodes[error].count == 0 ||
+	    json_member(&json, error, "details") != JSON_NONE)
+		return false;
+	struct json_edit edit = json_edit_start(&json, out);
+	json_edit_insert_last(&edit, error, "details");
+	buf_append(out, details);
+	json_edit_finish(&edit);
+	return true;
 }

@@ -205,6 +205,25 @@ bool openai_answers_merge(const struct span *bodies, struct openai_lane *lanes, 
 	return true;
 }
 
+bool openai_answer_write_usage(struct span body, const struct usage *usage, struct arena *scratch, struct buf *out)
+{
+	struct json json;
+	uint32_t choices = JSON_NONE;
+	if (!read_with_choices(&json, scratch, body, &choices))
+		return false;
+	struct json_edit edit = json_edit_start(&json, out);
+	uint32_t own = json_member(&json, 0, "usage");
+	if (usage_is_known(usage) && own != JSON_NONE) {
+		json_edit_replace(&edit, own);
+		write_usage(out, OPENAI_CHAT, usage);
+	} else if (usage_is_known(usage)) {
+		json_edit_insert_last(&edit, 0, "usage");
+		write_usage(out, OPENAI_CHAT, usage);
+	}
+	json_edit_finish(&edit);
+	return true;
+}
+
 void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, struct span id, struct span model,
 			      int64_t created, const struct usage *usage)
 {

@@ -34,7 +34,7 @@ const struct operation_row *operation_row(enum operation operation)
 const struct operation_tag operation_tags[] = {
     {"inference", "Asking models."},
     {"models", "Which models there are."},
-    {"health", "The process itself."},
+    {"health", "The process itself, and its backends."},
     {"documentation", "What the service tells about its interface."},
     {NULL, NULL},
 };

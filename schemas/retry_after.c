@@ -13,20 +13,35 @@ static int64_t clamp(double seconds)
 	return seconds > RETRY_AFTER_MAX ? RETRY_AFTER_MAX : (int64_t)ceil(seconds);
 }
 
+/* A number of units per second; false when it is none. */
+static bool read_number(const char *text, double units, int64_t *seconds)
+{
+	char *end = NULL;
+	if (!isdigit((unsigned char)text[0]) && text[0] != '-')
+		return false;
+	*seconds = clamp(strtod(text, &end) / units);
+	return *end == '\0';
+}
+
+static bool as_string(struct span value, char text[64])
+{
+	if (value.len == 0 || value.len >= 64)
+		return false;
+	memcpy(text, value.at, value.len);
+	text[value.len] = '\0';
+	return true;
+}
+
 int64_t retry_after_seconds(struct span value, time_t now)
 {
 	char text[64];
-	char *end = NULL;
-	if (value.len == 0 || value.len >= sizeof(text))
+	int64_t seconds = -1;
+	if (!as_string(value, text))
 		return -1;
-	memcpy(text, value.at, value.len);
-	text[value.len] = '\0';
-	if (isdigit((unsigned char)text[0]) || text[0] == '-') {
-		double seconds = strtod(text, &end);
-		return *end == '\0' ? clamp(seconds) : -1;
-	}
+	if (isdigit((unsigned char)text[0]) || text[0] == '-')
+		return read_number(text, 1, &seconds) ? seconds : -1;
 	struct tm tm = {0};
-	end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
 	return end != NULL && *end == '\0' ? clamp(difftime(timegm(&tm), now)) : -1;
 }
 
@@ -34,4 +49,13 @@ struct span retry_after_clamp(struct span value, time_t now, struct arena *arena
 {
 	int64_t seconds = retry_after_seconds(value, now);
 	return seconds < 0 ? SPAN("") : arena_printf(arena, "%lld", (long long)seconds);
+}
+
+struct span retry_after_told(struct span milliseconds, struct span value, time_t now, struct arena *arena)
+{
+	char text[64];
+	int64_t seconds = 0;
+	if (as_string(milliseconds, text) && read_number(text, 1000, &seconds))
+		return arena_printf(arena, "%lld", (long long)seconds);
+	return retry_after_clamp(value, now, arena);
 }

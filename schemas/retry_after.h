@@ -17,4 +17,7 @@ int64_t retry_after_seconds(struct span value, time_t now);
 /* The same as text for a header, in the arena; empty when value is unusable. */
 struct span retry_after_clamp(struct span value, time_t now, struct arena *arena);
 
+/* The same, but retry-after-ms (milliseconds, which OpenAI's SDKs prefer) goes first when it is usable. */
+struct span retry_after_told(struct span milliseconds, struct span value, time_t now, struct arena *arena);
+
 #endif

@@ -17,15 +17,20 @@
 
 #include "lib/log.h"
 #include "lib/metrics.h"
+#include "lib/random.h"
 #include "clients/http/http_client.h"
 #include "schemas/openapi.h"
 #include "service/exchange/report.h"
+#include "service/health/health_metrics.h"
+#include "service/health/limit.h"
 #include "service/worker.h"
 
 enum { APP_DRAIN_SECONDS = 30 };
 
 struct app {
 	const struct config *config;
+	struct health *health; /* shared by the workers */
+	struct limit **limits; /* as well; by target, NULL = none */
 	struct worker **workers;
 	unsigned worker_count;
 	struct http_listener_address *addresses;
@@ -54,21 +59,52 @@ static bool setup_metrics(const struct config *config, unsigned workers)
 {
 	const char **models = calloc(config->model_count, sizeof(char *));
 	const char **backends = calloc(config->backend_count, sizeof(char *));
-	bool done = models != NULL && backends != NULL;
+	const char **targets = calloc(config->target_count + 1, sizeof(char *));
+	bool done = models != NULL && backends != NULL && targets != NULL;
 	for (size_t i = 0; done && i < config->model_count; i++)
 		models[i] = config->models[i].name;
 	for (size_t i = 0; done && i < config->backend_count; i++)
 		backends[i] = config->backends[i].name;
+	for (size_t i = 0; done && i < config->target_count; i++)
+		targets[i] = config->targets[i].name;
 	struct metrics_names names = {.models = models,
 				      .model_count = config->model_count,
 				      .backends = backends,
 				      .backend_count = config->backend_count,
 				      .endpoints = report_endpoints,
-				      .endpoint_count = REPORT_ENDPOINTS};
+				      .endpoint_count = REPORT_ENDPOINTS,
+				      .targets = targets,
+				      .target_count = config->target_count};
+	health_metrics_names(&names);
 	done = done && metrics_setup(workers, &names);
 	free(models);
 	free(backends);
+	free(targets);
 	return done;
+}
+
+static bool create_limits(struct app *app)
+{
+	const struct config *config = app->config;
+	app->limits = calloc(config->target_count + 1, sizeof(*app->limits));
+	for (size_t i = 0; app->limits != NULL && i < config->target_count; i++) {
+		const struct config_concurrency *options = &config->targets[i].backend->concurrency;
+		if (options->calls == 0)
+			continue;
+		app->limits[i] = limit_create(options);
+		if (app->limits[i] == NULL)
+			return false;
+	}
+	return app->limits != NULL;
+}
+
+static void destroy_limits(struct app *app)
+{
+	for (size_t i = 0; app->limits != NULL && i < app->config->target_count; i++) {
+		if (app->limits[i] != NULL)
+			limit_destroy(app->limits[i]);
+	}
+	free(app->limits);
 }
 
 static bool create_workers(struct app *app, struct buf *errors)
@@ -78,8 +114,13 @@ static bool create_workers(struct app *app, struct buf *errors)
 	app->addresses = calloc(app->config->listener_count, sizeof(*app->addresses));
 	if (app->workers == NULL || app->addresses == NULL || !setup_metrics(app->config, app->worker_count))
 		return false;
+	app->health = health_create(app->config, random_u64());
+	if (app->health == NULL || !create_limits(app))
+		return false;
+	metrics_set_reader(health_metrics_reader(app->health));
 	for (unsigned i = 0; i < app->worker_count; i++) {
-		struct worker_options options = {.config = app->config, .index = i};
+		struct worker_options options = {
+		    .config = app->config, .health = app->health, .limits = app->limits, .index = i};
 		app->workers[i] = worker_create(&options, errors);
 		if (app->workers[i] == NULL)
 			return false;
@@ -97,6 +138,8 @@ static void destroy_workers(struct app *app)
 	free(app->addresses);
 	metrics_teardown();
 	openapi_release();
+	health_destroy(app->health);
+	destroy_limits(app);
 }
 
 static bool listen_and_start(struct app *app, struct buf *errors)

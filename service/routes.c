@@ -18,9 +18,9 @@ enum { ADMIN_BODY_MAX = 64 << 20 };
 
 /* How the operations are answered; those without an entry become exchanges. */
 static void (*const answers[OPERATION_COUNT])(const struct admin_request *request, struct admin_answer *answer) = {
-    [OPERATION_MODELS] = admin_models, [OPERATION_MODEL] = admin_model,     [OPERATION_LIVEZ] = admin_livez,
-    [OPERATION_READYZ] = admin_readyz, [OPERATION_METRICS] = admin_metrics, [OPERATION_OPENAPI] = admin_openapi,
-    [OPERATION_DOCS] = admin_docs,     [OPERATION_DOCS_FILE] = admin_docs,
+    [OPERATION_MODELS] = admin_models,     [OPERATION_MODEL] = admin_model,     [OPERATION_LIVEZ] = admin_livez,
+    [OPERATION_READYZ] = admin_readyz,     [OPERATION_METRICS] = admin_metrics, [OPERATION_OPENAPI] = admin_openapi,
+    [OPERATION_BACKENDS] = admin_backends, [OPERATION_DOCS] = admin_docs,       [OPERATION_DOCS_FILE] = admin_docs,
 };
 
 static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
@@ -65,7 +65,11 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	struct admin_request ask = {.config = routes->exchange->plan.config,
+	const struct plan_worker *plan = &routes->exchange->plan;
+	struct admin_request ask = {.config = plan->config,
+				    .health = plan->health,
+				    .limits = plan->limits,
+				    .now_us = timers_now(&plan->reactor->timers),
 				    .argument = argument,
 				    .query = http_request_query(request),
 				    .accept_encoding = http_request_field(request, "accept-encoding"),

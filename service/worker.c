@@ -5,9 +5,11 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "service/health/probe.h"
 #include "service/routes.h"
 
 enum {
+	WORKER_PROBER = 0,                /* the worker that asks whether backends live */
 	WORKER_POOLED_CONNECTIONS = 1024, /* idle connections kept towards backends */
 	WORKER_DRAIN_CHECK_US = 20000,
 };
@@ -22,13 +24,14 @@ struct worker {
 	struct exchange_worker exchange;
 	struct routes routes;
 	struct http_server *server;
+	struct prober *prober; /* of one worker only; NULL = not this one's, or stopped */
 	pthread_t thread;
 	struct loop_message drain;
 	struct loop_message halt;
 	struct timer drain_check;
 };
 
-static bool create_origins(struct worker *worker, struct buf *error)
+static bool create_origins(struct worker *worker, unsigned index, struct buf *error)
 {
 	const struct config *config = worker->config;
 	worker->origins = calloc(config->backend_count, sizeof(struct http_origin *));
@@ -40,7 +43,11 @@ static bool create_origins(struct worker *worker, struct buf *error)
 		struct http_origin_options options = {.url = backend->url,
 						      .bearer = backend->api_key,
 						      .ca_file = backend->ca,
-						      .connect_timeout_us = backend->timeouts.connect_us};
+						      .certificate = backend->certificate,
+						      .key = backend->key,
+						      .connect_timeout_us = backend->timeouts.connect_us,
+						      .metrics = metrics_cells_of(index),
+						      .backend = (uint32_t)i};
 		worker->origins[i] = http_origin_create(worker->client, &options, &why);
 		if (worker->origins[i] == NULL) {
 			buf_printf(error, "%s:%u: backends.%s: %s\n", config->file, backend->line, backend->name, why);
@@ -70,20 +77,43 @@ static void on_request(void *context, struct http_request *request)
 	routes_dispatch(&worker->routes, request);
 }
 
-static bool create_parts(struct worker *worker, unsigned index, struct buf *error)
+static bool create_prober(struct worker *worker)
+{
+	struct prober_options options = {.reactor = loop_reactor(worker->loop),
+					 .config = worker->config,
+					 .origins = worker->origins,
+					 .health = worker->exchange.plan.health,
+					 .metrics = worker->exchange.plan.metrics};
+	worker->prober = prober_create(&options);
+	return worker->prober != NULL;
+}
+
+/* When the worker drains, or goes: nobody will ask for the backends any more. */
+static void stop_prober(struct worker *worker)
+{
+	prober_destroy(worker->prober);
+	worker->prober = NULL;
+}
+
+static bool create_parts(struct worker *worker, const struct worker_options *options, struct buf *error)
 {
 	worker->loop = loop_create();
 	if (worker->loop == NULL)
 		return false;
 	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
-	if (worker->client == NULL || !create_origins(worker, error) || !create_plans(worker, error))
+	if (worker->client == NULL || !create_origins(worker, options->index, error) || !create_plans(worker, error))
 		return false;
 	worker->exchange = (struct exchange_worker){.plan = {.reactor = loop_reactor(worker->loop),
 							     .config = worker->config,
 							     .origins = worker->origins,
-							     .metrics = metrics_cells_of(index)},
+							     .loop = worker->loop,
+							     .health = options->health,
+							     .limits = options->limits,
+							     .metrics = metrics_cells_of(options->index)},
 						    .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
+	if (options->index == WORKER_PROBER && !create_prober(worker))
+		return false;
 	struct http_server_callbacks callbacks = {
 	    .on_request = on_request, .context = worker, .metrics = worker->exchange.plan.metrics};
 	worker->server = http_server_create(worker->loop, worker->config, &callbacks, error);
@@ -97,7 +127,7 @@ struct worker *worker_create(const struct worker_options *options, struct buf *e
 		return NULL;
 	arena_init(&worker->arena, 0);
 	worker->config = config_hold(options->config);
-	if (create_parts(worker, options->index, error))
+	if (create_parts(worker, options, error))
 		return worker;
 	if (buf_len(error) == 0)
 		buf_append(error, SPAN("out of memory or descriptors\n"));
@@ -135,6 +165,7 @@ static void on_drain(struct loop_message *message)
 {
 	struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, drain));
 	worker->routes.draining = true;
+	stop_prober(worker);
 	http_server_drain(worker->server);
 	on_drain_check(&worker->drain_check);
 }
@@ -169,6 +200,7 @@ void worker_destroy(struct worker *worker)
 {
 	if (worker->server != NULL)
 		http_server_destroy(worker->server);
+	stop_prober(worker);
 	if (worker->client != NULL)
 		worker_settle(worker);
 	for (size_t i = 0; worker->origins != NULL && i < worker->config->backend_count; i++) {

@@ -14,6 +14,7 @@
 #include "clients/http/easy.h"
 #include "clients/http/failure.h"
 #include "clients/http/origin.h"
+#include "lib/metrics.h"
 
 enum { CALL_INBOX_CEILING = 64 * 1024, CALL_INBOX_KEEP = 2048 };
 
@@ -225,15 +226,25 @@ static void call_tell_body(struct http_call *call)
 	call_unstall(call);
 }
 
+/* curl does not say whether it read the beginning of a first line; that a backend dies inside one is not told apart. */
+static bool call_is_stale(const struct http_call *call)
+{
+	return call->reused && call->error == ERROR_UPSTREAM_RESET && call->head.bytes == 0;
+}
+
 static void call_tell_end(struct http_call *call)
 {
 	if (call->state != CALL_ST_ENDED || buf_len(&call->inbox) > 0)
 		return; /* ended but paused: the rest is told after the resume */
+	bool stale = call_is_stale(call);
 	call_leave(call);
+	if (stale)
+		metrics_count(call->origin->metrics, METRIC_STALE_CONNECTIONS, call->origin->backend);
 	struct http_call_result result = {
 	    .error = call->error,
 	    .detail = call->error_detail,
 	    .reused = call->reused,
+	    .stale = stale,
 	};
 	call->ops->on_done(call->context, &result);
 }

@@ -111,7 +111,11 @@ static bool easy_set_tls(CURL *easy, const struct http_origin *origin)
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 1L);
 	curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(easy, CURLOPT_SHARE, origin->client->share);
-	return origin->ca_file == NULL || curl_easy_setopt(easy, CURLOPT_CAINFO, origin->ca_file) == CURLE_OK;
+	if (origin->ca_file != NULL && curl_easy_setopt(easy, CURLOPT_CAINFO, origin->ca_file) != CURLE_OK)
+		return false;
+	return origin->certificate == NULL ||
+	       (curl_easy_setopt(easy, CURLOPT_SSLCERT, origin->certificate) == CURLE_OK &&
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, origin->key) == CURLE_OK);
 }
 
 bool easy_init(struct http_call *call)

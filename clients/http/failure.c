@@ -58,10 +58,19 @@ static enum error_code failure_of_receive(const char *detail)
 	return ERROR_UPSTREAM_RESET;
 }
 
+/* A TLS 1.3 server judges our certificate when our side of the handshake is over: its alert takes the answer's place.
+ */
+static bool is_alert(CURLcode code, enum failure_phase phase, const char *detail)
+{
+	return code == CURLE_RECV_ERROR && phase == FAILURE_SENT && mentions(detail, " alert ");
+}
+
 enum error_code failure_of(CURLcode code, enum failure_phase phase, const char *detail)
 {
 	if (code == CURLE_OK) /* curl is content with a head that was cut off */
 		return phase == FAILURE_BODY ? ERROR_NONE : ERROR_UPSTREAM_RESET;
+	if (is_alert(code, phase, detail))
+		return ERROR_UPSTREAM_TLS;
 	if (code == CURLE_RECV_ERROR && phase == FAILURE_BODY)
 		return failure_of_receive(detail);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

@@ -21,6 +21,7 @@
 struct http_client; /* one per worker */
 struct http_origin; /* one per backend and worker */
 struct http_call;   /* one transfer */
+struct metrics_cells;
 
 /* Once per process, before any thread / after all of them. */
 bool http_client_global_setup(void);
@@ -35,12 +36,16 @@ void http_client_destroy(struct http_client *client);
 size_t http_client_active(const struct http_client *client);
 
 struct http_origin_options {
-	const char *url;     /* scheme, host, port and path prefix, no trailing slash */
-	const char *bearer;  /* secret for "Authorization: Bearer …"; NULL = none */
-	const char *ca_file; /* NULL = the system's */
+	const char *url;         /* scheme, host, port and path prefix, no trailing slash */
+	const char *bearer;      /* secret for "Authorization: Bearer …"; NULL = none */
+	const char *ca_file;     /* NULL = the system's */
+	const char *certificate; /* PEM file shown to the backend, its chain included; NULL = none */
+	const char *key;         /* PEM file of its private key; NULL = it is in the certificate's file */
 	uint64_t connect_timeout_us;
+	struct metrics_cells *metrics; /* borrows; NULL = nothing is counted */
+	uint32_t backend;              /* their label */
 };
-/* Copies the options. NULL with *error (static text) set when the URL or a file is unusable. */
+/* Copies the options. NULL with *error (valid until this thread's next) set when the URL or a file is unusable. */
 struct http_origin *http_origin_create(struct http_client *client, const struct http_origin_options *options,
 				       const char **error);
 void http_origin_destroy(struct http_origin *origin);
@@ -60,6 +65,8 @@ struct http_call_result {
 	enum error_code error; /* ERROR_NONE: the response ended as HTTP says it must */
 	const char *detail;    /* static or per-call text for logs, e.g. curl's words; valid during the callback */
 	bool reused;           /* the connection had served another call before */
+	bool stale; /* it was reused and turned out dead: closed or reset without a line of an answer. To send the
+		     * request once more is then what HTTP clients may do by themselves (RFC 9112, section 9.3.1) */
 };
 
 struct http_call_ops {

@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LOOKUP_STACK_BYTES = 256 * 1024, LOOKUP_MAX_ADDRESSES = 16, LOOKUP_ADDRESS_CHARS = INET6_ADDRSTRLEN + 3 };
+enum { LOOKUP_STACK_BYTES = 256 * 1024, LOOKUP_MAX_ADDRESSES = 16 };
 
 struct job {
 	STAILQ_ENTRY(job) link;
@@ -107,18 +107,24 @@ static struct job *mailbox_take(struct mailbox *mailbox)
 	return job;
 }
 
-static void job_add_address(struct job *job, const struct sockaddr *address)
+bool lookup_write_address(const struct sockaddr *address, char text[LOOKUP_ADDRESS_CHARS])
 {
-	char text[INET6_ADDRSTRLEN];
+	char plain[INET6_ADDRSTRLEN];
 	bool six = address->sa_family == AF_INET6;
 	const void *bytes = six ? (const void *)&((const struct sockaddr_in6 *)address)->sin6_addr
 				: (const void *)&((const struct sockaddr_in *)address)->sin_addr;
-	if (inet_ntop(address->sa_family, bytes, text, sizeof(text)) == NULL)
-		return;
+	if (inet_ntop(address->sa_family, bytes, plain, sizeof(plain)) == NULL)
+		return false;
+	snprintf(text, LOOKUP_ADDRESS_CHARS, six ? "[%s]" : "%s", plain);
+	return true;
+}
+
+static void job_add_address(struct job *job, const struct sockaddr *address)
+{
+	char text[LOOKUP_ADDRESS_CHARS];
 	size_t used = strlen(job->addresses);
-	if (sizeof(job->addresses) - used > LOOKUP_ADDRESS_CHARS)
-		snprintf(job->addresses + used, sizeof(job->addresses) - used, six ? "%s[%s]" : "%s%s",
-			 used > 0 ? "," : "", text);
+	if (sizeof(job->addresses) - used > LOOKUP_ADDRESS_CHARS && lookup_write_address(address, text))
+		snprintf(job->addresses + used, sizeof(job->addresses) - used, "%s%s", used > 0 ? "," : "", text);
 }
 
 static void *job_run(void *context)

@@ -7,7 +7,12 @@
 #ifndef SLUICE_CLIENTS_HTTP_LOOKUP_H
 #define SLUICE_CLIENTS_HTTP_LOOKUP_H
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include "lib/reactor.h"
+
+enum { LOOKUP_ADDRESS_CHARS = INET6_ADDRSTRLEN + 3 }; /* one address in brackets, a comma or the end */
 
 struct lookups; /* the loop's side: one per client */
 struct lookup;  /* one question */
@@ -24,5 +29,8 @@ void lookups_destroy(struct lookups *lookups);
 struct lookup *lookup_start(struct lookups *lookups, const char *host, lookup_cb on_answer, void *context);
 /* No callback follows. */
 void lookup_abandon(struct lookup *lookup);
+
+/* One address as answers write it. False: of another family. */
+bool lookup_write_address(const struct sockaddr *address, char text[LOOKUP_ADDRESS_CHARS]);
 
 #endif

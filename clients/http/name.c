@@ -5,6 +5,8 @@
  * itself (it would join its resolver thread in the middle of the loop when a
  * call is cancelled). Calls wait for the first answer, for as long as they
  * would wait for a connection. Once known, old addresses are better than none.
+ * Connections to an address that a lookup no longer finds are retired, however
+ * well they are kept alive: so a backend that moved is left within the minute.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -29,8 +31,9 @@ static void name_look_up_in(struct http_origin *origin, uint64_t delay_us)
 }
 
 /* False: the addresses stay what they were, for lack of memory. */
-static bool name_set_addresses(struct name *name, const char *addresses)
+static bool name_set_addresses(struct http_origin *origin, const char *addresses)
 {
+	struct name *name = &origin->name;
 	size_t size = strlen(name->host) + strlen(addresses) + 16;
 	char *line = malloc(size);
 	if (line == NULL)
@@ -47,6 +50,7 @@ static bool name_set_addresses(struct name *name, const char *addresses)
 	curl_slist_free_all(name->addresses);
 	name->addresses = list;
 	name->generation++;
+	sockets_retire(&origin->client->sockets, origin->number, addresses);
 	return true;
 }
 
@@ -74,7 +78,7 @@ static void on_answer(void *context, const char *addresses, const char *why)
 	struct http_origin *origin = context;
 	struct name *name = &origin->name;
 	name->lookup = NULL;
-	bool known = addresses != NULL && name_set_addresses(name, addresses);
+	bool known = addresses != NULL && name_set_addresses(origin, addresses);
 	name_look_up_in(origin, known ? NAME_REFRESH_US : NAME_RETRY_US);
 	if (known) {
 		name->state = NAME_ST_KNOWN;

@@ -9,10 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <openssl/err.h>
-#include <openssl/x509_vfy.h>
-
 #include "clients/http/call.h"
+#include "clients/http/credentials.h"
 
 enum { ORIGIN_MAX_IDLE_CALLS = 256 };
 
@@ -147,15 +145,6 @@ static bool text_copy(char **to, const char *from)
 	return from == NULL || *to != NULL;
 }
 
-static bool holds_certificate(const char *path)
-{
-	X509_STORE *store = X509_STORE_new();
-	bool holds = store != NULL && X509_STORE_load_locations(store, path, NULL) == 1;
-	X509_STORE_free(store);
-	ERR_clear_error();
-	return holds;
-}
-
 /* Fills a new origin in. NULL, or what is wrong. */
 static const char *origin_set(struct http_origin *origin, const struct http_origin_options *options)
 {
@@ -166,12 +155,14 @@ static const char *origin_set(struct http_origin *origin, const struct http_orig
 	error = "the bearer holds a line break";
 	if (options->bearer != NULL && strpbrk(options->bearer, "\r\n") != NULL)
 		goto out;
-	error = "the CA file cannot be read, or holds no certificate in PEM form";
-	if (options->ca_file != NULL && !holds_certificate(options->ca_file))
+	error = credentials_check(options);
+	if (error != NULL)
 		goto out;
 	error = "out of memory";
 	char *host = url_host(url);
 	if (host == NULL || !text_copy(&origin->url, options->url) || !text_copy(&origin->ca_file, options->ca_file) ||
+	    !text_copy(&origin->certificate, options->certificate) ||
+	    !text_copy(&origin->key, options->key == NULL ? options->certificate : options->key) ||
 	    !origin_build_headers(origin, options->bearer)) {
 		free(host);
 		goto out;
@@ -197,6 +188,8 @@ static void origin_free(struct http_origin *origin)
 		headers_free(origin->headers[i / 2][i % 2]);
 	free(origin->url);
 	free(origin->ca_file);
+	free(origin->certificate);
+	free(origin->key);
 	free(origin);
 }
 
@@ -215,8 +208,11 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 		return NULL;
 	}
 	origin->client = client;
+	origin->number = ++client->last_origin;
 	origin->holders = 1;
 	origin->connect_timeout_us = options->connect_timeout_us;
+	origin->metrics = options->metrics;
+	origin->backend = options->backend;
 	TAILQ_INIT(&origin->idle);
 	TAILQ_INIT(&origin->name.waiting);
 	TAILQ_INSERT_TAIL(&client->origins, origin, link);

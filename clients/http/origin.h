@@ -39,9 +39,14 @@ struct name {
 struct http_origin {
 	TAILQ_ENTRY(http_origin) link;
 	struct http_client *client; /* NULL once the client was destroyed */
+	uint64_t number;            /* never that of another: for what may outlive it */
 	unsigned holders;           /* its owner and the calls that are not idle */
 	char *url;
-	char *ca_file; /* NULL = the system's */
+	char *ca_file;     /* NULL = the system's */
+	char *certificate; /* NULL = none is shown */
+	char *key;
+	struct metrics_cells *metrics; /* borrows */
+	uint32_t backend;
 	bool secure;
 	uint64_t connect_timeout_us;
 	struct curl_slist *headers[2][2]; /* [get][stream] */

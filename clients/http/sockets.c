@@ -19,6 +19,8 @@
 
 #include "clients/http/call.h"
 #include "clients/http/client.h"
+#include "clients/http/lookup.h"
+#include "clients/http/origin.h"
 
 enum { SOCKETS_FIRST_COUNT = 64 };
 
@@ -32,6 +34,8 @@ struct socket_entry {
 	struct watch watch;
 	struct sockets *sockets;
 	enum socket_state state;
+	uint64_t origin;              /* number of the origin it was opened for */
+	bool retired;                 /* leads to an address of the past: not to be used once more */
 	struct http_call *connecting; /* for whom; NULL once it is connected, then closed by sockets_on_close only */
 };
 
@@ -88,14 +92,20 @@ static void socket_discard(const struct socket_entry *entry)
 	close(pair[0]);
 }
 
+static void socket_unwatch(struct socket_entry *entry)
+{
+	struct reactor *reactor = entry->sockets->client->reactor;
+	reactor->ops->unwatch(reactor, &entry->watch);
+	if (entry->state == SOCKET_ST_IDLE)
+		socket_discard(entry);
+}
+
 static void on_ready(struct watch *watch, unsigned events)
 {
 	struct socket_entry *entry = (struct socket_entry *)watch;
 	struct http_client *client = entry->sockets->client;
 	if (entry->state != SOCKET_ST_USED) {
-		client->reactor->ops->unwatch(client->reactor, watch);
-		if (entry->state == SOCKET_ST_IDLE)
-			socket_discard(entry);
+		socket_unwatch(entry);
 		return;
 	}
 	/* An error is told as readiness: curl then gets the errno from the system call, which says more. */
@@ -153,6 +163,7 @@ static struct socket_entry *sockets_add(struct sockets *sockets, curl_socket_t f
 	entry->watch.on_ready = on_ready;
 	entry->watch.fd = fd;
 	entry->sockets = sockets;
+	entry->origin = call->origin->number;
 	sockets->entries[fd] = entry;
 	if (call->state == CALL_ST_CONNECTING)
 		socket_set_connecting(entry, call);
@@ -207,10 +218,42 @@ int sockets_on_close(void *context, curl_socket_t fd)
 /* curl lost interest: the request is over, or its call is paused, or the socket is closed or about to be. */
 static void socket_release(struct sockets *sockets, struct socket_entry *entry, const struct http_call *call)
 {
-	if (entry->connecting != NULL)
+	if (entry->connecting != NULL) {
 		sockets_remove(sockets, entry);
-	else
-		entry->state = call != NULL && call->stalled ? SOCKET_ST_PAUSED : SOCKET_ST_IDLE;
+		return;
+	}
+	entry->state = call != NULL && call->stalled ? SOCKET_ST_PAUSED : SOCKET_ST_IDLE;
+	if (entry->retired && entry->state == SOCKET_ST_IDLE)
+		socket_unwatch(entry);
+}
+
+/* Whether the descriptor leads to one of the addresses. One that is not connected yet may lead anywhere. */
+static bool socket_leads_to(int fd, const char *addresses)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	char text[LOOKUP_ADDRESS_CHARS];
+	if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0 ||
+	    !lookup_write_address((struct sockaddr *)&peer, text))
+		return false;
+	size_t len = strlen(text);
+	for (const char *at = addresses; (at = strstr(at, text)) != NULL; at += len)
+		if ((at == addresses || at[-1] == ',') && (at[len] == ',' || at[len] == '\0'))
+			return true;
+	return false;
+}
+
+void sockets_retire(struct sockets *sockets, uint64_t origin, const char *addresses)
+{
+	for (size_t i = 0; i < sockets->count; i++) {
+		struct socket_entry *entry = sockets->entries[i];
+		if (entry == NULL || entry->origin != origin || entry->retired ||
+		    socket_leads_to(entry->watch.fd, addresses))
+			continue;
+		entry->retired = true;
+		if (entry->state == SOCKET_ST_IDLE)
+			socket_unwatch(entry);
+	}
 }
 
 static bool socket_use(struct reactor *reactor, struct socket_entry *entry, unsigned interest)

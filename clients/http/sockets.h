@@ -31,6 +31,12 @@ curl_socket_t sockets_open(struct sockets *sockets, const struct curl_sockaddr *
 /* The call's connection is there and will be used. */
 void sockets_connected(const struct http_call *call);
 
+/*
+ * Connections that were made for the origin to an address that is not one of these (as of lookup.h) serve nobody any
+ * more: the idle ones are closed, those in use when their request is over.
+ */
+void sockets_retire(struct sockets *sockets, uint64_t origin, const char *addresses);
+
 /* curl's callbacks; context: struct sockets. */
 int sockets_on_close(void *context, curl_socket_t fd);
 int sockets_on_interest(CURL *easy, curl_socket_t fd, int what, void *context, void *unused);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the service tells about itself: models, health, metrics, its contract. Each answer is made at once, in memory.
+/* What the service tells about itself: models, health, backends, metrics, its contract. Each answer is made at once, in
+ * memory.
  */
 #ifndef SLUICE_SERVICE_ADMIN_ADMIN_H
 #define SLUICE_SERVICE_ADMIN_ADMIN_H
@@ -9,14 +10,20 @@
 #include "lib/errors.h"
 #include "lib/http_field.h"
 
+struct health;
+struct limit;
+
 enum { ADMIN_FIELDS_MAX = 4 };
 
 struct admin_request {
 	const struct config *config;
-	struct span argument; /* the last segment of the path, still percent-encoded */
-	struct span query;    /* without '?' */
+	struct health *health;
+	struct limit *const *limits; /* by index of the target; NULL = none */
+	uint64_t now_us;             /* on the clock of health */
+	struct span argument;        /* the last segment of the path, still percent-encoded */
+	struct span query;           /* without '?' */
 	struct span accept_encoding; /* the header field; {NULL,0} = absent */
-	struct arena *arena;  /* lives until the answer was sent */
+	struct arena *arena;         /* lives until the answer was sent */
 	bool draining;
 };
 
@@ -37,6 +44,7 @@ void admin_model(const struct admin_request *request, struct admin_answer *answe
 void admin_livez(const struct admin_request *request, struct admin_answer *answer);
 void admin_readyz(const struct admin_request *request, struct admin_answer *answer);
 void admin_docs(const struct admin_request *request, struct admin_answer *answer);
+void admin_backends(const struct admin_request *request, struct admin_answer *answer);
 void admin_metrics(const struct admin_request *request, struct admin_answer *answer);
 void admin_openapi(const struct admin_request *request, struct admin_answer *answer);
 

@@ -16,6 +16,7 @@
 #include "service/exchange/flight.h"
 #include "service/exchange/report.h"
 #include "service/exchange/respond.h"
+#include "service/plan/causes.h"
 
 /* Bytes of decoded request and bookkeeping per byte of body, and the least. */
 enum { EXCHANGE_ARENA_FACTOR = 32, EXCHANGE_ARENA_LEAST = 1024 * 1024, EXCHANGE_DETAILS_MOST = 65536 };
@@ -135,7 +136,7 @@ static void exchange_break_stream(struct exchange *exchange, const struct failur
 		exchange_abort(exchange, failure->code);
 }
 
-static void exchange_on_failure(struct exchange *exchange, const struct failure *failure)
+static void exchange_tell(struct exchange *exchange, const struct failure *failure)
 {
 	if (exchange->state == EXCHANGE_ST_WAITING)
 		exchange_refuse(exchange, failure);
@@ -143,6 +144,23 @@ static void exchange_on_failure(struct exchange *exchange, const struct failure 
 		exchange_break_stream(exchange, failure);
 	else
 		exchange_abort(exchange, failure->code);
+}
+
+/* When several targets failed, all of it is told. */
+static void exchange_on_failure(struct exchange *exchange, const struct failure *failure)
+{
+	struct failure told = *failure;
+	struct buf details;
+	if (failure->causes == NULL || failure->causes->next == NULL) {
+		exchange_tell(exchange, failure);
+		return;
+	}
+	buf_init(&details, EXCHANGE_DETAILS_MOST);
+	causes_write(&details, failure->causes);
+	if (!buf_failed(&details))
+		told.details = buf_span(&details);
+	exchange_tell(exchange, &told);
+	buf_fini(&details);
 }
 
 static void exchange_fail_code(struct exchange *exchange, enum error_code code)
@@ -237,6 +255,23 @@ void exchange_on_gone(struct exchange *exchange)
 	exchange_close(exchange);
 }
 
+/* Whether the plan can do what the request asks for. */
+static bool exchange_check_plan(const struct exchange *exchange, const struct plan *plan, struct findings *findings)
+{
+	struct finding finding = {.code = ERROR_UNSUPPORTED_PARAMETER};
+	if (exchange->request.endpoint == OPENAI_EMBEDDINGS && plan->gathers) {
+		finding.message = SPAN("This model gathers several answers, which embeddings do not have.");
+		finding.param = SPAN("model");
+	} else if (plan->compares && exchange->request.choices != 1) {
+		finding.message = SPAN("This model compares answers, which must have one choice each.");
+		finding.param = exchange->request.endpoint == OPENAI_CHAT ? SPAN("n") : SPAN("prompt");
+	} else {
+		return true;
+	}
+	finding_only(findings, finding);
+	return false;
+}
+
 /* Decodes the request and finds its plan. NULL with findings when it must be refused. */
 static const struct plan *exchange_admit(struct exchange *exchange, const struct exchange_request *request,
 					 struct findings *findings)
@@ -258,15 +293,7 @@ static const struct plan *exchange_admit(struct exchange *exchange, const struct
 	exchange->report.model = model;
 	exchange->report.model_index = (size_t)(model - config->models);
 	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
-	if (request->endpoint == OPENAI_EMBEDDINGS && plan->gathers) {
-		finding_only(findings,
-			     (struct finding){
-				 .code = ERROR_UNSUPPORTED_PARAMETER,
-				 .message = SPAN("This model gathers several answers, which embeddings do not have."),
-				 .param = SPAN("model")});
-		return NULL;
-	}
-	return plan;
+	return exchange_check_plan(exchange, plan, findings) ? plan : NULL;
 }
 
 static bool exchange_take_off(struct exchange *exchange, const struct exchange_request *request,
@@ -279,8 +306,18 @@ static bool exchange_take_off(struct exchange *exchange, const struct exchange_r
 					 .model_index = exchange->report.model_index,
 					 .request = &exchange->request,
 					 .request_id = exchange->report.request_id,
-					 .traceparent = arena_copy(arena, span_of(traceparent))};
+					 .traceparent = arena_copy(arena, span_of(traceparent)),
+					 .retries_before = exchange->report.retries_before};
 	return flight_start(exchange->flight, &options, &exchange->subscriber);
+}
+
+/* A small number in decimal digits; -1 for anything else. */
+static int64_t read_count(struct span text)
+{
+	int64_t count = text.len == 0 || text.len > 4 ? -1 : 0;
+	for (size_t i = 0; i < text.len && count >= 0; i++)
+		count = text.at[i] < '0' || text.at[i] > '9' ? -1 : count * 10 + (text.at[i] - '0');
+	return count;
 }
 
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *request)
@@ -298,6 +335,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	buf_init(&exchange->out, worker->plan.config->limits.event * 2 + 65536);
 	report_open(&exchange->report, request->endpoint, request->http_version, worker->plan.metrics,
 		    timers_now(exchange_timers(exchange)));
+	exchange->report.retries_before = read_count(request->retry_count);
 	exchange->report.request_id = exchange_request_id(request->request_id, flight_arena(flight));
 	worker->in_flight++;
 	return exchange;

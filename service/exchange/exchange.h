@@ -39,6 +39,7 @@ struct exchange_request {
 	struct span body;
 	struct span request_id;  /* the client's x-request-id, empty = none */
 	struct span traceparent; /* the client's, empty = none */
+	struct span retry_count; /* the client's x-stainless-retry-count, empty = none */
 	int http_version;        /* 10, 11 or 20, for the log */
 	enum error_form form;    /* of errors while nothing was sent */
 };

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lib/random.h"
+#include "service/health/health.h"
 
 enum flight_state { FLIGHT_ST_NEW, FLIGHT_ST_RUNNING, FLIGHT_ST_ENDED, FLIGHT_ST_LEFT };
 
@@ -16,6 +17,8 @@ struct flight {
 	struct run *root;
 	struct flight_subscriber *subscriber;
 	enum flight_state state;
+	uint64_t started_us;
+	bool content_seen;
 	struct task reap;
 };
 
@@ -41,6 +44,19 @@ static void flight_on_settled(struct run_context *context)
 		flight_reap((struct flight *)context);
 }
 
+/* How long the plan took to give something: what hedges go by. */
+static void flight_note_content(struct flight *flight, const struct event *event)
+{
+	const struct run_context *context = &flight->context;
+	bool content =
+	    event->kind == EVENT_BODY || (event->kind == EVENT_CHUNK && (event->carries & CARRIES_CONTENT) != 0);
+	if (flight->content_seen || !content || context->worker->health == NULL)
+		return;
+	uint64_t now_us = timers_now(&context->worker->reactor->timers);
+	flight->content_seen = true;
+	health_model_content(context->worker->health, context->model_index, now_us - flight->started_us, now_us);
+}
+
 static void flight_on_event(struct run_sink *sink, struct run *run, const struct event *event)
 {
 	struct flight *flight = (struct flight *)((char *)sink - offsetof(struct flight, sink));
@@ -49,6 +65,7 @@ static void flight_on_event(struct run_sink *sink, struct run *run, const struct
 		return;
 	if (event->kind == EVENT_END || event->kind == EVENT_ERROR)
 		flight->state = FLIGHT_ST_ENDED;
+	flight_note_content(flight, event);
 	flight->subscriber->on_event(flight->subscriber, event);
 }
 
@@ -86,6 +103,7 @@ bool flight_start(struct flight *flight, const struct flight_options *options, s
 	context->model_index = options->model_index;
 	context->request_id = options->request_id;
 	context->traceparent = options->traceparent;
+	context->retries_before = options->retries_before;
 	context->created = time(NULL);
 	context->id = make_answer_id(flight, options->request->endpoint);
 	flight->subscriber = subscriber;
@@ -93,6 +111,7 @@ bool flight_start(struct flight *flight, const struct flight_options *options, s
 	if (flight->root == NULL || arena_failed(&flight->arena))
 		return false;
 	flight->state = FLIGHT_ST_RUNNING;
+	flight->started_us = timers_now(&context->worker->reactor->timers);
 	flight->root->ops->start(flight->root);
 	return true;
 }

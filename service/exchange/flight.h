@@ -28,6 +28,7 @@ struct flight_options {
 	const struct openai_request *request;
 	struct span request_id;
 	struct span traceparent;
+	int64_t retries_before; /* how often the client says it has asked before; -1 = it does not say */
 };
 
 /* Runs the plan for the subscriber (borrowed). False when out of memory: no event follows. */

@@ -10,8 +10,11 @@ const char *const report_endpoints[REPORT_ENDPOINTS] = {
 void report_open(struct report *report, enum openai_endpoint endpoint, int http_version, struct metrics_cells *metrics,
 		 uint64_t now)
 {
-	*report = (struct report){
-	    .endpoint = endpoint, .http_version = http_version, .started_us = now, .usage = USAGE_UNKNOWN};
+	*report = (struct report){.endpoint = endpoint,
+				  .http_version = http_version,
+				  .retries_before = -1,
+				  .started_us = now,
+				  .usage = USAGE_UNKNOWN};
 	metrics_move(metrics, 1, METRIC_EXCHANGES);
 }
 
@@ -41,10 +44,7 @@ static void count(const struct report *report, struct metrics_cells *metrics, ui
 		metrics_count(metrics, METRIC_ERRORS, report->error);
 	if (report->events > 0)
 		metrics_add(metrics, report->events, METRIC_STREAM_EVENTS);
-	if (report->usage.prompt_tokens > 0)
-		metrics_add(metrics, report->usage.prompt_tokens, METRIC_TOKENS, model, METRICS_TOKENS_PROMPT);
-	if (report->usage.completion_tokens > 0)
-		metrics_add(metrics, report->usage.completion_tokens, METRIC_TOKENS, model, METRICS_TOKENS_COMPLETION);
+	metrics_count_tokens(metrics, model, report->usage.prompt_tokens, report->usage.completion_tokens);
 }
 
 static void tell_usage(struct log_line *line, const struct usage *usage)
@@ -72,6 +72,8 @@ void report_close(const struct report *report, struct metrics_cells *metrics, ui
 	if (report->error != ERROR_NONE)
 		log_str(&line, "error", span_of(row->code));
 	log_int(&line, "attempts", report->attempts);
+	if (report->retries_before > 0)
+		log_int(&line, "client_retry", report->retries_before);
 	log_ms(&line, "duration_ms", now - report->started_us);
 	if (report->first_content_us != 0)
 		log_ms(&line, "first_content_ms", report->first_content_us - report->started_us);

@@ -36,12 +36,22 @@ void respond_head(const struct respond_to *to, const struct respond_head *head, 
 	to->ops->head(to->client, 200, fields, count, content_length);
 }
 
+/* The backend's own error answer; with what else failed, when it is one of several. */
+static void write_relayed(struct buf *out, const struct failure *failure)
+{
+	struct arena scratch;
+	arena_init(&scratch, 0);
+	if (failure->details.at == NULL || !openai_error_add_details(failure->body, failure->details, &scratch, out))
+		buf_append(out, failure->body);
+	arena_fini(&scratch);
+}
+
 /* Returns the media type of what it wrote. */
 static const char *write_error(struct buf *out, const struct respond_to *to, const struct failure *failure, int status)
 {
 	buf_reset(out);
 	if (failure->body.at != NULL && to->form == ERROR_FORM_OPENAI) {
-		buf_append(out, failure->body);
+		write_relayed(out, failure);
 		return error_media_type(ERROR_FORM_OPENAI);
 	}
 	struct error_told told = {.code = failure->code,

@@ -47,6 +47,7 @@ void http_exchange_start(struct exchange_worker *worker, struct http_request *re
 				       .body = http_request_body(request),
 				       .request_id = http_request_field(request, "x-request-id"),
 				       .traceparent = http_request_field(request, "traceparent"),
+				       .retry_count = http_request_field(request, "x-stainless-retry-count"),
 				       .http_version = http_request_version(request),
 				       .form = form};
 	struct exchange *exchange = exchange_start(worker, &ask, &client_ops, request);

@@ -4,14 +4,15 @@
  *
  * Streams: the children's chunks are passed on as they come, with their choices
  * re-indexed and marked with the target they came from; one id and one model
- * name hold for all. Usage: summed, and told at the end if the client asked.
- * Errors: the first child that fails fails the whole, the others are aborted;
- * put a fallback around a child that may fail. Pause and cancel reach all.
+ * name hold for all. Usage: summed, and told at the end if the client asked; what
+ * was told of an answer that fails or is cancelled is counted in the metrics
+ * only. Errors: the first child that fails fails the whole, the others are
+ * aborted; put a fallback around a child that may fail. Timeouts: each call's
+ * own. Pause and cancel reach all.
  */
+#include "service/plan/causes.h"
+#include "service/plan/gathered.h"
 #include "service/plan/kinds.h"
-
-/* Bytes of one child's whole answer that are kept until all are there. */
-enum { ALL_ANSWER_MAX = 16 * 1024 * 1024 };
 
 struct all_child {
 	struct run_sink sink; /* first: the sink of a child is the child */
@@ -43,14 +44,23 @@ static void all_release(struct all_run *all)
 	buf_fini(&all->out);
 }
 
+/* It ends before its time: what was told of its usage will not be passed on. */
+static void all_abort(struct all_run *all)
+{
+	all->ended = true;
+	for (size_t i = 0; i < all->run.plan->child_count; i++) {
+		struct all_child *child = &all->children[i];
+		child->run->ops->cancel(child->run);
+		run_count_lost(all->run.context, &child->usage);
+	}
+}
+
 static void all_cancel(struct run *run)
 {
 	struct all_run *all = all_of(run);
 	if (all->ended)
 		return;
-	all->ended = true;
-	for (size_t i = 0; i < run->plan->child_count; i++)
-		all->children[i].run->ops->cancel(all->children[i].run);
+	all_abort(all);
 	all_release(all);
 }
 
@@ -64,9 +74,7 @@ static void all_emit(struct all_run *all, struct event *event)
 static void all_fail(struct all_run *all, const struct failure *failure)
 {
 	struct event event = {.kind = EVENT_ERROR, .failure = failure};
-	all->ended = true;
-	for (size_t i = 0; i < all->run.plan->child_count; i++)
-		all->children[i].run->ops->cancel(all->children[i].run);
+	all_abort(all);
 	all_emit(all, &event);
 	all_release(all);
 }
@@ -138,19 +146,9 @@ static void all_merge(struct all_run *all)
 
 static void all_tell_usage(struct all_run *all)
 {
-	const struct run_context *context = all->run.context;
-	struct event up = {.kind = EVENT_USAGE, .usage = all->usage};
-	if (all->usage.total_tokens < 0 && all->usage.completion_tokens < 0)
-		return;
-	if (context->request->include_usage) {
-		buf_reset(&all->out);
-		openai_usage_chunk_write(&all->out, context->request->endpoint, context->id, context->request->model,
-					 context->created, &all->usage);
-		up.kind = EVENT_CHUNK;
-		up.carries = CARRIES_USAGE | CARRIES_NO_CHOICE;
-		up.data = buf_span(&all->out);
-	}
-	all_emit(all, &up);
+	struct event event;
+	if (gathered_usage(all->run.context, &all->usage, &all->out, &event))
+		all_emit(all, &event);
 }
 
 static void all_on_end(struct all_child *child)
@@ -169,6 +167,14 @@ static void all_on_end(struct all_child *child)
 	all->ended = true;
 	all_emit(all, &end);
 	all_release(all);
+}
+
+static void all_on_failed(struct all_child *child, const struct failure *failure)
+{
+	struct causes causes = {.called = child->all->run.plan->child_count > 1}; /* the others' */
+	causes_add(&causes, child->run, failure);
+	struct failure told = causes_failure(&causes);
+	all_fail(child->all, &told);
 }
 
 static void all_on_event(struct run_sink *sink, struct run *run, const struct event *event)
@@ -192,7 +198,7 @@ static void all_on_event(struct run_sink *sink, struct run *run, const struct ev
 		all_on_end(child);
 		break;
 	case EVENT_ERROR:
-		all_fail(child->all, event->failure);
+		all_on_failed(child, event->failure);
 		break;
 	}
 }
@@ -211,11 +217,14 @@ static void all_pause(struct run *run, bool paused)
 		all->children[i].run->ops->pause(all->children[i].run, paused);
 }
 
-static void all_prepare(struct plan *plan)
+static const char *all_prepare(struct plan *plan, struct arena *arena)
 {
+	plan_take_widest(plan, arena);
 	plan->gathers = true;
+	plan->width = 0;
 	for (size_t i = 0; i < plan->child_count; i++)
 		plan->width += plan->children[i]->width;
+	return NULL;
 }
 
 static struct run *all_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)
@@ -230,7 +239,7 @@ static struct run *all_create_run(const struct plan *plan, struct run_context *c
 	all->children = children;
 	all->running = plan->child_count;
 	all->usage = USAGE_UNKNOWN;
-	buf_init(&all->out, (size_t)ALL_ANSWER_MAX * plan->child_count);
+	buf_init(&all->out, (size_t)GATHERED_ANSWER_MOST * plan->child_count);
 	for (size_t i = 0; i < plan->child_count; i++) {
 		children[i].sink.on_event = all_on_event;
 		children[i].all = all;
@@ -238,7 +247,7 @@ static struct run *all_create_run(const struct plan *plan, struct run_context *c
 		children[i].lane =
 		    (struct openai_lane){.id = context->id, .model = context->request->model, .index_base = index_base};
 		index_base += (int64_t)plan->children[i]->width * context->request->choices;
-		buf_init(&children[i].answer, ALL_ANSWER_MAX);
+		buf_init(&children[i].answer, GATHERED_ANSWER_MOST);
 		children[i].run = plan_create_run(plan->children[i], context, &children[i].sink);
 		if (children[i].run == NULL)
 			return NULL;

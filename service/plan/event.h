@@ -22,25 +22,38 @@ enum event_kind {
 	EVENT_ERROR, /* the answer failed; nothing more will come */
 };
 
+/* One failure of several. In the flight's arena. */
+struct cause {
+	struct cause *next;
+	struct span loc; /* where in the plan, a JSON array: ["plan",1,"b/large"] */
+	struct span message;
+	enum error_code code;
+	const struct config_plan *target; /* NULL = no single one */
+};
+
 /* Why a run failed. */
 struct failure {
 	enum error_code code;
 	int status;              /* the backend's own HTTP status when it is to be relayed, else 0: the code's */
 	bool retryable;          /* another target may do better */
 	bool should_retry;       /* the client may do better by asking again */
+	bool refused;            /* the gateway itself let no call start */
 	struct span message;     /* {NULL,0} = the code's text */
 	struct span param;       /* of the request, that is at fault; {NULL,0} = none */
 	struct span details;     /* more that is wrong, a JSON array; {NULL,0} = none */
 	struct span body;        /* the backend's own error answer (JSON), relayed as it is; {NULL,0} = none */
 	struct span retry_after; /* value of the backend's Retry-After, empty = none */
 	const struct config_plan *target; /* where it happened; NULL = nowhere */
+	const struct cause *causes;       /* all that failed on the way to it, in order; NULL = nothing but itself */
 };
 
-/* The failure that a code alone tells. */
+/* The failure that a code alone tells. What only one target or plan is short of, another one may have. */
 static inline struct failure failure_of(enum error_code code)
 {
 	const struct error_row *row = error_row(code);
-	return (struct failure){.code = code, .retryable = row->blame == BLAME_BACKEND, .should_retry = row->retryable};
+	bool elsewhere = row->retryable && (row->scope & ERROR_ON_INFERENCE) != 0;
+	return (struct failure){
+	    .code = code, .retryable = row->blame == BLAME_BACKEND || elsewhere, .should_retry = row->retryable};
 }
 
 struct event {

@@ -6,7 +6,12 @@
 #include "service/plan/plan.h"
 
 extern const struct plan_kind plan_kind_target;
+extern const struct plan_kind plan_kind_balance;
+extern const struct plan_kind plan_kind_retry;
 extern const struct plan_kind plan_kind_fallback;
+extern const struct plan_kind plan_kind_hedge;
+extern const struct plan_kind plan_kind_race;
 extern const struct plan_kind plan_kind_all;
+extern const struct plan_kind plan_kind_quorum;
 
 #endif

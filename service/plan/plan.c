@@ -2,9 +2,12 @@
 /* From an expression of the configuration to a plan: names become kinds, and the tree is checked. */
 #include "service/plan/plan.h"
 
+#include "lib/json_write.h"
 #include "service/plan/kinds.h"
 
-static const struct plan_kind *const combinators[] = {&plan_kind_fallback, &plan_kind_all};
+static const struct plan_kind *const combinators[] = {&plan_kind_balance, &plan_kind_retry, &plan_kind_fallback,
+						      &plan_kind_hedge,   &plan_kind_race,  &plan_kind_all,
+						      &plan_kind_quorum};
 enum { COMBINATOR_COUNT = sizeof(combinators) / sizeof(combinators[0]) };
 
 struct build {
@@ -35,7 +38,28 @@ static void finding(const struct build *build, const struct config_plan *source,
 	buf_append(build->errors, SPAN("\n"));
 }
 
-static const struct plan *build_node(const struct build *build, const struct config_plan *source);
+static const struct plan *build_node(const struct build *build, const struct config_plan *source, struct span loc);
+
+/* The place of a child: behind its parent's own, its name, its target or its number. */
+static struct span child_loc(const struct build *build, const struct plan *plan, size_t index)
+{
+	const struct config_plan *child = plan->source->children[index];
+	const char *name = child->name != NULL ? child->name : child->target;
+	struct span loc = {NULL, 0};
+	struct buf text;
+	buf_init(&text, plan->loc.len + (name == NULL ? 0 : strlen(name) * 6) + 64);
+	buf_append(&text, (struct span){plan->loc.at, plan->loc.len - 1});
+	buf_append(&text, SPAN(","));
+	if (name != NULL)
+		json_write_string(&text, span_of(name));
+	else
+		buf_printf(&text, "%zu", index);
+	buf_append(&text, SPAN("]"));
+	if (!buf_failed(&text))
+		loc = arena_copy(build->arena, buf_span(&text));
+	buf_fini(&text);
+	return loc;
+}
 
 static bool build_children(const struct build *build, struct plan *plan)
 {
@@ -44,7 +68,8 @@ static bool build_children(const struct build *build, struct plan *plan)
 	if (children == NULL)
 		return false;
 	for (size_t i = 0; i < count; i++) {
-		children[i] = build_node(build, plan->source->children[i]);
+		struct span loc = child_loc(build, plan, i);
+		children[i] = loc.at == NULL ? NULL : build_node(build, plan->source->children[i], loc);
 		if (children[i] == NULL)
 			return false;
 	}
@@ -53,7 +78,7 @@ static bool build_children(const struct build *build, struct plan *plan)
 	return true;
 }
 
-static const struct plan *build_node(const struct build *build, const struct config_plan *source)
+static const struct plan *build_node(const struct build *build, const struct config_plan *source, struct span loc)
 {
 	const struct plan_kind *kind = find_kind(source);
 	if (kind == NULL) {
@@ -69,17 +94,40 @@ static const struct plan *build_node(const struct build *build, const struct con
 		return NULL;
 	plan->kind = kind;
 	plan->source = source;
+	plan->loc = loc;
 	if (!build_children(build, plan))
 		return NULL;
-	kind->prepare(plan);
-	return plan;
+	const char *wrong = kind->prepare(plan, build->arena);
+	if (wrong != NULL)
+		buf_printf(build->errors, "%s:%u: models.%s: %s: %s\n", build->config->file, source->line,
+			   build->model->name, kind->name, wrong);
+	return wrong != NULL || arena_failed(build->arena) ? NULL : plan;
 }
 
 const struct plan *plan_build(const struct config *config, const struct config_model *model, struct arena *arena,
 			      struct buf *errors)
 {
 	struct build build = {.config = config, .model = model, .arena = arena, .errors = errors};
-	return build_node(&build, model->plan);
+	return build_node(&build, model->plan, SPAN("[\"plan\"]"));
+}
+
+const char *plan_take_widest(struct plan *plan, struct arena *arena)
+{
+	(void)arena;
+	for (size_t i = 0; i < plan->child_count; i++) {
+		const struct plan *child = plan->children[i];
+		plan->gathers |= child->gathers;
+		plan->compares |= child->compares;
+		if (child->width > plan->width)
+			plan->width = child->width;
+	}
+	return NULL;
+}
+
+void run_count_lost(const struct run_context *context, const struct usage *usage)
+{
+	metrics_count_tokens(context->worker->metrics, context->model_index, usage->prompt_tokens,
+			     usage->completion_tokens);
 }
 
 void plan_describe(struct buf *out)

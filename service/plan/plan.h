@@ -4,9 +4,10 @@
  * and its runs. A combinator is one file with one struct plan_kind; plan.c lists
  * them, and nothing outside this folder knows which exist.
  *
- * Ownership: plans live in the arena they were built in and are shared by all
- * workers. A run and all of its children live in the arena of their flight and
- * are never freed one by one.
+ * Ownership: plans live in the arena they were built in. Every worker builds its
+ * own, so what a node remembers from one run to the next (plan->state) needs no
+ * lock. A run and all of its children live in the arena of their flight and are
+ * never freed one by one.
  *
  * Calls down the tree (start, pause, cancel) never cause an event before they
  * return. Events go up by sink->on_event; inside it the receiver may pause or
@@ -23,6 +24,9 @@
 #include "schemas/openai_request.h"
 #include "service/plan/event.h"
 
+struct health;
+struct limit;
+struct loop;
 struct plan;
 struct run;
 
@@ -31,6 +35,9 @@ struct plan_worker {
 	struct reactor *reactor;
 	const struct config *config;
 	struct http_origin *const *origins; /* by index of the backend in config->backends */
+	struct loop *loop;     /* the worker's, where those who wait are called back; NULL in tests without queues */
+	struct health *health; /* of the process; NULL = nothing is known, every call may start (tests) */
+	struct limit *const *limits; /* by index of the target in config->targets; NULL = none */
 	struct metrics_cells *metrics;
 };
 
@@ -45,6 +52,9 @@ struct run_context {
 	struct span traceparent;                         /* W3C trace context to send on; empty = none */
 	int64_t created;                                 /* Unix seconds */
 	unsigned attempts;                               /* calls started so far */
+	unsigned retries;                                /* of them those that repeat a failed one */
+	int64_t retries_before;                          /* x-stainless-retry-count of the client; -1 = not told */
+	uint64_t client;                                 /* whose request it is, for fairness in queues: a hash */
 	enum metrics_attempt reason;                     /* why the next call starts */
 	size_t model_index;                              /* of the model asked for, in the configuration */
 	unsigned open_calls;                             /* calls not yet gone */
@@ -77,8 +87,11 @@ struct plan_kind {
 	const char *name; /* as in the configuration; NULL = the target, which has no name */
 	const char *doc;  /* one line */
 	size_t min_children;
-	/* Fills plan->width and what else it needs from plan->children. */
-	void (*prepare)(struct plan *plan);
+	/*
+	 * Fills plan->width and what else it needs from plan->children and its options. NULL, or what is wrong with
+	 * them; out of memory is the arena's own sticky failure.
+	 */
+	const char *(*prepare)(struct plan *plan, struct arena *arena);
 	/* A new run of plan in the context's arena; NULL when out of memory. */
 	struct run *(*create_run)(const struct plan *plan, struct run_context *context, struct run_sink *sink);
 };
@@ -88,8 +101,11 @@ struct plan {
 	const struct config_plan *source;
 	const struct plan *const *children;
 	size_t child_count;
-	size_t width; /* answers it gives to a request for one choice */
-	bool gathers; /* its answers are made of several, by their choices */
+	struct span loc; /* where it is in its model, a JSON array: ["plan"], ["plan",1,"b/large"] */
+	size_t width;    /* answers it gives to a request for one choice */
+	bool gathers;    /* its answers are made of several, by their choices */
+	bool compares;   /* it compares answers: one choice is all that a request may ask for */
+	void *state;     /* what the combinator remembers from run to run, in the arena; NULL = nothing */
 };
 
 /*
@@ -99,6 +115,12 @@ struct plan {
  */
 const struct plan *plan_build(const struct config *config, const struct config_model *model, struct arena *arena,
 			      struct buf *errors);
+
+/* The preparation of what gives one of its children's answers: it is whatever they may be. */
+const char *plan_take_widest(struct plan *plan, struct arena *arena);
+
+/* Tokens that were told by an answer nobody gets are counted all the same. */
+void run_count_lost(const struct run_context *context, const struct usage *usage);
 
 /* Appends a table of the combinators as Markdown. */
 void plan_describe(struct buf *out);

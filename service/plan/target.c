@@ -15,6 +15,7 @@
 #include "service/plan/target.h"
 
 #include "lib/media_type.h"
+#include "schemas/retry_after.h"
 #include "service/plan/kinds.h"
 
 /* How long a finished answer's transfer may take to end by itself, microseconds. */
@@ -25,17 +26,18 @@ static struct target_run *target_of(struct run *run)
 	return (struct target_run *)run;
 }
 
-/* The one place where a target changes its state. */
-static void target_set_state(struct target_run *target, enum target_state state)
+void target_set_state(struct target_run *target, enum target_state state)
 {
 #define FROM(st) (1u << TARGET_ST_##st)
 	static const unsigned allowed[TARGET_ST_COUNT] = {
-	    [TARGET_ST_WAITING] = FROM(NEW),
+	    [TARGET_ST_QUEUED] = FROM(NEW),
+	    [TARGET_ST_WAITING] = FROM(NEW) | FROM(QUEUED),
 	    [TARGET_ST_STREAM] = FROM(WAITING),
 	    [TARGET_ST_WHOLE] = FROM(WAITING),
 	    [TARGET_ST_REFUSAL] = FROM(WAITING),
 	    [TARGET_ST_LINGER] = FROM(STREAM),
-	    [TARGET_ST_ENDED] = FROM(NEW) | FROM(WAITING) | FROM(STREAM) | FROM(WHOLE) | FROM(REFUSAL) | FROM(LINGER),
+	    [TARGET_ST_ENDED] =
+		FROM(NEW) | FROM(QUEUED) | FROM(WAITING) | FROM(STREAM) | FROM(WHOLE) | FROM(REFUSAL) | FROM(LINGER),
 	};
 #undef FROM
 	if ((allowed[state] & 1u << target->state) == 0)
@@ -46,16 +48,6 @@ static void target_set_state(struct target_run *target, enum target_state state)
 static const struct config_backend *target_backend(const struct target_run *target)
 {
 	return target->target->backend;
-}
-
-static struct timers *target_timers(const struct target_run *target)
-{
-	return &target->run.context->worker->reactor->timers;
-}
-
-static size_t target_backend_index(const struct target_run *target)
-{
-	return (size_t)(target_backend(target) - target->run.context->worker->config->backends);
 }
 
 /* Gives the buffers back, unless a callback further up the stack still reads them. */
@@ -80,20 +72,11 @@ static void target_leave(struct target_run *target)
 }
 
 /* What became of the call, as seen by whoever wanted its answer. Once for each call that was started. */
-static void target_judge(const struct target_run *target, enum error_code outcome)
+static void target_judge(struct target_run *target, enum error_code outcome)
 {
+	target_gate_leave(target, outcome);
 	if (target->started)
 		metrics_call_judged(target->run.context->worker->metrics, target_backend_index(target), outcome);
-}
-
-/* The transfer is no more, by its own end or because we aborted it. */
-static void target_call_gone(struct target_run *target)
-{
-	struct run_context *context = target->run.context;
-	metrics_call_gone(context->worker->metrics, target_backend_index(target));
-	target->call = NULL;
-	context->open_calls--;
-	context->on_settled(context);
 }
 
 static void target_end(struct target_run *target)
@@ -161,10 +144,12 @@ void target_fail_code(struct target_run *target, enum error_code code)
 
 void target_content(struct target_run *target)
 {
-	const struct run_context *context = target->run.context;
+	uint64_t now = target_now(target);
 	target->content_seen = true;
-	metrics_first_content(context->worker->metrics, target_backend_index(target),
-			      timers_now(target_timers(target)) - target->started_us);
+	target->first_content_us = now > target->started_us ? now - target->started_us : 1;
+	health_first_content(&target->health, now);
+	metrics_first_content(target->run.context->worker->metrics, target_backend_index(target),
+			      now - target->started_us);
 }
 
 static void on_total(struct timer *timer)
@@ -204,7 +189,12 @@ static void on_head(void *context, const struct http_head *head)
 	enum error_code error = judge_head(target, head);
 	target->status = head->status;
 	target->answer_total = head->content_length;
-	target->retry_after = arena_copy(target->run.context->arena, head->retry_after);
+	target->retry_after =
+	    retry_after_told(head->retry_after_ms, head->retry_after, time(NULL), target->run.context->arena);
+	if (span_is(head->x_should_retry, "true"))
+		target->advice = TARGET_ADVICE_RETRY;
+	else if (span_is(head->x_should_retry, "false"))
+		target->advice = TARGET_ADVICE_STOP;
 	if (error != ERROR_NONE) {
 		target_fail_code(target, error);
 		return;
@@ -230,11 +220,29 @@ static void on_body(void *context, struct span bytes)
 	target_leave(target);
 }
 
+/*
+ * The connection it took from the pool was dead already: the request goes out
+ * once more, as HTTP clients may do by themselves (RFC 9112, section 9.3.1). It is
+ * the same attempt, within its timeouts, and counted.
+ */
+static bool target_resend(struct target_run *target)
+{
+	if (target->resent)
+		return false;
+	target->resent = true;
+	metrics_count(target->run.context->worker->metrics, METRIC_RESENDS, target_backend_index(target));
+	return target_call_start(target);
+}
+
 static void on_done(void *context, const struct http_call_result *result)
 {
 	struct target_run *target = context;
 	target_enter(target);
 	target_call_gone(target);
+	if (result->stale && target->state == TARGET_ST_WAITING && target_resend(target)) {
+		target_leave(target);
+		return;
+	}
 	switch (target->state) {
 	case TARGET_ST_STREAM:
 		target_stream_on_end(target, result->error);
@@ -254,60 +262,57 @@ static void on_done(void *context, const struct http_call_result *result)
 	target_leave(target);
 }
 
+const struct http_call_ops target_call_ops = {on_head, on_body, on_done};
+
 static void on_late_failure(struct task *task)
 {
 	struct target_run *target = (struct target_run *)((char *)task - offsetof(struct target_run, late_failure));
-	target_fail_code(target, target->late_code);
+	target_fail(target, &target->late);
 }
 
-static struct http_call *target_call(struct target_run *target)
+void target_fail_late(struct target_run *target, const struct failure *failure)
 {
-	static const struct http_call_ops ops = {on_head, on_body, on_done};
+	target->late = *failure;
+	task_queue(target->run.context->worker->reactor, &target->late_failure);
+}
+
+void target_begin(struct target_run *target)
+{
 	struct run_context *context = target->run.context;
-	const struct openai_request *request = context->request;
-	struct http_field extra[] = {{SPAN("x-request-id"), context->request_id},
-				     {SPAN("traceparent"), context->traceparent}};
-	openai_request_splice(request, span_of(target->target->target_model), target->asked_usage, &target->request);
-	if (buf_failed(&target->request))
-		return NULL;
-	struct http_call_request call = {.path = openai_endpoint_path(request->endpoint),
-					 .body = buf_span(&target->request),
-					 .stream = request->stream,
-					 .extra = extra,
-					 .extra_count = context->traceparent.len == 0 ? 1 : 2};
-	return http_call_start(context->worker->origins[target_backend_index(target)], &call, &ops, target);
+	target_set_state(target, TARGET_ST_WAITING);
+	context->attempts++;
+	if (target->reason == METRICS_ATTEMPT_RETRY || target->reason == METRICS_ATTEMPT_FALLBACK)
+		context->retries++;
+	metrics_count(context->worker->metrics, METRIC_ATTEMPTS, context->model_index, target->reason);
+	target->started_us = target_now(target);
+	bool begun = target_call_start(target);
+	begun &=
+	    timer_start(target_timers(target), &target->total, target_backend(target)->timeouts.total_us, on_total);
+	if (context->request->stream)
+		begun &= target_silence_begin(target);
+	if (target->paused)
+		target_silence_pause(target, true);
+	if (!begun) {
+		struct failure failure = failure_of(ERROR_OVERLOADED);
+		target_fail_late(target, &failure);
+	}
 }
 
 static void target_start(struct run *run)
 {
 	struct target_run *target = target_of(run);
-	struct run_context *context = run->context;
-	const struct config_timeouts *timeouts = &target_backend(target)->timeouts;
-	target_set_state(target, TARGET_ST_WAITING);
-	context->attempts++;
-	metrics_count(context->worker->metrics, METRIC_ATTEMPTS, context->model_index, context->reason);
-	target->started_us = timers_now(target_timers(target));
-	target->call = target_call(target);
-	bool armed = timer_start(target_timers(target), &target->total, timeouts->total_us, on_total);
-	if (context->request->stream)
-		armed &= target_silence_begin(target);
-	if (target->call != NULL) {
-		target->started = true;
-		context->open_calls++;
-		metrics_call_started(context->worker->metrics, target_backend_index(target));
-	}
-	if (target->call == NULL || !armed) {
-		target->late_code = ERROR_OVERLOADED;
-		task_queue(context->worker->reactor, &target->late_failure);
-	}
+	target->reason = run->context->reason;
+	target_gate_enter(target);
 }
 
 static void target_pause(struct run *run, bool paused)
 {
 	struct target_run *target = target_of(run);
-	if (target->call == NULL || target->paused == paused || target->state == TARGET_ST_LINGER)
+	if (target->state == TARGET_ST_LINGER || target->paused == paused)
 		return;
-	target->paused = paused;
+	target->paused = paused; /* also for the call that may come */
+	if (target->call == NULL)
+		return;
 	target_silence_pause(target, paused);
 	if (paused)
 		http_call_pause(target->call);
@@ -325,9 +330,11 @@ static void target_cancel(struct run *run)
 	target_end(target);
 }
 
-static void target_prepare(struct plan *plan)
+static const char *target_prepare(struct plan *plan, struct arena *arena)
 {
+	(void)arena;
 	plan->width = 1;
+	return NULL;
 }
 
 static struct run *target_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)

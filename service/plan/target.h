@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The run of a target, shared by the files that implement it: target.c (the
- * call's life, timeouts, ends), target_silence.c (the limits of
- * silence), target_stream.c (streamed answers), target_whole.c (whole answers)
+ * run's life, timeouts, ends), target_gate.c (whether and when a call may
+ * start), target_call.c (the request that goes out), target_silence.c (the
+ * limits of silence), target_stream.c (streamed answers), target_whole.c (whole answers)
  * and target_refusal.c (error statuses).
  */
 #ifndef SLUICE_SERVICE_PLAN_TARGET_H
 #define SLUICE_SERVICE_PLAN_TARGET_H
 
 #include "schemas/sse.h"
+#include "service/health/health.h"
+#include "service/health/limit.h"
 #include "service/plan/plan.h"
 
 enum target_state {
 	TARGET_ST_NEW,
+	TARGET_ST_QUEUED,  /* waits for a place among the target's calls */
 	TARGET_ST_WAITING, /* the request is out, no head yet */
 	TARGET_ST_STREAM,  /* a streamed answer arrives */
 	TARGET_ST_WHOLE,   /* a whole answer arrives */
@@ -22,6 +26,9 @@ enum target_state {
 	TARGET_ST_COUNT
 };
 
+/* What the backend's x-should-retry says. */
+enum target_advice { TARGET_ADVICE_NONE, TARGET_ADVICE_RETRY, TARGET_ADVICE_STOP };
+
 struct target_run {
 	struct run run;
 	enum target_state state;
@@ -30,18 +37,25 @@ struct target_run {
 	bool content_seen; /* the first content event went up */
 	bool paused;
 	bool started; /* a call went out */
+	bool placed;  /* it holds a place of the target's limit */
+	bool resent;  /* once more on another connection, as the first was stale */
 	bool idle;    /* silence is bounded by the idle limit, no more by that of the first content */
 	const struct config_plan *target;
 	struct http_call *call;  /* NULL = none under way */
 	int status;              /* of the response head */
-	struct span retry_after; /* arena */
-	uint64_t started_us;
-	uint64_t last_event_us;   /* when the last complete event arrived */
-	uint64_t silence_left_us; /* of the limit of silence, when the pause began */
-	struct timer silence;     /* first content, then idle */
-	struct timer total;       /* of the answer, then of lingering */
-	struct task late_failure; /* a failure at start, told at the end of the turn */
-	enum error_code late_code;
+	struct span retry_after; /* seconds, clamped; arena */
+	enum target_advice advice;
+	enum metrics_attempt reason; /* why it was started */
+	struct health_call health;   /* ticket */
+	struct limit_waiter waiter;
+	uint64_t started_us;       /* of the call */
+	uint64_t first_content_us; /* how long it took; 0 = there was none yet */
+	uint64_t last_event_us;    /* when the last complete event arrived */
+	uint64_t silence_left_us;  /* of the limit of silence, when the pause began */
+	struct timer silence;      /* first content, then idle */
+	struct timer total;        /* of the answer, then of lingering */
+	struct task late_failure;  /* a failure at start, told at the end of the turn */
+	struct failure late;
 	struct buf request;   /* body of the request */
 	struct buf answer;    /* whole answer or refusal */
 	int64_t answer_total; /* bytes announced; -1 = not told */
@@ -49,6 +63,46 @@ struct target_run {
 	struct sse_parser sse;
 	struct openai_stream stream;
 };
+
+static inline struct timers *target_timers(const struct target_run *target)
+{
+	return &target->run.context->worker->reactor->timers;
+}
+
+static inline uint64_t target_now(const struct target_run *target)
+{
+	return timers_now(target_timers(target));
+}
+
+/* The index of its backend in the configuration. */
+static inline size_t target_backend_index(const struct target_run *target)
+{
+	return (size_t)(target->target->backend - target->run.context->worker->config->backends);
+}
+
+/* The one place where a target changes its state. */
+void target_set_state(struct target_run *target, enum target_state state);
+
+/* Asks for leave to start: target_begin, a place in the queue, or a late failure follows. */
+void target_gate_enter(struct target_run *target);
+
+/* Once it is known what became of it: the place and the ticket go back, or the queue is left. */
+void target_gate_leave(struct target_run *target, enum error_code outcome);
+
+/* The call may start now. */
+void target_begin(struct target_run *target);
+
+/* What becomes of the call. */
+extern const struct http_call_ops target_call_ops;
+
+/* Sends the request. False when out of memory. */
+bool target_call_start(struct target_run *target);
+
+/* The transfer is no more, by its own end or because we aborted it. */
+void target_call_gone(struct target_run *target);
+
+/* Fails at the end of the turn: for what may not fail at once. */
+void target_fail_late(struct target_run *target, const struct failure *failure);
 
 /* Sends an event up. The run may have been cancelled when it returns. */
 void target_emit(struct target_run *target, struct event *event);

@@ -4,7 +4,6 @@
  * errors told inside a 200. An error in the dialect's own form is relayed as it
  * is, as long as it concerns the client.
  */
-#include "schemas/retry_after.h"
 #include "service/plan/target.h"
 
 /* Bytes of an error body worth reading. */
@@ -82,6 +81,8 @@ void target_refusal_on_end(struct target_run *target)
 		failure.body = body;
 	else if (failure.code == ERROR_UPSTREAM_STATUS)
 		failure.status = 0;
-	failure.retry_after = retry_after_clamp(target->retry_after, time(NULL), context->arena);
+	failure.retry_after = target->retry_after;
+	if (target->advice != TARGET_ADVICE_NONE)
+		failure.retryable = failure.should_retry = target->advice == TARGET_ADVICE_RETRY;
 	target_fail(target, &failure);
 }

@@ -9,11 +9,6 @@
  */
 #include "service/plan/target.h"
 
-static struct timers *timers_of(const struct target_run *target)
-{
-	return &target->run.context->worker->reactor->timers;
-}
-
 static uint64_t idle_limit(const struct target_run *target)
 {
 	return target->target->backend->timeouts.idle_us;
@@ -44,15 +39,15 @@ static void on_silence(struct timer *timer)
 {
 	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, silence));
 	/* the timer is not restarted for every event: look how old the last one really is */
-	uint64_t age_us = timers_now(timers_of(target)) - target->last_event_us;
+	uint64_t age_us = target_now(target) - target->last_event_us;
 	if (!target->idle || age_us >= idle_limit(target) ||
-	    !timer_start(timers_of(target), timer, idle_limit(target) - age_us, on_silence))
+	    !timer_start(target_timers(target), timer, idle_limit(target) - age_us, on_silence))
 		silence_is_over(target);
 }
 
 bool target_silence_begin(struct target_run *target)
 {
-	return timer_start(timers_of(target), &target->silence, target->target->backend->timeouts.first_content_us,
+	return timer_start(target_timers(target), &target->silence, target->target->backend->timeouts.first_content_us,
 			   on_silence);
 }
 
@@ -60,20 +55,20 @@ void target_alive(struct target_run *target)
 {
 	bool running = timer_is_running(&target->silence) && target->idle;
 	target->idle = true;
-	target->last_event_us = timers_now(timers_of(target));
+	target->last_event_us = target_now(target);
 	target->silence_left_us = idle_limit(target);
 	if (!running && !target->paused)
-		timer_start(timers_of(target), &target->silence, idle_limit(target), on_silence);
+		timer_start(target_timers(target), &target->silence, idle_limit(target), on_silence);
 }
 
 void target_silence_pause(struct target_run *target, bool paused)
 {
-	uint64_t now = timers_now(timers_of(target));
+	uint64_t now = target_now(target);
 	if (!paused && target->silence_left_us > 0) {
 		target->last_event_us = now; /* the clock of idleness stood still, too */
-		timer_start(timers_of(target), &target->silence, target->silence_left_us, on_silence);
+		timer_start(target_timers(target), &target->silence, target->silence_left_us, on_silence);
 	} else if (paused && timer_is_running(&target->silence)) {
 		target->silence_left_us = target->silence.due_us > now ? target->silence.due_us - now : 1;
-		timer_stop(timers_of(target), &target->silence);
+		timer_stop(target_timers(target), &target->silence);
 	}
 }

@@ -33,14 +33,15 @@ static size_t peak_rss(const struct proc *proc)
 
 static struct sluice *start(const struct sim *sim)
 {
-	return sluice_start("backends:\n"
-			    "  sim: { url: 'http://127.0.0.1:%d/v1', timeouts: { idle: 300ms } }\n"
-			    "models:\n"
-			    "  good: sim/count;tokens=5\n"
-			    "  line: sim/count;long_line;bytes=100m\n"
-			    "  bomb: sim/count;gzip_bomb;bytes=4m\n"
-			    "  dribble: sim/count;slow_bytes;itl=1ms;tokens=20;token_bytes=2000\n",
-			    sim->port);
+	return sluice_start(
+	    "backends:\n"
+	    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { idle: 300ms } }\n"
+	    "models:\n"
+	    "  good: sim/count;tokens=5\n"
+	    "  line: sim/count;long_line;bytes=100m\n"
+	    "  bomb: sim/count;gzip_bomb;bytes=4m\n"
+	    "  dribble: sim/count;slow_bytes;itl=1ms;tokens=20;token_bytes=2000\n",
+	    sim->port);
 }
 
 /* Runs rounds of one bad model on every way in; memory never rises far above where a good answer left it. */
@@ -108,8 +109,9 @@ static void row_20_headers_without_end_are_cut(void **state)
 	struct answer answer;
 	(void)state;
 	backend_script(backend, script);
-	struct sluice *sluice = sluice_start("backends:\n  b: { url: 'http://127.0.0.1:%d/v1' }\nmodels:\n  m: b/m\n",
-					     backend_port(backend));
+	struct sluice *sluice = sluice_start(
+	    "backends:\n  b: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\nmodels:\n  m: b/m\n",
+	    backend_port(backend));
 	for (enum via via = 0; via < VIA_COUNT; via++) {
 		client_fetch_chat(sluice, via, "m", true, &answer);
 		check_error(&answer, 502, "upstream_protocol");

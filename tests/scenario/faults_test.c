@@ -41,15 +41,16 @@ struct world {
 static struct world start(const struct row *row)
 {
 	struct world world = {.sim = sim_start(NULL), .spare = sim_start(NULL)};
-	world.sluice = sluice_start("backends:\n"
-				    "  sim: { url: 'http://127.0.0.1:%d/v1', timeouts: { connect: 200ms, "
-				    "first_content: 300ms, idle: 300ms, total: 1500ms } }\n"
-				    "  spare: { url: 'http://127.0.0.1:%d/v1' }\n"
-				    "models:\n"
-				    "  alone: sim/count;tokens=20;%s\n"
-				    "  guarded: { fallback: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"
-				    "  good: sim/count;tokens=4\n",
-				    world.sim->port, world.spare->port, row->fault, row->fault);
+	world.sluice = sluice_start(
+	    "backends:\n"
+	    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { connect: 200ms, "
+	    "first_content: 300ms, idle: 300ms, total: 1500ms } }\n"
+	    "  spare: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+	    "models:\n"
+	    "  alone: sim/count;tokens=20;%s\n"
+	    "  guarded: { fallback: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"
+	    "  good: sim/count;tokens=4\n",
+	    world.sim->port, world.spare->port, row->fault, row->fault);
 	return world;
 }
 

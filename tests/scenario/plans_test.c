@@ -22,21 +22,21 @@ struct world {
 static struct world start(void)
 {
 	struct world world = {.a = sim_start(NULL), .b = sim_start(NULL)};
-	world.sluice =
-	    sluice_start("backends:\n"
-			 "  dead: { url: 'http://127.0.0.1:1/v1', timeouts: { connect: 200ms } }\n"
-			 "  a: { url: 'http://127.0.0.1:%d/v1' }\n"
-			 "  b: { url: 'http://127.0.0.1:%d/v1' }\n"
-			 "models:\n"
-			 "  third: { fallback: [dead/x, b/sim;status=503, a/count;tokens=3] }\n"
-			 "  none: { fallback: [dead/x, b/sim;status=503;times=1000] }\n"
-			 "  late: { fallback: [a/count;reset_mid;after=2, b/count;tokens=3] }\n"
-			 "  both: { all: [a/count;tokens=3, b/count;tokens=5] }\n"
-			 "  guarded: { all: [{ fallback: [dead/x, a/count;tokens=3] }, b/count;tokens=5] }\n"
-			 "  rescued: { fallback: [{ all: [a/count;tokens=3, dead/x] }, b/count;tokens=4] }\n"
-			 "  nested: { all: [{ all: [a/count;tokens=2, b/count;tokens=3] }, a/count;tokens=4] }\n"
-			 "  broken: { all: [a/count;itl=5ms;tokens=100000, b/count;reset_mid;after=2] }\n",
-			 world.a->port, world.b->port);
+	world.sluice = sluice_start(
+	    "backends:\n"
+	    "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false }, timeouts: { connect: 200ms } }\n"
+	    "  a: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+	    "  b: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+	    "models:\n"
+	    "  third: { fallback: [dead/x, b/sim;status=503, a/count;tokens=3] }\n"
+	    "  none: { fallback: [dead/x, b/sim;status=503;times=1000] }\n"
+	    "  late: { fallback: [a/count;reset_mid;after=2, b/count;tokens=3] }\n"
+	    "  both: { all: [a/count;tokens=3, b/count;tokens=5] }\n"
+	    "  guarded: { all: [{ fallback: [dead/x, a/count;tokens=3] }, b/count;tokens=5] }\n"
+	    "  rescued: { fallback: [{ all: [a/count;tokens=3, dead/x] }, b/count;tokens=4] }\n"
+	    "  nested: { all: [{ all: [a/count;tokens=2, b/count;tokens=3] }, a/count;tokens=4] }\n"
+	    "  broken: { all: [a/count;itl=5ms;tokens=100000, b/count;reset_mid;after=2] }\n",
+	    world.a->port, world.b->port);
 	return world;
 }
 

@@ -24,8 +24,8 @@ static struct world start(const char *settings)
 {
 	struct world world = {.sim = sim_start(NULL), .spare = sim_start(NULL)};
 	world.sluice = sluice_start("backends:\n"
-				    "  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
-				    "  spare: { url: 'http://127.0.0.1:%d/v1' }\n"
+				    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+				    "  spare: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
 				    "models:\n"
 				    "  alone: 'sim/count;%s'\n"
 				    "  guarded: { fallback: ['sim/count;%s', spare/count;tokens=4] }\n",

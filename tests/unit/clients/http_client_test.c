@@ -624,7 +624,7 @@ static void an_unusable_origin_is_refused_with_words(void **state)
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		struct http_origin_options options = {.url = "https://h", .ca_file = files[i]};
 		assert_null(http_origin_create(env.client, &options, &error));
-		assert_string_equal(error, "the CA file cannot be read, or holds no certificate in PEM form");
+		assert_non_null(strstr(error, files[i]));
 	}
 	env_close(&env);
 }

@@ -331,6 +331,7 @@ static void no_resend_with(test_script script)
 {
 	struct test_env env;
 	struct test_call first = {0}, second = {0}, third = {0};
+	uint64_t before = metrics_sum(METRIC_STALE_CONNECTIONS, 0, 0, 0);
 	env_open(&env, script, NULL);
 	call_start(&env, &first, "{}");
 	RUN_UNTIL(&env, first.dones > 0);
@@ -338,6 +339,8 @@ static void no_resend_with(test_script script)
 	RUN_UNTIL(&env, second.dones > 0);
 	call_expect(&second, ERROR_UPSTREAM_RESET);
 	assert_true(second.reused);
+	assert_true(second.stale);
+	assert_int_equal(metrics_sum(METRIC_STALE_CONNECTIONS, 0, 0, 0), before + 1);
 	run_ms(&env, 50);
 	assert_int_equal(env.server->requests, 2);
 	assert_int_equal(env.server->connections, 1); /* not even a connection for it */
@@ -353,6 +356,54 @@ static void a_request_is_never_sent_twice(void **state)
 	(void)state;
 	no_resend_with(close_on_second);
 	no_resend_with(reset_on_second);
+}
+
+static void begin_the_second_answer(struct test_peer *peer)
+{
+	close_on_second(peer);
+	peer_say(peer, (const char *)peer->server->context);
+}
+
+/* The backend began to answer, so it has seen the request. */
+static void a_connection_that_breaks_in_the_answer_is_not_stale(void **state)
+{
+	static const char *const beginnings[] = {"HTTP/1.1 200 OK\r\nContent-", "HTTP/1.1 100 Continue\r\n\r\n",
+						 "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"};
+	(void)state;
+	uint64_t before = metrics_sum(METRIC_STALE_CONNECTIONS, 0, 0, 0);
+	for (size_t i = 0; i < sizeof(beginnings) / sizeof(beginnings[0]); i++) {
+		struct test_env env;
+		struct test_call first = {0}, second = {0};
+		env_open(&env, begin_the_second_answer, (void *)(uintptr_t)beginnings[i]);
+		call_start(&env, &first, "{}");
+		RUN_UNTIL(&env, first.dones > 0);
+		call_start(&env, &second, "{}");
+		RUN_UNTIL(&env, second.dones > 0);
+		assert_int_not_equal(second.error, ERROR_NONE);
+		assert_true(second.reused);
+		assert_false(second.stale);
+		assert_int_equal(env.server->requests, 2);
+		env_close(&env);
+	}
+	assert_int_equal(metrics_sum(METRIC_STALE_CONNECTIONS, 0, 0, 0), before);
+}
+
+static void read_and_close(struct test_peer *peer)
+{
+	peer_read(peer);
+}
+
+static void a_new_connection_that_breaks_is_not_stale(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call test = {0};
+	env_open(&env, read_and_close, NULL);
+	call_start(&env, &test, "{}");
+	RUN_UNTIL(&env, test.dones > 0);
+	call_expect(&test, ERROR_UPSTREAM_RESET);
+	assert_false(test.stale);
+	env_close(&env);
 }
 
 /* A resend may also find another idle connection instead of opening one. */
@@ -515,15 +566,20 @@ int main(void)
 	    cmocka_unit_test(floods_of_headers_are_cut_off),
 	    cmocka_unit_test(a_header_line_may_have_32_kilobytes),
 	    cmocka_unit_test(a_request_is_never_sent_twice),
+	    cmocka_unit_test(a_connection_that_breaks_in_the_answer_is_not_stale),
+	    cmocka_unit_test(a_new_connection_that_breaks_is_not_stale),
 	    cmocka_unit_test(a_request_is_not_resent_on_another_idle_connection),
 	    cmocka_unit_test(an_idle_connection_that_closed_or_talked_is_not_used_again),
 	    cmocka_unit_test(bytes_behind_an_answer_close_the_connection),
 	    cmocka_unit_test(a_reset_while_paused_is_told_after_the_resume),
 	    cmocka_unit_test(a_socket_that_cannot_be_had_or_watched_is_overload),
 	};
-	if (!http_client_global_setup())
+	static const char *const names[] = {"a"};
+	const struct metrics_names labels = {.models = names, .model_count = 1, .backends = names, .backend_count = 1};
+	if (!http_client_global_setup() || !metrics_setup(1, &labels))
 		return 1;
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+	metrics_teardown();
 	http_client_global_teardown();
 	return failed;
 }

@@ -17,6 +17,7 @@ static struct {
 	atomic_int delay_ms;
 	atomic_int asked;
 	atomic_int running;
+	atomic_bool held; /* nobody gets an answer */
 } fake;
 
 static struct addrinfo *fake_entry(const char *text)
@@ -39,6 +40,8 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 	fake.running++;
 	fake.asked++;
 	usleep((useconds_t)fake.delay_ms * 1000);
+	while (atomic_load(&fake.held))
+		usleep(1000);
 	*answer = NULL;
 	for (int i = 0; i < FAKE_MAX && fake.addresses[i] != NULL; i++) {
 		*tail = fake_entry(fake.addresses[i]);
@@ -61,6 +64,23 @@ static void answer_ok(struct test_peer *peer)
 {
 	while (peer_read(peer))
 		peer_say(peer, REPLY(2, "ok"));
+}
+
+/* Says on which of its addresses it was reached; a body of "wait" is answered when the test says so. */
+static void answer_address(struct test_peer *peer)
+{
+	while (peer_read(peer)) {
+		struct sockaddr_storage local;
+		socklen_t len = sizeof(local);
+		char text[64], reply[256];
+		getsockname(peer->fd, (struct sockaddr *)&local, &len);
+		getnameinfo((struct sockaddr *)&local, len, text, sizeof(text), NULL, 0, NI_NUMERICHOST);
+		snprintf(reply, sizeof(reply), "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n", strlen(text));
+		peer_say(peer, reply);
+		if (strncmp(peer->bytes + peer->body_at, "wait", 4) == 0)
+			peer_await_release(peer);
+		peer_say(peer, text);
+	}
 }
 
 static void names_open(struct test_env *env, int delay_ms, const char *first, const char *second)
@@ -98,6 +118,36 @@ static void calls_wait_for_the_first_answer_while_the_loop_turns(void **state)
 	RUN_UNTIL(&env, named.dones > 0);
 	call_expect(&named, ERROR_NONE);
 	http_origin_destroy(other);
+	names_close(&env);
+}
+
+/* Row 3: one that asked the resolver on the loop, or a few threads for all names, would never come to the last call. */
+static void a_resolver_that_answers_nobody_holds_up_no_call_to_an_address(void **state)
+{
+	enum { NAMES = 24 };
+	(void)state;
+	struct test_env env;
+	struct http_origin *hanging[NAMES];
+	struct test_call waiting[NAMES] = {0}, numeric = {0};
+	struct http_call_request request = {.path = "/", .body = SPAN("{}")};
+	atomic_store(&fake.held, true);
+	names_open(&env, 0, "127.0.0.1", NULL);
+	for (int i = 0; i < NAMES; i++) {
+		hanging[i] = env_origin(&env, "http://backend.test:%d", env.server->port);
+		call_start_request(&env, &waiting[i], hanging[i], &request);
+	}
+	RUN_UNTIL(&env, fake.running == NAMES + 1); /* and the one of names_open */
+	struct http_origin *other = env_origin(&env, "http://127.0.0.1:%d", env.server->port);
+	call_start_request(&env, &numeric, other, &request);
+	RUN_UNTIL(&env, numeric.dones > 0);
+	call_expect(&numeric, ERROR_NONE);
+	for (int i = 0; i < NAMES; i++) { /* they give up by themselves: the resolver still says nothing */
+		RUN_UNTIL(&env, waiting[i].dones > 0);
+		call_expect(&waiting[i], ERROR_UPSTREAM_DNS);
+		http_origin_destroy(hanging[i]);
+	}
+	http_origin_destroy(other);
+	atomic_store(&fake.held, false);
 	names_close(&env);
 }
 
@@ -162,6 +212,64 @@ static void rotated_addresses_are_used_within_the_minute(void **state)
 	names_close(&env);
 }
 
+/* The next lookup finds that address only; and its answer has arrived. */
+static void rotate(struct test_env *env, const char *address)
+{
+	int asked = fake.asked;
+	fake.addresses[0] = address;
+	fake.addresses[1] = NULL;
+	env->reactor->skew_us += 31000000;
+	RUN_UNTIL(env, fake.asked > asked);
+	run_ms(env, 20);
+}
+
+/* A server on all addresses; the name leads to 127.0.0.2, and 127.0.0.3. */
+static void rotating_open(struct test_env *env)
+{
+	names_open(env, 0, "127.0.0.2", "127.0.0.3");
+	http_origin_destroy(env->origin);
+	test_server_stop(env->server);
+	env->server = test_server_start_on("0.0.0.0", answer_address, NULL);
+	env->origin = env_origin(env, "http://backend.test:%d", env->server->port);
+}
+
+static void reach(struct test_env *env, const char *address, bool reused)
+{
+	struct test_call test = {0};
+	call_start(env, &test, "{}");
+	RUN_UNTIL(env, test.dones > 0);
+	call_expect(&test, ERROR_NONE);
+	assert_string_equal(test.body, address);
+	assert_int_equal(test.reused, reused);
+}
+
+/* Row 48: a connection that is kept alive would lead to the old address for ever. */
+static void connections_to_addresses_of_the_past_are_not_used_again(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call running = {0};
+	rotating_open(&env);
+	reach(&env, "127.0.0.2", false);
+	reach(&env, "127.0.0.2", true);
+	rotate(&env, "127.0.0.2"); /* the address that is left is the one in use */
+	reach(&env, "127.0.0.2", true);
+	call_start(&env, &running, "wait");
+	RUN_UNTIL(&env, running.heads == 1);
+	assert_int_equal(env.server->connections, 1);
+	rotate(&env, "127.0.0.4");
+	reach(&env, "127.0.0.4", false);
+	atomic_store(&env.server->release, true);
+	RUN_UNTIL(&env, running.dones > 0); /* a call under way is not disturbed */
+	call_expect(&running, ERROR_NONE);
+	assert_string_equal(running.body, "127.0.0.2");
+	reach(&env, "127.0.0.4", true);
+	rotate(&env, "127.0.0.5");
+	reach(&env, "127.0.0.5", false);
+	assert_int_equal(env.server->connections, 3);
+	names_close(&env);
+}
+
 static void known_addresses_outlive_a_failing_resolver(void **state)
 {
 	(void)state;
@@ -197,6 +305,22 @@ static void the_next_address_is_tried_when_one_refuses(void **state)
 	names_close(&env);
 }
 
+static void a_backend_of_version_6_only_is_found_behind_a_refusing_one_of_version_4(void **state)
+{
+	(void)state;
+	struct test_env env;
+	static const char *const orders[2][2] = {{"127.0.0.1", "::1"}, {"::1", "127.0.0.1"}};
+	for (int i = 0; i < 2; i++) {
+		names_open(&env, 0, orders[i][0], orders[i][1]);
+		http_origin_destroy(env.origin);
+		test_server_stop(env.server);
+		env.server = test_server_start_on("::1", answer_address, NULL);
+		env.origin = env_origin(&env, "http://backend.test:%d", env.server->port);
+		reach(&env, "::1", false);
+		names_close(&env);
+	}
+}
+
 static void a_call_is_cancelled_while_it_waits_for_a_name(void **state)
 {
 	(void)state;
@@ -216,11 +340,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(calls_wait_for_the_first_answer_while_the_loop_turns),
+	    cmocka_unit_test(a_resolver_that_answers_nobody_holds_up_no_call_to_an_address),
 	    cmocka_unit_test(a_resolver_that_hangs_fails_calls_at_the_connect_timeout),
 	    cmocka_unit_test(a_failed_name_fails_calls_at_once_and_is_asked_for_again),
 	    cmocka_unit_test(rotated_addresses_are_used_within_the_minute),
+	    cmocka_unit_test(connections_to_addresses_of_the_past_are_not_used_again),
 	    cmocka_unit_test(known_addresses_outlive_a_failing_resolver),
 	    cmocka_unit_test(the_next_address_is_tried_when_one_refuses),
+	    cmocka_unit_test(a_backend_of_version_6_only_is_found_behind_a_refusing_one_of_version_4),
 	    cmocka_unit_test(a_call_is_cancelled_while_it_waits_for_a_name),
 	};
 	if (!http_client_global_setup())

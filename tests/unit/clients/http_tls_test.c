@@ -12,11 +12,20 @@
 
 static SSL_CTX *server_context;
 static char ca_path[] = "/tmp/sluice-test-ca-XXXXXX";
+static char key_path[] = "/tmp/sluice-test-key-XXXXXX";
+static char other_key_path[] = "/tmp/sluice-test-other-XXXXXX";
 static atomic_int resumed;
 static const char *tls_answer = REPLY(2, "ok");
 static atomic_bool abrupt; /* the server closes without a close_notify */
 
-/* A self-signed certificate for 127.0.0.1, written to ca_path as well. */
+static void write_key(char *path, EVP_PKEY *key)
+{
+	FILE *file = fdopen(mkstemp(path), "w");
+	PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL);
+	fclose(file);
+}
+
+/* A self-signed certificate for 127.0.0.1, written to ca_path as well, and its key to key_path. */
 static void make_certificate(void)
 {
 	EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -42,6 +51,10 @@ static void make_certificate(void)
 	FILE *file = fdopen(mkstemp(ca_path), "w");
 	PEM_write_X509(file, cert);
 	fclose(file);
+	EVP_PKEY *other = EVP_EC_gen("P-256");
+	write_key(key_path, key);
+	write_key(other_key_path, other);
+	EVP_PKEY_free(other);
 	server_context = SSL_CTX_new(TLS_server_method());
 	SSL_CTX_set_session_id_context(server_context, (const unsigned char *)"t", 1);
 	if (SSL_CTX_use_certificate(server_context, cert) != 1 || SSL_CTX_use_PrivateKey(server_context, key) != 1)
@@ -61,8 +74,11 @@ static void tls_script(struct test_peer *peer)
 	sigaddset(&pipe, SIGPIPE);
 	pthread_sigmask(SIG_BLOCK, &pipe, NULL);
 	SSL_set_fd(ssl, peer->fd);
-	if (SSL_accept(ssl) != 1)
+	if (SSL_accept(ssl) != 1) {
+		shutdown(peer->fd, SHUT_WR); /* a close in front of unread bytes would take the alert back */
+		peer_await_close(peer);
 		goto out;
+	}
 	if (SSL_session_reused(ssl))
 		resumed++;
 	if (SSL_read(ssl, bytes, sizeof(bytes)) > 0) {
@@ -81,6 +97,9 @@ static void not_tls(struct test_peer *peer)
 	peer_await_close(peer);
 }
 
+/* More for the origin that tls_open makes. */
+static const char *client_certificate, *client_key;
+
 static void tls_open(struct test_env *env, test_script script, const char *ca_file, const char *format)
 {
 	char url[64];
@@ -91,8 +110,12 @@ static void tls_open(struct test_env *env, test_script script, const char *ca_fi
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	snprintf(url, sizeof(url), format, env->server->port);
 #pragma GCC diagnostic pop
-	struct http_origin_options options = {
-	    .url = url, .bearer = "s3cret", .ca_file = ca_file, .connect_timeout_us = 20000000};
+	struct http_origin_options options = {.url = url,
+					      .bearer = "s3cret",
+					      .ca_file = ca_file,
+					      .certificate = client_certificate,
+					      .key = client_key,
+					      .connect_timeout_us = 20000000};
 	env->origin = http_origin_create(env->client, &options, &error);
 	assert_non_null(env->origin);
 }
@@ -176,6 +199,85 @@ static void an_end_without_close_notify_is_truncation_where_a_length_tells(void 
 	tls_answer = REPLY(2, "ok");
 }
 
+/* The server trusts its own certificate only. */
+static void demand_certificates(bool demand)
+{
+	SSL_CTX_load_verify_locations(server_context, ca_path, NULL);
+	SSL_CTX_set_verify(server_context, demand ? SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT : SSL_VERIFY_NONE,
+			   NULL);
+}
+
+static void a_backend_that_demands_a_certificate_is_shown_it(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call test;
+	demand_certificates(true);
+	client_certificate = ca_path;
+	client_key = key_path;
+	tls_open(&env, tls_script, ca_path, "https://127.0.0.1:%d");
+	client_certificate = client_key = NULL;
+	tls_call(&env, &test, ERROR_NONE);
+	assert_string_equal(test.body, "ok");
+	env_close(&env);
+	demand_certificates(false);
+}
+
+/* With TLS 1.3 the refusal comes after our side of the handshake is over: in place of the answer. */
+static void a_backend_that_is_shown_no_certificate_is_a_tls_failure(void **state)
+{
+	static const int versions[] = {TLS1_2_VERSION, TLS1_3_VERSION};
+	(void)state;
+	struct test_env env;
+	struct test_call test;
+	demand_certificates(true);
+	for (size_t i = 0; i < sizeof(versions) / sizeof(versions[0]); i++) {
+		SSL_CTX_set_max_proto_version(server_context, versions[i]);
+		tls_open(&env, tls_script, ca_path, "https://127.0.0.1:%d");
+		tls_call(&env, &test, ERROR_UPSTREAM_TLS);
+		assert_int_equal(env.server->requests, 0);
+		env_close(&env);
+	}
+	SSL_CTX_set_max_proto_version(server_context, 0);
+	demand_certificates(false);
+}
+
+static void check_refused(struct test_env *env, const char *ca, const char *certificate, const char *key,
+			  const char *words)
+{
+	const char *error = NULL;
+	struct http_origin_options options = {.url = "https://127.0.0.1:1",
+					      .ca_file = ca,
+					      .certificate = certificate,
+					      .key = key,
+					      .connect_timeout_us = 1000000};
+	assert_null(http_origin_create(env->client, &options, &error));
+	assert_string_equal(error, words);
+}
+
+static void unusable_files_are_named_when_the_origin_is_made(void **state)
+{
+	(void)state;
+	struct test_env env;
+	char words[256];
+	env_open(&env, NULL, NULL);
+	check_refused(&env, "/nowhere.pem", NULL, NULL,
+		      "the CA file /nowhere.pem cannot be read, or holds no certificate in PEM form");
+	check_refused(&env, NULL, "/nowhere.pem", key_path,
+		      "the certificate file /nowhere.pem cannot be read, or holds no certificate in PEM form");
+	snprintf(words, sizeof(words), "the certificate file %s cannot be read, or holds no certificate in PEM form",
+		 key_path);
+	check_refused(&env, NULL, key_path, key_path, words);
+	check_refused(&env, NULL, ca_path, "/nowhere.pem",
+		      "the key file /nowhere.pem cannot be read, or holds no private key in PEM form without a pass "
+		      "phrase");
+	snprintf(words, sizeof(words), "the key file %s holds the key of another certificate", other_key_path);
+	check_refused(&env, NULL, ca_path, other_key_path, words);
+	snprintf(words, sizeof(words), "the key %s has no certificate beside it", key_path);
+	check_refused(&env, NULL, NULL, key_path, words);
+	env_close(&env);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -183,6 +285,9 @@ int main(void)
 	    cmocka_unit_test(an_unknown_authority_is_a_tls_failure),
 	    cmocka_unit_test(a_certificate_for_another_name_is_a_tls_failure),
 	    cmocka_unit_test(a_peer_that_speaks_no_tls_is_a_tls_failure),
+	    cmocka_unit_test(a_backend_that_demands_a_certificate_is_shown_it),
+	    cmocka_unit_test(a_backend_that_is_shown_no_certificate_is_a_tls_failure),
+	    cmocka_unit_test(unusable_files_are_named_when_the_origin_is_made),
 	    cmocka_unit_test(an_end_without_close_notify_is_truncation_where_a_length_tells),
 	};
 	if (!http_client_global_setup())
@@ -191,6 +296,8 @@ int main(void)
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 	SSL_CTX_free(server_context);
 	unlink(ca_path);
+	unlink(key_path);
+	unlink(other_key_path);
 	http_client_global_teardown();
 	return failed;
 }

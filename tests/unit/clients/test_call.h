@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "clients/http/http_client.h"
+#include "lib/metrics.h"
 #include "tests/unit/clients/test_reactor.h"
 #include "tests/unit/clients/test_server.h"
 
@@ -27,6 +28,7 @@ struct test_call {
 	enum error_code error;
 	char detail[256];
 	bool reused;
+	bool stale;
 	uint64_t done_us;
 	struct timers *timers;
 	/* what to do in the callbacks */
@@ -71,6 +73,7 @@ static inline void test_call_on_done(void *context, const struct http_call_resul
 	test->dones++;
 	test->error = result->error;
 	test->reused = result->reused;
+	test->stale = result->stale;
 	snprintf(test->detail, sizeof(test->detail), "%s", result->detail);
 	test->done_us = timers_refresh(test->timers);
 	if (test->at_done != NULL)
@@ -95,7 +98,8 @@ static inline struct http_origin *env_origin(struct test_env *env, const char *f
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	snprintf(url, sizeof(url), format, port);
 #pragma GCC diagnostic pop
-	struct http_origin_options options = {.url = url, .bearer = "s3cret", .connect_timeout_us = 500000};
+	struct http_origin_options options = {
+	    .url = url, .bearer = "s3cret", .connect_timeout_us = 500000, .metrics = metrics_cells_of(0)};
 	struct http_origin *origin = http_origin_create(env->client, &options, &error);
 	if (origin == NULL)
 		fail_msg("%s", error);

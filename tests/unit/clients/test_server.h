@@ -155,28 +155,46 @@ static inline void *test_server_listen(void *context)
 	return NULL;
 }
 
-static inline int test_listen(int *port)
+/* A port of one address only; of all when address is "::". */
+static inline int test_listen_on(const char *text, int *port)
 {
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	union {
+		struct sockaddr any;
+		struct sockaddr_in four;
+		struct sockaddr_in6 six;
+	} address = {.any.sa_family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET};
 	socklen_t len = sizeof(address);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(fd, 1024) != 0)
+	void *bytes =
+	    address.any.sa_family == AF_INET6 ? (void *)&address.six.sin6_addr : (void *)&address.four.sin_addr;
+	int fd = socket(address.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (inet_pton(address.any.sa_family, text, bytes) != 1 || bind(fd, &address.any, len) != 0 ||
+	    listen(fd, 1024) != 0)
 		abort();
-	getsockname(fd, (struct sockaddr *)&address, &len);
-	*port = ntohs(address.sin_port);
+	getsockname(fd, &address.any, &len);
+	*port = ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port : address.four.sin_port);
 	return fd;
 }
 
-static inline struct test_server *test_server_start(test_script script, void *context)
+static inline int test_listen(int *port)
+{
+	return test_listen_on("127.0.0.1", port);
+}
+
+static inline struct test_server *test_server_start_on(const char *address, test_script script, void *context)
 {
 	struct test_server *server = calloc(1, sizeof(*server));
 	assert(server != NULL);
 	server->script = script;
 	server->context = context;
-	server->listener = test_listen(&server->port);
+	server->listener = test_listen_on(address, &server->port);
 	if (pthread_create(&server->thread, NULL, test_server_listen, server) != 0)
 		abort();
 	return server;
+}
+
+static inline struct test_server *test_server_start(test_script script, void *context)
+{
+	return test_server_start_on("127.0.0.1", script, context);
 }
 
 /* The client must have closed its connections. */

@@ -36,6 +36,72 @@ static void the_least_configuration_has_every_default(void **state)
 	config_drop(config);
 }
 
+static void a_backend_is_resilient_by_default(void **state)
+{
+	(void)state;
+	const struct config *config = fixture_good(LEAST);
+	const struct config_backend *backend = &config->backends[0];
+	assert_null(backend->certificate);
+	assert_null(backend->key);
+	assert_false(backend->prefill);
+	assert_true(backend->breaker.enabled);
+	assert_int_equal(backend->breaker.window_us, 60000000);
+	assert_int_equal(backend->breaker.calls, 10);
+	assert_int_equal(backend->breaker.percent, 50);
+	assert_int_equal(backend->breaker.consecutive, 5);
+	assert_int_equal(backend->breaker.unreachable, 3);
+	assert_int_equal(backend->breaker.wait_us, 5000000);
+	assert_int_equal(backend->breaker.wait_most_us, 300000000);
+	assert_int_equal(backend->concurrency.calls, 0);
+	assert_false(backend->concurrency.adaptive);
+	assert_int_equal(backend->concurrency.queue, 128);
+	assert_int_equal(backend->concurrency.wait_us, 10000000);
+	assert_null(backend->probe.path);
+	assert_int_equal(backend->probe.every_us, 10000000);
+	assert_int_equal(backend->probe.fall, 3);
+	assert_int_equal(backend->probe.rise, 2);
+	assert_int_equal(backend->probe.slow_start_us, 30000000);
+	assert_int_equal(config->retries.percent, 20);
+	assert_int_equal(config->retries.least, 3);
+	config_drop(config);
+}
+
+static void resilience_is_configured_per_backend(void **state)
+{
+	(void)state;
+	const struct config *config =
+	    fixture_good(LEAST "    prefill: true\n"
+			       "    breaker: { enabled: false, window: 7s, calls: 8, percent: 9, consecutive: 10,\n"
+			       "      unreachable: 11, wait: 12ms, wait_most: 13ms }\n"
+			       "    concurrency: { calls: 14, adaptive: true, queue: 0, wait: 15ms }\n"
+			       "    probe: { path: /models, every: 16ms, fall: 17, rise: 18, slow_start: 0s }\n"
+			       "  other: { url: http://o }\n"
+			       "retries: { percent: 0, least: 19 }\n");
+	const struct config_backend *backend = &config->backends[0];
+	assert_true(backend->prefill);
+	assert_false(backend->breaker.enabled);
+	assert_int_equal(backend->breaker.window_us, 7000000);
+	assert_int_equal(backend->breaker.calls, 8);
+	assert_int_equal(backend->breaker.percent, 9);
+	assert_int_equal(backend->breaker.consecutive, 10);
+	assert_int_equal(backend->breaker.unreachable, 11);
+	assert_int_equal(backend->breaker.wait_us, 12000);
+	assert_int_equal(backend->breaker.wait_most_us, 13000);
+	assert_int_equal(backend->concurrency.calls, 14);
+	assert_true(backend->concurrency.adaptive);
+	assert_int_equal(backend->concurrency.queue, 0);
+	assert_int_equal(backend->concurrency.wait_us, 15000);
+	assert_string_equal(backend->probe.path, "/models");
+	assert_int_equal(backend->probe.every_us, 16000);
+	assert_int_equal(backend->probe.fall, 17);
+	assert_int_equal(backend->probe.rise, 18);
+	assert_int_equal(backend->probe.slow_start_us, 0);
+	assert_int_equal(config->retries.percent, 0);
+	assert_int_equal(config->retries.least, 19);
+	assert_true(config->backends[1].breaker.enabled);
+	config_drop(config);
+}
+
 static void every_value_goes_where_it_belongs(void **state)
 {
 	(void)state;
@@ -59,6 +125,7 @@ static void every_value_goes_where_it_belongs(void **state)
 	    "    api_key: k\n"
 	    "    ca: ca.pem\n"
 	    "    stream_usage: false\n"
+	    "    tls: { certificate: cert.pem, key: key.pem }\n"
 	    "    timeouts: { connect: 1ms, first_content: 2ms, idle: 3ms, total: 4ms }\n"
 	    "models: { m: b/x }\n"
 	    "limits: { body: 1KiB, json_depth: 2, connections: 3, streams: 4, header_list: 5KiB, event: 6KiB, "
@@ -86,6 +153,8 @@ static void every_value_goes_where_it_belongs(void **state)
 	assert_string_equal(b->api_key, "k");
 	snprintf(path, sizeof(path), "%s/ca.pem", directory);
 	assert_string_equal(b->ca, path);
+	assert_string_equal(b->certificate, config->listeners[1].tls_certificate);
+	assert_string_equal(b->key, config->listeners[1].tls_key);
 	assert_false(b->stream_usage);
 	assert_int_equal(b->line, 7);
 	assert_int_equal(b->timeouts.connect_us, 1000);
@@ -190,8 +259,8 @@ static void each_kind_of_finding_has_its_line_key_and_words(void **state)
 		"9: limits.body: got a list; expected a size such as 4MiB, 512KiB or 1048576");
 	refuses("limits: 3\n", "8: limits: got a single value; expected a mapping of keys to values");
 	refuses("limits: { json_depth: deep }\n", "8: limits.json_depth: got \"deep\"; expected a number such as 64");
-	refuses("workers: many\n", "8: workers: got \"many\"; expected auto or a number such as 4");
-	refuses("workers: 0\n", "8: workers: got \"0\"; expected a number from 1 to 1024");
+	refuses("workers: many\n", "8: workers: got \"many\"; expected auto or a number such as 64");
+	refuses("workers: 0\n", "8: workers: got \"0\"; expected auto or a number from 1 to 1024");
 	refuses("    stream_usage: yes\n", "8: backends.local.stream_usage: got \"yes\"; expected true or false");
 	refuses("    timeouts: { idle: 5 }\n",
 		"8: backends.local.timeouts.idle: got \"5\"; expected a duration such as 250ms, 2s, 10m or 1h");
@@ -246,6 +315,36 @@ static void one_origin_needs_no_list(void **state)
 	const struct config *config = fixture_good(LEAST "cors: { origins: '*' }\n");
 	assert_int_equal(config->cors.origin_count, 1);
 	assert_string_equal(config->cors.origins[0], "*");
+	config_drop(config);
+}
+
+static void what_makes_a_backend_resilient_is_checked(void **state)
+{
+	(void)state;
+	refuses("    breaker: { percnt: 1 }\n",
+		"8: backends.local.breaker.percnt: unknown key; did you mean \"percent\"?");
+	refuses("    breaker: { percent: 101 }\n",
+		"8: backends.local.breaker.percent: got \"101\"; expected a number from 1 to 100");
+	refuses("    breaker:\n      wait: 6m\n",
+		"8: backends.local.breaker: wait is longer than wait_most; expected the first wait to be the shortest");
+	refuses("    concurrency: { calls: many }\n",
+		"8: backends.local.concurrency.calls: got \"many\"; expected unlimited or a number such as 64");
+	refuses("    concurrency: { calls: 0 }\n",
+		"8: backends.local.concurrency.calls: got \"0\"; expected unlimited or a number from 1 to 100000");
+	refuses("    probe: { path: models }\n",
+		"8: backends.local.probe.path: got \"models\"; expected a path that begins with a slash, such as "
+		"/health, without query and fragment");
+	refuses("    tls: { certificate: /dev/null }\n",
+		"8: backends.local.tls.certificate: got \"/dev/null\"; expected the path of a readable file\n"
+		"t.yaml:8: backends.local.tls.key: missing; expected the path of a readable file");
+	refuses("retries: { percent: 20% }\n", "8: retries.percent: got \"20%\"; expected a number such as 64");
+}
+
+static void a_probe_without_a_path_is_none(void **state)
+{
+	(void)state;
+	const struct config *config = fixture_good(LEAST "    probe:\n      path:\n      every: 1s\n");
+	assert_null(config->backends[0].probe.path);
 	config_drop(config);
 }
 
@@ -393,6 +492,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_least_configuration_has_every_default),
+	    cmocka_unit_test(a_backend_is_resilient_by_default),
+	    cmocka_unit_test(resilience_is_configured_per_backend),
 	    cmocka_unit_test(every_value_goes_where_it_belongs),
 	    cmocka_unit_test(an_empty_key_is_no_key),
 	    cmocka_unit_test(a_section_whose_keys_are_all_switched_off_is_allowed),
@@ -401,6 +502,8 @@ int main(void)
 	    cmocka_unit_test(each_kind_of_finding_has_its_line_key_and_words),
 	    cmocka_unit_test(origins_are_refused_one_by_one),
 	    cmocka_unit_test(one_origin_needs_no_list),
+	    cmocka_unit_test(what_makes_a_backend_resilient_is_checked),
+	    cmocka_unit_test(a_probe_without_a_path_is_none),
 	    cmocka_unit_test(yaml_that_is_not_understood_is_refused_by_line),
 	    cmocka_unit_test(nesting_is_bounded),
 	    cmocka_unit_test(listeners_backends_and_models_are_needed),

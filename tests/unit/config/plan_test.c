@@ -54,6 +54,29 @@ static void models_may_come_before_backends(void **state)
 	config_drop(config);
 }
 
+static void equal_targets_are_one_however_many_plans_use_them(void **state)
+{
+	(void)state;
+	const struct config *config =
+	    fixture_good(BACKENDS "models:\n"
+				  "  one: beta/x\n"
+				  "  two: { all: [alpha/y, { fallback: [beta/x, alpha/x] }] }\n"
+				  "  three: { all: [beta/x, beta/x/y] }\n");
+	static const char *const names[] = {"alpha/x", "alpha/y", "beta/x", "beta/x/y"};
+	assert_int_equal(config->target_count, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(config->targets[i].name, names[i]);
+	assert_ptr_equal(config->targets[3].backend, &config->backends[1]);
+	assert_string_equal(config->targets[3].model, "x/y");
+	const struct config_plan *two = config->models[1].plan;
+	assert_int_equal(config->models[0].plan->target_index, 2);
+	assert_int_equal(two->children[0]->target_index, 1);
+	assert_int_equal(two->children[1]->children[0]->target_index, 2);
+	assert_int_equal(two->children[1]->children[1]->target_index, 0);
+	assert_int_equal(config->models[2].plan->children[1]->target_index, 3);
+	config_drop(config);
+}
+
 static void an_unknown_backend_is_named_with_a_suggestion(void **state)
 {
 	(void)state;
@@ -73,16 +96,79 @@ static void what_is_no_plan_is_refused(void **state)
 	fixture_bad(BACKENDS "models:\n  m: /x\n", "t.yaml:6: models.m: got \"/x\"; " EXPECTED);
 	fixture_bad(BACKENDS "models:\n  m:\n", "t.yaml:6: models.m: got nothing; " EXPECTED);
 	fixture_bad(BACKENDS "models:\n  m: [alpha/x]\n", "t.yaml:6: models.m: got a list; " EXPECTED);
-	const char *one = "t.yaml:6: models.m: a mapping here must have exactly one key, the name of a combinator; ";
+	const char *one =
+	    "t.yaml:6: models.m: a mapping here must have exactly one key that is no option, the name of a "
+	    "combinator; ";
 	char text[512];
 	snprintf(text, sizeof(text), "%s" EXPECTED, one);
 	fixture_bad(BACKENDS "models:\n  m: {}\n", text);
 	fixture_bad(BACKENDS "models:\n  m: { all: [alpha/x], race: [beta/x] }\n", text);
 	fixture_bad(BACKENDS "models:\n  m: { \"\": [alpha/x] }\n", text);
-	fixture_bad(BACKENDS "models:\n  m: { all: [] }\n",
-		    "t.yaml:6: models.m: all takes a list of at least one plan, such as [a/model, b/model]\n");
-	fixture_bad(BACKENDS "models:\n  m: { all: alpha/x }\n",
-		    "t.yaml:6: models.m: all takes a list of at least one plan, such as [a/model, b/model]\n");
+	const char *nothing =
+	    "t.yaml:6: models.m: all takes a plan, or a list of at least one, such as [a/model, b/model]\n";
+	fixture_bad(BACKENDS "models:\n  m: { all: [] }\n", nothing);
+	fixture_bad(BACKENDS "models:\n  m: { all: }\n", nothing);
+	fixture_bad(BACKENDS "models:\n  m: { all: alpha }\n", "t.yaml:6: models.m.all: got \"alpha\"; " EXPECTED);
+}
+
+static void one_plan_needs_no_list(void **state)
+{
+	(void)state;
+	const struct config *config =
+	    fixture_good(BACKENDS "models: { m: { retry: { fallback: [alpha/x, beta/y] } } }\n");
+	const struct config_plan *plan = config->models[0].plan;
+	assert_string_equal(plan->combinator, "retry");
+	assert_int_equal(plan->child_count, 1);
+	assert_string_equal(plan->children[0]->combinator, "fallback");
+	assert_string_equal(plan->children[0]->children[1]->target, "beta/y");
+	config_drop(config);
+}
+
+static void children_may_have_names(void **state)
+{
+	(void)state;
+	const struct config *config = fixture_good(
+	    BACKENDS "models:\n"
+		     "  m:\n"
+		     "    race:\n"
+		     "      - alpha/x\n"
+		     "      - { name: cheap.1, plan: alpha/x }\n"
+		     "      - { plan: { all: { name: only, plan: beta/y } }, name: \"${SLUICE_UNSET:-two}\" }\n");
+	const struct config_plan *plan = config->models[0].plan;
+	assert_null(plan->name);
+	assert_null(plan->children[0]->name);
+	assert_string_equal(plan->children[1]->name, "cheap.1");
+	assert_string_equal(plan->children[1]->target, "alpha/x");
+	assert_string_equal(plan->children[2]->name, "two");
+	assert_string_equal(plan->children[2]->combinator, "all");
+	assert_string_equal(plan->children[2]->children[0]->name, "only");
+	assert_int_equal(config->target_count, 2);
+	assert_int_equal(plan->children[2]->children[0]->target_index, 1);
+	config_drop(config);
+}
+
+#define NAMED \
+	"only a child of a combinator has a name, with its plan beside it, such as { name: first, plan: a/model }\n"
+
+static void names_that_are_out_of_place_are_refused(void **state)
+{
+	(void)state;
+	fixture_bad(BACKENDS "models:\n  m: { name: n, plan: alpha/x }\n", "t.yaml:6: models.m: " NAMED);
+	fixture_bad(BACKENDS "models:\n  m: { plan: alpha/x }\n", "t.yaml:6: models.m: " NAMED);
+	fixture_bad(BACKENDS "models:\n  m: { all: [{ name: n, race: [alpha/x] }] }\n",
+		    "t.yaml:6: models.m.all[0]: " NAMED);
+	fixture_bad(BACKENDS "models:\n  m: { all: [{ name: a b, plan: alpha/x }] }\n",
+		    "t.yaml:6: models.m.all[0].name: got \"a b\"; expected 1 to 64 letters, digits, \".\", \"_\" and "
+		    "\"-\"\n");
+	fixture_bad(BACKENDS "models:\n  m: { all: [{ name: n, plan: alpha/x, attempts: 3 }] }\n",
+		    "t.yaml:6: models.m.all[0].attempts: unknown key; expected nothing but \"name\" beside \"plan\"\n");
+	fixture_bad(BACKENDS "models:\n  m: { all: [{ name: n, plan: { name: o, plan: alpha/x } }] }\n",
+		    "t.yaml:6: models.m.all[0].plan: " NAMED);
+	fixture_bad(BACKENDS "models:\n  m:\n    all:\n      - { name: n, plan: alpha/x }\n"
+			     "      - beta/x\n      - { name: n, plan: beta/x }\n",
+		    "t.yaml:10: models.m: two children have the name \"n\"\n");
+	fixture_bad(BACKENDS "models:\n  m: { all: [{ name: n, name: o, plan: alpha/x }] }\n",
+		    "t.yaml:6: models.m.all[0].name: given twice; the first is at line 6\n");
 }
 
 /* A plan of that many levels, and of that many targets on the last. */
@@ -129,8 +215,12 @@ int main(void)
 	    cmocka_unit_test(a_string_is_a_target_split_at_the_first_slash),
 	    cmocka_unit_test(combinators_nest_in_the_order_written),
 	    cmocka_unit_test(models_may_come_before_backends),
+	    cmocka_unit_test(equal_targets_are_one_however_many_plans_use_them),
 	    cmocka_unit_test(an_unknown_backend_is_named_with_a_suggestion),
 	    cmocka_unit_test(what_is_no_plan_is_refused),
+	    cmocka_unit_test(one_plan_needs_no_list),
+	    cmocka_unit_test(children_may_have_names),
+	    cmocka_unit_test(names_that_are_out_of_place_are_refused),
 	    cmocka_unit_test(sixteen_levels_are_enough),
 	    cmocka_unit_test(sixty_four_targets_are_enough),
 	    cmocka_unit_test(each_plan_counts_its_own_targets),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/keys.h"
+#include "config/plan_options.h"
 #include "config/tree.h"
 
 enum { SAMPLE_MAX = 16384 };
@@ -80,6 +81,34 @@ static void every_key_of_the_table_is_in_the_sample_with_its_default(void **stat
 	arena_fini(&arena);
 }
 
+/* Is there a member of that name anywhere below node? */
+static bool has_member(const struct tree_node *node, const char *name)
+{
+	if (tree_member(node, name) != NULL)
+		return true;
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next)
+		if (has_member(at, name))
+			return true;
+	return false;
+}
+
+static void every_option_of_plans_is_in_the_sample(void **state)
+{
+	(void)state;
+	struct arena arena;
+	struct findings findings;
+	arena_init(&arena, 0);
+	findings_init(&findings, "sluice.yaml");
+	const struct tree_node *root = tree_read(&arena, span_of(switched_on), &findings);
+	assert_non_null(root);
+	for (size_t i = 0; i < plan_options_count; i++)
+		if (!has_member(tree_member(root, "models"), plan_options_table[i].key.path))
+			fail_msg("config/sluice.yaml lacks the option %s", plan_options_table[i].key.path);
+	assert_true(has_member(tree_member(root, "models"), "name"));
+	findings_fini(&findings);
+	arena_fini(&arena);
+}
+
 static void the_sample_loads_as_it_is(void **state)
 {
 	(void)state;
@@ -107,6 +136,8 @@ static void the_sample_loads_with_all_keys_switched_on(void **state)
 	assert_non_null(config);
 	assert_non_null(config->listeners[1].tls_key);
 	assert_non_null(config->backends[0].ca);
+	assert_non_null(config->backends[0].key);
+	assert_string_equal(config->backends[0].probe.path, "/models");
 	config_drop(config);
 	for (size_t i = 0; i < 4; i++)
 		fixture_remove(directory, files[i]);
@@ -190,6 +221,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_key_of_the_table_is_in_the_sample_with_its_default),
+	    cmocka_unit_test(every_option_of_plans_is_in_the_sample),
 	    cmocka_unit_test(the_sample_loads_as_it_is),
 	    cmocka_unit_test(the_sample_loads_with_all_keys_switched_on),
 	    cmocka_unit_test(the_demonstration_is_what_make_run_starts),

@@ -231,6 +231,20 @@ static void urls_are_http_with_a_host_and_nothing_to_hide(void **state)
 		assert_false(reads("backends.*", "url", wrong[i], &value, expected));
 }
 
+static void paths_of_urls_begin_with_a_slash(void **state)
+{
+	(void)state;
+	struct value value;
+	char expected[VALUE_EXPECTED_MAX];
+	static const char *const wrong[] = {"health", "http://h/x", "/a b", "/a?b", "/a#b", "/\r\nX:", "/caf\xc3\xa9"};
+	assert_true(reads("backends.*.probe", "path", "/", &value, expected));
+	assert_true(reads("backends.*.probe", "path", "/v1/models", &value, expected));
+	assert_true(reads("backends.*.probe", "path", "", &value, expected));
+	assert_null(value.string);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(reads("backends.*.probe", "path", wrong[i], &value, expected));
+}
+
 static void secrets_that_would_break_a_header_are_refused(void **state)
 {
 	(void)state;
@@ -272,6 +286,7 @@ int main(void)
 	    cmocka_unit_test(addresses_are_host_and_port),
 	    cmocka_unit_test(origins_take_the_form_that_browsers_send),
 	    cmocka_unit_test(urls_are_http_with_a_host_and_nothing_to_hide),
+	    cmocka_unit_test(paths_of_urls_begin_with_a_slash),
 	    cmocka_unit_test(secrets_that_would_break_a_header_are_refused),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

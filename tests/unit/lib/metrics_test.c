@@ -20,7 +20,22 @@ static const char *const models[] = {"small", "a \"b\"\\\n"};
 static const char *const backends[] = {"alpha", "beta"};
 static const char *const endpoints[] = {"chat", "embeddings"};
 
-static const struct metrics_names names = {models, 2, backends, 2, endpoints, 2};
+static const char *const targets[] = {"alpha/m", "beta/m"};
+static const char *const breakers[] = {"closed", "open"};
+static const char *const refusals[] = {"ok", "open"};
+
+static const struct metrics_names names = {.models = models,
+					   .model_count = 2,
+					   .backends = backends,
+					   .backend_count = 2,
+					   .endpoints = endpoints,
+					   .endpoint_count = 2,
+					   .targets = targets,
+					   .target_count = 2,
+					   .breakers = breakers,
+					   .breaker_count = 2,
+					   .refusals = refusals,
+					   .refusal_count = 2};
 
 static char text[1 << 20];
 
@@ -157,6 +172,28 @@ static void histograms_are_cumulative_with_sum_and_count(void **state)
 	assert_int_equal(metrics_sum(METRIC_REQUEST_DURATION, 0, 0, 0), 5);
 }
 
+static bool read_breakers(void *context, enum metric metric, const uint32_t values[3], double *value)
+{
+	*value = *(const double *)context + values[0] + 10 * values[1];
+	return metric == METRIC_BREAKER || metric == METRIC_BREAKER_CHANGES;
+}
+
+static void what_another_module_knows_is_asked_for_when_read(void **state)
+{
+	(void)state;
+	double base = 0;
+	metrics_set_reader((struct metrics_reader){read_breakers, &base});
+	expect_line("sluice_breaker_state{target=\"alpha/m\"} 0");
+	expect_line("sluice_breaker_state{target=\"beta/m\"} 1");
+	expect_line("sluice_breaker_transitions_total{target=\"alpha/m\",state=\"open\"} 10");
+	expect_no("sluice_breaker_transitions_total{target=\"alpha/m\",state=\"closed\"}");
+	expect_no("sluice_calls_refused_total{");
+	base = 2;
+	expect_line("sluice_breaker_state{target=\"alpha/m\"} 2");
+	metrics_set_reader((struct metrics_reader){NULL, NULL});
+	expect_no("sluice_breaker_state{");
+}
+
 static void bounds_ascend(void **state)
 {
 	(void)state;
@@ -278,6 +315,7 @@ int main(void)
 	    TEST(what_is_unknown_has_a_series_of_its_own),
 	    TEST(gauges_go_down_even_in_another_worker),
 	    TEST(histograms_are_cumulative_with_sum_and_count),
+	    TEST(what_another_module_knows_is_asked_for_when_read),
 	    TEST(bounds_ascend),
 	    TEST(a_call_is_in_flight_until_it_ends),
 	    TEST(the_process_is_described),

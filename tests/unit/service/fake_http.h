@@ -19,6 +19,7 @@ struct http_call {
 	bool cancelled;
 	bool paused;
 	char body[FAKE_BODY_MAX]; /* of the request */
+	char fields[1024];        /* "name: value;" each */
 };
 
 static struct http_call call; /* the last one started */
@@ -34,6 +35,9 @@ struct http_call *http_call_start(struct http_origin *origin, const struct http_
 	calls_started++;
 	call = (struct http_call){.ops = ops, .context = context};
 	snprintf(call.body, sizeof(call.body), "%.*s", SPAN_ARG(ask->body));
+	for (size_t i = 0, used = 0; i < ask->extra_count && used < sizeof(call.fields); i++)
+		used += (size_t)snprintf(call.fields + used, sizeof(call.fields) - used, "%.*s: %.*s;",
+					 SPAN_ARG(ask->extra[i].name), SPAN_ARG(ask->extra[i].value));
 	return &call;
 }
 
@@ -67,6 +71,26 @@ static void call_done(enum error_code error)
 {
 	struct http_call_result result = {.error = error};
 	call.ops->on_done(call.context, &result);
+}
+
+/* The connection from the pool was dead. */
+static inline void call_stale(void)
+{
+	struct http_call_result result = {.error = ERROR_UPSTREAM_RESET, .reused = true, .stale = true};
+	call.ops->on_done(call.context, &result);
+}
+
+/* An error status with fields that say when to come back; NULL = absent. */
+static inline void call_refusal(int status, const char *retry_after, const char *milliseconds, const char *should_retry)
+{
+	struct http_head h = {.status = status,
+			      .retry_after = span_of(retry_after),
+			      .retry_after_ms = span_of(milliseconds),
+			      .x_should_retry = span_of(should_retry),
+			      .content_length = -1};
+	call.ops->on_head(call.context, &h);
+	call.ops->on_body(call.context, SPAN("{}"));
+	call_done(ERROR_NONE);
 }
 
 #endif

@@ -17,18 +17,25 @@
 
 #include "service/plan/kinds.h"
 
-enum { FAKE_LEAVES = 8, FAKE_TEXT = 8192 };
+enum { FAKE_LEAVES = 8, FAKE_TEXT = 8192, FAKE_SECOND = 1000000 };
 
 struct fake_leaf {
 	struct run run;
 	size_t index;
+	enum metrics_attempt reason; /* why it was started */
 	bool started;
 	bool cancelled;
 	bool paused;
 };
 
-static struct fake_leaf *fake_leaf[FAKE_LEAVES];
-static char fake_text[FAKE_TEXT]; /* what the root's sink saw, one word per event */
+static struct fake_leaf *fake_leaf[FAKE_LEAVES]; /* the latest run of each */
+static unsigned fake_runs[FAKE_LEAVES];          /* of each that were started */
+static uint64_t fake_now;
+static struct reactor fake_reactor;
+static struct plan_worker fake_worker;
+static struct config_plan fake_root_source;
+static struct failure fake_failure; /* the last that the root's sink saw */
+static char fake_text[FAKE_TEXT];   /* what the root's sink saw, one word per event */
 static struct arena fake_arena;
 static struct openai_request fake_request;
 static struct run_context fake_context;
@@ -39,7 +46,10 @@ static const struct plan *fake_children[FAKE_LEAVES];
 
 static void fake_leaf_start(struct run *run)
 {
-	((struct fake_leaf *)run)->started = true;
+	struct fake_leaf *leaf = (struct fake_leaf *)run;
+	leaf->started = true;
+	leaf->reason = run->context->reason;
+	fake_runs[leaf->index]++;
 }
 
 static void fake_leaf_pause(struct run *run, bool paused)
@@ -92,30 +102,53 @@ static void fake_on_event(struct run_sink *sink, struct run *run, const struct e
 		fake_note("end;");
 		break;
 	case EVENT_ERROR:
+		fake_failure = *event->failure;
 		fake_note("error %s;", error_row(event->failure->code)->code);
 		break;
 	}
 }
 
-/* Fills root with count fake leaves under kind. */
+static uint64_t fake_read_clock(void *unused)
+{
+	(void)unused;
+	return fake_now;
+}
+
+/* Time passes: timers that are due run. */
+static inline void fake_pass(uint64_t us)
+{
+	fake_now += us;
+	timers_stale(&fake_reactor.timers);
+	timers_run(&fake_reactor.timers);
+}
+
+/* Fills root with count fake leaves under kind, and its options with fake_root_source's. */
 static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, size_t count, bool stream)
 {
 	fake_text[0] = '\0';
+	fake_now = FAKE_SECOND;
 	memset(fake_leaf, 0, sizeof(fake_leaf));
+	memset(fake_runs, 0, sizeof(fake_runs));
+	fake_failure = (struct failure){.code = ERROR_NONE};
+	reactor_init(&fake_reactor, NULL, fake_read_clock, NULL);
+	fake_worker.reactor = &fake_reactor;
 	arena_init(&fake_arena, 0);
 	fake_request =
 	    (struct openai_request){.endpoint = OPENAI_CHAT, .model = SPAN("m"), .choices = 1, .stream = stream};
-	fake_context = (struct run_context){.arena = &fake_arena, .request = &fake_request, .id = SPAN("chatcmpl-x")};
+	fake_context = (struct run_context){
+	    .worker = &fake_worker, .arena = &fake_arena, .request = &fake_request, .id = SPAN("chatcmpl-x")};
 	arena_init(&fake_context.scratch, 0);
 	fake_sink.on_event = fake_on_event;
 	static const char *const names[FAKE_LEAVES] = {"a/0", "a/1", "a/2", "a/3", "a/4", "a/5", "a/6", "a/7"};
 	for (size_t i = 0; i < count; i++) {
-		fake_source[i] = (struct config_plan){.target = names[i]};
-		fake_plan[i] = (struct plan){.kind = &fake_kind, .source = &fake_source[i], .width = 1};
+		fake_source[i] = (struct config_plan){.target = names[i], .target_index = i};
+		fake_plan[i] =
+		    (struct plan){.kind = &fake_kind, .source = &fake_source[i], .width = 1, .loc = span_of(names[i])};
 		fake_children[i] = &fake_plan[i];
 	}
-	*root = (struct plan){.kind = kind, .children = fake_children, .child_count = count};
-	kind->prepare(root);
+	*root =
+	    (struct plan){.kind = kind, .source = &fake_root_source, .children = fake_children, .child_count = count};
+	assert_null(kind->prepare(root, &fake_arena));
 	struct run *run = plan_create_run(root, &fake_context, &fake_sink);
 	assert_non_null(run);
 	run->ops->start(run);
@@ -124,6 +157,7 @@ static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, s
 
 static void fake_teardown(void)
 {
+	reactor_fini(&fake_reactor);
 	arena_fini(&fake_context.scratch);
 	arena_fini(&fake_arena);
 }
@@ -149,10 +183,36 @@ static inline void fake_end(size_t leaf)
 	fake_send(leaf, (struct event){.kind = EVENT_END});
 }
 
+static inline void fake_fail(size_t leaf, struct failure failure)
+{
+	failure.target = &fake_source[leaf];
+	fake_send(leaf, (struct event){.kind = EVENT_ERROR, .failure = &failure});
+}
+
 static inline void fake_error(size_t leaf, enum error_code code, bool retryable)
 {
-	struct failure failure = {.code = code, .retryable = retryable, .target = &fake_source[leaf]};
-	fake_send(leaf, (struct event){.kind = EVENT_ERROR, .failure = &failure});
+	fake_fail(leaf, (struct failure){.code = code, .retryable = retryable, .should_retry = retryable});
+}
+
+/* No call was made; retry_after: seconds, or NULL. */
+static inline void fake_refuse(size_t leaf, const char *retry_after)
+{
+	struct failure failure = failure_of(ERROR_UPSTREAM_UNAVAILABLE);
+	failure.refused = true;
+	failure.retry_after = span_of(retry_after);
+	fake_fail(leaf, failure);
+}
+
+/* The causes of the last failure, "LOC CODE;" each. */
+static inline const char *fake_causes(void)
+{
+	static char text[1024];
+	size_t used = 0;
+	text[0] = '\0';
+	for (const struct cause *at = fake_failure.causes; at != NULL; at = at->next)
+		used += (size_t)snprintf(text + used, sizeof(text) - used, "%.*s %s;", SPAN_ARG(at->loc),
+					 error_row(at->code)->code);
+	return text;
 }
 
 #endif

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/* The canonical form of JSON values; see json_canonical.h. Depth is bounded by whoever read the document. */
+#include "lib/json_canonical.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "lib/json_write.h"
+
+/* The largest integer up to which doubles hold every integer. */
+#define EXACT_MOST 9007199254740992.0
+
+struct member {
+	struct span key; /* decoded */
+	uint32_t value;
+};
+
+/*
+ * Order of UTF-16 code units, told from UTF-8: it is that of the bytes, but for
+ * the characters from U+E000 to U+FFFF, which come behind the surrogate pairs of
+ * all that lie beyond.
+ */
+static unsigned utf16_rank(unsigned char byte)
+{
+	if (byte >= 0xf0)
+		return byte - 2u;
+	return byte >= 0xee ? byte + 16u : byte;
+}
+
+static int compare_keys(const void *first, const void *second)
+{
+	struct span a = ((const struct member *)first)->key, b = ((const struct member *)second)->key;
+	for (size_t i = 0; i < a.len && i < b.len; i++) {
+		unsigned x = utf16_rank((unsigned char)a.at[i]), y = utf16_rank((unsigned char)b.at[i]);
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	return (a.len > b.len) - (a.len < b.len);
+}
+
+static void write_number(const struct json *json, uint32_t node, struct buf *out)
+{
+	double value = 0;
+	struct span raw = json_raw(json, node);
+	if (json->nodes[node].integer)
+		buf_append(out, span_is(raw, "-0") ? SPAN("0") : raw);
+	else if (!json_double(json, node, &value))
+		buf_append(out, raw);
+	else if (value == trunc(value) && fabs(value) <= EXACT_MOST)
+		buf_printf(out, "%" PRId64, (int64_t)value);
+	else
+		buf_printf(out, "%.17g", value);
+}
+
+static void write_object(const struct json *json, uint32_t node, struct arena *scratch, struct buf *out)
+{
+	size_t count = 0;
+	struct member *members = arena_zalloc(scratch, json->nodes[node].count + 1, sizeof(*members));
+	if (members == NULL)
+		return;
+	for (uint32_t at = json_first(json, node); at != JSON_NONE; at = json_next(json, node, at))
+		members[count++] = (struct member){json_string(json, at, scratch), at + 1};
+	qsort(members, count, sizeof(*members), compare_keys);
+	buf_append(out, SPAN("{"));
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			buf_append(out, SPAN(","));
+		json_write_string(out, members[i].key);
+		buf_append(out, SPAN(":"));
+		json_write_canonical(json, members[i].value, scratch, out);
+	}
+	buf_append(out, SPAN("}"));
+}
+
+static void write_array(const struct json *json, uint32_t node, struct arena *scratch, struct buf *out)
+{
+	bool first = true;
+	buf_append(out, SPAN("["));
+	for (uint32_t at = json_first(json, node); at != JSON_NONE; at = json_next(json, node, at)) {
+		if (!first)
+			buf_append(out, SPAN(","));
+		first = false;
+		json_write_canonical(json, at, scratch, out);
+	}
+	buf_append(out, SPAN("]"));
+}
+
+void json_write_canonical(const struct json *json, uint32_t node, struct arena *scratch, struct buf *out)
+{
+	switch (json_type(json, node)) {
+	case JSON_OBJECT:
+		write_object(json, node, scratch, out);
+		break;
+	case JSON_ARRAY:
+		write_array(json, node, scratch, out);
+		break;
+	case JSON_STRING:
+		json_write_string(out, json_string(json, node, scratch));
+		break;
+	case JSON_NUMBER:
+		write_number(json, node, out);
+		break;
+	default:
+		buf_append(out, json_raw(json, node));
+	}
+}

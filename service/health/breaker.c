@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* The rules of the breaker; breaker.h tells them. */
+#include "service/health/breaker.h"
+
+#include "service/health/jitter.h"
+
+void breaker_init(struct breaker *breaker, const struct config_breaker *options, uint64_t seed)
+{
+	*breaker = (struct breaker){.options = options, .random = jitter_seed(seed)};
+}
+
+const char *breaker_why_name(enum breaker_why why)
+{
+	static const char *const names[] = {NULL, "consecutive", "share", "unreachable", "probe"};
+	return names[why];
+}
+
+static uint64_t latest(const struct breaker *breaker, uint64_t now_us)
+{
+	return now_us > breaker->latest_us ? now_us : breaker->latest_us;
+}
+
+static void forget_outcomes(struct breaker *breaker)
+{
+	for (unsigned i = 0; i < BREAKER_BUCKETS; i++)
+		breaker->buckets[i] = (struct breaker_bucket){.number = breaker->buckets[i].number};
+	breaker->failures = 0;
+	breaker->breaks = 0;
+	breaker->unreachable = 0;
+}
+
+/* The one place where a breaker changes its state. */
+static void set_state(struct breaker *breaker, enum health_breaker state, uint64_t now_us)
+{
+#define FROM(st) (1u << HEALTH_BREAKER_##st)
+	static const unsigned allowed[HEALTH_BREAKER_STATES] = {
+	    [HEALTH_BREAKER_CLOSED] = FROM(HALF_OPEN),
+	    [HEALTH_BREAKER_OPEN] = FROM(CLOSED) | FROM(HALF_OPEN),
+	    [HEALTH_BREAKER_HALF_OPEN] = FROM(OPEN),
+	};
+#undef FROM
+	if ((allowed[state] & 1u << breaker->state) == 0)
+		__builtin_trap();
+	breaker->state = state;
+	breaker->generation++;
+	breaker->changes[state]++;
+	breaker->probes = 0;
+	breaker->successes = 0;
+	if (state == HEALTH_BREAKER_CLOSED) {
+		breaker->closed_us = now_us;
+		forget_outcomes(breaker);
+	}
+}
+
+unsigned breaker_opened(const struct breaker *breaker, uint64_t now_us)
+{
+	bool forgiven = breaker->state == HEALTH_BREAKER_CLOSED &&
+			latest(breaker, now_us) - breaker->closed_us >= breaker->options->window_us;
+	return forgiven ? 0 : breaker->opened;
+}
+
+static uint64_t full_wait(const struct breaker *breaker)
+{
+	const struct config_breaker *options = breaker->options;
+	uint64_t wait = options->wait_us;
+	for (unsigned i = 1; i < breaker->opened && wait < options->wait_most_us; i++)
+		wait = wait > UINT64_MAX / 2 ? UINT64_MAX : wait * 2;
+	return wait < options->wait_most_us ? wait : options->wait_most_us;
+}
+
+static void open_up(struct breaker *breaker, enum breaker_why why, uint64_t now_us)
+{
+	breaker->opened = breaker_opened(breaker, now_us) + 1;
+	breaker->why = why;
+	breaker->until_us = now_us + jitter_half_to_full(&breaker->random, full_wait(breaker));
+	set_state(breaker, HEALTH_BREAKER_OPEN, now_us);
+}
+
+static uint64_t bucket_number(const struct breaker *breaker, uint64_t now_us)
+{
+	uint64_t width = breaker->options->window_us / BREAKER_BUCKETS;
+	return now_us / (width == 0 ? 1 : width);
+}
+
+static struct breaker_bucket *bucket_of(struct breaker *breaker, uint64_t now_us)
+{
+	uint64_t number = bucket_number(breaker, now_us);
+	struct breaker_bucket *bucket = &breaker->buckets[number % BREAKER_BUCKETS];
+	if (bucket->number != number)
+		*bucket = (struct breaker_bucket){.number = number};
+	return bucket;
+}
+
+struct breaker_bucket breaker_window(const struct breaker *breaker, uint64_t now_us)
+{
+	uint64_t now = bucket_number(breaker, latest(breaker, now_us));
+	struct breaker_bucket sum = {.number = now};
+	for (unsigned i = 0; i < BREAKER_BUCKETS; i++) {
+		if (now - breaker->buckets[i].number >= BREAKER_BUCKETS)
+			continue;
+		sum.outcomes += breaker->buckets[i].outcomes;
+		sum.failed += breaker->buckets[i].failed;
+	}
+	return sum;
+}
+
+static enum breaker_why rule_that_opens(const struct breaker *breaker, uint64_t now_us)
+{
+	const struct config_breaker *options = breaker->options;
+	struct breaker_bucket window = breaker_window(breaker, now_us);
+	if (!options->enabled)
+		return BREAKER_NEVER;
+	if (breaker->unreachable >= options->unreachable)
+		return BREAKER_NO_CONNECTION;
+	if (breaker->failures >= options->consecutive || breaker->breaks >= options->consecutive)
+		return BREAKER_CONSECUTIVE;
+	if (window.outcomes >= options->calls &&
+	    (uint64_t)window.failed * 100 >= (uint64_t)window.outcomes * options->percent)
+		return BREAKER_SHARE;
+	return BREAKER_NEVER;
+}
+
+static void count_success(struct breaker *breaker, uint64_t now_us)
+{
+	bucket_of(breaker, now_us)->outcomes++;
+	breaker->failures = 0;
+	breaker->unreachable = 0;
+}
+
+static void count_failure(struct breaker *breaker, bool unreachable, uint64_t now_us)
+{
+	struct breaker_bucket *bucket = bucket_of(breaker, now_us);
+	bucket->outcomes++;
+	bucket->failed++;
+	breaker->failures++;
+	breaker->unreachable = unreachable ? breaker->unreachable + 1 : 0;
+	enum breaker_why why = rule_that_opens(breaker, now_us);
+	if (why != BREAKER_NEVER)
+		open_up(breaker, why, now_us);
+}
+
+/* The call's content was counted as a success: it is none any more, if the window still knows it. */
+static void take_success_back(struct breaker *breaker, const struct health_call *call)
+{
+	uint64_t number = bucket_number(breaker, call->content_us);
+	struct breaker_bucket *bucket = &breaker->buckets[number % BREAKER_BUCKETS];
+	if (bucket->number == number)
+		bucket->outcomes--;
+}
+
+bool breaker_admits(const struct breaker *breaker, uint64_t now_us, uint64_t *wait_us)
+{
+	uint64_t now = latest(breaker, now_us);
+	*wait_us = 0;
+	if (breaker->state == HEALTH_BREAKER_CLOSED)
+		return true;
+	if (breaker->state == HEALTH_BREAKER_HALF_OPEN)
+		return breaker->probes < 1u << breaker->successes;
+	*wait_us = breaker->until_us > now ? breaker->until_us - now : 0;
+	return *wait_us == 0;
+}
+
+void breaker_enter(struct breaker *breaker, struct health_call *call, uint64_t now_us)
+{
+	breaker->latest_us = latest(breaker, now_us);
+	if (breaker->state == HEALTH_BREAKER_OPEN)
+		set_state(breaker, HEALTH_BREAKER_HALF_OPEN, breaker->latest_us);
+	call->generation = breaker->generation;
+	call->probe = breaker->state == HEALTH_BREAKER_HALF_OPEN;
+	breaker->probes += call->probe;
+}
+
+static void probe_succeeded(struct breaker *breaker, uint64_t now_us)
+{
+	breaker->probes--;
+	breaker->successes++;
+	if (breaker->successes >= BREAKER_SUCCESSES)
+		set_state(breaker, HEALTH_BREAKER_CLOSED, now_us);
+}
+
+/* A success, by content or by an end without. */
+static void succeed(struct breaker *breaker, const struct health_call *call)
+{
+	if (call->probe)
+		probe_succeeded(breaker, breaker->latest_us);
+	else
+		count_success(breaker, breaker->latest_us);
+}
+
+void breaker_content(struct breaker *breaker, struct health_call *call, uint64_t now_us)
+{
+	breaker->latest_us = latest(breaker, now_us);
+	call->content = true;
+	call->content_us = breaker->latest_us;
+	if (call->generation == breaker->generation)
+		succeed(breaker, call);
+}
+
+static void leave_probe(struct breaker *breaker, const struct health_call *call, enum breaker_outcome outcome)
+{
+	if (outcome == BREAKER_FAILED || outcome == BREAKER_UNREACHABLE)
+		open_up(breaker, BREAKER_PROBE, breaker->latest_us);
+	else if (!call->content && outcome == BREAKER_GOOD)
+		succeed(breaker, call);
+	else if (!call->content)
+		breaker->probes--;
+}
+
+static void leave_closed(struct breaker *breaker, const struct health_call *call, enum breaker_outcome outcome)
+{
+	if (outcome == BREAKER_FAILED || outcome == BREAKER_UNREACHABLE) {
+		if (call->content)
+			take_success_back(breaker, call);
+		breaker->breaks += call->content;
+		count_failure(breaker, outcome == BREAKER_UNREACHABLE, breaker->latest_us);
+		return;
+	}
+	if (outcome == BREAKER_ANSWERED)
+		breaker->unreachable = 0;
+	if (outcome != BREAKER_GOOD)
+		return;
+	breaker->breaks = 0;
+	if (!call->content)
+		succeed(breaker, call);
+}
+
+void breaker_leave(struct breaker *breaker, const struct health_call *call, enum breaker_outcome outcome,
+		   uint64_t now_us)
+{
+	breaker->latest_us = latest(breaker, now_us);
+	if (call->generation != breaker->generation)
+		return;
+	if (call->probe)
+		leave_probe(breaker, call, outcome);
+	else
+		leave_closed(breaker, call, outcome);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The circuit breaker of one target: a state machine without clock and lock.
+ * Its owner locks, passes the time, and gives every call a ticket.
+ *
+ * Closed, it counts outcomes in a window of buckets and opens by one of three
+ * rules. Open, it refuses until a wait is over that doubles each time. Half-open,
+ * real calls probe: 1, then 2, then 4 at once, and 3 successes close it.
+ *
+ * A ticket carries the generation of the state that let it in; what it tells
+ * later, when the state is another one, judges nobody.
+ */
+#ifndef SLUICE_SERVICE_HEALTH_BREAKER_H
+#define SLUICE_SERVICE_HEALTH_BREAKER_H
+
+#include "service/health/health.h"
+
+enum { BREAKER_BUCKETS = 6, BREAKER_SUCCESSES = 3 /* of probes, that close it */ };
+
+/* What a call's end says about its target. */
+enum breaker_outcome {
+	BREAKER_GOOD,
+	BREAKER_FAILED,
+	BREAKER_UNREACHABLE, /* failed: no connection came about */
+	BREAKER_ANSWERED,    /* neither good nor bad, but something answered: refused requests, backpressure */
+	BREAKER_NEUTRAL,     /* nothing */
+};
+
+/* The rule that opened it. */
+enum breaker_why { BREAKER_NEVER, BREAKER_CONSECUTIVE, BREAKER_SHARE, BREAKER_NO_CONNECTION, BREAKER_PROBE };
+
+struct breaker_bucket {
+	uint64_t number; /* of its stretch of time, from 0 */
+	unsigned outcomes;
+	unsigned failed;
+};
+
+struct breaker {
+	const struct config_breaker *options;
+	enum health_breaker state;
+	uint32_t generation; /* of the state: another one after each change */
+	uint64_t random;     /* state of the jitter */
+	uint64_t latest_us;  /* workers' clocks differ a little: time never goes back here */
+	struct breaker_bucket buckets[BREAKER_BUCKETS];
+	unsigned failures;    /* in a row, since anything succeeded */
+	unsigned breaks;      /* failures after content, in a row, since a call was good to its end */
+	unsigned unreachable; /* in a row, since anything answered */
+	unsigned probes;      /* half-open: without a verdict yet */
+	unsigned successes;   /* half-open: of probes */
+	unsigned opened;      /* times in a row */
+	uint64_t until_us;    /* open: refuses until then */
+	uint64_t closed_us;   /* when it closed last; 0 = never */
+	enum breaker_why why;
+	uint64_t changes[HEALTH_BREAKER_STATES]; /* into each state */
+};
+
+/* options: borrows. */
+void breaker_init(struct breaker *breaker, const struct config_breaker *options, uint64_t seed);
+
+/* Would a call be let through? Otherwise *wait_us is how long the refusal holds, 0 = not known. */
+bool breaker_admits(const struct breaker *breaker, uint64_t now_us, uint64_t *wait_us);
+
+/* Lets a call through that breaker_admits(); its ticket takes the generation. */
+void breaker_enter(struct breaker *breaker, struct health_call *call, uint64_t now_us);
+
+/* The call's first content: its success, until the contrary is told. At most once. */
+void breaker_content(struct breaker *breaker, struct health_call *call, uint64_t now_us);
+
+/* The call's end. After content, a failure takes the place of the success. */
+void breaker_leave(struct breaker *breaker, const struct health_call *call, enum breaker_outcome outcome,
+		   uint64_t now_us);
+
+/* What the window holds. */
+struct breaker_bucket breaker_window(const struct breaker *breaker, uint64_t now_us);
+
+/* How often it opened in a row: forgiven when it stayed closed for a whole window. */
+unsigned breaker_opened(const struct breaker *breaker, uint64_t now_us);
+
+/* "consecutive", "share", "unreachable", "probe"; NULL = never opened. */
+const char *breaker_why_name(enum breaker_why why);
+
+#endif

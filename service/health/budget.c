@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* How many extra calls may run beside the others. */
+#include "service/health/budget.h"
+
+#include <assert.h>
+
+bool budget_allows(const struct budget *budget, const struct config_budget *options)
+{
+	uint64_t extra = (uint64_t)budget->extra + 1;
+	return extra <= options->least || extra * 100 <= (uint64_t)budget->running * options->percent;
+}
+
+void budget_enter(struct budget *budget, bool extra)
+{
+	budget->running++;
+	budget->extra += extra;
+}
+
+void budget_leave(struct budget *budget, bool extra)
+{
+	assert(budget->running > 0 && budget->extra >= extra);
+	budget->running--;
+	budget->extra -= extra;
+}

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What all workers know about each target and backend: whether its breaker
+ * lets calls through, whether it cools down, how many calls run, how fast its
+ * first content comes, and what the retry budget still allows. One per process;
+ * every function is thread-safe and short. Time is passed in, microseconds on
+ * the monotonic clock, so that tests need no sleep.
+ *
+ * A call enters, may tell its first content, and leaves exactly once with its
+ * outcome; health_call is its ticket, embedded in whoever makes the call.
+ */
+#ifndef SLUICE_SERVICE_HEALTH_HEALTH_H
+#define SLUICE_SERVICE_HEALTH_HEALTH_H
+
+#include "config/config.h"
+#include "lib/errors.h"
+
+struct health;
+
+/* config: borrows, must outlive it. seed: of the jitter, so that tests repeat. NULL: out of memory. */
+struct health *health_create(const struct config *config, uint64_t seed);
+void health_destroy(struct health *health);
+
+/* Why a call may not start. */
+enum health_reason {
+	HEALTH_OK,
+	HEALTH_OPEN,    /* the breaker is open, or half-open with all its probes out */
+	HEALTH_COOLING, /* the backend asked for a pause (Retry-After) */
+	HEALTH_DOWN,    /* its free probes fail */
+	HEALTH_BUDGET,  /* the retry budget is spent */
+	HEALTH_REASON_COUNT
+};
+
+/* "ok", "open", …: for metrics, logs and pages. */
+const char *health_reason_name(enum health_reason reason);
+
+/* What kind of call it is; extra ones need the budget. */
+enum health_purpose {
+	HEALTH_FIRST, /* the first of its request, or one that its plan makes in any case (race, all, quorum) */
+	HEALTH_EXTRA, /* a retry or a fallback */
+	HEALTH_HEDGE, /* counted apart: hedge_take has allowed it */
+};
+
+/* A call's ticket. Zero-initialised means not entered. */
+struct health_call {
+	struct health *health; /* NULL = not entered */
+	size_t target;
+	uint64_t started_us;
+	uint32_t generation; /* of the breaker, when it entered */
+	bool probe;          /* one of the few that a half-open breaker lets through */
+	bool extra;          /* takes a place of the retry budget */
+	bool content;        /* its first content was told */
+	uint64_t content_us; /* when */
+};
+
+/*
+ * May a call to the target start now? HEALTH_OK: it counts as running from here on, and health_leave must follow.
+ * Otherwise *wait_us is how long the refusal holds, as far as known (0 = not known).
+ */
+enum health_reason health_enter(struct health *health, struct health_call *call, size_t target,
+				enum health_purpose purpose, uint64_t now_us, uint64_t *wait_us);
+
+/* Its first content arrived. */
+void health_first_content(struct health_call *call, uint64_t now_us);
+
+/*
+ * It ended. outcome: ERROR_NONE, or why it failed; the blame of the error's row decides what the breaker makes of it:
+ * the client's own faults, its leaving and our own shortage are neutral; UPSTREAM_BUSY is backpressure, and cools
+ * the target down for retry_after_us, at least 1 s and at most 5 min (0 = the backend did not say, nothing cools).
+ * Harmless on a ticket that is not entered; the ticket is then as before health_enter.
+ */
+void health_leave(struct health_call *call, enum error_code outcome, uint64_t retry_after_us, uint64_t now_us);
+
+/* A target as a chooser sees it. */
+struct health_view {
+	enum health_reason reason; /* HEALTH_OK: a call would be let through now */
+	uint64_t wait_us;          /* otherwise: how long, as far as known */
+	unsigned running;          /* calls under way, of all workers */
+	uint64_t latency_us;       /* peak-EWMA of the time to first content; 0 = not known yet */
+	double share;              /* slow start: from 0.1 to 1 of what it would get */
+};
+void health_view(struct health *health, size_t target, uint64_t now_us, struct health_view *view);
+
+/* The live p95 of the time to first content of a configured model, all targets together; 0 = too few yet. */
+uint64_t health_model_p95_us(struct health *health, size_t model);
+/* The time to first content of an answer of that model, as its plan gave it. */
+void health_model_content(struct health *health, size_t model, uint64_t took_us, uint64_t now_us);
+
+/*
+ * May a request of that model start a spare call? percent: spares allowed per 100 requests.
+ * Every request that could be hedged counts by health_hedge_request.
+ */
+void health_hedge_request(struct health *health, size_t model);
+bool health_hedge_take(struct health *health, size_t model, unsigned percent);
+
+/* The result of a free probe of a backend. True when its state changed. */
+bool health_probed(struct health *health, size_t backend, bool alive, uint64_t now_us);
+
+/* For pages and metrics: the breaker of a target. */
+enum health_breaker { HEALTH_BREAKER_CLOSED, HEALTH_BREAKER_OPEN, HEALTH_BREAKER_HALF_OPEN };
+struct health_report {
+	struct health_view view;
+	enum health_breaker breaker;
+	const char *why;           /* the rule that opened it last: "consecutive", "share", "unreachable" or, of a
+				      half-open one, "probe"; NULL = never */
+	enum error_code last;      /* the failure that opened it last */
+	uint64_t next_probe_us;    /* of an open one, from now; 0 = now */
+	unsigned opened;           /* times in a row */
+	unsigned outcomes, failed; /* in the window */
+	unsigned extra;            /* retries running at the target's backend */
+	bool probed_down;
+	uint64_t cooling_us; /* from now; 0 = it does not cool down */
+};
+void health_report(struct health *health, size_t target, uint64_t now_us, struct health_report *report);
+
+/* "closed", "open", "half_open". */
+const char *health_breaker_name(enum health_breaker breaker);
+enum { HEALTH_BREAKER_STATES = 3 };
+
+/* Since the start, of a target: how often its breaker came into that state, and calls that were refused. */
+uint64_t health_changes(struct health *health, size_t target, enum health_breaker breaker);
+uint64_t health_refused(struct health *health, size_t target, enum health_reason reason);
+
+/* Extra calls running at a backend. */
+unsigned health_extra(struct health *health, size_t backend);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What health.c (calls and probes) and health_report.c (what others see) share;
+ * nobody else includes it. Locks: one of each target, each backend and each
+ * model, and one of the budgets. They nest in the order target, backend or
+ * budgets; nothing else is called while one is held.
+ */
+#ifndef SLUICE_SERVICE_HEALTH_HEALTH_CELLS_H
+#define SLUICE_SERVICE_HEALTH_HEALTH_CELLS_H
+
+#include <pthread.h>
+
+#include "service/health/breaker.h"
+#include "service/health/budget.h"
+#include "service/health/latency.h"
+#include "service/health/liveness.h"
+#include "service/health/quantile.h"
+#include "service/health/spares.h"
+
+struct target_cell {
+	pthread_mutex_t lock;
+	struct breaker breaker;
+	enum error_code last; /* the failure that opened the breaker last */
+	struct latency latency;
+	unsigned running;
+	uint64_t cooling_until_us;
+	uint64_t refused[HEALTH_REASON_COUNT];
+};
+
+struct backend_cell {
+	pthread_mutex_t lock;
+	struct liveness liveness;
+	struct budget budget; /* of budget_lock */
+};
+
+struct model_cell {
+	pthread_mutex_t lock;
+	struct quantile first_content;
+	struct spares spares;
+};
+
+struct health {
+	const struct config *config;
+	struct target_cell *targets;
+	struct backend_cell *backends;
+	struct model_cell *models;
+	pthread_mutex_t budget_lock;
+	struct budget budget; /* of the gateway */
+};
+
+static inline struct backend_cell *backend_of(const struct health *health, size_t target)
+{
+	return &health->backends[health->config->targets[target].backend - health->config->backends];
+}
+
+static inline uint64_t from_now(uint64_t until_us, uint64_t now_us)
+{
+	return until_us > now_us ? until_us - now_us : 0;
+}
+
+/* Do the backend's probes fail? */
+bool health_is_down(struct backend_cell *backend);
+
+/* Why no call may start, the budget aside. Under the target's lock. */
+enum health_reason health_reason_of(const struct health *health, size_t target, uint64_t now_us, uint64_t *wait_us);
+
+#endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The concurrency limit of one target and its queue, shared by all workers. A
+ * call that finds no room may wait: bounded in number and in time, first come
+ * first served among the requests of one client and in turn between clients, so
+ * that nobody's burst starves the others. Those whose client left are gone at
+ * once. The limit is static, or adapts to the time to first content.
+ *
+ * Thread-safe. A waiter is called back on the loop that it waits on.
+ */
+#ifndef SLUICE_SERVICE_HEALTH_LIMIT_H
+#define SLUICE_SERVICE_HEALTH_LIMIT_H
+
+#include "config/config.h"
+#include "service/health/queue.h"
+#include "service/loop/loop.h"
+
+struct limit;
+struct limit_mailbox;
+struct metrics_cells;
+
+/* options: copied. NULL: out of memory. */
+struct limit *limit_create(const struct config_concurrency *options);
+/* The threads of all loops that ever waited have ended; nobody waits. */
+void limit_destroy(struct limit *limit);
+
+enum limit_verdict {
+	LIMIT_GO,     /* it runs: limit_leave must follow */
+	LIMIT_QUEUED, /* on_settled will follow, unless limit_abandon comes first */
+	LIMIT_FULL    /* there is no room to wait either */
+};
+
+/* One who may wait; embedded in its owner. Zero-initialise before the first use; may be used again once it is over. */
+struct limit_waiter {
+	/* The wait is over, on the waiter's loop: admitted (limit_leave must follow), or its time is up. */
+	void (*on_settled)(struct limit_waiter *waiter, bool admitted);
+	struct loop *loop;    /* where to call back; limit_enter and limit_abandon are called on its thread */
+	uint64_t client;      /* whose request it is, for fairness: any hash */
+	uint64_t deadline_us; /* of the request itself; the shorter of this and the queue's wait holds; 0 = none */
+	struct metrics_cells *metrics; /* of the loop's worker; NULL = nothing is counted */
+	size_t backend;                /* their label */
+	bool displaced; /* told with admitted = false: not the time is up, a client that waits for less got its place */
+	struct limit *limit; /* from here on: limit.c's own */
+	struct queue_entry entry;
+	struct limit_mailbox *mailbox;
+	TAILQ_ENTRY(limit_waiter) link; /* in its mailbox */
+	struct timer timer;
+	unsigned state;
+	uint64_t queued_us;
+	uint64_t due_us;
+};
+
+/*
+ * LIMIT_GO and LIMIT_FULL are final. LIMIT_QUEUED: waiter must stay in place until it is called back or abandons. No
+ * callback runs inside; the callback may enter again, and abandon others.
+ */
+enum limit_verdict limit_enter(struct limit *limit, struct limit_waiter *waiter, uint64_t now_us);
+
+/*
+ * The waiter leaves the queue without being called back; a place it was given meanwhile goes to the next. Harmless when
+ * it does not wait.
+ */
+void limit_abandon(struct limit_waiter *waiter, uint64_t now_us);
+
+/*
+ * A call that ran has ended. first_content_us: how long its first content took, 0 = there was none. overloaded: the
+ * backend said so (429, 529) or timed out: an adaptive limit shrinks.
+ */
+void limit_leave(struct limit *limit, uint64_t first_content_us, bool overloaded, uint64_t now_us);
+
+/* For pages and metrics. */
+struct limit_report {
+	unsigned limit; /* calls allowed now; 0 = no limit */
+	unsigned running;
+	unsigned waiting;
+};
+void limit_report(struct limit *limit, struct limit_report *report);
+
+/* How long a newcomer would have to wait, judged by the calls that ended lately; for Retry-After. At least 1 s. */
+uint64_t limit_estimate_us(struct limit *limit, uint64_t now_us);
+
+#endif

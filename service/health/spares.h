@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The hedge budget of a model: requests earn credit, a spare call spends it.
+ * Starts empty, so that spares never exceed their share of all requests; what
+ * was not used is kept for a small burst only. Its owner locks.
+ */
+#ifndef SLUICE_SERVICE_HEALTH_SPARES_H
+#define SLUICE_SERVICE_HEALTH_SPARES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { SPARES_BURST = 3 };
+
+struct spares {
+	uint32_t credit; /* requests that no spare was paid with */
+};
+
+/* A request that could be hedged. */
+void spares_earn(struct spares *spares);
+
+/* Spends the credit of one spare, if there is enough. percent: spares per 100 requests; 0 = none. */
+bool spares_take(struct spares *spares, unsigned percent);
+
+#endif

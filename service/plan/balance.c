@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * balance: one child for each request, chosen by options.by:
+ *
+ *   p2c       the better of two at random: less of (running + 1) × peak-EWMA
+ *             of the time to first content / slow-start share
+ *   weighted  in turn, as often as options.weights say (smooth weighted round robin)
+ *   prefix    requests that begin alike go to the same child, whose KV cache
+ *             then holds the beginning (openai_request_prefix says what is hashed);
+ *             a child that runs more than 1.25 times the average is passed over
+ *
+ * Children that take no calls at present are not chosen; of a child that is no
+ * target its best leaf counts. When fewer than half take calls, health is not
+ * looked at, as the others could not carry the load (panic): breakers still
+ * hold, but every child has its chance. A child that refuses before any call was
+ * made (its breaker, its queue) hands on to the next choice; any other failure is
+ * the request's, so put a fallback or a retry around it.
+ *
+ * Streams, usage, cancellation: the chosen child's. Timeouts: each call's own.
+ * Errors: when all refused, the refusal that is over first, with all as causes.
+ * What runs where is known of all workers; the turns of weighted are each
+ * worker's own, so that they need no lock.
+ */
+#include "service/plan/balance.h"
+
+#include "lib/hash.h"
+#include "lib/random.h"
+#include "schemas/openai_prefix.h"
+#include "service/plan/contest.h"
+#include "service/plan/kinds.h"
+#include "service/plan/outlook.h"
+
+/* What a node remembers. By child. */
+struct balance_state {
+	double *credits; /* weighted */
+	uint64_t *names; /* prefix: hashes of the children's targets */
+};
+
+struct balance_run {
+	struct contest contest; /* first */
+	bool *tried;            /* by child */
+};
+
+static uint64_t names_hash(const struct plan *plan, uint64_t hash)
+{
+	if (plan->source->target != NULL)
+		hash = hash_bytes(hash, span_of(plan->source->target));
+	for (size_t i = 0; i < plan->child_count; i++)
+		hash = names_hash(plan->children[i], hash);
+	return hash;
+}
+
+static const char *balance_prepare(struct plan *plan, struct arena *arena)
+{
+	struct balance_state *state = arena_zalloc(arena, 1, sizeof(*state));
+	plan->state = state;
+	plan_take_widest(plan, arena);
+	if (state == NULL)
+		return NULL;
+	state->credits = arena_zalloc(arena, plan->child_count, sizeof(*state->credits));
+	state->names = arena_zalloc(arena, plan->child_count, sizeof(*state->names));
+	for (size_t i = 0; state->names != NULL && i < plan->child_count; i++)
+		state->names[i] = names_hash(plan->children[i], HASH_START);
+	return NULL;
+}
+
+/* Those that may be chosen: not tried yet, and available unless too few are. Returns how many. */
+static size_t balance_candidates(const struct balance_run *balance, struct balance_candidate *candidates)
+{
+	const struct plan *plan = balance->contest.run.plan;
+	const struct plan_worker *worker = balance->contest.run.context->worker;
+	uint64_t now_us = timers_now(&worker->reactor->timers);
+	size_t untried = 0, available = 0, kept = 0;
+	for (size_t i = 0; i < plan->child_count; i++) {
+		struct balance_candidate *candidate = &candidates[untried];
+		candidate->child = i;
+		outlook_of(plan->children[i], worker, now_us, &candidate->view);
+		available += candidate->view.reason == HEALTH_OK;
+		untried += !balance->tried[i];
+	}
+	if (available * 2 < plan->child_count)
+		return untried;
+	for (size_t i = 0; i < untried; i++) {
+		if (candidates[i].view.reason == HEALTH_OK)
+			candidates[kept++] = candidates[i];
+	}
+	return kept > 0 ? kept : untried;
+}
+
+static size_t balance_choose(const struct balance_run *balance, const struct balance_candidate *candidates,
+			     size_t count)
+{
+	const struct plan *plan = balance->contest.run.plan;
+	const struct config_plan_options *options = &plan->source->options;
+	const struct balance_state *state = plan->state;
+	switch (options->by) {
+	case CONFIG_BALANCE_WEIGHTED:
+		return balance_by_weight(candidates, count, options->weights, state->credits);
+	case CONFIG_BALANCE_PREFIX:
+		return balance_by_prefix(candidates, count,
+					 openai_request_prefix(balance->contest.run.context->request), state->names);
+	default:
+		return balance_by_p2c(candidates, count, random_u64());
+	}
+}
+
+/* Adds the next choice; NULL when all were tried, or out of memory. */
+static struct contender *balance_next(struct balance_run *balance)
+{
+	const struct plan *plan = balance->contest.run.plan;
+	struct balance_candidate *candidates =
+	    arena_zalloc(balance->contest.run.context->arena, plan->child_count + 1, sizeof(*candidates));
+	size_t count = candidates == NULL ? 0 : balance_candidates(balance, candidates);
+	if (count == 0)
+		return NULL;
+	size_t child = candidates[balance_choose(balance, candidates, count)].child;
+	balance->tried[child] = true;
+	return contest_add(&balance->contest, plan->children[child]);
+}
+
+static void balance_begin(struct contest *contest)
+{
+	contest_launch(contest->first, contest->reason);
+}
+
+/* Only a refusal brings another choice, and a refusal has no early events. */
+static bool balance_has_more(const struct contest *contest)
+{
+	(void)contest;
+	return false;
+}
+
+static void balance_on_failed(struct contest *contest, const struct failure *failure)
+{
+	struct contender *next = failure->refused ? balance_next((struct balance_run *)contest) : NULL;
+	if (next != NULL)
+		contest_launch(next, contest->reason);
+}
+
+static struct run *balance_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)
+{
+	static const struct contest_rules rules = {
+	    .start = balance_begin, .more = balance_has_more, .on_failed = balance_on_failed};
+	struct balance_run *balance = arena_zalloc(context->arena, 1, sizeof(*balance));
+	bool *tried = arena_zalloc(context->arena, plan->child_count, sizeof(*tried));
+	if (balance == NULL || tried == NULL)
+		return NULL;
+	contest_init(&balance->contest, &rules, plan, context, sink);
+	balance->tried = tried;
+	return balance_next(balance) == NULL ? NULL : &balance->contest.run;
+}
+
+const struct plan_kind plan_kind_balance = {
+    .name = "balance",
+    .doc = "one child for each request: the less busy of two, by weights, or by how the request begins",
+    .min_children = 1,
+    .prepare = balance_prepare,
+    .create_run = balance_create_run,
+};

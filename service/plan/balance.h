@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/* The choices that balance can make, apart from what it does with them: pure, for balance.c and its tests. */
+#ifndef SLUICE_SERVICE_PLAN_BALANCE_H
+#define SLUICE_SERVICE_PLAN_BALANCE_H
+
+#include "service/health/health.h"
+
+/* One that may be chosen. */
+struct balance_candidate {
+	size_t child; /* its index in the plan */
+	struct health_view view;
+};
+
+/* The better of two at random (outlook_compare); at random when they are alike. candidates: at least one. */
+size_t balance_by_p2c(const struct balance_candidate *candidates, size_t count, uint64_t random);
+
+/*
+ * Smooth weighted round robin: credits[child] remembers what each child is owed. weights: by child, NULL = all the
+ * same. A share below 1 (slow start) lessens the weight.
+ */
+size_t balance_by_weight(const struct balance_candidate *candidates, size_t count, const unsigned *weights,
+			 double *credits);
+
+/*
+ * Rendezvous hashing with bounded load: the children in an order that only prefix and names (hashes, by child)
+ * decide, and of them the first that runs no more than 1.25 times the average.
+ */
+size_t balance_by_prefix(const struct balance_candidate *candidates, size_t count, uint64_t prefix,
+			 const uint64_t *names);
+
+#endif

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/* The best of a plan's leaves, as far as their health is known; see outlook.h. */
+#include "service/plan/outlook.h"
+
+static double cost(const struct health_view *view, bool with_latency)
+{
+	double share = view->share > 0.01 ? view->share : 0.01;
+	return (view->running + 1.0) * (with_latency ? (double)view->latency_us : 1.0) / share;
+}
+
+static uint64_t known_wait(const struct health_view *view)
+{
+	return view->wait_us == 0 ? UINT64_MAX : view->wait_us;
+}
+
+int outlook_compare(const struct health_view *a, const struct health_view *b)
+{
+	if ((a->reason == HEALTH_OK) != (b->reason == HEALTH_OK))
+		return a->reason == HEALTH_OK ? -1 : 1;
+	if (a->reason != HEALTH_OK) {
+		uint64_t first = known_wait(a), second = known_wait(b);
+		return (first > second) - (first < second);
+	}
+	bool with_latency = a->latency_us != 0 && b->latency_us != 0;
+	double first = cost(a, with_latency), second = cost(b, with_latency);
+	return (first > second) - (first < second);
+}
+
+void outlook_of(const struct plan *plan, const struct plan_worker *worker, uint64_t now_us, struct health_view *view)
+{
+	*view = (struct health_view){.reason = HEALTH_OK, .share = 1};
+	if (worker->health == NULL)
+		return;
+	if (plan->child_count == 0) {
+		health_view(worker->health, plan->source->target_index, now_us, view);
+		return;
+	}
+	for (size_t i = 0; i < plan->child_count; i++) {
+		struct health_view child;
+		outlook_of(plan->children[i], worker, now_us, &child);
+		if (i == 0 || outlook_compare(&child, view) < 0)
+			*view = child;
+	}
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* What a combinator that chooses among its children knows of each: the best of its leaves. */
+#ifndef SLUICE_SERVICE_PLAN_OUTLOOK_H
+#define SLUICE_SERVICE_PLAN_OUTLOOK_H
+
+#include "service/health/health.h"
+#include "service/plan/plan.h"
+
+/* Of a target its own view, of anything else that of its best leaf. Without health every child is available. */
+void outlook_of(const struct plan *plan, const struct plan_worker *worker, uint64_t now_us, struct health_view *view);
+
+/*
+ * Negative when a call to a had better go ahead of one to b: the available one; of two that are, the one with
+ * less of (running + 1) × latency / share, where a latency that is not known for both does not count; of two that are
+ * not, the one that is back sooner.
+ */
+int outlook_compare(const struct health_view *a, const struct health_view *b);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The request of a target: the client's own body with the target's model name,
+ * and the few header fields that tell the backend whose request it is and
+ * which repetition.
+ */
+#include "service/plan/target.h"
+
+#include <inttypes.h>
+
+enum { TARGET_FIELDS_MOST = 3 };
+
+/* How often the client asked before plus our own repetitions, as the SDKs count; {NULL,0} when neither is known. */
+static struct span retry_count(const struct run_context *context)
+{
+	int64_t before = context->retries_before < 0 ? 0 : context->retries_before;
+	if (context->retries_before < 0 && context->retries == 0)
+		return (struct span){NULL, 0};
+	return arena_printf(context->arena, "%" PRId64, before + context->retries);
+}
+
+bool target_call_start(struct target_run *target)
+{
+	struct run_context *context = target->run.context;
+	const struct openai_request *request = context->request;
+	struct http_field extra[TARGET_FIELDS_MOST] = {{SPAN("x-request-id"), context->request_id}};
+	size_t count = 1;
+	struct span retries = retry_count(context);
+	if (context->traceparent.len != 0)
+		extra[count++] = (struct http_field){SPAN("traceparent"), context->traceparent};
+	if (retries.at != NULL)
+		extra[count++] = (struct http_field){SPAN("x-stainless-retry-count"), retries};
+	buf_reset(&target->request);
+	openai_request_splice(request, span_of(target->target->target_model), target->asked_usage, &target->request);
+	if (buf_failed(&target->request))
+		return false;
+	struct http_call_request call = {.path = openai_endpoint_path(request->endpoint),
+					 .body = buf_span(&target->request),
+					 .stream = request->stream,
+					 .extra = extra,
+					 .extra_count = count};
+	target->call =
+	    http_call_start(context->worker->origins[target_backend_index(target)], &call, &target_call_ops, target);
+	if (target->call == NULL)
+		return false;
+	target->started = true;
+	context->open_calls++;
+	metrics_call_started(context->worker->metrics, target_backend_index(target));
+	if (target->paused)
+		http_call_pause(target->call);
+	return true;
+}
+
+void target_call_gone(struct target_run *target)
+{
+	struct run_context *context = target->run.context;
+	metrics_call_gone(context->worker->metrics, target_backend_index(target));
+	target->call = NULL;
+	context->open_calls--;
+	context->on_settled(context);
+}

@@ -1,0 +1,702 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The breaker's rules, one test each, and random histories against a model that
+ * keeps every outcome in a list and recomputes all it needs from it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "service/health/breaker.h"
+#include "tests/unit/seed.h"
+
+#define SECOND 1000000ull
+
+static const struct config_breaker options = {
+    .enabled = true,
+    .window_us = 60 * SECOND,
+    .calls = 10,
+    .percent = 50,
+    .consecutive = 5,
+    .unreachable = 3,
+    .wait_us = 5 * SECOND,
+    .wait_most_us = 300 * SECOND,
+};
+
+static struct breaker breaker;
+static uint64_t now;
+
+static int setup(void **state)
+{
+	(void)state;
+	breaker_init(&breaker, &options, 1);
+	now = 1000 * SECOND;
+	return 0;
+}
+
+static bool admits(void)
+{
+	uint64_t wait;
+	return breaker_admits(&breaker, now, &wait);
+}
+
+static struct health_call enter(void)
+{
+	struct health_call call = {0};
+	assert_true(admits());
+	breaker_enter(&breaker, &call, now);
+	return call;
+}
+
+static void leave(const struct health_call *call, enum breaker_outcome outcome)
+{
+	breaker_leave(&breaker, call, outcome, now);
+}
+
+static void run(enum breaker_outcome outcome)
+{
+	struct health_call call = enter();
+	leave(&call, outcome);
+}
+
+static void run_many(unsigned count, enum breaker_outcome outcome)
+{
+	while (count-- > 0)
+		run(outcome);
+}
+
+/* A call with content that ends well or not. */
+static void run_content(enum breaker_outcome outcome)
+{
+	struct health_call call = enter();
+	breaker_content(&breaker, &call, now);
+	leave(&call, outcome);
+}
+
+static void expect_opened(enum breaker_why why)
+{
+	assert_int_equal(breaker.state, HEALTH_BREAKER_OPEN);
+	assert_int_equal(breaker.why, why);
+	assert_false(admits());
+}
+
+static void wait_for_probe(void)
+{
+	assert_int_equal(breaker.state, HEALTH_BREAKER_OPEN);
+	now = breaker.until_us;
+}
+
+static void open_it(void)
+{
+	run_many(5, BREAKER_FAILED);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_OPEN);
+}
+
+/* ---- closed ---- */
+
+static void five_failures_in_a_row_open_it(void **state)
+{
+	(void)state;
+	run_many(4, BREAKER_FAILED);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+	run(BREAKER_FAILED);
+	expect_opened(BREAKER_CONSECUTIVE);
+}
+
+static void a_success_interrupts_the_row(void **state)
+{
+	(void)state;
+	run_many(4, BREAKER_FAILED);
+	run(BREAKER_GOOD);
+	run_many(4, BREAKER_FAILED);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+}
+
+static void content_interrupts_the_row_while_its_call_runs_on(void **state)
+{
+	(void)state;
+	struct health_call call = enter();
+	run_many(4, BREAKER_FAILED);
+	breaker_content(&breaker, &call, now);
+	run_many(4, BREAKER_FAILED);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+}
+
+static void half_of_ten_outcomes_failed_opens_it(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		run(BREAKER_GOOD);
+		run(BREAKER_FAILED);
+	}
+	run(BREAKER_GOOD);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+	run(BREAKER_FAILED);
+	expect_opened(BREAKER_SHARE);
+}
+
+static void less_than_half_does_not(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 30; i++) {
+		run(BREAKER_GOOD);
+		run(BREAKER_GOOD);
+		run(BREAKER_FAILED);
+	}
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+}
+
+static void outcomes_older_than_the_window_do_not_count(void **state)
+{
+	(void)state;
+	run_many(4, BREAKER_FAILED);
+	run(BREAKER_GOOD);
+	run_many(4, BREAKER_FAILED);
+	now += 60 * SECOND;
+	assert_int_equal(breaker_window(&breaker, now).outcomes, 0);
+	run(BREAKER_GOOD);
+	run(BREAKER_FAILED);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+	assert_int_equal(breaker_window(&breaker, now).outcomes, 2);
+	assert_int_equal(breaker_window(&breaker, now).failed, 1);
+}
+
+static void three_unreachable_in_a_row_open_it(void **state)
+{
+	(void)state;
+	run_many(2, BREAKER_UNREACHABLE);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+	run(BREAKER_UNREACHABLE);
+	expect_opened(BREAKER_NO_CONNECTION);
+}
+
+static void any_answer_interrupts_the_row_of_unreachable(void **state)
+{
+	(void)state;
+	static const enum breaker_outcome answers[] = {BREAKER_GOOD, BREAKER_FAILED, BREAKER_ANSWERED};
+	for (unsigned i = 0; i < 3; i++) {
+		setup(NULL);
+		run_many(2, BREAKER_UNREACHABLE);
+		run(answers[i]);
+		run(BREAKER_UNREACHABLE);
+		assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+	}
+}
+
+static void neutral_outcomes_count_for_nothing(void **state)
+{
+	(void)state;
+	run_many(4, BREAKER_FAILED);
+	run_many(100, BREAKER_NEUTRAL);
+	run_many(100, BREAKER_ANSWERED);
+	assert_int_equal(breaker_window(&breaker, now).outcomes, 4);
+	run(BREAKER_FAILED);
+	expect_opened(BREAKER_CONSECUTIVE);
+}
+
+static void breaks_after_content_count_as_failures(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		run_content(BREAKER_FAILED);
+	assert_int_equal(breaker_window(&breaker, now).outcomes, 4);
+	assert_int_equal(breaker_window(&breaker, now).failed, 4);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+	run_content(BREAKER_FAILED);
+	expect_opened(BREAKER_CONSECUTIVE);
+}
+
+static void a_call_that_is_good_to_its_end_interrupts_the_row_of_breaks(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		run_content(BREAKER_FAILED);
+	run_content(BREAKER_GOOD);
+	run_content(BREAKER_FAILED);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+}
+
+static void a_break_long_after_its_content_is_one_failure(void **state)
+{
+	(void)state;
+	struct health_call call = enter();
+	breaker_content(&breaker, &call, now);
+	now += 600 * SECOND;
+	run(BREAKER_GOOD);
+	leave(&call, BREAKER_FAILED);
+	assert_int_equal(breaker_window(&breaker, now).outcomes, 2);
+	assert_int_equal(breaker_window(&breaker, now).failed, 1);
+}
+
+static void a_disabled_one_never_opens(void **state)
+{
+	(void)state;
+	struct config_breaker disabled = options;
+	disabled.enabled = false;
+	breaker_init(&breaker, &disabled, 1);
+	run_many(100, BREAKER_UNREACHABLE);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+}
+
+/* ---- open ---- */
+
+static void it_waits_from_half_to_full_and_doubles_up_to_the_most(void **state)
+{
+	(void)state;
+	uint64_t full = 5 * SECOND;
+	open_it();
+	for (unsigned i = 0; i < 20; i++) {
+		uint64_t wait = breaker.until_us - now;
+		assert_in_range(wait, full / 2, full);
+		assert_int_equal(breaker_opened(&breaker, now), i + 1);
+		wait_for_probe();
+		run(BREAKER_FAILED);
+		expect_opened(BREAKER_PROBE);
+		full = full * 2 < 300 * SECOND ? full * 2 : 300 * SECOND;
+	}
+	assert_int_equal(full, 300 * SECOND);
+}
+
+static void waits_differ_between_seeds(void **state)
+{
+	(void)state;
+	uint64_t least = UINT64_MAX;
+	uint64_t most = 0;
+	for (uint64_t seed = 0; seed < 100; seed++) {
+		breaker_init(&breaker, &options, seed);
+		open_it();
+		uint64_t wait = breaker.until_us - now;
+		least = wait < least ? wait : least;
+		most = wait > most ? wait : most;
+	}
+	assert_in_range(least, 5 * SECOND / 2, 28 * SECOND / 10);
+	assert_in_range(most, 47 * SECOND / 10, 5 * SECOND);
+}
+
+static void a_refusal_tells_how_long_it_holds(void **state)
+{
+	(void)state;
+	uint64_t wait = 0;
+	open_it();
+	now += SECOND;
+	assert_false(breaker_admits(&breaker, now, &wait));
+	assert_int_equal(wait, breaker.until_us - now);
+	now = breaker.until_us - 1;
+	assert_false(admits());
+	now++;
+	assert_true(breaker_admits(&breaker, now, &wait));
+	assert_int_equal(wait, 0);
+}
+
+static void a_whole_window_without_opening_forgives_earlier_times(void **state)
+{
+	(void)state;
+	open_it();
+	wait_for_probe();
+	run_many(3, BREAKER_GOOD);
+	now += 60 * SECOND - 1;
+	assert_int_equal(breaker_opened(&breaker, now), 1);
+	open_it();
+	assert_int_equal(breaker_opened(&breaker, now), 2);
+	wait_for_probe();
+	run_many(3, BREAKER_GOOD);
+	now += 60 * SECOND;
+	assert_int_equal(breaker_opened(&breaker, now), 0);
+	open_it();
+	assert_int_equal(breaker_opened(&breaker, now), 1);
+}
+
+/* ---- half-open ---- */
+
+static void one_then_two_then_four_probes_run_at_once(void **state)
+{
+	(void)state;
+	struct health_call calls[7];
+	open_it();
+	wait_for_probe();
+	calls[0] = enter();
+	assert_int_equal(breaker.state, HEALTH_BREAKER_HALF_OPEN);
+	assert_true(calls[0].probe);
+	assert_false(admits());
+	breaker_content(&breaker, &calls[0], now);
+	calls[1] = enter();
+	calls[2] = enter();
+	assert_false(admits());
+	breaker_content(&breaker, &calls[1], now);
+	for (unsigned i = 3; i < 6; i++)
+		calls[i] = enter();
+	assert_false(admits());
+	assert_int_equal(breaker.state, HEALTH_BREAKER_HALF_OPEN);
+}
+
+static void three_successes_close_it(void **state)
+{
+	(void)state;
+	open_it();
+	wait_for_probe();
+	run_many(2, BREAKER_GOOD);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_HALF_OPEN);
+	run(BREAKER_GOOD);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+	assert_int_equal(breaker_window(&breaker, now).outcomes, 0);
+	run_many(4, BREAKER_FAILED);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+	assert_int_equal(breaker.changes[HEALTH_BREAKER_OPEN], 1);
+	assert_int_equal(breaker.changes[HEALTH_BREAKER_HALF_OPEN], 1);
+	assert_int_equal(breaker.changes[HEALTH_BREAKER_CLOSED], 1);
+}
+
+static void one_failed_probe_opens_it_again(void **state)
+{
+	(void)state;
+	open_it();
+	wait_for_probe();
+	run_many(2, BREAKER_GOOD);
+	run(BREAKER_UNREACHABLE);
+	expect_opened(BREAKER_PROBE);
+}
+
+static void content_is_the_success_and_its_break_the_failure_of_a_probe(void **state)
+{
+	(void)state;
+	open_it();
+	wait_for_probe();
+	struct health_call call = enter();
+	breaker_content(&breaker, &call, now);
+	assert_int_equal(breaker.successes, 1);
+	assert_int_equal(breaker.probes, 0);
+	leave(&call, BREAKER_FAILED);
+	expect_opened(BREAKER_PROBE);
+}
+
+static void content_and_a_good_end_are_one_success(void **state)
+{
+	(void)state;
+	open_it();
+	wait_for_probe();
+	for (unsigned i = 1; i <= 2; i++) {
+		run_content(BREAKER_GOOD);
+		assert_int_equal(breaker.successes, i);
+		assert_int_equal(breaker.probes, 0);
+	}
+}
+
+static void neutral_ends_give_a_probes_place_back(void **state)
+{
+	(void)state;
+	open_it();
+	wait_for_probe();
+	for (unsigned i = 0; i < 10; i++) {
+		run(BREAKER_NEUTRAL);
+		run(BREAKER_ANSWERED);
+		assert_int_equal(breaker.state, HEALTH_BREAKER_HALF_OPEN);
+		assert_int_equal(breaker.successes, 0);
+		assert_int_equal(breaker.probes, 0);
+	}
+	struct health_call call = enter();
+	breaker_content(&breaker, &call, now);
+	leave(&call, BREAKER_NEUTRAL);
+	assert_int_equal(breaker.successes, 1);
+	assert_int_equal(breaker.probes, 0);
+}
+
+static void what_belongs_to_an_earlier_state_judges_nobody(void **state)
+{
+	(void)state;
+	struct health_call good = enter();
+	struct health_call bad = enter();
+	struct health_call broken = enter();
+	breaker_content(&breaker, &broken, now);
+	open_it();
+	leave(&good, BREAKER_GOOD);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_OPEN);
+	wait_for_probe();
+	struct health_call probe = enter();
+	leave(&bad, BREAKER_FAILED);
+	leave(&broken, BREAKER_FAILED);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_HALF_OPEN);
+	assert_int_equal(breaker.probes, 1);
+	leave(&probe, BREAKER_GOOD);
+	assert_int_equal(breaker.successes, 1);
+}
+
+static void a_clock_that_is_behind_takes_nothing_back(void **state)
+{
+	(void)state;
+	run_many(4, BREAKER_FAILED);
+	now -= 90 * SECOND;
+	run(BREAKER_GOOD);
+	assert_int_equal(breaker_window(&breaker, now).outcomes, 5);
+	now += 90 * SECOND;
+	assert_int_equal(breaker_window(&breaker, now).outcomes, 5);
+}
+
+/* ---- random histories ---- */
+
+enum { CALLS = 24, STEPS = 200000, HISTORY = 1 << 18 };
+
+/* The model: everything that ever happened in the present state. */
+struct outcome {
+	uint64_t at_us;
+	int call; /* whose success may be taken back, or -1 */
+	bool failed;
+	bool counts; /* false: taken back */
+};
+
+struct model {
+	enum health_breaker state;
+	unsigned era; /* states so far */
+	struct outcome history[HISTORY];
+	size_t count;
+	unsigned failures, breaks, unreachable;
+	unsigned good_probes;
+	uint64_t until_us, closed_us;
+	unsigned opened;
+};
+
+struct model_call {
+	struct health_call ticket;
+	bool running;
+	unsigned era;
+	bool content;
+};
+
+static struct model model;
+static struct model_call calls[CALLS];
+
+static void model_enter_state(enum health_breaker state)
+{
+	model.state = state;
+	model.era++;
+	model.count = 0;
+	model.failures = model.breaks = model.unreachable = 0;
+	model.good_probes = 0;
+	if (state == HEALTH_BREAKER_CLOSED)
+		model.closed_us = now;
+}
+
+/* Six stretches of time, the present one included. */
+static void model_window(unsigned *outcomes, unsigned *failed)
+{
+	uint64_t width = options.window_us / 6;
+	*outcomes = *failed = 0;
+	for (size_t i = 0; i < model.count; i++) {
+		const struct outcome *outcome = &model.history[i];
+		if (!outcome->counts || outcome->at_us / width + 6 <= now / width)
+			continue;
+		*outcomes += 1;
+		*failed += outcome->failed;
+	}
+}
+
+/* It opened: the wait is the breaker's own, if it may be. */
+static void model_open(void)
+{
+	bool new_trouble = model.state == HEALTH_BREAKER_CLOSED && now >= model.closed_us + options.window_us;
+	model.opened = new_trouble ? 1 : model.opened + 1;
+	uint64_t full = options.wait_us;
+	for (unsigned i = 1; i < model.opened; i++)
+		full = full * 2 > options.wait_most_us ? options.wait_most_us : full * 2;
+	assert_in_range(breaker.until_us, now + full / 2, now + full);
+	model.until_us = breaker.until_us;
+	model_enter_state(HEALTH_BREAKER_OPEN);
+}
+
+static void model_note(int call, bool failed)
+{
+	assert_true(model.count < HISTORY);
+	model.history[model.count++] = (struct outcome){now, call, failed, true};
+}
+
+static bool model_should_open(void)
+{
+	unsigned outcomes;
+	unsigned failed;
+	model_window(&outcomes, &failed);
+	return model.unreachable >= options.unreachable || model.failures >= options.consecutive ||
+	       model.breaks >= options.consecutive ||
+	       (outcomes >= options.calls && failed * 100 >= outcomes * options.percent);
+}
+
+static unsigned model_probes_out(void)
+{
+	unsigned out = 0;
+	for (unsigned i = 0; i < CALLS; i++)
+		out += calls[i].running && calls[i].era == model.era && !calls[i].content;
+	return out;
+}
+
+static bool model_admits(void)
+{
+	static const unsigned at_once[] = {1, 2, 4};
+	if (model.state == HEALTH_BREAKER_OPEN)
+		return now >= model.until_us;
+	return model.state == HEALTH_BREAKER_CLOSED || model_probes_out() < at_once[model.good_probes];
+}
+
+static void model_success(int call)
+{
+	if (model.state == HEALTH_BREAKER_HALF_OPEN) {
+		if (++model.good_probes == 3)
+			model_enter_state(HEALTH_BREAKER_CLOSED);
+		return;
+	}
+	model_note(call, false);
+	model.failures = model.unreachable = 0;
+}
+
+static void model_failure(int call, bool unreachable)
+{
+	if (model.state == HEALTH_BREAKER_HALF_OPEN) {
+		model_open();
+		return;
+	}
+	for (size_t i = 0; i < model.count; i++)
+		if (model.history[i].call == call && calls[call].content)
+			model.history[i].counts = false;
+	model_note(-1, true);
+	model.failures++;
+	model.breaks += calls[call].content;
+	model.unreachable = unreachable ? model.unreachable + 1 : 0;
+	if (model_should_open())
+		model_open();
+}
+
+static void step_enter(int call)
+{
+	assert_int_equal(admits(), model_admits());
+	if (!admits())
+		return;
+	if (model.state == HEALTH_BREAKER_OPEN)
+		model_enter_state(HEALTH_BREAKER_HALF_OPEN);
+	calls[call] = (struct model_call){.running = true, .era = model.era};
+	breaker_enter(&breaker, &calls[call].ticket, now);
+	for (size_t i = 0; i < model.count; i++) /* the place in the array is another call's now */
+		if (model.history[i].call == call)
+			model.history[i].call = -1;
+}
+
+static void step_content(int call)
+{
+	if (calls[call].content)
+		return;
+	bool counts = calls[call].era == model.era;
+	breaker_content(&breaker, &calls[call].ticket, now);
+	calls[call].content = true;
+	if (counts)
+		model_success(call);
+}
+
+static void step_leave(int call, enum breaker_outcome outcome)
+{
+	bool counts = calls[call].era == model.era;
+	breaker_leave(&breaker, &calls[call].ticket, outcome, now);
+	calls[call].running = false;
+	if (!counts)
+		return;
+	if (outcome == BREAKER_FAILED || outcome == BREAKER_UNREACHABLE) {
+		model_failure(call, outcome == BREAKER_UNREACHABLE);
+		return;
+	}
+	if (outcome == BREAKER_ANSWERED)
+		model.unreachable = 0;
+	if (outcome == BREAKER_GOOD) {
+		model.breaks = 0;
+		if (!calls[call].content)
+			model_success(call);
+	}
+}
+
+static void compare(void)
+{
+	unsigned outcomes;
+	unsigned failed;
+	assert_int_equal(breaker.state, model.state);
+	if (model.state == HEALTH_BREAKER_HALF_OPEN)
+		assert_int_equal(breaker.probes, model_probes_out());
+	if (model.state != HEALTH_BREAKER_CLOSED)
+		return;
+	model_window(&outcomes, &failed);
+	assert_int_equal(breaker_window(&breaker, now).outcomes, outcomes);
+	assert_int_equal(breaker_window(&breaker, now).failed, failed);
+}
+
+/* How bad the backend is at present, percent of failures; changes now and then. */
+static enum breaker_outcome draw_outcome(struct seed *seed, unsigned badness)
+{
+	if (seed_below(seed, 100) < badness)
+		return seed_below(seed, 3) == 0 ? BREAKER_UNREACHABLE : BREAKER_FAILED;
+	static const enum breaker_outcome others[] = {BREAKER_GOOD, BREAKER_GOOD, BREAKER_GOOD, BREAKER_ANSWERED,
+						      BREAKER_NEUTRAL};
+	return others[seed_below(seed, 5)];
+}
+
+static void step(struct seed *seed, unsigned badness)
+{
+	int call = (int)seed_below(seed, CALLS);
+	uint64_t dice = seed_below(seed, 100);
+	if (dice < 10)
+		now += seed_below(seed, 4 * SECOND);
+	else if (dice == 99)
+		now += seed_below(seed, 120 * SECOND);
+	else if (!calls[call].running)
+		step_enter(call);
+	else if (dice < 40)
+		step_content(call);
+	else
+		step_leave(call, draw_outcome(seed, badness));
+}
+
+static void random_histories_agree_with_the_model(void **state)
+{
+	static const unsigned moods[] = {2, 20, 45, 90};
+	(void)state;
+	struct seed seed = seed_start();
+	unsigned badness = 20;
+	model = (struct model){0};
+	for (unsigned i = 0; i < CALLS; i++)
+		calls[i].running = false;
+	for (unsigned i = 0; i < STEPS; i++) {
+		if (seed_below(&seed, 300) == 0)
+			badness = moods[seed_below(&seed, 4)];
+		step(&seed, badness);
+		compare();
+	}
+	assert_true(breaker.changes[HEALTH_BREAKER_CLOSED] > 100); /* it saw life */
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(five_failures_in_a_row_open_it, setup),
+	    cmocka_unit_test_setup(a_success_interrupts_the_row, setup),
+	    cmocka_unit_test_setup(content_interrupts_the_row_while_its_call_runs_on, setup),
+	    cmocka_unit_test_setup(half_of_ten_outcomes_failed_opens_it, setup),
+	    cmocka_unit_test_setup(less_than_half_does_not, setup),
+	    cmocka_unit_test_setup(outcomes_older_than_the_window_do_not_count, setup),
+	    cmocka_unit_test_setup(three_unreachable_in_a_row_open_it, setup),
+	    cmocka_unit_test_setup(any_answer_interrupts_the_row_of_unreachable, setup),
+	    cmocka_unit_test_setup(neutral_outcomes_count_for_nothing, setup),
+	    cmocka_unit_test_setup(breaks_after_content_count_as_failures, setup),
+	    cmocka_unit_test_setup(a_call_that_is_good_to_its_end_interrupts_the_row_of_breaks, setup),
+	    cmocka_unit_test_setup(a_break_long_after_its_content_is_one_failure, setup),
+	    cmocka_unit_test_setup(a_disabled_one_never_opens, setup),
+	    cmocka_unit_test_setup(it_waits_from_half_to_full_and_doubles_up_to_the_most, setup),
+	    cmocka_unit_test_setup(waits_differ_between_seeds, setup),
+	    cmocka_unit_test_setup(a_refusal_tells_how_long_it_holds, setup),
+	    cmocka_unit_test_setup(a_whole_window_without_opening_forgives_earlier_times, setup),
+	    cmocka_unit_test_setup(one_then_two_then_four_probes_run_at_once, setup),
+	    cmocka_unit_test_setup(three_successes_close_it, setup),
+	    cmocka_unit_test_setup(one_failed_probe_opens_it_again, setup),
+	    cmocka_unit_test_setup(content_is_the_success_and_its_break_the_failure_of_a_probe, setup),
+	    cmocka_unit_test_setup(content_and_a_good_end_are_one_success, setup),
+	    cmocka_unit_test_setup(neutral_ends_give_a_probes_place_back, setup),
+	    cmocka_unit_test_setup(what_belongs_to_an_earlier_state_judges_nobody, setup),
+	    cmocka_unit_test_setup(a_clock_that_is_behind_takes_nothing_back, setup),
+	    cmocka_unit_test_setup(random_histories_agree_with_the_model, setup),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

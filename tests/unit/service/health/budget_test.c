@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT */
+/* The retry budget and the hedge budget, by example and against lists of what ran. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "service/health/budget.h"
+#include "service/health/spares.h"
+#include "tests/unit/seed.h"
+
+enum { STEPS = 200000 };
+
+/* ---- retries ---- */
+
+static const struct config_budget twenty = {.percent = 20, .least = 3};
+
+static void enter_many(struct budget *budget, unsigned count, bool extra)
+{
+	while (count-- > 0)
+		budget_enter(budget, extra);
+}
+
+static void the_least_is_always_allowed(void **state)
+{
+	(void)state;
+	struct budget budget = {0};
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(budget_allows(&budget, &twenty));
+		budget_enter(&budget, true);
+	}
+	assert_false(budget_allows(&budget, &twenty));
+}
+
+static void a_fifth_of_what_runs_is_allowed(void **state)
+{
+	(void)state;
+	struct budget budget = {0};
+	enter_many(&budget, 95, false);
+	enter_many(&budget, 19, true);
+	assert_true(budget_allows(&budget, &twenty)); /* 20 of 114 */
+	budget_enter(&budget, true);
+	enter_many(&budget, 9, false);
+	assert_true(budget_allows(&budget, &twenty)); /* 124 run */
+	enter_many(&budget, 5, true);
+	assert_false(budget_allows(&budget, &twenty)); /* the 26th of 129 */
+}
+
+static void a_place_is_given_back_when_its_call_leaves(void **state)
+{
+	(void)state;
+	struct budget budget = {0};
+	enter_many(&budget, 3, true);
+	assert_false(budget_allows(&budget, &twenty));
+	budget_leave(&budget, true);
+	assert_true(budget_allows(&budget, &twenty));
+	assert_int_equal(budget.running, 2);
+}
+
+static void nothing_is_allowed_of_nothing(void **state)
+{
+	(void)state;
+	static const struct config_budget none = {0, 0};
+	struct budget budget = {0};
+	enter_many(&budget, 1000, false);
+	assert_false(budget_allows(&budget, &none));
+}
+
+/* The model: the calls themselves, recounted each time. */
+static void random_calls_agree_with_a_recount(void **state)
+{
+	enum { CALLS = 200 };
+	static char calls[CALLS]; /* 'e' extra, 'f' first, 0 = none */
+	(void)state;
+	struct seed seed = seed_start();
+	struct budget budget = {0};
+	unsigned refused = 0;
+	for (unsigned step = 0; step < STEPS; step++) {
+		unsigned extra = 0;
+		unsigned running = 0;
+		for (unsigned i = 0; i < CALLS; i++) {
+			running += calls[i] != 0;
+			extra += calls[i] == 'e';
+		}
+		double most = running * 0.2 < 3 ? 3 : running * 0.2;
+		bool allowed = extra + 1 <= most + 1e-9;
+		assert_int_equal(budget_allows(&budget, &twenty), allowed);
+		assert_int_equal(budget.running, running);
+		assert_int_equal(budget.extra, extra);
+		char *call = &calls[seed_below(&seed, CALLS)];
+		bool as_extra = seed_below(&seed, 2) == 0;
+		if (*call != 0) {
+			budget_leave(&budget, *call == 'e');
+			*call = 0;
+		} else if (!as_extra || allowed) {
+			budget_enter(&budget, as_extra);
+			*call = as_extra ? 'e' : 'f';
+		} else {
+			refused++;
+		}
+	}
+	assert_true(refused > STEPS / 100);
+}
+
+/* ---- hedges ---- */
+
+static bool take_after(unsigned requests, unsigned percent)
+{
+	struct spares spares = {0};
+	while (requests-- > 0)
+		spares_earn(&spares);
+	return spares_take(&spares, percent);
+}
+
+static void a_spare_costs_twenty_requests_at_five_percent(void **state)
+{
+	(void)state;
+	assert_false(take_after(19, 5));
+	assert_true(take_after(20, 5));
+	assert_false(take_after(33, 3));
+	assert_true(take_after(34, 3)); /* rounded so that it is never more */
+	assert_true(take_after(1, 100));
+	assert_true(take_after(1, 1000));
+	assert_false(take_after(0, 100));
+	assert_false(take_after(1000000, 0));
+}
+
+static void what_was_saved_makes_a_small_burst_only(void **state)
+{
+	(void)state;
+	struct spares spares = {0};
+	for (unsigned i = 0; i < 100000; i++)
+		spares_earn(&spares);
+	for (unsigned i = 0; i < SPARES_BURST; i++)
+		assert_true(spares_take(&spares, 5));
+	assert_false(spares_take(&spares, 5));
+}
+
+/* The model: every request and spare as a letter; credit is counted again from the beginning. */
+static unsigned credit_of(const char *history, size_t length, unsigned price)
+{
+	unsigned credit = 0;
+	for (size_t i = 0; i < length; i++) {
+		if (history[i] == 'r')
+			credit++;
+		else
+			credit -= price;
+		credit = credit > price * SPARES_BURST ? price * SPARES_BURST : credit;
+	}
+	return credit;
+}
+
+static void random_requests_agree_with_a_recount(void **state)
+{
+	enum { HISTORY = 600 };
+	static const struct {
+		unsigned percent, price;
+	} rates[] = {{1, 100}, {3, 34}, {5, 20}, {10, 10}, {30, 4}, {60, 2}, {100, 1}};
+	char history[HISTORY];
+	(void)state;
+	struct seed seed = seed_start();
+	for (unsigned round = 0; round < STEPS / HISTORY; round++) {
+		struct spares spares = {0};
+		unsigned rate = (unsigned)seed_below(&seed, 7);
+		unsigned eager = 1 + (unsigned)seed_below(&seed, 50);
+		size_t length = 0;
+		size_t requests = 0;
+		size_t taken = 0;
+		for (unsigned i = 0; i < HISTORY; i++) {
+			if (seed_below(&seed, eager) != 0) {
+				spares_earn(&spares);
+				history[length++] = 'r';
+				requests++;
+				continue;
+			}
+			bool allowed = credit_of(history, length, rates[rate].price) >= rates[rate].price;
+			assert_int_equal(spares_take(&spares, rates[rate].percent), allowed);
+			if (allowed) {
+				history[length++] = 's';
+				taken++;
+			}
+			assert_true(taken * 100 <= requests * rates[rate].percent);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_least_is_always_allowed),
+	    cmocka_unit_test(a_fifth_of_what_runs_is_allowed),
+	    cmocka_unit_test(a_place_is_given_back_when_its_call_leaves),
+	    cmocka_unit_test(nothing_is_allowed_of_nothing),
+	    cmocka_unit_test(random_calls_agree_with_a_recount),
+	    cmocka_unit_test(a_spare_costs_twenty_requests_at_five_percent),
+	    cmocka_unit_test(what_was_saved_makes_a_small_burst_only),
+	    cmocka_unit_test(random_requests_agree_with_a_recount),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,710 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Health as its callers see it: what an outcome does to whom, random calls
+ * against a recount of all tickets, and four threads at once.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "service/health/health_metrics.h"
+#include "tests/unit/seed.h"
+
+#define SECOND 1000000ull
+
+enum { BACKENDS = 2, TARGETS = 3, MODELS = 2 };
+
+static struct config_backend backends[BACKENDS];
+static const struct config_target targets[TARGETS] = {
+    {&backends[0], "x", "a/x"}, {&backends[0], "y", "a/y"}, {&backends[1], "x", "b/x"}};
+static const struct config_model models[MODELS] = {{.name = "m"}, {.name = "n"}};
+static struct config config;
+static struct health *health;
+static uint64_t now;
+
+static int setup(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < BACKENDS; i++)
+		backends[i] = (struct config_backend){
+		    .name = i == 0 ? "a" : "b",
+		    .breaker = {true, 60 * SECOND, 10, 50, 5, 3, 5 * SECOND, 300 * SECOND},
+		    .probe = {.fall = 3, .rise = 2, .slow_start_us = 30 * SECOND},
+		};
+	config = (struct config){.backends = backends,
+				 .backend_count = BACKENDS,
+				 .targets = targets,
+				 .target_count = TARGETS,
+				 .models = models,
+				 .model_count = MODELS,
+				 .retries = {20, 3}};
+	now = 1000 * SECOND;
+	health = health_create(&config, 1);
+	return health == NULL ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	health_destroy(health);
+	return 0;
+}
+
+static void start_over(void)
+{
+	teardown(NULL);
+	assert_int_equal(setup(NULL), 0);
+}
+
+static enum health_reason enter_as(struct health_call *call, size_t target, enum health_purpose purpose)
+{
+	uint64_t wait;
+	return health_enter(health, call, target, purpose, now, &wait);
+}
+
+/* One call to the first target. False when it was refused. */
+static bool run(enum error_code outcome, uint64_t retry_after_us)
+{
+	struct health_call call = {0};
+	if (enter_as(&call, 0, HEALTH_FIRST) != HEALTH_OK)
+		return false;
+	health_leave(&call, outcome, retry_after_us, now);
+	return true;
+}
+
+static struct health_view view_of(size_t target)
+{
+	struct health_view view;
+	health_view(health, target, now, &view);
+	return view;
+}
+
+static struct health_report report_of(size_t target)
+{
+	struct health_report report;
+	health_report(health, target, now, &report);
+	return report;
+}
+
+/* ---- what an outcome does ---- */
+
+static void only_the_backends_own_failures_count(void **state)
+{
+	(void)state;
+	for (enum error_code code = ERROR_NONE + 1; code < ERROR_COUNT; code++) {
+		start_over();
+		bool counts = error_row(code)->blame == BLAME_BACKEND && code != ERROR_UPSTREAM_BUSY;
+		for (unsigned i = 0; i < 5; i++)
+			run(code, 0);
+		if ((report_of(0).breaker == HEALTH_BREAKER_OPEN) != counts)
+			fail_msg("%s", error_row(code)->code);
+		assert_int_equal(view_of(0).running, 0);
+	}
+}
+
+static void failures_to_connect_open_after_three(void **state)
+{
+	static const enum error_code codes[] = {ERROR_UPSTREAM_CONNECT, ERROR_UPSTREAM_CONNECT_TIMEOUT,
+						ERROR_UPSTREAM_DNS, ERROR_UPSTREAM_TLS};
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		run(codes[i], 0);
+		run(codes[i], 0);
+		assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_CLOSED);
+		run(codes[i], 0);
+		struct health_report report = report_of(0);
+		assert_int_equal(report.breaker, HEALTH_BREAKER_OPEN);
+		assert_string_equal(report.why, "unreachable");
+		assert_int_equal(report.last, codes[i]);
+		start_over();
+	}
+}
+
+static void an_open_target_refuses_and_its_neighbours_do_not(void **state)
+{
+	struct health_call call = {0};
+	uint64_t wait = 0;
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		run(ERROR_UPSTREAM_RESET, 0);
+	assert_int_equal(health_enter(health, &call, 0, HEALTH_FIRST, now, &wait), HEALTH_OPEN);
+	assert_in_range(wait, 5 * SECOND / 2, 5 * SECOND);
+	assert_null(call.health);
+	assert_int_equal(view_of(0).reason, HEALTH_OPEN);
+	assert_int_equal(view_of(0).wait_us, wait);
+	assert_int_equal(view_of(0).running, 0);
+	assert_int_equal(report_of(0).next_probe_us, wait);
+	assert_int_equal(report_of(0).last, ERROR_UPSTREAM_RESET);
+	assert_int_equal(report_of(0).opened, 1);
+	assert_int_equal(report_of(0).outcomes, 5);
+	assert_int_equal(report_of(0).failed, 5);
+	assert_int_equal(health_refused(health, 0, HEALTH_OPEN), 1);
+	assert_int_equal(view_of(1).reason, HEALTH_OK);
+	assert_int_equal(view_of(2).reason, HEALTH_OK);
+	now += wait;
+	assert_int_equal(view_of(0).reason, HEALTH_OK);
+	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_OPEN);
+	assert_int_equal(enter_as(&call, 0, HEALTH_FIRST), HEALTH_OK);
+	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_HALF_OPEN);
+	assert_int_equal(view_of(0).reason, HEALTH_OPEN);
+}
+
+static void backpressure_cools_the_target_down_within_bounds(void **state)
+{
+	static const struct {
+		uint64_t said, cools;
+	} rows[] = {
+	    {0, 0}, {1, SECOND}, {7 * SECOND, 7 * SECOND}, {3600 * SECOND, 300 * SECOND}, {UINT64_MAX, 300 * SECOND}};
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		start_over();
+		assert_true(run(ERROR_UPSTREAM_BUSY, rows[i].said));
+		assert_int_equal(report_of(0).cooling_us, rows[i].cools);
+		assert_int_equal(report_of(0).outcomes, 0);
+		assert_int_equal(view_of(0).wait_us, rows[i].cools);
+		assert_int_equal(view_of(0).reason, rows[i].cools == 0 ? HEALTH_OK : HEALTH_COOLING);
+		assert_int_equal(run(ERROR_NONE, 0), rows[i].cools == 0);
+		assert_int_equal(view_of(1).reason, HEALTH_OK);
+		now += rows[i].cools;
+		assert_true(run(ERROR_NONE, 0));
+	}
+}
+
+static void a_shorter_pause_does_not_end_a_longer_one(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	enter_as(&call, 0, HEALTH_FIRST);
+	run(ERROR_UPSTREAM_BUSY, 60 * SECOND);
+	health_leave(&call, ERROR_UPSTREAM_BUSY, 2 * SECOND, now);
+	assert_int_equal(report_of(0).cooling_us, 60 * SECOND);
+}
+
+static void no_probe_goes_into_a_pause(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		run(ERROR_UPSTREAM_RESET, 0);
+	now += report_of(0).next_probe_us;
+	assert_true(run(ERROR_UPSTREAM_BUSY, 60 * SECOND));
+	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_HALF_OPEN);
+	assert_false(run(ERROR_NONE, 0));
+	assert_int_equal(health_refused(health, 0, HEALTH_COOLING), 1);
+	now += 60 * SECOND;
+	assert_true(run(ERROR_NONE, 0));
+}
+
+static void a_ticket_that_is_not_entered_does_no_harm(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	health_first_content(&call, now);
+	health_leave(&call, ERROR_UPSTREAM_RESET, 0, now);
+	assert_int_equal(enter_as(&call, 0, HEALTH_FIRST), HEALTH_OK);
+	health_leave(&call, ERROR_NONE, 0, now);
+	health_leave(&call, ERROR_NONE, 0, now);
+	assert_int_equal(view_of(0).running, 0);
+	assert_int_equal(report_of(0).outcomes, 1);
+}
+
+static void content_tells_the_latency_once(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	enter_as(&call, 0, HEALTH_FIRST);
+	now += 250000;
+	health_first_content(&call, now);
+	assert_int_equal(view_of(0).latency_us, 250000);
+	now += SECOND;
+	health_first_content(&call, now);
+	assert_true(view_of(0).latency_us < 250000);
+	assert_int_equal(report_of(0).outcomes, 1);
+	assert_int_equal(view_of(1).latency_us, 0);
+}
+
+/* ---- budgets ---- */
+
+static void retries_are_bounded_at_each_backend_and_over_all(void **state)
+{
+	struct health_call calls[64] = {0};
+	unsigned used = 0;
+	(void)state;
+	while (used < 15) /* 15 run at b: its own share is 3, that of all of them too */
+		assert_int_equal(enter_as(&calls[used++], 2, HEALTH_FIRST), HEALTH_OK);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(enter_as(&calls[used++], 0, HEALTH_EXTRA), HEALTH_OK);
+	assert_int_equal(enter_as(&calls[used], 0, HEALTH_EXTRA), HEALTH_BUDGET);
+	assert_null(calls[used].health);
+	assert_int_equal(enter_as(&calls[used], 2, HEALTH_EXTRA), HEALTH_BUDGET);
+	assert_int_equal(health_extra(health, 0), 3);
+	assert_int_equal(report_of(0).extra, 3);
+	assert_int_equal(report_of(2).extra, 0);
+	while (used < 40) /* of all there is room now, at a there is none */
+		assert_int_equal(enter_as(&calls[used++], 2, HEALTH_FIRST), HEALTH_OK);
+	assert_int_equal(enter_as(&calls[used], 1, HEALTH_EXTRA), HEALTH_BUDGET);
+	assert_int_equal(enter_as(&calls[used++], 2, HEALTH_EXTRA), HEALTH_OK);
+	assert_int_equal(enter_as(&calls[used++], 0, HEALTH_HEDGE), HEALTH_OK);
+	health_leave(&calls[15], ERROR_NONE, 0, now);
+	assert_int_equal(enter_as(&calls[used++], 1, HEALTH_EXTRA), HEALTH_OK);
+	assert_int_equal(health_refused(health, 0, HEALTH_BUDGET), 1);
+	assert_int_equal(health_refused(health, 2, HEALTH_BUDGET), 1);
+}
+
+static void a_refusal_for_the_budget_leaves_no_probe_out(void **state)
+{
+	struct health_call calls[4] = {0};
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		enter_as(&calls[i], 2, HEALTH_EXTRA);
+	for (unsigned i = 0; i < 5; i++)
+		run(ERROR_UPSTREAM_RESET, 0);
+	now += report_of(0).next_probe_us;
+	assert_int_equal(enter_as(&calls[3], 0, HEALTH_EXTRA), HEALTH_BUDGET);
+	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_OPEN);
+	assert_true(run(ERROR_NONE, 0));
+	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_HALF_OPEN);
+}
+
+/* ---- probes, slow start, models ---- */
+
+static void failing_probes_take_all_targets_of_a_backend_out(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2; i++)
+		assert_false(health_probed(health, 0, false, now));
+	assert_true(health_probed(health, 0, false, now));
+	assert_int_equal(view_of(0).reason, HEALTH_DOWN);
+	assert_int_equal(view_of(1).reason, HEALTH_DOWN);
+	assert_int_equal(view_of(2).reason, HEALTH_OK);
+	assert_true(report_of(1).probed_down);
+	assert_false(run(ERROR_NONE, 0));
+	assert_int_equal(health_refused(health, 0, HEALTH_DOWN), 1);
+	health_probed(health, 0, true, now);
+	assert_true(health_probed(health, 0, true, now));
+	assert_true(run(ERROR_NONE, 0));
+}
+
+static void a_real_success_of_any_target_outranks_failing_probes(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	enter_as(&call, 1, HEALTH_FIRST);
+	for (unsigned i = 0; i < 3; i++)
+		health_probed(health, 0, false, now);
+	assert_int_equal(view_of(0).reason, HEALTH_DOWN);
+	health_first_content(&call, now);
+	assert_int_equal(view_of(0).reason, HEALTH_OK);
+	for (unsigned i = 0; i < 10; i++)
+		assert_false(health_probed(health, 0, false, now));
+}
+
+static void a_probe_does_not_close_a_breaker(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		run(ERROR_UPSTREAM_RESET, 0);
+	for (unsigned i = 0; i < 10; i++)
+		health_probed(health, 0, true, now);
+	assert_int_equal(view_of(0).reason, HEALTH_OPEN);
+}
+
+static void what_recovered_gets_a_growing_share(void **state)
+{
+	(void)state;
+	assert_true(view_of(0).share == 1);
+	for (unsigned i = 0; i < 5; i++)
+		run(ERROR_UPSTREAM_RESET, 0);
+	assert_true(view_of(0).share == 0.1);
+	now += report_of(0).next_probe_us;
+	for (unsigned i = 0; i < 3; i++)
+		run(ERROR_NONE, 0);
+	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_CLOSED);
+	assert_true(view_of(0).share == 0.1);
+	assert_true(view_of(1).share == 1);
+	now += 30 * SECOND;
+	assert_true(view_of(0).share == 1);
+	for (unsigned i = 0; i < 3; i++)
+		health_probed(health, 0, false, now);
+	health_probed(health, 0, true, now);
+	health_probed(health, 0, true, now);
+	assert_true(view_of(0).share == 0.1);
+	assert_true(view_of(1).share == 0.1);
+	assert_true(view_of(2).share == 1);
+}
+
+static void each_model_has_its_own_quantile_and_hedges(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		health_model_content(health, 1, 400000, now);
+		health_hedge_request(health, 1);
+	}
+	assert_int_equal(health_model_p95_us(health, 0), 0);
+	assert_in_range(health_model_p95_us(health, 1), 400000, 425000);
+	assert_false(health_hedge_take(health, 0, 5));
+	assert_true(health_hedge_take(health, 1, 5));
+	assert_false(health_hedge_take(health, 1, 5));
+}
+
+/* ---- what is told ---- */
+
+static void each_change_of_a_breaker_is_one_log_line(void **state)
+{
+	char text[8192];
+	int pipes[2];
+	(void)state;
+	assert_int_equal(pipe(pipes), 0);
+	log_setup(pipes[1], LOG_INFO);
+	for (unsigned i = 0; i < 8; i++)
+		run(ERROR_UPSTREAM_RESET, 0);
+	now += report_of(0).next_probe_us;
+	for (unsigned i = 0; i < 8; i++)
+		run(ERROR_NONE, 0);
+	log_teardown();
+	close(pipes[1]);
+	ssize_t got = read(pipes[0], text, sizeof(text) - 1);
+	close(pipes[0]);
+	assert_true(got > 0);
+	text[got] = '\0';
+	unsigned lines = 0;
+	for (const char *at = text; *at != '\0'; at++)
+		lines += *at == '\n';
+	assert_int_equal(lines, 3);
+	assert_non_null(strstr(text,
+			       "\"msg\":\"breaker changed\",\"target\":\"a/x\",\"from\":\"closed\",\"to\":\"open\","
+			       "\"why\":\"consecutive\",\"error\":\"upstream_reset\",\"next_probe_ms\":"));
+	assert_non_null(strstr(text, "\"from\":\"open\",\"to\":\"half_open\""));
+	assert_non_null(strstr(text, "\"from\":\"half_open\",\"to\":\"closed\""));
+}
+
+static double value_of(enum metric metric, uint32_t a, uint32_t b)
+{
+	struct metrics_reader reader = health_metrics_reader(health);
+	double value = -1;
+	return reader.read(reader.context, metric, (uint32_t[3]){a, b, 0}, &value) ? value : -1;
+}
+
+static void metrics_tell_what_health_knows(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	assert_int_equal(enter_as(&call, 2, HEALTH_EXTRA), HEALTH_OK);
+	for (unsigned i = 0; i < 8; i++)
+		run(ERROR_UPSTREAM_RESET, 0);
+	assert_true(value_of(METRIC_BREAKER, 0, 0) == 1);
+	assert_true(value_of(METRIC_BREAKER, 1, 0) == 0);
+	assert_true(value_of(METRIC_BREAKER_CHANGES, 0, HEALTH_BREAKER_OPEN) == 1);
+	assert_true(value_of(METRIC_BREAKER_CHANGES, 0, HEALTH_BREAKER_CLOSED) == 0);
+	assert_true(value_of(METRIC_REFUSED_CALLS, 0, HEALTH_OPEN) == 3);
+	assert_true(value_of(METRIC_REFUSED_CALLS, 1, HEALTH_OPEN) == 0);
+	assert_true(value_of(METRIC_RETRIES_IN_FLIGHT, 1, 0) == 1);
+	assert_true(value_of(METRIC_RETRIES_IN_FLIGHT, 0, 0) == 0);
+	assert_true(value_of(METRIC_BREAKER, TARGETS, 0) == -1);
+	assert_true(value_of(METRIC_RETRIES_IN_FLIGHT, BACKENDS, 0) == -1);
+	assert_true(value_of(METRIC_LOG_DROPPED, 0, 0) == -1);
+	health_leave(&call, ERROR_NONE, 0, now);
+	assert_true(value_of(METRIC_RETRIES_IN_FLIGHT, 1, 0) == 0);
+}
+
+static void names_are_those_of_the_labels(void **state)
+{
+	struct metrics_names names = {.model_count = 7};
+	(void)state;
+	health_metrics_names(&names);
+	assert_int_equal(names.breaker_count, 3);
+	assert_string_equal(names.breakers[HEALTH_BREAKER_HALF_OPEN], "half_open");
+	assert_int_equal(names.refusal_count, HEALTH_REASON_COUNT);
+	assert_string_equal(names.refusals[HEALTH_BUDGET], "budget");
+	assert_int_equal(names.model_count, 7);
+}
+
+/* ---- random calls ---- */
+
+enum { CALLS = 60, STEPS = 150000, PAUSES = 1024 };
+
+/* The model: the tickets that are out and the last pauses, looked through each time. */
+struct model {
+	struct {
+		bool running, extra;
+		size_t target;
+	} calls[CALLS];
+	struct {
+		size_t target;
+		uint64_t until_us;
+	} pauses[PAUSES]; /* in turn */
+	size_t pause_count;
+	bool down[BACKENDS];
+	unsigned row[BACKENDS];
+	uint64_t proven_us[BACKENDS];
+};
+
+static struct model model;
+static struct health_call tickets[CALLS];
+
+static size_t backend_of_target(size_t target)
+{
+	return target < 2 ? 0 : 1;
+}
+
+/* Of a backend, or of all of them (BACKENDS). */
+static void recount(size_t backend, unsigned *running, unsigned *extra)
+{
+	*running = *extra = 0;
+	for (unsigned i = 0; i < CALLS; i++) {
+		bool ours = backend == BACKENDS || backend_of_target(model.calls[i].target) == backend;
+		*running += model.calls[i].running && ours;
+		*extra += model.calls[i].running && ours && model.calls[i].extra;
+	}
+}
+
+static bool room_for_extra(size_t backend)
+{
+	unsigned running;
+	unsigned extra;
+	recount(backend, &running, &extra);
+	return extra < 3 || (extra + 1) * 5 <= running;
+}
+
+static uint64_t pause_left(size_t target)
+{
+	uint64_t left = 0;
+	for (size_t i = 0; i < PAUSES; i++)
+		if (model.pauses[i].target == target && model.pauses[i].until_us > now + left)
+			left = model.pauses[i].until_us - now;
+	return left;
+}
+
+static enum health_reason expected(size_t target, bool extra)
+{
+	size_t backend = backend_of_target(target);
+	if (model.down[backend])
+		return HEALTH_DOWN;
+	if (pause_left(target) != 0)
+		return HEALTH_COOLING;
+	return extra && !(room_for_extra(backend) && room_for_extra(BACKENDS)) ? HEALTH_BUDGET : HEALTH_OK;
+}
+
+static void model_prove(size_t backend)
+{
+	model.proven_us[backend] = now;
+	model.down[backend] = false;
+	model.row[backend] = 0;
+}
+
+static void step_enter(unsigned i, struct seed *seed)
+{
+	size_t target = seed_below(seed, TARGETS);
+	enum health_purpose purpose = (enum health_purpose)seed_below(seed, 3);
+	uint64_t wait = 0;
+	enum health_reason want = expected(target, purpose == HEALTH_EXTRA);
+	assert_int_equal(health_enter(health, &tickets[i], target, purpose, now, &wait), want);
+	if (want == HEALTH_COOLING)
+		assert_int_equal(wait, pause_left(target));
+	if (want != HEALTH_OK)
+		return;
+	model.calls[i].running = true;
+	model.calls[i].extra = purpose == HEALTH_EXTRA;
+	model.calls[i].target = target;
+}
+
+static void step_leave(unsigned i, struct seed *seed)
+{
+	static const enum error_code outcomes[] = {ERROR_NONE, ERROR_NONE, ERROR_UPSTREAM_RESET, ERROR_CLIENT_CLOSED,
+						   ERROR_UPSTREAM_BUSY};
+	enum error_code outcome = outcomes[seed_below(seed, 5)];
+	uint64_t pause = seed_below(seed, 4) == 0 ? seed_below(seed, 400 * SECOND) : 0;
+	size_t target = model.calls[i].target;
+	health_leave(&tickets[i], outcome, pause, now);
+	assert_null(tickets[i].health);
+	model.calls[i].running = false;
+	if (outcome == ERROR_NONE)
+		model_prove(backend_of_target(target));
+	if (outcome != ERROR_UPSTREAM_BUSY || pause == 0)
+		return;
+	pause = pause < SECOND ? SECOND : pause > 300 * SECOND ? 300 * SECOND : pause;
+	model.pauses[model.pause_count % PAUSES].target = target;
+	model.pauses[model.pause_count++ % PAUSES].until_us = now + pause;
+}
+
+static void step_probe(struct seed *seed)
+{
+	size_t backend = seed_below(seed, BACKENDS);
+	bool alive = seed_below(seed, 3) == 0;
+	bool trusted =
+	    !model.down[backend] && model.proven_us[backend] != 0 && now - model.proven_us[backend] < 5 * SECOND;
+	bool against = alive == model.down[backend] && !trusted;
+	model.row[backend] = against ? model.row[backend] + 1 : 0;
+	bool changes = model.row[backend] == (model.down[backend] ? 2 : 3);
+	assert_int_equal(health_probed(health, backend, alive, now), changes);
+	if (changes) {
+		model.down[backend] = !model.down[backend];
+		model.row[backend] = 0;
+	}
+}
+
+static void compare(void)
+{
+	for (size_t target = 0; target < TARGETS; target++) {
+		unsigned running = 0;
+		for (unsigned i = 0; i < CALLS; i++)
+			running += model.calls[i].running && model.calls[i].target == target;
+		assert_int_equal(view_of(target).running, running);
+		assert_int_equal(view_of(target).reason, expected(target, false));
+	}
+}
+
+static void step(struct seed *seed)
+{
+	unsigned i = (unsigned)seed_below(seed, CALLS);
+	uint64_t dice = seed_below(seed, 100);
+	if (dice < 15)
+		now += seed_below(seed, 2 * SECOND);
+	else if (dice == 15)
+		now += seed_below(seed, 200 * SECOND);
+	else if (dice < 24)
+		step_probe(seed);
+	else if (!model.calls[i].running)
+		step_enter(i, seed);
+	else if (dice < 36) {
+		if (!tickets[i].content)
+			model_prove(backend_of_target(model.calls[i].target));
+		health_first_content(&tickets[i], now);
+	} else if (dice < 76)
+		step_leave(i, seed);
+}
+
+static uint64_t refused_at_all(enum health_reason reason)
+{
+	uint64_t refused = 0;
+	for (size_t target = 0; target < TARGETS; target++)
+		refused += health_refused(health, target, reason);
+	return refused;
+}
+
+static void random_calls_agree_with_a_recount_of_their_tickets(void **state)
+{
+	(void)state;
+	struct seed seed = seed_start();
+	model = (struct model){0};
+	memset(tickets, 0, sizeof(tickets));
+	health_destroy(health);
+	for (unsigned i = 0; i < BACKENDS; i++)
+		backends[i].breaker.enabled = false; /* it has its own test */
+	health = health_create(&config, 1);
+	for (unsigned i = 0; i < STEPS; i++) {
+		step(&seed);
+		compare();
+	}
+	for (unsigned reason = HEALTH_COOLING; reason < HEALTH_REASON_COUNT; reason++)
+		assert_true(refused_at_all((enum health_reason)reason) > 100); /* it saw life */
+}
+
+/* ---- threads ---- */
+
+enum { THREADS = 4, THREAD_STEPS = 20000, THREAD_CALLS = 8 };
+
+static atomic_ullong shared_now;
+
+static void hammer_step(struct health_call *call, struct seed *seed)
+{
+	static const enum error_code outcomes[] = {ERROR_NONE,          ERROR_NONE,          ERROR_UPSTREAM_RESET,
+						   ERROR_CLIENT_CLOSED, ERROR_UPSTREAM_BUSY, ERROR_UPSTREAM_CONNECT};
+	uint64_t at = atomic_fetch_add(&shared_now, seed_below(seed, 50000));
+	uint64_t wait;
+	struct health_report report;
+	size_t target = seed_below(seed, TARGETS);
+	if (call->health == NULL)
+		health_enter(health, call, target, (enum health_purpose)seed_below(seed, 3), at, &wait);
+	else if (seed_below(seed, 2) == 0)
+		health_first_content(call, at);
+	else
+		health_leave(call, outcomes[seed_below(seed, 6)], seed_below(seed, 2 * SECOND), at);
+	if (seed_below(seed, 16) != 0)
+		return;
+	health_probed(health, seed_below(seed, BACKENDS), seed_below(seed, 4) != 0, at);
+	health_report(health, target, at, &report);
+	health_model_content(health, 0, seed_below(seed, SECOND), at);
+	health_model_p95_us(health, 0);
+	health_hedge_request(health, 0);
+	health_hedge_take(health, 0, 50);
+	value_of(METRIC_BREAKER, (uint32_t)target, 0);
+}
+
+static void *hammer(void *context)
+{
+	struct health_call calls[THREAD_CALLS] = {0};
+	struct seed seed = {*(const uint64_t *)context};
+	for (unsigned i = 0; i < THREAD_STEPS; i++)
+		hammer_step(&calls[seed_below(&seed, THREAD_CALLS)], &seed);
+	for (unsigned i = 0; i < THREAD_CALLS; i++)
+		health_leave(&calls[i], ERROR_CLIENT_CLOSED, 0, atomic_load(&shared_now));
+	return NULL;
+}
+
+static void nothing_leaks_between_four_threads(void **state)
+{
+	pthread_t threads[THREADS];
+	uint64_t seeds[THREADS];
+	(void)state;
+	struct seed seed = seed_start();
+	log_set_level(LOG_ERROR);
+	atomic_store(&shared_now, now);
+	for (unsigned i = 0; i < THREADS; i++) {
+		seeds[i] = seed_below(&seed, UINT64_MAX);
+		assert_int_equal(pthread_create(&threads[i], NULL, hammer, &seeds[i]), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	log_set_level(LOG_INFO);
+	now = atomic_load(&shared_now) + 3600 * SECOND;
+	for (size_t backend = 0; backend < BACKENDS; backend++) {
+		assert_int_equal(health_extra(health, backend), 0);
+		for (unsigned i = 0; i < 2; i++)
+			health_probed(health, backend, true, now);
+	}
+	for (size_t target = 0; target < TARGETS; target++) {
+		struct health_call call = {0};
+		assert_int_equal(view_of(target).running, 0);
+		assert_int_equal(view_of(target).reason, HEALTH_OK); /* no probe's place was lost either */
+		assert_int_equal(enter_as(&call, target, HEALTH_EXTRA), HEALTH_OK);
+		assert_true(health_changes(health, target, HEALTH_BREAKER_OPEN) > 0);
+	}
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(only_the_backends_own_failures_count),
+	    TEST(failures_to_connect_open_after_three),
+	    TEST(an_open_target_refuses_and_its_neighbours_do_not),
+	    TEST(backpressure_cools_the_target_down_within_bounds),
+	    TEST(a_shorter_pause_does_not_end_a_longer_one),
+	    TEST(no_probe_goes_into_a_pause),
+	    TEST(a_ticket_that_is_not_entered_does_no_harm),
+	    TEST(content_tells_the_latency_once),
+	    TEST(retries_are_bounded_at_each_backend_and_over_all),
+	    TEST(a_refusal_for_the_budget_leaves_no_probe_out),
+	    TEST(failing_probes_take_all_targets_of_a_backend_out),
+	    TEST(a_real_success_of_any_target_outranks_failing_probes),
+	    TEST(a_probe_does_not_close_a_breaker),
+	    TEST(what_recovered_gets_a_growing_share),
+	    TEST(each_model_has_its_own_quantile_and_hedges),
+	    TEST(each_change_of_a_breaker_is_one_log_line),
+	    TEST(metrics_tell_what_health_knows),
+	    TEST(names_are_those_of_the_labels),
+	    TEST(random_calls_agree_with_a_recount_of_their_tickets),
+	    TEST(nothing_leaks_between_four_threads),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
