@@ -13,10 +13,10 @@ enum { ADMIN_FIELDS_MAX = 4 };
 
 struct admin_request {
 	const struct config *config;
-	struct span argument; /* the last segment of the path, still percent-encoded */
-	struct span query;    /* without '?' */
+	struct span argument;        /* the last segment of the path, still percent-encoded */
+	struct span query;           /* without '?' */
 	struct span accept_encoding; /* the header field; {NULL,0} = absent */
-	struct arena *arena;  /* lives until the answer was sent */
+	struct arena *arena;         /* lives until the answer was sent */
 	bool draining;
 };
 
