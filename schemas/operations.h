@@ -27,8 +27,8 @@ struct operation_row {
 	const char *id; /* OpenAPI's operationId */
 	const char *method;
 	const char *path; /* as in OpenAPI; a segment in braces at the end is an argument: a member of answer, or… */
-	const struct field *argument;     /* …of that rule */
-	unsigned scope;                   /* ERROR_ON_* beyond those that the other members tell */
+	const struct field *argument; /* …of that rule */
+	unsigned scope;               /* ERROR_ON_* beyond those that the other members tell */
 	const char *tag;
 	int endpoint;                     /* enum openai_endpoint, or OPERATION_NO_ENDPOINT */
 	const struct field_table *query;  /* the parameters of the query; NULL = the query is not read */
