@@ -239,7 +239,6 @@ static void check_told(const struct sluice *sluice, const char *model, int statu
 static int start_refusing(const char *status, const char *body)
 {
 	struct bytes text = {0};
-	struct backend *backend = backend_start();
 	bytes_printf(&text, "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", status, strlen(body),
 		     body);
 	struct step *steps = calloc(3, sizeof *steps);
@@ -248,6 +247,7 @@ static int start_refusing(const char *status, const char *body)
 	steps[1] = (struct step)FIN;
 	scenario_defer(free, text.at);
 	scenario_defer(free, steps);
+	struct backend *backend = backend_start(); /* ends before its script is freed */
 	backend_script(backend, steps);
 	return backend_port(backend);
 }

@@ -48,11 +48,11 @@ static const char *piece(void)
 /* A gate before each piece and before the end; no piece leaves before the one before it was read. */
 static struct world start(void)
 {
-	struct world world = {.backend = backend_start()};
 	struct step *steps = calloc(3 * (size_t)PIECES + 5, sizeof *steps);
 	struct step *step = steps;
 	assert_non_null(steps);
 	scenario_defer(free, steps);
+	struct world world = {.backend = backend_start()}; /* ends before its script is freed */
 	*step++ = (struct step)SEND(STREAM_HEAD);
 	for (int i = 0; i < PIECES; i++) {
 		*step++ = (struct step)GATE;
