@@ -108,6 +108,9 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 		build-fuzz/corpus/$$t tests/fuzz/corpus/$$t; done
 
 -include tests/scenario/scenario.mk
+-include tests/contract/contract.mk
+-include tests/conformance/conformance.mk
+-include tests/schemathesis/schemathesis.mk
 
 $(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call links,schemas)
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson) -lm
@@ -135,8 +138,8 @@ reference: build ## write docs/reference from the binary's tables
 test: ## install what is missing, build, pass all tests
 	tools/install.sh build run test
 	$(MAKE) -j$(JOBS) build-tests
-	$(MAKE) test-unit test-fuzz-corpus test-reference
-	$(MAKE) test-scenario
+	$(MAKE) test-unit test-fuzz-corpus test-reference test-contract test-examples
+	$(MAKE) test-conformance
 	$(MAKE) test-engine
 
 .PHONY: run

@@ -99,10 +99,12 @@ struct span field_input(struct arena *arena, const struct json *json, uint32_t n
 	struct span begins = clip(raw, INPUT_MOST, &cut);
 	if (!cut)
 		return raw;
-	buf_init(&out, MESSAGE_CEILING);
 	struct span text = arena_printf(arena, "%.*s…", SPAN_ARG(begins));
+	if (text.at == NULL)
+		return text;
+	buf_init(&out, MESSAGE_CEILING);
 	json_write_string(&out, text);
-	return text.at == NULL ? text : finish(arena, &out);
+	return finish(arena, &out);
 }
 
 static void write_bounds(struct buf *out, const struct field *field, double value)

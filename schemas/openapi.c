@@ -9,13 +9,15 @@
 
 #include "schemas/openapi_internal.h"
 
+enum { DOCUMENT_CEILING = 16 * 1024 * 1024 /* bytes */ };
+
 static const char about[] =
     "An AI-inference gateway that speaks OpenAI's dialect: clients ask for models, and Sluice asks the backends that "
     "the plan of a model names.\n\n"
-    "Errors come in OpenAI's form, `{\"error\": {…}}`; clients that accept `application/problem+json` and not "
-    "`application/json` get them as RFC 9457 has it. `code` tells them apart, and `x-should-retry` whether "
+    "Errors come in OpenAI's form, `{\"error\": {…}}`; clients that name `application/problem+json` in "
+    "Accept get them as RFC 9457 has it. `code` tells them apart, and `x-should-retry` whether "
     "another attempt makes sense. A member that is null counts as absent where it is not required. HEAD works "
-    "wherever GET does.";
+    "wherever GET does, and OPTIONS everywhere.";
 
 static const char about_keys[] = "Any key, or none: keys are optional at present. Sluice does not check them yet and "
 				 "does not forward them to backends.";
@@ -73,28 +75,43 @@ static void build(struct openapi *document)
 		openapi_add_operation(document, paths, operation_row(operation));
 }
 
+/* cJSON indents with tabs, which it writes nowhere else; parsers of YAML want none. */
+static void write_untabbed(struct buf *out, const char *text)
+{
+	bool indents = false;
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\t");
+		buf_append(out, (struct span){text, len});
+		indents = len > 0 ? text[len - 1] == '\n' : indents;
+		text += len;
+		if (*text == '\0')
+			break;
+		buf_append(out, indents ? SPAN("  ") : SPAN(" "));
+		text++;
+	}
+	buf_append(out, SPAN("\n"));
+}
+
 void openapi_write(struct buf *out)
 {
 	struct openapi document = {.failed = false};
+	struct buf untabbed;
+	buf_init(&untabbed, DOCUMENT_CEILING);
 	build(&document);
 	char *text = document.failed ? NULL : cJSON_Print(document.root);
-	size_t len = text == NULL ? 0 : strlen(text);
-	char *room = text == NULL ? NULL : buf_reserve(out, len + 1);
-	if (room != NULL) {
-		memcpy(room, text, len);
-		room[len] = '\n';
-		buf_commit(out, len + 1);
-	} else {
+	if (text != NULL)
+		write_untabbed(&untabbed, text);
+	if (text == NULL || buf_failed(&untabbed))
 		out->failed = true;
-	}
+	else
+		buf_append(out, buf_span(&untabbed));
 	cJSON_free(text);
 	cJSON_Delete(document.root);
+	buf_fini(&untabbed);
 }
 
-enum { KEPT_CEILING = 16 * 1024 * 1024 };
-
 static pthread_mutex_t kept_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct buf kept = {.ceiling = KEPT_CEILING};
+static struct buf kept = {.ceiling = DOCUMENT_CEILING};
 
 struct span openapi_document(void)
 {

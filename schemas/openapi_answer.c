@@ -55,16 +55,20 @@ static const struct answer_header {
      "Which backend and model answered; absent when several were gathered, or none was asked."},
     {"x-sluice-attempts", ANSWER_GOOD | ANSWER_ERROR, 0, is_inference, "{\"type\":\"integer\",\"minimum\":0}", "1",
      "How many times backends were asked; absent when none was."},
-    {"cache-control", ANSWER_GOOD | ANSWER_UNCHANGED, 0, is_any, "{\"type\":\"string\"}", "\"no-cache\"",
+    {"cache-control", ANSWER_ALL, 0, is_any, "{\"type\":\"string\"}", "\"no-cache\"",
      "Whether the answer may be kept."},
     {"etag", ANSWER_GOOD | ANSWER_UNCHANGED, 0, does_revalidate, "{\"type\":\"string\"}",
      "\"\\\"1b2cf535f27731c9\\\"\"", "The version of the answer, for If-None-Match."},
     {"x-should-retry", ANSWER_ERROR, 0, is_any, "{\"type\":\"string\",\"enum\":[\"true\",\"false\"]}", "\"false\"",
      "Whether the same request may succeed when it is sent again; the OpenAI SDKs go by it."},
-    {"retry-after", ANSWER_ERROR, 429, is_any, "{\"type\":\"string\"}", "\"2\"",
-     "How long to wait before the next attempt: seconds, or a date."},
-    {"retry-after", ANSWER_ERROR, 503, is_any, "{\"type\":\"string\"}", "\"2\"",
-     "How long to wait before the next attempt: seconds, or a date."},
+    {"retry-after", ANSWER_ERROR, 0, is_inference, "{\"type\":\"string\"}", "\"2\"",
+     "How long to wait before the next attempt, when the backend told or Sluice knows: seconds, or a date."},
+    {"vary", ANSWER_ALL, 0, is_any, "{\"type\":\"string\"}", "\"accept\"",
+     "The header fields of the request that the answer depends on."},
+    {"access-control-allow-origin", ANSWER_ALL, 0, is_any, "{\"type\":\"string\"}", "\"https://app.example.org\"",
+     "For requests of web pages whose origin is configured: that origin, or *."},
+    {"access-control-expose-headers", ANSWER_ALL, 0, is_any, "{\"type\":\"string\"}", "\"x-request-id\"",
+     "For such pages: the header fields that their scripts may read."},
     {"allow", ANSWER_ERROR, 405, is_any, "{\"type\":\"string\"}", "\"GET, HEAD\"", "The methods that are allowed."},
     {"deprecation", ANSWER_ALL, 0, is_deprecated, "{\"type\":\"string\",\"pattern\":\"^@-?[0-9]+$\"}",
      "\"@1790000000\"", "Since when the operation is deprecated (RFC 9745)."},
@@ -112,15 +116,32 @@ static void add_answer_content(struct openapi *document, cJSON *content, const s
 		openapi_add_text(document, media, "example", row->text_example);
 }
 
+/*
+ * Of one event, as OpenAPI 3.2 has it for such streams. The schema names no type, so that it also holds for readers
+ * that apply it to the whole stream, a string.
+ */
+static void add_event_properties(struct openapi *document, cJSON *schema, const struct field_table *event)
+{
+	cJSON *data = openapi_add_object(document, openapi_add_object(document, schema, "properties"), "data");
+	openapi_add_text(document, data, "type", "string");
+	cJSON *any = openapi_add_array(document, data, "anyOf");
+	openapi_add_text(document, openapi_add_object(document, any, NULL), "const", "[DONE]");
+	cJSON *json = openapi_add_object(document, any, NULL);
+	openapi_add_text(document, json, "contentMediaType", "application/json");
+	cJSON *either = openapi_add_array(document, openapi_add_object(document, json, "contentSchema"), "anyOf");
+	openapi_add_table(document, either, NULL, event);
+	openapi_add_table(document, either, NULL, &error_answer_fields);
+}
+
 static void add_stream_content(struct openapi *document, cJSON *content, const struct operation_row *row)
 {
 	cJSON *media = openapi_add_object(document, content, "text/event-stream");
 	cJSON *schema = openapi_add_object(document, media, "schema");
-	openapi_add_text(document, schema, "type", "string");
 	openapi_add_printf(document, schema, "description",
 			   "Server-sent events. The data of each is a %s; the last is `[DONE]`. When the answer fails "
 			   "midway the last is an %s instead.",
 			   row->event->name, error_answer_fields.name);
+	add_event_properties(document, schema, row->event);
 	openapi_add_text(document, media, "example", row->stream_example);
 	openapi_add_table(document, media, "x-sse-event-schema", row->event);
 	openapi_add_table(document, media, "x-sse-error-schema", &error_answer_fields);

@@ -12,9 +12,12 @@ static const struct {
 } type_names[] = {{FIELD_BOOLEAN, "boolean"}, {FIELD_INTEGER, "integer"}, {FIELD_NUMBER, "number"},
 		  {FIELD_STRING, "string"},   {FIELD_ARRAY, "array"},     {FIELD_OBJECT, "object"}};
 
-/* A single type stands alone, several are an array. */
+/* A single type stands alone, several are an array, and all of them need no word. */
 static void add_types(struct openapi *document, cJSON *schema, unsigned types, bool nullable)
 {
+	static const unsigned all = FIELD_BOOLEAN | FIELD_NUMBER | FIELD_STRING | FIELD_ARRAY | FIELD_OBJECT;
+	if ((types & all) == all && nullable)
+		return;
 	if ((types & FIELD_NUMBER) != 0)
 		types &= ~(unsigned)FIELD_INTEGER;
 	bool several = __builtin_popcount(types) + nullable > 1;
@@ -128,16 +131,12 @@ static void add_properties(struct openapi *document, cJSON *schema, const struct
 }
 
 /* One alternative: the member is there and is not null. */
-static void add_presence(struct openapi *document, cJSON *any, const struct field_table *table, const char *name)
+static void add_presence(struct openapi *document, cJSON *any, const char *name)
 {
 	cJSON *presence = openapi_add_object(document, any, NULL);
 	cJSON *properties = openapi_add_object(document, presence, "properties");
-	for (size_t i = 0; i < table->count; i++) {
-		const struct field *field = &table->fields[i];
-		if (strcmp(field->name, name) == 0)
-			add_types(document, openapi_add_object(document, properties, name), field->types,
-				  field->nullable);
-	}
+	cJSON *refused = openapi_add_object(document, openapi_add_object(document, properties, name), "not");
+	openapi_add_text(document, refused, "type", "null");
 	openapi_add_text(document, openapi_add_array(document, presence, "required"), NULL, name);
 }
 
@@ -148,8 +147,8 @@ static void add_stand_ins(struct openapi *document, cJSON *all, const struct fie
 		if (!field->required || field->unless == NULL)
 			continue;
 		cJSON *any = openapi_add_array(document, openapi_add_object(document, all, NULL), "anyOf");
-		add_presence(document, any, table, field->name);
-		add_presence(document, any, table, field->unless);
+		add_presence(document, any, field->name);
+		add_presence(document, any, field->unless);
 	}
 }
 

@@ -19,6 +19,7 @@
 #include "lib/metrics.h"
 #include "lib/random.h"
 #include "clients/http/http_client.h"
+#include "schemas/openapi.h"
 #include "service/exchange/report.h"
 #include "service/health/health_metrics.h"
 #include "service/health/limit.h"
@@ -137,6 +138,7 @@ static void destroy_workers(struct app *app)
 	metrics_teardown();
 	health_destroy(app->health);
 	destroy_limits(app);
+	openapi_release();
 }
 
 static bool listen_and_start(struct app *app, struct buf *errors)

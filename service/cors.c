@@ -26,7 +26,7 @@ static bool allows(const struct config_cors *cors, struct span origin)
 	for (size_t i = 0; i < cors->origin_count; i++)
 		if (span_is(origin, cors->origins[i]))
 			return true;
-	return origin.at != NULL && allows_any(cors);
+	return allows_any(cors);
 }
 
 void cors_add(const struct config_cors *cors, struct http_request *request)
@@ -57,9 +57,10 @@ static bool are_names(struct span list)
 void cors_add_preflight(const struct config_cors *cors, struct http_request *request, const char *allow)
 {
 	char seconds[24];
+	struct span origin = http_request_field(request, "origin");
 	struct span names = http_request_field(request, "access-control-request-headers");
-	if (http_request_field(request, "access-control-request-method").at == NULL ||
-	    !allows(cors, http_request_field(request, "origin")))
+	bool preflight = origin.at != NULL && http_request_field(request, "access-control-request-method").at != NULL;
+	if (!preflight || !allows(cors, origin))
 		return;
 	snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)(cors->max_age_us / 1000000));
 	http_request_add_field(request, SPAN("access-control-allow-methods"), span_of(allow));

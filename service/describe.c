@@ -6,6 +6,7 @@
 #include "lib/errors.h"
 #include "lib/metrics.h"
 #include "schemas/openapi.h"
+#include "schemas/reference.h"
 #include "service/plan/plan.h"
 
 static void describe_config(struct buf *out)
@@ -21,10 +22,8 @@ static const struct {
 	const char *name;
 	void (*write)(struct buf *out);
 } topics[] = {
-    {"config", describe_config},
-    {"errors", error_describe},
-    {"metrics", metrics_describe},
-    {"openapi", openapi_write},
+    {"api", reference_write},      {"config", describe_config}, {"errors", error_describe},
+    {"metrics", metrics_describe}, {"openapi", openapi_write},
 };
 
 bool describe_write(struct buf *out, const char *topic)
@@ -40,5 +39,5 @@ bool describe_write(struct buf *out, const char *topic)
 
 const char *describe_topics(void)
 {
-	return "config, errors, metrics, openapi";
+	return "api, config, errors, metrics, openapi";
 }

@@ -13,7 +13,7 @@ enum { MAIN_OK = 0, MAIN_FAILED = 1, MAIN_USAGE = 2, MAIN_TEXT_MAX = 16 * 1024 *
 static const char usage[] =
     "Usage: sluice [--config FILE]   serve; without a file: the embedded demonstration\n"
     "       sluice --check FILE      check a configuration: exit 0, or errors with file:line and key\n"
-    "       sluice --describe WHAT   print a reference: config, errors, metrics or openapi\n"
+    "       sluice --describe WHAT   print a reference: api, config, errors, metrics or openapi\n"
     "       sluice --version\n"
     "       sluice --help\n";
 
@@ -62,6 +62,10 @@ static int describe(const char *what, struct buf *text)
 	if (!describe_write(text, what)) {
 		fprintf(stderr, "sluice: --describe: got \"%s\"; expected one of %s\n", what, describe_topics());
 		return MAIN_USAGE;
+	}
+	if (buf_failed(text)) {
+		fputs("sluice: --describe: out of memory\n", stderr);
+		return MAIN_FAILED;
 	}
 	print(stdout, text);
 	return MAIN_OK;

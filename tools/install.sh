@@ -13,6 +13,7 @@ test="libcmocka-dev openssl nodejs npm"
 lint="clang clang-tidy clang-format cppcheck"
 sanitize="clang libclang-rt-14-dev llvm"
 bench="valgrind"
+schemathesis="python3 python3-venv"
 
 packages=""
 for group in "$@"; do
@@ -23,8 +24,9 @@ for group in "$@"; do
 	lint) packages="$packages $lint" ;;
 	sanitize) packages="$packages $sanitize" ;;
 	bench) packages="$packages $bench" ;;
+	schemathesis) packages="$packages $schemathesis" ;;
 	*)
-		echo "tools/install.sh: unknown group \"$group\"; expected build, run, test, lint, sanitize or bench" >&2
+		echo "tools/install.sh: unknown group \"$group\"; expected build, run, test, lint, sanitize, bench or schemathesis" >&2
 		exit 2
 		;;
 	esac
@@ -34,6 +36,8 @@ done
 provided() {
 	case "$1" in
 	nodejs) command -v node >/dev/null ;;
+	python3) command -v python3 >/dev/null ;;
+	python3-venv) python3 -c "import venv, ensurepip" 2>/dev/null ;;
 	npm | curl | make | gcc | clang | openssl) command -v "$1" >/dev/null ;;
 	*) return 1 ;;
 	esac

@@ -43,7 +43,7 @@ static void find_unknown_after(const struct admin_request *request, struct span 
 	buf_init(&input, DETAILS_BYTES_MAX);
 	json_write_string(&input, after);
 	finding_only(findings,
-		     (struct finding){.code = ERROR_INVALID_VALUE,
+		     (struct finding){.code = ERROR_MODEL_NOT_FOUND,
 				      .message = SPAN("after must be the id of a listed model"),
 				      .param = SPAN("after"),
 				      .loc = SPAN("[\"query\",\"after\"]"),

@@ -212,12 +212,16 @@ describe('models', () => {
 });
 
 describe('errors', () => {
-    /** Asserts a BadRequestError about `param`, with all four members in its body. */
+    /** Asserts a BadRequestError about `param`, with all four members in its body and the finding in its details. */
     const isBadRequest = (param) => (error) => {
         assert.ok(error instanceof OpenAI.BadRequestError, String(error));
         assert.equal(error.param, param);
-        assert.deepEqual(Object.keys(error.error).sort(), ['code', 'message', 'param', 'type']);
+        const { details, ...four } = error.error;
+        assert.deepEqual(Object.keys(four).sort(), ['code', 'message', 'param', 'type']);
         assert.equal(error.type, 'invalid_request_error');
+        assert.deepEqual(Object.keys(details[0]).sort(), ['input', 'loc', 'msg', 'type']);
+        assert.equal(details[0].msg, error.error.message);
+        assert.equal(details[0].type, error.code);
         return true;
     };
 

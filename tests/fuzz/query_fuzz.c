@@ -9,19 +9,22 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void check_findings(const struct findings *findings, struct arena *arena)
+static void check_findings(const struct findings *findings)
 {
+	struct arena arena;
 	struct buf out;
 	struct json json;
 	struct json_error error;
 	assert(findings->count > 0 && findings->count <= FINDINGS_MOST);
+	arena_init(&arena, 0);
 	buf_init(&out, 1 << 20);
 	finding_write_all(&out, findings);
-	assert(!buf_failed(&out) && json_parse(&json, arena, buf_span(&out), 4, &error));
+	assert(!buf_failed(&out) && json_parse(&json, &arena, buf_span(&out), 4, &error));
 	assert(json.nodes[0].count == findings->count);
 	for (size_t i = 0; i < findings->count; i++)
 		assert(error_row(findings->list[i].code)->status == 400);
 	buf_fini(&out);
+	arena_fini(&arena);
 }
 
 static void check_values(const struct models_query *query)
@@ -45,7 +48,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else if (good)
 		check_values(&query);
 	else
-		check_findings(&findings, &arena);
+		check_findings(&findings);
 	arena_fini(&arena);
 	return 0;
 }

@@ -34,7 +34,7 @@ static void check_answer(const struct findings *findings)
 						 .param = first->param,
 						 .details = buf_span(&details)});
 		assert(!buf_failed(&details) && !buf_failed(&out));
-		assert(json_parse(&json, &arena, buf_span(&out), 6, &error));
+		assert(json_parse(&json, &arena, buf_span(&out), 16 + 8, &error));
 		buf_fini(&out);
 		buf_fini(&details);
 		arena_fini(&arena);

@@ -6,6 +6,8 @@ SCENARIO_HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/scenario
 SCENARIO_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/scenario/*_test.c)))
 SCENARIO_ENV      = SLUICE_BIN=$(BUILD)/sluice SLUICE_SIM=$(BUILD)/sluice-sim \
 		    LSAN_OPTIONS=suppressions=$(CURDIR)/tests/scenario/lsan.supp:print_suppressions=0
+# What the clients of the scenarios saw, one exchange a line; tests/conformance judges it.
+SCENARIO_RECORD  := $(abspath $(BUILD)/exchanges.jsonl)
 SCENARIO_LIBS    := -lnghttp2 -lssl -lcrypto -lcjson -lcmocka -lpthread
 
 $(BUILD)/tests/scenario/%_test: $(BUILD)/tests/scenario/%_test.o $(SCENARIO_HARNESS)
@@ -19,8 +21,9 @@ build-scenario: $(SCENARIO_TESTS)
 # All of them run, also behind one that failed: a finding is worth more with its neighbours.
 .PHONY: test-scenario
 test-scenario: $(SCENARIO_TESTS) $(BUILD)/sluice $(BUILD)/sluice-sim ## run the scenario tests against the real binaries
+	@rm -f $(SCENARIO_RECORD)
 	@failed=; for t in $(SCENARIO_TESTS); do \
 		echo "== $$t"; \
-		$(SCENARIO_ENV) $$t || failed="$$failed $$t"; \
+		SLUICE_RECORD=$(SCENARIO_RECORD) $(SCENARIO_ENV) $$t || failed="$$failed $$t"; \
 	done; \
 	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }

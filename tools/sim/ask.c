@@ -53,8 +53,9 @@ static bool read_count(const struct json *json, const char *key, int64_t low, in
 	*found = node != JSON_NONE;
 	if (!*found)
 		return true;
-	int64_t number;
-	if (!json_int(json, node, &number) || number < low || number > high)
+	double number = 0; /* 2.0 is an integer, too; what is counted here fits a double */
+	if (!json_double(json, node, &number) || number != (double)(int64_t)number || number < (double)low ||
+	    number > (double)high)
 		return refuse(error, key, "%s: expected an integer from %lld to %lld", key, (long long)low,
 			      (long long)high);
 	*value = (uint64_t)number;
@@ -121,16 +122,31 @@ static bool read_messages(struct ask *ask, struct arena *arena, struct ask_error
 	return true;
 }
 
+/* How many prompts an array holds: one, when it is an array of tokens. */
+static uint32_t count_prompts(const struct json *json, uint32_t prompt)
+{
+	if (json_type(json, prompt) != JSON_ARRAY || json_type(json, json_first(json, prompt)) == JSON_NUMBER)
+		return 1;
+	return json->nodes[prompt].count;
+}
+
+/* A text, an array of texts, of tokens, or of arrays of tokens; or prompt_embeds instead. */
 static bool read_prompt(struct ask *ask, struct arena *arena, struct ask_error *error)
 {
 	const struct json *json = &ask->json;
 	uint32_t prompt = member(json, 0, "prompt");
-	if (prompt != JSON_NONE && json_type(json, prompt) == JSON_ARRAY && json->nodes[prompt].count == 1)
+	if (prompt == JSON_NONE)
+		prompt = member(json, 0, "prompt_embeds");
+	bool given = prompt != JSON_NONE && (json_type(json, prompt) == JSON_STRING ||
+					     (json_type(json, prompt) == JSON_ARRAY && json->nodes[prompt].count > 0));
+	if (!given)
+		return refuse(error, "prompt", "prompt: expected a string or an array");
+	ask->choices *= count_prompts(json, prompt);
+	ask->prompt_tokens = tokens_of(json_raw(json, prompt).len);
+	if (json_type(json, prompt) == JSON_ARRAY)
 		prompt = json_first(json, prompt);
-	if (prompt == JSON_NONE || json_type(json, prompt) != JSON_STRING)
-		return refuse(error, "prompt", "prompt: expected a string or an array of one string");
-	ask->prompt = json_string(json, prompt, arena);
-	ask->prompt_tokens = tokens_of(ask->prompt.len);
+	if (json_type(json, prompt) == JSON_STRING)
+		ask->prompt = json_string(json, prompt, arena);
 	return true;
 }
 
@@ -154,7 +170,7 @@ static bool read_generation(struct ask *ask, struct ask_error *error)
 	bool found, found_older;
 	if (!read_bool(json, 0, "stream", &ask->stream, error) ||
 	    !read_count(json, "n", 1, ASK_CHOICES_MOST, &choices, &found, error) ||
-	    !read_count(json, "max_tokens", 1, INT64_MAX, &older, &found_older, error) ||
+	    !read_count(json, "max_tokens", 0, INT64_MAX, &older, &found_older, error) ||
 	    !read_count(json, "max_completion_tokens", 1, INT64_MAX, &ask->max_tokens, &found, error))
 		return false;
 	ask->choices = (uint32_t)choices;
@@ -171,6 +187,8 @@ static bool read_embeddings(struct ask *ask, struct arena *arena, struct ask_err
 	uint64_t dimensions = 8;
 	bool found;
 	ask->input = member(json, 0, "input");
+	if (ask->input == JSON_NONE)
+		ask->input = member(json, 0, "messages"); /* one vector for each message */
 	if (ask->input == JSON_NONE ||
 	    (json_type(json, ask->input) != JSON_STRING && json_type(json, ask->input) != JSON_ARRAY))
 		return refuse(error, "input", "input: expected a string or an array");

@@ -82,3 +82,25 @@ void check_error(const struct answer *answer, int status, const char *code)
 	cJSON_Delete(root);
 	check_header(answer, "content-type", "application/json");
 }
+
+static const char *text_member(const cJSON *object, const char *name)
+{
+	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+	return text == NULL ? "" : text;
+}
+
+void check_problem(const struct answer *answer, int status, const char *code)
+{
+	cJSON *root = cJSON_ParseWithLength(bytes_text(&answer->body), answer->body.len);
+	const cJSON *told = cJSON_GetObjectItemCaseSensitive(root, "status");
+	if (answer->status != status || !cJSON_IsNumber(told) || told->valueint != status ||
+	    strcmp(text_member(root, "code"), code) != 0)
+		fail_msg("want %d %s, got %d: %.1000s", status, code, answer->status, bytes_text(&answer->body));
+	const char *const members[] = {"type", "title", "detail"};
+	for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+		if (*text_member(root, members[i]) == '\0')
+			fail_msg("the problem lacks %s: %s", members[i], bytes_text(&answer->body));
+	check_header(answer, "x-request-id", text_member(root, "request_id"));
+	check_header(answer, "content-type", "application/problem+json");
+	cJSON_Delete(root);
+}

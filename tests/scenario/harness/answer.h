@@ -43,4 +43,7 @@ void check_header(const struct answer *answer, const char *name, const char *val
 /* Fails unless status and code match an error in OpenAI's shape with all four members. */
 void check_error(const struct answer *answer, int status, const char *code);
 
+/* Fails unless status and code match problem details (RFC 9457) that tell the answer's own x-request-id. */
+void check_problem(const struct answer *answer, int status, const char *code);
+
 #endif

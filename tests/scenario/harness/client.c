@@ -3,6 +3,7 @@
 #include "tests/scenario/harness/client.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/sse.h"
@@ -23,17 +24,38 @@ static bool via_is_tls(enum via via)
 	return via == VIA_H1_TLS || via == VIA_H2_TLS;
 }
 
-void client_post(struct client *client, const struct sluice *sluice, enum via via, const char *path, const char *body)
+static void send_h1(struct h1 *h1, const char *method, const char *path, const struct h2_header *headers,
+		    const char *body)
+{
+	struct bytes request = {0};
+	bytes_printf(&request, "%s %s HTTP/1.1\r\nHost: sluice.test\r\n", method, path);
+	if (body != NULL)
+		bytes_printf(&request, "Content-Type: application/json\r\nContent-Length: %zu\r\n", strlen(body));
+	for (; headers != NULL && headers->name != NULL; headers++)
+		bytes_printf(&request, "%s: %s\r\n", headers->name, headers->value);
+	bytes_printf(&request, "\r\n%s", body == NULL ? "" : body);
+	h1->head_only = strcmp(method, "HEAD") == 0;
+	h1_send_bytes(h1, request.at, request.len);
+	bytes_free(&request);
+}
+
+void client_send(struct client *client, const struct sluice *sluice, enum via via, const char *method, const char *path,
+		 const struct h2_header *headers, const char *body)
 {
 	int port = via_is_tls(via) ? sluice->tls_port : sluice->port;
 	*client = (struct client){.via = via};
 	if (via_is_h1(via)) {
 		h1_open(&client->h1, port, via_is_tls(via));
-		h1_post(&client->h1, path, "", body);
+		send_h1(&client->h1, method, path, headers, body);
 	} else {
 		h2_open(&client->h2, port, via_is_tls(via) ? H2_TLS : 0);
-		client->stream = h2_post(&client->h2, path, body);
+		client->stream = h2_request(&client->h2, method, path, headers, body);
 	}
+}
+
+void client_post(struct client *client, const struct sluice *sluice, enum via via, const char *path, const char *body)
+{
+	client_send(client, sluice, via, "POST", path, NULL, body);
 }
 
 const char *chat_body(const char *model, bool stream)
@@ -107,14 +129,20 @@ void client_close(struct client *client)
 		h2_close(&client->h2);
 }
 
-void client_fetch(const struct sluice *sluice, enum via via, const char *path, const char *body, struct answer *answer)
+void client_ask(const struct sluice *sluice, enum via via, const char *method, const char *path,
+		const struct h2_header *headers, const char *body, struct answer *answer)
 {
 	struct client client;
-	client_post(&client, sluice, via, path, body);
+	client_send(&client, sluice, via, method, path, headers, body);
 	client_wait_end(&client);
 	*answer = *client_answer(&client);
 	*client_answer(&client) = (struct answer){0};
 	client_close(&client);
+}
+
+void client_fetch(const struct sluice *sluice, enum via via, const char *path, const char *body, struct answer *answer)
+{
+	client_ask(sluice, via, "POST", path, NULL, body, answer);
 }
 
 void client_fetch_chat(const struct sluice *sluice, enum via via, const char *model, bool stream, struct answer *answer)

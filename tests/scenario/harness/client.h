@@ -21,6 +21,11 @@ struct client {
 	struct h2_stream *stream;
 };
 
+/* Opens a connection and sends a request there. headers: as h2_request takes them. body: with Content-Type
+ * application/json; NULL: none. */
+void client_send(struct client *client, const struct sluice *sluice, enum via via, const char *method, const char *path,
+		 const struct h2_header *headers, const char *body);
+
 /* Opens a connection and posts body there. */
 void client_post(struct client *client, const struct sluice *sluice, enum via via, const char *path, const char *body);
 
@@ -46,6 +51,10 @@ uint64_t client_leave(struct client *client, enum leave how);
 
 /* Frees everything, closing what is open. */
 void client_close(struct client *client);
+
+/* Sends, waits for the end, hands the answer over (the caller frees it). */
+void client_ask(const struct sluice *sluice, enum via via, const char *method, const char *path,
+		const struct h2_header *headers, const char *body, struct answer *answer);
 
 /* All at once: posts, waits for the end, hands the answer over (the caller frees it). */
 void client_fetch(const struct sluice *sluice, enum via via, const char *path, const char *body, struct answer *answer);

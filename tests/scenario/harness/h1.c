@@ -8,6 +8,8 @@
 #include <strings.h>
 
 #include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/h1_request.h"
+#include "tests/scenario/harness/record.h"
 
 void h1_open(struct h1 *h1, int port, bool tls)
 {
@@ -15,11 +17,45 @@ void h1_open(struct h1 *h1, int port, bool tls)
 	wire_open(&h1->wire, port, tls ? "http/1.1" : NULL);
 }
 
+static bool h1_over(const struct h1 *h1)
+{
+	return h1->answer.ended || h1->answer.broken;
+}
+
+/* Writes the exchange to the record, unless it is there or nothing was sent. */
+static void h1_record(struct h1 *h1, bool client_left)
+{
+	struct h1_request request;
+	if (h1->sent.len == 0 || h1->recorded)
+		return;
+	h1->recorded = true;
+	h1_request_take(&h1->sent, &request);
+	record_write(&(struct record){.http_version = "1.1",
+				      .method = bytes_text(&request.method),
+				      .path = bytes_text(&request.path),
+				      .head = &request.head,
+				      .body = &request.body,
+				      .request_whole = request.whole,
+				      .malformed = request.malformed,
+				      .client_left = client_left,
+				      .answer = &h1->answer});
+	h1_request_free(&request);
+}
+
 void h1_close(struct h1 *h1)
 {
+	h1_record(h1, true);
 	wire_close(&h1->wire);
+	bytes_free(&h1->sent);
 	bytes_free(&h1->in);
 	answer_free(&h1->answer);
+}
+
+void h1_send_bytes(struct h1 *h1, const void *from, size_t len)
+{
+	if (!h1->silent && record_wanted(h1->wire.port))
+		bytes_append(&h1->sent, from, len);
+	wire_write_all(&h1->wire, from, len);
 }
 
 void h1_send(struct h1 *h1, const char *format, ...)
@@ -30,7 +66,7 @@ void h1_send(struct h1 *h1, const char *format, ...)
 	int len = vasprintf(&text, format, arguments);
 	va_end(arguments);
 	assert_true(len >= 0);
-	wire_write_all(&h1->wire, text, (size_t)len);
+	h1_send_bytes(h1, text, (size_t)len);
 	free(text);
 }
 
@@ -52,6 +88,7 @@ void h1_next(struct h1 *h1)
 	answer_free(&h1->answer);
 	h1->state = H1_HEAD;
 	h1->head_only = false;
+	h1->recorded = false;
 }
 
 static void h1_add_header(struct h1 *h1, const char *line, size_t len)
@@ -200,11 +237,9 @@ static void h1_on_end(struct h1 *h1, bool clean)
 		h1->answer.broken = true;
 }
 
-bool h1_pump(struct h1 *h1)
+static bool h1_read(struct h1 *h1)
 {
 	char block[65536];
-	if (h1->answer.ended || h1->answer.broken)
-		return false;
 	while (h1_step(h1)) {
 	}
 	if (h1->state == H1_DONE) {
@@ -225,16 +260,21 @@ bool h1_pump(struct h1 *h1)
 	return true;
 }
 
+bool h1_pump(struct h1 *h1)
+{
+	if (h1_over(h1))
+		return false;
+	bool moved = h1_read(h1);
+	if (h1_over(h1))
+		h1_record(h1, h1->wire.fd < 0);
+	return moved;
+}
+
 static void h1_wait(struct h1 *h1, const char *what)
 {
 	if (!h1_pump(h1) && !wire_wait(&h1->wire, HANG_GUARD_MS))
 		fail_msg("gave up waiting for %s; status %d, body so far:\n%.2000s", what, h1->answer.status,
 			 bytes_text(&h1->answer.body));
-}
-
-static bool h1_over(const struct h1 *h1)
-{
-	return h1->answer.ended || h1->answer.broken;
 }
 
 void h1_wait_head(struct h1 *h1)

@@ -16,9 +16,12 @@ struct h1 {
 	struct wire wire;
 	struct bytes in; /* received, not yet understood */
 	enum h1_state state;
-	size_t left;     /* bytes left of the body or chunk */
-	size_t chunk_at; /* where in the body the chunk began */
-	bool head_only;  /* the request was HEAD */
+	size_t left;       /* bytes left of the body or chunk */
+	size_t chunk_at;   /* where in the body the chunk began */
+	bool head_only;    /* the request was HEAD */
+	bool silent;       /* not for the record */
+	bool recorded;     /* this answer is */
+	struct bytes sent; /* and not yet recorded */
 	struct answer answer;
 };
 
@@ -28,6 +31,8 @@ void h1_open(struct h1 *h1, int port, bool tls);
 /* Frees everything; closes the connection when it is still open. */
 void h1_close(struct h1 *h1);
 
+/* All that is sent goes through one of these: past them it is not recorded. */
+void h1_send_bytes(struct h1 *h1, const void *from, size_t len);
 void h1_send(struct h1 *h1, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* A whole POST with Content-Length and Content-Type: application/json. headers: more lines, each with CRLF, or "". */

@@ -7,8 +7,36 @@
 #include <string.h>
 
 #include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/record.h"
 
 enum { WIDE_STREAM_WINDOW = 1 << 20, WIDE_CONNECTION_WINDOW = 1 << 24 };
+
+/* Writes the exchange to the record, unless it is there. method is set when it is for the record. */
+static void h2_record(struct h2_stream *stream, bool client_left)
+{
+	if (stream->method == NULL || stream->recorded)
+		return;
+	stream->recorded = true;
+	record_write(&(struct record){.http_version = "2",
+				      .method = stream->method,
+				      .path = stream->path,
+				      .head = &stream->request_head,
+				      .body = &stream->request_body,
+				      .request_whole = stream->request_sent == stream->request_body.len,
+				      .client_left = client_left,
+				      .answer = &stream->answer});
+}
+
+static void h2_free_stream(struct h2_stream *stream)
+{
+	h2_record(stream, true);
+	free(stream->method);
+	free(stream->path);
+	bytes_free(&stream->request_head);
+	bytes_free(&stream->request_body);
+	answer_free(&stream->answer);
+	free(stream);
+}
 
 static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
 		     const uint8_t *value, size_t value_len, uint8_t flags, void *user)
@@ -22,6 +50,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 		int status = atoi((const char *)value);
 		if (status >= 200)
 			stream->answer.status = status;
+		stream->continued |= status == 100;
 	} else if (stream->answer.status != 0) {
 		answer_add_header(&stream->answer, (const char *)name, name_len, (const char *)value, value_len);
 	}
@@ -56,8 +85,10 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 	if (len != 0)
 		answer_add_piece(&stream->answer, stream->answer.body.len - len, len);
 	if ((frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
-	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
+	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
 		stream->answer.ended = true;
+		h2_record(stream, false);
+	}
 	return 0;
 }
 
@@ -69,6 +100,7 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 		return 0;
 	stream->answer.broken = true;
 	stream->answer.reset_code = code;
+	h2_record(stream, stream->left);
 	return 0;
 }
 
@@ -128,9 +160,7 @@ void h2_close(struct h2 *h2)
 	while (h2->streams != NULL) {
 		struct h2_stream *stream = h2->streams;
 		h2->streams = stream->next;
-		bytes_free(&stream->request_body);
-		answer_free(&stream->answer);
-		free(stream);
+		h2_free_stream(stream);
 	}
 	bytes_free(&h2->out);
 	*h2 = (struct h2){.wire = {.fd = -1}};
@@ -143,15 +173,25 @@ void h2_forget(struct h2 *h2, struct h2_stream *stream)
 		link = &(*link)->next;
 	*link = stream->next;
 	nghttp2_session_set_stream_user_data(h2->session, stream->id, NULL);
-	bytes_free(&stream->request_body);
-	answer_free(&stream->answer);
-	free(stream);
+	h2_free_stream(stream);
 }
 
 static nghttp2_nv h2_field(const char *name, const char *value)
 {
 	return (nghttp2_nv){(uint8_t *)(uintptr_t)name, (uint8_t *)(uintptr_t)value, strlen(name), strlen(value),
 			    NGHTTP2_NV_FLAG_NONE};
+}
+
+/* Keeps what the record will want. */
+static void h2_note_request(struct h2_stream *stream, const char *method, const char *path, const nghttp2_nv *fields,
+			    size_t count)
+{
+	stream->method = strdup(method);
+	stream->path = strdup(path);
+	for (size_t i = 0; i < count; i++)
+		if (fields[i].name[0] != ':')
+			bytes_printf(&stream->request_head, "%s: %s\n", (const char *)fields[i].name,
+				     (const char *)fields[i].value);
 }
 
 struct h2_stream *h2_request(struct h2 *h2, const char *method, const char *path, const struct h2_header *headers,
@@ -178,6 +218,8 @@ struct h2_stream *h2_request(struct h2 *h2, const char *method, const char *path
 	h2->streams = stream;
 	bytes_append(&stream->request_body, body, body == NULL ? 0 : strlen(body));
 	stream->request_limit = h2->withhold ? stream->request_body.len / 2 : stream->request_body.len;
+	if (!h2->silent && record_wanted(h2->wire.port))
+		h2_note_request(stream, method, path, fields, count);
 	nghttp2_data_provider provider = {.source = {.ptr = stream}, .read_callback = on_request_body};
 	stream->id = nghttp2_submit_request(h2->session, NULL, fields, count, body == NULL ? NULL : &provider, stream);
 	if (stream->id < 0)
@@ -195,8 +237,10 @@ static void h2_break(struct h2 *h2)
 {
 	h2->broken = true;
 	for (struct h2_stream *s = h2->streams; s != NULL; s = s->next)
-		if (!s->answer.ended)
+		if (!s->answer.ended) {
 			s->answer.broken = true;
+			h2_record(s, s->left || h2->wire.fd < 0);
+		}
 }
 
 static void h2_flush(struct h2 *h2)
@@ -267,6 +311,7 @@ void h2_wait_end(struct h2 *h2, struct h2_stream *stream)
 
 void h2_cancel(struct h2 *h2, struct h2_stream *stream)
 {
+	stream->left = true;
 	nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, stream->id, NGHTTP2_CANCEL);
 	h2_flush(h2);
 }
@@ -294,4 +339,19 @@ void h2_send_raw(struct h2 *h2, const void *frame, size_t len)
 	h2_flush(h2);
 	bytes_append(&h2->out, frame, len);
 	h2_flush(h2);
+}
+
+void h2_wait_continue(struct h2 *h2, struct h2_stream *stream)
+{
+	struct patience patience = patience_for("100 Continue");
+	while (!stream->continued)
+		if (!h2_pump(h2))
+			patience_wait(&patience);
+}
+
+void h2_send_rest(struct h2 *h2, struct h2_stream *stream)
+{
+	stream->request_limit = stream->request_body.len;
+	nghttp2_session_resume_data(h2->session, stream->id);
+	h2_pump(h2);
 }

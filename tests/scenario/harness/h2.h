@@ -17,7 +17,13 @@ struct h2_stream {
 	struct bytes request_body;
 	size_t request_sent;
 	size_t request_limit; /* bytes of the body to send before the sending stalls */
+	bool continued;       /* 100 Continue came */
 	struct answer answer;
+	char *method; /* of the request, for the record */
+	char *path;
+	struct bytes request_head;
+	bool left; /* cancelled by us */
+	bool recorded;
 	struct h2_stream *next;
 };
 
@@ -28,6 +34,7 @@ struct h2 {
 	struct bytes out;          /* serialised, not yet written */
 	bool broken;               /* the connection ended */
 	bool goaway;               /* the peer said GOAWAY */
+	bool silent;               /* its streams are not for the record */
 	uint32_t goaway_code;
 	uint32_t peer_max_streams;
 	bool withhold; /* requests from now on send half of their body and no more */
@@ -60,6 +67,12 @@ bool h2_pump(struct h2 *h2);
 void h2_wait_head(struct h2 *h2, struct h2_stream *stream);
 void h2_wait_body(struct h2 *h2, struct h2_stream *stream, size_t len);
 void h2_wait_end(struct h2 *h2, struct h2_stream *stream);
+
+/* Waits (hang guard) for 100 Continue. */
+void h2_wait_continue(struct h2 *h2, struct h2_stream *stream);
+
+/* Sends what was withheld of the body. */
+void h2_send_rest(struct h2 *h2, struct h2_stream *stream);
 
 /* RST_STREAM with CANCEL, written before it returns. */
 void h2_cancel(struct h2 *h2, struct h2_stream *stream);

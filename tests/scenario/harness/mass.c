@@ -52,6 +52,8 @@ static void slot_open(struct mass_run *run, struct slot *slot)
 		h1_open(&slot->h1, port, tls);
 	else
 		h2_open(&slot->h2, port, (tls ? H2_TLS : 0) | H2_WIDE);
+	slot->h1.silent = true;
+	slot->h2.silent = true;
 	int fd = mass_is_h1(mass) ? slot->h1.wire.fd : slot->h2.wire.fd;
 	assert_int_equal(epoll_ctl(run->epoll, EPOLL_CTL_ADD, fd, &event), 0);
 	slot->open = true;

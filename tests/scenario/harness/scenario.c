@@ -15,6 +15,7 @@
 enum { MOST_DEFERRED = 256 };
 
 static struct {
+	const char *name;
 	char directory[64];
 	bool passed;
 	struct {
@@ -38,8 +39,14 @@ void scenario_run(void **state)
 {
 	const struct scenario *scenario = *state;
 	void *nothing = NULL;
+	current.name = scenario->name;
 	scenario->run(&nothing);
 	current.passed = true;
+}
+
+const char *scenario_name(void)
+{
+	return current.name;
 }
 
 const char *scenario_directory(void)

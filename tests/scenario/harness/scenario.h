@@ -12,6 +12,7 @@
 #define SLUICE_TESTS_HARNESS_SCENARIO_H
 
 struct scenario {
+	const char *name;
 	void (*run)(void **state);
 };
 
@@ -19,13 +20,16 @@ struct scenario {
 	{                                                                                      \
 #function, scenario_run, scenario_setup, scenario_teardown, &(struct scenario) \
 		{                                                                              \
-			.run = function                                                        \
+			.name = #function, .run = function                                     \
 		}                                                                              \
 	}
 
 int scenario_setup(void **state);
 void scenario_run(void **state);
 int scenario_teardown(void **state);
+
+/* The sentence that is being tested. */
+const char *scenario_name(void);
 
 /* The running scenario's directory; its files go when the scenario passed. */
 const char *scenario_directory(void);

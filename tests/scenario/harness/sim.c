@@ -46,6 +46,7 @@ static cJSON *sim_ask(const struct sim *sim, const char *method, const char *pat
 {
 	struct h1 h1;
 	h1_open(&h1, sim->control_port, false);
+	h1.silent = true; /* its port may have been a gateway's */
 	h1_send(&h1, "%s %s HTTP/1.1\r\nHost: sim\r\nContent-Length: 0\r\n\r\n", method, path);
 	h1_wait_end(&h1);
 	cJSON *root = cJSON_ParseWithLength(bytes_text(&h1.answer.body), h1.answer.body.len);

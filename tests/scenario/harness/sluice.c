@@ -10,6 +10,7 @@
 #include "tests/scenario/harness/certificate.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/h1.h"
+#include "tests/scenario/harness/record.h"
 #include "tests/scenario/harness/scenario.h"
 
 static const char *sluice_program(void)
@@ -79,6 +80,8 @@ struct sluice *sluice_start(const char *yaml, ...)
 	const char *const command[] = {sluice_program(), "--config", path, NULL};
 	sluice->proc = proc_start("sluice", command, NULL);
 	proc_wait_output(sluice->proc, PROC_STDERR, both_listen, sluice);
+	record_service(sluice->port);
+	record_service(sluice->tls_port);
 	sluice_metric(sluice, ""); /* what is opened lazily is open now */
 	sluice->idle_fds = proc_fds(sluice->proc);
 	return sluice;

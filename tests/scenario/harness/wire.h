@@ -15,6 +15,7 @@ struct ssl_st;
 struct wire {
 	int fd; /* -1 once closed */
 	struct ssl_st *ssl;
+	int port;
 };
 
 enum { WIRE_AGAIN = -1, WIRE_BROKEN = -2 };

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of operations and the OpenAPI document made from it. */
+/* The table of operations. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include <cmocka.h>
 
-#include "lib/json.h"
-#include "schemas/openapi.h"
 #include "schemas/operations.h"
 
 static void paths_match_exactly_or_with_their_argument(void **state)
@@ -26,42 +23,39 @@ static void paths_match_exactly_or_with_their_argument(void **state)
 	assert_false(operation_matches(OPERATION_CHAT, SPAN(""), &argument));
 }
 
-static void the_document_holds_every_operation_and_refers_to_nothing_missing(void **state)
+static void errors_belong_to_the_operations_that_can_tell_them(void **state)
 {
 	(void)state;
-	struct buf text;
-	struct arena arena;
-	struct json json;
-	struct json_error error;
-	buf_init(&text, 1 << 24);
-	arena_init(&arena, 0);
-	openapi_write(&text);
-	assert_true(json_parse(&json, &arena, buf_span(&text), 64, &error));
-	uint32_t paths = json_member(&json, 0, "paths");
-	uint32_t schemas = json_member(&json, json_member(&json, 0, "components"), "schemas");
+	const struct operation_row *chat = operation_row(OPERATION_CHAT);
+	const struct operation_row *models = operation_row(OPERATION_MODELS);
+	const struct operation_row *model = operation_row(OPERATION_MODEL);
+	assert_true(operation_can_fail_with(chat, ERROR_INVALID_JSON));
+	assert_true(operation_can_fail_with(chat, ERROR_UPSTREAM_TOO_LARGE));
+	assert_false(operation_can_fail_with(operation_row(OPERATION_EMBEDDINGS), ERROR_UPSTREAM_TOO_LARGE));
+	assert_true(operation_can_fail_with(models, ERROR_UNSUPPORTED_PARAMETER));
+	assert_true(operation_can_fail_with(models, ERROR_MODEL_NOT_FOUND));
+	assert_true(operation_can_fail_with(model, ERROR_MODEL_NOT_FOUND));
+	assert_true(operation_can_fail_with(operation_row(OPERATION_LIVEZ), ERROR_OVERLOADED));
 	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++)
-		assert_int_not_equal(json_member(&json, paths, operation_row(operation)->path), JSON_NONE);
-	for (uint32_t at = 0; at < json.node_count; at++) {
-		static const char prefix[] = "#/components/schemas/";
-		if (json_type(&json, at) != JSON_STRING)
-			continue;
-		struct span value = json_string(&json, at, &arena);
-		if (value.len <= sizeof(prefix) || memcmp(value.at, prefix, sizeof(prefix) - 1) != 0)
-			continue;
-		char name[128];
-		snprintf(name, sizeof(name), "%.*s", (int)(value.len - sizeof(prefix) + 1),
-			 value.at + sizeof(prefix) - 1);
-		assert_int_not_equal(json_member(&json, schemas, name), JSON_NONE);
+		assert_false(operation_can_fail_with(operation_row(operation), ERROR_NOT_FOUND));
+}
+
+static void an_argument_is_a_member_of_the_answer(void **state)
+{
+	(void)state;
+	assert_string_equal(operation_argument(operation_row(OPERATION_MODEL))->name, "id");
+	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++) {
+		const struct operation_row *row = operation_row(operation);
+		assert_int_equal(operation_argument(row) != NULL, strchr(row->path, '{') != NULL);
 	}
-	arena_fini(&arena);
-	buf_fini(&text);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(paths_match_exactly_or_with_their_argument),
-	    cmocka_unit_test(the_document_holds_every_operation_and_refers_to_nothing_missing),
+	    cmocka_unit_test(errors_belong_to_the_operations_that_can_tell_them),
+	    cmocka_unit_test(an_argument_is_a_member_of_the_answer),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

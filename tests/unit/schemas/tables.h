@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* All field tables of requests, found by following the table of operations. */
+/* All field tables, found by following the table of operations. */
 #ifndef SLUICE_TESTS_UNIT_TABLES_H
 #define SLUICE_TESTS_UNIT_TABLES_H
 
+#include <stdlib.h>
+
+#include "schemas/answers.h"
 #include "schemas/operations.h"
 
-enum { TABLES_MOST = 64 };
+enum { TABLES_MOST = 128 };
 
 struct tables {
 	const struct field_table *list[TABLES_MOST];
@@ -31,6 +34,8 @@ static void tables_add(struct tables *tables, const struct field_table *table)
 	for (size_t i = 0; i < tables->count; i++)
 		if (tables->list[i] == table)
 			return;
+	if (tables->count == TABLES_MOST)
+		abort();
 	tables->list[tables->count++] = table;
 	for (size_t i = 0; i < table->count; i++)
 		tables_add_of(tables, &table->fields[i]);
@@ -38,13 +43,27 @@ static void tables_add(struct tables *tables, const struct field_table *table)
 		tables_add(tables, table->variants[i].table);
 }
 
-static inline struct tables tables_of_requests(void)
+/* Those that are schemas of the OpenAPI document: of bodies, answers and errors. */
+static inline struct tables tables_of_schemas(void)
 {
 	struct tables tables = {.count = 0};
 	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++) {
 		tables_add(&tables, operation_row(operation)->body);
-		tables_add(&tables, operation_row(operation)->query);
+		tables_add(&tables, operation_row(operation)->answer);
+		tables_add(&tables, operation_row(operation)->event);
 	}
+	tables_add(&tables, &error_answer_fields);
+	tables_add(&tables, &backend_error_fields);
+	tables_add(&tables, &problem_fields);
+	return tables;
+}
+
+/* Those, and the ones of queries. */
+static inline struct tables tables_of_operations(void)
+{
+	struct tables tables = tables_of_schemas();
+	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++)
+		tables_add(&tables, operation_row(operation)->query);
 	return tables;
 }
 

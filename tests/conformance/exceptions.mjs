@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// What the checker lets pass, each with its reason. An exception that no longer
+// applies is reported, so that the lists stay short.
+
+const WITHOUT_BACKEND = ['listModels', 'retrieveModel', 'getLiveness', 'getReadiness', 'getMetrics', 'getOpenApi'];
+
+// Statuses of operations and codes that no scenario exercises: {operation}, {operation,
+// status: '500'} or {code}; operation '*' stands for all.
+export const notExercised = [
+  { code: 'client_closed_request', reason: 'only logged and counted: its client is not there any more' },
+  { code: 'internal_error', reason: 'told when the gateway itself is at fault: no scenario can cause it' },
+  ...WITHOUT_BACKEND.map((operation) => ({
+    operation,
+    status: '500',
+    reason: 'only internal_error; operations with a backend may relay a 500',
+  })),
+  ...WITHOUT_BACKEND.filter((operation) => operation !== 'getReadiness').map((operation) => ({
+    operation,
+    status: '503',
+    reason: 'overloaded when there is no memory for a small answer: no scenario can cause it',
+  })),
+];
+
+// Requests that a schema accepts although they are refused, or refuses although they are
+// served: {operation, code, param: RegExp, reason}; code 'served' for the latter.
+export const notExpressible = [
+  {
+    operation: 'listModels',
+    code: 'invalid_value',
+    param: /^after$/,
+    reason: 'bytes that are not UTF-8 are no value of any schema',
+  },
+  {
+    operation: 'createEmbedding',
+    code: 'unsupported_parameter',
+    param: /^model$/,
+    reason: 'which models gather several answers is configuration',
+  },
+];

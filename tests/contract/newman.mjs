@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+// Sends every request that the OpenAPI document shows, exactly as written, with
+// newman: each must succeed with a status and a media type that the document
+// declares for it.
+//
+//   SLUICE_URL=… node newman.mjs OPENAPI.JSON
+import { readFileSync } from 'node:fs';
+import newman from 'newman';
+
+const document = JSON.parse(readFileSync(process.argv[2], 'utf8'));
+
+const resolve = (node) =>
+  node.$ref ? resolve(node.$ref.slice(2).split('/').reduce((at, key) => at[key], document)) : node;
+
+function exampleOf(parameter) {
+  return parameter.example ?? Object.values(parameter.examples ?? {})[0]?.value;
+}
+
+// Runs inside newman: data of the item is in its own variables.
+function script(responses) {
+  const declared = Object.fromEntries(
+    Object.entries(responses)
+      .filter(([status]) => status.startsWith('2') || status === '304')
+      .map(([status, response]) => [status, Object.keys(resolve(response).content ?? {})]),
+  );
+  return [
+    `const declared = ${JSON.stringify(declared)};`,
+    'pm.test("succeeds as declared", () => {',
+    '  pm.expect(Object.keys(declared)).to.include(String(pm.response.code));',
+    '  const type = (pm.response.headers.get("content-type") ?? "").split(";")[0];',
+    '  const types = declared[pm.response.code].map((name) => name.split(";")[0]);',
+    '  if (types.length > 0) pm.expect(types).to.include(type);',
+    '});',
+  ];
+}
+
+function item(name, method, path, operation, body) {
+  const parameters = (operation.parameters ?? []).map(resolve);
+  const of = (where) => parameters.filter((parameter) => parameter.in === where && exampleOf(parameter) !== undefined);
+  const filled = of('path').reduce((at, p) => at.replace(`{${p.name}}`, encodeURIComponent(exampleOf(p))), path);
+  const query = of('query').map((p) => `${p.name}=${encodeURIComponent(exampleOf(p))}`);
+  const header = of('header').map((p) => ({ key: p.name, value: String(exampleOf(p)) }));
+  if (body !== undefined) header.push({ key: 'content-type', value: 'application/json' });
+  return {
+    name,
+    request: {
+      method: method.toUpperCase(),
+      url: process.env.SLUICE_URL + filled + (query.length > 0 ? `?${query.join('&')}` : ''),
+      header,
+      ...(body !== undefined && { body: { mode: 'raw', raw: JSON.stringify(body) } }),
+    },
+    event: [{ listen: 'test', script: { exec: script(operation.responses) } }],
+  };
+}
+
+const items = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods)
+    .filter(([, operation]) => operation.operationId)
+    .flatMap(([method, operation]) => {
+      const media = operation.requestBody?.content['application/json'];
+      const bodies = media ? Object.entries(media.examples) : [['as written', {}]];
+      return bodies.map(([name, { value }]) => item(`${operation.operationId}, ${name}`, method, path, operation, value));
+    }),
+);
+
+newman.run({ collection: { info: { name: document.info.title }, item: items }, reporters: [] }, (error, summary) => {
+  if (error) throw error;
+  const { failures, stats } = summary.run;
+  for (const failure of failures) console.error(`${failure.source?.name}: ${failure.error.message}`);
+  console.log(`${stats.requests.total} requests as the document shows them, ${failures.length} failures`);
+  process.exit(failures.length === 0 && stats.requests.total === items.length ? 0 : 1);
+});

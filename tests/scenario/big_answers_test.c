@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Whole answers of half a MiB to one MiB arrive complete and byte for byte. They
+ * once became 502: an answer that was a little larger than what had been
+ * reserved for reading it was taken for one that can't be understood.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/scenario/harness/backend.h"
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/scenario.h"
+
+static const size_t sizes[] = {(512 << 10) - 1, 512 << 10, (512 << 10) + 1, 700000, 1000000, (1 << 20) - 1, 1 << 20};
+enum { SIZES = sizeof sizes / sizeof *sizes };
+
+/* Fills text up to size with numbered words, so that what is lost, doubled or moved is seen. */
+static void fill(struct bytes *text, size_t size)
+{
+	for (unsigned i = 0; text->len < size; i++) {
+		char word[16];
+		size_t len = (size_t)snprintf(word, sizeof word, "%u ", i);
+		bytes_append(text, word, len < size - text->len ? len : size - text->len);
+	}
+}
+
+/* An answer of exactly size bytes, most of it one string. */
+static void write_long_text(struct bytes *text, size_t size)
+{
+	static const char tail[] = "\"},\"finish_reason\":\"stop\"}]}";
+	bytes_printf(text, "{\"id\":\"1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{"
+			   "\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"");
+	fill(text, size - strlen(tail));
+	bytes_printf(text, "%s", tail);
+}
+
+/* An answer of exactly size bytes, most of it small values, which cost a reader the most. */
+static void write_many_values(struct bytes *text, size_t size)
+{
+	static const char tail[] = "0]}";
+	bytes_printf(text, "{\"id\":\"1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"m\",\"choices\":[{"
+			   "\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"x\"},"
+			   "\"finish_reason\":\"stop\"}],\"x_values\":[");
+	while (text->len + 2 <= size - strlen(tail))
+		bytes_printf(text, "%zu,", text->len % 10);
+	bytes_printf(text, "%s%s", text->len + strlen(tail) < size ? " " : "", tail);
+}
+
+/* The backend sends text with its length, or in chunks of 64 KiB. */
+static void script_answer(struct backend *backend, const struct bytes *text, bool chunked)
+{
+	struct bytes wire = {0};
+	struct step *steps = calloc(3, sizeof *steps);
+	assert_non_null(steps);
+	bytes_printf(&wire, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n");
+	if (!chunked)
+		bytes_printf(&wire, "Content-Length: %zu\r\n", text->len);
+	bytes_printf(&wire, chunked ? "Transfer-Encoding: chunked\r\n\r\n" : "\r\n");
+	for (size_t at = 0, len; at < text->len; at += len) {
+		len = !chunked || text->len - at < 65536 ? text->len - at : 65536;
+		if (chunked)
+			bytes_printf(&wire, "%zx\r\n", len);
+		bytes_append(&wire, text->at + at, len);
+		if (chunked)
+			bytes_printf(&wire, "\r\n");
+	}
+	if (chunked)
+		bytes_printf(&wire, "0\r\n\r\n");
+	steps[0] = (struct step)SEND_BYTES(wire.at, wire.len);
+	steps[1] = (struct step)FIN;
+	scenario_defer(free, wire.at);
+	scenario_defer(free, steps);
+	backend_script(backend, steps);
+}
+
+static void check_sizes(void (*write)(struct bytes *text, size_t size), bool chunked)
+{
+	struct backend *backend = backend_start();
+	struct sluice *sluice = sluice_start("backends:\n  b: { url: 'http://127.0.0.1:%d/v1' }\nmodels:\n  m: b/m\n",
+					     backend_port(backend));
+	for (size_t i = 0; i < SIZES; i++) {
+		struct bytes text = {0};
+		write(&text, sizes[i]);
+		assert_int_equal(text.len, sizes[i]);
+		for (enum via via = 0; via < VIA_COUNT; via++) {
+			struct answer answer;
+			script_answer(backend, &text, chunked);
+			client_fetch_chat(sluice, via, "m", false, &answer);
+			if (answer.status != 200 || !answer.ended)
+				fail_msg("%zu bytes over %s: status %d, %s: %.300s", sizes[i], via_name(via),
+					 answer.status, answer.ended ? "ended" : "cut", bytes_text(&answer.body));
+			check_same(answer.body.at, answer.body.len, text.at, text.len);
+			answer_free(&answer);
+		}
+		bytes_free(&text);
+	}
+	sluice_wait_idle(sluice);
+}
+
+static void a_long_text_with_its_length_arrives_byte_for_byte(void **state)
+{
+	(void)state;
+	check_sizes(write_long_text, false);
+}
+
+static void a_long_text_in_chunks_arrives_byte_for_byte(void **state)
+{
+	(void)state;
+	check_sizes(write_long_text, true);
+}
+
+static void many_small_values_arrive_byte_for_byte(void **state)
+{
+	(void)state;
+	check_sizes(write_many_values, false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENARIO(a_long_text_with_its_length_arrives_byte_for_byte),
+	    SCENARIO(a_long_text_in_chunks_arrives_byte_for_byte),
+	    SCENARIO(many_small_values_arrive_byte_for_byte),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
