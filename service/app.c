@@ -119,7 +119,8 @@ static bool create_workers(struct app *app, struct buf *errors)
 		return false;
 	metrics_set_reader(health_metrics_reader(app->health));
 	for (unsigned i = 0; i < app->worker_count; i++) {
-		struct worker_options options = {.config = app->config, .health = app->health, .limits = app->limits, .index = i};
+		struct worker_options options = {
+		    .config = app->config, .health = app->health, .limits = app->limits, .index = i};
 		app->workers[i] = worker_create(&options, errors);
 		if (app->workers[i] == NULL)
 			return false;

@@ -12,8 +12,7 @@
 static void describe_config(struct buf *out)
 {
 	config_describe(out);
-	buf_append(out,
-		   SPAN("\n## Plans\n\nA model is a target, or a combinator over other plans; they nest.\n\n"));
+	buf_append(out, SPAN("\n## Plans\n\nA model is a target, or a combinator over other plans; they nest.\n\n"));
 	plan_describe(out);
 	config_describe_options(out);
 }

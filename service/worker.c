@@ -9,7 +9,7 @@
 #include "service/routes.h"
 
 enum {
-	WORKER_PROBER = 0, /* the worker that asks whether backends live */
+	WORKER_PROBER = 0,                /* the worker that asks whether backends live */
 	WORKER_POOLED_CONNECTIONS = 1024, /* idle connections kept towards backends */
 	WORKER_DRAIN_CHECK_US = 20000,
 };

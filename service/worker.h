@@ -12,9 +12,9 @@ struct worker;
 
 struct worker_options {
 	const struct config *config;
-	struct health *health; /* of the process; borrows */
+	struct health *health;       /* of the process; borrows */
 	struct limit *const *limits; /* of all workers, by target; NULL entries = no limit */
-	unsigned index;        /* from 0; also the worker's cell of the metrics */
+	unsigned index;              /* from 0; also the worker's cell of the metrics */
 };
 
 /* NULL with the reason appended to error. The configuration is held. */

@@ -12,7 +12,7 @@ static double left(const struct latency *latency, uint64_t now_us)
 
 void latency_observe(struct latency *latency, uint64_t took_us, uint64_t now_us)
 {
-	double took = (double)took_us;
+	double took = (double)(took_us < LATENCY_LEAST_US ? LATENCY_LEAST_US : took_us);
 	double weight = left(latency, now_us);
 	if (took >= latency->value_us * weight)
 		latency->value_us = took;

@@ -9,7 +9,10 @@
 
 #include <stdint.h>
 
-enum { LATENCY_TAU_US = 10000000 /* after that long 1/e is left */ };
+enum {
+	LATENCY_TAU_US = 10000000, /* after that long 1/e is left */
+	LATENCY_LEAST_US = 1000,   /* less is taken for that: loops' clocks see no less, and 0 means not known */
+};
 
 struct latency {
 	double value_us;

@@ -22,11 +22,12 @@ static void contender_is_out(struct contender *contender)
 	contender->contest->running--;
 }
 
-/* Ends all who run, but for the one that is spared. */
-static void contest_dismiss(struct contest *contest, const struct contender *spared)
+/* Ends all who run, but for the winner of a contest that goes on. */
+static void contest_dismiss(struct contest *contest)
 {
 	for (struct contender *at = contest->first; at != NULL; at = at->next) {
-		if (!at->running || at == spared)
+		bool wins = contest->state == CONTEST_ST_WON && at == contest->winner;
+		if (!at->running || wins)
 			continue;
 		contender_is_out(at);
 		at->run->ops->cancel(at->run);
@@ -64,7 +65,7 @@ static void contest_decide(struct contender *winner)
 	struct contest *contest = winner->contest;
 	contest->winner = winner;
 	contest_close(contest, CONTEST_ST_WON);
-	contest_dismiss(contest, winner);
+	contest_dismiss(contest);
 	contender_let_through(winner);
 }
 
@@ -157,7 +158,7 @@ static void contest_cancel(struct run *run)
 {
 	struct contest *contest = contest_of(run);
 	contest_close(contest, CONTEST_ST_ENDED);
-	contest_dismiss(contest, NULL);
+	contest_dismiss(contest);
 }
 
 void contest_init(struct contest *contest, const struct contest_rules *rules, const struct plan *plan,

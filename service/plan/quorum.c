@@ -20,7 +20,7 @@
  * Timeouts: each call's own. Pause and cancel reach all. A child must give one
  * choice, and a request may ask for one only.
  */
-#include "schemas/openai_text.h"
+#include "service/plan/ballot.h"
 #include "service/plan/causes.h"
 #include "service/plan/gathered.h"
 #include "service/plan/kinds.h"
@@ -33,24 +33,12 @@ enum quorum_state {
 
 enum vote { VOTE_RUNS, VOTE_ANSWERED, VOTE_FAILED };
 
-/* One kept event of a stream. */
-struct quorum_piece {
-	size_t start, len; /* in the child's data */
-	unsigned carries;
-	struct usage usage;
-};
-
 struct quorum_child {
 	struct run_sink sink; /* first: the sink of a child is the child */
 	struct quorum_run *quorum;
 	struct run *run;
 	enum vote vote;
-	const struct config_plan *target; /* who answered */
-	struct usage usage;               /* that it told last */
-	struct buf data;                  /* of the pieces, or the whole answer */
-	struct buf pieces;                /* of struct quorum_piece */
-	struct openai_text text;
-	struct buf key; /* what those that agree have in common */
+	struct ballot ballot;
 };
 
 struct quorum_run {
@@ -91,7 +79,7 @@ static struct usage quorum_usage(const struct quorum_run *quorum)
 {
 	struct usage sum = USAGE_UNKNOWN;
 	for (size_t i = 0; i < quorum_size(quorum); i++)
-		usage_add(&sum, &quorum->children[i].usage);
+		usage_add(&sum, &quorum->children[i].ballot.usage);
 	return sum;
 }
 
@@ -99,18 +87,14 @@ static void quorum_end(struct quorum_run *quorum)
 {
 	quorum->state = QUORUM_ST_ENDED;
 	task_drop(quorum->run.context->worker->reactor, &quorum->tell);
-	for (size_t i = 0; i < quorum_size(quorum); i++) {
-		buf_fini(&quorum->children[i].data);
-		buf_fini(&quorum->children[i].pieces);
-		buf_fini(&quorum->children[i].key);
-		openai_text_fini(&quorum->children[i].text);
-	}
+	for (size_t i = 0; i < quorum_size(quorum); i++)
+		ballot_fini(&quorum->children[i].ballot);
 	buf_fini(&quorum->out);
 }
 
 static void quorum_emit(struct quorum_run *quorum, struct event *event)
 {
-	event->target = quorum->chosen == NULL ? NULL : quorum->chosen->target;
+	event->target = quorum->chosen == NULL ? NULL : quorum->chosen->ballot.target;
 	quorum->run.sink->on_event(quorum->run.sink, &quorum->run, event);
 }
 
@@ -137,15 +121,10 @@ static void quorum_fail_code(struct quorum_run *quorum, enum error_code code)
 
 static bool tell_piece(struct quorum_run *quorum)
 {
-	struct span pieces = buf_span(&quorum->chosen->pieces);
-	struct quorum_piece piece;
-	if ((quorum->told + 1) * sizeof(piece) > pieces.len)
+	struct event event;
+	if (!ballot_piece(&quorum->chosen->ballot, quorum->told, &event))
 		return false;
-	memcpy(&piece, pieces.at + quorum->told++ * sizeof(piece), sizeof(piece));
-	struct event event = {.kind = EVENT_CHUNK,
-			      .carries = piece.carries,
-			      .usage = piece.usage,
-			      .data = {buf_span(&quorum->chosen->data).at + piece.start, piece.len}};
+	quorum->told++;
 	quorum_emit(quorum, &event);
 	return true;
 }
@@ -164,7 +143,7 @@ static void tell_body(struct quorum_run *quorum)
 	struct usage sum = quorum_usage(quorum);
 	arena_reset(&context->scratch);
 	buf_reset(&quorum->out);
-	if (!openai_answer_write_usage(buf_span(&quorum->chosen->data), &sum, &context->scratch, &quorum->out) ||
+	if (!openai_answer_write_usage(buf_span(&quorum->chosen->ballot.data), &sum, &context->scratch, &quorum->out) ||
 	    arena_failed(&context->scratch) || buf_failed(&quorum->out)) {
 		quorum_fail_code(quorum, ERROR_OVERLOADED);
 		return;
@@ -203,7 +182,7 @@ static size_t agreeing(const struct quorum_run *quorum, const struct quorum_chil
 	size_t count = 0;
 	for (size_t i = 0; i < quorum_size(quorum); i++) {
 		const struct quorum_child *other = &quorum->children[i];
-		count += other->vote == VOTE_ANSWERED && span_equal(buf_span(&other->key), buf_span(&child->key));
+		count += other->vote == VOTE_ANSWERED && ballot_agrees(&other->ballot, &child->ballot);
 	}
 	return count;
 }
@@ -227,7 +206,7 @@ static void quorum_is_missed(struct quorum_run *quorum, size_t most)
 		if (child->vote != VOTE_ANSWERED)
 			continue;
 		answered = true;
-		other.target = child->target;
+		other.target = child->ballot.target;
 		other.message =
 		    arena_printf(arena, "Of %zu answers, %zu were needed that agree; this one is one of %zu.",
 				 quorum_size(quorum), quorum->need, agreeing(quorum, child));
@@ -274,56 +253,28 @@ static void child_failed(struct quorum_child *child, const struct failure *failu
 static void child_is_unusable(struct quorum_child *child, enum error_code code)
 {
 	struct failure failure = failure_of(code);
-	failure.target = child->target;
+	failure.target = child->ballot.target;
 	child->run->ops->cancel(child->run);
 	child_failed(child, &failure);
 }
 
 static void child_on_piece(struct quorum_child *child, const struct event *event)
 {
-	struct quorum_piece piece = {
-	    .start = buf_len(&child->data), .len = event->data.len, .carries = event->carries, .usage = event->usage};
-	if ((event->carries & CARRIES_USAGE) != 0)
-		child->usage = event->usage;
-	if ((event->carries & CARRIES_NO_CHOICE) != 0)
-		return;
-	child->target = event->target;
-	if (!buf_append(&child->data, event->data) ||
-	    !buf_append(&child->pieces, (struct span){(const char *)&piece, sizeof(piece)}))
-		child_is_unusable(child, ERROR_UPSTREAM_TOO_LARGE);
-	else if (!openai_text_add(&child->text, event->data, &child->quorum->run.context->scratch))
-		child_is_unusable(child, ERROR_UPSTREAM_INVALID);
-}
-
-static void child_on_body(struct quorum_child *child, const struct event *event)
-{
-	child->target = event->target;
-	child->usage = event->usage;
-	if (!buf_append(&child->data, event->data))
-		child_is_unusable(child, ERROR_UPSTREAM_TOO_LARGE);
-}
-
-static bool child_write_key(struct quorum_child *child)
-{
-	struct run_context *context = child->quorum->run.context;
-	openai_text_write_key(&child->text, openai_request_wants_json(context->request), &context->scratch,
-			      &child->key);
-	return !buf_failed(&child->key) && !arena_failed(&context->scratch);
+	enum error_code error = ballot_add(&child->ballot, event, &child->quorum->run.context->scratch);
+	if (error != ERROR_NONE)
+		child_is_unusable(child, error);
 }
 
 static void child_on_end(struct quorum_child *child)
 {
-	struct run_context *context = child->quorum->run.context;
-	arena_reset(&context->scratch);
-	if (!context->request->stream && !openai_text_add(&child->text, buf_span(&child->data), &context->scratch)) {
-		child_is_unusable(child, ERROR_UPSTREAM_INVALID);
-	} else if (!child_write_key(child)) {
-		child_is_unusable(child, ERROR_OVERLOADED);
-	} else {
-		child->vote = VOTE_ANSWERED;
-		child->quorum->running--;
-		quorum_count(child->quorum);
+	enum error_code error = ballot_close(&child->ballot, child->quorum->run.context);
+	if (error != ERROR_NONE) {
+		child_is_unusable(child, error);
+		return;
 	}
+	child->vote = VOTE_ANSWERED;
+	child->quorum->running--;
+	quorum_count(child->quorum);
 }
 
 static void quorum_on_event(struct run_sink *sink, struct run *run, const struct event *event)
@@ -334,13 +285,9 @@ static void quorum_on_event(struct run_sink *sink, struct run *run, const struct
 		return;
 	switch (event->kind) {
 	case EVENT_CHUNK:
-		child_on_piece(child, event);
-		break;
 	case EVENT_USAGE:
-		child->usage = event->usage;
-		break;
 	case EVENT_BODY:
-		child_on_body(child, event);
+		child_on_piece(child, event);
 		break;
 	case EVENT_END:
 		child_on_end(child);
@@ -399,11 +346,7 @@ static bool quorum_create_child(struct quorum_run *quorum, size_t index)
 	struct quorum_child *child = &quorum->children[index];
 	child->sink.on_event = quorum_on_event;
 	child->quorum = quorum;
-	child->usage = USAGE_UNKNOWN;
-	buf_init(&child->data, GATHERED_ANSWER_MOST);
-	buf_init(&child->pieces, GATHERED_ANSWER_MOST);
-	buf_init(&child->key, (size_t)GATHERED_ANSWER_MOST * 2);
-	openai_text_init(&child->text, GATHERED_ANSWER_MOST);
+	ballot_init(&child->ballot);
 	child->run = plan_create_run(quorum->run.plan->children[index], quorum->run.context, &child->sink);
 	return child->run != NULL;
 }

@@ -83,7 +83,7 @@ static void gate_ask_health(struct target_run *target)
 	const struct plan_worker *worker = target->run.context->worker;
 	uint64_t now_us = target_now(target), wait_us = 0;
 	enum health_reason reason = HEALTH_OK;
-	if (worker->health != NULL && target->target->target_index < worker->config->target_count)
+	if (worker->health != NULL)
 		reason = health_enter(worker->health, &target->health, target->target->target_index,
 				      gate_purpose(target->reason), now_us, &wait_us);
 	if (reason == HEALTH_OK)

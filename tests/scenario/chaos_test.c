@@ -40,7 +40,8 @@ static struct world start(void)
 	const char *given = getenv("SLUICE_CHAOS_SEED");
 	world.random = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)getpid() * 1000003 + clock_us();
 	print_message("SLUICE_CHAOS_SEED=%llu\n", (unsigned long long)world.random);
-	world.sluice = sluice_start("backends:\n  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
+	world.sluice = sluice_start("backends:\n  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+				    "retries: { least: 100000 }\n"
 				    "models:\n"
 				    "  stream: sim/count;ttft=2ms;itl=1ms;jitter=3ms;tokens=%d\n"
 				    "  slow: sim/count;ttft=50ms;jitter=50ms;tokens=%d\n"

@@ -224,6 +224,7 @@ static void row_22_a_request_on_a_dying_connection_is_sent_once_more_and_counted
 	assert_int_equal(backend_requests(backend), 1 + 2);
 	check_header(&h1.answer, "x-sluice-attempts", "1");
 	assert_true(sluice_metric(sluice, "sluice_resends_total{backend=\"bad\"}") == 1);
+	assert_true(sluice_metric(sluice, "sluice_stale_connections_total{backend=\"bad\"}") == 1);
 	h1_close(&h1);
 }
 

@@ -89,6 +89,31 @@ static void retry_asks_the_same_target_again(void **state)
 	sluice_wait_idle(world.sluice);
 }
 
+/* Every other call needs a place of the budget, and there is none: the first failure is told, with the refusal. */
+static void no_retry_and_no_fallback_start_beyond_the_budget(void **state)
+{
+	(void)state;
+	struct sim *sim = sim_start(NULL);
+	struct sluice *sluice = sluice_start("backends:\n  a: { url: 'http://127.0.0.1:%d/v1' }\n"
+					     "retries: { percent: 0, least: 0 }\n"
+					     "models:\n"
+					     "  again: { retry: a/count;status=503;times=1 }\n"
+					     "  next: { fallback: [a/count;status=503;times=1, a/count] }\n",
+					     sim->port);
+	static const char *const models[] = {"again", "next"};
+	for (size_t i = 0; i < 2; i++) {
+		struct answer answer;
+		sim_reset(sim);
+		client_fetch_chat(sluice, VIA_H2, models[i], true, &answer);
+		assert_int_equal(answer.status, 503);
+		check_header(&answer, "x-sluice-attempts", "1");
+		check_contains(&answer.body, "the retry budget is spent");
+		assert_int_equal(sim_call_count(sim, ""), 1);
+		answer_free(&answer);
+	}
+	sluice_wait_idle(sluice);
+}
+
 /* A long Retry-After is passed on, and obeyed: while it lasts nobody calls that target. */
 static void a_busy_backend_is_left_alone_as_long_as_it_asked(void **state)
 {
@@ -362,6 +387,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(retry_asks_the_same_target_again),
+	    SCENARIO(no_retry_and_no_fallback_start_beyond_the_budget),
 	    SCENARIO(a_busy_backend_is_left_alone_as_long_as_it_asked),
 	    SCENARIO(balance_chooses_nobody_whose_breaker_is_open),
 	    SCENARIO(balance_by_prefix_sends_what_begins_alike_to_one_backend),

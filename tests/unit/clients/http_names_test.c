@@ -17,6 +17,7 @@ static struct {
 	atomic_int delay_ms;
 	atomic_int asked;
 	atomic_int running;
+	atomic_bool held; /* nobody gets an answer */
 } fake;
 
 static struct addrinfo *fake_entry(const char *text)
@@ -39,6 +40,8 @@ int getaddrinfo(const char *name, const char *service, const struct addrinfo *hi
 	fake.running++;
 	fake.asked++;
 	usleep((useconds_t)fake.delay_ms * 1000);
+	while (atomic_load(&fake.held))
+		usleep(1000);
 	*answer = NULL;
 	for (int i = 0; i < FAKE_MAX && fake.addresses[i] != NULL; i++) {
 		*tail = fake_entry(fake.addresses[i]);
@@ -115,6 +118,36 @@ static void calls_wait_for_the_first_answer_while_the_loop_turns(void **state)
 	RUN_UNTIL(&env, named.dones > 0);
 	call_expect(&named, ERROR_NONE);
 	http_origin_destroy(other);
+	names_close(&env);
+}
+
+/* Row 3: one that asked the resolver on the loop, or a few threads for all names, would never come to the last call. */
+static void a_resolver_that_answers_nobody_holds_up_no_call_to_an_address(void **state)
+{
+	enum { NAMES = 24 };
+	(void)state;
+	struct test_env env;
+	struct http_origin *hanging[NAMES];
+	struct test_call waiting[NAMES] = {0}, numeric = {0};
+	struct http_call_request request = {.path = "/", .body = SPAN("{}")};
+	atomic_store(&fake.held, true);
+	names_open(&env, 0, "127.0.0.1", NULL);
+	for (int i = 0; i < NAMES; i++) {
+		hanging[i] = env_origin(&env, "http://backend.test:%d", env.server->port);
+		call_start_request(&env, &waiting[i], hanging[i], &request);
+	}
+	RUN_UNTIL(&env, fake.running == NAMES + 1); /* and the one of names_open */
+	struct http_origin *other = env_origin(&env, "http://127.0.0.1:%d", env.server->port);
+	call_start_request(&env, &numeric, other, &request);
+	RUN_UNTIL(&env, numeric.dones > 0);
+	call_expect(&numeric, ERROR_NONE);
+	for (int i = 0; i < NAMES; i++) { /* they give up by themselves: the resolver still says nothing */
+		RUN_UNTIL(&env, waiting[i].dones > 0);
+		call_expect(&waiting[i], ERROR_UPSTREAM_DNS);
+		http_origin_destroy(hanging[i]);
+	}
+	http_origin_destroy(other);
+	atomic_store(&fake.held, false);
 	names_close(&env);
 }
 
@@ -307,6 +340,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(calls_wait_for_the_first_answer_while_the_loop_turns),
+	    cmocka_unit_test(a_resolver_that_answers_nobody_holds_up_no_call_to_an_address),
 	    cmocka_unit_test(a_resolver_that_hangs_fails_calls_at_the_connect_timeout),
 	    cmocka_unit_test(a_failed_name_fails_calls_at_once_and_is_asked_for_again),
 	    cmocka_unit_test(rotated_addresses_are_used_within_the_minute),

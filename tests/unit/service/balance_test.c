@@ -286,28 +286,29 @@ static void a_failure_of_a_call_is_the_requests(void **state)
 	fake_teardown();
 }
 
+/* The first child is a pair of targets 0 and 1, of which one is open and one idle; the second is target 2, busy. */
 static void the_health_of_a_subtree_is_that_of_its_best_leaf(void **state)
 {
-	static struct plan pair;
 	(void)state;
-	know(3, CONFIG_BALANCE_P2C, NULL);
-	break_one(0);
-	run_one(2);
-	begin(3);
-	/* the first child becomes a pair of targets 0 (open) and 1 (idle); the second is target 2 (busy) */
-	pair = fake_plan[1];
-	pair.children = fake_children;
-	pair.child_count = 2;
-	const struct plan *children[] = {&pair, &fake_plan[2]};
-	root.children = children;
-	root.child_count = 2;
-	assert_null(plan_kind_balance.prepare(&root, &fake_arena));
-	memset(fake_leaf, 0, sizeof(fake_leaf));
-	struct run *run = plan_create_run(&root, &fake_context, &fake_sink);
-	run->ops->start(run);
-	assert_non_null(fake_leaf[1]);
-	assert_null(fake_leaf[2]);
-	forget();
+	for (size_t open = 0; open < 2; open++) {
+		know(3, CONFIG_BALANCE_P2C, NULL);
+		break_one(open);
+		run_one(2);
+		begin(3);
+		struct plan pair = fake_plan[1];
+		const struct plan *children[] = {&pair, &fake_plan[2]};
+		pair.children = fake_children;
+		pair.child_count = 2;
+		root.children = children;
+		root.child_count = 2;
+		assert_null(plan_kind_balance.prepare(&root, &fake_arena));
+		memset(fake_leaf, 0, sizeof(fake_leaf));
+		struct run *run = plan_create_run(&root, &fake_context, &fake_sink);
+		run->ops->start(run);
+		assert_non_null(fake_leaf[1]);
+		assert_null(fake_leaf[2]);
+		forget();
+	}
 }
 
 static uint64_t prefix_of(enum openai_endpoint endpoint, const char *body)

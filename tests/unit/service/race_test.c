@@ -149,6 +149,13 @@ static void usage_that_a_loser_told_is_counted_but_never_told(void **state)
 	assert_int_equal(metrics_sum(METRIC_TOKENS, 0, METRICS_TOKENS_PROMPT, 0), 1010);
 	assert_int_equal(metrics_sum(METRIC_TOKENS, 0, METRICS_TOKENS_COMPLETION, 0), 6);
 	fake_teardown();
+	/* what went up is the books' of whoever got it, also when the client leaves in the middle */
+	struct run *run = fake_setup(&root, &plan_kind_race, 2, true);
+	fake_send(0, (struct event){.kind = EVENT_USAGE, .usage = {10, 1, 11}});
+	fake_chunk(0, CARRIES_CONTENT, "text");
+	run->ops->cancel(run);
+	assert_int_equal(metrics_sum(METRIC_TOKENS, 0, METRICS_TOKENS_COMPLETION, 0), 6);
+	fake_teardown();
 	fake_worker.metrics = NULL;
 	metrics_teardown();
 }

@@ -50,6 +50,15 @@ static void without_samples_it_fades(void **state)
 	assert_int_equal(latency_value(&latency, 3600 * SECOND), 0);
 }
 
+static void an_answer_within_one_tick_of_the_clock_is_known(void **state)
+{
+	(void)state;
+	struct latency latency = {0};
+	latency_observe(&latency, 0, SECOND);
+	assert_int_equal(latency_value(&latency, SECOND), LATENCY_LEAST_US);
+	assert_true(latency_value(&latency, 31 * SECOND) > 0);
+}
+
 static void a_clock_that_is_behind_changes_nothing(void **state)
 {
 	(void)state;
@@ -163,6 +172,7 @@ int main(void)
 	    cmocka_unit_test(a_slower_sample_is_believed_at_once),
 	    cmocka_unit_test(a_faster_sample_is_believed_with_time),
 	    cmocka_unit_test(without_samples_it_fades),
+	    cmocka_unit_test(an_answer_within_one_tick_of_the_clock_is_known),
 	    cmocka_unit_test(a_clock_that_is_behind_changes_nothing),
 	    cmocka_unit_test(too_few_samples_tell_nothing),
 	    cmocka_unit_test(it_is_never_below_the_exact_one_and_less_than_a_sixteenth_above),

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One child's answer, kept until it is complete: the events of a stream or the
+ * bytes of a whole answer, what it says, and what it cost. For combinators that
+ * look at answers before they give one.
+ */
+#ifndef SLUICE_SERVICE_PLAN_BALLOT_H
+#define SLUICE_SERVICE_PLAN_BALLOT_H
+
+#include "schemas/openai_text.h"
+#include "service/plan/plan.h"
+
+struct ballot {
+	const struct config_plan *target; /* who answers; NULL = not known yet */
+	struct usage usage;               /* that was told last */
+	struct buf data;                  /* of the pieces, or the whole answer */
+	struct buf pieces;                /* kept events of a stream */
+	struct openai_text text;
+	struct buf key; /* once closed: what is the same for answers that say the same */
+};
+
+/* Allocates nothing yet. */
+void ballot_init(struct ballot *ballot);
+void ballot_fini(struct ballot *ballot);
+
+/* Keeps a CHUNK, BODY or USAGE event. Else than ERROR_NONE: it can't be kept or read. */
+enum error_code ballot_add(struct ballot *ballot, const struct event *event, struct arena *scratch);
+
+/* The answer is complete. Else than ERROR_NONE: it can't be read. */
+enum error_code ballot_close(struct ballot *ballot, struct run_context *context);
+
+/* True when both, closed, say the same. */
+bool ballot_agrees(const struct ballot *ballot, const struct ballot *other);
+
+/* Fills in a kept event of a stream, from 0; its data is the ballot's. False behind the last. */
+bool ballot_piece(const struct ballot *ballot, size_t index, struct event *event);
+
+#endif
