@@ -38,6 +38,8 @@ static void write_place(const struct build *build, const struct config_plan *sou
 static void finding(const struct build *build, const struct config_plan *source, const char *what)
 {
 	write_place(build, source);
+	if (build->model == NULL)
+		buf_printf(build->errors, "%s: ", source->combinator);
 	buf_printf(build->errors, "%s; expected %s or one of", what,
 		   build->model != NULL ? "a target (backend/model)" : "the name of a model");
 	for (size_t i = 0; i < COMBINATOR_COUNT; i++)
