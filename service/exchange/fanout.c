@@ -34,6 +34,7 @@ static struct fanout_run *fanout_create(struct exchange *exchange)
 	fanout->give_up.run = on_give_up;
 	buf_init(&fanout->answer, FANOUT_ANSWER_MOST);
 	buf_init(&fanout->json, (size_t)FANOUT_ANSWER_MOST * 2);
+	openai_assembly_init(&fanout->assembly, FANOUT_ASSEMBLY_MOST);
 	return fanout;
 }
 
@@ -56,13 +57,16 @@ static const struct plan *fanout_admit(struct exchange *exchange, const struct e
 static void end_stream(struct exchange *exchange, const struct lane *winner)
 {
 	struct fanout_run *fanout = exchange->fanout;
-	fanout_write_result(fanout, winner, (struct span){NULL, 0});
-	buf_reset(&exchange->out);
-	sse_write_named(&exchange->out, "result", buf_span(&fanout->json));
-	buf_append(&exchange->out, SPAN("data: [DONE]\n\n"));
-	if (buf_failed(&fanout->json) || buf_failed(&exchange->out))
+	struct span model = SPAN(FANOUT_MODEL);
+	bool gathered = winner == NULL &&
+			openai_assembly_write(&fanout->assembly, fanout->id, model, fanout->created, &fanout->answer);
+	fanout_write_result(fanout, winner, gathered ? buf_span(&fanout->answer) : (struct span){NULL, 0});
+	buf_reset(&fanout->answer);
+	sse_write_named(&fanout->answer, "result", buf_span(&fanout->json));
+	buf_append(&fanout->answer, SPAN("data: [DONE]\n\n"));
+	if (buf_failed(&fanout->json) || buf_failed(&fanout->answer))
 		exchange_fail_code(exchange, ERROR_OVERLOADED);
-	else if (exchange_write(exchange, buf_span(&exchange->out)))
+	else if (exchange_write(exchange, buf_span(&fanout->answer)))
 		exchange_finish(exchange);
 }
 
@@ -116,6 +120,8 @@ static void fanout_on_event(struct exchange *exchange, const struct event *event
 	if (event->kind == EVENT_BODY) {
 		report_content(&exchange->report, event, exchange_now(exchange));
 		buf_append(&exchange->fanout->answer, event->data);
+	} else if (event->kind == EVENT_CHUNK && event->target == NULL && (event->carries & CARRIES_NO_CHOICE) == 0) {
+		openai_assembly_add(&exchange->fanout->assembly, event->data);
 	} else if (event->kind == EVENT_END) {
 		fanout_on_end(exchange, event);
 	}
@@ -129,6 +135,7 @@ static void fanout_close(struct exchange *exchange)
 	task_drop(exchange->worker->plan.reactor, &fanout->give_up);
 	buf_fini(&fanout->answer);
 	buf_fini(&fanout->json);
+	openai_assembly_fini(&fanout->assembly);
 }
 
 const struct exchange_kind exchange_fanout = {

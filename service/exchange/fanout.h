@@ -8,9 +8,13 @@
 #define SLUICE_SERVICE_EXCHANGE_FANOUT_H
 
 #include "schemas/fanout_request.h"
+#include "schemas/openai_assembly.h"
 #include "service/exchange/exchange_internal.h"
 
-enum { FANOUT_ANSWER_MOST = 64 << 20 }; /* bytes of a whole answer */
+enum {
+	FANOUT_ANSWER_MOST = 64 << 20,  /* bytes of a whole answer */
+	FANOUT_ASSEMBLY_MOST = 8 << 20, /* bytes of text gathered from a stream; of more the lanes' deltas must do */
+};
 
 enum lane_status { LANE_RUNS, LANE_FINISHED, LANE_FAILED, LANE_CANCELLED };
 
@@ -38,8 +42,9 @@ struct fanout_run {
 	unsigned lane_count;
 	struct task give_up; /* the client could not be written to within an event of a leaf */
 	bool given_up;
-	struct buf answer; /* the plan's answer so far, when it is not streamed */
-	struct buf json;   /* of what is told next */
+	struct buf answer;               /* the plan's answer so far, when it is not streamed */
+	struct openai_assembly assembly; /* of a stream that is gathered from several lanes */
+	struct buf json;                 /* of what is told next */
 };
 
 /* The plan of a request that was decoded; NULL with a finding. */
