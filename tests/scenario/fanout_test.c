@@ -33,6 +33,7 @@ static struct world start(void)
 	    "models:\n"
 	    "  three: a/count;tokens=3\n"
 	    "  five: a/count;tokens=5\n"
+	    "  later: a/count;tokens=2;ttft=300ms\n"
 	    "  slow: a/count;tokens=1000000;ttft=60s\n"
 	    "  ticking: a/count;tokens=1000000;itl=5ms\n"
 	    "  cut: a/count;reset_mid;after=2\n"
@@ -326,16 +327,16 @@ static void one_lane_that_fails_only_leaves_a_race(void **state)
 	for (enum via via = 0; via < VIA_COUNT; via++) {
 		struct answer answer;
 		struct told told;
-		fetch(&world, via, "\"targets\":[\"gone\",\"three\"],\"strategy\":\"race\"", false, &answer);
+		fetch(&world, via, "\"targets\":[\"gone\",\"later\"],\"strategy\":\"race\"", false, &answer);
 		assert_int_equal(answer.status, 200);
-		check_header(&answer, "x-sluice-target", "a/count;tokens=3");
+		check_header(&answer, "x-sluice-target", "a/count;tokens=2;ttft=300ms");
 		cJSON *root = cJSON_ParseWithLength(answer.body.at, answer.body.len);
-		check_lanes(root, "gone:failed three:finished");
+		check_lanes(root, "gone:failed later:finished");
 		assert_int_equal(number_of(root, "winner"), 1);
 		cJSON_Delete(root);
 		answer_free(&answer);
-		fetch_told(&world, via, "\"targets\":[\"gone\",\"three\"],\"strategy\":\"race\"", &told);
-		check_lanes(told.last, "gone:failed three:finished");
+		fetch_told(&world, via, "\"targets\":[\"gone\",\"later\"],\"strategy\":\"race\"", &told);
+		check_lanes(told.last, "gone:failed later:finished");
 		told_free(&told);
 	}
 }
@@ -504,7 +505,7 @@ static void check_paced(const struct world *world, const char *how)
 	sim_wait_calls(world->sim, "token_bytes", 3);
 	for (int i = 0; i < 3; i++) {
 		char lane[32];
-		snprintf(lane, sizeof lane, "seed=%d", i);
+		snprintf(lane, sizeof lane, "token_bytes=100%d", i);
 		double sent = wait_stalled(world, lane);
 		if (sent > SENT_MOST)
 			fail_msg("lane %d could send %.0f tokens for a client that reads none", i, sent);
@@ -519,16 +520,15 @@ static void check_paced(const struct world *world, const char *how)
 	h1_close(&h1);
 }
 
-/* all passes what it gets on at once; a quorum passes nothing on before the end, its lanes are told all the same. */
 static void a_client_that_does_not_read_pauses_every_lane(void **state)
 {
 	struct world world = {.sim = sim_start(NULL)};
 	(void)state;
 	world.sluice = sluice_start("backends:\n  a: { url: 'http://127.0.0.1:%d/v1', timeouts: { idle: 300ms } }\n"
 				    "models:\n"
-				    "  x: a/count;tokens=%d;token_bytes=1000;seed=0\n"
-				    "  y: a/count;tokens=%d;token_bytes=1000;seed=1\n"
-				    "  z: a/count;tokens=%d;token_bytes=1000;seed=2\n",
+				    "  x: a/count;tokens=%d;token_bytes=1000\n"
+				    "  y: a/count;tokens=%d;token_bytes=1001\n"
+				    "  z: a/count;tokens=%d;token_bytes=1002\n",
 				    world.sim->port, TOKENS, TOKENS, TOKENS);
 	check_paced(&world, "\"targets\":[\"x\",\"y\",\"z\"]");
 	sluice_wait_idle(world.sluice);
