@@ -29,6 +29,14 @@ curl -sSN --fail-with-body "$BASE/chat/completions" -H 'content-type: applicatio
   "stream_options": {"include_usage": true}
 }'
 
+printf '# Two models side by side: every lane is told, then the result\n'
+curl -sSN --fail-with-body "$BASE/fanout" -H 'content-type: application/json' -d '{
+  "targets": ["'"$MODEL"'", "demo-fallback"],
+  "strategy": "all",
+  "request": {"messages": [{"role": "user", "content": "What is a sluice?"}], "max_tokens": 20},
+  "stream": true
+}'
+
 printf '# Embeddings\n'
 curl -sS --fail-with-body "$BASE/embeddings" -H 'content-type: application/json' -d '{
   "model": "'"$MODEL"'",

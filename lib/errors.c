@@ -46,14 +46,21 @@ static void write_shared(struct buf *out, const struct error_told *told)
 	}
 }
 
-static void write_openai(struct buf *out, const struct error_told *told)
+void error_write_object(struct buf *out, const struct error_told *told)
 {
-	buf_append(out, SPAN("{\"error\":{\"message\":"));
+	buf_append(out, SPAN("{\"message\":"));
 	json_write_string(out, message_of(told));
 	buf_append(out, SPAN(",\"type\":"));
 	json_write_string(out, span_of(rows[told->code].type));
 	write_shared(out, told);
-	buf_append(out, SPAN("}}"));
+	buf_append(out, SPAN("}"));
+}
+
+static void write_openai(struct buf *out, const struct error_told *told)
+{
+	buf_append(out, SPAN("{\"error\":"));
+	error_write_object(out, told);
+	buf_append(out, SPAN("}"));
 }
 
 static void write_problem(struct buf *out, const struct error_told *told)

@@ -27,7 +27,8 @@ enum {
 	ERROR_ON_INFERENCE = 16, /* by those that ask backends */
 	ERROR_ON_STREAM = 32,    /* by those of them that stream */
 	ERROR_ON_VECTORS = 64,   /* by those of them whose answers can't be gathered */
-	ERROR_ON_FILES = 128,    /* by those that hand out what was built in */
+	ERROR_ON_FILES = 256,    /* by those that hand out what was built in */
+	ERROR_ON_PLAN = 128,     /* by those of them that bring their own plan */
 	ERROR_ANY_STATUS = 1024, /* a backend's own status of the same class may take the place of the row's */
 };
 
@@ -66,6 +67,9 @@ struct error_told {
 
 /* The media type of a form. */
 const char *error_media_type(enum error_form form);
+
+/* Appends what error.error is in OpenAI's form: the object alone. */
+void error_write_object(struct buf *out, const struct error_told *told);
 
 /* Appends the body of an error. */
 void error_write(struct buf *out, enum error_form form, const struct error_told *told);

@@ -49,7 +49,7 @@ static void check_value(const struct walk *walk, const struct field *field, cons
 	if (field->nullable && json_type(walk->json, node) == JSON_NULL)
 		return;
 	if ((field_types_of(walk->json, node, field->types) & field->types) == 0) {
-		refuse(walk, ERROR_INVALID_TYPE, field, place, node);
+		refuse(walk, field->types == 0 ? ERROR_UNSUPPORTED_PARAMETER : ERROR_INVALID_TYPE, field, place, node);
 		return;
 	}
 	if (!field_value_fits(walk->json, field, node, walk->arena)) {

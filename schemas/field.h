@@ -58,7 +58,7 @@ struct field_table;
 
 struct field {
 	const char *name;             /* the member's name; NULL for the rule of elements or values */
-	unsigned types;               /* FIELD_*: any of them */
+	unsigned types;               /* FIELD_*: any of them; 0 = the member must not be there, doc says why */
 	enum field_kind kind;         /* of the struct's member at offset */
 	size_t offset;                /* bytes */
 	bool required;                /* must be there, and not null unless nullable */

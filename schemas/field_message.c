@@ -222,6 +222,10 @@ struct span field_message(struct arena *arena, const struct json *json, const st
 	if (place == NULL)
 		buf_append(&out, SPAN("The request body"));
 	write_path(&out, place);
+	if (field->types == 0) {
+		buf_printf(&out, " has no place here: %s", field->doc);
+		return finish(arena, &out);
+	}
 	buf_append(&out, SPAN(" must be "));
 	write_allowed(&out, field, value);
 	buf_append(&out, SPAN("; got "));

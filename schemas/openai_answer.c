@@ -289,3 +289,19 @@ bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct 
 	}
 	return !arena_failed(scratch);
 }
+
+struct span openai_finish_reason(struct span data, struct arena *arena)
+{
+	struct json json;
+	if (!openai_read_object(&json, arena, data))
+		return (struct span){NULL, 0};
+	uint32_t choices = json_member(&json, 0, "choices");
+	if (choices == JSON_NONE || !is_filled_array(&json, choices))
+		return (struct span){NULL, 0};
+	for (uint32_t at = json_first(&json, choices); at != JSON_NONE; at = json_next(&json, choices, at)) {
+		uint32_t reason = json_member(&json, at, "finish_reason");
+		if (reason != JSON_NONE && json_type(&json, reason) == JSON_STRING && openai_is_filled(&json, reason))
+			return json_string(&json, reason, arena);
+	}
+	return (struct span){NULL, 0};
+}

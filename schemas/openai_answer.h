@@ -96,6 +96,15 @@ bool openai_answers_merge(const struct span *bodies, struct openai_lane *lanes, 
  */
 bool openai_answer_write_usage(struct span body, const struct usage *usage, struct arena *scratch, struct buf *out);
 
+/* Appends usage as an object with all the counts a client expects; an unknown one is 0, an unknown total the sum. */
+void openai_usage_write(struct buf *out, enum openai_endpoint endpoint, const struct usage *usage);
+
+/*
+ * The finish_reason of the first choice that has one in a chunk's data or a whole answer; borrows, or in the arena.
+ * {NULL,0} = none.
+ */
+struct span openai_finish_reason(struct span data, struct arena *arena);
+
 /* Appends a final usage chunk's data: id, object and model as given, created in Unix seconds, empty choices, usage. */
 void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, struct span id, struct span model,
 			      int64_t created, const struct usage *usage);

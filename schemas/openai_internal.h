@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the files about OpenAI answers share; nobody else includes this. */
+/* What the files about OpenAI requests and answers share; nobody else includes this. */
 #ifndef SLUICE_SCHEMAS_OPENAI_INTERNAL_H
 #define SLUICE_SCHEMAS_OPENAI_INTERNAL_H
 
@@ -16,6 +16,9 @@ static inline bool openai_key_is(const struct json *json, uint32_t key, struct s
 		return json_string_is(json, key, name.at);
 	return n->end - n->start - 2 == name.len && memcmp(json->text.at + n->start + 1, name.at, name.len) == 0;
 }
+
+/* The one finding of a request that is no JSON: it names line and column. */
+void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json_error *error);
 
 /* Reads text as one JSON object. */
 bool openai_read_object(struct json *json, struct arena *scratch, struct span text);

@@ -115,8 +115,7 @@ static bool usage_is_known(const struct usage *usage)
 	return usage->prompt_tokens >= 0 || usage->completion_tokens >= 0 || usage->total_tokens >= 0;
 }
 
-/* All the counts a client expects; an unknown one is 0, an unknown total the sum. */
-static void write_usage(struct buf *out, enum openai_endpoint endpoint, const struct usage *usage)
+void openai_usage_write(struct buf *out, enum openai_endpoint endpoint, const struct usage *usage)
 {
 	int64_t prompt = usage->prompt_tokens < 0 ? 0 : usage->prompt_tokens;
 	int64_t completion = usage->completion_tokens < 0 ? 0 : usage->completion_tokens;
@@ -161,7 +160,7 @@ static void write_merged(const struct merge *merge, struct buf *out)
 	insert_missing(&edit, "model", merge->lanes[0].model);
 	if (sum && json_member(json, 0, "usage") == JSON_NONE) {
 		json_edit_insert_first(&edit, 0, "usage");
-		write_usage(out, OPENAI_CHAT, &merge->usage);
+		openai_usage_write(out, OPENAI_CHAT, &merge->usage);
 		json_edit_inserted(&edit, 0);
 	}
 	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
@@ -170,7 +169,7 @@ static void write_merged(const struct merge *merge, struct buf *out)
 			merge_choices(&edit, merge);
 		} else if (sum && openai_key_is(json, at, SPAN("usage"))) {
 			json_edit_replace(&edit, at + 1);
-			write_usage(out, OPENAI_CHAT, &merge->usage);
+			openai_usage_write(out, OPENAI_CHAT, &merge->usage);
 		}
 	}
 	json_edit_finish(&edit);
@@ -215,10 +214,10 @@ bool openai_answer_write_usage(struct span body, const struct usage *usage, stru
 	uint32_t own = json_member(&json, 0, "usage");
 	if (usage_is_known(usage) && own != JSON_NONE) {
 		json_edit_replace(&edit, own);
-		write_usage(out, OPENAI_CHAT, usage);
+		openai_usage_write(out, OPENAI_CHAT, usage);
 	} else if (usage_is_known(usage)) {
 		json_edit_insert_last(&edit, 0, "usage");
-		write_usage(out, OPENAI_CHAT, usage);
+		openai_usage_write(out, OPENAI_CHAT, usage);
 	}
 	json_edit_finish(&edit);
 	return true;
@@ -233,6 +232,6 @@ void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, st
 		   endpoint == OPENAI_CHAT ? "chat.completion.chunk" : "text_completion", created);
 	json_write_string(out, model);
 	buf_append(out, SPAN(",\"choices\":[],\"usage\":"));
-	write_usage(out, endpoint, usage);
+	openai_usage_write(out, endpoint, usage);
 	buf_append(out, SPAN("}"));
 }

@@ -4,8 +4,9 @@
 
 #include "lib/json_edit.h"
 #include "lib/json_write.h"
+#include "schemas/openai_internal.h"
 
-static bool refuse_json(struct findings *findings, struct arena *arena, const struct json_error *error)
+void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json_error *error)
 {
 	struct finding finding = {.code = ERROR_INVALID_JSON};
 	if (arena_failed(arena) || strcmp(error->what, "out of memory") == 0)
@@ -14,7 +15,6 @@ static bool refuse_json(struct findings *findings, struct arena *arena, const st
 		finding.message = arena_printf(arena, "Invalid JSON at line %u, column %u: %s", error->line,
 					       error->column, error->what);
 	finding_only(findings, finding);
-	return false;
 }
 
 /* Prompts of a legacy completion: an array of texts or of arrays of tokens holds several; one of tokens is one. */
@@ -64,8 +64,10 @@ bool openai_request_decode(struct openai_request *request, enum openai_endpoint 
 {
 	*request = (struct openai_request){.endpoint = endpoint};
 	struct json_error error;
-	if (!json_parse(&request->json, arena, body, max_depth, &error))
-		return refuse_json(findings, arena, &error);
+	if (!json_parse(&request->json, arena, body, max_depth, &error)) {
+		openai_refuse_json(findings, arena, &error);
+		return false;
+	}
 	if (!field_read(&request->json, openai_request_fields(endpoint), "body", arena, &request->chat, findings))
 		return false;
 	read_common(request, arena);

@@ -75,9 +75,8 @@ static void add_body(struct openapi *document, cJSON *operation, const struct op
 		return;
 	cJSON *body = openapi_add_object(document, operation, "requestBody");
 	openapi_add_printf(document, body, "description",
-			   "%s Members that the schema does not name are passed on to the backend. No string may "
-			   "hold the character U+0000.",
-			   row->body->doc);
+			   "%s Members that the schema does not name are %s. No string may hold the character U+0000.",
+			   row->body->doc, row->body->refuse_unknown ? "refused" : "passed on to the backend");
 	openapi_add_bool(document, body, "required", true);
 	cJSON *content = openapi_add_object(document, body, "content");
 	cJSON *media = openapi_add_object(document, content, "application/json");

@@ -120,6 +120,19 @@ static void write_python_sdk(struct buf *out, const struct sample *sample)
 		   sample->streams ? SPAN(")\nfor chunk in stream:\n    print(chunk)\n") : SPAN(")\nprint(answer)\n"));
 }
 
+/* Without the SDK, with a body. */
+static void write_python_post(struct buf *out, const struct sample *sample)
+{
+	buf_append(out, SPAN("import json\nfrom urllib.request import Request, urlopen\n\nbody = "));
+	write_literal(out, sample->body, true, 0);
+	buf_append(out, SPAN("\nrequest = Request(\""));
+	write_url(out, sample);
+	buf_append(out, SPAN("\", json.dumps(body).encode(), {\"content-type\": \"application/json\"})\n"
+			     "with urlopen(request) as answer:\n"));
+	buf_append(out, sample->streams ? SPAN("    for line in answer:\n        print(line.decode(), end=\"\")\n")
+					: SPAN("    print(answer.read().decode())\n"));
+}
+
 static void write_python_plain(struct buf *out, const struct sample *sample)
 {
 	buf_append(out, SPAN("from urllib.request import urlopen\n\nwith urlopen(\""));
@@ -131,6 +144,8 @@ static void write_python(struct buf *out, const struct sample *sample)
 {
 	if (sample->row->sdk != NULL)
 		write_python_sdk(out, sample);
+	else if (sample->body != NULL)
+		write_python_post(out, sample);
 	else
 		write_python_plain(out, sample);
 }
@@ -161,7 +176,19 @@ static void write_javascript(struct buf *out, const struct sample *sample)
 	}
 	buf_append(out, SPAN("const answer = await fetch(\""));
 	write_url(out, sample);
-	buf_append(out, SPAN("\");\nconsole.log(await answer.text());\n"));
+	if (sample->body != NULL) {
+		buf_append(out,
+			   SPAN("\", {\n  method: \"POST\",\n  headers: { \"content-type\": \"application/json\" },\n"
+				"  body: JSON.stringify("));
+		write_literal(out, sample->body, false, 0);
+		buf_append(out, SPAN("),\n});\n"));
+	} else {
+		buf_append(out, SPAN("\");\n"));
+	}
+	buf_append(out, sample->streams
+			    ? SPAN("const text = new TextDecoder();\nfor await (const chunk of answer.body) "
+				   "process.stdout.write(text.decode(chunk, { stream: true }));\n")
+			    : SPAN("console.log(await answer.text());\n"));
 }
 
 static const struct {

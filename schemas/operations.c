@@ -5,6 +5,7 @@
 #include "schemas/admin_fields.h"
 #include "schemas/answers.h"
 #include "schemas/field_def.h"
+#include "schemas/fanout_fields.h"
 #include "schemas/openai_requests.h"
 
 #define EXAMPLES(...)                                                \
@@ -33,6 +34,7 @@ const struct operation_row *operation_row(enum operation operation)
 
 const struct operation_tag operation_tags[] = {
     {"inference", "Asking models."},
+    {"orchestration", "Asking several models at once, as the request says."},
     {"models", "Which models there are."},
     {"health", "The process itself, and its backends."},
     {"documentation", "What the service tells about its interface."},
@@ -59,6 +61,7 @@ unsigned operation_error_scope(const struct operation_row *row)
 	scope |= row->argument == NULL && strchr(row->path, '{') != NULL ? ERROR_ON_ARGUMENT : 0;
 	scope |= row->endpoint != OPERATION_NO_ENDPOINT ? ERROR_ON_INFERENCE : 0;
 	scope |= row->event != NULL ? ERROR_ON_STREAM : 0;
+	scope |= row->plans ? ERROR_ON_PLAN : 0;
 	scope |= row->endpoint == OPENAI_EMBEDDINGS ? ERROR_ON_VECTORS : 0;
 	return scope;
 }

@@ -31,11 +31,13 @@ struct operation_row {
 	unsigned scope;               /* ERROR_ON_* beyond those that the other members tell */
 	const char *tag;
 	int endpoint;                     /* enum openai_endpoint, or OPERATION_NO_ENDPOINT */
+	bool plans;                       /* the request brings its own plan */
 	const struct field_table *query;  /* the parameters of the query; NULL = the query is not read */
 	const struct field_table *body;   /* of the request; NULL = it has none */
 	const char *media_type;           /* of a good answer that is not streamed */
 	const struct field_table *answer; /* of a good JSON answer; NULL = it is no JSON object of ours */
 	const struct field_table *event;  /* of the data of a streamed answer's events; NULL = it never streams */
+	bool named_events;                /* they have names: that of each is its member type, or error */
 	int unready;                      /* a status besides 200 that comes with answer, or 0 */
 	bool revalidates;                 /* answers carry an ETag, and If-None-Match is read */
 	const char *deprecated;           /* the day it was deprecated, "2026-11-23"; NULL = it is not (RFC 9745) */

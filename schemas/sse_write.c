@@ -16,3 +16,9 @@ void sse_write_event(struct buf *out, struct span data)
 	buf_append(out, data);
 	buf_append(out, SPAN("\n\n"));
 }
+
+void sse_write_named(struct buf *out, const char *name, struct span data)
+{
+	buf_printf(out, "event: %s\n", name);
+	sse_write_event(out, data);
+}

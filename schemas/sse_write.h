@@ -8,4 +8,7 @@
 /* Appends one event: a "data: " line for each line of data, and the blank line. data must hold no CR. */
 void sse_write_event(struct buf *out, struct span data);
 
+/* As above, with an "event: " line before. name: no line end in it. */
+void sse_write_named(struct buf *out, const char *name, struct span data);
+
 #endif

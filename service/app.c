@@ -137,9 +137,9 @@ static void destroy_workers(struct app *app)
 	free(app->workers);
 	free(app->addresses);
 	metrics_teardown();
-	openapi_release();
 	health_destroy(app->health);
 	destroy_limits(app);
+	openapi_release();
 }
 
 static bool listen_and_start(struct app *app, struct buf *errors)

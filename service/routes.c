@@ -28,7 +28,7 @@ static void refuse_as(struct routes *routes, struct http_request *request, struc
 	refuse(request, routes->exchange->plan.metrics, &refusal);
 }
 
-static void answer_exchange(struct routes *routes, struct http_request *request, enum openai_endpoint endpoint)
+static void answer_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
 {
 	struct span type = http_request_field(request, "content-type");
 	struct span encoding = http_request_field(request, "content-encoding");
@@ -40,7 +40,8 @@ static void answer_exchange(struct routes *routes, struct http_request *request,
 	if (refusal.message.at != NULL)
 		refuse_as(routes, request, refusal);
 	else
-		http_exchange_start(routes->exchange, request, endpoint, http_request_error_form(request));
+		http_exchange_start(routes->exchange, request, row->plans ? EXCHANGE_FANOUT : EXCHANGE_RELAY,
+				    (enum openai_endpoint)row->endpoint, http_request_error_form(request));
 }
 
 /* Sends what was made: an answer, or why there is none. */
@@ -133,7 +134,7 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 	const struct operation_row *row = operation_row(operation);
 	add_notice(request, row);
 	if (answers[operation] == NULL)
-		answer_exchange(routes, request, (enum openai_endpoint)row->endpoint);
+		answer_exchange(routes, request, row);
 	else
 		answer_admin(routes, request, operation, argument);
 }

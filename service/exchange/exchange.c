@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state machine of one exchange: it decodes and validates the request, finds
- * the plan, starts the flight, and turns the flight's events into a response.
+ * The state machine of one exchange: it has the request admitted, starts the
+ * flight, and keeps what is sent in order. What the request means and what the
+ * flight's events become is the business of its kind: relay.c or fanout.c.
  *
  * What may still be said depends on what was already sent: before the head
  * any status; within a stream an in-band error and no [DONE]; within a whole
@@ -12,35 +13,11 @@
 #include <stdlib.h>
 
 #include "lib/trace.h"
-#include "schemas/sse_write.h"
-#include "service/exchange/flight.h"
-#include "service/exchange/report.h"
-#include "service/exchange/respond.h"
+#include "service/exchange/exchange_internal.h"
 #include "service/plan/causes.h"
 
 /* Bytes of decoded request and bookkeeping per byte of body, and the least. */
 enum { EXCHANGE_ARENA_FACTOR = 32, EXCHANGE_ARENA_LEAST = 1024 * 1024, EXCHANGE_DETAILS_MOST = 65536 };
-
-enum exchange_state {
-	EXCHANGE_ST_NEW,     /* nothing is known yet */
-	EXCHANGE_ST_WAITING, /* the flight runs, nothing was sent */
-	EXCHANGE_ST_STREAM,  /* the head of a stream was sent */
-	EXCHANGE_ST_BODY,    /* the head of a whole answer was sent */
-	EXCHANGE_ST_ENDED,   /* the response is complete, aborted, or nobody waits for it */
-	EXCHANGE_ST_COUNT
-};
-
-struct exchange {
-	struct exchange_worker *worker;
-	struct respond_to to;
-	enum exchange_state state;
-	bool paused;
-	struct flight *flight;
-	struct flight_subscriber subscriber;
-	struct openai_request request;
-	struct buf out; /* one framed event, or an error body */
-	struct report report;
-};
 
 static void exchange_set_state(struct exchange *exchange, enum exchange_state state)
 {
@@ -57,47 +34,44 @@ static void exchange_set_state(struct exchange *exchange, enum exchange_state st
 	exchange->state = state;
 }
 
-static struct timers *exchange_timers(const struct exchange *exchange)
-{
-	return &exchange->worker->plan.reactor->timers;
-}
-
 /* Closes the books and frees the exchange. Nobody may be called for it afterwards. */
 static void exchange_close(struct exchange *exchange)
 {
 	exchange_set_state(exchange, EXCHANGE_ST_ENDED);
 	exchange->report.attempts = flight_attempts(exchange->flight);
-	report_close(&exchange->report, exchange->worker->plan.metrics, timers_now(exchange_timers(exchange)));
+	report_close(&exchange->report, exchange->worker->plan.metrics, exchange_now(exchange));
 	exchange->worker->in_flight--;
+	if (exchange->kind->close != NULL)
+		exchange->kind->close(exchange);
 	flight_leave(exchange->flight);
 	buf_fini(&exchange->out);
 	free(exchange);
 }
 
-static void exchange_finish(struct exchange *exchange)
+void exchange_finish(struct exchange *exchange)
 {
 	exchange->to.ops->finish(exchange->to.client);
 	exchange_close(exchange);
 }
 
-static void exchange_abort(struct exchange *exchange, enum error_code code)
+void exchange_abort(struct exchange *exchange, enum error_code code)
 {
 	exchange->report.error = code;
 	exchange->to.ops->abort(exchange->to.client);
 	exchange_close(exchange);
 }
 
-static void exchange_head(struct exchange *exchange, enum exchange_state state, const struct event *event)
+void exchange_head(struct exchange *exchange, enum exchange_state state, const struct config_plan *target,
+		   int64_t content_length)
 {
-	struct respond_head head = {.target = event->target == NULL ? NULL : event->target->target,
+	struct respond_head head = {.target = target == NULL ? NULL : target->target,
 				    .attempts = flight_attempts(exchange->flight),
-				    .processing_us =
-					timers_now(exchange_timers(exchange)) - exchange->report.started_us,
+				    .processing_us = exchange_now(exchange) - exchange->report.started_us,
 				    .stream = state == EXCHANGE_ST_STREAM};
 	exchange_set_state(exchange, state);
 	exchange->report.status = 200;
 	exchange->report.target = head.target;
-	respond_head(&exchange->to, &head, event->kind == EVENT_BODY ? event->total : -1);
+	respond_head(&exchange->to, &head, content_length);
 }
 
 /* An error while any status is still possible. */
@@ -163,19 +137,16 @@ static void exchange_on_failure(struct exchange *exchange, const struct failure 
 	buf_fini(&details);
 }
 
-static void exchange_fail_code(struct exchange *exchange, enum error_code code)
+void exchange_fail_code(struct exchange *exchange, enum error_code code)
 {
 	struct failure failure = failure_of(code);
 	exchange_on_failure(exchange, &failure);
 }
 
-/* Sends bytes, and pauses the flight when the client falls behind. False when the exchange ended over it. */
-static bool exchange_write(struct exchange *exchange, struct span bytes)
+bool exchange_send(struct exchange *exchange, struct span bytes)
 {
-	if (!exchange->to.ops->write(exchange->to.client, bytes)) {
-		exchange_abort(exchange, ERROR_OVERLOADED);
+	if (!exchange->to.ops->write(exchange->to.client, bytes))
 		return false;
-	}
 	exchange->report.bytes += bytes.len;
 	if (!exchange->paused &&
 	    exchange->to.ops->backlog(exchange->to.client) >= exchange->worker->plan.config->limits.buffer) {
@@ -185,60 +156,21 @@ static bool exchange_write(struct exchange *exchange, struct span bytes)
 	return true;
 }
 
-static void exchange_on_chunk(struct exchange *exchange, const struct event *event)
+bool exchange_write(struct exchange *exchange, struct span bytes)
 {
-	if (exchange->state == EXCHANGE_ST_WAITING)
-		exchange_head(exchange, EXCHANGE_ST_STREAM, event);
-	report_event(&exchange->report, event, timers_now(exchange_timers(exchange)));
-	if (event->raw.at != NULL) {
-		exchange_write(exchange, event->raw);
-		return;
-	}
-	buf_reset(&exchange->out);
-	sse_write_event(&exchange->out, event->data);
-	if (buf_failed(&exchange->out))
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-	else
-		exchange_write(exchange, buf_span(&exchange->out));
-}
-
-static void exchange_on_body(struct exchange *exchange, const struct event *event)
-{
-	if (exchange->state == EXCHANGE_ST_WAITING)
-		exchange_head(exchange, EXCHANGE_ST_BODY, event);
-	report_event(&exchange->report, event, timers_now(exchange_timers(exchange)));
-	exchange_write(exchange, event->data);
-}
-
-static void exchange_on_end(struct exchange *exchange, const struct event *event)
-{
-	if (exchange->state == EXCHANGE_ST_WAITING && exchange->request.stream)
-		exchange_head(exchange, EXCHANGE_ST_STREAM, event);
-	if (exchange->state == EXCHANGE_ST_STREAM && !exchange_write(exchange, SPAN("data: [DONE]\n\n")))
-		return;
-	exchange_finish(exchange);
+	if (exchange_send(exchange, bytes))
+		return true;
+	exchange_abort(exchange, ERROR_OVERLOADED);
+	return false;
 }
 
 static void exchange_on_event(struct flight_subscriber *subscriber, const struct event *event)
 {
 	struct exchange *exchange = (struct exchange *)((char *)subscriber - offsetof(struct exchange, subscriber));
-	switch (event->kind) {
-	case EVENT_CHUNK:
-		exchange_on_chunk(exchange, event);
-		break;
-	case EVENT_USAGE:
-		report_event(&exchange->report, event, timers_now(exchange_timers(exchange)));
-		break;
-	case EVENT_BODY:
-		exchange_on_body(exchange, event);
-		break;
-	case EVENT_END:
-		exchange_on_end(exchange, event);
-		break;
-	case EVENT_ERROR:
+	if (event->kind == EVENT_ERROR)
 		exchange_on_failure(exchange, event->failure);
-		break;
-	}
+	else
+		exchange->kind->on_event(exchange, event);
 }
 
 void exchange_on_drained(struct exchange *exchange)
@@ -255,47 +187,6 @@ void exchange_on_gone(struct exchange *exchange)
 	exchange_close(exchange);
 }
 
-/* Whether the plan can do what the request asks for. */
-static bool exchange_check_plan(const struct exchange *exchange, const struct plan *plan, struct findings *findings)
-{
-	struct finding finding = {.code = ERROR_UNSUPPORTED_PARAMETER};
-	if (exchange->request.endpoint == OPENAI_EMBEDDINGS && plan->gathers) {
-		finding.message = SPAN("This model gathers several answers, which embeddings do not have.");
-		finding.param = SPAN("model");
-	} else if (plan->compares && exchange->request.choices != 1) {
-		finding.message = SPAN("This model compares answers, which must have one choice each.");
-		finding.param = exchange->request.endpoint == OPENAI_CHAT ? SPAN("n") : SPAN("prompt");
-	} else {
-		return true;
-	}
-	finding_only(findings, finding);
-	return false;
-}
-
-/* Decodes the request and finds its plan. NULL with findings when it must be refused. */
-static const struct plan *exchange_admit(struct exchange *exchange, const struct exchange_request *request,
-					 struct findings *findings)
-{
-	const struct config *config = exchange->worker->plan.config;
-	struct arena *arena = flight_arena(exchange->flight);
-	if (!openai_request_decode(&exchange->request, request->endpoint, arena, request->body,
-				   config->limits.json_depth, findings))
-		return NULL;
-	const struct config_model *model = config_find_model(config, exchange->request.model);
-	if (model == NULL) {
-		finding_only(findings,
-			     (struct finding){.code = ERROR_MODEL_NOT_FOUND,
-					      .message = arena_printf(arena, "The model `%.*s` does not exist.",
-								      SPAN_ARG(exchange->request.model)),
-					      .param = SPAN("model")});
-		return NULL;
-	}
-	exchange->report.model = model;
-	exchange->report.model_index = (size_t)(model - config->models);
-	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
-	return exchange_check_plan(exchange, plan, findings) ? plan : NULL;
-}
-
 static bool exchange_take_off(struct exchange *exchange, const struct exchange_request *request,
 			      const struct plan *plan)
 {
@@ -307,7 +198,8 @@ static bool exchange_take_off(struct exchange *exchange, const struct exchange_r
 					 .request = &exchange->request,
 					 .request_id = exchange->report.request_id,
 					 .traceparent = arena_copy(arena, span_of(traceparent)),
-					 .retries_before = exchange->report.retries_before};
+					 .retries_before = exchange->report.retries_before,
+					 .tap = exchange->tap};
 	return flight_start(exchange->flight, &options, &exchange->subscriber);
 }
 
@@ -323,18 +215,22 @@ static int64_t read_count(struct span text)
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *request)
 {
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
-	size_t limit = request->body.len * EXCHANGE_ARENA_FACTOR + EXCHANGE_ARENA_LEAST;
+	bool relays = request->purpose == EXCHANGE_RELAY;
+	size_t factor =
+	    relays ? EXCHANGE_ARENA_FACTOR : EXCHANGE_ARENA_FACTOR * 3; /* the nested request is read anew */
+	size_t limit = request->body.len * factor + EXCHANGE_ARENA_LEAST;
 	struct flight *flight = exchange == NULL ? NULL : flight_create(&worker->plan, limit);
 	if (flight == NULL) {
 		free(exchange);
 		return NULL;
 	}
 	exchange->worker = worker;
+	exchange->kind = relays ? &exchange_relay : &exchange_fanout;
 	exchange->flight = flight;
 	exchange->subscriber.on_event = exchange_on_event;
 	buf_init(&exchange->out, worker->plan.config->limits.event * 2 + 65536);
-	report_open(&exchange->report, request->endpoint, request->http_version, worker->plan.metrics,
-		    timers_now(exchange_timers(exchange)));
+	report_open(&exchange->report, relays ? request->endpoint : REPORT_FANOUT, request->http_version,
+		    worker->plan.metrics, exchange_now(exchange));
 	exchange->report.retries_before = read_count(request->retry_count);
 	exchange->report.request_id = exchange_request_id(request->request_id, flight_arena(flight));
 	worker->in_flight++;
@@ -351,9 +247,13 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 		report_refusal(worker->plan.metrics, request->request_id, request->http_version, ERROR_OVERLOADED);
 		return NULL;
 	}
-	exchange->to = (struct respond_to){
-	    .ops = ops, .client = client, .request_id = exchange->report.request_id, .form = request->form};
-	const struct plan *plan = exchange_admit(exchange, request, &findings);
+	exchange->to = (struct respond_to){.ops = ops,
+					   .client = client,
+					   .request_id = exchange->report.request_id,
+					   .form = request->form,
+					   .named = request->purpose == EXCHANGE_FANOUT};
+	exchange->report.model_index = worker->plan.config->model_count;
+	const struct plan *plan = exchange->kind->admit(exchange, request, &findings);
 	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
 	if (plan != NULL && exchange_take_off(exchange, request, plan))
 		return exchange;

@@ -33,9 +33,16 @@ struct exchange_worker {
 	size_t in_flight;                /* exchanges now */
 };
 
+/* What is done with a request. */
+enum exchange_purpose {
+	EXCHANGE_RELAY,  /* a model is asked, and its answer relayed */
+	EXCHANGE_FANOUT, /* the request brings a plan, and every lane of it is told */
+};
+
 /* One request. Spans are borrowed for as long as the client is valid. */
 struct exchange_request {
-	enum openai_endpoint endpoint;
+	enum exchange_purpose purpose;
+	enum openai_endpoint endpoint; /* of a relay */
 	struct span body;
 	struct span request_id;  /* the client's x-request-id, empty = none */
 	struct span traceparent; /* the client's, empty = none */

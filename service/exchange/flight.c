@@ -63,8 +63,10 @@ static void flight_on_event(struct run_sink *sink, struct run *run, const struct
 	(void)run;
 	if (flight->state != FLIGHT_ST_RUNNING)
 		return;
-	if (event->kind == EVENT_END || event->kind == EVENT_ERROR)
+	if (event->kind == EVENT_END || event->kind == EVENT_ERROR) {
 		flight->state = FLIGHT_ST_ENDED;
+		flight->context.tap = NULL;
+	}
 	flight_note_content(flight, event);
 	flight->subscriber->on_event(flight->subscriber, event);
 }
@@ -104,6 +106,7 @@ bool flight_start(struct flight *flight, const struct flight_options *options, s
 	context->request_id = options->request_id;
 	context->traceparent = options->traceparent;
 	context->retries_before = options->retries_before;
+	context->tap = options->tap;
 	context->created = time(NULL);
 	context->id = make_answer_id(flight, options->request->endpoint);
 	flight->subscriber = subscriber;
@@ -131,6 +134,7 @@ void flight_leave(struct flight *flight)
 {
 	bool running = flight->state == FLIGHT_ST_RUNNING;
 	flight->state = FLIGHT_ST_LEFT;
+	flight->context.tap = NULL;
 	if (running)
 		flight->root->ops->cancel(flight->root);
 	flight_reap(flight);

@@ -24,11 +24,12 @@ struct arena *flight_arena(struct flight *flight);
 /* What the request says about the flight; spans must live until it ends (the arena will do). */
 struct flight_options {
 	const struct plan *plan;
-	size_t model_index; /* in the configuration */
+	size_t model_index; /* in the configuration; the number of models = none of them */
 	const struct openai_request *request;
 	struct span request_id;
 	struct span traceparent;
 	int64_t retries_before; /* how often the client says it has asked before; -1 = it does not say */
+	struct run_tap *tap;    /* hears the leaves until the terminal event or flight_leave; NULL = nobody */
 };
 
 /* Runs the plan for the subscriber (borrowed). False when out of memory: no event follows. */

@@ -4,10 +4,12 @@
 
 #include "lib/log.h"
 
-const char *const report_endpoints[REPORT_ENDPOINTS] = {
-    [OPENAI_CHAT] = "chat", [OPENAI_COMPLETIONS] = "completions", [OPENAI_EMBEDDINGS] = "embeddings"};
+const char *const report_endpoints[REPORT_ENDPOINTS] = {[OPENAI_CHAT] = "chat",
+							[OPENAI_COMPLETIONS] = "completions",
+							[OPENAI_EMBEDDINGS] = "embeddings",
+							[REPORT_FANOUT] = "fanout"};
 
-void report_open(struct report *report, enum openai_endpoint endpoint, int http_version, struct metrics_cells *metrics,
+void report_open(struct report *report, unsigned endpoint, int http_version, struct metrics_cells *metrics,
 		 uint64_t now)
 {
 	*report = (struct report){.endpoint = endpoint,
@@ -18,17 +20,26 @@ void report_open(struct report *report, enum openai_endpoint endpoint, int http_
 	metrics_move(metrics, 1, METRIC_EXCHANGES);
 }
 
+void report_usage(struct report *report, const struct event *event)
+{
+	bool told = event->kind == EVENT_USAGE || event->kind == EVENT_BODY || (event->carries & CARRIES_USAGE) != 0;
+	if (told && (event->usage.total_tokens >= 0 || event->usage.prompt_tokens >= 0))
+		report->usage = event->usage;
+}
+
+void report_content(struct report *report, const struct event *event, uint64_t now)
+{
+	if (report->first_content_us == 0 &&
+	    (event->kind == EVENT_BODY || (event->kind == EVENT_CHUNK && (event->carries & CARRIES_CONTENT) != 0)))
+		report->first_content_us = now;
+}
+
 void report_event(struct report *report, const struct event *event, uint64_t now)
 {
 	if (event->kind == EVENT_CHUNK)
 		report->events++;
-	if (event->kind == EVENT_USAGE || event->kind == EVENT_BODY || (event->carries & CARRIES_USAGE) != 0) {
-		if (event->usage.total_tokens >= 0 || event->usage.prompt_tokens >= 0)
-			report->usage = event->usage;
-	}
-	if (report->first_content_us == 0 &&
-	    (event->kind == EVENT_BODY || (event->kind == EVENT_CHUNK && (event->carries & CARRIES_CONTENT) != 0)))
-		report->first_content_us = now;
+	report_usage(report, event);
+	report_content(report, event, now);
 }
 
 static void count(const struct report *report, struct metrics_cells *metrics, uint64_t now)

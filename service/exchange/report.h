@@ -7,7 +7,7 @@
 #include "service/plan/event.h"
 
 struct report {
-	enum openai_endpoint endpoint;
+	unsigned endpoint; /* in report_endpoints */
 	int http_version;
 	struct span request_id;           /* borrowed */
 	const struct config_model *model; /* NULL = none was found */
@@ -24,16 +24,20 @@ struct report {
 	struct usage usage;
 };
 
-/* The names of the endpoints as metrics and logs call them, by enum openai_endpoint. */
-enum { REPORT_ENDPOINTS = OPENAI_EMBEDDINGS + 1 };
+/* The names of the endpoints as metrics and logs call them: those of enum openai_endpoint, then others. */
+enum { REPORT_FANOUT = OPENAI_EMBEDDINGS + 1, REPORT_ENDPOINTS };
 extern const char *const report_endpoints[REPORT_ENDPOINTS];
 
 /* now: monotonic microseconds. */
-void report_open(struct report *report, enum openai_endpoint endpoint, int http_version, struct metrics_cells *metrics,
+void report_open(struct report *report, unsigned endpoint, int http_version, struct metrics_cells *metrics,
 		 uint64_t now);
 
 /* Takes note of an event that carries a piece of the answer. */
 void report_event(struct report *report, const struct event *event, uint64_t now);
+
+/* Takes note of the usage alone, or of when content came alone. */
+void report_usage(struct report *report, const struct event *event);
+void report_content(struct report *report, const struct event *event, uint64_t now);
 
 /* Counts the exchange and writes its log line. Once. */
 void report_close(const struct report *report, struct metrics_cells *metrics, uint64_t now);

@@ -32,7 +32,8 @@ void respond_head(const struct respond_to *to, const struct respond_head *head, 
 	fields[count++] = FIELD("openai-processing-ms", number(processing, head->processing_us / 1000));
 	if (head->target != NULL)
 		fields[count++] = FIELD("x-sluice-target", span_of(head->target));
-	fields[count++] = FIELD("x-sluice-attempts", number(attempts, head->attempts));
+	if (head->attempts > 0)
+		fields[count++] = FIELD("x-sluice-attempts", number(attempts, head->attempts));
 	to->ops->head(to->client, 200, fields, count, content_length);
 }
 
@@ -95,7 +96,10 @@ bool respond_stream_error(const struct respond_to *to, const struct failure *fai
 	buf_reset(scratch);
 	struct error_told told = {.code = failure->code, .message = failure->message, .details = failure->details};
 	error_write(scratch, ERROR_FORM_OPENAI, &told);
-	sse_write_event(&framed, buf_span(scratch));
+	if (to->named)
+		sse_write_named(&framed, "error", buf_span(scratch));
+	else
+		sse_write_event(&framed, buf_span(scratch));
 	bool sent = !buf_failed(scratch) && !buf_failed(&framed) && to->ops->write(to->client, buf_span(&framed));
 	buf_fini(&framed);
 	return sent;

@@ -11,6 +11,7 @@ struct respond_to {
 	void *client;
 	struct span request_id;
 	enum error_form form;
+	bool named; /* the events of a stream have names */
 };
 
 struct respond_head {

@@ -16,7 +16,7 @@ enum { COOLING_LEAST_US = 1000000, COOLING_MOST_US = 300000000 };
 
 static bool create_cells(struct health *health, const struct config *config)
 {
-	/* One more of each: there may be none. */
+	/* One more of each: there may be none. That of models is for plans that belong to no model. */
 	health->targets = calloc(config->target_count + 1, sizeof(*health->targets));
 	health->backends = calloc(config->backend_count + 1, sizeof(*health->backends));
 	health->models = calloc(config->model_count + 1, sizeof(*health->models));
@@ -43,7 +43,7 @@ struct health *health_create(const struct config *config, uint64_t seed)
 	}
 	for (size_t i = 0; i < config->backend_count; i++)
 		pthread_mutex_init(&health->backends[i].lock, NULL);
-	for (size_t i = 0; i < config->model_count; i++)
+	for (size_t i = 0; i <= config->model_count; i++)
 		pthread_mutex_init(&health->models[i].lock, NULL);
 	return health;
 }
@@ -56,7 +56,7 @@ void health_destroy(struct health *health)
 		pthread_mutex_destroy(&health->targets[i].lock);
 	for (size_t i = 0; i < health->config->backend_count; i++)
 		pthread_mutex_destroy(&health->backends[i].lock);
-	for (size_t i = 0; i < health->config->model_count; i++)
+	for (size_t i = 0; i <= health->config->model_count; i++)
 		pthread_mutex_destroy(&health->models[i].lock);
 	pthread_mutex_destroy(&health->budget_lock);
 	free(health->targets);

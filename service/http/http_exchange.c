@@ -37,13 +37,14 @@ static void on_drained(void *context)
 	exchange_on_drained(context);
 }
 
-void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum openai_endpoint endpoint,
-			 enum error_form form)
+void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum exchange_purpose purpose,
+			 enum openai_endpoint endpoint, enum error_form form)
 {
 	static const struct exchange_client_ops client_ops = {client_head, client_write, client_backlog, client_finish,
 							      client_abort};
 	static const struct http_request_ops request_ops = {on_gone, on_drained};
-	struct exchange_request ask = {.endpoint = endpoint,
+	struct exchange_request ask = {.purpose = purpose,
+				       .endpoint = endpoint,
 				       .body = http_request_body(request),
 				       .request_id = http_request_field(request, "x-request-id"),
 				       .traceparent = http_request_field(request, "traceparent"),

@@ -28,10 +28,20 @@ static const struct plan_kind *find_kind(const struct config_plan *source)
 	return NULL;
 }
 
+/* Where a finding is; of a plan that came with a request there is no file. */
+static void write_place(const struct build *build, const struct config_plan *source)
+{
+	if (build->model != NULL)
+		buf_printf(build->errors, "%s:%u: models.%s: ", build->config->file, source->line, build->model->name);
+}
+
 static void finding(const struct build *build, const struct config_plan *source, const char *what)
 {
-	buf_printf(build->errors, "%s:%u: models.%s: %s; expected a target (backend/model) or one of",
-		   build->config->file, source->line, build->model->name, what);
+	write_place(build, source);
+	if (build->model == NULL)
+		buf_printf(build->errors, "%s: ", source->combinator);
+	buf_printf(build->errors, "%s; expected %s or one of", what,
+		   build->model != NULL ? "a target (backend/model)" : "the name of a model");
 	for (size_t i = 0; i < COMBINATOR_COUNT; i++)
 		buf_printf(build->errors, "%s %s (a list of at least %zu)", i == 0 ? "" : ",", combinators[i]->name,
 			   combinators[i]->min_children);
@@ -98,9 +108,10 @@ static const struct plan *build_node(const struct build *build, const struct con
 	if (!build_children(build, plan))
 		return NULL;
 	const char *wrong = kind->prepare(plan, build->arena);
-	if (wrong != NULL)
-		buf_printf(build->errors, "%s:%u: models.%s: %s: %s\n", build->config->file, source->line,
-			   build->model->name, kind->name, wrong);
+	if (wrong != NULL) {
+		write_place(build, source);
+		buf_printf(build->errors, "%s: %s\n", kind->name, wrong);
+	}
 	return wrong != NULL || arena_failed(build->arena) ? NULL : plan;
 }
 
@@ -109,6 +120,13 @@ const struct plan *plan_build(const struct config *config, const struct config_m
 {
 	struct build build = {.config = config, .model = model, .arena = arena, .errors = errors};
 	return build_node(&build, model->plan, SPAN("[\"plan\"]"));
+}
+
+const struct plan *plan_build_inline(const struct config *config, const struct config_plan *source, struct arena *arena,
+				     struct buf *errors)
+{
+	struct build build = {.config = config, .arena = arena, .errors = errors};
+	return build_node(&build, source, SPAN("[\"plan\"]"));
 }
 
 const char *plan_take_widest(struct plan *plan, struct arena *arena)

@@ -41,6 +41,26 @@ struct plan_worker {
 	struct metrics_cells *metrics;
 };
 
+struct run_tap;
+
+/* What a tap hears of each leaf: that it starts, its events, and how it ends; every one that starts ends once. */
+struct run_tap_ops {
+	/* A leaf starts. Returns the number by which it is named from here on. */
+	unsigned (*on_started)(struct run_tap *tap, const struct plan *leaf);
+	/* An event of a leaf, before the combinators around it see it. */
+	void (*on_event)(struct run_tap *tap, unsigned lane, const struct event *event);
+	/* A leaf was ended without an event, since nobody wants its answer any more. */
+	void (*on_cancelled)(struct run_tap *tap, unsigned lane);
+};
+
+/*
+ * Whoever listens to the leaves of a plan, whatever its combinators make of their answers. It may pause the
+ * root run from within, but must not cancel it: combinators are up the stack, on their way to others.
+ */
+struct run_tap {
+	const struct run_tap_ops *ops;
+};
+
 /* What all runs of one flight share. */
 struct run_context {
 	const struct plan_worker *worker;
@@ -56,7 +76,8 @@ struct run_context {
 	int64_t retries_before;                          /* x-stainless-retry-count of the client; -1 = not told */
 	uint64_t client;                                 /* whose request it is, for fairness in queues: a hash */
 	enum metrics_attempt reason;                     /* why the next call starts */
-	size_t model_index;                              /* of the model asked for, in the configuration */
+	size_t model_index;                              /* of the model asked for; their number = no single one */
+	struct run_tap *tap;                             /* hears the leaves; NULL = nobody does */
 	unsigned open_calls;                             /* calls not yet gone */
 	void (*on_settled)(struct run_context *context); /* open_calls fell to 0; may be called many times */
 };
@@ -115,6 +136,13 @@ struct plan {
  */
 const struct plan *plan_build(const struct config *config, const struct config_model *model, struct arena *arena,
 			      struct buf *errors);
+
+/*
+ * As plan_build, for a plan that came with a request: its leaves are models' plans. errors then says what is wrong
+ * without telling where in a file.
+ */
+const struct plan *plan_build_inline(const struct config *config, const struct config_plan *source, struct arena *arena,
+				     struct buf *errors);
 
 /* The preparation of what gives one of its children's answers: it is whatever they may be. */
 const char *plan_take_widest(struct plan *plan, struct arena *arena);

@@ -92,9 +92,23 @@ static void target_end(struct target_run *target)
 	target_release(target);
 }
 
+/* Lets the tap hear an event; with NULL, that there will be none. */
+static void target_tell_tap(struct target_run *target, const struct event *event)
+{
+	struct run_tap *tap = target->run.context->tap;
+	if (tap == NULL || !target->tapped)
+		return;
+	target->tapped = event != NULL && event->kind != EVENT_END && event->kind != EVENT_ERROR;
+	if (event == NULL)
+		tap->ops->on_cancelled(tap, target->lane);
+	else
+		tap->ops->on_event(tap, target->lane, event);
+}
+
 void target_emit(struct target_run *target, struct event *event)
 {
 	event->target = target->target;
+	target_tell_tap(target, event);
 	target->run.sink->on_event(target->run.sink, &target->run, event);
 }
 
@@ -301,7 +315,12 @@ void target_begin(struct target_run *target)
 static void target_start(struct run *run)
 {
 	struct target_run *target = target_of(run);
+	struct run_tap *tap = run->context->tap;
 	target->reason = run->context->reason;
+	if (tap != NULL) {
+		target->lane = tap->ops->on_started(tap, run->plan);
+		target->tapped = true;
+	}
 	target_gate_enter(target);
 }
 
@@ -328,6 +347,7 @@ static void target_cancel(struct run *run)
 	if (target->state != TARGET_ST_LINGER)
 		target_judge(target, ERROR_CLIENT_CLOSED);
 	target_end(target);
+	target_tell_tap(target, NULL);
 }
 
 static const char *target_prepare(struct plan *plan, struct arena *arena)

@@ -36,6 +36,7 @@ struct target_run {
 	bool asked_usage;  /* we ask for usage, the client did not */
 	bool content_seen; /* the first content event went up */
 	bool paused;
+	bool tapped;  /* the tap was told that it started, and not yet how it ended */
 	bool started; /* a call went out */
 	bool placed;  /* it holds a place of the target's limit */
 	bool resent;  /* once more on another connection, as the first was stale */
@@ -46,6 +47,7 @@ struct target_run {
 	struct span retry_after; /* seconds, clamped; arena */
 	enum target_advice advice;
 	enum metrics_attempt reason; /* why it was started */
+	unsigned lane;               /* what the tap calls it */
 	struct health_call health;   /* ticket */
 	struct limit_waiter waiter;
 	uint64_t started_us;       /* of the call */

@@ -35,9 +35,9 @@ function judge(kind, value, schemaPointer, where) {
   for (const { instancePath, message } of validate.errors) failures.push(`${where}${instancePath}: ${message}`);
 }
 
-// The data of each event of a stream but the last, which is [DONE].
+// The data of each event of a stream but the last, which is [DONE]. Events may have names.
 function judgeStream(text, schemaPointer, where) {
-  const data = text.split('\n\n').filter((event) => event !== '').map((event) => event.replace(/^data: /, ''));
+  const data = text.split('\n\n').filter((event) => event !== '').map((event) => event.replace(/^(event: .*\n)?data: /, ''));
   if (data.pop() !== '[DONE]') failures.push(`${where}: must end with [DONE]`);
   data.forEach((event, i) => judge('event', JSON.parse(event), schemaPointer, step(where, i)));
 }

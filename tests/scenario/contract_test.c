@@ -25,7 +25,7 @@
 /* No request of this file reaches a backend. */
 static struct sluice *start(void)
 {
-	return sluice_start("backends:\n  b: { url: 'http://127.0.0.1:1/v1' }\n"
+	return sluice_start("backends:\n  b: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false } }\n"
 			    "models:\n  one: b/m\n  two: b/m\n  three: b/m\n  'four/4': b/m\n"
 			    "limits: { body: 4KiB }\n");
 }

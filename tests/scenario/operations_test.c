@@ -18,21 +18,26 @@
 struct operation {
 	const char *method;
 	const char *path;
-	const char *body; /* with a place for the model's name; NULL: none is read */
+	const char *body;  /* with a place for the model's name; NULL: none is read */
+	const char *wrong; /* a body of which a member has the wrong type */
 };
 
 static const struct operation operations[] = {
-    {"POST", "/v1/chat/completions", "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}"},
-    {"POST", "/v1/completions", "{\"model\":\"%s\",\"prompt\":\"x\"}"},
-    {"POST", "/v1/embeddings", "{\"model\":\"%s\",\"input\":\"x\"}"},
-    {"GET", "/v1/models", NULL},
-    {"GET", "/v1/models/small", NULL},
-    {"GET", "/livez", NULL},
-    {"GET", "/readyz", NULL},
-    {"GET", "/metrics", NULL},
-    {"GET", "/openapi.json", NULL},
-    {"GET", "/docs", NULL},
-    {"GET", "/docs/docs.js", NULL},
+    {"POST", "/v1/chat/completions", "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+     "{\"model\":1}"},
+    {"POST", "/v1/completions", "{\"model\":\"%s\",\"prompt\":\"x\"}", "{\"model\":1}"},
+    {"POST", "/v1/embeddings", "{\"model\":\"%s\",\"input\":\"x\"}", "{\"model\":1}"},
+    {"POST", "/v1/fanout", "{\"targets\":[\"%s\"],\"request\":{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}}",
+     "{\"targets\":1}"},
+    {"GET", "/v1/models", NULL, NULL},
+    {"GET", "/v1/models/small", NULL, NULL},
+    {"GET", "/livez", NULL, NULL},
+    {"GET", "/readyz", NULL, NULL},
+    {"GET", "/metrics", NULL, NULL},
+    {"GET", "/openapi.json", NULL, NULL},
+    {"GET", "/docs", NULL, NULL},
+    {"GET", "/docs/docs.js", NULL, NULL},
+    {"GET", "/admin/backends", NULL, NULL},
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations, BIG = 8192 };
 
@@ -169,7 +174,7 @@ static void every_operation_refuses_another_method(void **state)
 	struct sluice *sluice = start();
 	for_each_operation(operation)
 	{
-		struct operation other = {"DELETE", operation->path, NULL};
+		struct operation other = {"DELETE", operation->path, NULL, NULL};
 		check_and_free(&other, ask_h1(sluice, &other, "", 0), 405, "method_not_allowed");
 		check_and_free(&other, ask_h2(sluice, "DELETE", operation->path, NULL, NULL, NULL), 405,
 			       "method_not_allowed");
@@ -196,7 +201,7 @@ static void every_operation_with_a_body_refuses_a_wrong_one(void **state)
 			continue;
 		check_refused(sluice, operation, "{", 400, "invalid_json");
 		check_refused(sluice, operation, "{}", 400, "missing_required_parameter");
-		check_refused(sluice, operation, "{\"model\":1}", 400, "invalid_type");
+		check_refused(sluice, operation, operation->wrong, 400, "invalid_type");
 		snprintf(text, sizeof text, operation->body, "");
 		check_refused(sluice, operation, text, 400, "invalid_value");
 		snprintf(text, sizeof text, operation->body, "nobody");

@@ -14,8 +14,12 @@ static void sse_end_event(struct sse *sse)
 		return;
 	if ((sse->count & (sse->count + 1)) == 0) {
 		sse->data = realloc(sse->data, (sse->count + 1) * 2 * sizeof *sse->data);
+		sse->names = realloc(sse->names, (sse->count + 1) * 2 * sizeof *sse->names);
 		assert_non_null(sse->data);
+		assert_non_null(sse->names);
 	}
+	sse->names[sse->count] = sse->next_name;
+	sse->next_name = NULL;
 	sse->data[sse->count++] = sse->pending.at;
 	sse->pending = (struct bytes){0};
 }
@@ -33,6 +37,8 @@ static void sse_read_line(struct sse *sse, const char *line, size_t len)
 		if (sse->pending.at != NULL)
 			bytes_append(&sse->pending, "\n", 1);
 		bytes_append(&sse->pending, line + skip, len - skip);
+	} else if (sse->named && sse->next_name == NULL && len > 7 && memcmp(line, "event: ", 7) == 0) {
+		sse->next_name = strndup(line + 7, len - 7);
 	} else {
 		fail_msg("a line that is neither data nor a comment: %.*s", (int)len, line);
 	}
@@ -57,9 +63,13 @@ size_t sse_rest(const struct sse *sse, const struct bytes *body)
 
 void sse_free(struct sse *sse)
 {
-	for (size_t i = 0; i < sse->count; i++)
+	for (size_t i = 0; i < sse->count; i++) {
 		free(sse->data[i]);
+		free(sse->names[i]);
+	}
 	free(sse->data);
+	free(sse->names);
+	free(sse->next_name);
 	bytes_free(&sse->pending);
 	*sse = (struct sse){0};
 }

@@ -10,8 +10,11 @@
 #include "tests/scenario/harness/bytes.h"
 
 struct sse {
-	char **data; /* of each event, NUL-terminated */
+	char **data;  /* of each event, NUL-terminated */
+	char **names; /* of each event; NULL = it has none */
 	size_t count;
+	bool named;      /* events may have names: set it before reading */
+	char *next_name; /* of the event that is being read */
 	size_t comments;
 	size_t read; /* bytes understood so far: always the end of a line */
 	struct bytes pending;

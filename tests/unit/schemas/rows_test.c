@@ -66,6 +66,31 @@ static void expect_refused(const struct spot *spot, const char *value, enum erro
 	assert_int_equal(findings.count, 1);
 }
 
+/* True when a variant behind the one at index requires the member, too. */
+static bool is_required_later(const struct field_table *table, size_t index, const char *name)
+{
+	for (size_t i = index + 1; i < table->variant_count; i++) {
+		const struct field_table *variant = table->variants[i].table;
+		for (size_t j = 0; j < variant->count; j++)
+			if (variant->fields[j].required && strcmp(variant->fields[j].name, name) == 0)
+				return true;
+	}
+	return false;
+}
+
+/* All that any value of the discriminating row asks for; the last table that names a member is the strictest. */
+static void add_members_of_variants(struct buf *text, const struct field_table *table)
+{
+	for (size_t i = 0; i < table->variant_count; i++) {
+		const struct field_table *variant = table->variants[i].table;
+		for (size_t j = 0; j < variant->count; j++) {
+			const struct field *field = &variant->fields[j];
+			if (field->required && !is_required_later(table, i, field->name))
+				buf_printf(text, "\"%s\":%s,", field->name, field->example);
+		}
+	}
+}
+
 /* An object with what is required but for the row, up to where its next member begins. */
 static const char *start_object(const struct field_table *table, const struct field *row)
 {
@@ -77,6 +102,8 @@ static const char *start_object(const struct field_table *table, const struct fi
 		if (other != row && other->required)
 			buf_printf(&text, "\"%s\":%s,", other->name, other->example);
 	}
+	if (table->by != NULL && strcmp(table->by, row->name) == 0 && row->choices != NULL)
+		add_members_of_variants(&text, table);
 	struct span kept = arena_copy(&spots, buf_span(&text));
 	buf_fini(&text);
 	return kept.at;
@@ -110,7 +137,8 @@ static void check_types(const struct spot *spot, const struct field *rule)
 		       {FIELD_OBJECT, "{\"a\":1}"}};
 	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
 		if ((samples[i].types & rule->types) == 0)
-			expect_refused(spot, samples[i].text, ERROR_INVALID_TYPE);
+			expect_refused(spot, samples[i].text,
+				       rule->types == 0 ? ERROR_UNSUPPORTED_PARAMETER : ERROR_INVALID_TYPE);
 }
 
 static void check_number(const struct spot *spot, const struct field *rule)
@@ -288,11 +316,23 @@ static const char *example_of(const struct field_table *table, const char *name)
 	return NULL;
 }
 
+/* A member of a table that refuses others, which is not there yet and does not stand in for the row. */
+static const char *harmless_member(const struct field_table *table, const struct field *row)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct field *other = &table->fields[i];
+		bool stands_in = row->unless != NULL && strcmp(row->unless, other->name) == 0;
+		if (other != row && !other->required && !stands_in)
+			return example_of(table, other->name);
+	}
+	fail_msg("%s has nothing to stand beside %s", table->name, row->name);
+	return NULL;
+}
+
 static void check_absence(const struct field_table *table, const struct field *row)
 {
 	const struct spot spot = {table, start_object(table, row), "}", row->name};
-	const struct field *neighbour = &table->fields[row == table->fields ? table->count - 1 : 0];
-	const char *other = table->refuse_unknown ? example_of(table, neighbour->name) : "\"no_such_member\":1";
+	const char *other = table->refuse_unknown ? harmless_member(table, row) : "\"no_such_member\":1";
 	if (row->unless != NULL)
 		expect_pass(&spot, example_of(table, row->unless));
 	if (row->required) {
@@ -322,7 +362,7 @@ static void the_row_is_kept(void **state)
 	check_absence(one->table, one->row);
 	check_null(&spot, one->row);
 	expect_pass(&spot, one->row->example);
-	check_typed(one->table, one->row, true);
+	check_typed(one->table, one->row, one->row->types != 0);
 	arena_fini(&spots);
 }
 

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The whole answer that the chunks of a stream amount to: text, reasoning, refusals, tool calls and finish reasons of
+ * every choice. Log probabilities and sound are left out.
+ */
+#ifndef SLUICE_SCHEMAS_OPENAI_ASSEMBLY_H
+#define SLUICE_SCHEMAS_OPENAI_ASSEMBLY_H
+
+#include "lib/buf.h"
+#include "lib/json.h"
+#include "schemas/openai.h"
+
+struct assembly_choice;
+
+struct openai_assembly {
+	struct assembly_choice *choices; /* by index */
+	struct arena arena;              /* of choices and calls, and of short texts */
+	struct arena scratch;            /* of one chunk */
+	size_t left;                     /* bytes of text that may still come */
+	size_t parts;                    /* choices and calls so far */
+	bool failed;
+};
+
+/* most: bytes of all texts together. */
+void openai_assembly_init(struct openai_assembly *assembly, size_t most);
+void openai_assembly_fini(struct openai_assembly *assembly);
+
+/* Adds the data of a chunk that was read before. What is too much, or no chunk, is a sticky failure. */
+void openai_assembly_add(struct openai_assembly *assembly, struct span data);
+
+/* Appends a chat.completion of all that was added. created: Unix seconds. False, with nothing appended, after a
+ * failure. */
+bool openai_assembly_write(const struct openai_assembly *assembly, struct span id, struct span model, int64_t created,
+			   struct buf *out);
+
+#endif

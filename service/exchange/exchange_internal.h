@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: MIT */
+/* What the files that make up exchanges share: the exchange itself, and what it may say. Nobody else includes this. */
+#ifndef SLUICE_SERVICE_EXCHANGE_INTERNAL_H
+#define SLUICE_SERVICE_EXCHANGE_INTERNAL_H
+
+#include "service/exchange/exchange.h"
+#include "service/exchange/flight.h"
+#include "service/exchange/report.h"
+#include "service/exchange/respond.h"
+
+enum exchange_state {
+	EXCHANGE_ST_NEW,     /* nothing is known yet */
+	EXCHANGE_ST_WAITING, /* the flight runs, nothing was sent */
+	EXCHANGE_ST_STREAM,  /* the head of a stream was sent */
+	EXCHANGE_ST_BODY,    /* the head of a whole answer was sent */
+	EXCHANGE_ST_ENDED,   /* the response is complete, aborted, or nobody waits for it */
+	EXCHANGE_ST_COUNT
+};
+
+struct exchange;
+
+/* What makes an exchange of a request. */
+struct exchange_kind {
+	/* Fills exchange->request and what belongs to the kind. The plan to run; NULL with findings to refuse it. */
+	const struct plan *(*admit)(struct exchange *exchange, const struct exchange_request *request,
+				    struct findings *findings);
+	/* Any event of the flight but an error. */
+	void (*on_event)(struct exchange *exchange, const struct event *event);
+	/* The exchange is over. NULL = nothing to do. */
+	void (*close)(struct exchange *exchange);
+};
+
+extern const struct exchange_kind exchange_relay;
+extern const struct exchange_kind exchange_fanout;
+
+struct exchange {
+	struct exchange_worker *worker;
+	const struct exchange_kind *kind;
+	struct respond_to to;
+	enum exchange_state state;
+	bool paused;
+	struct flight *flight;
+	struct flight_subscriber subscriber;
+	struct openai_request request;
+	struct run_tap *tap;       /* for the flight; NULL = none */
+	struct fanout_run *fanout; /* of a fan-out, in the flight's arena */
+	struct buf out;            /* one framed event, or an error body */
+	struct report report;
+};
+
+static inline uint64_t exchange_now(const struct exchange *exchange)
+{
+	return timers_now(&exchange->worker->plan.reactor->timers);
+}
+
+/* The head of a good answer. target: who gives it, NULL = several. content_length: bytes, -1 = unknown. */
+void exchange_head(struct exchange *exchange, enum exchange_state state, const struct config_plan *target,
+		   int64_t content_length);
+
+/* Sends bytes, and pauses the flight when the client falls behind. False when out of memory. */
+bool exchange_send(struct exchange *exchange, struct span bytes);
+
+/* As exchange_send; false when the exchange ended over it. */
+bool exchange_write(struct exchange *exchange, struct span bytes);
+
+/* The ends of an exchange, which is gone when they return: complete; visibly cut; told as far as it still can be. */
+void exchange_finish(struct exchange *exchange);
+void exchange_abort(struct exchange *exchange, enum error_code code);
+void exchange_fail_code(struct exchange *exchange, enum error_code code);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fan-outs: exchanges whose request brings its own plan. The lanes are told by
+ * the tap (fanout_lanes.c); here is what the plan as a whole gives, and the end.
+ *
+ * Streamed, the head goes out with the first lane that starts, so every failure of the plan is told in the stream.
+ * Whole, nothing is sent before the end.
+ */
+#include "service/exchange/fanout.h"
+
+#include <time.h>
+
+#include "lib/random.h"
+#include "schemas/sse_write.h"
+
+static void on_give_up(struct task *task)
+{
+	struct fanout_run *fanout = (struct fanout_run *)((char *)task - offsetof(struct fanout_run, give_up));
+	exchange_fail_code(fanout->exchange, ERROR_OVERLOADED);
+}
+
+static struct fanout_run *fanout_create(struct exchange *exchange)
+{
+	char hex[33];
+	struct arena *arena = flight_arena(exchange->flight);
+	struct fanout_run *fanout = arena_zalloc(arena, 1, sizeof(*fanout));
+	if (fanout == NULL)
+		return NULL;
+	random_hex(hex, 16);
+	fanout->tap.ops = &fanout_tap_ops;
+	fanout->exchange = exchange;
+	fanout->created = time(NULL);
+	fanout->id = arena_printf(arena, "fanout-%s", hex);
+	fanout->give_up.run = on_give_up;
+	buf_init(&fanout->answer, FANOUT_ANSWER_MOST);
+	buf_init(&fanout->json, (size_t)FANOUT_ANSWER_MOST * 2);
+	openai_assembly_init(&fanout->assembly, FANOUT_ASSEMBLY_MOST);
+	return fanout;
+}
+
+static const struct plan *fanout_admit(struct exchange *exchange, const struct exchange_request *request,
+				       struct findings *findings)
+{
+	struct fanout_run *fanout = exchange->fanout = fanout_create(exchange);
+	if (fanout == NULL) {
+		finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
+		return NULL;
+	}
+	exchange->tap = &fanout->tap;
+	if (!fanout_request_decode(&fanout->request, &exchange->request, flight_arena(exchange->flight), request->body,
+				   exchange->worker->plan.config->limits.json_depth, findings))
+		return NULL;
+	return fanout_plan(fanout, findings);
+}
+
+/* The plan is done, and every lane was told. */
+static void end_stream(struct exchange *exchange, const struct lane *winner)
+{
+	struct fanout_run *fanout = exchange->fanout;
+	struct span model = SPAN(FANOUT_MODEL);
+	bool gathered = winner == NULL &&
+			openai_assembly_write(&fanout->assembly, fanout->id, model, fanout->created, &fanout->answer);
+	fanout_write_result(fanout, winner, gathered ? buf_span(&fanout->answer) : (struct span){NULL, 0});
+	buf_reset(&fanout->answer);
+	sse_write_named(&fanout->answer, "result", buf_span(&fanout->json));
+	buf_append(&fanout->answer, SPAN("data: [DONE]\n\n"));
+	if (buf_failed(&fanout->json) || buf_failed(&fanout->answer))
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	else if (exchange_write(exchange, buf_span(&fanout->answer)))
+		exchange_finish(exchange);
+}
+
+/* An answer that outgrew its leaf's cap came unread: what is put into ours must be JSON. */
+static bool answer_is_sound(struct exchange *exchange)
+{
+	struct arena scratch;
+	struct openai_answer answer;
+	arena_init(&scratch, 0);
+	bool sound = openai_answer_read(OPENAI_CHAT, buf_span(&exchange->fanout->answer), &scratch, &answer);
+	arena_fini(&scratch);
+	return sound;
+}
+
+static void end_whole(struct exchange *exchange, const struct event *event, const struct lane *winner)
+{
+	struct fanout_run *fanout = exchange->fanout;
+	if (buf_failed(&fanout->answer) || !answer_is_sound(exchange)) {
+		exchange_fail_code(exchange,
+				   buf_failed(&fanout->answer) ? ERROR_UPSTREAM_TOO_LARGE : ERROR_UPSTREAM_INVALID);
+		return;
+	}
+	fanout_write_result(fanout, winner, buf_span(&fanout->answer));
+	if (buf_failed(&fanout->json)) {
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+		return;
+	}
+	exchange_head(exchange, EXCHANGE_ST_BODY, event->target, (int64_t)buf_len(&fanout->json));
+	if (exchange_write(exchange, buf_span(&fanout->json)))
+		exchange_finish(exchange);
+}
+
+static void fanout_on_end(struct exchange *exchange, const struct event *event)
+{
+	const struct lane *winner = fanout_winner(exchange->fanout, event->target);
+	if (exchange->fanout->given_up) {
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+		return;
+	}
+	if (event->target != NULL)
+		exchange->report.target = event->target->target;
+	if (exchange->request.stream)
+		end_stream(exchange, winner);
+	else
+		end_whole(exchange, event, winner);
+}
+
+static void fanout_on_event(struct exchange *exchange, const struct event *event)
+{
+	report_usage(&exchange->report, event);
+	if (event->kind == EVENT_BODY) {
+		report_content(&exchange->report, event, exchange_now(exchange));
+		buf_append(&exchange->fanout->answer, event->data);
+	} else if (event->kind == EVENT_CHUNK && event->target == NULL && (event->carries & CARRIES_NO_CHOICE) == 0) {
+		openai_assembly_add(&exchange->fanout->assembly, event->data);
+	} else if (event->kind == EVENT_END) {
+		fanout_on_end(exchange, event);
+	}
+}
+
+static void fanout_close(struct exchange *exchange)
+{
+	struct fanout_run *fanout = exchange->fanout;
+	if (fanout == NULL)
+		return;
+	task_drop(exchange->worker->plan.reactor, &fanout->give_up);
+	buf_fini(&fanout->answer);
+	buf_fini(&fanout->json);
+	openai_assembly_fini(&fanout->assembly);
+}
+
+const struct exchange_kind exchange_fanout = {
+    .admit = fanout_admit, .on_event = fanout_on_event, .close = fanout_close};

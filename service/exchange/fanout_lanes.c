@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The tap of a fan-out: every leaf that starts is a lane, and what happens in it is told as it happens.
+ *
+ * It is called from within the plan, so it never ends the exchange: what can't be written is noted, and the exchange
+ * is aborted at the end of the turn. A client that falls behind pauses the root of the plan, and with it
+ * every lane that runs and every one that will start; each may still give what one read of its call brought.
+ */
+#include "lib/json_write.h"
+#include "schemas/sse_write.h"
+#include "service/exchange/fanout.h"
+
+enum { LANE_TITLE_MOST = 65536, LANE_REASON_MOST = 64 };
+
+static struct fanout_run *fanout_of(struct run_tap *tap)
+{
+	return (struct fanout_run *)tap;
+}
+
+static struct lane *find_lane(const struct fanout_run *fanout, unsigned index)
+{
+	struct lane *lane = fanout->first;
+	while (lane != NULL && lane->index != index)
+		lane = lane->next;
+	return lane;
+}
+
+/* Sends what was written as an event of that name. */
+static void send_event(struct fanout_run *fanout, const char *name)
+{
+	struct exchange *exchange = fanout->exchange;
+	if (fanout->given_up)
+		return;
+	if (exchange->state == EXCHANGE_ST_WAITING)
+		exchange_head(exchange, EXCHANGE_ST_STREAM, NULL, -1);
+	buf_reset(&exchange->out);
+	sse_write_named(&exchange->out, name, buf_span(&fanout->json));
+	exchange->report.events++;
+	if (!buf_failed(&fanout->json) && !buf_failed(&exchange->out) &&
+	    exchange_send(exchange, buf_span(&exchange->out)))
+		return;
+	fanout->given_up = true;
+	task_queue(exchange->worker->plan.reactor, &fanout->give_up);
+}
+
+static struct span lane_title(const struct fanout_run *fanout, const struct config_plan *leaf)
+{
+	struct span copy = {NULL, 0};
+	struct buf text;
+	buf_init(&text, LANE_TITLE_MOST);
+	buf_printf(&text, "\"index\":%u,\"name\":", fanout->lane_count);
+	json_write_string(&text, span_of(leaf->name != NULL ? leaf->name : leaf->target));
+	buf_append(&text, SPAN(",\"target\":"));
+	json_write_string(&text, span_of(leaf->target));
+	if (!buf_failed(&text))
+		copy = arena_copy(flight_arena(fanout->exchange->flight), buf_span(&text));
+	buf_fini(&text);
+	return copy;
+}
+
+/* One more lane; NULL when out of memory. */
+static struct lane *add_lane(struct fanout_run *fanout, const struct config_plan *leaf)
+{
+	struct lane *lane = arena_zalloc(flight_arena(fanout->exchange->flight), 1, sizeof(*lane));
+	struct span title = lane_title(fanout, leaf);
+	if (lane == NULL || title.at == NULL)
+		return NULL;
+	*lane = (struct lane){.index = fanout->lane_count, .leaf = leaf, .title = title, .usage = USAGE_UNKNOWN};
+	if (fanout->first == NULL)
+		fanout->first = lane;
+	else
+		fanout->last->next = lane;
+	fanout->last = lane;
+	return lane;
+}
+
+static unsigned on_started(struct run_tap *tap, const struct plan *leaf)
+{
+	struct fanout_run *fanout = fanout_of(tap);
+	const struct lane *lane = add_lane(fanout, leaf->source);
+	if (lane == NULL && !fanout->given_up) {
+		fanout->given_up = true;
+		task_queue(fanout->exchange->worker->plan.reactor, &fanout->give_up);
+	}
+	if (lane != NULL && fanout->exchange->request.stream) {
+		fanout_write_started(fanout, lane);
+		send_event(fanout, "lane.started");
+	}
+	return fanout->lane_count++;
+}
+
+static void note_finish(struct fanout_run *fanout, struct lane *lane, struct span answer)
+{
+	struct arena scratch;
+	arena_init(&scratch, 0);
+	struct span reason = openai_finish_reason(answer, &scratch);
+	if (lane->finish_reason.at == NULL && reason.at != NULL && reason.len <= LANE_REASON_MOST)
+		lane->finish_reason = arena_copy(flight_arena(fanout->exchange->flight), reason);
+	arena_fini(&scratch);
+}
+
+static void on_chunk(struct fanout_run *fanout, struct lane *lane, const struct event *event)
+{
+	if ((event->carries & CARRIES_USAGE) != 0)
+		lane->usage = event->usage;
+	if ((event->carries & CARRIES_FINISH) != 0)
+		note_finish(fanout, lane, event->data);
+	report_content(&fanout->exchange->report, event, exchange_now(fanout->exchange));
+	fanout_write_delta(fanout, lane, event->data);
+	send_event(fanout, "lane.delta");
+}
+
+/* A long one comes in pieces, of which nothing is known. */
+static void on_body(struct fanout_run *fanout, struct lane *lane, const struct event *event)
+{
+	lane->usage = event->usage;
+	if (event->total == (int64_t)event->data.len)
+		note_finish(fanout, lane, event->data);
+}
+
+static void on_ended(struct fanout_run *fanout, struct lane *lane, enum lane_status status)
+{
+	static const char *const names[] = {
+	    [LANE_FINISHED] = "lane.finished", [LANE_FAILED] = "lane.failed", [LANE_CANCELLED] = "lane.cancelled"};
+	lane->status = status;
+	if (!fanout->exchange->request.stream)
+		return;
+	fanout_write_ended(fanout, lane);
+	send_event(fanout, names[status]);
+}
+
+static void on_event(struct run_tap *tap, unsigned index, const struct event *event)
+{
+	struct fanout_run *fanout = fanout_of(tap);
+	struct lane *lane = find_lane(fanout, index);
+	if (lane == NULL)
+		return;
+	switch (event->kind) {
+	case EVENT_CHUNK:
+		on_chunk(fanout, lane, event);
+		break;
+	case EVENT_USAGE:
+		lane->usage = event->usage;
+		break;
+	case EVENT_BODY:
+		on_body(fanout, lane, event);
+		break;
+	case EVENT_END:
+		on_ended(fanout, lane, LANE_FINISHED);
+		break;
+	case EVENT_ERROR:
+		lane->error = fanout_error(fanout, event->failure);
+		on_ended(fanout, lane, LANE_FAILED);
+		break;
+	}
+}
+
+static void on_cancelled(struct run_tap *tap, unsigned index)
+{
+	struct fanout_run *fanout = fanout_of(tap);
+	struct lane *lane = find_lane(fanout, index);
+	if (lane != NULL)
+		on_ended(fanout, lane, LANE_CANCELLED);
+}
+
+const struct run_tap_ops fanout_tap_ops = {on_started, on_event, on_cancelled};
+
+const struct lane *fanout_winner(const struct fanout_run *fanout, const struct config_plan *leaf)
+{
+	const struct lane *lane = leaf == NULL ? NULL : fanout->first;
+	while (lane != NULL && (lane->leaf != leaf || lane->status != LANE_FINISHED))
+		lane = lane->next;
+	return lane;
+}

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Relaying: a model is asked as the client asked, and what its plan gives goes to
+ * the client as it comes.
+ */
+#include "schemas/sse_write.h"
+#include "service/exchange/exchange_internal.h"
+
+static void relay_on_chunk(struct exchange *exchange, const struct event *event)
+{
+	if (exchange->state == EXCHANGE_ST_WAITING)
+		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
+	report_event(&exchange->report, event, exchange_now(exchange));
+	if (event->raw.at != NULL) {
+		exchange_write(exchange, event->raw);
+		return;
+	}
+	buf_reset(&exchange->out);
+	sse_write_event(&exchange->out, event->data);
+	if (buf_failed(&exchange->out))
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	else
+		exchange_write(exchange, buf_span(&exchange->out));
+}
+
+static void relay_on_body(struct exchange *exchange, const struct event *event)
+{
+	if (exchange->state == EXCHANGE_ST_WAITING)
+		exchange_head(exchange, EXCHANGE_ST_BODY, event->target, event->total);
+	report_event(&exchange->report, event, exchange_now(exchange));
+	exchange_write(exchange, event->data);
+}
+
+static void relay_on_end(struct exchange *exchange, const struct event *event)
+{
+	if (exchange->state == EXCHANGE_ST_WAITING && exchange->request.stream)
+		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
+	if (exchange->state == EXCHANGE_ST_STREAM && !exchange_write(exchange, SPAN("data: [DONE]\n\n")))
+		return;
+	exchange_finish(exchange);
+}
+
+static void relay_on_event(struct exchange *exchange, const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_CHUNK:
+		relay_on_chunk(exchange, event);
+		break;
+	case EVENT_USAGE:
+		report_usage(&exchange->report, event);
+		break;
+	case EVENT_BODY:
+		relay_on_body(exchange, event);
+		break;
+	case EVENT_END:
+		relay_on_end(exchange, event);
+		break;
+	case EVENT_ERROR:
+		break; /* told by exchange.c */
+	}
+}
+
+/* Whether the plan can do what the request asks for. */
+static bool relay_check_plan(const struct exchange *exchange, const struct plan *plan, struct findings *findings)
+{
+	struct finding finding = {.code = ERROR_UNSUPPORTED_PARAMETER};
+	if (exchange->request.endpoint == OPENAI_EMBEDDINGS && plan->gathers) {
+		finding.message = SPAN("This model gathers several answers, which embeddings do not have.");
+		finding.param = SPAN("model");
+	} else if (plan->compares && exchange->request.choices != 1) {
+		finding.message = SPAN("This model compares answers, which must have one choice each.");
+		finding.param = exchange->request.endpoint == OPENAI_CHAT ? SPAN("n") : SPAN("prompt");
+	} else {
+		return true;
+	}
+	finding_only(findings, finding);
+	return false;
+}
+
+/* Decodes the request and finds its plan. NULL with findings when it must be refused. */
+static const struct plan *relay_admit(struct exchange *exchange, const struct exchange_request *request,
+				      struct findings *findings)
+{
+	const struct config *config = exchange->worker->plan.config;
+	struct arena *arena = flight_arena(exchange->flight);
+	if (!openai_request_decode(&exchange->request, request->endpoint, arena, request->body,
+				   config->limits.json_depth, findings))
+		return NULL;
+	const struct config_model *model = config_find_model(config, exchange->request.model);
+	if (model == NULL) {
+		finding_only(findings,
+			     (struct finding){.code = ERROR_MODEL_NOT_FOUND,
+					      .message = arena_printf(arena, "The model `%.*s` does not exist.",
+								      SPAN_ARG(exchange->request.model)),
+					      .param = SPAN("model")});
+		return NULL;
+	}
+	exchange->report.model = model;
+	exchange->report.model_index = (size_t)(model - config->models);
+	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
+	return relay_check_plan(exchange, plan, findings) ? plan : NULL;
+}
+
+const struct exchange_kind exchange_relay = {.admit = relay_admit, .on_event = relay_on_event};
