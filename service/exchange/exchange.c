@@ -187,6 +187,22 @@ void exchange_on_gone(struct exchange *exchange)
 	exchange_close(exchange);
 }
 
+/* A small number in decimal digits; -1 for anything else. */
+static int64_t read_count(struct span text)
+{
+	int64_t count = text.len == 0 || text.len > 4 ? -1 : 0;
+	for (size_t i = 0; i < text.len && count >= 0; i++)
+		count = text.at[i] < '0' || text.at[i] > '9' ? -1 : count * 10 + (text.at[i] - '0');
+	return count;
+}
+
+/* When a client that waits for so many seconds gives up; 0 = it does not say. */
+static uint64_t read_deadline(struct span seconds, uint64_t now_us)
+{
+	int64_t count = read_count(seconds);
+	return count <= 0 ? 0 : now_us + (uint64_t)count * 1000000;
+}
+
 static bool exchange_take_off(struct exchange *exchange, const struct exchange_request *request,
 			      const struct plan *plan)
 {
@@ -198,18 +214,11 @@ static bool exchange_take_off(struct exchange *exchange, const struct exchange_r
 					 .request = &exchange->request,
 					 .request_id = exchange->report.request_id,
 					 .traceparent = arena_copy(arena, span_of(traceparent)),
+					 .client = request->client,
+					 .deadline_us = read_deadline(request->timeout, exchange_now(exchange)),
 					 .retries_before = exchange->report.retries_before,
 					 .tap = exchange->tap};
 	return flight_start(exchange->flight, &options, &exchange->subscriber);
-}
-
-/* A small number in decimal digits; -1 for anything else. */
-static int64_t read_count(struct span text)
-{
-	int64_t count = text.len == 0 || text.len > 4 ? -1 : 0;
-	for (size_t i = 0; i < text.len && count >= 0; i++)
-		count = text.at[i] < '0' || text.at[i] > '9' ? -1 : count * 10 + (text.at[i] - '0');
-	return count;
 }
 
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *request)

@@ -47,6 +47,8 @@ struct exchange_request {
 	struct span request_id;  /* the client's x-request-id, empty = none */
 	struct span traceparent; /* the client's, empty = none */
 	struct span retry_count; /* the client's x-stainless-retry-count, empty = none */
+	struct span timeout;     /* the client's x-stainless-timeout: seconds that it waits; empty = it does not say */
+	uint64_t client;         /* whose request it is, for fairness: any hash */
 	int http_version;        /* 10, 11 or 20, for the log */
 	enum error_form form;    /* of errors while nothing was sent */
 };

@@ -106,6 +106,8 @@ bool flight_start(struct flight *flight, const struct flight_options *options, s
 	context->request_id = options->request_id;
 	context->traceparent = options->traceparent;
 	context->retries_before = options->retries_before;
+	context->client = options->client;
+	context->deadline_us = options->deadline_us;
 	context->tap = options->tap;
 	context->created = time(NULL);
 	context->id = make_answer_id(flight, options->request->endpoint);

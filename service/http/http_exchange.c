@@ -49,6 +49,8 @@ void http_exchange_start(struct exchange_worker *worker, struct http_request *re
 				       .request_id = http_request_field(request, "x-request-id"),
 				       .traceparent = http_request_field(request, "traceparent"),
 				       .retry_count = http_request_field(request, "x-stainless-retry-count"),
+				       .timeout = http_request_field(request, "x-stainless-timeout"),
+				       .client = http_request_client(request),
 				       .http_version = http_request_version(request),
 				       .form = form};
 	struct exchange *exchange = exchange_start(worker, &ask, &client_ops, request);

@@ -66,19 +66,20 @@ struct run_context {
 	const struct plan_worker *worker;
 	struct arena *arena;  /* for runs and whatever lives as long as the flight */
 	struct arena scratch; /* for one event: emptied by the leaf that begins one, shared by all it passes */
-	const struct openai_request *request;            /* validated */
-	struct span id;                                  /* of the answer, when one has to be made: "chatcmpl-…" */
-	struct span request_id;                          /* x-request-id */
-	struct span traceparent;                         /* W3C trace context to send on; empty = none */
-	int64_t created;                                 /* Unix seconds */
-	unsigned attempts;                               /* calls started so far */
-	unsigned retries;                                /* of them those that repeat a failed one */
-	int64_t retries_before;                          /* x-stainless-retry-count of the client; -1 = not told */
-	uint64_t client;                                 /* whose request it is, for fairness in queues: a hash */
-	enum metrics_attempt reason;                     /* why the next call starts */
-	size_t model_index;                              /* of the model asked for; their number = no single one */
-	struct run_tap *tap;                             /* hears the leaves; NULL = nobody does */
-	unsigned open_calls;                             /* calls not yet gone */
+	const struct openai_request *request; /* validated */
+	struct span id;                       /* of the answer, when one has to be made: "chatcmpl-…" */
+	struct span request_id;               /* x-request-id */
+	struct span traceparent;              /* W3C trace context to send on; empty = none */
+	int64_t created;                      /* Unix seconds */
+	unsigned attempts;                    /* calls started so far */
+	unsigned retries;                     /* of them those that repeat a failed one */
+	int64_t retries_before;               /* x-stainless-retry-count of the client; -1 = not told */
+	uint64_t client;                      /* whose request it is, for fairness in queues: a hash */
+	uint64_t deadline_us;                 /* when the client gives up, on the worker's clock; 0 = not told */
+	enum metrics_attempt reason;          /* why the next call starts */
+	size_t model_index;                   /* of the model asked for; their number = no single one */
+	struct run_tap *tap;                  /* hears the leaves; NULL = nobody does */
+	unsigned open_calls;                  /* calls not yet gone */
 	void (*on_settled)(struct run_context *context); /* open_calls fell to 0; may be called many times */
 };
 

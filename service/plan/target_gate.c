@@ -116,6 +116,7 @@ void target_gate_enter(struct target_run *target)
 	target->waiter = (struct limit_waiter){.on_settled = on_wait_settled,
 					       .loop = context->worker->loop,
 					       .client = context->client,
+					       .deadline_us = context->deadline_us,
 					       .metrics = context->worker->metrics,
 					       .backend = target_backend_index(target)};
 	switch (limit == NULL ? LIMIT_GO : limit_enter(limit, &target->waiter, target_now(target))) {

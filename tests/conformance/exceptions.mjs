@@ -37,4 +37,10 @@ export const notExpressible = [
     param: /^model$/,
     reason: 'which models gather several answers is configuration',
   },
+  {
+    operation: 'createChatCompletion',
+    code: 'unsupported_parameter',
+    param: /^n$/,
+    reason: 'which models compare answers, one choice of each, is configuration',
+  },
 ];
