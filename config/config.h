@@ -66,7 +66,6 @@ struct config_backend {
 	struct config_timeouts timeouts;
 	const char *certificate; /* PEM file shown to the backend; NULL = none */
 	const char *key;         /* PEM file of its private key */
-	bool prefill;            /* continues an assistant message that stands last */
 	struct config_breaker breaker;
 	struct config_concurrency concurrency;
 	struct config_probe probe;
@@ -81,7 +80,6 @@ struct config_target {
 };
 
 enum config_balance { CONFIG_BALANCE_P2C, CONFIG_BALANCE_WEIGHTED, CONFIG_BALANCE_PREFIX };
-enum config_resume { CONFIG_RESUME_OFF, CONFIG_RESUME_REPLAY, CONFIG_RESUME_CONTINUE };
 
 /* What a combinator's mapping may say beside its children; config/plan_options.def has the rows and defaults. */
 struct config_plan_options {
@@ -91,7 +89,6 @@ struct config_plan_options {
 	uint64_t after_us;         /* hedge: the spare starts then; 0 = at the live p95 of first content */
 	unsigned hedges;           /* hedge: spares, percent of the requests */
 	unsigned agree;            /* quorum: children that must agree; 0 = more than half */
-	enum config_resume resume; /* any: what follows a stream that was cut after commit */
 };
 
 /*

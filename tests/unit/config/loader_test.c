@@ -45,7 +45,6 @@ static void a_backend_is_resilient_by_default(void **state)
 	const struct config_backend *backend = &config->backends[0];
 	assert_null(backend->certificate);
 	assert_null(backend->key);
-	assert_false(backend->prefill);
 	assert_true(backend->breaker.enabled);
 	assert_int_equal(backend->breaker.window_us, 60000000);
 	assert_int_equal(backend->breaker.calls, 10);
@@ -72,7 +71,6 @@ static void resilience_is_configured_per_backend(void **state)
 {
 	(void)state;
 	const struct config *config =
-	    fixture_good(LEAST "    prefill: true\n"
 			       "    breaker: { enabled: false, window: 7s, calls: 8, percent: 9, consecutive: 10,\n"
 			       "      unreachable: 11, wait: 12ms, wait_most: 13ms }\n"
 			       "    concurrency: { calls: 14, adaptive: true, queue: 0, wait: 15ms }\n"
@@ -80,7 +78,6 @@ static void resilience_is_configured_per_backend(void **state)
 			       "  other: { url: http://o }\n"
 			       "retries: { percent: 0, least: 19 }\n");
 	const struct config_backend *backend = &config->backends[0];
-	assert_true(backend->prefill);
 	assert_false(backend->breaker.enabled);
 	assert_int_equal(backend->breaker.window_us, 7000000);
 	assert_int_equal(backend->breaker.calls, 8);

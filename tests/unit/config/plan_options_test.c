@@ -42,7 +42,6 @@ static void every_combinator_has_the_defaults(void **state)
 	assert_int_equal(options.after_us, 0);
 	assert_int_equal(options.hedges, 5);
 	assert_int_equal(options.agree, 0);
-	assert_int_equal(options.resume, CONFIG_RESUME_OFF);
 	config_drop(config);
 }
 
@@ -50,9 +49,8 @@ static void options_stand_before_or_behind_the_combinator(void **state)
 {
 	(void)state;
 	struct config_plan_options options;
-	const struct config *config = load("{ resume: replay, retry: alpha/x, attempts: 10 }", &options);
+	const struct config *config = load("{ attempts: 10, retry: alpha/x }", &options);
 	assert_string_equal(config->models[0].plan->combinator, "retry");
-	assert_int_equal(options.resume, CONFIG_RESUME_REPLAY);
 	assert_int_equal(options.attempts, 10);
 	config_drop(config);
 }
@@ -72,7 +70,7 @@ static void a_balance_is_by_load_by_weights_or_by_prefix(void **state)
 	config_drop(config);
 }
 
-static void the_options_of_hedge_quorum_and_resume(void **state)
+static void the_options_of_hedge_and_quorum(void **state)
 {
 	(void)state;
 	struct config_plan_options options;
@@ -84,9 +82,8 @@ static void the_options_of_hedge_quorum_and_resume(void **state)
 	assert_int_equal(options.hedges, 0);
 	config_drop(load("{ quorum: [alpha/x, beta/x], agree: 2 }", &options));
 	assert_int_equal(options.agree, 2);
-	config_drop(load("{ quorum: [alpha/x, beta/x], agree: majority, resume: continue }", &options));
+	config_drop(load("{ quorum: [alpha/x, beta/x], agree: majority }", &options));
 	assert_int_equal(options.agree, 0);
-	assert_int_equal(options.resume, CONFIG_RESUME_CONTINUE);
 }
 
 static void each_combinator_of_a_plan_has_its_own_options(void **state)
@@ -115,7 +112,6 @@ static void values_out_of_type_or_bounds_are_refused(void **state)
 	refuses("{ hedge: [alpha/x], hedges: 5 }", ".hedges: got \"5\"; expected a share such as 5%");
 	refuses("{ hedge: [alpha/x], hedges: 101% }", ".hedges: got \"101%\"; expected a share from 0% to 100%");
 	refuses("{ quorum: [alpha/x], agree: 0 }", ".agree: got \"0\"; expected majority or a number from 1 to 64");
-	refuses("{ all: [alpha/x], resume: yes }", ".resume: got \"yes\"; expected one of off, replay, continue");
 	refuses("{ balance: [alpha/x], by: weighted, weights: 3 }",
 		".weights: got a single value; expected a list of numbers such as [3, 1]");
 	refuses("{ balance: [alpha/x, beta/x], by: weighted, weights: [3, 1001] }",
@@ -209,7 +205,7 @@ int main(void)
 	    cmocka_unit_test(every_combinator_has_the_defaults),
 	    cmocka_unit_test(options_stand_before_or_behind_the_combinator),
 	    cmocka_unit_test(a_balance_is_by_load_by_weights_or_by_prefix),
-	    cmocka_unit_test(the_options_of_hedge_quorum_and_resume),
+	    cmocka_unit_test(the_options_of_hedge_and_quorum),
 	    cmocka_unit_test(each_combinator_of_a_plan_has_its_own_options),
 	    cmocka_unit_test(values_out_of_type_or_bounds_are_refused),
 	    cmocka_unit_test(options_are_checked_against_the_children),
