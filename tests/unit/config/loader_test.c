@@ -71,7 +71,7 @@ static void resilience_is_configured_per_backend(void **state)
 {
 	(void)state;
 	const struct config *config =
-			       "    breaker: { enabled: false, window: 7s, calls: 8, percent: 9, consecutive: 10,\n"
+	    fixture_good(LEAST "    breaker: { enabled: false, window: 7s, calls: 8, percent: 9, consecutive: 10,\n"
 			       "      unreachable: 11, wait: 12ms, wait_most: 13ms }\n"
 			       "    concurrency: { calls: 14, adaptive: true, queue: 0, wait: 15ms }\n"
 			       "    probe: { path: /models, every: 16ms, fall: 17, rise: 18, slow_start: 0s }\n"
