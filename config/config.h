@@ -83,12 +83,12 @@ enum config_balance { CONFIG_BALANCE_P2C, CONFIG_BALANCE_WEIGHTED, CONFIG_BALANC
 
 /* What a combinator's mapping may say beside its children; config/plan_options.def has the rows and defaults. */
 struct config_plan_options {
-	enum config_balance by;    /* balance */
-	const unsigned *weights;   /* balance by weighted: one for each child; NULL = all the same */
-	unsigned attempts;         /* retry: calls in all, the first included */
-	uint64_t after_us;         /* hedge: the spare starts then; 0 = at the live p95 of first content */
-	unsigned hedges;           /* hedge: spares, percent of the requests */
-	unsigned agree;            /* quorum: children that must agree; 0 = more than half */
+	enum config_balance by;  /* balance */
+	const unsigned *weights; /* balance by weighted: one for each child; NULL = all the same */
+	unsigned attempts;       /* retry: calls in all, the first included */
+	uint64_t after_us;       /* hedge: the spare starts then; 0 = at the live p95 of first content */
+	unsigned hedges;         /* hedge: spares, percent of the requests */
+	unsigned agree;          /* quorum: children that must agree; 0 = more than half */
 };
 
 /*
