@@ -219,9 +219,10 @@ static void streams_and_whole_answers_can_be_read(void **state)
 {
 	(void)state;
 	struct sim *sim = sim_start(NULL);
-	struct sluice *sluice = sluice_start("backends:\n  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
-					     "models:\n  count: sim/count;tokens=3\n  bad: sim/count;status=500\n%s",
-					     sim->port, LISTED);
+	struct sluice *sluice =
+	    sluice_start("backends:\n  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+			 "models:\n  count: sim/count;tokens=3\n  bad: sim/count;status=500\n%s",
+			 sim->port, LISTED);
 	for (int i = 0; i < 2 * VIA_COUNT; i++) {
 		struct answer answer = ask(sluice, i / 2, "POST", CHAT, from_page, chat_body("count", i % 2 == 0));
 		assert_int_equal(answer.status, 200);
