@@ -133,6 +133,12 @@ struct config_budget {
 	unsigned least; /* that many are always allowed */
 };
 
+/* How large a plan may be that a client writes into its request; a model in it counts as one. */
+struct config_fanout {
+	unsigned depth; /* levels, that of the models included */
+	unsigned width; /* models, however deep they stand */
+};
+
 /* Which web pages of other origins may read our answers (the fetch standard's CORS). */
 struct config_cors {
 	const char *const *origins; /* as browsers write them; "*" = any */
@@ -153,6 +159,7 @@ struct config {
 	size_t model_count;
 	struct config_budget retries; /* of the gateway and of each backend */
 	struct config_limits limits;
+	struct config_fanout fanout;
 	struct config_cors cors;
 	const char *log_level; /* "debug", "info", "warn", "error" */
 };

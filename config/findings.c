@@ -46,19 +46,21 @@ void findings_add(struct findings *findings, unsigned line, const char *key, con
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	const char *copy =
-	    arena_printf(&findings->arena, "%s%s%s", key == NULL ? "" : key, key == NULL ? "" : ": ", text).at;
-	*finding = (struct finding){line, copy == NULL ? "out of memory" : copy};
+	const char *place = key == NULL ? NULL : arena_copy(&findings->arena, span_of(key)).at;
+	const char *copy = arena_copy(&findings->arena, span_of(text)).at;
+	*finding = (struct finding){line, place, copy == NULL ? "out of memory" : copy};
 }
 
 void findings_write(const struct findings *findings, struct buf *out)
 {
 	for (size_t i = 0; i < findings->count; i++) {
 		const struct finding *finding = &findings->list[i];
-		if (finding->line == 0)
-			buf_printf(out, "%s: %s\n", findings->file, finding->text);
-		else
-			buf_printf(out, "%s:%u: %s\n", findings->file, finding->line, finding->text);
+		buf_printf(out, "%s", findings->file);
+		if (finding->line != 0)
+			buf_printf(out, ":%u", finding->line);
+		if (finding->key != NULL)
+			buf_printf(out, ": %s", finding->key);
+		buf_printf(out, ": %s\n", finding->text);
 	}
 	if (findings->total > findings->count)
 		buf_printf(out, "%s: %zu more errors are not shown\n", findings->file,

@@ -13,7 +13,8 @@
 enum { FINDINGS_MAX = 50 };
 
 struct finding {
-	unsigned line; /* from 1; 0 = the file as a whole */
+	unsigned line;   /* from 1; 0 = the file as a whole */
+	const char *key; /* dotted path; NULL = about none */
 	const char *text;
 };
 

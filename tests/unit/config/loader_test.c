@@ -17,6 +17,8 @@ static void the_least_configuration_has_every_default(void **state)
 	assert_int_equal(config->limits.header_list, 64 << 10);
 	assert_int_equal(config->limits.event, 1 << 20);
 	assert_int_equal(config->limits.buffer, 256 << 10);
+	assert_int_equal(config->fanout.depth, 4);
+	assert_int_equal(config->fanout.width, 8);
 	assert_int_equal(config->cors.origin_count, 0);
 	assert_int_equal(config->cors.max_age_us, 600000000);
 	assert_string_equal(config->log_level, "info");
@@ -130,6 +132,7 @@ static void every_value_goes_where_it_belongs(void **state)
 	    "models: { m: b/x }\n"
 	    "limits: { body: 1KiB, json_depth: 2, connections: 3, streams: 4, header_list: 5KiB, event: 6KiB, "
 	    "buffer: 70KiB }\n"
+	    "fanout: { depth: 5, width: 6 }\n"
 	    "cors: { origins: [https://a.example, 'http://[::1]:3000'], max_age: 0s }\n"
 	    "log: { level: debug }\n");
 	snprintf(path, sizeof(path), "%s/c.yaml", directory);
@@ -168,6 +171,8 @@ static void every_value_goes_where_it_belongs(void **state)
 	assert_int_equal(config->limits.header_list, 5120);
 	assert_int_equal(config->limits.event, 6144);
 	assert_int_equal(config->limits.buffer, 71680);
+	assert_int_equal(config->fanout.depth, 5);
+	assert_int_equal(config->fanout.width, 6);
 	assert_int_equal(config->cors.origin_count, 2);
 	assert_string_equal(config->cors.origins[0], "https://a.example");
 	assert_string_equal(config->cors.origins[1], "http://[::1]:3000");
