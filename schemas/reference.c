@@ -65,6 +65,8 @@ static void write_type(struct buf *out, struct tables *tables, const struct fiel
 static void write_types(struct buf *out, struct tables *tables, const struct field *field)
 {
 	bool first = true;
+	if (field->types == 0)
+		buf_append(out, SPAN("must not be there"));
 	for (unsigned type = FIELD_BOOLEAN; type <= FIELD_OBJECT; type <<= 1) {
 		if ((field->types & type) == 0)
 			continue;

@@ -93,7 +93,7 @@ listen:
 workers: 1
 backends:
   engine: { url: "${engineUrl}/v1", dialect: openai, timeouts: { connect: 2s, first_content: 30s, idle: 30s, total: 600s } }
-  dead: { url: "http://127.0.0.1:1/v1", dialect: openai }
+  dead: { url: "http://127.0.0.1:1/v1", dialect: openai, breaker: { enabled: false } }
 models:
   tiny: engine/tiny
   both: { fallback: [dead/tiny, engine/tiny] }

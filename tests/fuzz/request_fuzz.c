@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Decoding a request of any endpoint: either it holds what it promises, or the finding tells why not. */
+/*
+ * Decoding a request of any endpoint, and as a fan-out: either it holds what it promises, or the finding tells why
+ * not.
+ */
 #include <assert.h>
 #include <stdint.h>
 
 #include "lib/json_write.h"
-#include "schemas/openai_request.h"
+#include "schemas/fanout_request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -49,6 +52,25 @@ static void check_findings(const struct findings *findings)
 	check_answer(findings);
 }
 
+/* What the tables of a fan-out let pass, those of a chat completion let pass, too. */
+static void check_fanout(struct span body, size_t arena_limit)
+{
+	struct arena arena;
+	struct fanout_request fanout;
+	struct openai_request request;
+	struct findings findings;
+	arena_init(&arena, arena_limit);
+	if (fanout_request_decode(&fanout, &request, &arena, body, 16, &findings)) {
+		assert(span_is(request.model, FANOUT_MODEL) && request.stream == fanout.fields.stream.value);
+		assert(!request.include_usage && request.choices >= 1);
+	} else if (arena_failed(&arena)) {
+		assert(findings.count > 0);
+	} else {
+		check_findings(&findings);
+	}
+	arena_fini(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1)
@@ -57,7 +79,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct arena arena;
 	struct openai_request request;
 	struct findings findings;
-	arena_init(&arena, (data[0] & 128) != 0 ? (size_t)(data[0] & 127) * 64 + 1 : 0);
+	size_t limit = (data[0] & 128) != 0 ? (size_t)(data[0] & 127) * 64 + 1 : 0;
+	check_fanout(body, limit);
+	arena_init(&arena, limit);
 	if (openai_request_decode(&request, (enum openai_endpoint)(data[0] % 3), &arena, body, 16, &findings))
 		assert(request.model.len > 0 && request.choices >= 1);
 	else if (arena_failed(&arena))

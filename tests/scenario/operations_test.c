@@ -31,6 +31,7 @@ static const struct operation operations[] = {
      "{\"targets\":1}"},
     {"GET", "/v1/models", NULL, NULL},
     {"GET", "/v1/models/small", NULL, NULL},
+    {"GET", "/admin/backends", NULL, NULL},
     {"GET", "/livez", NULL, NULL},
     {"GET", "/readyz", NULL, NULL},
     {"GET", "/metrics", NULL, NULL},

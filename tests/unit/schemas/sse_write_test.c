@@ -30,10 +30,21 @@ static void data_of_any_number_of_lines_survives(void **state)
 	}
 }
 
+static void a_name_stands_before_the_data(void **state)
+{
+	(void)state;
+	struct buf out;
+	buf_init(&out, 4096);
+	sse_write_named(&out, "lane.delta", SPAN("a\nb"));
+	assert_true(span_is(buf_span(&out), "event: lane.delta\ndata: a\ndata: b\n\n"));
+	buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(data_of_any_number_of_lines_survives),
+	    cmocka_unit_test(a_name_stands_before_the_data),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
