@@ -91,12 +91,11 @@ static void combinators_nest_and_have_options(void **state)
 	(void)state;
 	const struct config_plan *plan =
 	    good("{\"balance\":[\"small\",{\"hedge\":[\"small\",\"large\"],\"hedges\":\"50%\","
-		 "\"after\":\"p95\"}],\"by\":\"weighted\",\"weights\":[3,1],\"resume\":\"replay\"}");
+		 "\"after\":\"p95\"}],\"by\":\"weighted\",\"weights\":[3,1]}");
 	assert_string_equal(plan->combinator, "balance");
 	assert_int_equal(plan->options.by, CONFIG_BALANCE_WEIGHTED);
 	assert_int_equal(plan->options.weights[0], 3);
 	assert_int_equal(plan->options.weights[1], 1);
-	assert_int_equal(plan->options.resume, CONFIG_RESUME_REPLAY);
 	assert_int_equal(plan->child_count, 2);
 	assert_string_equal(plan->children[0]->target, "a/s");
 	assert_string_equal(plan->children[1]->combinator, "hedge");
