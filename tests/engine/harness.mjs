@@ -93,11 +93,12 @@ listen:
 workers: 1
 backends:
   engine: { url: "${engineUrl}/v1", dialect: openai, timeouts: { connect: 2s, first_content: 30s, idle: 30s, total: 600s } }
-  dead: { url: "http://127.0.0.1:1/v1", dialect: openai, breaker: { enabled: false } }
+  dead: { url: "http://127.0.0.1:1/v1", dialect: openai }
+  refusing: { url: "http://127.0.0.1:1/v1", dialect: openai, breaker: { enabled: false } }
 models:
   tiny: engine/tiny
   both: { fallback: [dead/tiny, engine/tiny] }
-  gone: dead/tiny
+  gone: refusing/tiny
   pair: { all: [engine/tiny, { fallback: [dead/tiny, engine/tiny] }] }
 `;
 
