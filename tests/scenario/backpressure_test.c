@@ -89,7 +89,7 @@ static void check_h1(bool tls)
 {
 	struct world world = start();
 	struct h1 h1 = {0};
-	wire_open_narrow(&h1.wire, tls ? world.sluice->tls_port : world.sluice->port, tls ? "http/1.1" : NULL, 4096);
+	wire_open_narrow(&h1.wire, tls ? world.sluice->tls_port : world.sluice->port, tls ? "http/1.1" : NULL);
 	h1_post(&h1, "/v1/chat/completions", "", chat_body("big", true));
 	sim_wait_calls(world.sim, "token_bytes", 1);
 	check_stalled(&world);
@@ -174,7 +174,7 @@ static void a_big_whole_answer_is_paced_too(void **state)
 	struct world world = start();
 	struct h1 h1 = {0};
 	(void)state;
-	wire_open_narrow(&h1.wire, world.sluice->port, NULL, 4096);
+	wire_open_narrow(&h1.wire, world.sluice->port, NULL);
 	h1_post(&h1, "/v1/chat/completions", "", chat_body("big", false));
 	sim_wait_calls(world.sim, "token_bytes", 1);
 	check_stalled(&world);

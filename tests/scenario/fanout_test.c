@@ -510,7 +510,7 @@ static void check_paced(const struct world *world, const char *how)
 	size_t rss = proc_rss(world->sluice->proc);
 	sim_reset(world->sim);
 	snprintf(body, sizeof body, "{%s," QUESTION ",\"stream\":true}", how);
-	wire_open_narrow(&h1.wire, world->sluice->port, NULL, 4096);
+	wire_open_narrow(&h1.wire, world->sluice->port, NULL);
 	h1_post(&h1, "/v1/fanout", "", body);
 	sim_wait_calls(world->sim, "token_bytes", 3);
 	for (int i = 0; i < 3; i++) {

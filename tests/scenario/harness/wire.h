@@ -23,8 +23,8 @@ enum { WIRE_AGAIN = -1, WIRE_BROKEN = -2 };
 /* Connects; fails the test when that fails. alpn: "h2" or "http/1.1" for TLS, NULL for cleartext. */
 void wire_open(struct wire *wire, int port, const char *alpn);
 
-/* As wire_open with a receive buffer of about that many bytes, so that not reading is soon noticed. */
-void wire_open_narrow(struct wire *wire, int port, const char *alpn, int receive_buffer);
+/* As wire_open with a small receive buffer, so that not reading is soon noticed. */
+void wire_open_narrow(struct wire *wire, int port, const char *alpn);
 
 /* Bytes read; 0 = the peer's clean end; WIRE_AGAIN; WIRE_BROKEN. */
 ssize_t wire_read(struct wire *wire, void *into, size_t size);
