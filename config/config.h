@@ -56,13 +56,22 @@ struct config_probe {
 	uint64_t slow_start_us; /* how long its share grows after a recovery; breakers that close included */
 };
 
+/* Whether a backend goes on with an assistant's message at the end of a request, and what asks it to. */
+enum config_prefill {
+	CONFIG_PREFILL_NONE,
+	CONFIG_PREFILL_MESSAGE,  /* the message alone */
+	CONFIG_PREFILL_CONTINUE, /* continue_final_message beside the messages (vLLM, SGLang) */
+	CONFIG_PREFILL_PREFIX,   /* prefix in the message (Mistral, DeepSeek) */
+};
+
 struct config_backend {
 	const char *name;
 	const char *url;     /* http:// or https://, with the path prefix, without a trailing slash */
 	const char *dialect; /* "openai" */
 	const char *api_key; /* secret; NULL when none */
 	const char *ca;      /* PEM file of trusted authorities; NULL = the system's */
-	bool stream_usage;   /* ask for usage on streams (stream_options.include_usage) even when the client did not */
+	enum config_prefill prefill;
+	bool stream_usage; /* ask for usage on streams (stream_options.include_usage) even when the client did not */
 	struct config_timeouts timeouts;
 	const char *certificate; /* PEM file shown to the backend; NULL = none */
 	const char *key;         /* PEM file of its private key */
@@ -81,14 +90,18 @@ struct config_target {
 
 enum config_balance { CONFIG_BALANCE_P2C, CONFIG_BALANCE_WEIGHTED, CONFIG_BALANCE_PREFIX };
 
+/* How an answer is gone on with that broke off behind its first content. */
+enum config_resume { CONFIG_RESUME_OFF, CONFIG_RESUME_REPLAY, CONFIG_RESUME_CONTINUE, CONFIG_RESUME_EITHER };
+
 /* What a combinator's mapping may say beside its children; config/plan_options.def has the rows and defaults. */
 struct config_plan_options {
-	enum config_balance by;  /* balance */
-	const unsigned *weights; /* balance by weighted: one for each child; NULL = all the same */
-	unsigned attempts;       /* retry: calls in all, the first included */
-	uint64_t after_us;       /* hedge: the spare starts then; 0 = at the live p95 of first content */
-	unsigned hedges;         /* hedge: spares, percent of the requests */
-	unsigned agree;          /* quorum: children that must agree; 0 = more than half */
+	enum config_balance by;    /* balance */
+	const unsigned *weights;   /* balance by weighted: one for each child; NULL = all the same */
+	unsigned attempts;         /* retry: calls in all, the first included */
+	uint64_t after_us;         /* hedge: the spare starts then; 0 = at the live p95 of first content */
+	unsigned hedges;           /* hedge: spares, percent of the requests */
+	enum config_resume resume; /* balance, retry, fallback, hedge, race: when a stream breaks off */
+	unsigned agree;            /* quorum: children that must agree; 0 = more than half */
 };
 
 /*

@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-_Static_assert(sizeof(enum config_balance) == sizeof(unsigned), "words are stored as numbers");
+_Static_assert(sizeof(enum config_balance) == sizeof(unsigned) && sizeof(enum config_resume) == sizeof(unsigned),
+	       "words are stored as numbers");
 
 const struct plan_option plan_options_table[] = {
 #define OPTION(key_, type_, member_, standard_, least_, most_, words_, combinators_, text_) \

@@ -31,7 +31,8 @@ const uint64_t metrics_bounds[METRICS_BUCKETS] = {
 };
 
 static const char *const token_names[] = {"prompt", "completion"};
-static const char *const attempt_names[] = {"first", "retry", "fallback", "hedge"};
+static const char *const attempt_names[] = {"first", "retry", "fallback", "hedge", "resume"};
+static const char *const resume_names[] = {"joined", "diverged", "failed"};
 static const char *const probe_names[] = {"alive", "dead"};
 static const char *const wait_end_names[] = {"full", "timeout", "displaced", "left"};
 
@@ -65,6 +66,8 @@ uint32_t metrics_label_values(enum metrics_label label)
 		return sizeof(token_names) / sizeof(token_names[0]);
 	case METRICS_LABEL_ATTEMPT:
 		return sizeof(attempt_names) / sizeof(attempt_names[0]);
+	case METRICS_LABEL_RESUME:
+		return sizeof(resume_names) / sizeof(resume_names[0]);
 	case METRICS_LABEL_PROBE:
 		return sizeof(probe_names) / sizeof(probe_names[0]);
 	case METRICS_LABEL_WAIT_END:
@@ -101,6 +104,8 @@ const char *metrics_label_text(enum metrics_label label, uint32_t value)
 		return token_names[value];
 	case METRICS_LABEL_ATTEMPT:
 		return attempt_names[value];
+	case METRICS_LABEL_RESUME:
+		return resume_names[value];
 	case METRICS_LABEL_PROBE:
 		return probe_names[value];
 	case METRICS_LABEL_WAIT_END:

@@ -125,6 +125,21 @@ static void check_missing(const struct walk *walk, const struct field_table *tab
 	}
 }
 
+static void check_exclusions(const struct walk *walk, const struct field_table *table, const struct field_place *place,
+			     uint32_t object, uint64_t seen)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct field *row = &table->fields[i];
+		if (row->excludes == NULL || (seen >> i & 1) == 0 || !is_there(walk->json, object, row->excludes))
+			continue;
+		struct field_place member = {.around = place, .name = span_of(row->name)};
+		uint32_t value = json_member(walk->json, object, row->name);
+		struct finding *finding = find_fault(walk, ERROR_UNSUPPORTED_PARAMETER, &member, value);
+		if (finding != NULL)
+			finding->message = field_excluded_message(walk->arena, &member, span_of(row->excludes));
+	}
+}
+
 static void check_variant(const struct walk *walk, const struct field_table *table, const struct field_place *place,
 			  uint32_t object)
 {
@@ -163,6 +178,7 @@ static void check_members(const struct walk *walk, const struct field_table *tab
 	if (walk->findings == NULL || table == NULL)
 		return;
 	check_missing(walk, table, place, object, seen);
+	check_exclusions(walk, table, place, object, seen);
 	check_variant(walk, table, place, object);
 }
 

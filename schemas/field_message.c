@@ -242,6 +242,15 @@ struct span field_missing_message(struct arena *arena, const struct field_place 
 	return finish(arena, &out);
 }
 
+struct span field_excluded_message(struct arena *arena, const struct field_place *place, struct span other)
+{
+	struct buf out;
+	buf_init(&out, MESSAGE_CEILING);
+	write_path(&out, place);
+	buf_printf(&out, " does not go with %.*s; give one of them", SPAN_ARG(other));
+	return finish(arena, &out);
+}
+
 struct span field_unknown_message(struct arena *arena, const struct field_place *place, struct span near)
 {
 	struct buf out;

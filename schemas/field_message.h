@@ -30,6 +30,9 @@ struct span field_message(struct arena *arena, const struct json *json, const st
 /* Such as: messages[0].role is required. */
 struct span field_missing_message(struct arena *arena, const struct field_place *place);
 
+/* Such as: targets does not go with plan; give one of them. */
+struct span field_excluded_message(struct arena *arena, const struct field_place *place, struct span other);
+
 /* Such as: limti is not known here; did you mean "limit"? near: {NULL,0} = nothing is near. */
 struct span field_unknown_message(struct arena *arena, const struct field_place *place, struct span near);
 

@@ -2,6 +2,8 @@
 /* Decoding a client's request, and splicing it for a target; openai_request.h holds the contract. */
 #include "schemas/openai_request.h"
 
+#include <inttypes.h>
+
 #include "lib/json_edit.h"
 #include "lib/json_write.h"
 #include "schemas/openai_internal.h"
@@ -96,21 +98,64 @@ static void splice_options(struct json_edit *edit, uint32_t node)
 	json_edit_inserted(edit, node);
 }
 
-void openai_request_splice(const struct openai_request *request, struct span model, bool ask_usage, struct buf *out)
+/* The message that holds how the answer began, behind the others. */
+static void splice_messages(struct json_edit *edit, uint32_t messages, const struct openai_splice *splice)
+{
+	json_edit_copy_to(edit, (size_t)edit->json->nodes[messages].end - 1);
+	buf_append(edit->out, SPAN(",{\"role\":\"assistant\",\"content\":"));
+	json_write_string(edit->out, splice->prefill);
+	if (splice->form == OPENAI_PREFILL_PREFIX)
+		buf_append(edit->out, SPAN(",\"prefix\":true"));
+	buf_append(edit->out, SPAN("}"));
+}
+
+static void splice_limit(struct json_edit *edit, uint32_t node, int64_t spent)
+{
+	int64_t most = 0;
+	if (!json_int(edit->json, node, &most))
+		return;
+	json_edit_replace(edit, node);
+	buf_printf(edit->out, "%" PRId64, most > spent ? most - spent : 1);
+}
+
+static bool is_limit(const struct json *json, uint32_t key)
+{
+	return json_string_is(json, key, "max_tokens") || json_string_is(json, key, "max_completion_tokens");
+}
+
+/* What stands for the model, and the members that come with it. */
+static void splice_model(struct json_edit *edit, uint32_t node, const struct openai_splice *splice, bool add_options)
+{
+	json_edit_replace(edit, node);
+	json_write_string(edit->out, splice->model);
+	if (add_options)
+		buf_append(edit->out, SPAN(",\"stream_options\":{\"include_usage\":true}"));
+	if (splice->prefill.at != NULL && splice->form == OPENAI_PREFILL_CONTINUE)
+		buf_append(edit->out, SPAN(",\"continue_final_message\":true,\"add_generation_prompt\":false"));
+}
+
+void openai_request_splice(const struct openai_request *request, const struct openai_splice *splice, struct buf *out)
 {
 	const struct json *json = &request->json;
-	bool ask = ask_usage && request->stream && !request->include_usage;
+	bool ask = splice->ask_usage && request->stream && !request->include_usage;
 	bool add = ask && json_member(json, 0, "stream_options") == JSON_NONE;
+	bool prefill = splice->prefill.at != NULL;
 	struct json_edit edit = json_edit_start(json, out);
 	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
-		if (json_string_is(json, at, "model")) {
-			json_edit_replace(&edit, at + 1);
-			json_write_string(out, model);
-			if (add)
-				buf_append(out, SPAN(",\"stream_options\":{\"include_usage\":true}"));
-		} else if (ask && json_string_is(json, at, "stream_options")) {
+		if (json_string_is(json, at, "model"))
+			splice_model(&edit, at + 1, splice, add);
+		else if (ask && json_string_is(json, at, "stream_options"))
 			splice_options(&edit, at + 1);
-		}
+		else if (prefill && json_string_is(json, at, "messages"))
+			splice_messages(&edit, at + 1, splice);
+		else if (prefill && is_limit(json, at))
+			splice_limit(&edit, at + 1, splice->spent);
 	}
 	json_edit_finish(&edit);
+}
+
+size_t openai_splice_growth(const struct openai_splice *splice)
+{
+	enum { GROWTH_MEMBERS = 256, GROWTH_ESCAPED = 6 };
+	return (splice->model.len + splice->prefill.len) * GROWTH_ESCAPED + GROWTH_MEMBERS;
 }

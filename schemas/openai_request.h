@@ -33,13 +33,39 @@ struct openai_request {
 bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
 			   struct span body, unsigned max_depth, struct findings *findings);
 
+/* How a target is asked to go on with an answer that began elsewhere (chat only). */
+enum openai_prefill_form {
+	OPENAI_PREFILL_MESSAGE,  /* its text as an assistant's message behind the others */
+	OPENAI_PREFILL_CONTINUE, /* with continue_final_message, and without add_generation_prompt */
+	OPENAI_PREFILL_PREFIX,   /* with "prefix": true in the message */
+};
+
+/* What differs from the client's own body. */
+struct openai_splice {
+	struct span model;   /* replaces the value of "model" */
+	bool ask_usage;      /* stream_options.include_usage = true if the request streams and has not got it */
+	struct span prefill; /* the text so far; {NULL,0} = none */
+	enum openai_prefill_form form;
+	int64_t spent; /* tokens of it at least: taken from max_tokens and max_completion_tokens, 1 being left */
+};
+
 /*
- * Appends the body for a target: the client's own bytes, but for the value of
- * "model" (replaced by model, as a JSON string) and, when ask_usage and the
- * request streams and the client did not ask itself, stream_options.include_usage = true
- * (added, or set inside the client's own stream_options). Everything else stays
- * byte-identical. Failure is the buffer's sticky failure.
+ * Appends the body for a target: the client's own bytes but for what splice says; what is in the client's own
+ * stream_options stays. Failure is the buffer's sticky failure.
  */
-void openai_request_splice(const struct openai_request *request, struct span model, bool ask_usage, struct buf *out);
+void openai_request_splice(const struct openai_request *request, const struct openai_splice *splice, struct buf *out);
+
+/* Most bytes that the body grows by. */
+size_t openai_splice_growth(const struct openai_splice *splice);
+
+/* True when the client means the same request to have the same answer: temperature is 0, or there is a seed. */
+bool openai_request_is_repeatable(const struct openai_request *request);
+
+/*
+ * True when an answer that began with text, of at least spent tokens, can be gone on with as a prefill: one choice of
+ * a chat with neither JSON nor a client's own prefill, no stop text that may have begun, and tokens left.
+ */
+bool openai_request_takes_prefill(const struct openai_request *request, struct span text, int64_t spent,
+				  struct arena *scratch);
 
 #endif

@@ -152,6 +152,20 @@ static void add_stand_ins(struct openapi *document, cJSON *all, const struct fie
 	}
 }
 
+/* Two members that must not both be there. */
+static void add_exclusions(struct openapi *document, cJSON *all, const struct field_table *table)
+{
+	for (size_t i = 0; i < table->count; i++) {
+		const struct field *field = &table->fields[i];
+		if (field->excludes == NULL)
+			continue;
+		cJSON *refused = openapi_add_object(document, openapi_add_object(document, all, NULL), "not");
+		cJSON *both = openapi_add_array(document, refused, "allOf");
+		add_presence(document, both, field->name);
+		add_presence(document, both, field->excludes);
+	}
+}
+
 /* More rules where the discriminating member has a certain value; with any other one they don't matter. */
 static void add_variants(struct openapi *document, cJSON *all, const struct field_table *table)
 {
@@ -166,10 +180,11 @@ static void add_variants(struct openapi *document, cJSON *all, const struct fiel
 	}
 }
 
-static bool has_stand_ins(const struct field_table *table)
+/* True when some member's rule depends on another one. */
+static bool has_dependencies(const struct field_table *table)
 {
 	for (size_t i = 0; i < table->count; i++)
-		if (table->fields[i].required && table->fields[i].unless != NULL)
+		if (table->fields[i].excludes != NULL || (table->fields[i].required && table->fields[i].unless != NULL))
 			return true;
 	return false;
 }
@@ -185,9 +200,10 @@ static void need_table(struct openapi *document, const struct field_table *table
 	add_properties(document, schema, table);
 	if (table->refuse_unknown)
 		openapi_add_bool(document, schema, "additionalProperties", false);
-	if (table->variant_count > 0 || has_stand_ins(table)) {
+	if (table->variant_count > 0 || has_dependencies(table)) {
 		cJSON *all = openapi_add_array(document, schema, "allOf");
 		add_stand_ins(document, all, table);
+		add_exclusions(document, all, table);
 		add_variants(document, all, table);
 	}
 	if (table->example != NULL)

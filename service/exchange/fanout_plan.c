@@ -23,22 +23,6 @@ static void refuse(struct findings *findings, enum error_code code, struct span 
 	finding_only(findings, (struct finding){.code = code, .param = param, .message = message});
 }
 
-/* targets and plan exclude each other, and a strategy belongs to targets. */
-static bool check_members(const struct fanout_run *fanout, struct findings *findings)
-{
-	const struct fanout *fields = &fanout->request.fields;
-	if (fields->plan.node == JSON_NONE)
-		return true;
-	if (fields->targets.node != JSON_NONE)
-		refuse(findings, ERROR_INVALID_PLAN, SPAN("plan"), SPAN("Give either targets or plan, not both."));
-	else if (fields->strategy.node != JSON_NONE)
-		refuse(findings, ERROR_INVALID_PLAN, SPAN("strategy"),
-		       SPAN("strategy says how targets are combined; a plan says so itself."));
-	else
-		return true;
-	return false;
-}
-
 /* Every target is a model that there is, and there are not too many. */
 static bool check_targets(const struct fanout_run *fanout, struct findings *findings)
 {
@@ -93,8 +77,6 @@ static const struct config_plan *read_either(const struct fanout_run *fanout, st
 	const struct config_fanout *limits = &config_of(fanout)->fanout;
 	struct config_fanout flat = {.depth = 2, .width = limits->width};
 	struct json json;
-	if (!check_members(fanout, findings))
-		return NULL;
 	if (request->fields.plan.node != JSON_NONE)
 		return read_plan(fanout, &request->json, request->fields.plan.node, limits, findings);
 	if (!check_targets(fanout, findings))

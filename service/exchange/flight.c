@@ -11,7 +11,8 @@
 enum flight_state { FLIGHT_ST_NEW, FLIGHT_ST_RUNNING, FLIGHT_ST_ENDED, FLIGHT_ST_LEFT };
 
 struct flight {
-	struct run_context context; /* first: a context of a flight is the flight */
+	struct run_shared shared; /* first: what the runs of a flight share is the flight */
+	struct run_context context;
 	struct arena arena;
 	struct run_sink sink;
 	struct run *root;
@@ -25,7 +26,7 @@ struct flight {
 static void flight_free(struct task *task)
 {
 	struct flight *flight = (struct flight *)((char *)task - offsetof(struct flight, reap));
-	arena_fini(&flight->context.scratch);
+	arena_fini(&flight->shared.scratch);
 	arena_fini(&flight->arena);
 	free(flight);
 }
@@ -34,14 +35,14 @@ static void flight_free(struct task *task)
  * still hold pieces of it. */
 static void flight_reap(struct flight *flight)
 {
-	if (flight->state == FLIGHT_ST_LEFT && flight->context.open_calls == 0)
+	if (flight->state == FLIGHT_ST_LEFT && flight->shared.open_calls == 0)
 		task_queue(flight->context.worker->reactor, &flight->reap);
 }
 
-static void flight_on_settled(struct run_context *context)
+static void flight_on_settled(struct run_shared *shared)
 {
-	if (context->open_calls == 0)
-		flight_reap((struct flight *)context);
+	if (shared->open_calls == 0)
+		flight_reap((struct flight *)shared);
 }
 
 /* How long the plan took to give something: what hedges go by. */
@@ -65,7 +66,7 @@ static void flight_on_event(struct run_sink *sink, struct run *run, const struct
 		return;
 	if (event->kind == EVENT_END || event->kind == EVENT_ERROR) {
 		flight->state = FLIGHT_ST_ENDED;
-		flight->context.tap = NULL;
+		flight->shared.tap = NULL;
 	}
 	flight_note_content(flight, event);
 	flight->subscriber->on_event(flight->subscriber, event);
@@ -77,10 +78,11 @@ struct flight *flight_create(const struct plan_worker *worker, size_t arena_limi
 	if (flight == NULL)
 		return NULL;
 	arena_init(&flight->arena, arena_limit);
-	arena_init(&flight->context.scratch, 0); /* what is read into it is bounded by the caps on events and answers */
+	arena_init(&flight->shared.scratch, 0); /* what is read into it is bounded by the caps on events and answers */
+	flight->context.shared = &flight->shared;
 	flight->context.worker = worker;
 	flight->context.arena = &flight->arena;
-	flight->context.on_settled = flight_on_settled;
+	flight->shared.on_settled = flight_on_settled;
 	flight->sink.on_event = flight_on_event;
 	flight->reap.run = flight_free;
 	return flight;
@@ -108,7 +110,7 @@ bool flight_start(struct flight *flight, const struct flight_options *options, s
 	context->retries_before = options->retries_before;
 	context->client = options->client;
 	context->deadline_us = options->deadline_us;
-	context->tap = options->tap;
+	context->shared->tap = options->tap;
 	context->created = time(NULL);
 	context->id = make_answer_id(flight, options->request->endpoint);
 	flight->subscriber = subscriber;
@@ -129,14 +131,14 @@ void flight_pause(struct flight *flight, bool paused)
 
 unsigned flight_attempts(const struct flight *flight)
 {
-	return flight->context.attempts;
+	return flight->shared.attempts;
 }
 
 void flight_leave(struct flight *flight)
 {
 	bool running = flight->state == FLIGHT_ST_RUNNING;
 	flight->state = FLIGHT_ST_LEFT;
-	flight->context.tap = NULL;
+	flight->shared.tap = NULL;
 	if (running)
 		flight->root->ops->cancel(flight->root);
 	flight_reap(flight);

@@ -31,6 +31,7 @@ unsigned causes_rank(enum error_code code)
 	    [ERROR_QUEUE_TIMEOUT] = 3,
 	    [ERROR_QUEUE_FULL] = 3,
 	    [ERROR_UPSTREAM_UNAVAILABLE] = 2,
+	    [ERROR_UPSTREAM_DIVERGED] = 1,
 	};
 	return ranks[code];
 }

@@ -14,4 +14,7 @@ extern const struct plan_kind plan_kind_race;
 extern const struct plan_kind plan_kind_all;
 extern const struct plan_kind plan_kind_quorum;
 
+/* No combinator of its own: what the option resume puts around one. */
+extern const struct plan_kind plan_kind_resume;
+
 #endif

@@ -88,6 +88,33 @@ static bool build_children(const struct build *build, struct plan *plan)
 	return true;
 }
 
+/* A node whose kind and children are known. */
+static const struct plan *build_prepare(const struct build *build, struct plan *plan)
+{
+	const char *wrong = plan->kind->prepare(plan, build->arena);
+	if (wrong != NULL) {
+		write_place(build, plan->source);
+		buf_printf(build->errors, "%s: %s\n", plan->source->combinator, wrong);
+	}
+	return wrong != NULL || arena_failed(build->arena) ? NULL : plan;
+}
+
+/* With the option resume there is one more node around it. */
+static const struct plan *build_resume(const struct build *build, const struct plan *inner)
+{
+	struct plan *plan = arena_zalloc(build->arena, 1, sizeof(*plan));
+	const struct plan **children = arena_zalloc(build->arena, 1, sizeof(*children));
+	if (plan == NULL || children == NULL)
+		return NULL;
+	children[0] = inner;
+	*plan = (struct plan){.kind = &plan_kind_resume,
+			      .source = inner->source,
+			      .loc = inner->loc,
+			      .children = children,
+			      .child_count = 1};
+	return build_prepare(build, plan);
+}
+
 static const struct plan *build_node(const struct build *build, const struct config_plan *source, struct span loc)
 {
 	const struct plan_kind *kind = find_kind(source);
@@ -107,12 +134,8 @@ static const struct plan *build_node(const struct build *build, const struct con
 	plan->loc = loc;
 	if (!build_children(build, plan))
 		return NULL;
-	const char *wrong = kind->prepare(plan, build->arena);
-	if (wrong != NULL) {
-		write_place(build, source);
-		buf_printf(build->errors, "%s: %s\n", kind->name, wrong);
-	}
-	return wrong != NULL || arena_failed(build->arena) ? NULL : plan;
+	const struct plan *built = build_prepare(build, plan);
+	return built == NULL || source->options.resume == CONFIG_RESUME_OFF ? built : build_resume(build, built);
 }
 
 const struct plan *plan_build(const struct config *config, const struct config_model *model, struct arena *arena,
@@ -136,6 +159,7 @@ const char *plan_take_widest(struct plan *plan, struct arena *arena)
 		const struct plan *child = plan->children[i];
 		plan->gathers |= child->gathers;
 		plan->compares |= child->compares;
+		plan->resumes |= child->resumes;
 		if (child->width > plan->width)
 			plan->width = child->width;
 	}

@@ -41,6 +41,7 @@ struct plan_worker {
 	struct metrics_cells *metrics;
 };
 
+struct run_resumption;
 struct run_tap;
 
 /* What a tap hears of each leaf: that it starts, its events, and how it ends; every one that starts ends once. */
@@ -61,26 +62,32 @@ struct run_tap {
 	const struct run_tap_ops *ops;
 };
 
-/* What all runs of one flight share. */
-struct run_context {
-	const struct plan_worker *worker;
-	struct arena *arena;  /* for runs and whatever lives as long as the flight */
+/* What all runs of one flight have in common and may change. */
+struct run_shared {
 	struct arena scratch; /* for one event: emptied by the leaf that begins one, shared by all it passes */
-	const struct openai_request *request; /* validated */
-	struct span id;                       /* of the answer, when one has to be made: "chatcmpl-…" */
-	struct span request_id;               /* x-request-id */
-	struct span traceparent;              /* W3C trace context to send on; empty = none */
-	int64_t created;                      /* Unix seconds */
-	unsigned attempts;                    /* calls started so far */
-	unsigned retries;                     /* of them those that repeat a failed one */
-	int64_t retries_before;               /* x-stainless-retry-count of the client; -1 = not told */
-	uint64_t client;                      /* whose request it is, for fairness in queues: a hash */
-	uint64_t deadline_us;                 /* when the client gives up, on the worker's clock; 0 = not told */
-	enum metrics_attempt reason;          /* why the next call starts */
-	size_t model_index;                   /* of the model asked for; their number = no single one */
-	struct run_tap *tap;                  /* hears the leaves; NULL = nobody does */
-	unsigned open_calls;                  /* calls not yet gone */
-	void (*on_settled)(struct run_context *context); /* open_calls fell to 0; may be called many times */
+	unsigned attempts;    /* calls started so far */
+	unsigned retries;     /* of them those that repeat a failed one */
+	unsigned open_calls;  /* calls not yet gone */
+	struct run_tap *tap;  /* hears the leaves; NULL = nobody does */
+	void (*on_settled)(struct run_shared *shared); /* open_calls fell to 0; may be called many times */
+};
+
+/* What runs are created with: the flight's, but for runs that go on where another one's answer broke off. */
+struct run_context {
+	struct run_shared *shared;
+	const struct plan_worker *worker;
+	struct arena *arena;                     /* for runs and whatever lives as long as the flight */
+	const struct openai_request *request;    /* validated */
+	struct span id;                          /* of the answer, when one has to be made: "chatcmpl-…" */
+	struct span request_id;                  /* x-request-id */
+	struct span traceparent;                 /* W3C trace context to send on; empty = none */
+	int64_t created;                         /* Unix seconds */
+	int64_t retries_before;                  /* x-stainless-retry-count of the client; -1 = not told */
+	uint64_t client;                         /* whose request it is, for fairness in queues: a hash */
+	uint64_t deadline_us;                    /* when the client gives up, on the worker's clock; 0 = not told */
+	enum metrics_attempt reason;             /* why the next call starts */
+	size_t model_index;                      /* of the model asked for; their number = no single one */
+	const struct run_resumption *resumption; /* what runs that go on must know (resume.h); NULL = they begin */
 };
 
 /* Whoever receives a run's events. */
@@ -126,6 +133,7 @@ struct plan {
 	struct span loc; /* where it is in its model, a JSON array: ["plan"], ["plan",1,"b/large"] */
 	size_t width;    /* answers it gives to a request for one choice */
 	bool gathers;    /* its answers are made of several, by their choices */
+	bool resumes;    /* it, or a plan within it, goes on with streams that break off */
 	bool compares;   /* it compares answers: one choice is all that a request may ask for */
 	void *state;     /* what the combinator remembers from run to run, in the arena; NULL = nothing */
 };

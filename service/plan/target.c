@@ -95,7 +95,7 @@ static void target_end(struct target_run *target)
 /* Lets the tap hear an event; with NULL, that there will be none. */
 static void target_tell_tap(struct target_run *target, const struct event *event)
 {
-	struct run_tap *tap = target->run.context->tap;
+	struct run_tap *tap = target->run.context->shared->tap;
 	if (tap == NULL || !target->tapped)
 		return;
 	target->tapped = event != NULL && event->kind != EVENT_END && event->kind != EVENT_ERROR;
@@ -294,9 +294,10 @@ void target_begin(struct target_run *target)
 {
 	struct run_context *context = target->run.context;
 	target_set_state(target, TARGET_ST_WAITING);
-	context->attempts++;
-	if (target->reason == METRICS_ATTEMPT_RETRY || target->reason == METRICS_ATTEMPT_FALLBACK)
-		context->retries++;
+	context->shared->attempts++;
+	if (target->reason == METRICS_ATTEMPT_RETRY || target->reason == METRICS_ATTEMPT_FALLBACK ||
+	    target->reason == METRICS_ATTEMPT_RESUME)
+		context->shared->retries++;
 	metrics_count(context->worker->metrics, METRIC_ATTEMPTS, context->model_index, target->reason);
 	target->started_us = target_now(target);
 	bool begun = target_call_start(target);
@@ -315,7 +316,7 @@ void target_begin(struct target_run *target)
 static void target_start(struct run *run)
 {
 	struct target_run *target = target_of(run);
-	struct run_tap *tap = run->context->tap;
+	struct run_tap *tap = run->context->shared->tap;
 	target->reason = run->context->reason;
 	if (tap != NULL) {
 		target->lane = tap->ops->on_started(tap, run->plan);
@@ -370,8 +371,7 @@ static struct run *target_create_run(const struct plan *plan, struct run_context
 	target->asked_usage = request->stream && !request->include_usage && plan->source->backend->stream_usage;
 	target->late_failure.run = on_late_failure;
 	target->stream.endpoint = request->endpoint;
-	/* the spliced members are the model's name and stream_options */
-	buf_init(&target->request, request->json.text.len + strlen(plan->source->target_model) * 6 + 256);
+	buf_init(&target->request, target_request_most(target));
 	buf_init(&target->answer, limits->event);
 	sse_init(&target->sse, limits->event);
 	return &target->run;

@@ -13,6 +13,7 @@
 #include "service/health/health.h"
 #include "service/health/limit.h"
 #include "service/plan/plan.h"
+#include "service/plan/resume.h"
 
 enum target_state {
 	TARGET_ST_NEW,
@@ -96,6 +97,9 @@ void target_begin(struct target_run *target);
 
 /* What becomes of the call. */
 extern const struct http_call_ops target_call_ops;
+
+/* Most bytes of the request's body. */
+size_t target_request_most(const struct target_run *target);
 
 /* Sends the request. False when out of memory. */
 bool target_call_start(struct target_run *target);

@@ -14,9 +14,40 @@ enum { TARGET_FIELDS_MOST = 3 };
 static struct span retry_count(const struct run_context *context)
 {
 	int64_t before = context->retries_before < 0 ? 0 : context->retries_before;
-	if (context->retries_before < 0 && context->retries == 0)
+	if (context->retries_before < 0 && context->shared->retries == 0)
 		return (struct span){NULL, 0};
-	return arena_printf(context->arena, "%" PRId64, before + context->retries);
+	return arena_printf(context->arena, "%" PRId64, before + context->shared->retries);
+}
+
+static enum openai_prefill_form prefill_form(const struct config_backend *backend)
+{
+	switch (backend->prefill) {
+	case CONFIG_PREFILL_CONTINUE:
+		return OPENAI_PREFILL_CONTINUE;
+	case CONFIG_PREFILL_PREFIX:
+		return OPENAI_PREFILL_PREFIX;
+	default:
+		return OPENAI_PREFILL_MESSAGE;
+	}
+}
+
+static struct openai_splice target_splice(const struct target_run *target)
+{
+	const struct run_resumption *resumption = target->run.context->resumption;
+	struct openai_splice splice = {.model = span_of(target->target->target_model),
+				       .ask_usage = target->asked_usage,
+				       .form = prefill_form(target->target->backend)};
+	if (resumption != NULL) {
+		splice.prefill = resumption->prefill;
+		splice.spent = resumption->spent;
+	}
+	return splice;
+}
+
+size_t target_request_most(const struct target_run *target)
+{
+	struct openai_splice splice = target_splice(target);
+	return target->run.context->request->json.text.len + openai_splice_growth(&splice);
 }
 
 bool target_call_start(struct target_run *target)
@@ -30,8 +61,9 @@ bool target_call_start(struct target_run *target)
 		extra[count++] = (struct http_field){SPAN("traceparent"), context->traceparent};
 	if (retries.at != NULL)
 		extra[count++] = (struct http_field){SPAN("x-stainless-retry-count"), retries};
+	struct openai_splice splice = target_splice(target);
 	buf_reset(&target->request);
-	openai_request_splice(request, span_of(target->target->target_model), target->asked_usage, &target->request);
+	openai_request_splice(request, &splice, &target->request);
 	if (buf_failed(&target->request))
 		return false;
 	struct http_call_request call = {.path = openai_endpoint_path(request->endpoint),
@@ -44,7 +76,7 @@ bool target_call_start(struct target_run *target)
 	if (target->call == NULL)
 		return false;
 	target->started = true;
-	context->open_calls++;
+	context->shared->open_calls++;
 	metrics_call_started(context->worker->metrics, target_backend_index(target));
 	if (target->paused)
 		http_call_pause(target->call);
@@ -56,6 +88,6 @@ void target_call_gone(struct target_run *target)
 	struct run_context *context = target->run.context;
 	metrics_call_gone(context->worker->metrics, target_backend_index(target));
 	target->call = NULL;
-	context->open_calls--;
-	context->on_settled(context);
+	context->shared->open_calls--;
+	context->shared->on_settled(context->shared);
 }

@@ -69,6 +69,7 @@ static enum health_purpose gate_purpose(enum metrics_attempt reason)
 	switch (reason) {
 	case METRICS_ATTEMPT_RETRY:
 	case METRICS_ATTEMPT_FALLBACK:
+	case METRICS_ATTEMPT_RESUME:
 		return HEALTH_EXTRA;
 	case METRICS_ATTEMPT_HEDGE:
 		return HEALTH_HEDGE;
@@ -109,9 +110,25 @@ static void on_wait_settled(struct limit_waiter *waiter, bool admitted)
 		gate_no_place(target, waiter->displaced ? ERROR_QUEUE_FULL : ERROR_QUEUE_TIMEOUT);
 }
 
+/* It may not go on with an answer that broke off: another one may at once. */
+static void gate_bar(struct target_run *target, const char *why)
+{
+	struct failure failure = failure_of(ERROR_UPSTREAM_UNAVAILABLE);
+	failure.refused = true;
+	failure.should_retry = false;
+	failure.retry_after = SPAN("0");
+	failure.message = arena_printf(target->run.context->arena, "Target %s %s.", target->target->target, why);
+	target_fail_late(target, &failure);
+}
+
 void target_gate_enter(struct target_run *target)
 {
 	const struct run_context *context = target->run.context;
+	const char *barred = resume_bars(context->resumption, target->target);
+	if (barred != NULL) {
+		gate_bar(target, barred);
+		return;
+	}
 	struct limit *limit = gate_limit(target);
 	target->waiter = (struct limit_waiter){.on_settled = on_wait_settled,
 					       .loop = context->worker->loop,

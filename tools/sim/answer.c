@@ -40,6 +40,27 @@ static bool wants_tool(const struct ask *ask)
 	       memmem(ask->prompt.at, ask->prompt.len, "tool", 4) != NULL;
 }
 
+/* An assistant's message at the end of the request is gone on with, when it is how the answer begins. */
+static void skip_begun(struct answer *answer)
+{
+	struct span begun = answer->ask->begun;
+	uint64_t token = 0;
+	size_t at = 0;
+	while (at < begun.len && token < answer->tokens) {
+		buf_reset(&answer->token_text);
+		model_token(&answer->token_text, &answer->model, 0, token++, at);
+		struct span text = buf_span(&answer->token_text);
+		if (text.len > begun.len - at || memcmp(begun.at + at, text.at, text.len) != 0)
+			return;
+		at += text.len;
+	}
+	if (at != begun.len)
+		return;
+	answer->begun = token;
+	answer->begun_echo = at;
+	answer->tokens -= token;
+}
+
 bool answer_init(struct answer *answer, const struct ask *ask, const struct knobs *knobs,
 		 const struct answer_source *source, bool stream, struct arena *arena)
 {
@@ -49,6 +70,7 @@ bool answer_init(struct answer *answer, const struct ask *ask, const struct knob
 	model_init(&answer->model, ask->name, ask->prompt, knobs_get(knobs, KNOB_TOKEN_BYTES, 0), source->seed);
 	answer->tokens =
 	    model_token_count(&answer->model, knobs_get(knobs, KNOB_TOKENS, 64), knobs_has(knobs, KNOB_TOKENS));
+	skip_begun(answer);
 	answer->tool = wants_tool(ask);
 	if (answer->tool)
 		answer->finish = SPAN("tool_calls");
@@ -89,7 +111,8 @@ static void advance(struct answer *answer, bool stream, size_t token_len)
 struct span answer_take_token(struct answer *answer, bool stream)
 {
 	buf_reset(&answer->token_text);
-	model_token(&answer->token_text, &answer->model, answer->choice, answer->token, answer->echo_at);
+	model_token(&answer->token_text, &answer->model, answer->choice, answer->begun + answer->token,
+		    answer->begun_echo + answer->echo_at);
 	advance(answer, stream, buf_len(&answer->token_text));
 	return buf_span(&answer->token_text);
 }
@@ -98,7 +121,7 @@ struct span answer_take_token(struct answer *answer, bool stream)
 static struct span take_escaped(struct answer *answer, bool stream)
 {
 	bool first = answer->token == 0, last = answer->token + 1 == answer->tokens;
-	bool ascii = answer->model.kind == MODEL_UTF8 && answer->token % 2 == 1;
+	bool ascii = answer->model.kind == MODEL_UTF8 && (answer->begun + answer->token) % 2 == 1;
 	struct span token = answer_take_token(answer, stream);
 	if (!answer->tool && !model_needs_escape(&answer->model))
 		return token;
@@ -291,7 +314,7 @@ uint64_t answer_json_length(struct answer *answer, struct buf *scratch)
 		length += buf_len(scratch);
 		buf_reset(scratch);
 		for (; plain && answer->part == ANSWER_TOKENS && answer->token < answer->tokens; answer->token++)
-			length += model_token_len(&answer->model, answer->choice, answer->token, 0);
+			length += model_token_len(&answer->model, answer->choice, answer->begun + answer->token, 0);
 		if (plain && answer->part == ANSWER_TOKENS)
 			answer->part = ANSWER_CHOICE_END;
 	} while (answer_json_next(answer, scratch));

@@ -17,6 +17,8 @@ struct answer {
 	struct model model;
 	uint64_t number;     /* of the request, from 1 */
 	uint64_t tokens;     /* per choice */
+	uint64_t begun;      /* tokens that the request itself holds already: those behind them follow */
+	size_t begun_echo;   /* of an echo: their bytes */
 	struct span finish;  /* finish_reason of every choice; {NULL,0} = null */
 	struct span opening; /* `{"id":…,"choices":[`, in the arena */
 	bool tool;           /* a tool call instead of content */

@@ -106,7 +106,7 @@ static bool read_messages(struct ask *ask, struct arena *arena, struct ask_error
 	if (messages == JSON_NONE || json_type(json, messages) != JSON_ARRAY || json->nodes[messages].count == 0)
 		return refuse(error, "messages", "messages: expected an array of at least one message");
 	size_t bytes = 0;
-	uint32_t last = JSON_NONE;
+	uint32_t last = JSON_NONE, begun = JSON_NONE;
 	for (uint32_t at = json_first(json, messages); at != JSON_NONE; at = json_next(json, messages, at)) {
 		uint32_t role = json_member(json, at, "role");
 		if (role == JSON_NONE || json_type(json, role) != JSON_STRING)
@@ -116,8 +116,10 @@ static bool read_messages(struct ask *ask, struct arena *arena, struct ask_error
 			bytes += json_raw(json, content).len;
 		if (json_string_is(json, role, "user"))
 			last = content;
+		begun = json_string_is(json, role, "assistant") ? content : JSON_NONE;
 	}
 	ask->prompt = content_text(json, last, arena);
+	ask->begun = content_text(json, begun, arena);
 	ask->prompt_tokens = tokens_of(bytes);
 	return true;
 }

@@ -19,6 +19,7 @@ struct ask {
 	struct span name;   /* the model string up to the first `;` */
 	struct span list;   /* the settings behind it, may be empty */
 	struct span prompt; /* text of the last user message, or the prompt */
+	struct span begun;  /* text of the last message when it is an assistant's: how the answer began */
 	uint64_t prompt_tokens;
 	bool stream;
 	bool include_usage;

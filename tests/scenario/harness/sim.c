@@ -56,15 +56,20 @@ static cJSON *sim_ask(const struct sim *sim, const char *method, const char *pat
 	return root;
 }
 
-cJSON *sim_calls(const struct sim *sim)
+static cJSON *ask_calls(const struct sim *sim, const char *path)
 {
-	cJSON *root = sim_ask(sim, "GET", "/sim/calls?bodies=0");
+	cJSON *root = sim_ask(sim, "GET", path);
 	if (cJSON_IsArray(root))
 		return root;
 	cJSON *calls = cJSON_DetachItemFromObjectCaseSensitive(root, "calls");
 	cJSON_Delete(root);
 	assert_true(cJSON_IsArray(calls));
 	return calls;
+}
+
+cJSON *sim_calls(const struct sim *sim)
+{
+	return ask_calls(sim, "/sim/calls?bodies=0");
 }
 
 static bool call_is_of(const cJSON *call, const char *model)
@@ -101,6 +106,21 @@ double sim_call_number(const struct sim *sim, const char *model, const char *mem
 	double value = found->valuedouble;
 	cJSON_Delete(calls);
 	return value;
+}
+
+void sim_check_body(const struct sim *sim, const char *model, const char *part)
+{
+	const char *body = NULL;
+	const cJSON *call;
+	cJSON *calls = ask_calls(sim, "/sim/calls");
+	cJSON_ArrayForEach(call, calls)
+	{
+		if (call_is_of(call, model))
+			body = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(call, "body"));
+	}
+	if (body == NULL || strstr(body, part) == NULL)
+		fail_msg("the request that the simulator got has no %s: %s", part, body == NULL ? "" : body);
+	cJSON_Delete(calls);
 }
 
 uint64_t sim_wait_left(const struct sim *sim, const char *model)

@@ -26,6 +26,9 @@ size_t sim_call_count(const struct sim *sim, const char *model);
 /* A member of the newest call whose model string holds that text; fails the test when there is no such call. */
 double sim_call_number(const struct sim *sim, const char *model, const char *member);
 
+/* Fails unless the request of the newest such call holds that text. */
+void sim_check_body(const struct sim *sim, const char *model, const char *part);
+
 /* When the peer of the newest such call left, on clock_us; waits for it (hang guard). */
 uint64_t sim_wait_left(const struct sim *sim, const char *model);
 

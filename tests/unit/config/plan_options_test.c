@@ -189,10 +189,14 @@ static void the_reference_tells_whose_every_option_is(void **state)
 	config_describe_options(&out);
 	for (size_t i = 0; i < plan_options_count; i++) {
 		const struct plan_option *option = &plan_options_table[i];
-		bool all = option->combinators == NULL;
-		char cells[128];
-		snprintf(cells, sizeof(cells), "| `%s` | %s%s%s | ", option->key.path, all ? "" : "`",
-			 all ? "every combinator" : option->combinators, all ? "" : "`");
+		const char *at = option->combinators;
+		char cells[256];
+		int used = snprintf(cells, sizeof(cells), "| `%s` |%s", option->key.path,
+				    at == NULL ? " every combinator" : "");
+		for (struct span word; at != NULL && key_next_word(&at, &word);)
+			used += snprintf(cells + used, sizeof(cells) - (size_t)used, "%s `%.*s`",
+					 word.at == option->combinators ? "" : ",", SPAN_ARG(word));
+		snprintf(cells + used, sizeof(cells) - (size_t)used, " | ");
 		if (memmem(buf_span(&out).at, buf_len(&out), cells, strlen(cells)) == NULL)
 			fail_msg("the reference lacks %s", cells);
 	}

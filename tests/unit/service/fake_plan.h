@@ -38,6 +38,7 @@ static struct failure fake_failure; /* the last that the root's sink saw */
 static char fake_text[FAKE_TEXT];   /* what the root's sink saw, one word per event */
 static struct arena fake_arena;
 static struct openai_request fake_request;
+static struct run_shared fake_shared;
 static struct run_context fake_context;
 static struct run_sink fake_sink;
 static struct config_plan fake_source[FAKE_LEAVES];
@@ -135,9 +136,13 @@ static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, s
 	arena_init(&fake_arena, 0);
 	fake_request =
 	    (struct openai_request){.endpoint = OPENAI_CHAT, .model = SPAN("m"), .choices = 1, .stream = stream};
-	fake_context = (struct run_context){
-	    .worker = &fake_worker, .arena = &fake_arena, .request = &fake_request, .id = SPAN("chatcmpl-x")};
-	arena_init(&fake_context.scratch, 0);
+	fake_shared = (struct run_shared){.attempts = 0};
+	fake_context = (struct run_context){.shared = &fake_shared,
+					    .worker = &fake_worker,
+					    .arena = &fake_arena,
+					    .request = &fake_request,
+					    .id = SPAN("chatcmpl-x")};
+	arena_init(&fake_shared.scratch, 0);
 	fake_sink.on_event = fake_on_event;
 	static const char *const names[FAKE_LEAVES] = {"a/0", "a/1", "a/2", "a/3", "a/4", "a/5", "a/6", "a/7"};
 	for (size_t i = 0; i < count; i++) {
@@ -158,7 +163,7 @@ static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, s
 static void fake_teardown(void)
 {
 	reactor_fini(&fake_reactor);
-	arena_fini(&fake_context.scratch);
+	arena_fini(&fake_shared.scratch);
 	arena_fini(&fake_arena);
 }
 

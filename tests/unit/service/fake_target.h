@@ -33,6 +33,7 @@ static struct config_backend backend;
 static struct config_plan source;
 static struct plan plan;
 static struct plan_worker worker;
+static struct run_shared shared;
 static struct run_context context;
 static struct arena arena;
 static struct openai_request request;
@@ -82,7 +83,7 @@ static void on_event(struct run_sink *unused, struct run *from, const struct eve
 	}
 }
 
-static void on_settled(struct run_context *unused)
+static void on_settled(struct run_shared *unused)
 {
 	(void)unused;
 	settled++;
@@ -108,9 +109,9 @@ static void prepare(bool stream)
 	source = (struct config_plan){.backend = &backend, .target_model = "real", .target = "b/real"};
 	plan = (struct plan){.kind = &plan_kind_target, .source = &source, .width = 1};
 	worker = (struct plan_worker){.reactor = &reactor, .config = &config, .origins = origins};
-	context =
-	    (struct run_context){.worker = &worker, .arena = &arena, .request = &request, .on_settled = on_settled};
-	arena_init(&context.scratch, 0);
+	shared = (struct run_shared){.on_settled = on_settled};
+	context = (struct run_context){.shared = &shared, .worker = &worker, .arena = &arena, .request = &request};
+	arena_init(&shared.scratch, 0);
 	sink.on_event = on_event;
 	assert_true(openai_request_decode(&request, OPENAI_CHAT, &arena, body, 64, &findings));
 }
@@ -132,7 +133,7 @@ static void finish(void)
 	run->ops->cancel(run);
 	reactor_run_tasks(&reactor);
 	reactor_fini(&reactor);
-	arena_fini(&context.scratch);
+	arena_fini(&shared.scratch);
 	arena_fini(&arena);
 }
 

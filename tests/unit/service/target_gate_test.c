@@ -122,7 +122,7 @@ static void a_full_queue_is_a_refusal_that_says_when_to_come_back(void **state)
 	assert_string_equal(seen, "error queue_full;");
 	assert_string_equal(last_retry_after, "7");
 	assert_true(last_refused && last_retryable);
-	assert_int_equal(context.attempts, 0);
+	assert_int_equal(shared.attempts, 0);
 	ungate();
 	assert_int_equal(calls_started + fake_left + fake_abandoned, 0);
 }
@@ -133,10 +133,10 @@ static void one_who_waited_starts_when_a_place_is_free(void **state)
 	gate(LIMIT_QUEUED, true);
 	start();
 	assert_int_equal(calls_started, 0);
-	assert_int_equal(context.attempts, 0);
+	assert_int_equal(shared.attempts, 0);
 	fake_waiter->on_settled(fake_waiter, true);
 	assert_int_equal(calls_started, 1);
-	assert_int_equal(context.attempts, 1);
+	assert_int_equal(shared.attempts, 1);
 	call_head(200, "text/event-stream");
 	call_done(ERROR_UPSTREAM_RESET);
 	assert_int_equal(fake_left, 1);
@@ -223,7 +223,7 @@ static void an_open_breaker_refuses_says_why_and_gives_the_place_back(void **sta
 	gate(LIMIT_GO, true);
 	fail_one();
 	fail_one();
-	calls_started = fake_left = context.attempts = 0;
+	calls_started = fake_left = shared.attempts = 0;
 	start();
 	turn();
 	assert_string_equal(seen, "error upstream_unavailable;");
@@ -233,7 +233,7 @@ static void an_open_breaker_refuses_says_why_and_gives_the_place_back(void **sta
 	assert_in_range(atoi(last_retry_after), 2, 4);
 	assert_true(last_refused);
 	assert_int_equal(calls_started, 0);
-	assert_int_equal(context.attempts, 0);
+	assert_int_equal(shared.attempts, 0);
 	assert_int_equal(fake_left, 1);
 	ungate();
 }
@@ -268,7 +268,7 @@ static void a_retry_beyond_the_budget_is_refused(void **state)
 	turn();
 	assert_string_equal(seen, "error upstream_unavailable;");
 	assert_non_null(strstr(last_message, "budget"));
-	assert_int_equal(context.attempts, 1);
+	assert_int_equal(shared.attempts, 1);
 	first->ops->cancel(first);
 	ungate();
 	context.reason = METRICS_ATTEMPT_FIRST;
@@ -310,14 +310,14 @@ static void a_dead_pooled_connection_costs_one_resend_and_no_attempt(void **stat
 	start();
 	call_stale();
 	assert_int_equal(calls_started, 2);
-	assert_int_equal(context.attempts, 1);
-	assert_int_equal(context.open_calls, 1);
+	assert_int_equal(shared.attempts, 1);
+	assert_int_equal(shared.open_calls, 1);
 	assert_non_null(strstr(call.body, "\"model\":\"real\""));
 	assert_string_equal(seen, "");
 	call_stale();
 	assert_int_equal(calls_started, 2);
 	assert_string_equal(seen, "error upstream_reset;");
-	assert_int_equal(context.open_calls, 0);
+	assert_int_equal(shared.open_calls, 0);
 	assert_int_equal(fake_left, 1);
 	ungate();
 }
