@@ -91,15 +91,21 @@ static void add_members_of_variants(struct buf *text, const struct field_table *
 	}
 }
 
-/* An object with what is required but for the row, up to where its next member begins. */
-static const char *start_object(const struct field_table *table, const struct field *row)
+static bool excludes(const struct field *one, const struct field *other)
+{
+	return one->excludes != NULL && strcmp(one->excludes, other->name) == 0;
+}
+
+/* An object with what is required but for the row, and may stand beside it if it is to be there, up to the next member.
+ */
+static const char *start_object(const struct field_table *table, const struct field *row, bool there)
 {
 	struct buf text;
 	buf_init(&text, 1 << 20);
 	buf_append(&text, SPAN("{"));
 	for (size_t i = 0; i < table->count; i++) {
 		const struct field *other = &table->fields[i];
-		if (other != row && other->required)
+		if (other != row && other->required && !(there && excludes(other, row)))
 			buf_printf(&text, "\"%s\":%s,", other->name, other->example);
 	}
 	if (table->by != NULL && strcmp(table->by, row->name) == 0 && row->choices != NULL)
@@ -109,9 +115,10 @@ static const char *start_object(const struct field_table *table, const struct fi
 	return kept.at;
 }
 
-static struct spot spot_of_row(const struct field_table *table, const struct field *row)
+/* there: its value is more than null. */
+static struct spot spot_of_row(const struct field_table *table, const struct field *row, bool there)
 {
-	const char *start = start_object(table, row);
+	const char *start = start_object(table, row, there);
 	return (struct spot){table, arena_printf(&spots, "%s\"%s\":", start, row->name).at, "}", row->name};
 }
 
@@ -316,13 +323,21 @@ static const char *example_of(const struct field_table *table, const char *name)
 	return NULL;
 }
 
+static bool is_excluded(const struct field_table *table, const struct field *row)
+{
+	for (size_t i = 0; i < table->count; i++)
+		if (excludes(&table->fields[i], row))
+			return true;
+	return false;
+}
+
 /* A member of a table that refuses others, which is not there yet and does not stand in for the row. */
 static const char *harmless_member(const struct field_table *table, const struct field *row)
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct field *other = &table->fields[i];
 		bool stands_in = row->unless != NULL && strcmp(row->unless, other->name) == 0;
-		if (other != row && !other->required && !stands_in)
+		if (other != row && !other->required && !stands_in && !is_excluded(table, other))
 			return example_of(table, other->name);
 	}
 	fail_msg("%s has nothing to stand beside %s", table->name, row->name);
@@ -331,7 +346,7 @@ static const char *harmless_member(const struct field_table *table, const struct
 
 static void check_absence(const struct field_table *table, const struct field *row)
 {
-	const struct spot spot = {table, start_object(table, row), "}", row->name};
+	const struct spot spot = {table, start_object(table, row, false), "}", row->name};
 	const char *other = table->refuse_unknown ? harmless_member(table, row) : "\"no_such_member\":1";
 	if (row->unless != NULL)
 		expect_pass(&spot, example_of(table, row->unless));
@@ -341,6 +356,14 @@ static void check_absence(const struct field_table *table, const struct field *r
 	}
 	expect_pass(&spot, other);
 	check_typed(table, row, false);
+}
+
+static void check_exclusion(const struct spot *spot, const struct field *row)
+{
+	const char *other = example_of(spot->table, row->excludes);
+	const char *both = arena_printf(&spots, "%s,%s", row->example, other).at;
+	assert_false(read_value(spot, both));
+	assert_int_equal(findings.list[0].code, ERROR_UNSUPPORTED_PARAMETER);
 }
 
 static void check_null(const struct spot *spot, const struct field *row)
@@ -357,10 +380,13 @@ static void the_row_is_kept(void **state)
 {
 	const struct row_case *one = *state;
 	arena_init(&spots, 0);
-	struct spot spot = spot_of_row(one->table, one->row);
+	struct spot spot = spot_of_row(one->table, one->row, true);
+	struct spot null = spot_of_row(one->table, one->row, false);
 	check_rule(&spot, one->row);
 	check_absence(one->table, one->row);
-	check_null(&spot, one->row);
+	check_null(&null, one->row);
+	if (one->row->excludes != NULL)
+		check_exclusion(&spot, one->row);
 	expect_pass(&spot, one->row->example);
 	check_typed(one->table, one->row, one->row->types != 0);
 	arena_fini(&spots);
