@@ -10,6 +10,7 @@ import { chromium } from 'playwright-core';
 
 const { SLUICE_URL: url, CHROMIUM: executablePath, DOCS_PICTURES: pictures } = process.env;
 const CHAT = '#operations-inference-createChatCompletion';
+const FANOUT = '#operations-orchestration-createFanout';
 
 let browser;
 let page;
@@ -36,10 +37,10 @@ async function open(options = {}) {
 const picture = (name) => page.screenshot({ path: `${pictures}/${name}.png`, fullPage: false });
 
 // Opens the operation, writes that body and presses Execute.
-async function execute(body) {
-  await page.click(`${CHAT} .opblock-summary-control`);
-  await page.fill(`${CHAT} textarea.body-param__text`, JSON.stringify(body));
-  await page.click(`${CHAT} button.execute`);
+async function execute(body, operation = CHAT) {
+  await page.click(`${operation} .opblock-summary-control`);
+  await page.fill(`${operation} textarea.body-param__text`, JSON.stringify(body));
+  await page.click(`${operation} button.execute`);
 }
 
 const ask = (model, more) => ({ model, messages: [{ role: 'user', content: 'Tell me about rivers' }], stream: true, ...more });
@@ -81,6 +82,19 @@ test('a stream that was cut is shown as cut, with what came', async () => {
   await reaches('failed'); // the service tells the cut in the stream
   assert.match(await page.textContent(`${live} .live-raw`), /upstream_reset|upstream_truncated/);
   await picture('failed');
+  await page.close();
+});
+
+test('a fan-out is shown lane by lane', async () => {
+  await open();
+  const request = { messages: [{ role: 'user', content: 'Tell me about rivers' }] };
+  await execute({ targets: ['demo', 'cut'], strategy: 'race', request, stream: true }, FANOUT);
+  await page.waitForSelector(`${FANOUT} .live:is([data-state="complete"], [data-state="failed"])`);
+  const lanes = await page.locator(`${FANOUT} .live-lane`).allTextContents();
+  assert.equal(lanes.length, 2, lanes.join(' | '));
+  assert.ok(lanes.some((lane) => lane.startsWith('demo: ')) && lanes.some((lane) => lane.startsWith('cut: ')), lanes.join(' | '));
+  await picture('fanout');
+  assert.deepEqual(troubles, []);
   await page.close();
 });
 

@@ -59,16 +59,26 @@ function makePanel(place) {
 		panel.dataset.state = to;
 		state.textContent = STATES[to];
 	};
+	const lanes = new Map(); // what each lane of a fan-out said, by its index
+	const placeFor = (lane) => {
+		if (!lane) return text;
+		if (!lanes.has(lane.index)) {
+			lanes.set(lane.index, make('div', 'live-lane'));
+			lanes.get(lane.index).append(make('strong', 'live-lane-name', `${lane.name}: `));
+			text.append(lanes.get(lane.index));
+		}
+		return lanes.get(lane.index);
+	};
 	const tell = () => (count.textContent = seen === 1 ? '1 event' : `${seen} events`);
 	set('streaming');
 	tell();
 	return {
 		set,
-		add(data, piece) {
+		add(data, words, lane) {
 			seen += 1;
 			tell();
 			events.append(`${data}\n`);
-			text.append(piece);
+			placeFor(lane).append(words);
 		},
 	};
 }
@@ -78,11 +88,19 @@ function wordsOf(chunk) {
 	return (chunk.choices ?? []).map((choice) => choice.delta?.content ?? choice.text ?? '').join('');
 }
 
-// How an event changes the state, and the words it adds.
+// What an event of a fan-out tells: its lane, the words of that, and the result as the end.
+function understandLane(event) {
+	if (event.type === 'result') return { state: 'complete', words: '' };
+	const told = event.lane.error ? `[${event.lane.error.message}]` : '';
+	return { lane: event.lane, words: event.chunk ? wordsOf(event.chunk) : told };
+}
+
+// How an event changes the state, the words it adds, and to which lane.
 function understand(data) {
 	if (data === '[DONE]') return { state: 'complete', words: '' };
 	try {
 		const chunk = JSON.parse(data);
+		if (chunk.type === 'result' || chunk.type?.startsWith('lane.')) return understandLane(chunk);
 		if (chunk.error) return { state: 'failed', words: chunk.error.message ?? '' };
 		return { words: wordsOf(chunk) };
 	} catch {
@@ -93,8 +111,8 @@ function understand(data) {
 async function show(body, panel) {
 	let ended = null;
 	const read = sseReader((data) => {
-		const { state, words } = understand(data);
-		panel.add(data, words);
+		const { state, words, lane } = understand(data);
+		panel.add(data, words, lane);
 		ended ??= state ?? null;
 		if (ended) panel.set(ended);
 	});
