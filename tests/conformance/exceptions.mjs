@@ -8,6 +8,7 @@ const WITHOUT_BACKEND = ['listModels', 'retrieveModel', 'getLiveness', 'getReadi
 // status: '500'} or {code}; operation '*' stands for all.
 export const notExercised = [
   { code: 'client_closed_request', reason: 'only logged and counted: its client is not there any more' },
+  { code: 'upstream_diverged', reason: 'only a cause in error.details: what broke off is the error' },
   { code: 'internal_error', reason: 'told when the gateway itself is at fault: no scenario can cause it' },
   { operation: 'getDocs', status: '404', reason: 'only of a program without the page, which tests/docs-page builds' },
   ...WITHOUT_BACKEND.map((operation) => ({
