@@ -28,47 +28,21 @@ struct chunk {
 void openai_joint_init(struct openai_joint *joint, struct arena *arena, bool strict)
 {
 	*joint = (struct openai_joint){.arena = arena, .strict = strict};
-	struct openai_joint_text *const texts[] = {&joint->content, &joint->refusal, &joint->reasoning,
-						   &joint->reasoning_content};
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		buf_init(&texts[i]->said, OPENAI_JOINT_MOST);
-	for (size_t i = 0; i < OPENAI_JOINT_CALLS; i++) {
-		buf_init(&joint->calls[i].name.said, OPENAI_JOINT_MOST);
-		buf_init(&joint->calls[i].arguments.said, OPENAI_JOINT_MOST);
-	}
-}
-
-/* All texts, one by one: index counts up from 0; NULL behind the last. */
-static struct openai_joint_text *text_at(struct openai_joint *joint, size_t index)
-{
-	struct openai_joint_text *const texts[] = {&joint->content, &joint->refusal, &joint->reasoning,
-						   &joint->reasoning_content};
-	size_t plain = sizeof(texts) / sizeof(texts[0]), call = (index - plain) / 2;
-	if (index < plain)
-		return texts[index];
-	if (call >= OPENAI_JOINT_CALLS)
-		return NULL;
-	return (index - plain) % 2 == 0 ? &joint->calls[call].name : &joint->calls[call].arguments;
-}
-
-static const struct openai_joint_text *const_text_at(const struct openai_joint *joint, size_t index)
-{
-	return text_at((struct openai_joint *)(uintptr_t)joint, index);
+	for (size_t i = 0; i < OPENAI_JOINT_TEXTS; i++)
+		buf_init(&joint->texts[i].said, OPENAI_JOINT_MOST);
 }
 
 void openai_joint_fini(struct openai_joint *joint)
 {
-	struct openai_joint_text *text;
-	for (size_t i = 0; (text = text_at(joint, i)) != NULL; i++)
-		buf_fini(&text->said);
+	for (size_t i = 0; i < OPENAI_JOINT_TEXTS; i++)
+		buf_fini(&joint->texts[i].said);
 }
 
 size_t openai_joint_size(const struct openai_joint *joint)
 {
-	const struct openai_joint_text *text;
 	size_t size = 0;
-	for (size_t i = 0; (text = const_text_at(joint, i)) != NULL; i++)
-		size += buf_len(&text->said);
+	for (size_t i = 0; i < OPENAI_JOINT_TEXTS; i++)
+		size += buf_len(&joint->texts[i].said);
 	return size;
 }
 
@@ -79,22 +53,20 @@ bool openai_joint_is_open(const struct openai_joint *joint)
 
 struct span openai_joint_plain_text(const struct openai_joint *joint)
 {
-	struct span content = buf_span(&joint->content.said);
+	struct span content = buf_span(&joint->texts[OPENAI_JOINT_CONTENT].said);
 	return openai_joint_size(joint) == content.len ? content : (struct span){NULL, 0};
 }
 
 void openai_joint_again(struct openai_joint *joint)
 {
-	struct openai_joint_text *text;
-	for (size_t i = 0; (text = text_at(joint, i)) != NULL; i++)
-		text->heard = 0;
+	for (size_t i = 0; i < OPENAI_JOINT_TEXTS; i++)
+		joint->texts[i].heard = 0;
 }
 
 static bool is_all_heard(const struct openai_joint *joint)
 {
-	const struct openai_joint_text *text;
-	for (size_t i = 0; (text = const_text_at(joint, i)) != NULL; i++)
-		if (text->heard < buf_len(&text->said))
+	for (size_t i = 0; i < OPENAI_JOINT_TEXTS; i++)
+		if (joint->texts[i].heard < buf_len(&joint->texts[i].said))
 			return false;
 	return true;
 }
@@ -115,15 +87,16 @@ static bool add_piece(struct chunk *chunk, struct openai_joint_text *text, uint3
 	return piece.said.at != NULL;
 }
 
-static bool add_function(struct chunk *chunk, struct openai_joint_call *call, uint32_t function, struct arena *scratch)
+/* call: the texts of the tool call, name and arguments. */
+static bool add_function(struct chunk *chunk, struct openai_joint_text *call, uint32_t function, struct arena *scratch)
 {
 	const struct json *json = &chunk->json;
 	for (uint32_t at = json_first(json, function); at != JSON_NONE; at = json_next(json, function, at)) {
 		struct openai_joint_text *text = NULL;
 		if (openai_key_is(json, at, SPAN("name")))
-			text = &call->name;
+			text = &call[0];
 		else if (openai_key_is(json, at, SPAN("arguments")))
-			text = &call->arguments;
+			text = &call[1];
 		if (text != NULL && !add_piece(chunk, text, function, at, true, scratch))
 			return false;
 	}
@@ -142,7 +115,7 @@ static bool add_calls(struct openai_joint *joint, struct chunk *chunk, uint32_t 
 		if (told == JSON_NONE || !json_int(json, told, &index) || index < 0 || index >= OPENAI_JOINT_CALLS)
 			return false;
 		if (function == JSON_NONE || json_type(json, function) != JSON_OBJECT ||
-		    !add_function(chunk, &joint->calls[index], function, scratch))
+		    !add_function(chunk, &joint->texts[OPENAI_JOINT_CALL + 2 * index], function, scratch))
 			return false;
 	}
 	return true;
@@ -152,12 +125,13 @@ static bool add_calls(struct openai_joint *joint, struct chunk *chunk, uint32_t 
 static struct openai_joint_text *text_of(struct openai_joint *joint, const struct json *json, uint32_t key)
 {
 	if (openai_key_is(json, key, SPAN("content")) || openai_key_is(json, key, SPAN("text")))
-		return &joint->content;
+		return &joint->texts[OPENAI_JOINT_CONTENT];
 	if (openai_key_is(json, key, SPAN("refusal")))
-		return &joint->refusal;
+		return &joint->texts[OPENAI_JOINT_REFUSAL];
 	if (openai_key_is(json, key, SPAN("reasoning")))
-		return &joint->reasoning;
-	return openai_key_is(json, key, SPAN("reasoning_content")) ? &joint->reasoning_content : NULL;
+		return &joint->texts[OPENAI_JOINT_REASONING];
+	return openai_key_is(json, key, SPAN("reasoning_content")) ? &joint->texts[OPENAI_JOINT_REASONING_CONTENT]
+								   : NULL;
 }
 
 static bool add_delta(struct openai_joint *joint, struct chunk *chunk, uint32_t delta, struct arena *scratch)
@@ -186,7 +160,7 @@ static bool add_choice(struct openai_joint *joint, struct chunk *chunk, uint32_t
 		if (openai_key_is(json, at, SPAN("delta")) && json_type(json, at + 1) == JSON_OBJECT)
 			good = add_delta(joint, chunk, at + 1, scratch);
 		else if (openai_key_is(json, at, SPAN("text")))
-			good = add_piece(chunk, &joint->content, choice, at, false, scratch);
+			good = add_piece(chunk, &joint->texts[OPENAI_JOINT_CONTENT], choice, at, false, scratch);
 		else if (openai_key_is(json, at, SPAN("finish_reason")))
 			chunk->finished |= openai_is_truthy(json, at + 1);
 		if (!good)

@@ -29,9 +29,14 @@ struct openai_joint_text {
 	size_t heard; /* bytes of it that the answer which is heard has said, too */
 };
 
-struct openai_joint_call {
-	struct openai_joint_text name;
-	struct openai_joint_text arguments;
+/* The texts of an answer: these, then name and arguments of each tool call. */
+enum openai_joint_part {
+	OPENAI_JOINT_CONTENT,
+	OPENAI_JOINT_REFUSAL,
+	OPENAI_JOINT_REASONING,
+	OPENAI_JOINT_REASONING_CONTENT,
+	OPENAI_JOINT_CALL,
+	OPENAI_JOINT_TEXTS = OPENAI_JOINT_CALL + 2 * OPENAI_JOINT_CALLS
 };
 
 struct openai_joint {
@@ -42,12 +47,8 @@ struct openai_joint {
 	struct span id; /* JSON tokens of the first chunk; {NULL,0} = it had none */
 	struct span model;
 	struct span created;
-	size_t chunks; /* said that had content: at least so many tokens */
-	struct openai_joint_text content;
-	struct openai_joint_text refusal;
-	struct openai_joint_text reasoning;
-	struct openai_joint_text reasoning_content;
-	struct openai_joint_call calls[OPENAI_JOINT_CALLS];
+	size_t chunks;                                      /* said that had content: at least so many tokens */
+	struct openai_joint_text texts[OPENAI_JOINT_TEXTS]; /* by enum openai_joint_part */
 };
 
 enum openai_joint_step {
