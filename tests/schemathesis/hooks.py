@@ -16,7 +16,9 @@ def adapt_body(body):
         body["dimensions"] = DIMENSIONS_MOST
     if isinstance(body.get("encoding_format"), str):
         body["encoding_format"] = "float"
-    if isinstance(body.get("plan"), dict) and body["plan"]:
+    if isinstance(body.get("plan"), str):
+        body["plan"] = MODEL
+    if isinstance(body.get("plan"), dict):
         body["plan"] = {"race": [MODEL, MODEL]}
 
 
