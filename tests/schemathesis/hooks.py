@@ -16,6 +16,9 @@ def adapt_body(body):
         body["dimensions"] = DIMENSIONS_MOST
     if isinstance(body.get("encoding_format"), str):
         body["encoding_format"] = "float"
+    targets = body.get("targets")
+    if isinstance(targets, list) and targets and all(isinstance(target, str) and target for target in targets):
+        body["targets"] = [MODEL, MODEL]
     if isinstance(body.get("plan"), str):
         body["plan"] = MODEL
     if isinstance(body.get("plan"), dict):

@@ -93,19 +93,21 @@ static void another_one_goes_on_where_they_agree(void **state)
 static void who_broke_off_is_barred_while_there_is_another(void **state)
 {
 	(void)state;
-	set_up(2, CONFIG_RESUME_REPLAY, ",\"temperature\":0");
+	struct run *run = set_up(2, CONFIG_RESUME_REPLAY, ",\"temperature\":0");
 	say(0, "a");
 	fake_error(0, ERROR_UPSTREAM_IDLE, true);
 	const struct run_resumption *resumption = fake_leaf[0]->run.context->resumption;
 	assert_non_null(resume_bars(resumption, &fake_source[0]));
 	assert_null(resume_bars(resumption, &fake_source[1]));
 	assert_null(fake_context.resumption);
+	run->ops->cancel(run);
 	fake_teardown();
-	set_up(1, CONFIG_RESUME_REPLAY, ",\"temperature\":0");
+	run = set_up(1, CONFIG_RESUME_REPLAY, ",\"temperature\":0");
 	say(0, "a");
 	fake_error(0, ERROR_UPSTREAM_IDLE, true);
 	assert_int_equal(fake_runs[0], 2);
 	assert_null(resume_bars(fake_leaf[0]->run.context->resumption, &fake_source[0]));
+	run->ops->cancel(run);
 	fake_teardown();
 }
 
