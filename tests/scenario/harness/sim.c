@@ -42,12 +42,12 @@ struct sim *sim_start(const char *const options[])
 	return sim;
 }
 
-static cJSON *sim_ask(const struct sim *sim, const char *method, const char *path)
+static cJSON *sim_tell(const struct sim *sim, const char *method, const char *path, const char *body)
 {
 	struct h1 h1;
 	h1_open(&h1, sim->control_port, false);
 	h1.silent = true; /* its port may have been a gateway's */
-	h1_send(&h1, "%s %s HTTP/1.1\r\nHost: sim\r\nContent-Length: 0\r\n\r\n", method, path);
+	h1_send(&h1, "%s %s HTTP/1.1\r\nHost: sim\r\nContent-Length: %zu\r\n\r\n%s", method, path, strlen(body), body);
 	h1_wait_end(&h1);
 	cJSON *root = cJSON_ParseWithLength(bytes_text(&h1.answer.body), h1.answer.body.len);
 	if (h1.answer.status != 200 || root == NULL)
@@ -56,15 +56,35 @@ static cJSON *sim_ask(const struct sim *sim, const char *method, const char *pat
 	return root;
 }
 
-cJSON *sim_calls(const struct sim *sim)
+static cJSON *sim_ask(const struct sim *sim, const char *method, const char *path)
 {
-	cJSON *root = sim_ask(sim, "GET", "/sim/calls?bodies=0");
+	return sim_tell(sim, method, path, "");
+}
+
+cJSON *sim_expect(const struct sim *sim, const char *body)
+{
+	return sim_tell(sim, "POST", "/sim/expect", body);
+}
+
+static cJSON *ask_calls(const struct sim *sim, const char *path)
+{
+	cJSON *root = sim_ask(sim, "GET", path);
 	if (cJSON_IsArray(root))
 		return root;
 	cJSON *calls = cJSON_DetachItemFromObjectCaseSensitive(root, "calls");
 	cJSON_Delete(root);
 	assert_true(cJSON_IsArray(calls));
 	return calls;
+}
+
+cJSON *sim_calls(const struct sim *sim)
+{
+	return ask_calls(sim, "/sim/calls?bodies=0");
+}
+
+cJSON *sim_calls_told(const struct sim *sim)
+{
+	return ask_calls(sim, "/sim/calls");
 }
 
 static bool call_is_of(const cJSON *call, const char *model)
