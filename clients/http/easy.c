@@ -201,6 +201,7 @@ bool easy_configure(struct http_call *call, const struct http_call_request *requ
 	if (call->path != path)
 		curl_easy_setopt(call->easy, CURLOPT_CURLU, path->url);
 	call->path = path;
+	curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, (long)request->fresh); /* easies are used again */
 	easy_set_body(call->easy, request);
 	return true;
 }

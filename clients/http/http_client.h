@@ -83,6 +83,7 @@ struct http_call_request {
 	bool get;                       /* GET without a body, else POST of application/json */
 	struct span body;               /* borrowed until the end of the call (done, or http_call_cancel returned) */
 	bool stream;                    /* Accept: text/event-stream, else application/json */
+	bool fresh;                     /* on a connection that served no other call */
 	const struct http_field *extra; /* further request headers, copied */
 	size_t extra_count;
 };

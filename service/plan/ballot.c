@@ -28,6 +28,12 @@ void ballot_fini(struct ballot *ballot)
 	openai_text_fini(&ballot->text);
 }
 
+static void ballot_note_source(struct ballot *ballot, const struct event *event)
+{
+	ballot->target = event->target;
+	ballot->gathered = event->gathered;
+}
+
 static enum error_code add_piece(struct ballot *ballot, const struct event *event, struct arena *scratch)
 {
 	struct piece piece = {
@@ -36,7 +42,7 @@ static enum error_code add_piece(struct ballot *ballot, const struct event *even
 		ballot->usage = event->usage;
 	if ((event->carries & CARRIES_NO_CHOICE) != 0)
 		return ERROR_NONE; /* usage only: told anew */
-	ballot->target = event->target;
+	ballot_note_source(ballot, event);
 	if (!buf_append(&ballot->data, event->data) ||
 	    !buf_append(&ballot->pieces, (struct span){(const char *)&piece, sizeof(piece)}))
 		return ERROR_UPSTREAM_TOO_LARGE;
@@ -50,7 +56,7 @@ enum error_code ballot_add(struct ballot *ballot, const struct event *event, str
 	ballot->usage = event->usage;
 	if (event->kind != EVENT_BODY)
 		return ERROR_NONE;
-	ballot->target = event->target;
+	ballot_note_source(ballot, event);
 	return buf_append(&ballot->data, event->data) ? ERROR_NONE : ERROR_UPSTREAM_TOO_LARGE;
 }
 
@@ -78,7 +84,6 @@ bool ballot_piece(const struct ballot *ballot, size_t index, struct event *event
 		return false;
 	memcpy(&piece, pieces.at + index * sizeof(piece), sizeof(piece));
 	*event = (struct event){.kind = EVENT_CHUNK,
-				.target = ballot->target,
 				.carries = piece.carries,
 				.usage = piece.usage,
 				.data = {buf_span(&ballot->data).at + piece.start, piece.len}};

@@ -11,7 +11,8 @@
 #include "service/plan/plan.h"
 
 struct ballot {
-	const struct config_plan *target; /* who answers; NULL = not known yet */
+	const struct config_plan *target; /* who answers; NULL = not known yet, or gathered from several */
+	bool gathered;                    /* its choices already say which target they came from */
 	struct usage usage;               /* that was told last */
 	struct buf data;                  /* of the pieces, or the whole answer */
 	struct buf pieces;                /* kept events of a stream */
@@ -32,7 +33,7 @@ enum error_code ballot_close(struct ballot *ballot, struct run_context *context)
 /* True when both, closed, say the same. */
 bool ballot_agrees(const struct ballot *ballot, const struct ballot *other);
 
-/* Fills in a kept event of a stream, from 0; its data is the ballot's. False behind the last. */
+/* Fills in a kept event of a stream, from 0, but for who answers; its data is the ballot's. False behind the last. */
 bool ballot_piece(const struct ballot *ballot, size_t index, struct event *event);
 
 #endif

@@ -94,7 +94,9 @@ static void quorum_end(struct quorum_run *quorum)
 
 static void quorum_emit(struct quorum_run *quorum, struct event *event)
 {
-	event->target = quorum->chosen == NULL ? NULL : quorum->chosen->ballot.target;
+	const struct quorum_child *chosen = quorum->chosen;
+	event->target = chosen == NULL ? NULL : chosen->ballot.target;
+	event->gathered = chosen != NULL && chosen->ballot.gathered;
 	quorum->run.sink->on_event(quorum->run.sink, &quorum->run, event);
 }
 

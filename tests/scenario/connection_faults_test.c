@@ -229,6 +229,34 @@ static void row_22_a_request_on_a_dying_connection_is_sent_once_more_and_counted
 }
 
 /*
+ * Found by the plan fuzzer: where several pooled connections were dead at once, as after a backend's restart, the
+ * request went out once more on the next dead one, and failed.
+ */
+static void row_22_what_is_sent_once_more_goes_out_on_a_new_connection(void **state)
+{
+	struct sim *sim = sim_start(NULL);
+	struct h1 h1; /* one connection, so that both requests meet the same worker and its pool */
+	(void)state;
+	struct sluice *sluice = sluice_start(
+	    "backends:\n"
+	    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+	    "models:\n"
+	    "  many: { all: [sim/count;stale_on_reuse, sim/count;stale_on_reuse, sim/count;stale_on_reuse] }\n"
+	    "  one: sim/count;tokens=5\n",
+	    sim->port);
+	h1_open(&h1, sluice->port, false);
+	h1_post(&h1, "/v1/chat/completions", "", chat_body("many", false));
+	h1_wait_end(&h1);
+	assert_int_equal(h1.answer.status, 200);
+	h1_next(&h1);
+	h1_post(&h1, "/v1/chat/completions", "", chat_body("one", false));
+	h1_wait_end(&h1);
+	assert_int_equal(h1.answer.status, 200);
+	assert_true(sluice_metric(sluice, "sluice_resends_total{backend=\"sim\"}") == 1);
+	h1_close(&h1);
+}
+
+/*
  * Found by this suite under TSan: a backend sent more than its Content-Length,
  * and half of the requests that came next got 502 upstream_reset without ever
  * having reached it: curl took the spoilt connection from the pool once more.
@@ -280,6 +308,7 @@ int main(void)
 	    SCENARIO(row_16_bytes_left_over_do_not_spoil_the_next_request),
 	    SCENARIO(row_22_a_pooled_connection_that_died_quietly_costs_nothing),
 	    SCENARIO(row_22_a_request_on_a_dying_connection_is_sent_once_more_and_counted),
+	    SCENARIO(row_22_what_is_sent_once_more_goes_out_on_a_new_connection),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -45,6 +45,8 @@ static struct world start(void)
 	    "  first: { race: [a/" HANGS ", b/count;tokens=3] }\n"
 	    "  lost: { race: [a/count;status=503, { name: strict, plan: b/count;status=400 }] }\n"
 	    "  vote: { quorum: [a/count;tokens=3, b/count;tokens=3, a/" HANGS "] }\n"
+	    "  twofold: { all: [{ quorum: [{ all: a/count;tokens=3 }, { all: b/count;tokens=3 }] }, b/count;tokens=3] "
+	    "}\n"
 	    "  split: { quorum: [a/count;tokens=3, b/count;tokens=4] }\n"
 	    "  deep: { fallback: [{ retry: dead/y }, { hedge: [a/" HANGS ", { race: [b/" HANGS ", b/count;tokens=3] }],"
 	    " after: 10ms, hedges: 100%% }] }\n"
@@ -286,6 +288,26 @@ static void a_quorum_answers_once_enough_agree_and_cancels_the_rest(void **state
 	sluice_wait_idle(world.sluice);
 }
 
+/*
+ * Once the gateway died of it: what a quorum tells of a gathered answer has no target of its own, and the all around it
+ * asked for one.
+ */
+static void a_quorum_between_two_all_keeps_what_the_inner_one_said(void **state)
+{
+	struct world world = start();
+	(void)state;
+	for (int stream = 0; stream < 2; stream++) {
+		struct answer answer;
+		client_fetch_chat(world.sluice, VIA_H1, "twofold", stream, &answer);
+		assert_int_equal(answer.status, 200);
+		check_contains(&answer.body, "/count;tokens=3");
+		if (stream)
+			check_sse_whole(&answer.body, 2);
+		answer_free(&answer);
+	}
+	assert_true(sluice_errors(world.sluice, "internal_error") == 0);
+}
+
 static void a_quorum_that_is_missed_says_who_disagreed(void **state)
 {
 	struct world world = start();
@@ -397,6 +419,7 @@ int main(void)
 	    SCENARIO(the_first_content_wins_a_race_and_the_losers_are_cancelled),
 	    SCENARIO(a_race_that_all_lose_tells_the_most_telling_failure_and_every_cause),
 	    SCENARIO(a_quorum_answers_once_enough_agree_and_cancels_the_rest),
+	    SCENARIO(a_quorum_between_two_all_keeps_what_the_inner_one_said),
 	    SCENARIO(a_quorum_that_is_missed_says_who_disagreed),
 	    SCENARIO(a_quorum_compares_one_choice_only),
 	    SCENARIO(combinators_nest),

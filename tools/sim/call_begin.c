@@ -149,7 +149,7 @@ static void plan_times(struct call *call)
 static void plan_answer(struct call *call)
 {
 	bool stream = (call->ask.stream && call->fault != FAULT_JSON_FOR_SSE) || call->fault == FAULT_SSE_FOR_JSON;
-	struct answer_source source = {call->sim->options.name, call->sim->options.seed, ++call->sim->request_number};
+	struct answer_source source = {call->sim->options.name, call->sim->options.seed, call->id};
 	call->has_answer = true;
 	if (!answer_init(&call->answer, &call->ask, &call->knobs, &source, stream, &call->arena)) {
 		refuse(call, 500, "out of memory", NULL, NULL);

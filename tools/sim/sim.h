@@ -52,7 +52,6 @@ struct sim {
 	struct conn *dead;  /* closed, freed when the loop turns */
 	uint64_t conn_count;
 	uint64_t last_conn_id;
-	uint64_t request_number;
 	uint64_t random;
 	struct standing standing;
 	struct sim_counters counters;

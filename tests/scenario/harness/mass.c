@@ -12,7 +12,7 @@
 
 #include "tests/scenario/harness/check.h"
 
-enum { MOST_STREAMS = 512, STARTS_PER_TURN = 64, TURN_MS = 1 };
+enum { MOST_STREAMS = 512, STARTS_PER_TURN = 64, TURN_MS = 1, TURNS_PER_LOOK = 32 };
 
 struct slot {
 	bool open;
@@ -210,11 +210,15 @@ void mass_run(struct mass *mass)
 	struct mass_run run = {.mass = mass, .moved_us = clock_us()};
 	assert_true(mass->streams <= MOST_STREAMS);
 	mass->most_open = 0;
+	size_t turns = 0;
 	run.slots = calloc(mass->connections, sizeof *run.slots);
 	run.epoll = epoll_create1(EPOLL_CLOEXEC);
 	assert_non_null(run.slots);
-	while (run.over < mass->count)
+	while (run.over < mass->count) {
 		mass_turn(&run);
+		if (mass->on_turn != NULL && ++turns % TURNS_PER_LOOK == 0)
+			mass->on_turn(mass);
+	}
 	for (size_t i = 0; i < mass->connections; i++)
 		if (run.slots[i].open)
 			slot_close(&run, &run.slots[i], false);

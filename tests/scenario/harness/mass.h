@@ -36,7 +36,9 @@ struct mass {
 	size_t streams;     /* at once per HTTP/2 connection; 1 for HTTP/1.1 */
 	struct mass_job *jobs;
 	size_t count;
-	size_t most_open; /* result: the most jobs that were open at once */
+	void (*on_turn)(struct mass *mass); /* now and then while they run; NULL = nothing */
+	void *user;                         /* of on_turn */
+	size_t most_open;                   /* result: the most jobs that were open at once */
 };
 
 /* Runs all jobs to their end. Fails the test when nothing moves for the hang guard. */

@@ -42,18 +42,28 @@ struct sim *sim_start(const char *const options[])
 	return sim;
 }
 
-static cJSON *sim_ask(const struct sim *sim, const char *method, const char *path)
+static cJSON *sim_tell(const struct sim *sim, const char *method, const char *path, const char *body)
 {
 	struct h1 h1;
 	h1_open(&h1, sim->control_port, false);
 	h1.silent = true; /* its port may have been a gateway's */
-	h1_send(&h1, "%s %s HTTP/1.1\r\nHost: sim\r\nContent-Length: 0\r\n\r\n", method, path);
+	h1_send(&h1, "%s %s HTTP/1.1\r\nHost: sim\r\nContent-Length: %zu\r\n\r\n%s", method, path, strlen(body), body);
 	h1_wait_end(&h1);
 	cJSON *root = cJSON_ParseWithLength(bytes_text(&h1.answer.body), h1.answer.body.len);
 	if (h1.answer.status != 200 || root == NULL)
 		fail_msg("%s %s of the simulator: %d %s", method, path, h1.answer.status, bytes_text(&h1.answer.body));
 	h1_close(&h1);
 	return root;
+}
+
+static cJSON *sim_ask(const struct sim *sim, const char *method, const char *path)
+{
+	return sim_tell(sim, method, path, "");
+}
+
+cJSON *sim_expect(const struct sim *sim, const char *body)
+{
+	return sim_tell(sim, "POST", "/sim/expect", body);
 }
 
 static cJSON *ask_calls(const struct sim *sim, const char *path)
@@ -70,6 +80,11 @@ static cJSON *ask_calls(const struct sim *sim, const char *path)
 cJSON *sim_calls(const struct sim *sim)
 {
 	return ask_calls(sim, "/sim/calls?bodies=0");
+}
+
+cJSON *sim_calls_told(const struct sim *sim)
+{
+	return ask_calls(sim, "/sim/calls");
 }
 
 static bool call_is_of(const cJSON *call, const char *model)
@@ -112,7 +127,7 @@ void sim_check_body(const struct sim *sim, const char *model, const char *part)
 {
 	const char *body = NULL;
 	const cJSON *call;
-	cJSON *calls = ask_calls(sim, "/sim/calls");
+	cJSON *calls = sim_calls_told(sim);
 	cJSON_ArrayForEach(call, calls)
 	{
 		if (call_is_of(call, model))

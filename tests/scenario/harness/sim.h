@@ -20,6 +20,9 @@ struct sim *sim_start(const char *const options[]);
 /* GET /sim/calls: the array of calls, oldest first. The caller deletes it. */
 cJSON *sim_calls(const struct sim *sim);
 
+/* As sim_calls, with the headers and bodies of the requests. */
+cJSON *sim_calls_told(const struct sim *sim);
+
 /* Calls so far whose model string holds that text. */
 size_t sim_call_count(const struct sim *sim, const char *model);
 
@@ -40,6 +43,9 @@ double sim_stat(const struct sim *sim, const char *member);
 
 /* Waits until no call is open. */
 void sim_wait_idle(const struct sim *sim);
+
+/* The answer that a request of that body would get without faults: POST /sim/expect. The caller deletes it. */
+cJSON *sim_expect(const struct sim *sim, const char *body);
 
 /* Forgets the calls so far. */
 void sim_reset(const struct sim *sim);
