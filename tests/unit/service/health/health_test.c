@@ -346,14 +346,26 @@ static void each_model_has_its_own_quantile_and_hedges(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 20; i++) {
-		health_model_content(health, 1, 400000, now);
+		health_model_content(health, 1, true, 400000, now);
 		health_hedge_request(health, 1);
 	}
-	assert_int_equal(health_model_p95_us(health, 0), 0);
-	assert_in_range(health_model_p95_us(health, 1), 400000, 425000);
+	assert_int_equal(health_model_p95_us(health, 0, true), 0);
+	assert_in_range(health_model_p95_us(health, 1, true), 400000, 425000);
 	assert_false(health_hedge_take(health, 0, 5));
 	assert_true(health_hedge_take(health, 1, 5));
 	assert_false(health_hedge_take(health, 1, 5));
+}
+
+static void whole_and_streamed_answers_have_quantiles_of_their_own(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		health_model_content(health, 1, false, 8 * SECOND, now);
+	assert_int_equal(health_model_p95_us(health, 1, true), 0);
+	for (unsigned i = 0; i < 20; i++)
+		health_model_content(health, 1, true, 400000, now);
+	assert_in_range(health_model_p95_us(health, 1, true), 400000, 425000);
+	assert_in_range(health_model_p95_us(health, 1, false), 8 * SECOND, 8 * SECOND + SECOND / 2);
 }
 
 /* ---- what is told ---- */
@@ -633,8 +645,8 @@ static void hammer_step(struct health_call *call, struct seed *seed)
 		return;
 	health_probed(health, seed_below(seed, BACKENDS), seed_below(seed, 4) != 0, at);
 	health_report(health, target, at, &report);
-	health_model_content(health, 0, seed_below(seed, SECOND), at);
-	health_model_p95_us(health, 0);
+	health_model_content(health, 0, seed_below(seed, 2) == 0, seed_below(seed, SECOND), at);
+	health_model_p95_us(health, 0, true);
 	health_hedge_request(health, 0);
 	health_hedge_take(health, 0, 50);
 	value_of(METRIC_BREAKER, (uint32_t)target, 0);
@@ -700,6 +712,7 @@ int main(void)
 	    TEST(a_probe_does_not_close_a_breaker),
 	    TEST(what_recovered_gets_a_growing_share),
 	    TEST(each_model_has_its_own_quantile_and_hedges),
+	    TEST(whole_and_streamed_answers_have_quantiles_of_their_own),
 	    TEST(each_change_of_a_breaker_is_one_log_line),
 	    TEST(metrics_tell_what_health_knows),
 	    TEST(names_are_those_of_the_labels),
