@@ -33,6 +33,8 @@ const uint64_t metrics_bounds[METRICS_BUCKETS] = {
 static const char *const token_names[] = {"prompt", "completion"};
 static const char *const attempt_names[] = {"first", "retry", "fallback", "hedge"};
 static const char *const probe_names[] = {"alive", "dead"};
+static const char *const balance_names[] = {"healthy", "panic"};
+static const char *const skip_names[] = {"unhealthy", "load"};
 static const char *const wait_end_names[] = {"full", "timeout", "displaced", "left"};
 
 /* Copies of the names of a label's values. */
@@ -67,6 +69,10 @@ uint32_t metrics_label_values(enum metrics_label label)
 		return sizeof(attempt_names) / sizeof(attempt_names[0]);
 	case METRICS_LABEL_PROBE:
 		return sizeof(probe_names) / sizeof(probe_names[0]);
+	case METRICS_LABEL_BALANCE:
+		return sizeof(balance_names) / sizeof(balance_names[0]);
+	case METRICS_LABEL_SKIP:
+		return sizeof(skip_names) / sizeof(skip_names[0]);
 	case METRICS_LABEL_WAIT_END:
 		return sizeof(wait_end_names) / sizeof(wait_end_names[0]);
 	default:
@@ -103,6 +109,10 @@ const char *metrics_label_text(enum metrics_label label, uint32_t value)
 		return attempt_names[value];
 	case METRICS_LABEL_PROBE:
 		return probe_names[value];
+	case METRICS_LABEL_BALANCE:
+		return balance_names[value];
+	case METRICS_LABEL_SKIP:
+		return skip_names[value];
 	case METRICS_LABEL_WAIT_END:
 		return wait_end_names[value];
 	case METRICS_LABEL_VERSION:

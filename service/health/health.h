@@ -73,6 +73,7 @@ void health_leave(struct health_call *call, enum error_code outcome, uint64_t re
 
 /* A target as a chooser sees it. */
 struct health_view {
+	size_t target;             /* whose view it is */
 	enum health_reason reason; /* HEALTH_OK: a call would be let through now */
 	uint64_t wait_us;          /* otherwise: how long, as far as known */
 	unsigned running;          /* calls under way, of all workers */

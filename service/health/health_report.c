@@ -95,6 +95,7 @@ static double share_of(const struct health *health, size_t target, uint64_t now_
 static void view_locked(const struct health *health, size_t target, uint64_t now_us, struct health_view *view)
 {
 	const struct target_cell *cell = &health->targets[target];
+	view->target = target;
 	view->reason = health_reason_of(health, target, now_us, &view->wait_us);
 	view->running = cell->running;
 	view->latency_us = latency_value(&cell->latency, now_us);
