@@ -77,7 +77,8 @@ struct health_view {
 	enum health_reason reason; /* HEALTH_OK: a call would be let through now */
 	uint64_t wait_us;          /* otherwise: how long, as far as known */
 	unsigned running;          /* calls under way, of all workers */
-	uint64_t latency_us;       /* peak-EWMA of the time to first content; 0 = not known yet */
+	uint64_t latency_us;       /* peak-EWMA of the time to first content, or of how long was waited for it in
+				      vain; 0 = not known yet */
 	double share;              /* slow start: from 0.1 to 1 of what it would get */
 };
 void health_view(struct health *health, size_t target, uint64_t now_us, struct health_view *view);

@@ -232,6 +232,36 @@ static void content_tells_the_latency_once(void **state)
 	assert_int_equal(view_of(1).latency_us, 0);
 }
 
+/* Otherwise nobody would ever learn how slow a target is whose calls lose every race. */
+static void a_call_that_was_given_up_tells_how_long_it_took_at_least(void **state)
+{
+	static const enum error_code outcomes[] = {ERROR_CLIENT_CLOSED, ERROR_UPSTREAM_FIRST_CONTENT,
+						   ERROR_UPSTREAM_TOTAL};
+	struct health_call call = {0};
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		enter_as(&call, i, HEALTH_FIRST);
+		now += 250000;
+		health_leave(&call, outcomes[i], 0, now);
+		assert_int_equal(view_of(i).latency_us, 250000);
+	}
+	enter_as(&call, 0, HEALTH_FIRST);
+	now += 1000;
+	uint64_t before = view_of(0).latency_us;
+	health_leave(&call, ERROR_CLIENT_CLOSED, 0, now);
+	assert_int_equal(view_of(0).latency_us, before);
+}
+
+static void a_failure_tells_no_latency(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	enter_as(&call, 0, HEALTH_FIRST);
+	now += 2000;
+	health_leave(&call, ERROR_UPSTREAM_CONNECT, 0, now);
+	assert_int_equal(view_of(0).latency_us, 0);
+}
+
 /* ---- budgets ---- */
 
 static void retries_are_bounded_at_each_backend_and_over_all(void **state)
@@ -705,6 +735,8 @@ int main(void)
 	    TEST(no_probe_goes_into_a_pause),
 	    TEST(a_ticket_that_is_not_entered_does_no_harm),
 	    TEST(content_tells_the_latency_once),
+	    TEST(a_call_that_was_given_up_tells_how_long_it_took_at_least),
+	    TEST(a_failure_tells_no_latency),
 	    TEST(retries_are_bounded_at_each_backend_and_over_all),
 	    TEST(a_refusal_for_the_budget_leaves_no_probe_out),
 	    TEST(failing_probes_take_all_targets_of_a_backend_out),
