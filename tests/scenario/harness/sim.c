@@ -42,12 +42,12 @@ struct sim *sim_start(const char *const options[])
 	return sim;
 }
 
-static cJSON *sim_ask(const struct sim *sim, const char *method, const char *path)
+static cJSON *sim_ask(const struct sim *sim, const char *method, const char *path, const char *body)
 {
 	struct h1 h1;
 	h1_open(&h1, sim->control_port, false);
 	h1.silent = true; /* its port may have been a gateway's */
-	h1_send(&h1, "%s %s HTTP/1.1\r\nHost: sim\r\nContent-Length: 0\r\n\r\n", method, path);
+	h1_send(&h1, "%s %s HTTP/1.1\r\nHost: sim\r\nContent-Length: %zu\r\n\r\n%s", method, path, strlen(body), body);
 	h1_wait_end(&h1);
 	cJSON *root = cJSON_ParseWithLength(bytes_text(&h1.answer.body), h1.answer.body.len);
 	if (h1.answer.status != 200 || root == NULL)
@@ -58,7 +58,7 @@ static cJSON *sim_ask(const struct sim *sim, const char *method, const char *pat
 
 cJSON *sim_calls(const struct sim *sim)
 {
-	cJSON *root = sim_ask(sim, "GET", "/sim/calls?bodies=0");
+	cJSON *root = sim_ask(sim, "GET", "/sim/calls?bodies=0", "");
 	if (cJSON_IsArray(root))
 		return root;
 	cJSON *calls = cJSON_DetachItemFromObjectCaseSensitive(root, "calls");
@@ -123,7 +123,7 @@ void sim_wait_calls(const struct sim *sim, const char *model, size_t count)
 
 double sim_stat(const struct sim *sim, const char *member)
 {
-	cJSON *stats = sim_ask(sim, "GET", "/sim/stats");
+	cJSON *stats = sim_ask(sim, "GET", "/sim/stats", "");
 	const cJSON *value = cJSON_GetObjectItemCaseSensitive(stats, member);
 	if (!cJSON_IsNumber(value))
 		fail_msg("the simulator's stats lack %s", member);
@@ -139,7 +139,12 @@ void sim_wait_idle(const struct sim *sim)
 		patience_wait(&patience);
 }
 
+void sim_control(const struct sim *sim, const char *body)
+{
+	cJSON_Delete(sim_ask(sim, "POST", "/sim/control", body));
+}
+
 void sim_reset(const struct sim *sim)
 {
-	cJSON_Delete(sim_ask(sim, "POST", "/sim/reset"));
+	cJSON_Delete(sim_ask(sim, "POST", "/sim/reset", ""));
 }

@@ -38,7 +38,10 @@ double sim_stat(const struct sim *sim, const char *member);
 /* Waits until no call is open. */
 void sim_wait_idle(const struct sim *sim);
 
-/* Forgets the calls so far. */
+/* POST /sim/control: a JSON object, such as {"listen":false}. */
+void sim_control(const struct sim *sim, const char *body);
+
+/* Forgets the calls so far, and standing faults. */
 void sim_reset(const struct sim *sim);
 
 #endif
