@@ -131,6 +131,13 @@ bench-decode: ## instructions to validate a chat request, beside cJSON_Parse (ca
 	$(MAKE) $(BUILD)/tests/bench/decode_bench
 	tests/bench/decode.sh $(BUILD)/tests/bench/decode_bench
 
+# It uses the harness of the scenarios.
+$(BUILD)/tests/bench/hedge_bench: $(BUILD)/tests/bench/hedge_bench.o $(SCENARIO_HARNESS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
+.PHONY: bench-hedge
+bench-hedge: $(BUILD)/tests/bench/hedge_bench $(BUILD)/sluice $(BUILD)/sluice-sim ## time to first token with one slow backend of four, with spares and without
+	$(SCENARIO_ENV) $<
+
 .PHONY: test-engine
 test-engine: build ## official SDKs through Sluice to a real llama.cpp (npm)
 	tests/engine/install.sh

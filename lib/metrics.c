@@ -34,6 +34,8 @@ static const char *const token_names[] = {"prompt", "completion"};
 static const char *const attempt_names[] = {"first", "retry", "fallback", "hedge", "resume"};
 static const char *const resume_names[] = {"joined", "diverged", "failed"};
 static const char *const probe_names[] = {"alive", "dead"};
+static const char *const balance_names[] = {"healthy", "panic"};
+static const char *const skip_names[] = {"unhealthy", "load"};
 static const char *const wait_end_names[] = {"full", "timeout", "displaced", "left"};
 
 /* Copies of the names of a label's values. */
@@ -70,6 +72,10 @@ uint32_t metrics_label_values(enum metrics_label label)
 		return sizeof(resume_names) / sizeof(resume_names[0]);
 	case METRICS_LABEL_PROBE:
 		return sizeof(probe_names) / sizeof(probe_names[0]);
+	case METRICS_LABEL_BALANCE:
+		return sizeof(balance_names) / sizeof(balance_names[0]);
+	case METRICS_LABEL_SKIP:
+		return sizeof(skip_names) / sizeof(skip_names[0]);
 	case METRICS_LABEL_WAIT_END:
 		return sizeof(wait_end_names) / sizeof(wait_end_names[0]);
 	default:
@@ -108,6 +114,10 @@ const char *metrics_label_text(enum metrics_label label, uint32_t value)
 		return resume_names[value];
 	case METRICS_LABEL_PROBE:
 		return probe_names[value];
+	case METRICS_LABEL_BALANCE:
+		return balance_names[value];
+	case METRICS_LABEL_SKIP:
+		return skip_names[value];
 	case METRICS_LABEL_WAIT_END:
 		return wait_end_names[value];
 	case METRICS_LABEL_VERSION:

@@ -46,6 +46,8 @@ enum metrics_attempt {
 
 enum metrics_resume { METRICS_RESUME_JOINED, METRICS_RESUME_DIVERGED, METRICS_RESUME_FAILED };
 enum metrics_wait_end { METRICS_WAIT_FULL, METRICS_WAIT_TIMEOUT, METRICS_WAIT_DISPLACED, METRICS_WAIT_LEFT };
+enum metrics_balance { METRICS_BALANCE_HEALTHY, METRICS_BALANCE_PANIC };
+enum metrics_skip { METRICS_SKIP_UNHEALTHY, METRICS_SKIP_LOAD };
 enum metrics_probe { METRICS_PROBE_ALIVE, METRICS_PROBE_DEAD };
 
 /* Where a metric's cells are. */

@@ -20,6 +20,12 @@ static const struct request_header {
     {"traceparent", ERROR_ON_INFERENCE, false, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
      "The trace that this request is part of (W3C Trace Context). It is continued to the backend; a new one is begun "
      "when it is absent or not valid."},
+    {"x-stainless-timeout", ERROR_ON_INFERENCE, false, "600",
+     "After how many whole seconds the client gives up, as the OpenAI SDKs tell it: the request waits no longer than "
+     "that for a place at a backend. Calls that run are not cut short by it."},
+    {"x-stainless-retry-count", ERROR_ON_INFERENCE, false, "0",
+     "How often the client has repeated this request before, as the OpenAI SDKs tell it. It is told to the backend, "
+     "with the repetitions of Sluice added."},
     {"if-none-match", ERROR_ON_EVERYWHERE, true, "\"1b2cf535f27731c9\"",
      "The ETag of the answer that the client has: 304 comes when it is still the same."},
 };

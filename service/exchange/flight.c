@@ -55,7 +55,8 @@ static void flight_note_content(struct flight *flight, const struct event *event
 		return;
 	uint64_t now_us = timers_now(&context->worker->reactor->timers);
 	flight->content_seen = true;
-	health_model_content(context->worker->health, context->model_index, now_us - flight->started_us, now_us);
+	health_model_content(context->worker->health, context->model_index, context->request->stream,
+			     now_us - flight->started_us, now_us);
 }
 
 static void flight_on_event(struct run_sink *sink, struct run *run, const struct event *event)

@@ -206,12 +206,22 @@ static void cool_down(struct target_cell *cell, uint64_t retry_after_us, uint64_
 		cell->cooling_until_us = until;
 }
 
+/* Whoever waited for the first content gave up: the client, a hedge or race that another one won, or our own limit. */
+static bool was_given_up(const struct health_call *call, enum error_code outcome)
+{
+	bool waited = outcome == ERROR_CLIENT_CLOSED || outcome == ERROR_UPSTREAM_FIRST_CONTENT ||
+		      outcome == ERROR_UPSTREAM_TOTAL;
+	return waited && !call->content;
+}
+
 /* The target's share of health_leave; under its lock. */
 static void end_call(struct target_cell *cell, const struct health_call *call, enum error_code outcome,
 		     uint64_t retry_after_us, uint64_t now_us)
 {
 	enum health_breaker before = cell->breaker.state;
 	cell->running--;
+	if (was_given_up(call, outcome))
+		latency_exceeds(&cell->latency, from_now(now_us, call->started_us), now_us);
 	breaker_leave(&cell->breaker, call, judge(outcome), now_us);
 	if (cell->breaker.state == HEALTH_BREAKER_OPEN && before != HEALTH_BREAKER_OPEN)
 		cell->last = outcome;

@@ -73,18 +73,23 @@ void health_leave(struct health_call *call, enum error_code outcome, uint64_t re
 
 /* A target as a chooser sees it. */
 struct health_view {
+	size_t target;             /* whose view it is */
 	enum health_reason reason; /* HEALTH_OK: a call would be let through now */
 	uint64_t wait_us;          /* otherwise: how long, as far as known */
 	unsigned running;          /* calls under way, of all workers */
-	uint64_t latency_us;       /* peak-EWMA of the time to first content; 0 = not known yet */
+	uint64_t latency_us;       /* peak-EWMA of the time to first content, or of how long was waited for it in
+				      vain; 0 = not known yet */
 	double share;              /* slow start: from 0.1 to 1 of what it would get */
 };
 void health_view(struct health *health, size_t target, uint64_t now_us, struct health_view *view);
 
-/* The live p95 of the time to first content of a configured model, all targets together; 0 = too few yet. */
-uint64_t health_model_p95_us(struct health *health, size_t model);
+/*
+ * The live p95 of the time to first content of a configured model, all targets together; 0 = too few yet. Streamed and
+ * whole answers are kept apart: the first content of a whole one comes when all of it was generated.
+ */
+uint64_t health_model_p95_us(struct health *health, size_t model, bool streamed);
 /* The time to first content of an answer of that model, as its plan gave it. */
-void health_model_content(struct health *health, size_t model, uint64_t took_us, uint64_t now_us);
+void health_model_content(struct health *health, size_t model, bool streamed, uint64_t took_us, uint64_t now_us);
 
 /*
  * May a request of that model start a spare call? percent: spares allowed per 100 requests.

@@ -35,7 +35,7 @@ struct backend_cell {
 
 struct model_cell {
 	pthread_mutex_t lock;
-	struct quantile first_content;
+	struct quantile first_content[2]; /* of whole answers, of streamed ones */
 	struct spares spares;
 };
 

@@ -41,20 +41,20 @@ enum health_reason health_reason_of(const struct health *health, size_t target, 
 
 /* ---- what a model knows ---- */
 
-uint64_t health_model_p95_us(struct health *health, size_t model)
+uint64_t health_model_p95_us(struct health *health, size_t model, bool streamed)
 {
 	struct model_cell *cell = &health->models[model];
 	pthread_mutex_lock(&cell->lock);
-	uint64_t value = quantile_value(&cell->first_content, HEDGE_PERCENTILE);
+	uint64_t value = quantile_value(&cell->first_content[streamed], HEDGE_PERCENTILE);
 	pthread_mutex_unlock(&cell->lock);
 	return value;
 }
 
-void health_model_content(struct health *health, size_t model, uint64_t took_us, uint64_t now_us)
+void health_model_content(struct health *health, size_t model, bool streamed, uint64_t took_us, uint64_t now_us)
 {
 	struct model_cell *cell = &health->models[model];
 	pthread_mutex_lock(&cell->lock);
-	quantile_observe(&cell->first_content, took_us, now_us);
+	quantile_observe(&cell->first_content[streamed], took_us, now_us);
 	pthread_mutex_unlock(&cell->lock);
 }
 
@@ -95,6 +95,7 @@ static double share_of(const struct health *health, size_t target, uint64_t now_
 static void view_locked(const struct health *health, size_t target, uint64_t now_us, struct health_view *view)
 {
 	const struct target_cell *cell = &health->targets[target];
+	view->target = target;
 	view->reason = health_reason_of(health, target, now_us, &view->wait_us);
 	view->running = cell->running;
 	view->latency_us = latency_value(&cell->latency, now_us);

@@ -22,6 +22,12 @@ void latency_observe(struct latency *latency, uint64_t took_us, uint64_t now_us)
 		latency->at_us = now_us;
 }
 
+void latency_exceeds(struct latency *latency, uint64_t waited_us, uint64_t now_us)
+{
+	if (waited_us > latency_value(latency, now_us))
+		latency_observe(latency, waited_us, now_us);
+}
+
 uint64_t latency_value(const struct latency *latency, uint64_t now_us)
 {
 	return (uint64_t)(latency->value_us * left(latency, now_us));

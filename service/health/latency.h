@@ -2,7 +2,9 @@
 /*
  * The peak-EWMA of a latency: it rises at once to a slower sample, and decays
  * with time towards faster ones, and towards nothing when there are none, so
- * that a target that nobody asked for long is tried again. Its owner locks.
+ * that a target that nobody asked for long is tried again. Calls that were given
+ * up count, too: otherwise the spares of a hedge would hide which target is slow.
+ * Its owner locks.
  */
 #ifndef SLUICE_SERVICE_HEALTH_LATENCY_H
 #define SLUICE_SERVICE_HEALTH_LATENCY_H
@@ -20,6 +22,10 @@ struct latency {
 };
 
 void latency_observe(struct latency *latency, uint64_t took_us, uint64_t now_us);
+
+/* Nobody waited any longer than waited_us: it would have taken more than that. Raises the value, and never lowers it.
+ */
+void latency_exceeds(struct latency *latency, uint64_t waited_us, uint64_t now_us);
 
 /* Microseconds; 0 = not known, or forgotten. */
 uint64_t latency_value(const struct latency *latency, uint64_t now_us);

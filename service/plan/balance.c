@@ -18,6 +18,7 @@
  *
  * Streams, usage, cancellation: the chosen child's. Timeouts: each call's own.
  * Errors: when all refused, the refusal that is over first, with all as causes.
+ * Choices are counted by target, of a child that is no target by its best leaf.
  * What runs where is known of all workers; the turns of weighted are each
  * worker's own, so that they need no lock.
  */
@@ -64,31 +65,52 @@ static const char *balance_prepare(struct plan *plan, struct arena *arena)
 	return NULL;
 }
 
-/* Those that may be chosen: not tried yet, and available unless too few are. Returns how many. */
-static size_t balance_candidates(const struct balance_run *balance, struct balance_candidate *candidates)
+static struct metrics_cells *balance_metrics(const struct balance_run *balance)
+{
+	return balance->contest.run.context->worker->metrics;
+}
+
+static void balance_skip(const struct balance_run *balance, const struct balance_candidate *candidate,
+			 enum metrics_skip reason)
+{
+	metrics_count(balance_metrics(balance), METRIC_BALANCE_SKIPS, candidate->view.target, reason);
+}
+
+/* Of the candidates those that are available. Returns how many. */
+static size_t balance_keep_available(const struct balance_run *balance, struct balance_candidate *candidates,
+				     size_t count)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++) {
+		if (candidates[i].view.reason == HEALTH_OK)
+			candidates[kept++] = candidates[i];
+		else
+			balance_skip(balance, &candidates[i], METRICS_SKIP_UNHEALTHY);
+	}
+	return kept;
+}
+
+/* Those that may be chosen: not tried yet, and available unless too few are (panic). Returns how many. */
+static size_t balance_candidates(const struct balance_run *balance, struct balance_candidate *candidates,
+				 enum metrics_balance *mode)
 {
 	const struct plan *plan = balance->contest.run.plan;
 	const struct plan_worker *worker = balance->contest.run.context->worker;
 	uint64_t now_us = timers_now(&worker->reactor->timers);
-	size_t untried = 0, available = 0, kept = 0;
+	size_t untried = 0, available = 0, usable = 0;
 	for (size_t i = 0; i < plan->child_count; i++) {
 		struct balance_candidate *candidate = &candidates[untried];
 		candidate->child = i;
 		outlook_of(plan->children[i], worker, now_us, &candidate->view);
 		available += candidate->view.reason == HEALTH_OK;
+		usable += candidate->view.reason == HEALTH_OK && !balance->tried[i];
 		untried += !balance->tried[i];
 	}
-	if (available * 2 < plan->child_count)
-		return untried;
-	for (size_t i = 0; i < untried; i++) {
-		if (candidates[i].view.reason == HEALTH_OK)
-			candidates[kept++] = candidates[i];
-	}
-	return kept > 0 ? kept : untried;
+	*mode = available * 2 < plan->child_count || usable == 0 ? METRICS_BALANCE_PANIC : METRICS_BALANCE_HEALTHY;
+	return *mode == METRICS_BALANCE_PANIC ? untried : balance_keep_available(balance, candidates, untried);
 }
 
-static size_t balance_choose(const struct balance_run *balance, const struct balance_candidate *candidates,
-			     size_t count)
+static size_t balance_choose(const struct balance_run *balance, struct balance_candidate *candidates, size_t count)
 {
 	const struct plan *plan = balance->contest.run.plan;
 	const struct config_plan_options *options = &plan->source->options;
@@ -104,18 +126,30 @@ static size_t balance_choose(const struct balance_run *balance, const struct bal
 	}
 }
 
+static void balance_count(const struct balance_run *balance, const struct balance_candidate *candidates, size_t count,
+			  const struct balance_candidate *choice, enum metrics_balance mode)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (candidates[i].full)
+			balance_skip(balance, &candidates[i], METRICS_SKIP_LOAD);
+	}
+	metrics_count(balance_metrics(balance), METRIC_BALANCE_CHOICES, choice->view.target, mode);
+}
+
 /* Adds the next choice; NULL when all were tried, or out of memory. */
 static struct contender *balance_next(struct balance_run *balance)
 {
 	const struct plan *plan = balance->contest.run.plan;
 	struct balance_candidate *candidates =
 	    arena_zalloc(balance->contest.run.context->arena, plan->child_count + 1, sizeof(*candidates));
-	size_t count = candidates == NULL ? 0 : balance_candidates(balance, candidates);
+	enum metrics_balance mode;
+	size_t count = candidates == NULL ? 0 : balance_candidates(balance, candidates, &mode);
 	if (count == 0)
 		return NULL;
-	size_t child = candidates[balance_choose(balance, candidates, count)].child;
-	balance->tried[child] = true;
-	return contest_add(&balance->contest, plan->children[child]);
+	const struct balance_candidate *choice = &candidates[balance_choose(balance, candidates, count)];
+	balance_count(balance, candidates, count, choice, mode);
+	balance->tried[choice->child] = true;
+	return contest_add(&balance->contest, plan->children[choice->child]);
 }
 
 static void balance_begin(struct contest *contest)

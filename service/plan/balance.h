@@ -9,6 +9,7 @@
 struct balance_candidate {
 	size_t child; /* its index in the plan */
 	struct health_view view;
+	bool full; /* result of balance_by_prefix: it would have been the one, but runs too much already */
 };
 
 /* The better of two at random (outlook_compare); at random when they are alike. candidates: at least one. */
@@ -23,9 +24,8 @@ size_t balance_by_weight(const struct balance_candidate *candidates, size_t coun
 
 /*
  * Rendezvous hashing with bounded load: the children in an order that only prefix and names (hashes, by child)
- * decide, and of them the first that runs no more than 1.25 times the average.
+ * decide, and of them the first that runs no more than 1.25 times the average. Those before it are then marked full.
  */
-size_t balance_by_prefix(const struct balance_candidate *candidates, size_t count, uint64_t prefix,
-			 const uint64_t *names);
+size_t balance_by_prefix(struct balance_candidate *candidates, size_t count, uint64_t prefix, const uint64_t *names);
 
 #endif

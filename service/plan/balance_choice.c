@@ -39,8 +39,7 @@ static bool has_room(const struct balance_candidate *candidate, unsigned running
 	return (candidate->view.running + 1.0) * 4 * (double)count < (running + 1.0) * 5 + 4 * (double)count;
 }
 
-size_t balance_by_prefix(const struct balance_candidate *candidates, size_t count, uint64_t prefix,
-			 const uint64_t *names)
+size_t balance_by_prefix(struct balance_candidate *candidates, size_t count, uint64_t prefix, const uint64_t *names)
 {
 	unsigned running = 0;
 	size_t best = count;
@@ -54,5 +53,7 @@ size_t balance_by_prefix(const struct balance_candidate *candidates, size_t coun
 		best = i;
 		highest = score;
 	}
+	for (size_t i = 0; i < count; i++)
+		candidates[i].full = i != best && hash_mix(prefix, names[candidates[i].child]) > highest;
 	return best < count ? best : 0; /* never: not all can run more than the average */
 }

@@ -2,9 +2,9 @@
 /*
  * hedge: a spare when the first child is slow (Dean and Barroso, The Tail at
  * Scale). The next child starts when nobody has content after options.after, or
- * when that is 0 after the model's live p95 of the time to first content (500 ms
- * while too few answers are known); the one after it as much later. The first
- * content wins.
+ * when that is 0 after the model's live p95 of the time to first content (of its
+ * streamed answers or of its whole ones, as the request asks; 500 ms while too few
+ * are known); the one after it as much later. The first content wins.
  *
  * Spares come out of a budget: options.hedges percent of the requests, so that
  * when everything is slow nothing is made worse. A child that fails before
@@ -74,7 +74,7 @@ static uint64_t hedge_after_us(const struct hedge_run *hedge)
 	const struct run *run = &hedge->contest.run;
 	uint64_t after_us = run->plan->source->options.after_us;
 	if (after_us == 0 && health != NULL)
-		after_us = health_model_p95_us(health, run->context->model_index);
+		after_us = health_model_p95_us(health, run->context->model_index, run->context->request->stream);
 	return after_us == 0 ? HEDGE_USUAL_US : after_us;
 }
 

@@ -28,7 +28,7 @@ int outlook_compare(const struct health_view *a, const struct health_view *b)
 
 void outlook_of(const struct plan *plan, const struct plan_worker *worker, uint64_t now_us, struct health_view *view)
 {
-	*view = (struct health_view){.reason = HEALTH_OK, .share = 1};
+	*view = (struct health_view){.target = METRICS_UNKNOWN, .reason = HEALTH_OK, .share = 1};
 	if (worker->health == NULL)
 		return;
 	if (plan->child_count == 0) {

@@ -158,6 +158,10 @@ static void balance_chooses_nobody_whose_breaker_is_open(void **state)
 			answer_free(&answer);
 		}
 	}
+	const char *skips = "sluice_balance_skips_total{target=\"dead/x\",reason=\"unhealthy\"}";
+	const char *choices = "sluice_balance_choices_total{target=\"a/count;tokens=3\",mode=\"healthy\"}";
+	assert_true(sluice_metric(world.sluice, skips) == REQUESTS);
+	assert_true(sluice_metric(world.sluice, choices) == REQUESTS);
 	sluice_wait_idle(world.sluice);
 }
 

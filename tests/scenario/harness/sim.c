@@ -42,7 +42,7 @@ struct sim *sim_start(const char *const options[])
 	return sim;
 }
 
-static cJSON *sim_tell(const struct sim *sim, const char *method, const char *path, const char *body)
+static cJSON *sim_ask(const struct sim *sim, const char *method, const char *path, const char *body)
 {
 	struct h1 h1;
 	h1_open(&h1, sim->control_port, false);
@@ -56,19 +56,14 @@ static cJSON *sim_tell(const struct sim *sim, const char *method, const char *pa
 	return root;
 }
 
-static cJSON *sim_ask(const struct sim *sim, const char *method, const char *path)
-{
-	return sim_tell(sim, method, path, "");
-}
-
 cJSON *sim_expect(const struct sim *sim, const char *body)
 {
-	return sim_tell(sim, "POST", "/sim/expect", body);
+	return sim_ask(sim, "POST", "/sim/expect", body);
 }
 
 static cJSON *ask_calls(const struct sim *sim, const char *path)
 {
-	cJSON *root = sim_ask(sim, "GET", path);
+	cJSON *root = sim_ask(sim, "GET", path, "");
 	if (cJSON_IsArray(root))
 		return root;
 	cJSON *calls = cJSON_DetachItemFromObjectCaseSensitive(root, "calls");
@@ -158,7 +153,7 @@ void sim_wait_calls(const struct sim *sim, const char *model, size_t count)
 
 double sim_stat(const struct sim *sim, const char *member)
 {
-	cJSON *stats = sim_ask(sim, "GET", "/sim/stats");
+	cJSON *stats = sim_ask(sim, "GET", "/sim/stats", "");
 	const cJSON *value = cJSON_GetObjectItemCaseSensitive(stats, member);
 	if (!cJSON_IsNumber(value))
 		fail_msg("the simulator's stats lack %s", member);
@@ -174,7 +169,12 @@ void sim_wait_idle(const struct sim *sim)
 		patience_wait(&patience);
 }
 
+void sim_control(const struct sim *sim, const char *body)
+{
+	cJSON_Delete(sim_ask(sim, "POST", "/sim/control", body));
+}
+
 void sim_reset(const struct sim *sim)
 {
-	cJSON_Delete(sim_ask(sim, "POST", "/sim/reset"));
+	cJSON_Delete(sim_ask(sim, "POST", "/sim/reset", ""));
 }

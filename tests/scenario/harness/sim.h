@@ -47,7 +47,10 @@ void sim_wait_idle(const struct sim *sim);
 /* The answer that a request of that body would get without faults: POST /sim/expect. The caller deletes it. */
 cJSON *sim_expect(const struct sim *sim, const char *body);
 
-/* Forgets the calls so far. */
+/* POST /sim/control: a JSON object, such as {"listen":false}. */
+void sim_control(const struct sim *sim, const char *body);
+
+/* Forgets the calls so far, and standing faults. */
 void sim_reset(const struct sim *sim);
 
 #endif

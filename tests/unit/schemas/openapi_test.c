@@ -188,6 +188,34 @@ static void every_parameter_of_a_query_is_there(void **state)
 	}
 }
 
+static bool has_header(const cJSON *operation, const char *name)
+{
+	char reference[96];
+	const cJSON *at = NULL;
+	snprintf(reference, sizeof(reference), "#/components/parameters/%s", name);
+	cJSON_ArrayForEach(at, member(operation, "parameters"))
+	{
+		const cJSON *to = cJSON_GetObjectItemCaseSensitive(at, "$ref");
+		if (to != NULL && strcmp(to->valuestring, reference) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What http_exchange.c reads of a request's head. */
+static void every_header_that_inference_reads_is_among_its_parameters(void **state)
+{
+	static const char *const read[] = {"traceparent", "x-stainless-timeout", "x-stainless-retry-count"};
+	(void)state;
+	for (enum operation o = 0; o < OPERATION_COUNT; o++) {
+		const struct operation_row *row = operation_row(o);
+		assert_true(has_header(operation_of(row), "x-request-id"));
+		for (size_t i = 0; i < sizeof(read) / sizeof(read[0]); i++)
+			assert_int_equal(has_header(operation_of(row), read[i]),
+					 row->endpoint != OPERATION_NO_ENDPOINT);
+	}
+}
+
 /* The value that a reference points to; fails when there is none. */
 static void follow(const char *reference)
 {
@@ -326,6 +354,7 @@ int main(void)
 	    cmocka_unit_test(every_error_is_told_by_an_operation_or_by_none_on_purpose),
 	    cmocka_unit_test(every_row_of_every_table_is_a_property_with_its_words),
 	    cmocka_unit_test(every_parameter_of_a_query_is_there),
+	    cmocka_unit_test(every_header_that_inference_reads_is_among_its_parameters),
 	    cmocka_unit_test(references_lead_somewhere),
 	    cmocka_unit_test(the_page_tells_every_operation_and_every_row),
 	    cmocka_unit_test(without_memory_nothing_is_written_rather_than_half),

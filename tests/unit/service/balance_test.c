@@ -103,7 +103,8 @@ static void of_two_the_less_busy_one_is_chosen(void **state)
 static struct balance_candidate candidate(size_t child, unsigned running, uint64_t latency_us, double share)
 {
 	return (struct balance_candidate){
-	    child, {.reason = HEALTH_OK, .running = running, .latency_us = latency_us, .share = share}};
+	    .child = child,
+	    .view = {.reason = HEALTH_OK, .running = running, .latency_us = latency_us, .share = share}};
 }
 
 static void of_two_that_are_as_busy_the_faster_one_is_chosen(void **state)
@@ -193,8 +194,12 @@ static void the_same_prefix_goes_to_the_same_child_while_that_has_room(void **st
 	for (size_t i = 0; i < CHILDREN; i++)
 		assert_in_range(count[i], 60, 140);
 	size_t home = balance_by_prefix(four, CHILDREN, 7, names);
+	for (size_t i = 0; i < CHILDREN; i++)
+		assert_false(four[i].full);
 	four[home].view.running = 9;
 	assert_int_not_equal(balance_by_prefix(four, CHILDREN, 7, names), home);
+	for (size_t i = 0; i < CHILDREN; i++)
+		assert_int_equal(four[i].full, i == home);
 }
 
 static void a_child_that_goes_moves_only_its_own_prefixes(void **state)
@@ -311,6 +316,74 @@ static void the_health_of_a_subtree_is_that_of_its_best_leaf(void **state)
 	}
 }
 
+static void count_choices(void)
+{
+	static const char *const names[] = {"a/0", "a/1", "a/2", "a/3"};
+	struct metrics_names labels = {0};
+	labels.targets = names;
+	labels.target_count = CHILDREN;
+	assert_true(metrics_setup(1, &labels));
+	fake_worker.metrics = metrics_cells_of(0);
+}
+
+static void stop_counting(void)
+{
+	forget();
+	fake_worker.metrics = NULL;
+	metrics_teardown();
+}
+
+static void choices_and_who_was_passed_over_are_counted_by_target(void **state)
+{
+	(void)state;
+	count_choices();
+	know(3, CONFIG_BALANCE_P2C, NULL);
+	break_one(1);
+	begin(3);
+	size_t first = chosen(3);
+	assert_int_equal(metrics_sum(METRIC_BALANCE_CHOICES, (uint32_t)first, METRICS_BALANCE_HEALTHY, 0), 1);
+	assert_int_equal(metrics_sum(METRIC_BALANCE_SKIPS, 1, METRICS_SKIP_UNHEALTHY, 0), 1);
+	fake_refuse(first, "5");
+	assert_int_equal(metrics_sum(METRIC_BALANCE_CHOICES, (uint32_t)(2 - first), METRICS_BALANCE_HEALTHY, 0), 1);
+	assert_int_equal(metrics_sum(METRIC_BALANCE_SKIPS, 1, METRICS_SKIP_UNHEALTHY, 0), 2);
+	fake_refuse(2 - first, "5"); /* only the one that takes no calls is left */
+	assert_int_equal(metrics_sum(METRIC_BALANCE_CHOICES, 1, METRICS_BALANCE_PANIC, 0), 1);
+	assert_int_equal(metrics_sum(METRIC_BALANCE_SKIPS, 1, METRICS_SKIP_UNHEALTHY, 0), 2);
+	stop_counting();
+}
+
+static void choices_among_all_because_too_few_take_calls_are_counted_apart(void **state)
+{
+	(void)state;
+	count_choices();
+	know(3, CONFIG_BALANCE_WEIGHTED, NULL);
+	break_one(1);
+	break_one(2);
+	begin(3);
+	assert_int_equal(metrics_sum(METRIC_BALANCE_CHOICES, (uint32_t)chosen(3), METRICS_BALANCE_PANIC, 0), 1);
+	for (uint32_t i = 0; i < 3; i++)
+		assert_int_equal(metrics_sum(METRIC_BALANCE_SKIPS, i, METRICS_SKIP_UNHEALTHY, 0), 0);
+	stop_counting();
+}
+
+static void one_that_is_passed_over_for_its_load_is_counted(void **state)
+{
+	(void)state;
+	count_choices();
+	know(2, CONFIG_BALANCE_PREFIX, NULL);
+	begin(2);
+	size_t home = chosen(2);
+	for (int i = 0; i < 8; i++)
+		run_one(home);
+	memset(fake_leaf, 0, sizeof(fake_leaf));
+	struct run *run = plan_create_run(&root, &fake_context, &fake_sink);
+	run->ops->start(run);
+	assert_int_equal(chosen(2), 1 - home);
+	assert_int_equal(metrics_sum(METRIC_BALANCE_SKIPS, (uint32_t)home, METRICS_SKIP_LOAD, 0), 1);
+	assert_int_equal(metrics_sum(METRIC_BALANCE_SKIPS, (uint32_t)(1 - home), METRICS_SKIP_LOAD, 0), 0);
+	stop_counting();
+}
+
 static uint64_t prefix_of(enum openai_endpoint endpoint, const char *body)
 {
 	struct openai_request request;
@@ -374,6 +447,9 @@ int main(void)
 	    cmocka_unit_test(when_all_refuse_the_one_that_is_over_first_is_told),
 	    cmocka_unit_test(a_failure_of_a_call_is_the_requests),
 	    cmocka_unit_test(the_health_of_a_subtree_is_that_of_its_best_leaf),
+	    cmocka_unit_test(choices_and_who_was_passed_over_are_counted_by_target),
+	    cmocka_unit_test(choices_among_all_because_too_few_take_calls_are_counted_apart),
+	    cmocka_unit_test(one_that_is_passed_over_for_its_load_is_counted),
 	    cmocka_unit_test(a_conversation_keeps_its_prefix_from_turn_to_turn),
 	    cmocka_unit_test(of_a_prompt_only_the_beginning_counts),
 	};

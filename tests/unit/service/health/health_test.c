@@ -232,6 +232,36 @@ static void content_tells_the_latency_once(void **state)
 	assert_int_equal(view_of(1).latency_us, 0);
 }
 
+/* Otherwise nobody would ever learn how slow a target is whose calls lose every race. */
+static void a_call_that_was_given_up_tells_how_long_it_took_at_least(void **state)
+{
+	static const enum error_code outcomes[] = {ERROR_CLIENT_CLOSED, ERROR_UPSTREAM_FIRST_CONTENT,
+						   ERROR_UPSTREAM_TOTAL};
+	struct health_call call = {0};
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		enter_as(&call, i, HEALTH_FIRST);
+		now += 250000;
+		health_leave(&call, outcomes[i], 0, now);
+		assert_int_equal(view_of(i).latency_us, 250000);
+	}
+	enter_as(&call, 0, HEALTH_FIRST);
+	now += 1000;
+	uint64_t before = view_of(0).latency_us;
+	health_leave(&call, ERROR_CLIENT_CLOSED, 0, now);
+	assert_int_equal(view_of(0).latency_us, before);
+}
+
+static void a_failure_tells_no_latency(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	enter_as(&call, 0, HEALTH_FIRST);
+	now += 2000;
+	health_leave(&call, ERROR_UPSTREAM_CONNECT, 0, now);
+	assert_int_equal(view_of(0).latency_us, 0);
+}
+
 /* ---- budgets ---- */
 
 static void retries_are_bounded_at_each_backend_and_over_all(void **state)
@@ -346,14 +376,26 @@ static void each_model_has_its_own_quantile_and_hedges(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 20; i++) {
-		health_model_content(health, 1, 400000, now);
+		health_model_content(health, 1, true, 400000, now);
 		health_hedge_request(health, 1);
 	}
-	assert_int_equal(health_model_p95_us(health, 0), 0);
-	assert_in_range(health_model_p95_us(health, 1), 400000, 425000);
+	assert_int_equal(health_model_p95_us(health, 0, true), 0);
+	assert_in_range(health_model_p95_us(health, 1, true), 400000, 425000);
 	assert_false(health_hedge_take(health, 0, 5));
 	assert_true(health_hedge_take(health, 1, 5));
 	assert_false(health_hedge_take(health, 1, 5));
+}
+
+static void whole_and_streamed_answers_have_quantiles_of_their_own(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		health_model_content(health, 1, false, 8 * SECOND, now);
+	assert_int_equal(health_model_p95_us(health, 1, true), 0);
+	for (unsigned i = 0; i < 20; i++)
+		health_model_content(health, 1, true, 400000, now);
+	assert_in_range(health_model_p95_us(health, 1, true), 400000, 425000);
+	assert_in_range(health_model_p95_us(health, 1, false), 8 * SECOND, 8 * SECOND + SECOND / 2);
 }
 
 /* ---- what is told ---- */
@@ -633,8 +675,8 @@ static void hammer_step(struct health_call *call, struct seed *seed)
 		return;
 	health_probed(health, seed_below(seed, BACKENDS), seed_below(seed, 4) != 0, at);
 	health_report(health, target, at, &report);
-	health_model_content(health, 0, seed_below(seed, SECOND), at);
-	health_model_p95_us(health, 0);
+	health_model_content(health, 0, seed_below(seed, 2) == 0, seed_below(seed, SECOND), at);
+	health_model_p95_us(health, 0, true);
 	health_hedge_request(health, 0);
 	health_hedge_take(health, 0, 50);
 	value_of(METRIC_BREAKER, (uint32_t)target, 0);
@@ -693,6 +735,8 @@ int main(void)
 	    TEST(no_probe_goes_into_a_pause),
 	    TEST(a_ticket_that_is_not_entered_does_no_harm),
 	    TEST(content_tells_the_latency_once),
+	    TEST(a_call_that_was_given_up_tells_how_long_it_took_at_least),
+	    TEST(a_failure_tells_no_latency),
 	    TEST(retries_are_bounded_at_each_backend_and_over_all),
 	    TEST(a_refusal_for_the_budget_leaves_no_probe_out),
 	    TEST(failing_probes_take_all_targets_of_a_backend_out),
@@ -700,6 +744,7 @@ int main(void)
 	    TEST(a_probe_does_not_close_a_breaker),
 	    TEST(what_recovered_gets_a_growing_share),
 	    TEST(each_model_has_its_own_quantile_and_hedges),
+	    TEST(whole_and_streamed_answers_have_quantiles_of_their_own),
 	    TEST(each_change_of_a_breaker_is_one_log_line),
 	    TEST(metrics_tell_what_health_knows),
 	    TEST(names_are_those_of_the_labels),

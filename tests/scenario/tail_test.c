@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The goals of hedging, counted over many requests: one slow backend of four
+ * costs few extra calls and hides behind its neighbours, backends that are all
+ * slow get no extra load, and streams and whole answers don't spoil each other's
+ * percentiles.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/mass.h"
+#include "tests/scenario/harness/scenario.h"
+#include "tests/scenario/harness/sim.h"
+
+enum { BACKENDS = 4, SLOW = 3, PERCENT = 5 };
+
+#define LONG "m;itl=49ms;tokens=8"
+#define ALL "[a/m, b/m, c/m, slow/m]"
+
+struct world {
+	struct sim *sim[BACKENDS];
+	struct sluice *sluice;
+};
+
+/* Four backends, of which the last takes slow_ttft and the others ttft. */
+static struct world start(const char *ttft, const char *slow_ttft)
+{
+	struct world world;
+	for (size_t i = 0; i < BACKENDS; i++)
+		world.sim[i] =
+		    sim_start((const char *const[]){"--ttft", i == SLOW ? slow_ttft : ttft, "--tokens", "2", NULL});
+	world.sluice = sluice_start(
+	    "backends:\n"
+	    "  a: { url: 'http://127.0.0.1:%d/v1' }\n"
+	    "  b: { url: 'http://127.0.0.1:%d/v1' }\n"
+	    "  c: { url: 'http://127.0.0.1:%d/v1' }\n"
+	    "  slow: { url: 'http://127.0.0.1:%d/v1' }\n"
+	    "models:\n"
+	    "  turns: { hedge: [{ balance: " ALL ", by: weighted, weights: [32, 32, 32, 4] }, { balance: " ALL " }] }\n"
+	    "  shy: { hedge: [{ balance: " ALL " }, { balance: " ALL " }] }\n"
+	    "  eager: { hedge: [{ balance: " ALL " }, { balance: " ALL " }], after: 60ms, hedges: 100%% }\n"
+	    "  mixed: { hedge: [a/" LONG ", b/" LONG "], hedges: 100%% }\n",
+	    world.sim[0]->port, world.sim[1]->port, world.sim[2]->port, world.sim[SLOW]->port);
+	return world;
+}
+
+/* Asks a model count times, so many at once; all are answered. How many answers came from the slow backend. */
+static size_t ask(const struct world *world, const char *model, bool stream, size_t count, size_t at_once)
+{
+	size_t slow = 0;
+	struct mass_job *jobs = calloc(count, sizeof *jobs);
+	assert_non_null(jobs);
+	for (size_t i = 0; i < count; i++)
+		jobs[i].body = chat_body(model, stream);
+	struct mass mass = {
+	    .sluice = world->sluice, .via = VIA_H1, .connections = at_once, .streams = 1, .jobs = jobs, .count = count};
+	mass_run(&mass);
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(jobs[i].answer.status, 200);
+		assert_true(jobs[i].answer.ended);
+		slow += bytes_contain(&jobs[i].answer.head, "x-sluice-target: slow/");
+	}
+	mass_free_answers(&mass);
+	free(jobs);
+	return slow;
+}
+
+static double attempts(const struct world *world, const char *model, const char *reason)
+{
+	char sample[96];
+	snprintf(sample, sizeof sample, "sluice_attempts_total{model=\"%s\",reason=\"%s\"}", model, reason);
+	return sluice_metric(world->sluice, sample);
+}
+
+static void settle(const struct world *world)
+{
+	for (size_t i = 0; i < BACKENDS; i++)
+		sim_wait_idle(world->sim[i]);
+	sluice_wait_idle(world->sluice);
+}
+
+/* What still goes to the slow backend is answered by a spare elsewhere, out of a budget of 5 %. */
+static void spares_answer_for_one_slow_backend_of_four_within_their_budget(void **state)
+{
+	enum { REQUESTS = 1200 };
+	struct world world = start("20ms", "3s");
+	(void)state;
+	size_t answered = ask(&world, "turns", true, REQUESTS, 12);
+	size_t asked = sim_call_count(world.sim[SLOW], "");
+	double spares = attempts(&world, "turns", "hedge");
+	print_message("%d requests: %g spares, %zu to the slow backend, %zu answered by it\n", REQUESTS, spares, asked,
+		      answered);
+	assert_true(spares * 100 <= REQUESTS * PERCENT);
+	assert_true(asked >= 30);
+	assert_true(answered * 2 < asked);
+	settle(&world);
+}
+
+/* Calls that lose never tell how long they would have taken. Every fourth request went there. */
+static void a_balance_learns_that_a_backend_is_slow_though_spares_hide_it(void **state)
+{
+	enum { REQUESTS = 200 };
+	struct world world = start("20ms", "3s");
+	(void)state;
+	ask(&world, "eager", true, REQUESTS, 1);
+	size_t asked = sim_call_count(world.sim[SLOW], "");
+	print_message("%d requests, %zu calls of the slow backend\n", REQUESTS, asked);
+	assert_true(asked * 10 < REQUESTS);
+	settle(&world);
+}
+
+/* A balance keeps away from the slow one by itself; what little still goes there is hedged. */
+static void a_balance_with_spares_keeps_away_from_one_slow_backend_of_four(void **state)
+{
+	enum { REQUESTS = 600 };
+	struct world world = start("20ms", "3s");
+	(void)state;
+	size_t answered = ask(&world, "shy", true, REQUESTS, 12);
+	size_t asked = sim_call_count(world.sim[SLOW], "");
+	double spares = attempts(&world, "shy", "hedge");
+	print_message("%d requests: %g spares, %zu to the slow backend, %zu answered by it\n", REQUESTS, spares, asked,
+		      answered);
+	assert_true(spares * 100 <= REQUESTS * PERCENT);
+	assert_true(asked * 20 <= REQUESTS);
+	assert_true(answered * 100 <= REQUESTS);
+	settle(&world);
+}
+
+/* 592 ms are in the middle of a bucket of the quantile, and later than spares start while nothing is known. */
+static void backends_that_are_all_slow_get_no_spares_once_that_is_known(void **state)
+{
+	enum { LEARN = 60, REQUESTS = 200 };
+	struct world world = start("592ms", "592ms");
+	(void)state;
+	ask(&world, "shy", true, LEARN, 40);
+	double before = attempts(&world, "shy", "hedge");
+	ask(&world, "shy", true, REQUESTS, 40);
+	double spares = attempts(&world, "shy", "hedge") - before;
+	print_message("%g spares while learning, %g of %d requests afterwards\n", before, spares, REQUESTS);
+	assert_true(before * 100 <= LEARN * PERCENT);
+	assert_true(spares * 100 <= REQUESTS * 2);
+	settle(&world);
+}
+
+/* Whole answers take 363 ms, streamed ones begin after 20 ms: neither is measured by the other's percentile. */
+static void spares_of_streams_do_not_wait_for_whole_answers_nor_the_other_way_round(void **state)
+{
+	enum { LEARN = 30, SLOW_STREAMS = 10 };
+	struct world world = start("20ms", "20ms");
+	(void)state;
+	ask(&world, "mixed", false, LEARN, LEARN);
+	ask(&world, "mixed", true, LEARN, LEARN);
+	double before = attempts(&world, "mixed", "hedge");
+	ask(&world, "mixed", false, LEARN, LEARN);
+	double whole = attempts(&world, "mixed", "hedge") - before;
+	sim_control(world.sim[0], "{\"fault\":\"ttft=250ms\"}");
+	ask(&world, "mixed", true, SLOW_STREAMS, 1);
+	double streamed = attempts(&world, "mixed", "hedge") - before - whole;
+	print_message("%g of %d usual whole answers and %g of %d slow streams got a spare\n", whole, LEARN, streamed,
+		      SLOW_STREAMS);
+	assert_true(whole * 2 < LEARN);
+	assert_true(streamed * 2 > SLOW_STREAMS);
+	settle(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENARIO(spares_answer_for_one_slow_backend_of_four_within_their_budget),
+	    SCENARIO(a_balance_learns_that_a_backend_is_slow_though_spares_hide_it),
+	    SCENARIO(a_balance_with_spares_keeps_away_from_one_slow_backend_of_four),
+	    SCENARIO(spares_of_streams_do_not_wait_for_whole_answers_nor_the_other_way_round),
+	    SCENARIO(backends_that_are_all_slow_get_no_spares_once_that_is_known),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
