@@ -2,9 +2,10 @@
 /*
  * The fault table, rows 5 to 20, told by one table of ours: what the backend
  * does, and what the client must see, streamed and whole, over HTTP/1.1 and
- * HTTP/2. Each row is run four times over: alone, where the client gets a
- * truthful error, and in a fallback plan, where before the first content nobody
- * notices, and after it nobody pretends. Rows 1–4, 21 and 22 and the bounds of
+ * HTTP/2. Each row is run alone, where the client gets a truthful error, and in
+ * plans of every kind: in those that have another target, before the first
+ * content nobody notices, and after it nobody pretends; all fails as one. What
+ * the backends saw and what was counted is checked as well. Rows 1–4, 21 and 22 and the bounds of
  * 14 and 15 have files of their own.
  */
 #include <stdio.h>
@@ -44,13 +45,19 @@ static struct world start(const struct row *row)
 	world.sluice = sluice_start(
 	    "backends:\n"
 	    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { connect: 200ms, "
-	    "first_content: 300ms, idle: 300ms, total: 1500ms } }\n"
+	    "first_content: 300ms, idle: 300ms, total: 1s } }\n"
 	    "  spare: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
 	    "models:\n"
 	    "  alone: sim/count;tokens=20;%s\n"
-	    "  guarded: { fallback: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"
+	    "  fallback: { fallback: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"
+	    "  retry: { retry: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"
+	    "  hedge: { hedge: [sim/count;tokens=20;%s, spare/count;tokens=4], after: 1h }\n"
+	    "  race: { race: [sim/count;tokens=20;%s, spare/count;tokens=4;ttft=700ms] }\n"
+	    "  nested: { retry: { balance: [{ fallback: [sim/count;tokens=20;%s, spare/count;tokens=4] }] } }\n"
+	    "  all: { all: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"
 	    "  good: sim/count;tokens=4\n",
-	    world.sim->port, world.spare->port, row->fault, row->fault);
+	    world.sim->port, world.spare->port, row->fault, row->fault, row->fault, row->fault, row->fault, row->fault,
+	    row->fault);
 	return world;
 }
 
@@ -86,38 +93,104 @@ static void fetch(const struct world *world, enum via via, const char *model, bo
 	client_fetch_chat(world->sluice, via, model, stream, answer);
 }
 
+/* Calls to a backend that ended so, as /metrics counts them. */
+static double outcomes(const struct world *world, const char *backend, const char *outcome)
+{
+	char sample[160];
+	snprintf(sample, sizeof sample, "sluice_calls_total{backend=\"%s\",outcome=\"%s\"}", backend, outcome);
+	return sluice_metric(world->sluice, sample);
+}
+
 /* Alone: the truth, one call, one counted error. */
 static void check_alone(const struct world *world, const struct row *row, enum via via, bool stream)
 {
 	const char *code = stream ? row->stream_code : row->whole_code;
-	double errors = sluice_errors(world->sluice, code);
+	double errors = sluice_errors(world->sluice, code), calls = outcomes(world, "sim", code);
 	struct answer answer;
 	fetch(world, via, "alone", stream, &answer);
 	check_failure(&answer, stream ? row->stream : row->whole, row->status, code);
 	answer_free(&answer);
 	assert_int_equal(sim_call_count(world->sim, "tokens=20"), 1);
 	assert_true(sluice_errors(world->sluice, code) == errors + 1);
+	assert_true(outcomes(world, "sim", code) == calls + 1);
 }
 
-/* In a fallback plan: invisible before content, truthful behind it. */
-static void check_guarded(const struct world *world, const struct row *row, enum via via, bool stream)
+/* The backends' view of a plan whose first target has the fault: one call each, in that order. */
+static void check_calls(const struct world *world, const char *plan, bool commits)
+{
+	size_t spares = commits ? 0 : 1;
+	assert_int_equal(sim_call_count(world->sim, "tokens=20"), 1);
+	if (strcmp(plan, "race") == 0)
+		return; /* both at once, and whoever loses may be called off before it was reached */
+	if (sim_call_count(world->spare, "") != spares)
+		fail_msg("%s: %zu calls to the spare", plan, sim_call_count(world->spare, ""));
+	if (spares == 1)
+		assert_true(sim_call_number(world->spare, "", "at_us") >=
+			    sim_call_number(world->sim, "tokens=20", "at_us"));
+}
+
+/* In a plan with another target: invisible before content, truthful behind it; the call's outcome is counted. */
+static void check_guarded(const struct world *world, const struct row *row, enum via via, bool stream, const char *plan)
 {
 	bool commits = stream && row->stream == IN_BAND;
+	const char *code = stream ? row->stream_code : row->whole_code;
+	double errors = sluice_errors(world->sluice, code), calls = outcomes(world, "sim", code);
 	struct answer answer;
-	fetch(world, via, "guarded", stream, &answer);
-	assert_int_equal(sim_call_count(world->sim, "tokens=20"), 1);
-	assert_int_equal(sim_call_count(world->spare, ""), commits ? 0 : 1);
+	fetch(world, via, plan, stream, &answer);
+	check_calls(world, plan, commits);
+	if (strcmp(plan, "race") != 0)
+		assert_true(outcomes(world, "sim", code) == calls + 1);
+	assert_true(sluice_errors(world->sluice, code) == errors + commits);
 	if (commits) {
 		check_failure(&answer, row->stream, row->status, row->stream_code);
 	} else {
 		assert_int_equal(answer.status, 200);
-		check_header(&answer, "x-sluice-target", "spare/count;tokens=4");
+		check_header(&answer, "x-sluice-target",
+			     strcmp(plan, "race") == 0 ? "spare/count;tokens=4;ttft=700ms" : "spare/count;tokens=4");
 		check_header(&answer, "x-sluice-attempts", "2");
 		check_contains(&answer.body, " 3\"");
 		if (stream)
 			check_sse_whole(&answer.body, 1);
 	}
 	answer_free(&answer);
+}
+
+/* The error is the last event; a neighbour may have finished before. */
+static void check_told_last(const struct answer *answer, const char *code)
+{
+	char want[64];
+	struct sse sse = {0};
+	sse_read(&sse, &answer->body);
+	snprintf(want, sizeof want, "\"code\":\"%s\"", code);
+	if (sse.count == 0 || sse_is_done(&sse) || strstr(sse.data[sse.count - 1], want) == NULL)
+		fail_msg("want %s last, got %s", code, sse.count == 0 ? "nothing" : sse.data[sse.count - 1]);
+	sse_free(&sse);
+}
+
+/* In all: what one cannot answer, nobody does, and the other one is called off. */
+static void check_gathered(const struct world *world, const struct row *row, enum via via, bool stream)
+{
+	const char *code = stream ? row->stream_code : row->whole_code;
+	double errors = sluice_errors(world->sluice, code);
+	struct answer answer;
+	fetch(world, via, "all", stream, &answer);
+	if (stream && answer.status == 200)
+		check_told_last(&answer, code);
+	else
+		check_error(&answer, row->status, code);
+	answer_free(&answer);
+	assert_true(sluice_errors(world->sluice, code) == errors + 1);
+}
+
+static void check_plans(const struct world *world, const struct row *row, enum via via, bool stream)
+{
+	static const char *const plans[] = {"fallback", "retry", "hedge", "nested", "race"};
+	bool slow =
+	    strstr(row->fault, "hang") != NULL && !stream; /* only total ends it: the spare would win any race */
+	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++)
+		if (!slow || strcmp(plans[i], "race") != 0)
+			check_guarded(world, row, via, stream, plans[i]);
+	check_gathered(world, row, via, stream);
 }
 
 static void check_row(const struct row *row)
@@ -128,7 +201,8 @@ static void check_row(const struct row *row)
 			continue;
 		for (enum via via = VIA_H1; via <= VIA_H2; via += VIA_H2) {
 			check_alone(&world, row, via, stream);
-			check_guarded(&world, row, via, stream);
+			if ((via == VIA_H2) == stream) /* they do not care how they are asked */
+				check_plans(&world, row, via, stream);
 		}
 	}
 	struct answer answer; /* the backend is not given up, and no connection to it is spoilt */
