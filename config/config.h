@@ -121,10 +121,30 @@ struct config_plan {
 	unsigned line;
 };
 
+enum config_cache_policy { CONFIG_CACHE_DETERMINISTIC, CONFIG_CACHE_ALWAYS, CONFIG_CACHE_OFF };
+enum config_cache_finish { CONFIG_CACHE_STOP, CONFIG_CACHE_ANY };
+
+/* Which answers of a model are kept, and how long. */
+struct config_cache_rule {
+	enum config_cache_policy policy;
+	bool seed;                       /* a seed makes a request deterministic, too */
+	enum config_cache_finish finish; /* which finish_reasons an answer must have */
+	uint64_t ttl_us;
+	uint64_t stale_us;    /* how long a stale answer may stand in for a failure */
+	const char *revision; /* changes the keys; "" = none */
+};
+
+struct config_cache {
+	struct config_cache_rule rule; /* of models that have none of their own */
+	size_t size;                   /* bytes in memory */
+	size_t entry;                  /* bytes of an answer, at most */
+};
+
 struct config_model {
 	const char *name;
 	const struct config_plan *plan;
 	unsigned line;
+	struct config_cache_rule cache;
 };
 
 struct config_limits {
@@ -170,6 +190,7 @@ struct config {
 	struct config_budget retries; /* of the gateway and of each backend */
 	struct config_limits limits;
 	struct config_fanout fanout;
+	struct config_cache cache;
 	struct config_cors cors;
 	const char *log_level; /* "debug", "info", "warn", "error" */
 };

@@ -14,6 +14,7 @@ static const char *type_name(enum key_type type)
 		return "list";
 	case KEY_BACKENDS:
 	case KEY_MODELS:
+	case KEY_CACHE_MODELS:
 		return "mapping of names";
 	case KEY_PLAN:
 		return "plan";

@@ -7,11 +7,12 @@
 
 enum key_type {
 	/* these hold other keys */
-	KEY_SECTION,   /* a mapping with known keys */
-	KEY_LISTENERS, /* list; entries are struct config_listener */
-	KEY_BACKENDS,  /* mapping of names to struct config_backend */
-	KEY_MODELS,    /* mapping of names to plans */
-	KEY_PLAN,      /* config/plan.h */
+	KEY_SECTION,      /* a mapping with known keys */
+	KEY_LISTENERS,    /* list; entries are struct config_listener */
+	KEY_BACKENDS,     /* mapping of names to struct config_backend */
+	KEY_MODELS,       /* mapping of names to plans */
+	KEY_CACHE_MODELS, /* mapping of models' names to struct config_cache_rule */
+	KEY_PLAN,         /* config/plan.h */
 	/* these are scalars; the member's type follows in brackets */
 	KEY_BOOL,     /* [bool] */
 	KEY_UNSIGNED, /* [unsigned] */
@@ -36,6 +37,7 @@ enum key_owner {
 	KEY_OF_config,
 	KEY_OF_config_listener,
 	KEY_OF_config_backend,
+	KEY_OF_config_cache_rule,
 	KEY_OF_config_plan_options
 };
 

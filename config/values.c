@@ -202,6 +202,8 @@ static const char *type_expected(enum key_type type)
 		return "a list such as [\"127.0.0.1:8080\"]";
 	case KEY_BACKENDS:
 		return "a mapping of names to backends, such as local: {url: \"http://127.0.0.1:8000/v1\"}";
+	case KEY_CACHE_MODELS:
+		return "a mapping of models' names to what differs for them, such as small: {policy: off}";
 	case KEY_MODELS:
 		return "a mapping of names to plans, such as small: local/llama-3-8b";
 	case KEY_PLAN:
@@ -285,6 +287,7 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 	case KEY_LISTENERS:
 	case KEY_BACKENDS:
 	case KEY_MODELS:
+	case KEY_CACHE_MODELS:
 	case KEY_PLAN:
 	case KEY_NUMBERS:
 		break;

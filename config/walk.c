@@ -17,9 +17,11 @@ enum { WALK_PATH_MAX = 512, MODEL_NAME_MAX = 256 };
 
 struct walk {
 	struct snapshot *snapshot;
+	struct config_model *models;   /* the snapshot's, once they are read */
 	struct reader in;              /* its arena is the snapshot's */
 	char path[WALK_PATH_MAX];      /* of the key at hand, for messages */
 	const struct tree_node *plans; /* the mapping of models, read last */
+	const struct tree_node *cache; /* the mapping of models' caching, read behind it */
 };
 
 /* Extends the path of the key at hand; returns what path_leave() needs. */
@@ -241,12 +243,61 @@ static void read_models(struct walk *walk, const struct tree_node *node)
 		if (at->key.len == 0 || at->key.len > MODEL_NAME_MAX)
 			findings_add(walk->in.findings, at->key_line, walk->path, "a model's name is 1 to %d bytes",
 				     MODEL_NAME_MAX);
-		models[count] = (struct config_model){at->key.at, plan_read(&reader, at, walk->path), at->key_line};
+		models[count] = (struct config_model){
+		    .name = at->key.at, .plan = plan_read(&reader, at, walk->path), .line = at->key_line};
 		path_leave(walk, len);
 	}
-	config->models = models;
+	config->models = walk->models = models;
 	config->model_count = count;
 	targets_number(walk->in.arena, config, reader.targets);
+}
+
+static struct config_model *find_model(struct config_model *models, size_t count, struct span name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (span_is(name, models[i].name))
+			return &models[i];
+	return NULL;
+}
+
+static void read_model_caching(struct walk *walk, const struct tree_node *node, struct config_model *models,
+			       size_t count)
+{
+	static const struct key section = {.path = "cache.models.*", .type = KEY_SECTION};
+	struct config_model *model = find_model(models, count, node->key);
+	if (model == NULL) {
+		struct suggestion near = suggest(node->key);
+		char hint[SUGGEST_TEXT_MAX];
+		for (size_t i = 0; i < count; i++)
+			suggest_offer(&near, span_of(models[i].name));
+		findings_add(walk->in.findings, node->key_line, walk->path, "no model has that name%s",
+			     suggest_text(&near, hint));
+	} else if (node->kind != TREE_NULL && expect_kind(walk, node, TREE_MAPPING, &section)) {
+		read_section(walk, section.path, node, &model->cache);
+	}
+}
+
+/* Every model has the rule of all, but for what it says itself. */
+static void read_caching(struct walk *walk)
+{
+	struct config *config = &walk->snapshot->config;
+	struct config_model *models = walk->models;
+	size_t len = strlen(walk->path);
+	if (config->cache.rule.revision == NULL)
+		config->cache.rule.revision = "";
+	for (size_t i = 0; i < config->model_count; i++)
+		models[i].cache = config->cache.rule;
+	if (walk->cache == NULL)
+		return;
+	path_enter(walk, SPAN("cache"));
+	path_enter(walk, SPAN("models"));
+	reader_refuse_duplicates(&walk->in, walk->path, walk->cache);
+	for (const struct tree_node *at = walk->cache->first; at != NULL; at = at->next) {
+		size_t inner = path_enter(walk, at->key);
+		read_model_caching(walk, at, models, config->model_count);
+		path_leave(walk, inner);
+	}
+	path_leave(walk, len);
 }
 
 static void read_key(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner)
@@ -268,6 +319,10 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 		if (expect_members(walk, key, node, TREE_MAPPING))
 			walk->plans = node;
 		break;
+	case KEY_CACHE_MODELS:
+		if (node->kind != TREE_NULL && expect_kind(walk, node, TREE_MAPPING, key))
+			walk->cache = node;
+		break;
 	case KEY_ORIGINS:
 		read_origins(walk, key, node);
 		break;
@@ -286,8 +341,10 @@ static void read_file(struct walk *walk, const struct tree_node *root)
 	read_section(walk, file.path, root, &walk->snapshot->config);
 	if (walk->plans == NULL)
 		return;
-	path_enter(walk, SPAN("models"));
+	size_t len = path_enter(walk, SPAN("models"));
 	read_models(walk, walk->plans);
+	path_leave(walk, len);
+	read_caching(walk);
 }
 
 void walk_file(struct snapshot *snapshot, struct findings *findings, const char *directory,

@@ -41,3 +41,15 @@ bool http_is_token(struct span text)
 			return false;
 	return text.len > 0;
 }
+
+bool http_is_word(struct span text, const char *word)
+{
+	size_t at = 0;
+	for (; at < text.len && word[at] != '\0'; at++) {
+		char byte = text.at[at];
+		char lower = (char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
+		if (lower != word[at])
+			return false;
+	}
+	return at == text.len && word[at] == '\0';
+}

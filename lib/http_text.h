@@ -11,6 +11,9 @@ struct span http_trim(struct span text);
 /* Takes what is in front of the next separator, trimmed, off *rest; *rest is {NULL,0} behind the last. */
 struct span http_take(struct span *rest, char separator);
 
+/* True when text is word, whatever the case of its ASCII letters. word: in lower case. */
+bool http_is_word(struct span text, const char *word);
+
 /* True when text is a token: a method, a field's name. */
 bool http_is_token(struct span text);
 

@@ -53,14 +53,16 @@ static void write_number(const struct json *json, uint32_t node, struct buf *out
 		buf_printf(out, "%.17g", value);
 }
 
-static void write_object(const struct json *json, uint32_t node, struct arena *scratch, struct buf *out)
+void json_write_canonical_object(const struct json *json, uint32_t node, json_canonical_skip *skip, const void *context,
+				 struct arena *scratch, struct buf *out)
 {
 	size_t count = 0;
 	struct member *members = arena_zalloc(scratch, json->nodes[node].count + 1, sizeof(*members));
 	if (members == NULL)
 		return;
 	for (uint32_t at = json_first(json, node); at != JSON_NONE; at = json_next(json, node, at))
-		members[count++] = (struct member){json_string(json, at, scratch), at + 1};
+		if (skip == NULL || !skip(json, at, context))
+			members[count++] = (struct member){json_string(json, at, scratch), at + 1};
 	qsort(members, count, sizeof(*members), compare_keys);
 	buf_append(out, SPAN("{"));
 	for (size_t i = 0; i < count; i++) {
@@ -90,7 +92,7 @@ void json_write_canonical(const struct json *json, uint32_t node, struct arena *
 {
 	switch (json_type(json, node)) {
 	case JSON_OBJECT:
-		write_object(json, node, scratch, out);
+		json_write_canonical_object(json, node, NULL, NULL, scratch, out);
 		break;
 	case JSON_ARRAY:
 		write_array(json, node, scratch, out);

@@ -33,6 +33,8 @@ const uint64_t metrics_bounds[METRICS_BUCKETS] = {
 static const char *const token_names[] = {"prompt", "completion"};
 static const char *const attempt_names[] = {"first", "retry", "fallback", "hedge", "resume"};
 static const char *const resume_names[] = {"joined", "diverged", "failed"};
+static const char *const cache_names[] = {"hit", "stale", "miss", "collapsed", "bypass"};
+static const char *const kept_names[] = {"stored", "too_large", "unfinished", "stand_in", "form", "no_memory"};
 static const char *const probe_names[] = {"alive", "dead"};
 static const char *const balance_names[] = {"healthy", "panic"};
 static const char *const skip_names[] = {"unhealthy", "load"};
@@ -49,6 +51,11 @@ static struct metrics_name_list label_names[METRICS_LABEL_COUNT]; /* of those th
 static struct metrics_reader value_reader;
 static struct metrics_cells *cells_of;
 static unsigned cells_count; /* workers and the control thread */
+
+const char *metrics_cache_name(enum metrics_cache cache)
+{
+	return cache_names[cache];
+}
 
 uint32_t metrics_label_values(enum metrics_label label)
 {
@@ -70,6 +77,10 @@ uint32_t metrics_label_values(enum metrics_label label)
 		return sizeof(attempt_names) / sizeof(attempt_names[0]);
 	case METRICS_LABEL_RESUME:
 		return sizeof(resume_names) / sizeof(resume_names[0]);
+	case METRICS_LABEL_CACHE:
+		return sizeof(cache_names) / sizeof(cache_names[0]);
+	case METRICS_LABEL_KEPT:
+		return sizeof(kept_names) / sizeof(kept_names[0]);
 	case METRICS_LABEL_PROBE:
 		return sizeof(probe_names) / sizeof(probe_names[0]);
 	case METRICS_LABEL_BALANCE:
@@ -112,6 +123,10 @@ const char *metrics_label_text(enum metrics_label label, uint32_t value)
 		return attempt_names[value];
 	case METRICS_LABEL_RESUME:
 		return resume_names[value];
+	case METRICS_LABEL_CACHE:
+		return cache_names[value];
+	case METRICS_LABEL_KEPT:
+		return kept_names[value];
 	case METRICS_LABEL_PROBE:
 		return probe_names[value];
 	case METRICS_LABEL_BALANCE:

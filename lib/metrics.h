@@ -45,6 +45,29 @@ enum metrics_attempt {
 };
 
 enum metrics_resume { METRICS_RESUME_JOINED, METRICS_RESUME_DIVERGED, METRICS_RESUME_FAILED };
+/* What the cache had to do with an answer. */
+enum metrics_cache {
+	METRICS_CACHE_HIT,
+	METRICS_CACHE_STALE,
+	METRICS_CACHE_MISS,
+	METRICS_CACHE_COLLAPSED,
+	METRICS_CACHE_BYPASS,
+	METRICS_CACHE_NONE /* nothing: not counted */
+};
+
+/* As logs and metrics say it. Not of METRICS_CACHE_NONE. */
+const char *metrics_cache_name(enum metrics_cache cache);
+
+/* Whether a complete answer was kept. */
+enum metrics_kept {
+	METRICS_KEPT_YES,
+	METRICS_KEPT_TOO_LARGE,
+	METRICS_KEPT_UNFINISHED,
+	METRICS_KEPT_STAND_IN,
+	METRICS_KEPT_FORM,
+	METRICS_KEPT_NO_MEMORY
+};
+
 enum metrics_wait_end { METRICS_WAIT_FULL, METRICS_WAIT_TIMEOUT, METRICS_WAIT_DISPLACED, METRICS_WAIT_LEFT };
 enum metrics_balance { METRICS_BALANCE_HEALTHY, METRICS_BALANCE_PANIC };
 enum metrics_skip { METRICS_SKIP_UNHEALTHY, METRICS_SKIP_LOAD };

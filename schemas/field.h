@@ -65,6 +65,7 @@ struct field {
 	bool nullable;                /* a required member, or an element, may be null */
 	bool deprecated;              /* still works, better avoided */
 	const char *unless;           /* a member whose presence stands in for this required one, or NULL */
+	bool idle;                    /* it has no effect on what is generated: no part of a cache's key */
 	const char *excludes;         /* a member that must not be there beside this one, or NULL */
 	double min, max;              /* bounds of a number, both included; none when equal */
 	size_t min_length;            /* characters of a string, at least */

@@ -1,18 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether a request can be asked once more, or its answer be gone on with; openai_request.h holds the contract. */
+/* Whether the answer to a request can be gone on with; openai_request.h holds the contract. */
 #include "schemas/openai_internal.h"
 #include "schemas/openai_text.h"
-
-bool openai_request_is_repeatable(const struct openai_request *request)
-{
-	const struct json *json = &request->json;
-	double value = 1;
-	uint32_t temperature = json_member(json, 0, "temperature");
-	uint32_t seed = json_member(json, 0, "seed");
-	if (temperature != JSON_NONE && json_double(json, temperature, &value) && value == 0)
-		return true;
-	return seed != JSON_NONE && json_type(json, seed) == JSON_NUMBER;
-}
 
 /* True when text ends with a beginning of stop, so that what follows could complete it unseen. */
 static bool ends_like(struct span text, struct span stop)

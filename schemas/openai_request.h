@@ -58,9 +58,6 @@ void openai_request_splice(const struct openai_request *request, const struct op
 /* Most bytes that the body grows by. */
 size_t openai_splice_growth(const struct openai_splice *splice);
 
-/* True when the client means the same request to have the same answer: temperature is 0, or there is a seed. */
-bool openai_request_is_repeatable(const struct openai_request *request);
-
 /*
  * True when an answer that began with text, of at least spent tokens, can be gone on with as a prefill: one choice of
  * a chat with neither JSON nor a client's own prefill, no stop text that may have begun, and tokens left.

@@ -26,6 +26,11 @@ static bool does_revalidate(const struct operation_row *row)
 	return row->revalidates;
 }
 
+static bool is_cached(const struct operation_row *row)
+{
+	return row->revalidates && is_inference(row);
+}
+
 static bool is_deprecated(const struct operation_row *row)
 {
 	return row->deprecated != NULL;
@@ -59,6 +64,10 @@ static const struct answer_header {
      "Whether the answer may be kept."},
     {"etag", ANSWER_GOOD | ANSWER_UNCHANGED, 0, does_revalidate, "{\"type\":\"string\"}",
      "\"\\\"1b2cf535f27731c9\\\"\"", "The version of the answer, for If-None-Match."},
+    {"cache-status", ANSWER_GOOD | ANSWER_UNCHANGED, 0, is_cached, "{\"type\":\"string\"}", "\"sluice; hit; ttl=3412\"",
+     "What the cache had to do with the answer (RFC 9211); absent when it is off."},
+    {"age", ANSWER_GOOD | ANSWER_UNCHANGED, 0, is_cached, "{\"type\":\"integer\",\"minimum\":0}", "188",
+     "Seconds since the answer was kept, when it comes from the cache."},
     {"x-should-retry", ANSWER_ERROR, 0, is_any, "{\"type\":\"string\",\"enum\":[\"true\",\"false\"]}", "\"false\"",
      "Whether the same request may succeed when it is sent again; the OpenAI SDKs go by it."},
     {"retry-after", ANSWER_ERROR, 0, is_inference, "{\"type\":\"string\"}", "\"2\"",

@@ -28,6 +28,8 @@ static const struct request_header {
      "with the repetitions of Sluice added."},
     {"if-none-match", ERROR_ON_EVERYWHERE, true, "\"1b2cf535f27731c9\"",
      "The ETag of the answer that the client has: 304 comes when it is still the same."},
+    {"cache-control", ERROR_ON_INFERENCE, true, "no-cache",
+     "What the cache may do: no-cache (ask a backend), no-store (and keep nothing), max-age=SECONDS, only-if-cached."},
 };
 
 static bool is_read(const struct request_header *header, const struct operation_row *row)

@@ -21,6 +21,7 @@
 #include "clients/http/http_client.h"
 #include "schemas/openapi.h"
 #include "service/exchange/report.h"
+#include "service/cache/cache.h"
 #include "service/health/health_metrics.h"
 #include "service/health/limit.h"
 #include "service/worker.h"
@@ -30,6 +31,7 @@ enum { APP_DRAIN_SECONDS = 30 };
 struct app {
 	const struct config *config;
 	struct health *health; /* shared by the workers */
+	struct cache *cache;
 	struct limit **limits; /* as well; by target, NULL = none */
 	struct worker **workers;
 	unsigned worker_count;
@@ -107,6 +109,13 @@ static void destroy_limits(struct app *app)
 	free(app->limits);
 }
 
+static bool read_metric(void *context, enum metric metric, const uint32_t values[3], double *value)
+{
+	struct app *app = context;
+	struct metrics_reader health = health_metrics_reader(app->health);
+	return cache_read_metric(app->cache, metric, value) || health.read(health.context, metric, values, value);
+}
+
 static bool create_workers(struct app *app, struct buf *errors)
 {
 	app->worker_count = count_workers(app->config);
@@ -115,12 +124,16 @@ static bool create_workers(struct app *app, struct buf *errors)
 	if (app->workers == NULL || app->addresses == NULL || !setup_metrics(app->config, app->worker_count))
 		return false;
 	app->health = health_create(app->config, random_u64());
-	if (app->health == NULL || !create_limits(app))
+	app->cache = cache_create(app->config);
+	if (app->health == NULL || app->cache == NULL || !create_limits(app))
 		return false;
-	metrics_set_reader(health_metrics_reader(app->health));
+	metrics_set_reader((struct metrics_reader){read_metric, app});
 	for (unsigned i = 0; i < app->worker_count; i++) {
-		struct worker_options options = {
-		    .config = app->config, .health = app->health, .limits = app->limits, .index = i};
+		struct worker_options options = {.config = app->config,
+						 .health = app->health,
+						 .cache = app->cache,
+						 .limits = app->limits,
+						 .index = i};
 		app->workers[i] = worker_create(&options, errors);
 		if (app->workers[i] == NULL)
 			return false;
@@ -130,6 +143,10 @@ static bool create_workers(struct app *app, struct buf *errors)
 
 static void destroy_workers(struct app *app)
 {
+	for (int round = 0; round < 2; round++) /* what one closes, another one may have to hear of */
+		for (unsigned i = 0; app->workers != NULL && i < app->worker_count; i++)
+			if (app->workers[i] != NULL)
+				worker_close(app->workers[i]);
 	for (unsigned i = 0; app->workers != NULL && i < app->worker_count; i++) {
 		if (app->workers[i] != NULL)
 			worker_destroy(app->workers[i]);
@@ -138,6 +155,7 @@ static void destroy_workers(struct app *app)
 	free(app->addresses);
 	metrics_teardown();
 	health_destroy(app->health);
+	cache_destroy(app->cache);
 	destroy_limits(app);
 	openapi_release();
 }

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "lib/log.h"
 #include "service/app.h"
+#include "service/cache_command.h"
 #include "service/describe.h"
 
 enum { MAIN_OK = 0, MAIN_FAILED = 1, MAIN_USAGE = 2, MAIN_TEXT_MAX = 16 * 1024 * 1024 };
@@ -14,6 +15,8 @@ static const char usage[] =
     "Usage: sluice [--config FILE]   serve; without a file: the embedded demonstration\n"
     "       sluice --check FILE      check a configuration: exit 0, or errors with file:line and key\n"
     "       sluice --describe WHAT   print a reference: api, config, errors, metrics or openapi\n"
+    "       sluice cache key [--config FILE] [--authorization TEXT] FILE\n"
+    "                                print how the cache sees a request read from FILE (-: stdin)\n"
     "       sluice --version\n"
     "       sluice --help\n";
 
@@ -77,6 +80,53 @@ static int misuse(const char *argument)
 	return MAIN_USAGE;
 }
 
+/* Reads all of a file, or of stdin for "-". */
+static bool read_request(const char *path, struct buf *body)
+{
+	FILE *file = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	size_t got = file == NULL ? 0 : 1;
+	while (got != 0) {
+		char *at = buf_reserve(body, 1 << 16);
+		got = at == NULL ? 0 : fread(at, 1, 1 << 16, file);
+		if (got != 0)
+			buf_commit(body, got);
+	}
+	bool good = file != NULL && !ferror(file) && !buf_failed(body);
+	if (file != NULL && file != stdin)
+		fclose(file);
+	if (!good)
+		fprintf(stderr, "sluice: %s: the file cannot be read\n", path);
+	return good;
+}
+
+/* arguments: behind "cache key". */
+static int cache_key(int count, char **arguments, struct buf *text)
+{
+	const char *config_path = NULL, *authorization = "", *path = NULL;
+	for (int i = 0; i < count; i++) {
+		bool valued = i + 1 < count;
+		if (valued && strcmp(arguments[i], "--config") == 0)
+			config_path = arguments[++i];
+		else if (valued && strcmp(arguments[i], "--authorization") == 0)
+			authorization = arguments[++i];
+		else if (path == NULL)
+			path = arguments[i];
+		else
+			return misuse(arguments[i]);
+	}
+	if (path == NULL)
+		return misuse("cache key");
+	struct buf body;
+	buf_init(&body, MAIN_TEXT_MAX);
+	const struct config *config = load(config_path, text);
+	bool told = config != NULL && read_request(path, &body) &&
+		    cache_command_key(config, buf_span(&body), span_of(authorization), text);
+	print(told ? stdout : stderr, text);
+	buf_fini(&body);
+	config_drop(config);
+	return told ? MAIN_OK : MAIN_FAILED;
+}
+
 static int run(int argc, char **argv, struct buf *text)
 {
 	if (argc == 1)
@@ -89,6 +139,8 @@ static int run(int argc, char **argv, struct buf *text)
 		fputs(usage, stdout);
 		return MAIN_OK;
 	}
+	if (argc >= 3 && strcmp(argv[1], "cache") == 0 && strcmp(argv[2], "key") == 0)
+		return cache_key(argc - 3, argv + 3, text);
 	if (argc == 3 && strcmp(argv[1], "--config") == 0)
 		return serve(argv[2], text);
 	if (argc == 3 && strcmp(argv[1], "--check") == 0)

@@ -18,9 +18,10 @@ enum { ADMIN_BODY_MAX = 64 << 20 };
 
 /* How the operations are answered; those without an entry become exchanges. */
 static void (*const answers[OPERATION_COUNT])(const struct admin_request *request, struct admin_answer *answer) = {
-    [OPERATION_MODELS] = admin_models,     [OPERATION_MODEL] = admin_model,     [OPERATION_LIVEZ] = admin_livez,
-    [OPERATION_READYZ] = admin_readyz,     [OPERATION_METRICS] = admin_metrics, [OPERATION_OPENAPI] = admin_openapi,
-    [OPERATION_BACKENDS] = admin_backends, [OPERATION_DOCS] = admin_docs,       [OPERATION_DOCS_FILE] = admin_docs,
+    [OPERATION_MODELS] = admin_models, [OPERATION_MODEL] = admin_model,     [OPERATION_LIVEZ] = admin_livez,
+    [OPERATION_READYZ] = admin_readyz, [OPERATION_METRICS] = admin_metrics, [OPERATION_OPENAPI] = admin_openapi,
+    [OPERATION_CACHE] = admin_cache,   [OPERATION_PURGE] = admin_purge,     [OPERATION_BACKENDS] = admin_backends,
+    [OPERATION_DOCS] = admin_docs,     [OPERATION_DOCS_FILE] = admin_docs,
 };
 
 static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
@@ -69,6 +70,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	const struct plan_worker *plan = &routes->exchange->plan;
 	struct admin_request ask = {.config = plan->config,
 				    .health = plan->health,
+				    .cache = routes->exchange->cache,
 				    .limits = plan->limits,
 				    .now_us = timers_now(&plan->reactor->timers),
 				    .argument = argument,

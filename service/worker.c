@@ -110,7 +110,8 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 							     .health = options->health,
 							     .limits = options->limits,
 							     .metrics = metrics_cells_of(options->index)},
-						    .plans = worker->plans};
+						    .plans = worker->plans,
+						    .cache = options->cache};
 	worker->routes.exchange = &worker->exchange;
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;
@@ -196,11 +197,19 @@ static void worker_settle(struct worker *worker)
 		loop_turn(worker->loop, WORKER_DRAIN_CHECK_US);
 }
 
-void worker_destroy(struct worker *worker)
+void worker_close(struct worker *worker)
 {
 	if (worker->server != NULL)
 		http_server_destroy(worker->server);
+	worker->server = NULL;
 	stop_prober(worker);
+	if (worker->loop != NULL)
+		loop_turn(worker->loop, 0);
+}
+
+void worker_destroy(struct worker *worker)
+{
+	worker_close(worker);
 	if (worker->client != NULL)
 		worker_settle(worker);
 	for (size_t i = 0; worker->origins != NULL && i < worker->config->backend_count; i++) {

@@ -8,11 +8,13 @@
 
 #include "service/http/http_server.h"
 
+struct cache;
 struct worker;
 
 struct worker_options {
 	const struct config *config;
 	struct health *health;       /* of the process; borrows */
+	struct cache *cache;         /* of the process; borrows */
 	struct limit *const *limits; /* of all workers, by target; NULL entries = no limit */
 	unsigned index;              /* from 0; also the worker's cell of the metrics */
 };
@@ -31,6 +33,12 @@ void worker_stop(struct worker *worker, bool now);
 
 /* Waits for the thread. */
 void worker_join(struct worker *worker);
+
+/*
+ * Ends what still runs, once no thread runs: connections, and the flights of others' exchanges. Messages of other
+ * workers still arrive until worker_destroy.
+ */
+void worker_close(struct worker *worker);
 
 /* Frees everything; the thread must have ended or never started. */
 void worker_destroy(struct worker *worker);

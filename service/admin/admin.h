@@ -9,7 +9,9 @@
 #include "lib/arena.h"
 #include "lib/errors.h"
 #include "lib/http_field.h"
+#include "schemas/finding.h"
 
+struct cache;
 struct health;
 struct limit;
 
@@ -18,6 +20,7 @@ enum { ADMIN_FIELDS_MAX = 4 };
 struct admin_request {
 	const struct config *config;
 	struct health *health;
+	struct cache *cache;
 	struct limit *const *limits; /* by index of the target; NULL = none */
 	uint64_t now_us;             /* on the clock of health */
 	struct span argument;        /* the last segment of the path, still percent-encoded */
@@ -45,7 +48,17 @@ void admin_livez(const struct admin_request *request, struct admin_answer *answe
 void admin_readyz(const struct admin_request *request, struct admin_answer *answer);
 void admin_docs(const struct admin_request *request, struct admin_answer *answer);
 void admin_backends(const struct admin_request *request, struct admin_answer *answer);
+void admin_cache(const struct admin_request *request, struct admin_answer *answer);
+void admin_purge(const struct admin_request *request, struct admin_answer *answer);
 void admin_metrics(const struct admin_request *request, struct admin_answer *answer);
 void admin_openapi(const struct admin_request *request, struct admin_answer *answer);
+
+/* Refuses the request for what was found in its query. */
+void admin_refuse_findings(const struct admin_request *request, struct admin_answer *answer,
+			   const struct findings *findings);
+
+/* The finding that a parameter of the query names no model. */
+void admin_find_unknown(const struct admin_request *request, const char *name, struct span value,
+			struct findings *findings);
 
 #endif

@@ -7,8 +7,6 @@
 #include "schemas/admin_fields.h"
 #include "schemas/query.h"
 
-enum { DETAILS_BYTES_MAX = 64 * 1024 };
-
 /* The models of one page: from first up to, not including, end. */
 struct page {
 	size_t first;
@@ -22,36 +20,6 @@ static void write_model(struct buf *out, const char *name)
 	buf_append(out, SPAN(",\"object\":\"model\",\"created\":0,\"owned_by\":\"sluice\"}"));
 }
 
-static void refuse_findings(const struct admin_request *request, struct admin_answer *answer,
-			    const struct findings *findings)
-{
-	const struct finding *first = &findings->list[0];
-	struct buf details;
-	buf_init(&details, DETAILS_BYTES_MAX);
-	finding_write_all(&details, findings);
-	answer->error = first->code;
-	answer->param = first->param;
-	buf_append(&answer->body, first->message);
-	if (first->loc.at != NULL && !buf_failed(&details))
-		answer->details = arena_copy(request->arena, buf_span(&details));
-	buf_fini(&details);
-}
-
-static void find_unknown_after(const struct admin_request *request, struct span after, struct findings *findings)
-{
-	struct buf input;
-	buf_init(&input, DETAILS_BYTES_MAX);
-	json_write_string(&input, after);
-	finding_only(findings,
-		     (struct finding){.code = ERROR_MODEL_NOT_FOUND,
-				      .message = SPAN("after must be the id of a listed model"),
-				      .param = SPAN("after"),
-				      .loc = SPAN("[\"query\",\"after\"]"),
-				      .input = buf_failed(&input) ? (struct span){NULL, 0}
-								  : arena_copy(request->arena, buf_span(&input))});
-	buf_fini(&input);
-}
-
 /* False with findings. */
 static bool choose_page(const struct admin_request *request, struct page *page, struct findings *findings)
 {
@@ -63,7 +31,7 @@ static bool choose_page(const struct admin_request *request, struct page *page, 
 	if (query.after.node != JSON_NONE) {
 		const struct config_model *after = config_find_model(config, query.after.value);
 		if (after == NULL) {
-			find_unknown_after(request, query.after.value, findings);
+			admin_find_unknown(request, "after", query.after.value, findings);
 			return false;
 		}
 		page->first = (size_t)(after - config->models) + 1;
@@ -96,7 +64,7 @@ void admin_models(const struct admin_request *request, struct admin_answer *answ
 	if (choose_page(request, &page, &findings))
 		write_page(&answer->body, request->config, page);
 	else
-		refuse_findings(request, answer, &findings);
+		admin_refuse_findings(request, answer, &findings);
 }
 
 void admin_model(const struct admin_request *request, struct admin_answer *answer)

@@ -16,8 +16,13 @@
 #include "service/exchange/exchange_internal.h"
 #include "service/plan/causes.h"
 
-/* Bytes of decoded request and bookkeeping per byte of body, and the least. */
-enum { EXCHANGE_ARENA_FACTOR = 32, EXCHANGE_ARENA_LEAST = 1024 * 1024, EXCHANGE_DETAILS_MOST = 65536 };
+enum { EXCHANGE_DETAILS_MOST = 65536 };
+
+unsigned exchange_attempts(const struct exchange *exchange)
+{
+	return exchange->caching.follower != NULL ? follower_attempts(exchange->caching.follower)
+						  : flight_attempts(exchange->flight);
+}
 
 static void exchange_set_state(struct exchange *exchange, enum exchange_state state)
 {
@@ -38,11 +43,12 @@ static void exchange_set_state(struct exchange *exchange, enum exchange_state st
 static void exchange_close(struct exchange *exchange)
 {
 	exchange_set_state(exchange, EXCHANGE_ST_ENDED);
-	exchange->report.attempts = flight_attempts(exchange->flight);
+	exchange->report.attempts = exchange_attempts(exchange);
 	report_close(&exchange->report, exchange->worker->plan.metrics, exchange_now(exchange));
 	exchange->worker->in_flight--;
 	if (exchange->kind->close != NULL)
 		exchange->kind->close(exchange);
+	caching_close(exchange);
 	flight_leave(exchange->flight);
 	buf_fini(&exchange->out);
 	free(exchange);
@@ -64,10 +70,13 @@ void exchange_abort(struct exchange *exchange, enum error_code code)
 void exchange_head(struct exchange *exchange, enum exchange_state state, const struct config_plan *target,
 		   int64_t content_length)
 {
+	struct http_field more[CACHING_FIELDS];
 	struct respond_head head = {.target = target == NULL ? NULL : target->target,
-				    .attempts = flight_attempts(exchange->flight),
+				    .attempts = exchange_attempts(exchange),
 				    .processing_us = exchange_now(exchange) - exchange->report.started_us,
-				    .stream = state == EXCHANGE_ST_STREAM};
+				    .stream = state == EXCHANGE_ST_STREAM,
+				    .more = more,
+				    .more_count = caching_fields(exchange, more)};
 	exchange_set_state(exchange, state);
 	exchange->report.status = 200;
 	exchange->report.target = head.target;
@@ -80,8 +89,7 @@ static void exchange_refuse(struct exchange *exchange, const struct failure *fai
 	exchange->report.error = failure->code;
 	if (failure->target != NULL)
 		exchange->report.target = failure->target->target;
-	exchange->report.status =
-	    respond_error(&exchange->to, flight_attempts(exchange->flight), failure, &exchange->out);
+	exchange->report.status = respond_error(&exchange->to, exchange_attempts(exchange), failure, &exchange->out);
 	exchange_finish(exchange);
 }
 
@@ -125,6 +133,8 @@ static void exchange_on_failure(struct exchange *exchange, const struct failure 
 {
 	struct failure told = *failure;
 	struct buf details;
+	if (exchange->state == EXCHANGE_ST_WAITING && caching_stand_in(exchange, failure))
+		return;
 	if (failure->causes == NULL || failure->causes->next == NULL) {
 		exchange_tell(exchange, failure);
 		return;
@@ -143,6 +153,14 @@ void exchange_fail_code(struct exchange *exchange, enum error_code code)
 	exchange_on_failure(exchange, &failure);
 }
 
+static void exchange_pause(struct exchange *exchange, bool paused)
+{
+	if (exchange->caching.follower != NULL)
+		follower_pause(exchange->caching.follower, paused);
+	else
+		flight_pause(exchange->flight, paused);
+}
+
 bool exchange_send(struct exchange *exchange, struct span bytes)
 {
 	if (!exchange->to.ops->write(exchange->to.client, bytes))
@@ -151,7 +169,7 @@ bool exchange_send(struct exchange *exchange, struct span bytes)
 	if (!exchange->paused &&
 	    exchange->to.ops->backlog(exchange->to.client) >= exchange->worker->plan.config->limits.buffer) {
 		exchange->paused = true;
-		flight_pause(exchange->flight, true);
+		exchange_pause(exchange, true);
 	}
 	return true;
 }
@@ -169,6 +187,8 @@ static void exchange_on_event(struct flight_subscriber *subscriber, const struct
 	struct exchange *exchange = (struct exchange *)((char *)subscriber - offsetof(struct exchange, subscriber));
 	if (event->kind == EVENT_ERROR)
 		exchange_on_failure(exchange, event->failure);
+	else if (exchange->caching.follower != NULL)
+		caching_on_event(exchange, event);
 	else
 		exchange->kind->on_event(exchange, event);
 }
@@ -178,7 +198,7 @@ void exchange_on_drained(struct exchange *exchange)
 	if (!exchange->paused)
 		return;
 	exchange->paused = false;
-	flight_pause(exchange->flight, false);
+	exchange_pause(exchange, false);
 }
 
 void exchange_on_gone(struct exchange *exchange)
@@ -203,8 +223,9 @@ static uint64_t read_deadline(struct span seconds, uint64_t now_us)
 	return count <= 0 ? 0 : now_us + (uint64_t)count * 1000000;
 }
 
-static bool exchange_take_off(struct exchange *exchange, const struct exchange_request *request,
-			      const struct plan *plan)
+/* Runs the plan, unless the cache has the answer. */
+static enum caching_step exchange_take_off(struct exchange *exchange, const struct exchange_request *request,
+					   const struct plan *plan)
 {
 	struct arena *arena = flight_arena(exchange->flight);
 	char traceparent[TRACE_PARENT_SIZE];
@@ -218,16 +239,16 @@ static bool exchange_take_off(struct exchange *exchange, const struct exchange_r
 					 .deadline_us = read_deadline(request->timeout, exchange_now(exchange)),
 					 .retries_before = exchange->report.retries_before,
 					 .tap = exchange->tap};
-	return flight_start(exchange->flight, &options, &exchange->subscriber);
+	if (exchange->caching.on || exchange->caching.directives.only_if_cached)
+		return caching_start(exchange, request, &options);
+	return flight_start(exchange->flight, &options, &exchange->subscriber) ? CACHING_RUNS : CACHING_FAILED;
 }
 
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *request)
 {
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
 	bool relays = request->purpose == EXCHANGE_RELAY;
-	size_t factor =
-	    relays ? EXCHANGE_ARENA_FACTOR : EXCHANGE_ARENA_FACTOR * 3; /* the nested request is read anew */
-	size_t limit = request->body.len * factor + EXCHANGE_ARENA_LEAST;
+	size_t limit = flight_arena_most(request->body.len * (relays ? 1 : 3)); /* a nested request is read anew */
 	struct flight *flight = exchange == NULL ? NULL : flight_create(&worker->plan, limit);
 	if (flight == NULL) {
 		free(exchange);
@@ -264,8 +285,9 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 	exchange->report.model_index = worker->plan.config->model_count;
 	const struct plan *plan = exchange->kind->admit(exchange, request, &findings);
 	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
-	if (plan != NULL && exchange_take_off(exchange, request, plan))
-		return exchange;
+	enum caching_step step = plan == NULL ? CACHING_FAILED : exchange_take_off(exchange, request, plan);
+	if (step != CACHING_FAILED)
+		return step == CACHING_RUNS ? exchange : NULL;
 	if (plan != NULL)
 		finding_only(&findings, (struct finding){.code = ERROR_OVERLOADED});
 	exchange_refuse_findings(exchange, &findings);

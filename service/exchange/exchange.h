@@ -10,6 +10,7 @@
 #include "lib/http_field.h"
 #include "service/plan/plan.h"
 
+struct cache;
 struct exchange;
 
 /* How an exchange answers. The client stays valid until finish or abort returned, or exchange_on_gone was called. */
@@ -30,7 +31,8 @@ struct exchange_client_ops {
 struct exchange_worker {
 	struct plan_worker plan;         /* first: lent to flights */
 	const struct plan *const *plans; /* by index of the model in the configuration */
-	size_t in_flight;                /* exchanges now */
+	struct cache *cache;             /* of the process; NULL = there is none */
+	size_t in_flight;                /* exchanges now, and shared flights that it leads */
 };
 
 /* What is done with a request. */
@@ -49,8 +51,11 @@ struct exchange_request {
 	struct span retry_count; /* the client's x-stainless-retry-count, empty = none */
 	struct span timeout;     /* the client's x-stainless-timeout: seconds that it waits; empty = it does not say */
 	uint64_t client;         /* whose request it is, for fairness: any hash */
-	int http_version;        /* 10, 11 or 20, for the log */
-	enum error_form form;    /* of errors while nothing was sent */
+	struct span authorization; /* the client's, empty = none: whose answers it may see */
+	struct span cache_control; /* the client's, empty = none */
+	struct span if_none_match; /* the client's, empty = none */
+	int http_version;          /* 10, 11 or 20, for the log */
+	enum error_form form;      /* of errors while nothing was sent */
 };
 
 /*

@@ -3,6 +3,7 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_INTERNAL_H
 #define SLUICE_SERVICE_EXCHANGE_INTERNAL_H
 
+#include "service/exchange/caching.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/flight.h"
 #include "service/exchange/report.h"
@@ -39,12 +40,13 @@ struct exchange {
 	struct respond_to to;
 	enum exchange_state state;
 	bool paused;
-	struct flight *flight;
+	struct flight *flight; /* its own; only its arena is used when it follows a shared one */
 	struct flight_subscriber subscriber;
 	struct openai_request request;
 	struct run_tap *tap;       /* for the flight; NULL = none */
 	struct fanout_run *fanout; /* of a fan-out, in the flight's arena */
-	struct buf out;            /* one framed event, or an error body */
+	struct caching caching;
+	struct buf out; /* one framed event, or an error body */
 	struct report report;
 };
 
@@ -52,6 +54,9 @@ static inline uint64_t exchange_now(const struct exchange *exchange)
 {
 	return timers_now(&exchange->worker->plan.reactor->timers);
 }
+
+/* Calls that were started for it so far. */
+unsigned exchange_attempts(const struct exchange *exchange);
 
 /* The head of a good answer. target: who gives it, NULL = several. content_length: bytes, -1 = unknown. */
 void exchange_head(struct exchange *exchange, enum exchange_state state, const struct config_plan *target,

@@ -89,6 +89,12 @@ struct flight *flight_create(const struct plan_worker *worker, size_t arena_limi
 	return flight;
 }
 
+size_t flight_arena_most(size_t body)
+{
+	enum { FACTOR = 32, LEAST = 1024 * 1024 };
+	return body * FACTOR + LEAST;
+}
+
 struct arena *flight_arena(struct flight *flight)
 {
 	return &flight->arena;

@@ -19,6 +19,9 @@ struct flight_subscriber {
 /* A flight that is not started yet; its arena may be used. worker: borrows. NULL: out of memory. */
 struct flight *flight_create(const struct plan_worker *worker, size_t arena_limit);
 
+/* Bytes of arena for the request with that body, decoded, and for all that runs for it. */
+size_t flight_arena_most(size_t body);
+
 struct arena *flight_arena(struct flight *flight);
 
 /* What the request says about the flight; spans must live until it ends (the arena will do). */

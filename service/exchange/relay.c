@@ -98,7 +98,10 @@ static const struct plan *relay_admit(struct exchange *exchange, const struct ex
 	exchange->report.model = model;
 	exchange->report.model_index = (size_t)(model - config->models);
 	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
-	return relay_check_plan(exchange, plan, findings) ? plan : NULL;
+	if (!relay_check_plan(exchange, plan, findings))
+		return NULL;
+	caching_consider(exchange, request);
+	return plan;
 }
 
 const struct exchange_kind exchange_relay = {.admit = relay_admit, .on_event = relay_on_event};

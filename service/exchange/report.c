@@ -15,6 +15,7 @@ void report_open(struct report *report, unsigned endpoint, int http_version, str
 	*report = (struct report){.endpoint = endpoint,
 				  .http_version = http_version,
 				  .retries_before = -1,
+				  .cache = METRICS_CACHE_NONE,
 				  .started_us = now,
 				  .usage = USAGE_UNKNOWN};
 	metrics_move(metrics, 1, METRIC_EXCHANGES);
@@ -51,6 +52,8 @@ static void count(const struct report *report, struct metrics_cells *metrics, ui
 	if (report->first_content_us != 0)
 		metrics_observe(metrics, report->first_content_us - report->started_us, METRIC_FIRST_CONTENT,
 				report->endpoint);
+	if (report->cache != METRICS_CACHE_NONE)
+		metrics_count(metrics, METRIC_CACHE_REQUESTS, model, report->cache);
 	if (report->error != ERROR_NONE)
 		metrics_count(metrics, METRIC_ERRORS, report->error);
 	if (report->events > 0)
@@ -82,6 +85,8 @@ void report_close(const struct report *report, struct metrics_cells *metrics, ui
 	log_int(&line, "status", report->error == ERROR_CLIENT_CLOSED ? row->status : report->status);
 	if (report->error != ERROR_NONE)
 		log_str(&line, "error", span_of(row->code));
+	if (report->cache != METRICS_CACHE_NONE)
+		log_str(&line, "cache", span_of(metrics_cache_name(report->cache)));
 	log_int(&line, "attempts", report->attempts);
 	if (report->retries_before > 0)
 		log_int(&line, "client_retry", report->retries_before);

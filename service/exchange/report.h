@@ -16,6 +16,7 @@ struct report {
 	int status;         /* HTTP status sent; 0 = none */
 	enum error_code error;
 	unsigned attempts;
+	enum metrics_cache cache;
 	int64_t retries_before; /* as the client counts them; -1 = it does not say */
 	uint64_t started_us;
 	uint64_t first_content_us; /* 0 = none came */

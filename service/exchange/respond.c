@@ -8,7 +8,7 @@
 
 #define FIELD(name, value) ((struct http_field){SPAN(name), (value)})
 
-enum { RESPOND_FIELDS_MAX = 8, RESPOND_NUMBER_SIZE = 24 };
+enum { RESPOND_FIELDS_MAX = 12, RESPOND_NUMBER_SIZE = 24 };
 
 static struct span number(char out[RESPOND_NUMBER_SIZE], uint64_t value)
 {
@@ -34,6 +34,8 @@ void respond_head(const struct respond_to *to, const struct respond_head *head, 
 		fields[count++] = FIELD("x-sluice-target", span_of(head->target));
 	if (head->attempts > 0)
 		fields[count++] = FIELD("x-sluice-attempts", number(attempts, head->attempts));
+	for (size_t i = 0; i < head->more_count; i++)
+		fields[count++] = head->more[i];
 	to->ops->head(to->client, 200, fields, count, content_length);
 }
 

@@ -19,6 +19,8 @@ struct respond_head {
 	unsigned attempts;  /* calls started so far */
 	uint64_t processing_us;
 	bool stream;
+	const struct http_field *more; /* fields of the cache */
+	size_t more_count;
 };
 
 /* The head of a good answer. content_length: bytes, -1 = unknown. */

@@ -53,6 +53,7 @@ static struct run *fallback_create_run(const struct plan *plan, struct run_conte
 const struct plan_kind plan_kind_fallback = {
     .name = "fallback",
     .doc = "the next child when one fails before its first content was relayed",
+    .prefers = true,
     .min_children = 1,
     .prepare = plan_take_widest,
     .create_run = fallback_create_run,

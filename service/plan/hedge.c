@@ -123,6 +123,7 @@ static struct run *hedge_create_run(const struct plan *plan, struct run_context 
 const struct plan_kind plan_kind_hedge = {
     .name = "hedge",
     .doc = "the next child as a spare when the one before is slow; the first content wins",
+    .prefers = true,
     .min_children = 2,
     .prepare = plan_take_widest,
     .create_run = hedge_create_run,

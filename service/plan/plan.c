@@ -166,6 +166,20 @@ const char *plan_take_widest(struct plan *plan, struct arena *arena)
 	return NULL;
 }
 
+bool plan_is_first_choice(const struct plan *plan, const struct config_plan *target)
+{
+	bool any = target == NULL;
+	if (plan->child_count == 0)
+		return any || strcmp(plan->source->target_model, target->target_model) == 0;
+	if (plan->kind->prefers)
+		return plan_is_first_choice(plan->children[0], target) && (!any || plan->child_count == 1);
+	for (size_t i = 0; i < plan->child_count; i++) {
+		if (plan_is_first_choice(plan->children[i], target) != any)
+			return !any;
+	}
+	return any;
+}
+
 void run_count_lost(const struct run_context *context, const struct usage *usage)
 {
 	metrics_count_tokens(context->worker->metrics, context->model_index, usage->prompt_tokens,

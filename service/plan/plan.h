@@ -116,6 +116,7 @@ struct plan_kind {
 	const char *name; /* as in the configuration; NULL = the target, which has no name */
 	const char *doc;  /* one line */
 	size_t min_children;
+	bool prefers; /* the first child is the one that is meant, others stand in for it */
 	/*
 	 * Fills plan->width and what else it needs from plan->children and its options. NULL, or what is wrong with
 	 * them; out of memory is the arena's own sticky failure.
@@ -152,6 +153,12 @@ const struct plan *plan_build(const struct config *config, const struct config_m
  */
 const struct plan *plan_build_inline(const struct config *config, const struct config_plan *source, struct arena *arena,
 				     struct buf *errors);
+
+/*
+ * True when an answer of target is what the plan is meant to give, and not that of another model that stood in. NULL,
+ * for an answer of several: true when nobody could stand in.
+ */
+bool plan_is_first_choice(const struct plan *plan, const struct config_plan *target);
 
 /* The preparation of what gives one of its children's answers: it is whatever they may be. */
 const char *plan_take_widest(struct plan *plan, struct arena *arena);

@@ -24,6 +24,7 @@
 #include "service/plan/resume.h"
 
 #include "lib/log.h"
+#include "schemas/openai_caching.h"
 #include "schemas/openai_joint.h"
 #include "schemas/openai_text.h"
 #include "schemas/sse_write.h"
@@ -222,6 +223,7 @@ static void resume_join(struct resume_run *resume, const struct event *event, st
 		   event->target->target, resume->before);
 	sse_write_event(&resume->out, data);
 	joined.data = data;
+	joined.joined = true;
 	joined.raw = buf_failed(&resume->out) ? (struct span){NULL, 0} : buf_span(&resume->out);
 	resume->state = RESUME_ST_PASSING;
 	resume_count(resume, METRICS_RESUME_JOINED);

@@ -66,6 +66,40 @@ static void a_good_file_passes_the_check(void **state)
 	check_run("--check", write_file(good), 0, NULL, NULL);
 }
 
+static void check_key(const char *request, int status, const char *in_out, const char *in_err)
+{
+	char path[160];
+	struct bytes out = {0};
+	struct bytes err = {0};
+	snprintf(path, sizeof path, "%s/request.json", scenario_directory());
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs(request, file);
+	fclose(file);
+	const char *const arguments[] = {"cache", "key", "--config", write_file(good), path, NULL};
+	assert_int_equal(sluice_run(arguments, &out, &err), status);
+	check_contains(&out, in_out);
+	check_contains(&err, in_err);
+	bytes_free(&out);
+	bytes_free(&err);
+}
+
+static void the_key_of_a_request_is_explained(void **state)
+{
+	(void)state;
+	check_key("{\"temperature\":0,\"stream\":true,\"model\":\"small\",\"messages\":[{\"content\":\"hi\",\"role\":"
+		  "\"user\"}]}",
+		  0,
+		  "cached:    yes\nplan:      local/llama@http://127.0.0.1:8000/v1\ncanonical: "
+		  "{\"messages\":[{\"content\":\"hi\",\"role\":\"user\"}],\"model\":\"small\",\"temperature\":0}\nkey: "
+		  "      ",
+		  "");
+	check_key("{\"model\":\"both\",\"prompt\":\"x\"}", 0, "cached:    no: it is not deterministic", "");
+	check_key("{\"model\":\"none\",\"input\":\"x\"}", 1, "", "the model \"none\" is not in ");
+	check_key("{\"model\":\"small\"}", 1, "", "messages is required");
+	check_key("{", 1, "", "line 1");
+}
+
 static void a_missing_file_fails_the_check(void **state)
 {
 	(void)state;
@@ -149,6 +183,7 @@ int main(void)
 	    SCENARIO(the_references_are_printed_from_the_tables),
 	    SCENARIO(the_openapi_document_is_json_of_the_right_version),
 	    SCENARIO(the_version_is_printed),
+	    SCENARIO(the_key_of_a_request_is_explained),
 	    SCENARIO(an_unknown_option_is_refused_with_the_usage),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

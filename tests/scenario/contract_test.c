@@ -288,7 +288,7 @@ static void options_tells_the_methods(void **state)
 	    {"/v1/models", "GET, HEAD, OPTIONS"},
 	    {"/v1/models/one?x=y", "GET, HEAD, OPTIONS"},
 	    {"/openapi.json", "GET, HEAD, OPTIONS"},
-	    {"*", "POST, GET, HEAD, OPTIONS"},
+	    {"*", "POST, GET, HEAD, DELETE, OPTIONS"},
 	};
 	(void)state;
 	struct sluice *sluice = start();

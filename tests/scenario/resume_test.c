@@ -29,7 +29,7 @@ static struct world start(const char *models)
 	    "backends:\n"
 	    "  a: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { idle: 100ms } }\n"
 	    "  b: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, prefill: true }\n"
-	    "models:\n%s",
+	    "cache: { policy: off }\nmodels:\n%s",
 	    world.a->port, world.b->port, models);
 	return world;
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/buf.h"
+#include "schemas/openai_caching.h"
 #include "schemas/openai_request.h"
 
 static struct arena arena;

@@ -47,7 +47,10 @@ static cJSON *member(const cJSON *object, const char *name)
 
 static cJSON *operation_of(const struct operation_row *row)
 {
-	return member(member(member(document, "paths"), row->path), strcmp(row->method, "GET") == 0 ? "get" : "post");
+	char method[8] = "";
+	for (size_t i = 0; row->method[i] != '\0' && i + 1 < sizeof(method); i++)
+		method[i] = (char)(row->method[i] - 'A' + 'a');
+	return member(member(member(document, "paths"), row->path), method);
 }
 
 static bool array_has(const cJSON *array, const char *text)

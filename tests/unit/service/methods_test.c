@@ -24,7 +24,8 @@ static void allow_holds_what_follows_from_the_methods(void **state)
 	check_allow("/v1/models", "GET, HEAD, OPTIONS");
 	check_allow("/v1/models/a/b", "GET, HEAD, OPTIONS");
 	check_allow("/v1/chat/completions", "POST, OPTIONS");
-	check_allow("*", "POST, GET, HEAD, OPTIONS");
+	check_allow("*", "POST, GET, HEAD, DELETE, OPTIONS");
+	check_allow("/admin/cache", "GET, HEAD, DELETE, OPTIONS");
 	assert_false(methods_allow(SPAN("/v1/models/"), allow));
 	assert_false(methods_allow(SPAN("/**"), allow));
 	assert_false(methods_allow(SPAN(""), allow));

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cache of answers, of the whole process: what is kept, and the table of the
+ * flights whose answers are shared while they come.
+ */
+#ifndef SLUICE_SERVICE_CACHE_CACHE_H
+#define SLUICE_SERVICE_CACHE_CACHE_H
+
+#include "config/config.h"
+#include "lib/metrics.h"
+#include "service/cache/entry.h"
+#include "service/cache/flight_table.h"
+#include "service/cache/store.h"
+
+struct cache {
+	struct store *store;
+	struct flight_table *flights;
+};
+
+/* A kept answer, for whoever gives it again. */
+struct cache_hit {
+	struct store_value *value; /* held */
+	struct cache_entry entry;  /* borrows from it */
+	uint64_t age_us;
+	int64_t ttl_us; /* how much longer it is fresh; negative = stale */
+};
+
+/* What an answer is kept with. */
+struct cache_keeping {
+	struct cache_key key;
+	struct store_tags tags;
+	const struct config_cache_rule *rule;
+};
+
+/* NULL: out of memory. */
+struct cache *cache_create(const struct config *config);
+
+/* No flight may be left. */
+void cache_destroy(struct cache *cache);
+
+/* Thread-safe. The answer of that key, stale ones included; cache_hit_drop gives it back. now_us: monotonic. */
+bool cache_find(struct cache *cache, const struct cache_key *key, uint64_t now_us, struct cache_hit *hit);
+void cache_hit_drop(struct cache_hit *hit);
+
+/* Thread-safe. Keeps an answer, for the time that the rule says give or take a tenth. False: out of memory. */
+bool cache_keep(struct cache *cache, const struct cache_keeping *keeping, const struct cache_entry *entry,
+		uint64_t now_us);
+
+/* Thread-safe. The value of one of the cache's READ_… metrics; false when it is none of them. */
+bool cache_read_metric(struct cache *cache, enum metric metric, double *value);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A cached answer as bytes, the same wherever they are kept: a versioned header
+ * with a checksum over all that follows, then the fields and the whole answer.
+ * Numbers are little-endian. What is not exactly such a thing is refused.
+ */
+#ifndef SLUICE_SERVICE_CACHE_ENTRY_H
+#define SLUICE_SERVICE_CACHE_ENTRY_H
+
+#include "lib/buf.h"
+#include "schemas/openai_request.h"
+
+struct cache_entry {
+	enum openai_endpoint endpoint;
+	int64_t created; /* when it was kept, Unix seconds */
+	struct usage usage;
+	struct span target; /* who gave it: "backend/model"; empty = several */
+	struct span finish; /* finish_reason */
+	struct span body;   /* the whole answer, JSON */
+};
+
+/* Appends the entry. Failures are the buffer's. */
+void cache_entry_encode(const struct cache_entry *entry, struct buf *out);
+
+/* Spans borrow from bytes. False when they are no entry, of another version, or damaged. */
+bool cache_entry_decode(struct span bytes, struct cache_entry *entry);
+
+#endif

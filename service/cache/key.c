@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys of cached answers; key.h holds the contract. */
+#include "service/cache/key.h"
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+
+enum { KEY_FORMAT = 1, KEY_PLAN_MOST = 1 << 20 };
+
+void cache_key_write_plan(const struct config_plan *plan, struct buf *out)
+{
+	if (plan->combinator == NULL) {
+		buf_printf(out, "%s@%s", plan->target, plan->backend->url);
+		return;
+	}
+	buf_printf(out, "%s,%u,%u(", plan->combinator, plan->options.agree, (unsigned)plan->options.resume);
+	for (size_t i = 0; i < plan->child_count; i++) {
+		if (i > 0)
+			buf_append(out, SPAN(" "));
+		cache_key_write_plan(plan->children[i], out);
+	}
+	buf_append(out, SPAN(")"));
+}
+
+static bool add_part(EVP_MD_CTX *digest, struct span part)
+{
+	uint64_t len = part.len;
+	unsigned char size[sizeof(len)];
+	for (size_t i = 0; i < sizeof(len); i++)
+		size[i] = (unsigned char)(len >> (8 * i));
+	return EVP_DigestUpdate(digest, size, sizeof(size)) == 1 && EVP_DigestUpdate(digest, part.at, part.len) == 1;
+}
+
+static bool add_parts(EVP_MD_CTX *digest, const struct key_parts *parts)
+{
+	char format[8];
+	struct buf plan;
+	buf_init(&plan, KEY_PLAN_MOST);
+	cache_key_write_plan(parts->model->plan, &plan);
+	int len = snprintf(format, sizeof(format), "%d", KEY_FORMAT);
+	bool added = !buf_failed(&plan) && add_part(digest, (struct span){format, (size_t)len}) &&
+		     add_part(digest, parts->tenant) &&
+		     add_part(digest, span_of(openai_endpoint_path(parts->request->endpoint))) &&
+		     add_part(digest, span_of(parts->model->cache.revision)) && add_part(digest, buf_span(&plan)) &&
+		     add_part(digest, parts->canonical);
+	buf_fini(&plan);
+	return added;
+}
+
+bool cache_key_compute(const struct key_parts *parts, struct cache_key *key)
+{
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	unsigned size = 0;
+	bool computed = digest != NULL && EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+			add_parts(digest, parts) && EVP_DigestFinal_ex(digest, key->bytes, &size) == 1 &&
+			size == CACHE_KEY_SIZE;
+	EVP_MD_CTX_free(digest);
+	return computed;
+}
+
+void cache_key_write(const struct cache_key *key, struct buf *out)
+{
+	for (size_t i = 0; i < CACHE_KEY_SIZE; i++)
+		buf_printf(out, "%02x", key->bytes[i]);
+}
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool cache_key_read(struct span hex, struct cache_key *key)
+{
+	if (hex.len != 2 * (size_t)CACHE_KEY_SIZE)
+		return false;
+	for (size_t i = 0; i < CACHE_KEY_SIZE; i++) {
+		int high = digit(hex.at[2 * i]), low = digit(hex.at[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		key->bytes[i] = (uint8_t)(high * 16 + low);
+	}
+	return true;
+}

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The in-process store; store.h holds the contract. In each shard a value waits
+ * in a small queue; when it leaves that unread it is forgotten but for a trace
+ * of its key (the ghosts), else it moves to the main queue, as does one that
+ * comes back while its ghost is known. In the main queue each use since the last
+ * turn buys another one.
+ */
+#include "service/cache/store.h"
+
+#include <assert.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+enum {
+	STORE_SHARDS = 16,
+	STORE_BUCKETS = 1024, /* of a shard */
+	STORE_GHOSTS = 4096,  /* of a shard */
+	STORE_USES_MOST = 3,
+	STORE_SMALL_SHARE = 10, /* one part in so many of the bytes is the small queue's */
+};
+
+struct entry {
+	struct entry *next; /* in its bucket */
+	struct entry *newer, *older;
+	struct cache_key key;
+	struct store_value *value;
+	bool main;
+	uint8_t uses;
+};
+
+struct queue {
+	struct entry *newest, *oldest;
+	size_t bytes;
+};
+
+struct shard {
+	pthread_mutex_t lock;
+	struct entry *buckets[STORE_BUCKETS];
+	uint32_t ghosts[STORE_GHOSTS];
+	struct queue small, main;
+	size_t most;
+	uint64_t entries, evictions, expired;
+};
+
+struct store {
+	struct shard shards[STORE_SHARDS];
+};
+
+struct store *store_create(size_t bytes)
+{
+	struct store *store = calloc(1, sizeof(*store));
+	for (size_t i = 0; store != NULL && i < STORE_SHARDS; i++) {
+		pthread_mutex_init(&store->shards[i].lock, NULL);
+		store->shards[i].most = bytes / STORE_SHARDS;
+	}
+	return store;
+}
+
+struct store_value *store_value_create(struct span bytes)
+{
+	struct store_value *value = malloc(sizeof(*value) + bytes.len);
+	if (value == NULL)
+		return NULL;
+	*value = (struct store_value){.len = bytes.len};
+	atomic_init(&value->users, 1);
+	if (bytes.len > 0)
+		memcpy(value->bytes, bytes.at, bytes.len);
+	return value;
+}
+
+void store_value_drop(struct store_value *value)
+{
+	if (value != NULL && atomic_fetch_sub_explicit(&value->users, 1, memory_order_acq_rel) == 1)
+		free(value);
+}
+
+static struct shard *shard_of(struct store *store, const struct cache_key *key)
+{
+	return &store->shards[cache_key_hash(key) % STORE_SHARDS];
+}
+
+static struct entry **link_of(struct shard *shard, const struct cache_key *key)
+{
+	struct entry **link = &shard->buckets[cache_key_hash(key) / STORE_SHARDS % STORE_BUCKETS];
+	while (*link != NULL && !cache_key_equal(&(*link)->key, key))
+		link = &(*link)->next;
+	return link;
+}
+
+static size_t entry_bytes(const struct entry *entry)
+{
+	return sizeof(*entry) + sizeof(*entry->value) + entry->value->len;
+}
+
+static void queue_add(struct queue *queue, struct entry *entry)
+{
+	entry->newer = NULL;
+	entry->older = queue->newest;
+	if (queue->newest == NULL)
+		queue->oldest = entry;
+	else
+		queue->newest->newer = entry;
+	queue->newest = entry;
+	queue->bytes += entry_bytes(entry);
+}
+
+static void queue_remove(struct queue *queue, struct entry *entry)
+{
+	if (entry->newer == NULL)
+		queue->newest = entry->older;
+	else
+		entry->newer->older = entry->older;
+	if (entry->older == NULL)
+		queue->oldest = entry->newer;
+	else
+		entry->older->newer = entry->newer;
+	queue->bytes -= entry_bytes(entry);
+}
+
+static struct queue *queue_of(struct shard *shard, const struct entry *entry)
+{
+	return entry->main ? &shard->main : &shard->small;
+}
+
+/* link: where it hangs in its bucket. */
+static void shard_remove(struct shard *shard, struct entry **link)
+{
+	struct entry *entry = *link;
+	*link = entry->next;
+	queue_remove(queue_of(shard, entry), entry);
+	shard->entries--;
+	store_value_drop(entry->value);
+	free(entry);
+}
+
+/* The ghost of a key: where it is kept, and what. Never 0. */
+static uint32_t *ghost_of(struct shard *shard, const struct cache_key *key, uint32_t *trace)
+{
+	uint64_t hash = cache_key_hash(key);
+	memcpy(trace, key->bytes + sizeof(hash), sizeof(*trace));
+	*trace |= 1;
+	return &shard->ghosts[hash / STORE_SHARDS / STORE_BUCKETS % STORE_GHOSTS];
+}
+
+static void shard_move_to_main(struct shard *shard, struct entry *entry)
+{
+	queue_remove(queue_of(shard, entry), entry);
+	entry->main = true;
+	entry->uses = 0;
+	queue_add(&shard->main, entry);
+}
+
+static void shard_evict(struct shard *shard, struct entry *entry)
+{
+	uint32_t trace = 0;
+	uint32_t *ghost = ghost_of(shard, &entry->key, &trace);
+	if (!entry->main)
+		*ghost = trace;
+	shard->evictions++;
+	struct entry **link = link_of(shard, &entry->key);
+	assert(*link == entry);
+	shard_remove(shard, link);
+}
+
+/* One step towards fewer bytes. */
+static void shard_shrink(struct shard *shard)
+{
+	bool small = shard->small.bytes * STORE_SMALL_SHARE > shard->most || shard->main.oldest == NULL;
+	struct entry *entry = small ? shard->small.oldest : shard->main.oldest;
+	if (small && entry->uses > 0) {
+		shard_move_to_main(shard, entry);
+	} else if (!small && entry->uses > 0) {
+		unsigned char left = (unsigned char)(entry->uses - 1);
+		shard_move_to_main(shard, entry);
+		entry->uses = left;
+	} else {
+		shard_evict(shard, entry);
+	}
+}
+
+struct store_value *store_get(struct store *store, const struct cache_key *key, uint64_t now_us)
+{
+	struct shard *shard = shard_of(store, key);
+	struct store_value *value = NULL;
+	pthread_mutex_lock(&shard->lock);
+	struct entry **link = link_of(shard, key);
+	if (*link != NULL && now_us >= (*link)->value->expires_us) {
+		shard->expired++;
+		shard_remove(shard, link);
+	} else if (*link != NULL) {
+		struct entry *entry = *link;
+		value = entry->value;
+		atomic_fetch_add_explicit(&value->users, 1, memory_order_relaxed);
+		entry->uses = (uint8_t)(entry->uses < STORE_USES_MOST ? entry->uses + 1 : STORE_USES_MOST);
+	}
+	pthread_mutex_unlock(&shard->lock);
+	return value;
+}
+
+static void shard_put(struct shard *shard, struct entry *entry)
+{
+	uint32_t trace = 0;
+	struct entry **link = link_of(shard, &entry->key);
+	if (*link != NULL)
+		shard_remove(shard, link);
+	uint32_t *ghost = ghost_of(shard, &entry->key, &trace);
+	entry->main = *ghost == trace;
+	link = link_of(shard, &entry->key);
+	entry->next = *link;
+	*link = entry;
+	queue_add(queue_of(shard, entry), entry);
+	shard->entries++;
+	while (shard->small.bytes + shard->main.bytes > shard->most)
+		shard_shrink(shard);
+}
+
+void store_put(struct store *store, const struct cache_key *key, struct store_value *value)
+{
+	struct shard *shard = shard_of(store, key);
+	struct entry *entry = calloc(1, sizeof(*entry));
+	if (entry == NULL)
+		return;
+	entry->key = *key;
+	entry->value = value;
+	atomic_fetch_add_explicit(&value->users, 1, memory_order_relaxed);
+	pthread_mutex_lock(&shard->lock);
+	shard_put(shard, entry);
+	pthread_mutex_unlock(&shard->lock);
+}
+
+static bool is_meant(const struct entry *entry, const struct store_filter *filter)
+{
+	return (filter->key == NULL || cache_key_equal(&entry->key, filter->key)) &&
+	       (filter->model == NULL || entry->value->tags.model == *filter->model) &&
+	       (filter->tenant == NULL || entry->value->tags.tenant == *filter->tenant);
+}
+
+static size_t shard_purge(struct shard *shard, const struct store_filter *filter)
+{
+	size_t purged = 0;
+	for (size_t i = 0; i < STORE_BUCKETS; i++) {
+		for (struct entry **link = &shard->buckets[i]; *link != NULL;) {
+			if (is_meant(*link, filter)) {
+				shard_remove(shard, link);
+				purged++;
+			} else {
+				link = &(*link)->next;
+			}
+		}
+	}
+	return purged;
+}
+
+size_t store_purge(struct store *store, const struct store_filter *filter)
+{
+	size_t purged = 0;
+	for (size_t i = 0; i < STORE_SHARDS; i++) {
+		struct shard *shard = &store->shards[i];
+		pthread_mutex_lock(&shard->lock);
+		purged += shard_purge(shard, filter);
+		pthread_mutex_unlock(&shard->lock);
+	}
+	return purged;
+}
+
+struct store_totals store_totals(struct store *store)
+{
+	struct store_totals totals = {.entries = 0};
+	for (size_t i = 0; i < STORE_SHARDS; i++) {
+		struct shard *shard = &store->shards[i];
+		pthread_mutex_lock(&shard->lock);
+		totals.entries += shard->entries;
+		totals.bytes += shard->small.bytes + shard->main.bytes;
+		totals.evictions += shard->evictions;
+		totals.expired += shard->expired;
+		pthread_mutex_unlock(&shard->lock);
+	}
+	return totals;
+}
+
+void store_destroy(struct store *store)
+{
+	static const struct store_filter everything = {NULL, NULL, NULL};
+	if (store == NULL)
+		return;
+	store_purge(store, &everything);
+	for (size_t i = 0; i < STORE_SHARDS; i++)
+		pthread_mutex_destroy(&store->shards[i].lock);
+	free(store);
+}

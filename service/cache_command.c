@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/* `sluice cache key`: why a request hits or misses; cache_command.h holds the contract. */
+#include "service/cache_command.h"
+
+#include "schemas/openai_caching.h"
+#include "service/cache/key.h"
+
+static enum openai_endpoint endpoint_of(struct span body, unsigned depth, struct arena *arena)
+{
+	struct json json;
+	struct json_error error;
+	if (!json_parse(&json, arena, body, depth, &error) || json_type(&json, 0) != JSON_OBJECT)
+		return OPENAI_CHAT;
+	if (json_member(&json, 0, "input") != JSON_NONE)
+		return OPENAI_EMBEDDINGS;
+	return json_member(&json, 0, "prompt") != JSON_NONE ? OPENAI_COMPLETIONS : OPENAI_CHAT;
+}
+
+static const char *verdict(const struct openai_request *request, const struct config_cache_rule *rule)
+{
+	enum openai_caching caching = openai_request_caching(request);
+	bool allowed = caching == OPENAI_CACHING_YES || (caching == OPENAI_CACHING_SEEDED && rule->seed);
+	bool always = rule->policy == CONFIG_CACHE_ALWAYS &&
+		      (caching == OPENAI_CACHING_SEEDED || caching == OPENAI_CACHING_RANDOM);
+	if (rule->policy == CONFIG_CACHE_OFF)
+		return "no: the policy of its model is off";
+	return allowed || always ? "yes" : NULL;
+}
+
+static bool write_key(const struct config_model *model, const struct openai_request *request, struct span authorization,
+		      struct arena *arena, struct buf *out)
+{
+	struct cache_key key;
+	struct buf canonical;
+	buf_init(&canonical, request->json.text.len * 6 + 64);
+	openai_request_write_canonical(request, arena, &canonical);
+	struct key_parts parts = {
+	    .tenant = authorization, .model = model, .request = request, .canonical = buf_span(&canonical)};
+	bool done = !buf_failed(&canonical) && !arena_failed(arena) && cache_key_compute(&parts, &key);
+	if (done) {
+		const char *told = verdict(request, &model->cache);
+		if (told == NULL)
+			buf_printf(out, "cached:    no: %s\n", openai_caching_text(openai_request_caching(request)));
+		else
+			buf_printf(out, "cached:    %s\n", told);
+		buf_append(out, SPAN("plan:      "));
+		cache_key_write_plan(model->plan, out);
+		buf_append(out, SPAN("\ncanonical: "));
+		buf_append(out, buf_span(&canonical));
+		buf_append(out, SPAN("\nkey:       "));
+		cache_key_write(&key, out);
+		buf_append(out, SPAN("\n"));
+	}
+	buf_fini(&canonical);
+	return done;
+}
+
+static bool explain(const struct config *config, struct span body, struct span authorization, struct arena *arena,
+		    struct buf *out)
+{
+	struct openai_request request;
+	struct findings findings = {.count = 0};
+	unsigned depth = config->limits.json_depth;
+	if (!openai_request_decode(&request, endpoint_of(body, depth, arena), arena, body, depth, &findings)) {
+		for (size_t i = 0; i < findings.count; i++)
+			buf_printf(out, "%.*s\n", SPAN_ARG(findings.list[i].message));
+		return false;
+	}
+	const struct config_model *model = config_find_model(config, request.model);
+	if (model != NULL)
+		return write_key(model, &request, authorization, arena, out);
+	buf_printf(out, "the model \"%.*s\" is not in %s\n", SPAN_ARG(request.model), config->file);
+	return false;
+}
+
+bool cache_command_key(const struct config *config, struct span body, struct span authorization, struct buf *out)
+{
+	struct arena arena;
+	arena_init(&arena, 0);
+	bool explained = explain(config, body, authorization, &arena, out);
+	arena_fini(&arena);
+	return explained;
+}

@@ -1,0 +1,370 @@
+/* SPDX-License-Identifier: MIT */
+/* Exchanges and the cache; caching.h holds the contract. */
+#include "service/exchange/caching.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "lib/etag.h"
+#include "lib/hash.h"
+#include "lib/http_text.h"
+#include "lib/random.h"
+#include "schemas/openai_caching.h"
+#include "schemas/openai_replay.h"
+#include "schemas/sse_write.h"
+#include "service/cache/key.h"
+#include "service/exchange/exchange_internal.h"
+
+enum { CACHING_SECOND_US = 1000000 };
+
+/* A number of seconds behind "max-age="; -1 when it is none. */
+static int64_t read_age(struct span text)
+{
+	int64_t age = text.len == 0 || text.len > 10 ? -1 : 0;
+	for (size_t i = 0; i < text.len && age >= 0; i++)
+		age = text.at[i] < '0' || text.at[i] > '9' ? -1 : age * 10 + (text.at[i] - '0');
+	return age;
+}
+
+struct cache_directives cache_directives_read(struct span cache_control)
+{
+	struct cache_directives read = {.max_age_s = -1};
+	while (cache_control.at != NULL && cache_control.len > 0) {
+		struct span word = http_take(&cache_control, ',');
+		struct span name = http_take(&word, '=');
+		if (http_is_word(name, "no-cache"))
+			read.no_cache = true;
+		else if (http_is_word(name, "no-store"))
+			read.no_store = true;
+		else if (http_is_word(name, "only-if-cached"))
+			read.only_if_cached = true;
+		else if (http_is_word(name, "max-age") && word.at != NULL)
+			read.max_age_s = read_age(word);
+	}
+	return read;
+}
+
+static bool is_eligible(const struct openai_request *request, const struct config_cache_rule *rule)
+{
+	if (rule->policy == CONFIG_CACHE_OFF || request->endpoint == OPENAI_EMBEDDINGS)
+		return false;
+	switch (openai_request_caching(request)) {
+	case OPENAI_CACHING_YES:
+		return true;
+	case OPENAI_CACHING_SEEDED:
+		return rule->seed || rule->policy == CONFIG_CACHE_ALWAYS;
+	case OPENAI_CACHING_RANDOM:
+		return rule->policy == CONFIG_CACHE_ALWAYS;
+	default:
+		return false;
+	}
+}
+
+static bool compute_key(struct exchange *exchange, struct span tenant)
+{
+	struct arena scratch;
+	struct buf canonical;
+	arena_init(&scratch, 0);
+	buf_init(&canonical, exchange->request.json.text.len * 6 + 64);
+	openai_request_write_canonical(&exchange->request, &scratch, &canonical);
+	struct key_parts parts = {.tenant = tenant,
+				  .model = exchange->report.model,
+				  .request = &exchange->request,
+				  .canonical = buf_span(&canonical)};
+	bool computed = !buf_failed(&canonical) && !arena_failed(&scratch) &&
+			cache_key_compute(&parts, &exchange->caching.keeping.key);
+	buf_fini(&canonical);
+	arena_fini(&scratch);
+	return computed;
+}
+
+void caching_consider(struct exchange *exchange, const struct exchange_request *request)
+{
+	struct caching *caching = &exchange->caching;
+	const struct config_cache_rule *rule = &exchange->report.model->cache;
+	if (exchange->worker->cache == NULL)
+		return;
+	caching->directives = cache_directives_read(request->cache_control);
+	caching->keeping.rule = rule;
+	caching->keeping.tags.model = (uint32_t)exchange->report.model_index;
+	caching->keeping.tags.tenant = hash_bytes(HASH_START, request->authorization);
+	caching->on = !caching->directives.no_store && is_eligible(&exchange->request, rule) &&
+		      compute_key(exchange, request->authorization);
+	if (!caching->on && rule->policy != CONFIG_CACHE_OFF)
+		exchange->report.cache = METRICS_CACHE_BYPASS;
+}
+
+/* ---- hits ---- */
+
+static void write_etag(const struct exchange *exchange, int64_t created, char etag[CACHING_ETAG_SIZE])
+{
+	snprintf(etag, CACHING_ETAG_SIZE, "W/\"%016" PRIx64 "-%" PRIx64 "\"",
+		 cache_key_hash(&exchange->caching.keeping.key), created);
+}
+
+static struct span fresh_id(const struct exchange *exchange, char id[CACHING_ID_SIZE])
+{
+	char hex[33];
+	random_hex(hex, 16);
+	int len = snprintf(id, CACHING_ID_SIZE, "%s-%s",
+			   exchange->request.endpoint == OPENAI_CHAT ? "chatcmpl" : "cmpl", hex);
+	return (struct span){id, (size_t)len};
+}
+
+static bool emit_chunk(void *context, struct span data, unsigned carries)
+{
+	struct exchange *exchange = context;
+	struct event event = {.kind = EVENT_CHUNK, .carries = carries, .data = data, .usage = USAGE_UNKNOWN};
+	report_event(&exchange->report, &event, exchange_now(exchange));
+	buf_reset(&exchange->out);
+	sse_write_event(&exchange->out, data);
+	return !buf_failed(&exchange->out) && exchange_send(exchange, buf_span(&exchange->out));
+}
+
+static void give_stream(struct exchange *exchange, const struct openai_replay *replay)
+{
+	struct arena scratch;
+	arena_init(&scratch, 0);
+	exchange_head(exchange, EXCHANGE_ST_STREAM, NULL, -1);
+	bool told = openai_replay_chunks(replay, &scratch, emit_chunk, exchange);
+	arena_fini(&scratch);
+	if (told && exchange_send(exchange, SPAN("data: [DONE]\n\n")))
+		exchange_finish(exchange);
+	else
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+}
+
+static void give_whole(struct exchange *exchange, const struct openai_replay *replay)
+{
+	struct event event = {.kind = EVENT_BODY, .usage = USAGE_UNKNOWN};
+	struct arena scratch;
+	struct buf body;
+	arena_init(&scratch, 0);
+	buf_init(&body, replay->body.len + CACHING_ID_SIZE + 64);
+	bool told = openai_replay_whole(replay, &scratch, &body);
+	arena_fini(&scratch);
+	report_event(&exchange->report, &event, exchange_now(exchange));
+	if (told)
+		exchange_head(exchange, EXCHANGE_ST_BODY, NULL, (int64_t)buf_len(&body));
+	if (told && exchange_send(exchange, buf_span(&body)))
+		exchange_finish(exchange);
+	else
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	buf_fini(&body);
+}
+
+static void give_not_modified(struct exchange *exchange)
+{
+	struct http_field fields[CACHING_FIELDS + 1];
+	size_t count = caching_fields(exchange, fields);
+	fields[count++] = (struct http_field){SPAN("x-request-id"), exchange->report.request_id};
+	exchange->to.ops->head(exchange->to.client, 304, fields, count, 0);
+	exchange->report.status = 304;
+	exchange_finish(exchange);
+}
+
+/* Answers with what is kept; the exchange is over. */
+static void give(struct exchange *exchange, const struct cache_hit *hit, enum metrics_cache how)
+{
+	char id[CACHING_ID_SIZE];
+	struct caching *caching = &exchange->caching;
+	struct openai_replay replay = {.endpoint = exchange->request.endpoint,
+				       .body = hit->entry.body,
+				       .id = fresh_id(exchange, id),
+				       .created = time(NULL),
+				       .include_usage = exchange->request.include_usage};
+	struct store_value *held = hit->value; /* the exchange is gone behind its end */
+	exchange->report.cache = how;
+	caching->age_s = (int64_t)(hit->age_us / CACHING_SECOND_US);
+	caching->ttl_s = hit->ttl_us / CACHING_SECOND_US;
+	write_etag(exchange, hit->entry.created, caching->etag);
+	struct span opaque = {caching->etag + 2, strlen(caching->etag) - 2}; /* without W/: compared weakly */
+	if (caching->if_none_match.len > 0 && etag_matches(caching->if_none_match, opaque))
+		give_not_modified(exchange);
+	else if (exchange->request.stream)
+		give_stream(exchange, &replay);
+	else
+		give_whole(exchange, &replay);
+	store_value_drop(held);
+}
+
+/* ---- misses ---- */
+
+/* Answers of several forms of the same request are told in each other's, unless something would be lost. */
+static bool is_convertible(const struct openai_request *request)
+{
+	const struct json *json = &request->json;
+	uint32_t logprobs = json_member(json, 0, "logprobs");
+	return request->endpoint == OPENAI_CHAT && json_member(json, 0, "audio") == JSON_NONE &&
+	       (logprobs == JSON_NONE || json_type(json, logprobs) != JSON_TRUE);
+}
+
+static enum caching_step follow(struct exchange *exchange, const struct exchange_request *request,
+				const struct flight_options *options)
+{
+	struct caching *caching = &exchange->caching;
+	struct shared_request ask = {.key = caching->keeping.key,
+				     .endpoint = exchange->request.endpoint,
+				     .body = request->body,
+				     .options = *options,
+				     .keeping = caching->keeping,
+				     .convertible = is_convertible(&exchange->request)};
+	bool leads = false;
+	if (!ask.convertible)
+		ask.key.bytes[CACHE_KEY_SIZE - 1] ^= exchange->request.stream;
+	caching->follower =
+	    shared_follow(exchange->worker->cache, exchange->worker, &ask, &exchange->subscriber, &leads);
+	if (caching->follower == NULL)
+		return CACHING_FAILED;
+	exchange->report.cache = leads ? METRICS_CACHE_MISS : METRICS_CACHE_COLLAPSED;
+	return CACHING_RUNS;
+}
+
+/* Looks the answer up. True when the exchange is over. */
+static bool answer_from_cache(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	struct cache_hit hit;
+	if (caching->directives.no_cache ||
+	    !cache_find(exchange->worker->cache, &caching->keeping.key, exchange_now(exchange), &hit))
+		return false;
+	bool young = caching->directives.max_age_s < 0 ||
+		     (int64_t)(hit.age_us / CACHING_SECOND_US) <= caching->directives.max_age_s;
+	if (hit.ttl_us > 0 && young) {
+		give(exchange, &hit, METRICS_CACHE_HIT);
+		return true;
+	}
+	if (hit.ttl_us <= 0)
+		caching->stale = hit;
+	else
+		cache_hit_drop(&hit);
+	return false;
+}
+
+enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
+				const struct flight_options *options)
+{
+	struct caching *caching = &exchange->caching;
+	caching->if_none_match = request->if_none_match;
+	if (caching->on && answer_from_cache(exchange))
+		return CACHING_ANSWERED;
+	if (caching->directives.only_if_cached) {
+		exchange_fail_code(exchange, ERROR_NOT_CACHED);
+		return CACHING_ANSWERED;
+	}
+	return follow(exchange, request, options);
+}
+
+bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
+{
+	struct cache_hit hit = exchange->caching.stale;
+	if (hit.value == NULL || error_row(failure->code)->blame == BLAME_CLIENT)
+		return false;
+	exchange->caching.stale.value = NULL;
+	hit.age_us = exchange_now(exchange) - hit.value->stored_us;
+	give(exchange, &hit, METRICS_CACHE_STALE);
+	return true;
+}
+
+/* ---- events of a flight that may have another form ---- */
+
+static void convert_begin(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	if (!caching->converts)
+		whole_init(&caching->whole, exchange->worker->plan.config->cache.entry + SHARED_MOST);
+	caching->converts = true;
+}
+
+/* All of it came: it goes out in the form that was asked for. */
+static void convert_end(struct exchange *exchange)
+{
+	struct whole *whole = &exchange->caching.whole;
+	struct openai_replay replay = {
+	    .endpoint = exchange->request.endpoint, .created = -1, .include_usage = exchange->request.include_usage};
+	struct buf body;
+	buf_init(&body, (size_t)SHARED_MOST * 2);
+	if (!whole_write(whole, &body)) {
+		exchange_fail_code(exchange, ERROR_UPSTREAM_INVALID);
+	} else {
+		replay.body = buf_span(&body);
+		exchange->report.usage = whole->usage;
+		if (exchange->request.stream)
+			give_stream(exchange, &replay);
+		else
+			give_whole(exchange, &replay);
+	}
+	buf_fini(&body);
+}
+
+/* Usage goes to those who asked for it, whoever asked the backend. */
+static struct event recast_usage(const struct exchange *exchange, const struct event *event)
+{
+	struct event recast = *event;
+	unsigned alone = CARRIES_USAGE | CARRIES_NO_CHOICE;
+	if (event->kind == EVENT_CHUNK && (event->carries & alone) == alone && !exchange->request.include_usage)
+		recast.kind = EVENT_USAGE;
+	if (event->kind == EVENT_USAGE && event->data.at != NULL && exchange->request.include_usage) {
+		recast.kind = EVENT_CHUNK;
+		recast.carries = alone;
+	}
+	return recast;
+}
+
+void caching_on_event(struct exchange *exchange, const struct event *event)
+{
+	bool stream = exchange->request.stream;
+	if ((event->kind == EVENT_BODY && stream) ||
+	    ((event->kind == EVENT_CHUNK || event->kind == EVENT_USAGE) && !stream)) {
+		convert_begin(exchange);
+		whole_add(&exchange->caching.whole, event);
+	} else if (event->kind == EVENT_END && exchange->caching.converts) {
+		convert_end(exchange);
+	} else {
+		struct event recast = recast_usage(exchange, event);
+		exchange->kind->on_event(exchange, &recast);
+	}
+}
+
+/* ---- the head, and the end ---- */
+
+size_t caching_fields(struct exchange *exchange, struct http_field *fields)
+{
+	struct caching *caching = &exchange->caching;
+	size_t count = 0;
+	switch (exchange->report.cache) {
+	case METRICS_CACHE_NONE:
+		return 0;
+	case METRICS_CACHE_BYPASS:
+		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=bypass");
+		break;
+	case METRICS_CACHE_MISS:
+		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=%s",
+			 caching->directives.no_cache   ? "request"
+			 : caching->stale.value != NULL ? "stale"
+							: "miss");
+		break;
+	case METRICS_CACHE_COLLAPSED:
+		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=miss; collapsed");
+		break;
+	default:
+		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; hit; ttl=%" PRId64, caching->ttl_s);
+		snprintf(caching->age, CACHING_NUMBER_SIZE, "%" PRId64, caching->age_s);
+		fields[count++] = (struct http_field){SPAN("age"), span_of(caching->age)};
+		fields[count++] = (struct http_field){SPAN("etag"), span_of(caching->etag)};
+	}
+	fields[count++] = (struct http_field){SPAN("cache-status"), span_of(caching->status)};
+	return count;
+}
+
+void caching_close(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	if (caching->follower != NULL)
+		follower_leave(caching->follower);
+	if (caching->stale.value != NULL)
+		cache_hit_drop(&caching->stale);
+	if (caching->converts)
+		whole_fini(&caching->whole);
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How an exchange uses the cache: whether its request may be answered from it,
+ * what the client's Cache-Control says (RFC 9111, section 5.2.1), hits, answers that are
+ * shared while they come, and stale ones that stand in for a failure.
+ */
+#ifndef SLUICE_SERVICE_EXCHANGE_CACHING_H
+#define SLUICE_SERVICE_EXCHANGE_CACHING_H
+
+#include "service/cache/cache.h"
+#include "service/exchange/exchange.h"
+#include "service/exchange/shared.h"
+#include "service/exchange/whole.h"
+
+/* What a client's Cache-Control asks for. */
+struct cache_directives {
+	bool no_cache;       /* not from the cache */
+	bool no_store;       /* neither from it nor into it */
+	bool only_if_cached; /* from it, or not at all */
+	int64_t max_age_s;   /* at most so old; -1 = any */
+};
+
+enum {
+	CACHING_FIELDS = 3,
+	CACHING_STATUS_SIZE = 64,
+	CACHING_ETAG_SIZE = 48,
+	CACHING_NUMBER_SIZE = 24,
+	CACHING_ID_SIZE = 64
+};
+
+/* What an exchange knows of the cache. */
+struct caching {
+	bool on;       /* the exchange goes by the cache */
+	bool converts; /* the flight comes in another form than was asked for: it is gathered first */
+	struct cache_directives directives;
+	struct cache_keeping keeping;
+	struct span if_none_match;
+	struct follower *follower; /* of a shared flight; NULL = none */
+	struct cache_hit stale;    /* may stand in; its value NULL = none */
+	struct whole whole;        /* with converts */
+	/* of a hit, for the head */
+	int64_t age_s, ttl_s;
+	char status[CACHING_STATUS_SIZE];
+	char age[CACHING_NUMBER_SIZE];
+	char etag[CACHING_ETAG_SIZE];
+};
+
+struct cache_directives cache_directives_read(struct span cache_control);
+
+/* Decides whether the exchange goes by the cache, once its request is decoded and its model known. */
+void caching_consider(struct exchange *exchange, const struct exchange_request *request);
+
+enum caching_step {
+	CACHING_RUNS,     /* a flight runs; events will come */
+	CACHING_ANSWERED, /* the exchange is over */
+	CACHING_FAILED,   /* out of memory: nothing was done */
+};
+
+/* Answers from the cache, or follows a flight. */
+enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
+				const struct flight_options *options);
+
+/* An event of a flight that the exchange follows, in the form of its leader; passed on as the exchange asked for it. */
+void caching_on_event(struct exchange *exchange, const struct event *event);
+
+/* The flight failed before anything was sent: true when a stale answer stood in, and the exchange is over. */
+bool caching_stand_in(struct exchange *exchange, const struct failure *failure);
+
+/* The fields of the answer's head: Cache-Status, and Age and ETag of a hit. Returns how many, at most CACHING_FIELDS;
+ * they borrow from the exchange. */
+size_t caching_fields(struct exchange *exchange, struct http_field *fields);
+
+void caching_close(struct exchange *exchange);
+
+#endif

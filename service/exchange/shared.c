@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+/* The leader of a shared flight: it runs the plan as its followers want it; shared_internal.h tells how they get along.
+ */
+#include "service/exchange/shared_internal.h"
+
+enum { SHARED_PATIENCE_US = 1000000 };
+
+static struct timers *shared_timers(const struct shared *shared)
+{
+	return &shared->worker->plan.reactor->timers;
+}
+
+/* Nothing is run any more; the leader lets go. */
+static void shared_land(struct shared *shared)
+{
+	timer_stop(shared_timers(shared), &shared->patience);
+	pthread_mutex_lock(&shared->lock);
+	shared->landed = true;
+	pthread_mutex_unlock(&shared->lock);
+	flight_table_leave(shared->cache->flights, &shared->place);
+	if (shared->flight != NULL)
+		flight_leave(shared->flight);
+	shared->flight = NULL;
+	shared->worker->in_flight--;
+	shared_release(shared);
+}
+
+static void on_patience(struct timer *timer);
+
+/* Grants what the followers want, on the leader's thread. */
+static void shared_obey(struct shared *shared)
+{
+	pthread_mutex_lock(&shared->lock);
+	enum shared_wish wish = shared->wish;
+	bool landed = shared->landed;
+	pthread_mutex_unlock(&shared->lock);
+	if (landed || wish == shared->granted)
+		return;
+	shared->granted = wish;
+	if (wish == SHARED_CANCEL)
+		shared_land(shared);
+	else
+		flight_pause(shared->flight, wish == SHARED_PAUSE);
+	if (wish == SHARED_PAUSE && !timer_is_running(&shared->patience))
+		timer_start(shared_timers(shared), &shared->patience, SHARED_PATIENCE_US, on_patience);
+}
+
+static void on_call(struct loop_message *message)
+{
+	struct shared *shared = (struct shared *)((char *)message - offsetof(struct shared, call));
+	pthread_mutex_lock(&shared->lock);
+	shared->called = false;
+	pthread_mutex_unlock(&shared->lock);
+	shared_obey(shared);
+	shared_release(shared);
+}
+
+/* What all followers together want; under the lock. */
+static enum shared_wish shared_wish(const struct shared *shared)
+{
+	if (shared->followers == NULL)
+		return SHARED_CANCEL;
+	enum shared_wish wish = SHARED_PAUSE;
+	for (const struct follower *at = shared->followers; at != NULL; at = at->next) {
+		if (at->behind)
+			return SHARED_PAUSE;
+		if (!at->paused && !at->cut)
+			wish = SHARED_RUN;
+	}
+	return wish;
+}
+
+/* A follower changed its mind. worker: whose thread this is. */
+void shared_reconsider(struct shared *shared, const struct exchange_worker *worker)
+{
+	bool own = worker == shared->worker, call = false;
+	pthread_mutex_lock(&shared->lock);
+	shared->wish = shared_wish(shared);
+	if (shared->wish == SHARED_CANCEL)
+		shared->joinable = false;
+	if (!own && !shared->called && !shared->landed) {
+		shared->called = call = true;
+		shared_hold(shared); /* until the message has run */
+	}
+	pthread_mutex_unlock(&shared->lock);
+	if (own)
+		shared_obey(shared);
+	else if (call)
+		loop_post(shared->worker->plan.loop, &shared->call);
+}
+
+/* Links the record, and finds out who falls too far behind; under the lock. */
+static void shared_append(struct shared *shared, struct record *record)
+{
+	uint64_t seen = UINT64_MAX;
+	uint64_t now_us = timers_now(shared_timers(shared));
+	shared_log_append(&shared->log, record);
+	for (struct follower *at = shared->followers; at != NULL; at = at->next) {
+		if (at->todo == NULL)
+			at->todo = record;
+		if (shared->log.bytes - at->seen_bytes > SHARED_LAG_MOST && !at->behind) {
+			at->behind = true;
+			at->behind_since_us = now_us;
+		}
+		if (at->seen < seen)
+			seen = at->seen;
+	}
+	if (shared->log.bytes > SHARED_MOST) {
+		shared->joinable = false;
+		shared_log_forget(&shared->log, seen < record->number ? seen : record->number - 1);
+	}
+	shared->wish = shared_wish(shared);
+}
+
+/* Messages to the followers of other workers; under the lock, where nobody can leave. */
+static void shared_wake_others(struct shared *shared)
+{
+	for (struct follower *at = shared->followers; at != NULL; at = at->next) {
+		if (at->worker == shared->worker || at->woken || (at->paused && !at->cut))
+			continue;
+		at->woken = true;
+		loop_post(at->worker->plan.loop, &at->wake);
+	}
+}
+
+static bool has_reader(const struct shared *shared)
+{
+	for (const struct follower *at = shared->followers; at != NULL; at = at->next)
+		if (!at->paused && !at->cut)
+			return true;
+	return false;
+}
+
+/* Who did not read for that long while others wait is cut off; under the lock. True when others are behind still. */
+static bool shared_lose_patience(struct shared *shared)
+{
+	uint64_t now_us = timers_now(shared_timers(shared));
+	bool others = has_reader(shared), still = false;
+	for (struct follower *at = shared->followers; at != NULL; at = at->next) {
+		if (at->behind && at->paused && others && now_us - at->behind_since_us >= SHARED_PATIENCE_US) {
+			at->cut = true;
+			at->behind = false;
+		}
+		still |= at->behind;
+	}
+	shared->wish = shared_wish(shared);
+	return still;
+}
+
+static void shared_serve_own(struct shared *shared);
+
+static void on_patience(struct timer *timer)
+{
+	struct shared *shared = (struct shared *)((char *)timer - offsetof(struct shared, patience));
+	pthread_mutex_lock(&shared->lock);
+	shared_hold(shared); /* the last follower may leave in what follows */
+	bool still = shared_lose_patience(shared);
+	shared_wake_others(shared);
+	pthread_mutex_unlock(&shared->lock);
+	if (still)
+		timer_start(shared_timers(shared), timer, SHARED_PATIENCE_US, on_patience);
+	shared_serve_own(shared);
+	shared_obey(shared);
+	shared_release(shared);
+}
+
+/* The next follower of the leader's own worker that has something to read; under the lock. */
+static struct follower *shared_own_reader(struct shared *shared)
+{
+	struct follower *at = shared->followers;
+	while (at != NULL &&
+	       (at->worker != shared->worker || at->busy != 0 || at->todo == NULL || (at->paused && !at->cut)))
+		at = at->next;
+	return at;
+}
+
+static void shared_serve_own(struct shared *shared)
+{
+	for (;;) {
+		pthread_mutex_lock(&shared->lock);
+		struct follower *follower = shared_own_reader(shared);
+		pthread_mutex_unlock(&shared->lock);
+		if (follower == NULL)
+			return;
+		follower_deliver(follower);
+	}
+}
+
+static void shared_on_event(struct flight_subscriber *subscriber, const struct event *event)
+{
+	static const struct failure overloaded = {.code = ERROR_OVERLOADED, .should_retry = true};
+	static const struct event no_memory = {.kind = EVENT_ERROR, .failure = &overloaded};
+	struct shared *shared = (struct shared *)((char *)subscriber - offsetof(struct shared, subscriber));
+	struct record *record = shared_log_copy(&shared->log, event);
+	if (record == NULL) {
+		record = shared->spare;
+		shared->spare = NULL;
+		*record = (struct record){.event = no_memory};
+	}
+	bool terminal = record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR;
+	if (shared->flight != NULL)
+		atomic_store_explicit(&shared->attempts, flight_attempts(shared->flight), memory_order_relaxed);
+	pthread_mutex_lock(&shared->lock);
+	shared_hold(shared); /* the last follower may leave in what follows */
+	shared_append(shared, record);
+	shared_wake_others(shared);
+	pthread_mutex_unlock(&shared->lock);
+	if (event->kind == EVENT_END)
+		shared_keep(shared);
+	if (terminal)
+		shared_land(shared);
+	shared_serve_own(shared);
+	shared_obey(shared);
+	shared_release(shared);
+}
+
+static bool shared_join(struct flight_place *place, void *context)
+{
+	struct shared *shared = (struct shared *)place;
+	struct follower *follower = context;
+	pthread_mutex_lock(&shared->lock);
+	bool joined = shared->joinable;
+	if (joined) {
+		shared_hold(shared);
+		follower->shared = shared;
+		follower->next = shared->followers;
+		follower->todo = shared->log.first;
+		shared->followers = follower;
+	}
+	pthread_mutex_unlock(&shared->lock);
+	return joined;
+}
+
+/* A flight of its own arena, whose request is read anew: the client that leads may leave. False: out of memory. */
+static bool shared_take_off(struct shared *shared, const struct shared_request *request)
+{
+	struct exchange_worker *worker = shared->worker;
+	struct findings findings = {.count = 0};
+	struct flight_options options = request->options;
+	shared->flight = flight_create(&worker->plan, flight_arena_most(request->body.len));
+	if (shared->flight == NULL)
+		return false;
+	struct arena *arena = flight_arena(shared->flight);
+	struct span body = arena_copy(arena, request->body);
+	options.request = &shared->request;
+	options.request_id = arena_copy(arena, options.request_id);
+	options.traceparent = arena_copy(arena, options.traceparent);
+	return body.at != NULL &&
+	       openai_request_decode(&shared->request, request->endpoint, arena, body,
+				     worker->plan.config->limits.json_depth, &findings) &&
+	       flight_start(shared->flight, &options, &shared->subscriber);
+}
+
+/* It could not take off: those who joined meanwhile are told, too. */
+static void shared_fail(struct shared *shared)
+{
+	struct failure failure = failure_of(ERROR_OVERLOADED);
+	struct event event = {.kind = EVENT_ERROR, .failure = &failure};
+	shared_on_event(&shared->subscriber, &event);
+}
+
+/* Runs the plan for all who follow. Nobody is told anything before the next turn. */
+static void shared_lead(struct shared *shared, struct follower *follower, const struct shared_request *request)
+{
+	shared->worker->in_flight++;
+	follower->busy++;
+	if (!shared_take_off(shared, request))
+		shared_fail(shared);
+	follower->busy--;
+}
+
+struct follower *shared_follow(struct cache *cache, struct exchange_worker *worker,
+			       const struct shared_request *request, struct flight_subscriber *subscriber, bool *leads)
+{
+	struct shared *mine = shared_create(cache, worker, request);
+	struct follower *follower = follower_create(worker, subscriber);
+	if (mine == NULL || follower == NULL) {
+		if (mine != NULL)
+			shared_release(mine);
+		free(follower);
+		return NULL;
+	}
+	mine->subscriber.on_event = shared_on_event;
+	mine->call.run = on_call;
+	shared_join(&mine->place, follower);
+	*leads = flight_table_enter(cache->flights, &mine->place, shared_join, follower);
+	if (*leads) {
+		shared_lead(mine, follower, request);
+	} else {
+		mine->followers = NULL; /* nobody has seen it */
+		shared_release(mine);   /* for the follower */
+		shared_release(mine);
+	}
+	follower_wake(follower);
+	return follower;
+}

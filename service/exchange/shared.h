@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A flight that several exchanges follow, on any worker: the first one to ask
+ * for an answer leads, that is its worker runs the plan; whoever asks for the same
+ * meanwhile follows. Every follower gets all events from the first on, at
+ * its own pace, on its own worker.
+ *
+ * Leaving hurts nobody: the plan runs as long as one follower is there, and is
+ * cancelled with the last. A paused follower falls behind; when all are paused
+ * the plan is, too. For one that is SHARED_LAG_MOST bytes behind
+ * the plan waits; when it reads nothing for a second while others would, it is cut off by an error of its own. Answers
+ * of more than SHARED_MOST bytes are not joined any more, and what all have read of them is forgotten.
+ *
+ * The events are the backend's: with usage whether a follower asked for it or
+ * not, streamed or whole as the leader asked. Failures are the same for all.
+ * A complete answer is kept in the cache when the rule for it says so.
+ */
+#ifndef SLUICE_SERVICE_EXCHANGE_SHARED_H
+#define SLUICE_SERVICE_EXCHANGE_SHARED_H
+
+#include "service/cache/cache.h"
+#include "service/exchange/exchange.h"
+#include "service/exchange/flight.h"
+
+enum { SHARED_MOST = 8 << 20, SHARED_LAG_MOST = 1 << 20 };
+
+struct follower;
+
+/* What a flight is started with, should it be the first of its key. Spans are copied. */
+struct shared_request {
+	struct cache_key key;
+	enum openai_endpoint endpoint;
+	struct span body;              /* of the request, as the client sent it */
+	struct flight_options options; /* but for request */
+	struct cache_keeping keeping;  /* under which the answer is kept */
+	bool convertible;              /* a stream may be kept as a whole answer */
+};
+
+/*
+ * Follows the flight of that key, leading it when there is none. Events come to subscriber (borrowed) from the next
+ * turn on, up to the terminal one or follower_leave. *leads tells who runs it. NULL: out of memory.
+ */
+struct follower *shared_follow(struct cache *cache, struct exchange_worker *worker,
+			       const struct shared_request *request, struct flight_subscriber *subscriber, bool *leads);
+
+/* Backpressure of the subscriber. */
+void follower_pause(struct follower *follower, bool paused);
+
+/* Calls that the plan started so far. */
+unsigned follower_attempts(const struct follower *follower);
+
+/* The follower is gone for the caller. Required exactly once, before or behind the terminal event. */
+void follower_leave(struct follower *follower);
+
+#endif

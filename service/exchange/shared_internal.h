@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The inside of shared flights (shared.h), for the files that make them up: shared.c (the leader: running the plan,
+ * what followers want of it), follower.c (a follower's pace), shared_keep.c (the answer goes into the cache) and
+ * shared_life.c (memory).
+ *
+ * Two kinds of threads touch a shared flight: the leader's worker, which runs
+ * the plan and appends to the log, and the followers' workers. The lock guards the
+ * log's links, the list of followers and what is wanted of the leader; it is
+ * never held while an event is delivered. They call each other by messages, but
+ * for followers on the leader's own worker, which are served at once.
+ */
+#ifndef SLUICE_SERVICE_EXCHANGE_SHARED_INTERNAL_H
+#define SLUICE_SERVICE_EXCHANGE_SHARED_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "service/exchange/shared.h"
+#include "service/exchange/shared_log.h"
+#include "service/loop/loop.h"
+
+/* What the followers want of the leader. */
+enum shared_wish { SHARED_RUN, SHARED_PAUSE, SHARED_CANCEL };
+
+struct shared {
+	struct flight_place place; /* first */
+	struct cache *cache;
+	_Atomic size_t users; /* followers, the leader and what is under way: freed at 0 */
+	struct record *spare; /* tells of missing memory when there is none */
+	pthread_mutex_t lock;
+	/* guarded by the lock */
+	struct shared_log log;
+	struct follower *followers;
+	bool joinable; /* all events are still there, and it was not cancelled */
+	enum shared_wish wish;
+	bool called; /* the leader's message is on its way */
+	bool landed; /* the flight is over: the leader needs no more messages */
+	/* the leader's */
+	struct exchange_worker *worker;
+	struct flight *flight; /* NULL once it ended */
+	struct openai_request request;
+	struct flight_subscriber subscriber;
+	struct loop_message call;
+	struct timer patience; /* with those who are behind */
+	enum shared_wish granted;
+	struct cache_keeping keeping;
+	const struct plan *plan;
+	bool convertible;
+	_Atomic unsigned attempts;
+};
+
+struct follower {
+	struct shared *shared;
+	struct follower *next; /* guarded by the shared flight's lock, as all up to cut */
+	struct record *todo;   /* the next event; NULL = it has seen all there are */
+	uint64_t seen;         /* number of the last event it is done with */
+	uint64_t seen_bytes;
+	bool paused;
+	bool woken;  /* its message is on its way */
+	bool behind; /* so far that the plan waits for it */
+	uint64_t behind_since_us;
+	bool cut; /* it did not read for too long, and others did */
+	/* its worker's */
+	struct exchange_worker *worker;
+	struct flight_subscriber *to; /* NULL once it left */
+	struct loop_message wake;
+	unsigned busy; /* depth of deliveries */
+	bool ended;    /* the terminal event was delivered */
+	bool gone;     /* it left the list: only its message keeps it */
+};
+
+/* A flight that nobody follows and nobody runs yet, with one user: the leader. NULL: out of memory. */
+struct shared *shared_create(struct cache *cache, struct exchange_worker *worker, const struct shared_request *request);
+
+/* One user more, one less. */
+void shared_hold(struct shared *shared);
+void shared_release(struct shared *shared);
+
+/* Puts the complete answer into the cache, if it may be there. On the leader's thread. */
+void shared_keep(struct shared *shared);
+
+/* A follower changed its mind, or left. worker: whose thread this is. */
+void shared_reconsider(struct shared *shared, const struct exchange_worker *worker);
+
+/* One that follows nothing yet. NULL: out of memory. */
+struct follower *follower_create(struct exchange_worker *worker, struct flight_subscriber *subscriber);
+
+/* Gives a follower what it has not seen yet, unless it is paused. On its thread. */
+void follower_deliver(struct follower *follower);
+
+/* Has it served in the next turn. On its thread. */
+void follower_wake(struct follower *follower);
+
+#endif

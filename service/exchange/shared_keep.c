@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The complete answer of a shared flight goes into the cache, when the rule for it says so. */
+#include <time.h>
+
+#include "schemas/openai_caching.h"
+#include "service/exchange/report.h"
+#include "service/exchange/shared_internal.h"
+#include "service/exchange/whole.h"
+
+/* Why the answer is not kept, or that it can be. */
+static enum metrics_kept shared_judge(const struct shared *shared, const struct whole *whole, struct span body,
+				      struct span *finish, struct arena *scratch)
+{
+	const struct config_cache_rule *rule = shared->keeping.rule;
+	if (whole->streamed && !shared->convertible)
+		return METRICS_KEPT_FORM;
+	if (body.len > shared->worker->plan.config->cache.entry)
+		return METRICS_KEPT_TOO_LARGE;
+	if (whole->joined || !plan_is_first_choice(shared->plan, whole->target))
+		return METRICS_KEPT_STAND_IN;
+	*finish = openai_finish_reason(body, scratch);
+	return openai_answer_is_keepable(body, rule->finish == CONFIG_CACHE_ANY, scratch) ? METRICS_KEPT_YES
+											  : METRICS_KEPT_UNFINISHED;
+}
+
+void shared_keep(struct shared *shared)
+{
+	const struct exchange_worker *worker = shared->worker;
+	struct cache_entry entry = {.endpoint = shared->request.endpoint, .created = time(NULL)};
+	enum metrics_kept kept = METRICS_KEPT_TOO_LARGE;
+	struct arena scratch;
+	struct whole whole;
+	struct buf body;
+	arena_init(&scratch, 0);
+	whole_init(&whole, SHARED_MOST);
+	buf_init(&body, (size_t)SHARED_MOST * 2);
+	for (const struct record *at = shared->log.bytes > SHARED_MOST ? NULL : shared->log.first; at != NULL;
+	     at = at->next)
+		whole_add(&whole, &at->event);
+	if (whole_write(&whole, &body))
+		kept = shared_judge(shared, &whole, buf_span(&body), &entry.finish, &scratch);
+	entry.body = buf_span(&body);
+	entry.usage = whole.usage;
+	entry.target = whole.target == NULL ? SPAN("") : span_of(whole.target->target);
+	if (kept == METRICS_KEPT_YES &&
+	    !cache_keep(shared->cache, &shared->keeping, &entry, timers_now(&worker->plan.reactor->timers)))
+		kept = METRICS_KEPT_NO_MEMORY;
+	metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->keeping.tags.model, kept);
+	buf_fini(&body);
+	whole_fini(&whole);
+	arena_fini(&scratch);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* The memory of shared flights: whoever uses one holds it; shared_internal.h holds the contract. */
+#include "service/exchange/shared_internal.h"
+
+void shared_release(struct shared *shared)
+{
+	if (atomic_fetch_sub_explicit(&shared->users, 1, memory_order_acq_rel) != 1)
+		return;
+	shared_log_fini(&shared->log);
+	free(shared->spare);
+	pthread_mutex_destroy(&shared->lock);
+	free(shared);
+}
+
+void shared_hold(struct shared *shared)
+{
+	atomic_fetch_add_explicit(&shared->users, 1, memory_order_relaxed);
+}
+
+struct shared *shared_create(struct cache *cache, struct exchange_worker *worker, const struct shared_request *request)
+{
+	struct shared *shared = calloc(1, sizeof(*shared));
+	struct record *spare = calloc(1, sizeof(*spare));
+	if (shared == NULL || spare == NULL) {
+		free(shared);
+		free(spare);
+		return NULL;
+	}
+	*shared = (struct shared){
+	    .place = {.key = request->key},
+	    .cache = cache,
+	    .keeping = request->keeping,
+	    .plan = request->options.plan,
+	    .convertible = request->convertible,
+	    .spare = spare,
+	    .joinable = true,
+	    .worker = worker,
+	};
+	atomic_init(&shared->users, 1);
+	pthread_mutex_init(&shared->lock, NULL);
+	shared_log_init(&shared->log);
+	return shared;
+}

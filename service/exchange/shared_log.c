@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/* Events that outlive their callback; shared_log.h holds the contract. */
+#include "service/exchange/shared_log.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void shared_log_init(struct shared_log *log)
+{
+	*log = (struct shared_log){.count = 0};
+	arena_init(&log->arena, 0);
+}
+
+void shared_log_fini(struct shared_log *log)
+{
+	shared_log_forget(log, UINT64_MAX);
+	arena_fini(&log->arena);
+}
+
+static struct span keep(struct arena *arena, struct span text)
+{
+	return text.at == NULL ? text : arena_copy(arena, text);
+}
+
+static const struct cause *copy_causes(struct arena *arena, const struct cause *causes)
+{
+	struct cause *first = NULL, **link = &first;
+	for (; causes != NULL; causes = causes->next) {
+		struct cause *copy = arena_alloc(arena, sizeof(*copy));
+		if (copy == NULL)
+			break;
+		*copy = *causes;
+		copy->loc = keep(arena, causes->loc);
+		copy->message = keep(arena, causes->message);
+		copy->next = NULL;
+		*link = copy;
+		link = &copy->next;
+	}
+	return first;
+}
+
+static const struct failure *copy_failure(struct arena *arena, const struct failure *failure)
+{
+	struct failure *copy = arena_alloc(arena, sizeof(*copy));
+	if (copy == NULL)
+		return NULL;
+	*copy = *failure;
+	copy->message = keep(arena, failure->message);
+	copy->param = keep(arena, failure->param);
+	copy->details = keep(arena, failure->details);
+	copy->body = keep(arena, failure->body);
+	copy->retry_after = keep(arena, failure->retry_after);
+	copy->causes = copy_causes(arena, failure->causes);
+	return arena_failed(arena) ? NULL : copy;
+}
+
+static bool is_within(struct span part, struct span whole)
+{
+	return whole.at != NULL && part.at >= whole.at && part.at + part.len <= whole.at + whole.len;
+}
+
+/* The data of a chunk is mostly a piece of its raw bytes: then these alone are kept. */
+static void copy_bytes(struct record *record, const struct event *event)
+{
+	struct event *copy = &record->event;
+	bool within = is_within(event->data, event->raw);
+	char *at = record->bytes;
+	if (event->raw.at != NULL) {
+		memcpy(at, event->raw.at, event->raw.len);
+		copy->raw.at = at;
+		at += event->raw.len;
+	}
+	if (within) {
+		copy->data.at = record->bytes + (event->data.at - event->raw.at);
+	} else if (event->data.at != NULL) {
+		memcpy(at, event->data.at, event->data.len);
+		copy->data.at = at;
+	}
+}
+
+struct record *shared_log_copy(struct shared_log *log, const struct event *event)
+{
+	size_t bytes = event->raw.len + (is_within(event->data, event->raw) ? 0 : event->data.len);
+	struct record *record = malloc(sizeof(*record) + bytes);
+	if (record == NULL)
+		return NULL;
+	*record = (struct record){.event = *event, .behind = sizeof(*record) + bytes};
+	copy_bytes(record, event);
+	if (event->kind != EVENT_ERROR)
+		return record;
+	record->event.failure = copy_failure(&log->arena, event->failure);
+	if (record->event.failure != NULL)
+		return record;
+	free(record);
+	return NULL;
+}
+
+void shared_log_append(struct shared_log *log, struct record *record)
+{
+	record->number = ++log->count;
+	record->behind += log->bytes;
+	log->bytes = record->behind;
+	if (log->last == NULL)
+		log->first = record;
+	else
+		log->last->next = record;
+	log->last = record;
+}
+
+void shared_log_forget(struct shared_log *log, uint64_t number)
+{
+	while (log->first != NULL && log->first->number <= number) {
+		struct record *record = log->first;
+		log->first = record->next;
+		free(record);
+	}
+	if (log->first == NULL)
+		log->last = NULL;
+}

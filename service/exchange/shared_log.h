@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The events of a shared flight, kept for those who come later or read slower.
+ * One thread appends, any thread reads; the lock of the shared flight guards
+ * the links and numbers, records themselves do not change.
+ */
+#ifndef SLUICE_SERVICE_EXCHANGE_SHARED_LOG_H
+#define SLUICE_SERVICE_EXCHANGE_SHARED_LOG_H
+
+#include "lib/arena.h"
+#include "service/plan/event.h"
+
+struct record {
+	struct record *next;
+	uint64_t number;    /* from 1 */
+	uint64_t behind;    /* bytes of all records up to and with this one */
+	struct event event; /* what it points to is in the record, or in the log's arena */
+	char bytes[];
+};
+
+struct shared_log {
+	struct record *first;
+	struct record *last;
+	uint64_t count; /* appended so far */
+	uint64_t bytes; /* of all that were appended */
+	struct arena arena;
+};
+
+void shared_log_init(struct shared_log *log);
+void shared_log_fini(struct shared_log *log);
+
+/* A record with copies of all that the event borrows, not linked yet. NULL: out of memory. */
+struct record *shared_log_copy(struct shared_log *log, const struct event *event);
+
+/* Links a record behind the others. */
+void shared_log_append(struct shared_log *log, struct record *record);
+
+/* Frees the records up to and with that number. */
+void shared_log_forget(struct shared_log *log, uint64_t number);
+
+#endif

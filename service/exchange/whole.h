@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* A whole answer, gathered from the events of a run: from its pieces, or from the chunks of a stream (chat only). */
+#ifndef SLUICE_SERVICE_EXCHANGE_WHOLE_H
+#define SLUICE_SERVICE_EXCHANGE_WHOLE_H
+
+#include "schemas/openai_assembly.h"
+#include "service/plan/event.h"
+
+struct whole {
+	struct openai_assembly assembly;
+	struct buf body;    /* of an answer that comes whole */
+	struct arena arena; /* of id and model */
+	struct span id;
+	struct span model;
+	int64_t created;
+	struct usage usage;
+	const struct config_plan *target; /* of the last event; NULL = several */
+	bool joined;                      /* of parts of several answers */
+	bool streamed;                    /* chunks came */
+	bool failed;                      /* too much, or not to be understood */
+};
+
+/* most: bytes of the answer. */
+void whole_init(struct whole *whole, size_t most);
+void whole_fini(struct whole *whole);
+
+/* Takes what an event has of the answer. */
+void whole_add(struct whole *whole, const struct event *event);
+
+/* Appends the answer as JSON, usage included; once, behind the END. False when it cannot be had. */
+bool whole_write(struct whole *whole, struct buf *out);
+
+#endif

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: MIT */
+/* A kept answer, given again: whole with a fresh id, and as chunks that amount to the same. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/json_canonical.h"
+#include "schemas/openai_assembly.h"
+#include "schemas/openai_replay.h"
+
+static struct arena arena;
+static struct openai_assembly assembly;
+static char chunks[65536];
+static size_t count;
+
+static bool note(void *context, struct span data, unsigned carries)
+{
+	(void)carries;
+	count++;
+	if (context != NULL)
+		openai_assembly_add(&assembly, data);
+	strncat(chunks, data.at, data.len);
+	strcat(chunks, "\n");
+	return count != (context == NULL ? 2 : SIZE_MAX);
+}
+
+static struct span canonical(struct span text)
+{
+	struct json json;
+	struct json_error error;
+	struct buf out;
+	buf_init(&out, 1 << 20);
+	assert_true(json_parse(&json, &arena, text, 64, &error));
+	json_write_canonical(&json, 0, &arena, &out);
+	struct span copy = arena_copy(&arena, buf_span(&out));
+	buf_fini(&out);
+	return copy;
+}
+
+static void replay(struct openai_replay *replay, struct buf *out)
+{
+	chunks[0] = '\0';
+	count = 0;
+	openai_assembly_init(&assembly, 1 << 20);
+	assert_true(openai_replay_chunks(replay, &arena, note, chunks));
+	assert_true(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, out));
+	openai_assembly_fini(&assembly);
+}
+
+#define HEAD "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\",\"choices\":["
+
+static void chunks_amount_to_the_answer(void **state)
+{
+	static const char *const answers[] = {
+	    HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"h\\u00e9 "
+		 "\\\"llo\\n\"},\"finish_reason\":\"stop\"}]}",
+	    HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c1\","
+		 "\"type\":\"function\","
+		 "\"function\":{\"name\":\"f\",\"arguments\":\"{\\\"a\\\":1}\"}},{\"id\":\"c2\",\"type\":\"function\","
+		 "\"function\":{\"name\":"
+		 "\"g\",\"arguments\":\"{}\"}}]},\"finish_reason\":\"tool_calls\"}]}",
+	    HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\",\"reasoning_content\":\"why\"},"
+		 "\"finish_reason\":"
+		 "\"stop\",\"sluice_target\":\"a/"
+		 "x\"},{\"index\":1,\"message\":{\"role\":\"assistant\",\"content\":\"b\"},\"finish_reason\":"
+		 "\"length\",\"sluice_target\":\"b/y\"}]}",
+	    HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":\"no\"},\"finish_"
+		 "reason\":\"stop\"}]}",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		struct buf out;
+		struct openai_replay ask = {.endpoint = OPENAI_CHAT, .body = span_of(answers[i]), .created = -1};
+		buf_init(&out, 65536);
+		replay(&ask, &out);
+		struct span got = canonical(buf_span(&out)), want = canonical(ask.body);
+		if (!span_equal(got, want))
+			fail_msg("\n got %.*s\nwant %.*s", SPAN_ARG(got), SPAN_ARG(want));
+		buf_fini(&out);
+	}
+}
+
+static void long_texts_come_in_pieces_of_whole_characters(void **state)
+{
+	static char body[32768];
+	size_t used = (size_t)snprintf(body, sizeof(body),
+				       HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"");
+	struct buf out;
+	(void)state;
+	for (int i = 0; i < 3000; i++)
+		used += (size_t)snprintf(body + used, sizeof(body) - used, "%s", i % 2 == 0 ? "\xe2\x82\xac" : "x");
+	snprintf(body + used, sizeof(body) - used, "\"},\"finish_reason\":\"stop\"}]}");
+	struct openai_replay ask = {.endpoint = OPENAI_CHAT, .body = span_of(body), .created = -1};
+	buf_init(&out, 65536);
+	replay(&ask, &out);
+	struct span got = canonical(buf_span(&out)), want = canonical(ask.body);
+	assert_true(span_equal(got, want));
+	assert_true(count > 6);
+	buf_fini(&out);
+}
+
+static void the_id_and_the_time_are_fresh(void **state)
+{
+	static const char body[] =
+	    "{\"id\":\"old\",\"created\":7,\"model\":\"m\",\"system_fingerprint\":\"fp\",\"choices\":[{\"index\":0,"
+	    "\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"logprobs\":{\"content\":[1]},"
+	    "\"finish_reason\":\"stop\"}],\"usage\":{\"total_tokens\":3}}";
+	struct openai_replay ask = {
+	    .endpoint = OPENAI_CHAT, .body = span_of(body), .id = SPAN("new"), .created = 99, .include_usage = true};
+	struct buf out;
+	(void)state;
+	buf_init(&out, 65536);
+	assert_true(openai_replay_whole(&ask, &arena, &out));
+	assert_true(span_is(
+	    buf_span(&out),
+	    "{\"id\":\"new\",\"created\":99,\"model\":\"m\",\"system_fingerprint\":\"fp\",\"choices\":[{\"index\":0,"
+	    "\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"logprobs\":{\"content\":[1]},"
+	    "\"finish_reason\":\"stop\"}],\"usage\":{\"total_tokens\":3}}"));
+	buf_reset(&out);
+	replay(&ask, &out);
+	assert_null(strstr(chunks, "old"));
+	assert_int_equal(count, 4);
+	assert_non_null(strstr(chunks, "{\"content\":\"a\"},\"logprobs\":{\"content\":[1]}"));
+	assert_non_null(strstr(chunks, "\"choices\":[],\"usage\":{\"total_tokens\":3}}\n"));
+	buf_fini(&out);
+}
+
+static void completions_are_text(void **state)
+{
+	static const char body[] = "{\"id\":\"c\",\"object\":\"text_completion\",\"choices\":[{\"text\":\"abc\","
+				   "\"index\":0,\"finish_reason\":\"stop\"}]}";
+	struct openai_replay ask = {.endpoint = OPENAI_COMPLETIONS, .body = span_of(body), .created = -1};
+	(void)state;
+	chunks[0] = '\0';
+	count = 0;
+	openai_assembly_init(&assembly, 1024);
+	assert_true(openai_replay_chunks(&ask, &arena, note, chunks));
+	openai_assembly_fini(&assembly);
+	assert_string_equal(
+	    chunks,
+	    "{\"id\":\"c\",\"object\":\"text_completion\",\"choices\":[{\"index\":0,\"text\":\"abc\",\"logprobs\":null,"
+	    "\"finish_reason\":null}]}\n{\"id\":\"c\",\"object\":\"text_completion\",\"choices\":[{\"index\":0,"
+	    "\"text\":"
+	    "\"\",\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n");
+}
+
+static void it_stops_when_told_and_refuses_what_is_none(void **state)
+{
+	static const char *const none[] = {
+	    "[]", "{}", "{\"choices\":[]}", "{\"choices\":[1]}", "{\"choices\":[{\"index\":0}]}", "x"};
+	struct openai_replay ask = {
+	    .endpoint = OPENAI_CHAT,
+	    .body = SPAN(HEAD "{\"index\":0,\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}"),
+	    .created = -1};
+	(void)state;
+	chunks[0] = '\0';
+	count = 0;
+	assert_false(openai_replay_chunks(&ask, &arena, note, NULL));
+	assert_int_equal(count, 2);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		count = 0;
+		ask.body = span_of(none[i]);
+		assert_false(openai_replay_chunks(&ask, &arena, note, NULL));
+		assert_int_equal(count, 0);
+	}
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	arena_init(&arena, 0);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	arena_fini(&arena);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(chunks_amount_to_the_answer),
+	    cmocka_unit_test(long_texts_come_in_pieces_of_whole_characters),
+	    cmocka_unit_test(the_id_and_the_time_are_fresh),
+	    cmocka_unit_test(completions_are_text),
+	    cmocka_unit_test(it_stops_when_told_and_refuses_what_is_none),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
