@@ -154,6 +154,7 @@ struct config_limits {
 	unsigned streams;     /* HTTP/2 streams per connection */
 	size_t header_list;   /* bytes of a request's header list */
 	size_t event;         /* bytes of one upstream event */
+	uint64_t stalled_us;  /* how long a client may take nothing of what waits for it */
 	size_t buffer;        /* bytes waiting for a slow client before the backend is paused */
 };
 

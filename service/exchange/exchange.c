@@ -49,6 +49,7 @@ static void exchange_close(struct exchange *exchange)
 	if (exchange->kind->close != NULL)
 		exchange->kind->close(exchange);
 	caching_close(exchange);
+	timer_stop(&exchange->worker->plan.reactor->timers, &exchange->stalled);
 	flight_leave(exchange->flight);
 	buf_fini(&exchange->out);
 	free(exchange);
@@ -153,8 +154,37 @@ void exchange_fail_code(struct exchange *exchange, enum error_code code)
 	exchange_on_failure(exchange, &failure);
 }
 
+/* Bytes that the client took so far, its kernel included. */
+static uint64_t exchange_taken(const struct exchange *exchange)
+{
+	return exchange->report.bytes - exchange->to.ops->backlog(exchange->to.client);
+}
+
+static void on_stalled(struct timer *timer);
+
+static void exchange_watch(struct exchange *exchange)
+{
+	exchange->taken = exchange_taken(exchange);
+	timer_start(&exchange->worker->plan.reactor->timers, &exchange->stalled,
+		    exchange->worker->plan.config->limits.stalled_us, on_stalled);
+}
+
+/* A client that reads nothing is cut off: it would hold its backend's place for ever. */
+static void on_stalled(struct timer *timer)
+{
+	struct exchange *exchange = (struct exchange *)((char *)timer - offsetof(struct exchange, stalled));
+	if (exchange_taken(exchange) == exchange->taken)
+		exchange_abort(exchange, ERROR_CLIENT_TOO_SLOW);
+	else
+		exchange_watch(exchange);
+}
+
 static void exchange_pause(struct exchange *exchange, bool paused)
 {
+	if (paused)
+		exchange_watch(exchange);
+	else
+		timer_stop(&exchange->worker->plan.reactor->timers, &exchange->stalled);
 	if (exchange->caching.follower != NULL)
 		follower_pause(exchange->caching.follower, paused);
 	else

@@ -40,6 +40,8 @@ struct exchange {
 	struct respond_to to;
 	enum exchange_state state;
 	bool paused;
+	struct timer stalled;  /* while it is paused */
+	uint64_t taken;        /* bytes that the client had taken when the timer was started */
 	struct flight *flight; /* its own; only its arena is used when it follows a shared one */
 	struct flight_subscriber subscriber;
 	struct openai_request request;

@@ -187,6 +187,58 @@ static void a_big_whole_answer_is_paced_too(void **state)
 	sluice_wait_idle(world.sluice);
 }
 
+static struct world start_impatient(void)
+{
+	struct world world = {.sim = sim_start(NULL)};
+	world.sluice = sluice_start("backends:\n  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
+				    "models:\n  big: sim/count;tokens=%d;token_bytes=1000\n"
+				    "  small: sim/count;tokens=100\nlimits: { stalled: 300ms }\n",
+				    world.sim->port, TOKENS);
+	return world;
+}
+
+/* The backend is let go, the client sees the cut, and it is told apart from one that left. */
+static void check_cut(const struct world *world)
+{
+	sim_wait_idle(world->sim);
+	assert_true(sluice_errors(world->sluice, "client_too_slow") == 1);
+	for (enum via via = 0; via < VIA_COUNT; via++)
+		check_neighbour(world, via);
+}
+
+static void an_h1_client_that_never_reads_is_cut_off(void **state)
+{
+	(void)state;
+	for (int tls = 0; tls < 2; tls++) {
+		struct world world = start_impatient();
+		struct h1 h1 = {0};
+		wire_open_narrow(&h1.wire, tls ? world.sluice->tls_port : world.sluice->port, tls ? "http/1.1" : NULL);
+		h1_post(&h1, "/v1/chat/completions", "", chat_body("big", true));
+		sim_wait_calls(world.sim, "token_bytes", 1);
+		check_cut(&world);
+		h1_wait_end(&h1);
+		assert_true(h1.answer.broken);
+		assert_false(h1.answer.ended);
+		h1_close(&h1);
+		sluice_wait_idle(world.sluice);
+	}
+}
+
+static void a_stream_that_never_gets_a_window_is_cut_off_alone(void **state)
+{
+	struct world world = start_impatient();
+	struct h2 h2;
+	(void)state;
+	h2_open(&h2, world.sluice->port, 0);
+	struct h2_stream *stalled = h2_post(&h2, "/v1/chat/completions", chat_body("big", true));
+	h2_wait_body(&h2, stalled, 65535); /* its whole window */
+	check_cut(&world);
+	h2_wait_end(&h2, stalled);
+	assert_true(stalled->answer.broken);
+	h2_close(&h2);
+	sluice_wait_idle(world.sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +247,8 @@ int main(void)
 	    SCENARIO(an_h2_connection_that_is_not_read_pauses_its_backends_and_loses_nothing),
 	    SCENARIO(a_stream_without_window_pauses_its_own_backend_only),
 	    SCENARIO(a_big_whole_answer_is_paced_too),
+	    SCENARIO(an_h1_client_that_never_reads_is_cut_off),
+	    SCENARIO(a_stream_that_never_gets_a_window_is_cut_off_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,6 +33,16 @@ static struct world start(const char *settings)
 	return world;
 }
 
+/* Exchanges that failed by what a backend said, whatever it was. */
+static double refusals(const struct world *world)
+{
+	static const char *const codes[] = {"upstream_status", "upstream_busy", "upstream_rejected"};
+	double sum = 0;
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		sum += sluice_errors(world->sluice, codes[i]);
+	return sum;
+}
+
 /* status: what the client sees alone. code: in the error body, NULL = the backend's own words are relayed. */
 static void check_status(const char *settings, int status, const char *code, bool fails_over)
 {
@@ -40,6 +50,7 @@ static void check_status(const char *settings, int status, const char *code, boo
 	for (enum via via = VIA_H1; via <= VIA_H2; via += VIA_H2) {
 		for (int stream = 0; stream < 2; stream++) {
 			struct answer answer;
+			double before = refusals(&world);
 			sim_reset(world.sim);
 			sim_reset(world.spare);
 			client_fetch_chat(world.sluice, via, "alone", stream, &answer);
@@ -51,10 +62,13 @@ static void check_status(const char *settings, int status, const char *code, boo
 				check_error(&answer, status, code);
 			answer_free(&answer);
 			assert_int_equal(sim_call_count(world.sim, ""), 1);
+			assert_true(refusals(&world) == before + 1);
 			client_fetch_chat(world.sluice, via, "guarded", stream, &answer);
 			assert_int_equal(answer.status, fails_over ? 200 : status);
 			answer_free(&answer);
+			assert_int_equal(sim_call_count(world.sim, ""), 2);
 			assert_int_equal(sim_call_count(world.spare, ""), fails_over ? 1 : 0);
+			assert_true(refusals(&world) == before + (fails_over ? 1 : 2));
 		}
 	}
 	sluice_wait_idle(world.sluice);
