@@ -211,6 +211,7 @@ static enum caching_step follow(struct exchange *exchange, const struct exchange
 				     .keeping = caching->keeping,
 				     .convertible = is_convertible(&exchange->request)};
 	bool leads = false;
+	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
 	if (!ask.convertible)
 		ask.key.bytes[CACHE_KEY_SIZE - 1] ^= exchange->request.stream;
 	caching->follower =

@@ -168,8 +168,8 @@ static void on_patience(struct timer *timer)
 static struct follower *shared_own_reader(struct shared *shared)
 {
 	struct follower *at = shared->followers;
-	while (at != NULL &&
-	       (at->worker != shared->worker || at->busy != 0 || at->todo == NULL || (at->paused && !at->cut)))
+	while (at != NULL && (at->worker != shared->worker || at->busy != 0 || at->ended || at->todo == NULL ||
+			      (at->paused && !at->cut)))
 		at = at->next;
 	return at;
 }
