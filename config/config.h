@@ -71,7 +71,8 @@ struct config_backend {
 	const char *api_key; /* secret; NULL when none */
 	const char *ca;      /* PEM file of trusted authorities; NULL = the system's */
 	enum config_prefill prefill;
-	bool stream_usage; /* ask for usage on streams (stream_options.include_usage) even when the client did not */
+	uint64_t resolve_us; /* from one look-up of its host's name to the next */
+	bool stream_usage;   /* ask for usage on streams (stream_options.include_usage) even when the client did not */
 	struct config_timeouts timeouts;
 	const char *certificate; /* PEM file shown to the backend; NULL = none */
 	const char *key;         /* PEM file of its private key */

@@ -46,6 +46,7 @@ static bool create_origins(struct worker *worker, unsigned index, struct buf *er
 						      .certificate = backend->certificate,
 						      .key = backend->key,
 						      .connect_timeout_us = backend->timeouts.connect_us,
+						      .resolve_us = backend->resolve_us,
 						      .metrics = metrics_cells_of(index),
 						      .backend = (uint32_t)i};
 		worker->origins[i] = http_origin_create(worker->client, &options, &why);

@@ -42,6 +42,7 @@ struct http_origin_options {
 	const char *certificate; /* PEM file shown to the backend, its chain included; NULL = none */
 	const char *key;         /* PEM file of its private key; NULL = it is in the certificate's file */
 	uint64_t connect_timeout_us;
+	uint64_t resolve_us;           /* from one look-up of the host's name to the next */
 	struct metrics_cells *metrics; /* borrows; NULL = nothing is counted */
 	uint32_t backend;              /* their label */
 };

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The addresses of an origin. A name is looked up when the origin is made and
- * every half minute after; curl is given the addresses and never resolves by
+ * again and again after; curl is given the addresses and never resolves by
  * itself (it would join its resolver thread in the middle of the loop when a
  * call is cancelled). Calls wait for the first answer, for as long as they
  * would wait for a connection. Once known, old addresses are better than none.
  * Connections to an address that a lookup no longer finds are retired, however
- * well they are kept alive: so a backend that moved is left within the minute.
+ * well they are kept alive: so a backend that moved is left soon.
  */
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -15,7 +15,7 @@
 #include "clients/http/call.h"
 #include "clients/http/origin.h"
 
-enum { NAME_REFRESH_US = 30 * 1000000, NAME_RETRY_US = 2 * 1000000 };
+enum { NAME_RETRY_US = 2 * 1000000 };
 
 static void name_look_up(struct http_origin *origin);
 
@@ -79,7 +79,7 @@ static void on_answer(void *context, const char *addresses, const char *why)
 	struct name *name = &origin->name;
 	name->lookup = NULL;
 	bool known = addresses != NULL && name_set_addresses(origin, addresses);
-	name_look_up_in(origin, known ? NAME_REFRESH_US : NAME_RETRY_US);
+	name_look_up_in(origin, known || origin->resolve_us < NAME_RETRY_US ? origin->resolve_us : NAME_RETRY_US);
 	if (known) {
 		name->state = NAME_ST_KNOWN;
 		name_queue_waiting(origin);

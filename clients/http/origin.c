@@ -211,6 +211,7 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 	origin->number = ++client->last_origin;
 	origin->holders = 1;
 	origin->connect_timeout_us = options->connect_timeout_us;
+	origin->resolve_us = options->resolve_us;
 	origin->metrics = options->metrics;
 	origin->backend = options->backend;
 	TAILQ_INIT(&origin->idle);

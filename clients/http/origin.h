@@ -49,6 +49,7 @@ struct http_origin {
 	uint32_t backend;
 	bool secure;
 	uint64_t connect_timeout_us;
+	uint64_t resolve_us;
 	struct curl_slist *headers[2][2]; /* [get][stream] */
 	struct http_path *paths;
 	struct call_list idle;

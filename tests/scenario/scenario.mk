@@ -2,9 +2,12 @@
 # Scenario tests: each tests/scenario/*_test.c is a program that starts the real
 # build/sluice and build/sluice-sim, and judges them from outside.
 
+# A resolver that obeys, for LD_PRELOAD.
+SCENARIO_NAMES   := $(BUILD)/tests/scenario/fake_names.so
 SCENARIO_HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/scenario/harness/*.c)))
 SCENARIO_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/scenario/*_test.c)))
 SCENARIO_ENV      = SLUICE_BIN=$(BUILD)/sluice SLUICE_SIM=$(BUILD)/sluice-sim \
+		    SLUICE_NAMES=$(abspath $(SCENARIO_NAMES)) \
 		    LSAN_OPTIONS=suppressions=$(CURDIR)/tests/scenario/lsan.supp:print_suppressions=0
 # What the clients of the scenarios saw, one exchange a line; tests/conformance judges it.
 SCENARIO_RECORD  := $(abspath $(BUILD)/exchanges.jsonl)
@@ -15,12 +18,16 @@ $(BUILD)/tests/scenario/%_test: $(BUILD)/tests/scenario/%_test.o $(SCENARIO_HARN
 # Its requests are made from the field tables.
 $(BUILD)/tests/scenario/roundtrip_test: $(call links,schemas)
 
+$(SCENARIO_NAMES): tests/scenario/preload/fake_names.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -std=gnu11 -O2 -Wall -Wextra -Werror -shared -fPIC -o $@ $< -ldl
+
 .PHONY: build-scenario
-build-scenario: $(SCENARIO_TESTS)
+build-scenario: $(SCENARIO_TESTS) $(SCENARIO_NAMES)
 
 # All of them run, also behind one that failed: a finding is worth more with its neighbours.
 .PHONY: test-scenario
-test-scenario: $(SCENARIO_TESTS) $(BUILD)/sluice $(BUILD)/sluice-sim ## run the scenario tests against the real binaries
+test-scenario: $(SCENARIO_TESTS) $(SCENARIO_NAMES) $(BUILD)/sluice $(BUILD)/sluice-sim ## run the scenario tests against the real binaries
 	@rm -f $(SCENARIO_RECORD)
 	@failed=; for t in $(SCENARIO_TESTS); do \
 		echo "== $$t"; \

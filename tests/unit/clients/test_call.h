@@ -98,8 +98,11 @@ static inline struct http_origin *env_origin(struct test_env *env, const char *f
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	snprintf(url, sizeof(url), format, port);
 #pragma GCC diagnostic pop
-	struct http_origin_options options = {
-	    .url = url, .bearer = "s3cret", .connect_timeout_us = 500000, .metrics = metrics_cells_of(0)};
+	struct http_origin_options options = {.url = url,
+					      .bearer = "s3cret",
+					      .connect_timeout_us = 500000,
+					      .resolve_us = 30000000,
+					      .metrics = metrics_cells_of(0)};
 	struct http_origin *origin = http_origin_create(env->client, &options, &error);
 	if (origin == NULL)
 		fail_msg("%s", error);

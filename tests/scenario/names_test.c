@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Backends with a host name, against a resolver that obeys the scenario
+ * (preload/fake_names.c): one that is slow holds nobody else up, and addresses
+ * that change are followed.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/scenario.h"
+#include "tests/scenario/harness/sim.h"
+
+struct world {
+	struct sim *sim;
+	struct sluice *sluice;
+};
+
+/* From now on the name has that address ("-": it does not exist), told after so many milliseconds. */
+static void set_name(const char *address, int delay_ms)
+{
+	char path[160], next[176];
+	snprintf(path, sizeof path, "%s/names", scenario_directory());
+	snprintf(next, sizeof next, "%s.next", path);
+	FILE *file = fopen(next, "w");
+	assert_non_null(file);
+	fprintf(file, "backend.test %s %d\n", address, delay_ms);
+	fclose(file);
+	assert_int_equal(rename(next, path), 0);
+	setenv("SLUICE_TEST_NAMES", path, 1);
+}
+
+static struct world start(const char *address, int delay_ms)
+{
+	struct world world = {.sim = sim_start(NULL)};
+	set_name(address, delay_ms);
+	setenv("LD_PRELOAD", scenario_program("SLUICE_NAMES", "build/tests/scenario/fake_names.so"), 1);
+	world.sluice = sluice_start("backends:\n"
+				    "  named: { url: 'http://backend.test:%d/v1', resolve: 200ms, breaker: { enabled: "
+				    "false }, timeouts: { connect: "
+				    "2s } }\n"
+				    "  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
+				    "models:\n"
+				    "  named: named/count;tokens=4\n"
+				    "  guarded: { fallback: [named/count;tokens=4, sim/count;tokens=4] }\n"
+				    "  other: sim/count;tokens=4\n",
+				    world.sim->port, world.sim->port);
+	unsetenv("LD_PRELOAD");
+	return world;
+}
+
+static void fetch(const struct world *world, const char *model, int status, const char *code)
+{
+	struct answer answer;
+	client_fetch_chat(world->sluice, VIA_H1, model, false, &answer);
+	if (code == NULL)
+		assert_int_equal(answer.status, status);
+	else
+		check_error(&answer, status, code);
+	answer_free(&answer);
+}
+
+/* Row 3: while one name waits for its resolver, everything else is answered. */
+static void a_slow_resolver_holds_up_nobody_else(void **state)
+{
+	enum { OTHERS = 50 };
+	struct world world = start("127.0.0.1", 1500);
+	struct client clients[VIA_COUNT];
+	(void)state;
+	for (enum via via = 0; via < VIA_COUNT; via++)
+		client_chat(&clients[via], world.sluice, via, "named", true);
+	for (int i = 0; i < OTHERS; i++)
+		fetch(&world, "other", 200, NULL);
+	for (enum via via = 0; via < VIA_COUNT; via++)
+		assert_int_equal(client_answer(&clients[via])->status, 0);
+	for (enum via via = 0; via < VIA_COUNT; via++) {
+		client_wait_end(&clients[via]);
+		assert_int_equal(client_answer(&clients[via])->status, 200);
+		client_close(&clients[via]);
+	}
+	assert_int_equal(sim_call_count(world.sim, ""), OTHERS + VIA_COUNT);
+	sluice_wait_idle(world.sluice);
+}
+
+static void a_resolver_that_is_too_slow_fails_over(void **state)
+{
+	struct world world = start("127.0.0.1", 60000);
+	double errors = sluice_errors(world.sluice, "upstream_dns");
+	(void)state;
+	fetch(&world, "named", 502, "upstream_dns");
+	assert_true(sluice_errors(world.sluice, "upstream_dns") == errors + 1);
+	assert_int_equal(sim_call_count(world.sim, ""), 0);
+	fetch(&world, "guarded", 200, NULL);
+	assert_int_equal(sim_call_count(world.sim, ""), 1);
+	sluice_wait_idle(world.sluice);
+}
+
+/* Asks until the answer has that status. */
+static void wait_for(const struct world *world, int status)
+{
+	struct patience patience = patience_for("the new address to be used");
+	struct answer answer = {0};
+	do {
+		answer_free(&answer);
+		patience_wait(&patience);
+		client_fetch_chat(world->sluice, VIA_H2, "named", true, &answer);
+	} while (answer.status != status);
+	answer_free(&answer);
+}
+
+/* Row 48: nothing listens at the other address; a kept-alive connection to the old one is not used for ever. */
+static void addresses_that_change_are_followed(void **state)
+{
+	struct world world = start("127.0.0.9", 0);
+	(void)state;
+	fetch(&world, "named", 502, "upstream_connect");
+	set_name("127.0.0.1", 0);
+	wait_for(&world, 200);
+	size_t calls = sim_call_count(world.sim, "");
+	set_name("127.0.0.9", 0);
+	wait_for(&world, 502);
+	set_name("-", 0); /* addresses that are known outlive a name that is gone */
+	fetch(&world, "named", 502, "upstream_connect");
+	set_name("127.0.0.1", 0);
+	wait_for(&world, 200);
+	assert_true(sim_call_count(world.sim, "") > calls);
+	assert_true(sluice_errors(world.sluice, "upstream_connect") >= 3);
+	assert_true(sluice_errors(world.sluice, "upstream_dns") == 0);
+	sluice_wait_idle(world.sluice);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENARIO(a_slow_resolver_holds_up_nobody_else),
+	    SCENARIO(a_resolver_that_is_too_slow_fails_over),
+	    SCENARIO(addresses_that_change_are_followed),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
