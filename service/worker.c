@@ -204,8 +204,10 @@ void worker_close(struct worker *worker)
 		http_server_destroy(worker->server);
 	worker->server = NULL;
 	stop_prober(worker);
-	if (worker->loop != NULL)
-		loop_turn(worker->loop, 0);
+	if (worker->loop == NULL)
+		return;
+	timer_stop(&loop_reactor(worker->loop)->timers, &worker->drain_check); /* it looks at the server */
+	loop_turn(worker->loop, 0);
 }
 
 void worker_destroy(struct worker *worker)
