@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "service/cache/fetch.h"
 #include "service/health/probe.h"
 #include "service/routes.h"
 
@@ -21,6 +22,7 @@ struct worker {
 	struct http_origin **origins;
 	struct arena arena; /* plans */
 	const struct plan **plans;
+	struct cache_worker cache;
 	struct exchange_worker exchange;
 	struct routes routes;
 	struct http_server *server;
@@ -104,6 +106,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
 	if (worker->client == NULL || !create_origins(worker, options->index, error) || !create_plans(worker, error))
 		return false;
+	worker->cache = (struct cache_worker){.cache = options->cache, .reactor = loop_reactor(worker->loop)};
 	worker->exchange = (struct exchange_worker){.plan = {.reactor = loop_reactor(worker->loop),
 							     .config = worker->config,
 							     .origins = worker->origins,
@@ -112,7 +115,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 							     .limits = options->limits,
 							     .metrics = metrics_cells_of(options->index)},
 						    .plans = worker->plans,
-						    .cache = options->cache};
+						    .cache = &worker->cache};
 	worker->routes.exchange = &worker->exchange;
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;

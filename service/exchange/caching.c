@@ -200,36 +200,34 @@ static bool is_convertible(const struct openai_request *request)
 	       (logprobs == JSON_NONE || json_type(json, logprobs) != JSON_TRUE);
 }
 
-static enum caching_step follow(struct exchange *exchange, const struct exchange_request *request,
-				const struct flight_options *options)
+static enum caching_step follow(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
 	struct shared_request ask = {.key = caching->keeping.key,
 				     .endpoint = exchange->request.endpoint,
-				     .body = request->body,
-				     .options = *options,
+				     .body = caching->request.body,
+				     .options = caching->options,
 				     .keeping = caching->keeping,
 				     .convertible = is_convertible(&exchange->request)};
 	bool leads = false;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
 	if (!ask.convertible)
 		ask.key.bytes[CACHE_KEY_SIZE - 1] ^= exchange->request.stream;
-	caching->follower =
-	    shared_follow(exchange->worker->cache, exchange->worker, &ask, &exchange->subscriber, &leads);
+	caching->follower = shared_follow(exchange->worker, &ask, &exchange->subscriber, &leads);
 	if (caching->follower == NULL)
 		return CACHING_FAILED;
 	exchange->report.cache = leads ? METRICS_CACHE_MISS : METRICS_CACHE_COLLAPSED;
 	return CACHING_RUNS;
 }
 
-/* Looks the answer up. True when the exchange is over. */
-static bool answer_from_cache(struct exchange *exchange)
+/* What was found, if it may be given. True when the exchange is over. */
+static bool give_found(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
-	struct cache_hit hit;
-	if (caching->directives.no_cache ||
-	    !cache_find(exchange->worker->cache, &caching->keeping.key, exchange_now(exchange), &hit))
+	struct cache_hit hit = caching->fetch.hit;
+	if (hit.value == NULL)
 		return false;
+	caching->fetch.hit.value = NULL;
 	bool young = caching->directives.max_age_s < 0 ||
 		     (int64_t)(hit.age_us / CACHING_SECOND_US) <= caching->directives.max_age_s;
 	if (hit.ttl_us > 0 && young) {
@@ -243,18 +241,40 @@ static bool answer_from_cache(struct exchange *exchange)
 	return false;
 }
 
-enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
-				const struct flight_options *options)
+/* The cache has said what it has. */
+static enum caching_step go_on(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
-	caching->if_none_match = request->if_none_match;
-	if (caching->on && answer_from_cache(exchange))
+	if (give_found(exchange))
 		return CACHING_ANSWERED;
 	if (caching->directives.only_if_cached) {
 		exchange_fail_code(exchange, ERROR_NOT_CACHED);
 		return CACHING_ANSWERED;
 	}
-	return follow(exchange, request, options);
+	return follow(exchange);
+}
+
+static void on_fetched(struct cache_fetch *fetch)
+{
+	struct exchange *exchange = (struct exchange *)((char *)fetch - offsetof(struct exchange, caching.fetch));
+	if (go_on(exchange) == CACHING_FAILED)
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+}
+
+enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
+				const struct flight_options *options)
+{
+	struct caching *caching = &exchange->caching;
+	caching->if_none_match = request->if_none_match;
+	caching->request = *request;
+	caching->options = *options;
+	if (!caching->on || caching->directives.no_cache)
+		return go_on(exchange);
+	caching->fetch = (struct cache_fetch){.key = caching->keeping.key,
+					      .tags = caching->keeping.tags,
+					      .rule = caching->keeping.rule,
+					      .on_done = on_fetched};
+	return cache_fetch_begin(exchange->worker->cache, &caching->fetch) ? go_on(exchange) : CACHING_RUNS;
 }
 
 bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
@@ -362,6 +382,7 @@ size_t caching_fields(struct exchange *exchange, struct http_field *fields)
 void caching_close(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
+	cache_fetch_cancel(&caching->fetch);
 	if (caching->follower != NULL)
 		follower_leave(caching->follower);
 	if (caching->stale.value != NULL)

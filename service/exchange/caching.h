@@ -7,7 +7,7 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_CACHING_H
 #define SLUICE_SERVICE_EXCHANGE_CACHING_H
 
-#include "service/cache/cache.h"
+#include "service/cache/fetch.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/shared.h"
 #include "service/exchange/whole.h"
@@ -35,6 +35,9 @@ struct caching {
 	struct cache_directives directives;
 	struct cache_keeping keeping;
 	struct span if_none_match;
+	struct exchange_request request; /* for when the cache has said what it has */
+	struct flight_options options;
+	struct cache_fetch fetch;
 	struct follower *follower; /* of a shared flight; NULL = none */
 	struct cache_hit stale;    /* may stand in; its value NULL = none */
 	struct whole whole;        /* with converts */
@@ -56,7 +59,7 @@ enum caching_step {
 	CACHING_FAILED,   /* out of memory: nothing was done */
 };
 
-/* Answers from the cache, or follows a flight. */
+/* Answers from the cache, or follows a flight, at once or as soon as the cache has said what it has. */
 enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
 				const struct flight_options *options);
 

@@ -269,10 +269,10 @@ static void shared_lead(struct shared *shared, struct follower *follower, const 
 	follower->busy--;
 }
 
-struct follower *shared_follow(struct cache *cache, struct exchange_worker *worker,
-			       const struct shared_request *request, struct flight_subscriber *subscriber, bool *leads)
+struct follower *shared_follow(struct exchange_worker *worker, const struct shared_request *request,
+			       struct flight_subscriber *subscriber, bool *leads)
 {
-	struct shared *mine = shared_create(cache, worker, request);
+	struct shared *mine = shared_create(worker, request);
 	struct follower *follower = follower_create(worker, subscriber);
 	if (mine == NULL || follower == NULL) {
 		if (mine != NULL)
@@ -283,7 +283,7 @@ struct follower *shared_follow(struct cache *cache, struct exchange_worker *work
 	mine->subscriber.on_event = shared_on_event;
 	mine->call.run = on_call;
 	shared_join(&mine->place, follower);
-	*leads = flight_table_enter(cache->flights, &mine->place, shared_join, follower);
+	*leads = flight_table_enter(mine->cache->flights, &mine->place, shared_join, follower);
 	if (*leads) {
 		shared_lead(mine, follower, request);
 	} else {

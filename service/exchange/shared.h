@@ -18,7 +18,7 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_SHARED_H
 #define SLUICE_SERVICE_EXCHANGE_SHARED_H
 
-#include "service/cache/cache.h"
+#include "service/cache/fetch.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/flight.h"
 
@@ -40,8 +40,8 @@ struct shared_request {
  * Follows the flight of that key, leading it when there is none. Events come to subscriber (borrowed) from the next
  * turn on, up to the terminal one or follower_leave. *leads tells who runs it. NULL: out of memory.
  */
-struct follower *shared_follow(struct cache *cache, struct exchange_worker *worker,
-			       const struct shared_request *request, struct flight_subscriber *subscriber, bool *leads);
+struct follower *shared_follow(struct exchange_worker *worker, const struct shared_request *request,
+			       struct flight_subscriber *subscriber, bool *leads);
 
 /* Backpressure of the subscriber. */
 void follower_pause(struct follower *follower, bool paused);

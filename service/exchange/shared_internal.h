@@ -72,7 +72,7 @@ struct follower {
 };
 
 /* A flight that nobody follows and nobody runs yet, with one user: the leader. NULL: out of memory. */
-struct shared *shared_create(struct cache *cache, struct exchange_worker *worker, const struct shared_request *request);
+struct shared *shared_create(struct exchange_worker *worker, const struct shared_request *request);
 
 /* One user more, one less. */
 void shared_hold(struct shared *shared);

@@ -17,7 +17,7 @@ void shared_hold(struct shared *shared)
 	atomic_fetch_add_explicit(&shared->users, 1, memory_order_relaxed);
 }
 
-struct shared *shared_create(struct cache *cache, struct exchange_worker *worker, const struct shared_request *request)
+struct shared *shared_create(struct exchange_worker *worker, const struct shared_request *request)
 {
 	struct shared *shared = calloc(1, sizeof(*shared));
 	struct record *spare = calloc(1, sizeof(*spare));
@@ -28,7 +28,7 @@ struct shared *shared_create(struct cache *cache, struct exchange_worker *worker
 	}
 	*shared = (struct shared){
 	    .place = {.key = request->key},
-	    .cache = cache,
+	    .cache = worker->cache->cache,
 	    .keeping = request->keeping,
 	    .plan = request->options.plan,
 	    .convertible = request->convertible,
