@@ -12,7 +12,7 @@ endif
 OPT       ?= -O2 -g
 SAN       ?=
 VERSION   := $(shell cat VERSION)
-PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson openssl zlib
+PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson openssl zlib libzstd
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Wvla
 # h2o leaves H2O_USE_LIBUV out of its own pkg-config file; struct layouts differ without it.
