@@ -208,7 +208,9 @@ static enum caching_step follow(struct exchange *exchange)
 				     .body = caching->request.body,
 				     .options = caching->options,
 				     .keeping = caching->keeping,
-				     .convertible = is_convertible(&exchange->request)};
+				     .convertible = is_convertible(&exchange->request),
+				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
+				     .alone = caching->fetch.silent};
 	bool leads = false;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
 	if (!ask.convertible)
@@ -336,6 +338,8 @@ static struct event recast_usage(const struct exchange *exchange, const struct e
 void caching_on_event(struct exchange *exchange, const struct event *event)
 {
 	bool stream = exchange->request.stream;
+	if (exchange->report.cache == METRICS_CACHE_MISS && !follower_runs_here(exchange->caching.follower))
+		exchange->report.cache = METRICS_CACHE_COLLAPSED;
 	if ((event->kind == EVENT_BODY && stream) ||
 	    ((event->kind == EVENT_CHUNK || event->kind == EVENT_USAGE) && !stream)) {
 		convert_begin(exchange);
