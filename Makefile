@@ -12,7 +12,7 @@ endif
 OPT       ?= -O2 -g
 SAN       ?=
 VERSION   := $(shell cat VERSION)
-PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson openssl zlib libzstd
+PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson hiredis libzstd openssl zlib
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Wvla
 # h2o leaves H2O_USE_LIBUV out of its own pkg-config file; struct layouts differ without it.
@@ -88,6 +88,9 @@ $(BUILD)/tests/unit/$(1)/%: $(BUILD)/tests/unit/$(1)/%.o $(if $(filter tools,$(1
 	$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka $(LDLIBS)
 endef
 $(foreach f,$(FOLDERS) tools,$(eval $(call unit_rule,$(f))))
+
+# Those of clients/redis start real servers.
+$(filter $(BUILD)/tests/unit/clients/redis_%,$(UNIT_TESTS)): $(BUILD)/tests/redis/redis_server.o
 
 .SECONDARY:
 

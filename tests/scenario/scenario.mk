@@ -15,6 +15,8 @@ SCENARIO_LIBS    := -lnghttp2 -lssl -lcrypto -lcjson -lcmocka -lpthread
 
 $(BUILD)/tests/scenario/%_test: $(BUILD)/tests/scenario/%_test.o $(SCENARIO_HARNESS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
+# Those with a Redis start real servers.
+$(filter $(BUILD)/tests/scenario/redis_%,$(SCENARIO_TESTS)): $(BUILD)/tests/redis/redis_server.o
 # Its requests are made from the field tables.
 $(BUILD)/tests/scenario/roundtrip_test: $(call links,schemas)
 
