@@ -9,107 +9,31 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/redis/redis_server.h"
 #include "tests/scenario/harness/cached.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/replicas.h"
 #include "tests/scenario/harness/scenario.h"
-#include "tests/scenario/harness/sim.h"
-
-enum { REPLICAS = 2, NAME_MOST = 512 };
-
-struct world {
-	struct sim *sim;
-	struct redis_process *redis;
-	struct sluice *replicas[REPLICAS];
-};
 
 #define MODEL "models:\n  m: sim/count;tokens=20\n"
 #define ZERO CACHED_ZERO
 
-static void stop_redis(void *redis)
+static void ask(const struct replicas *world, int replica, const char *headers, const char *body, struct answer *answer)
 {
-	redis_process_stop(redis);
-}
-
-static struct redis_process *start_redis(const char *options)
-{
-	struct redis_process *redis = redis_process_start(options);
-	scenario_defer(stop_redis, redis);
-	return redis;
-}
-
-static struct sluice *start_replica(const struct world *world, const char *rest)
-{
-	return sluice_start("backends:\n"
-			    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
-			    "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false } }\n"
-			    "redis: { servers: [127.0.0.1:%d], budget: 5s }\n"
-			    "%s",
-			    world->sim->port, world->redis->port, rest);
-}
-
-static void wait_up(const struct sluice *sluice, double up)
-{
-	struct patience patience = patience_for("sluice_redis_up");
-	while (sluice_metric(sluice, "sluice_redis_up") != up)
-		patience_wait(&patience);
-}
-
-/* budget: 5s, so that no judgement depends on how busy the machine is; what is done within it is counted. */
-static struct world start(const char *rest)
-{
-	struct world world = {.sim = sim_start(NULL), .redis = start_redis("")};
-	for (int i = 0; i < REPLICAS; i++) {
-		world.replicas[i] = start_replica(&world, rest);
-		wait_up(world.replicas[i], 1);
-	}
-	return world;
-}
-
-static void ask(const struct world *world, int replica, const char *headers, const char *body, struct answer *answer)
-{
-	cached_ask(world->replicas[replica], headers, body, answer);
-}
-
-static double redis_result(const struct world *world, int replica, const char *result)
-{
-	char sample[96];
-	snprintf(sample, sizeof sample, "sluice_cache_redis_total{result=\"%s\"}", result);
-	return sluice_metric(world->replicas[replica], sample);
-}
-
-static void await_result(const struct world *world, int replica, const char *result, double count)
-{
-	struct patience patience = patience_for(result);
-	while (redis_result(world, replica, result) < count)
-		patience_wait(&patience);
-}
-
-/* The names of the answers in Redis: how many, and the first one. */
-static size_t answers_in_redis(const struct world *world, char name[NAME_MOST])
-{
-	const char *text = redis_process_say(world->redis, "KEYS sluice:1:*}");
-	size_t count = strtoul(text + 1, NULL, 10);
-	const char *at = strstr(text, "sluice:1:");
-	if (count > 0 && name != NULL) {
-		assert_non_null(at);
-		snprintf(name, NAME_MOST, "%.*s", (int)strcspn(at, "\r"), at);
-	}
-	return count;
+	cached_ask(world->each[replica], headers, body, answer);
 }
 
 static void what_one_keeps_the_others_give(void **state)
 {
 	(void)state;
 	for (int first = 0; first < 2; first++) {
-		struct world world = start(MODEL);
+		struct replicas world = replicas_start(MODEL);
 		struct answer answer;
 		ask(&world, 0, "", cached_body("m", first == 1, ZERO), &answer);
 		cached_check(&answer, first == 1);
 		cached_check_status(&answer, "sluice; fwd=miss");
 		answer_free(&answer);
-		await_result(&world, 0, "stored", 1);
+		replicas_await(&world, 0, "stored", 1);
 		char *etags[2];
 		for (int form = 0; form < 2; form++) {
 			ask(&world, 1, "", cached_body("m", form == 1, ZERO), &answer);
@@ -120,9 +44,9 @@ static void what_one_keeps_the_others_give(void **state)
 		}
 		assert_string_equal(etags[0], etags[1]);
 		assert_int_equal(sim_call_count(world.sim, ""), 1);
-		assert_int_equal(answers_in_redis(&world, NULL), 1);
-		assert_true(redis_result(&world, 1, "hit") == 1); /* the second one came from memory */
-		assert_true(sluice_metric(world.replicas[1], "sluice_cache_entries") == 1);
+		assert_int_equal(replicas_answers(&world, NULL), 1);
+		assert_true(replicas_redis(&world, 1, "hit") == 1); /* the second one came from memory */
+		assert_true(sluice_metric(world.each[1], "sluice_cache_entries") == 1);
 		free(etags[0]);
 		free(etags[1]);
 	}
@@ -130,14 +54,14 @@ static void what_one_keeps_the_others_give(void **state)
 
 static void answers_live_as_long_as_they_are_told_to(void **state)
 {
-	struct world world = start(MODEL "cache: { ttl: 1000s, stale_if_error: 500s }\n");
-	char name[NAME_MOST];
+	struct replicas world = replicas_start(MODEL "cache: { ttl: 1000s, stale_if_error: 500s }\n");
+	char name[REPLICAS_NAME_MOST];
 	struct answer answer;
 	(void)state;
 	ask(&world, 0, "", cached_body("m", false, ZERO), &answer);
 	answer_free(&answer);
-	await_result(&world, 0, "stored", 1);
-	assert_int_equal(answers_in_redis(&world, name), 1);
+	replicas_await(&world, 0, "stored", 1);
+	assert_int_equal(replicas_answers(&world, name), 1);
 	long left_ms = strtol(redis_process_say(world.redis, "PTTL %s", name) + 1, NULL, 10);
 	assert_in_range(left_ms, (900 + 500 - 60) * 1000, (1100 + 500) * 1000);
 	redis_process_say(world.redis, "PEXPIRE %s 700000", name); /* as if it were 800 s older, give or take */
@@ -154,7 +78,7 @@ static void answers_live_as_long_as_they_are_told_to(void **state)
 
 static void clients_have_their_way_with_shared_answers_too(void **state)
 {
-	struct world world = start(MODEL);
+	struct replicas world = replicas_start(MODEL);
 	struct answer answer;
 	(void)state;
 	ask(&world, 1, "Cache-Control: only-if-cached\r\n", cached_body("m", false, ZERO), &answer);
@@ -162,7 +86,7 @@ static void clients_have_their_way_with_shared_answers_too(void **state)
 	answer_free(&answer);
 	ask(&world, 0, "", cached_body("m", false, ZERO), &answer);
 	answer_free(&answer);
-	await_result(&world, 0, "stored", 1);
+	replicas_await(&world, 0, "stored", 1);
 	ask(&world, 1, "Cache-Control: no-store\r\n", cached_body("m", false, ZERO), &answer);
 	cached_check_status(&answer, "sluice; fwd=bypass");
 	answer_free(&answer);
@@ -181,12 +105,12 @@ static void clients_have_their_way_with_shared_answers_too(void **state)
 
 static void a_shared_answer_stands_in_when_it_is_stale(void **state)
 {
-	struct world world = start(MODEL "cache: { ttl: 1s, stale_if_error: 1h }\n");
+	struct replicas world = replicas_start(MODEL "cache: { ttl: 1s, stale_if_error: 1h }\n");
 	struct answer answer;
 	(void)state;
 	ask(&world, 0, "", cached_body("m", false, ZERO), &answer);
 	answer_free(&answer);
-	await_result(&world, 0, "stored", 1);
+	replicas_await(&world, 0, "stored", 1);
 	sim_control(world.sim, "{\"fault\":\"status=503\"}");
 	struct patience patience = patience_for("the answer to be stale");
 	for (bool stale = false; !stale;) {
@@ -198,7 +122,7 @@ static void a_shared_answer_stands_in_when_it_is_stale(void **state)
 		free(status);
 		answer_free(&answer);
 	}
-	assert_true(sluice_metric(world.replicas[1], "sluice_cache_requests_total{model=\"m\",result=\"stale\"}") >= 1);
+	assert_true(sluice_metric(world.each[1], "sluice_cache_requests_total{model=\"m\",result=\"stale\"}") >= 1);
 }
 
 /* What must never be stored is looked for where it would be. */
@@ -218,7 +142,7 @@ static void only_complete_first_hand_answers_are_there(void **state)
 				     "cache: { entry: 16KiB }\n";
 	static const char *const names[] = {"cut",    "reset", "unfinished", "filtered", "long",
 					    "failed", "error", "large",      "stand_in"};
-	struct world world = start(models);
+	struct replicas world = replicas_start(models);
 	struct answer answer;
 	(void)state;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -226,40 +150,40 @@ static void only_complete_first_hand_answers_are_there(void **state)
 			ask(&world, form, "", cached_body(names[i], form == 1, ZERO), &answer);
 			answer_free(&answer);
 		}
-		if (answers_in_redis(&world, NULL) != 0)
+		if (replicas_answers(&world, NULL) != 0)
 			fail_msg("%s was stored", names[i]);
 	}
 	ask(&world, 0, "", cached_body("m", true, ZERO), &answer); /* and this is what would have been seen */
 	cached_check(&answer, true);
 	answer_free(&answer);
-	await_result(&world, 0, "stored", 1);
-	assert_int_equal(answers_in_redis(&world, NULL), 1);
+	replicas_await(&world, 0, "stored", 1);
+	assert_int_equal(replicas_answers(&world, NULL), 1);
 	for (int i = 0; i < REPLICAS; i++)
-		sluice_wait_idle(world.replicas[i]);
+		sluice_wait_idle(world.each[i]);
 	assert_string_equal(redis_process_say(world.redis, "KEYS *:lease"), "*0\r\n");
 }
 
 /* A client that leaves in the middle, the only one, leaves nothing behind. */
 static void nothing_is_kept_of_what_nobody_waited_for(void **state)
 {
-	struct world world = start("models:\n  m: sim/count;tokens=20;itl=10s\n");
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;itl=10s\n");
 	struct client client;
 	(void)state;
-	client_post(&client, world.replicas[0], VIA_H1, "/v1/chat/completions", cached_body("m", true, ZERO));
+	client_post(&client, world.each[0], VIA_H1, "/v1/chat/completions", cached_body("m", true, ZERO));
 	client_wait_head(&client);
 	client_leave(&client, LEAVE_RST);
 	client_close(&client);
 	sim_wait_idle(world.sim);
-	sluice_wait_idle(world.replicas[0]);
+	sluice_wait_idle(world.each[0]);
 	redis_process_await(world.redis, "KEYS sluice:1:*{*", "*0");
 }
 
 static void damage_is_noticed_and_removed(void **state)
 {
-	struct world world = start(MODEL);
+	struct replicas world = replicas_start(MODEL);
 	static const char *const damages[] = {"SETRANGE %s 200 damage", "SETRANGE %s 0 x", "APPEND %s x", "SET %s PX",
 					      "SETRANGE %s 9 x"};
-	char name[NAME_MOST];
+	char name[REPLICAS_NAME_MOST];
 	struct answer answer;
 	(void)state;
 	size_t calls = 0;
@@ -269,8 +193,8 @@ static void damage_is_noticed_and_removed(void **state)
 		redis_process_say(world.redis, "FLUSHALL");
 		ask(&world, 0, "", cached_body("m", false, members), &answer);
 		answer_free(&answer);
-		await_result(&world, 0, "stored", (double)i + 1);
-		assert_int_equal(answers_in_redis(&world, name), 1);
+		replicas_await(&world, 0, "stored", (double)i + 1);
+		assert_int_equal(replicas_answers(&world, name), 1);
 		if (strncmp(damages[i], "SET ", 4) == 0) {
 			redis_process_say(world.redis, "SET %s garbage PX 100000", name);
 		} else {
@@ -286,26 +210,26 @@ static void damage_is_noticed_and_removed(void **state)
 		answer_free(&answer);
 		calls += 2;
 		assert_int_equal(sim_call_count(world.sim, ""), calls);
-		await_result(&world, 1, "corrupt", (double)i + 1);
+		replicas_await(&world, 1, "corrupt", (double)i + 1);
 	}
 }
 
 /* An answer under another one's key, as by a proxy that mixes replies up, is no answer. */
 static void an_answer_is_good_under_its_own_key_alone(void **state)
 {
-	struct world world = start(MODEL);
-	char first[NAME_MOST], second[NAME_MOST];
+	struct replicas world = replicas_start(MODEL);
+	char first[REPLICAS_NAME_MOST], second[REPLICAS_NAME_MOST];
 	struct answer answer;
 	(void)state;
 	ask(&world, 0, "", cached_body("m", false, ZERO ",\"x\":1"), &answer);
 	answer_free(&answer);
-	await_result(&world, 0, "stored", 1);
-	answers_in_redis(&world, first);
+	replicas_await(&world, 0, "stored", 1);
+	replicas_answers(&world, first);
 	redis_process_say(world.redis, "RENAME %s kept", first);
 	ask(&world, 0, "", cached_body("m", false, ZERO ",\"x\":2"), &answer);
 	answer_free(&answer);
-	await_result(&world, 0, "stored", 2);
-	answers_in_redis(&world, second);
+	replicas_await(&world, 0, "stored", 2);
+	replicas_answers(&world, second);
 	redis_process_say(world.redis, "RENAME kept %s", second);
 	ask(&world, 1, "", cached_body("m", false, ZERO ",\"x\":2"), &answer);
 	cached_check_status(&answer, "sluice; fwd=miss");
@@ -315,12 +239,12 @@ static void an_answer_is_good_under_its_own_key_alone(void **state)
 
 static void without_redis_each_is_on_its_own(void **state)
 {
-	struct world world = {.sim = sim_start(NULL), .redis = start_redis("")};
+	struct replicas world = replicas_prepare();
 	struct answer answer;
 	(void)state;
 	redis_process_signal(world.redis, SIGKILL);
 	for (int i = 0; i < REPLICAS; i++)
-		world.replicas[i] = start_replica(&world, MODEL); /* ready all the same */
+		world.each[i] = replicas_add(&world, MODEL); /* ready all the same */
 	for (int i = 0; i < REPLICAS; i++) {
 		for (int again = 0; again < 2; again++) {
 			ask(&world, i, "", cached_body("m", again == 1, ZERO), &answer);
@@ -328,12 +252,12 @@ static void without_redis_each_is_on_its_own(void **state)
 			cached_check_status(&answer, again ? "sluice; hit" : "sluice; fwd=miss");
 			answer_free(&answer);
 		}
-		assert_true(sluice_metric(world.replicas[i], "sluice_redis_up") == 0);
+		assert_true(sluice_metric(world.each[i], "sluice_redis_up") == 0);
 	}
 	assert_int_equal(sim_call_count(world.sim, ""), REPLICAS);
 	redis_process_restart(world.redis);
 	for (int i = 0; i < REPLICAS; i++)
-		wait_up(world.replicas[i], 1);
+		replicas_wait_up(world.each[i]);
 	for (int i = 0; i < REPLICAS; i++) {
 		ask(&world, i, "", cached_body("m", true, ZERO ",\"x\":1"), &answer);
 		cached_check(&answer, true);
@@ -351,7 +275,7 @@ static void what_redis_does_not_take_is_given_all_the_same(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-		struct world world = start(MODEL);
+		struct replicas world = replicas_start(MODEL);
 		struct answer answer;
 		redis_process_say(world.redis, "%s", refusals[i][0]);
 		for (int n = 0; n < 6; n++) {
@@ -362,10 +286,10 @@ static void what_redis_does_not_take_is_given_all_the_same(void **state)
 			answer_free(&answer);
 		}
 		assert_int_equal(sim_call_count(world.sim, ""), 6);
-		assert_int_equal(answers_in_redis(&world, NULL), 0);
+		assert_int_equal(replicas_answers(&world, NULL), 0);
 		redis_process_say(world.redis, "%s", refusals[i][1]);
 		struct patience patience = patience_for("answers to be stored again");
-		for (int n = 0; answers_in_redis(&world, NULL) == 0; n++) {
+		for (int n = 0; replicas_answers(&world, NULL) == 0; n++) {
 			char members[64];
 			snprintf(members, sizeof members, ZERO ",\"y\":%d", n);
 			ask(&world, n % REPLICAS, "", cached_body("m", false, members), &answer);
@@ -379,13 +303,13 @@ static void what_redis_does_not_take_is_given_all_the_same(void **state)
 static void a_redis_that_stops_is_left_alone(void **state)
 {
 	enum { REQUESTS = 30 };
-	struct world world = {.sim = sim_start(NULL), .redis = start_redis("")};
+	struct replicas world = replicas_prepare();
 	struct answer answer;
 	(void)state;
-	world.replicas[0] = sluice_start("backends: { sim: { url: 'http://127.0.0.1:%d/v1' } }\n"
-					 "redis: { unix: %s, budget: 20ms }\n" MODEL,
-					 world.sim->port, world.redis->socket);
-	wait_up(world.replicas[0], 1);
+	world.each[0] = sluice_start("backends: { sim: { url: 'http://127.0.0.1:%d/v1' } }\n"
+				     "redis: { unix: %s, budget: 20ms }\n" MODEL,
+				     world.sim->port, world.redis->socket);
+	replicas_wait_up(world.each[0]);
 	redis_process_signal(world.redis, SIGSTOP);
 	for (int n = 0; n < REQUESTS; n++) {
 		char members[64];
@@ -395,14 +319,14 @@ static void a_redis_that_stops_is_left_alone(void **state)
 		answer_free(&answer);
 	}
 	assert_int_equal(sim_call_count(world.sim, ""), REQUESTS);
-	assert_true(sluice_metric(world.replicas[0], "sluice_redis_up") == 0);
+	assert_true(sluice_metric(world.each[0], "sluice_redis_up") == 0);
 	/* Few were sent at all: the breaker was open for the rest. */
-	assert_true(sluice_metric(world.replicas[0], "sluice_redis_commands_total{result=\"timeout\"}") <= 30);
+	assert_true(sluice_metric(world.each[0], "sluice_redis_commands_total{result=\"timeout\"}") <= 30);
 	redis_process_signal(world.redis, SIGCONT);
-	wait_up(world.replicas[0], 1);
+	replicas_wait_up(world.each[0]);
 	ask(&world, 0, "", cached_body("m", false, ZERO ",\"back\":1"), &answer);
 	answer_free(&answer);
-	await_result(&world, 0, "stored", 1);
+	replicas_await(&world, 0, "stored", 1);
 }
 
 int main(void)
