@@ -102,8 +102,8 @@ static void bad_values_are_told(void **state)
 		    "t.yaml:9: redis.servers: got \"a:0\"; expected an address with port, such as 127.0.0.1:6379 or "
 		    "\"[::1]:6379\", or a list of them\n");
 	fixture_bad(LEAST "redis:\n  servers: a:1\n  mode: clustr\n",
-		    "t.yaml:10: redis.mode: got \"clustr\"; expected one of single, cluster, sentinel (did you mean "
-		    "\"cluster\"?)\n");
+		    "t.yaml:10: redis.mode: got \"clustr\"; expected one of single, cluster, sentinel; did you mean "
+		    "\"cluster\"?\n");
 	fixture_bad(
 	    LEAST "redis:\n  servers: a:1\n  password: \"a b s3cret\"\n",
 	    "t.yaml:10: redis.password: got a value that is not shown; expected visible ASCII characters without "
