@@ -20,11 +20,13 @@ struct redis_mode {
 	struct redis_link *(*route)(struct redis *redis, int hash_slot);
 	/* A slot was answered by an error of that effect. True: it is on its way again, nobody is to be told. */
 	bool (*on_error)(struct redis_slot *slot, enum redis_effect effect, struct span text);
-	/* The masters, for scans: the one behind after; NULL = the first one, and no more. */
-	struct redis_link *(*next_master)(struct redis *redis, const struct redis_link *after);
+	/* The masters, for scans: how many, at most `most`. */
+	size_t (*masters)(struct redis *redis, struct redis_link **masters, size_t most);
 };
 
 extern const struct redis_mode redis_single;
+extern const struct redis_mode redis_cluster;
+extern const struct redis_mode redis_sentinel;
 
 enum redis_slot_state {
 	REDIS_SLOT_ST_SENT,   /* hiredis has a pointer to it */

@@ -362,7 +362,10 @@ static void on_timer(struct timer *timer)
 	struct redis_link *link = link_of_timer(timer);
 	switch (link->state) {
 	case REDIS_LINK_ST_IDLE:
-		redis_link_connect(link);
+		if (link->options.owner->on_due != NULL)
+			link->options.owner->on_due(link);
+		else
+			redis_link_connect(link);
 		break;
 	case REDIS_LINK_ST_RESOLVING:
 		redis_link_close(link, "its name was not resolved in time");

@@ -29,11 +29,13 @@ enum {
 
 struct redis_link;
 
-/* Who uses it. Neither function may free a link; redis_link_retire() is for that. */
+/* Who uses it. No function of it may free a link; redis_link_retire() is for that. */
 struct redis_link_owner {
 	void (*on_ready)(struct redis_link *link);
 	/* It is idle. why: as of the log. */
 	void (*on_lost)(struct redis_link *link, const char *why);
+	/* It is time to connect, after redis_link_connect_later(); NULL: that is done. */
+	void (*on_due)(struct redis_link *link);
 };
 
 struct redis_link_options {

@@ -19,7 +19,7 @@ static void on_single_lost(struct redis_link *link, const char *why)
 
 static bool single_start(struct redis *redis)
 {
-	static const struct redis_link_owner owner = {on_single_ready, on_single_lost};
+	static const struct redis_link_owner owner = {.on_ready = on_single_ready, .on_lost = on_single_lost};
 	const struct config_redis *config = redis->config;
 	const struct config_address *address = config->server_count == 0 ? NULL : &config->servers[0];
 	char name[REDIS_SERVER_NAME_MAX];
@@ -60,12 +60,15 @@ static bool single_on_error(struct redis_slot *slot, enum redis_effect effect, s
 	return false;
 }
 
-static struct redis_link *single_next_master(struct redis *redis, const struct redis_link *after)
+static size_t single_masters(struct redis *redis, struct redis_link **masters, size_t most)
 {
-	return after == NULL ? redis->state : NULL;
+	if (most == 0)
+		return 0;
+	masters[0] = redis->state;
+	return 1;
 }
 
-const struct redis_mode redis_single = {single_start, single_stop, single_route, single_on_error, single_next_master};
+const struct redis_mode redis_single = {single_start, single_stop, single_route, single_on_error, single_masters};
 
 static void on_bury(struct task *task)
 {
@@ -81,7 +84,9 @@ static void on_bury(struct task *task)
 
 struct redis *redis_create(struct redis_shared *shared, struct reactor *reactor, struct metrics_cells *cells)
 {
-	static const struct redis_mode *const modes[] = {[CONFIG_REDIS_SINGLE] = &redis_single};
+	static const struct redis_mode *const modes[] = {[CONFIG_REDIS_SINGLE] = &redis_single,
+							 [CONFIG_REDIS_CLUSTER] = &redis_cluster,
+							 [CONFIG_REDIS_SENTINEL] = &redis_sentinel};
 	struct redis *redis = calloc(1, sizeof(*redis));
 	if (redis == NULL)
 		return NULL;
@@ -94,7 +99,7 @@ struct redis *redis_create(struct redis_shared *shared, struct reactor *reactor,
 	LIST_INIT(&redis->slots);
 	LIST_INIT(&redis->scans);
 	LIST_INIT(&redis->links);
-	redis->lookups = redis->mode == NULL ? NULL : lookups_create(reactor);
+	redis->lookups = lookups_create(reactor);
 	if (redis->lookups == NULL) {
 		free(redis);
 		return NULL;
@@ -114,6 +119,7 @@ void redis_destroy(struct redis *redis)
 	if (redis == NULL)
 		return;
 	redis->stopping = true;
+	redis_scans_stop(redis);
 	for (slot = LIST_FIRST(&redis->slots); slot != NULL; slot = next) {
 		next = LIST_NEXT(slot, link);
 		if (slot->command != NULL)

@@ -175,10 +175,16 @@ static bool is_complete(const char *text, size_t len)
 
 const char *redis_process_say(struct redis_process *process, const char *format, ...)
 {
-	char command[4096];
+	char command[4096] = "";
 	va_list list;
+	size_t front = 0; /* bytes of the answer to AUTH that are not there yet */
+	if (process->password[0] != '\0') {
+		snprintf(command, sizeof(command), "AUTH %s\r\n", process->password);
+		front = strlen("+OK\r\n");
+	}
+	size_t used = strlen(command);
 	va_start(list, format);
-	vsnprintf(command, sizeof(command) - 2, format, list);
+	vsnprintf(command + used, sizeof(command) - used - 2, format, list);
 	va_end(list);
 	strcat(command, "\r\n");
 	process->text[0] = '\0';
@@ -200,6 +206,10 @@ const char *redis_process_say(struct redis_process *process, const char *format,
 		if (got <= 0)
 			break;
 		len += (size_t)got;
+		size_t drop = front < len ? front : len;
+		memmove(process->text, process->text + drop, len - drop);
+		front -= drop;
+		len -= drop;
 		process->text[len] = '\0';
 	}
 	close(fd);

@@ -20,6 +20,7 @@ struct redis_process {
 	char directory[64];
 	char socket[96];
 	char options[1024];
+	char password[32];                /* what redis_process_say() says first; "" = nothing */
 	char text[REDIS_SERVER_TEXT_MAX]; /* the last answer of redis_process_say() */
 };
 
