@@ -6,36 +6,8 @@
  */
 #include "lib/json_internal.h"
 
-#include <endian.h>
-
+#include "lib/json_plain.h"
 #include "lib/utf8.h"
-
-#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
-
-/*
- * Skips bytes that mean nothing special: printable ASCII but for quote and
- * backslash. Eight at a time: a byte's top bit in mask is set when it is a
- * control, a quote, a backslash or not ASCII. A borrow may set more bits, but
- * only above the first true one, and the first is all we use.
- */
-static const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
-{
-	while (end - at >= 8) {
-		uint64_t word;
-		memcpy(&word, at, sizeof(word));
-		word = htole64(word);
-		uint64_t control = word - EACH_BYTE(0x20);
-		uint64_t quote = (word ^ EACH_BYTE('"')) - EACH_BYTE(1);
-		uint64_t backslash = (word ^ EACH_BYTE('\\')) - EACH_BYTE(1);
-		uint64_t mask = (control | quote | backslash | word) & EACH_BYTE(0x80);
-		if (mask != 0)
-			return at + __builtin_ctzll(mask) / 8;
-		at += 8;
-	}
-	while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
-		at++;
-	return at;
-}
 
 static int hex_digit(unsigned char c)
 {
@@ -129,7 +101,7 @@ const unsigned char *json_scan_string(const unsigned char *at, const unsigned ch
 {
 	*escaped = false;
 	for (;;) {
-		at = skip_plain(at, end);
+		at = json_skip_plain(at, end);
 		if (at == end)
 			return fault_at(fault, end, "unterminated string");
 		if (*at == '"')
@@ -226,9 +198,18 @@ struct span json_string(const struct json *json, uint32_t node, struct arena *ar
 		return (struct span){NULL, 0};
 	struct json_bytes bytes = json_bytes_of(json, node);
 	size_t len = 0;
-	for (int c = json_bytes_next(&bytes); c >= 0; c = json_bytes_next(&bytes))
-		copy[len++] = (char)c;
-	return (struct span){copy, len};
+	for (;;) {
+		const unsigned char *escape = memchr(bytes.at, '\\', (size_t)(bytes.end - bytes.at));
+		size_t run = (size_t)((escape == NULL ? bytes.end : escape) - bytes.at);
+		memcpy(copy + len, bytes.at, run);
+		len += run;
+		bytes.at += run;
+		if (escape == NULL)
+			return (struct span){copy, len};
+		do
+			copy[len++] = (char)json_bytes_next(&bytes);
+		while (bytes.used < bytes.have);
+	}
 }
 
 bool json_string_is(const struct json *json, uint32_t node, const char *text)
