@@ -212,18 +212,11 @@ struct span json_string(const struct json *json, uint32_t node, struct arena *ar
 	}
 }
 
-bool json_string_is(const struct json *json, uint32_t node, const char *text)
+bool json_escaped_is(const struct json *json, uint32_t node, struct span text)
 {
-	const struct json_node *n = &json->nodes[node];
-	if (n->type != JSON_STRING)
-		return false;
-	if (!n->escaped) {
-		size_t len = strlen(text);
-		return n->end - n->start - 2 == len && memcmp(json->text.at + n->start + 1, text, len) == 0;
-	}
 	struct json_bytes bytes = json_bytes_of(json, node);
-	for (; *text != '\0'; text++)
-		if (json_bytes_next(&bytes) != (unsigned char)*text)
+	for (size_t i = 0; i < text.len; i++)
+		if (json_bytes_next(&bytes) != (unsigned char)text.at[i])
 			return false;
 	return json_bytes_next(&bytes) < 0;
 }
