@@ -73,27 +73,19 @@ static const unsigned char *scan_unicode(const unsigned char *at, const unsigned
 	return at + 6;
 }
 
+/* What may follow a backslash, and means this byte; but for \u. */
+static const unsigned char simple_escapes[256] = {
+    ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'};
+
 /* Scans one escape; at points at the backslash. */
 static const unsigned char *scan_escape(const unsigned char *at, const unsigned char *end, bool relaxed,
 					struct json_fault *fault)
 {
 	if (end - at < 2)
 		return fault_at(fault, end, "unterminated string");
-	switch (at[1]) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		return at + 2;
-	case 'u':
+	if (at[1] == 'u')
 		return scan_unicode(at, end, relaxed, fault);
-	default:
-		return fault_at(fault, at, "invalid escape");
-	}
+	return simple_escapes[at[1]] != 0 ? at + 2 : fault_at(fault, at, "invalid escape");
 }
 
 const unsigned char *json_scan_string(const unsigned char *at, const unsigned char *end, bool relaxed, bool *escaped,
@@ -108,7 +100,8 @@ const unsigned char *json_scan_string(const unsigned char *at, const unsigned ch
 			return at + 1;
 		if (*at == '\\') {
 			*escaped = true;
-			at = scan_escape(at, end, relaxed, fault);
+			bool simple = end - at >= 2 && simple_escapes[at[1]] != 0;
+			at = simple ? at + 2 : scan_escape(at, end, relaxed, fault);
 			if (at == NULL)
 				return NULL;
 			continue;
@@ -171,8 +164,6 @@ struct json_bytes json_bytes_of(const struct json *json, uint32_t node)
 
 int json_bytes_next(struct json_bytes *bytes)
 {
-	static const unsigned char simple[128] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-						  ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
 	if (bytes->used < bytes->have)
 		return bytes->pending[bytes->used++];
 	if (bytes->at == bytes->end)
@@ -181,7 +172,7 @@ int json_bytes_next(struct json_bytes *bytes)
 		return *bytes->at++;
 	if (bytes->at[1] != 'u') {
 		bytes->at += 2;
-		return simple[bytes->at[-1] & 0x7F];
+		return simple_escapes[bytes->at[-1]];
 	}
 	bytes->have = encode_utf8(bytes->pending, decode_unicode(&bytes->at, bytes->end));
 	bytes->used = 1;
