@@ -141,6 +141,18 @@ $(BUILD)/tests/bench/hedge_bench: $(BUILD)/tests/bench/hedge_bench.o $(SCENARIO_
 bench-hedge: $(BUILD)/tests/bench/hedge_bench $(BUILD)/sluice $(BUILD)/sluice-sim ## time to first token with one slow backend of four, with spares and without
 	$(SCENARIO_ENV) $<
 
+# The gateway itself under callgrind, told every step by a client and a backend of the harness.
+RATCHET_BENCH := $(BUILD)/tests/bench/ratchet_bench
+$(RATCHET_BENCH): %: %.o $(BUILD)/tests/bench/lockstep.o $(SCENARIO_HARNESS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
+.PHONY: ratchet ratchet-write
+ratchet: $(RATCHET_BENCH) $(BUILD)/tests/bench/decode_bench $(BUILD)/sluice ## instructions per request, event and cache hit; fails when one rose by more than 3 %
+	tools/install.sh build bench
+	tests/bench/ratchet.sh check $(BUILD)
+ratchet-write: $(RATCHET_BENCH) $(BUILD)/tests/bench/decode_bench $(BUILD)/sluice ## the same, recorded as the new figures
+	tools/install.sh build bench
+	tests/bench/ratchet.sh write $(BUILD)
+
 .PHONY: test-engine
 test-engine: build ## official SDKs through Sluice to a real llama.cpp (npm)
 	tests/engine/install.sh

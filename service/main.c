@@ -2,6 +2,7 @@
 /* The program: its arguments, and what each of them does. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "lib/log.h"
@@ -42,8 +43,8 @@ static int serve(const char *path, struct buf *text)
 	if (config == NULL)
 		return MAIN_FAILED;
 	enum log_level level = LOG_INFO;
-	if (log_level_parse(config->log_level, &level))
-		log_set_level(level);
+	log_level_parse(config->log_level, &level);
+	log_setup(STDERR_FILENO, level);
 	int status = app_run(config);
 	config_drop(config);
 	return status;
