@@ -3,7 +3,7 @@
 import json
 import os
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from suite import proxies
 
@@ -18,6 +18,16 @@ def chat(stream=False, **members):
     if not stream:
         del request["stream_options"]
     return json.dumps(request, separators=(",", ":"), ensure_ascii=False)
+
+
+def kept_chat(stream=False):
+    """One that may be answered from the cache: deterministic, and without the picture, whose URL may change its content."""
+    with open(os.path.join(HERE, "chat_2k.json"), encoding="utf-8") as file:
+        messages = json.load(file)["messages"]
+    for message in messages:
+        if isinstance(message["content"], list):
+            message["content"] = [part for part in message["content"] if part["type"] == "text"]
+    return chat(stream, messages=messages, temperature=0)
 
 
 def long_chat(size):
@@ -45,14 +55,13 @@ class Case:
     streams: int = 0            # per connection over HTTP/2; 0: HTTP/1.1
     steady: bool = False        # long streams: all begin, then the window
     status: int = 200
-    path: str = "/v1/chat/completions"
     only: tuple = ()            # names of the proxies it makes sense for; empty: all
-    warm: bool = False          # asked once beforehand, so that the answer is kept
-    seconds: float = 0.6
+    seconds: float = 0.5        # of the window
     latency: float = 0.0        # requests a second of the open loop that measures latencies; 0: none
-    direct: bool = True         # the simulator alone is of interest
+    direct: bool = False        # the simulator alone is of interest
+    peers: bool = False         # other gateways can do it, too
+    hit: bool = False           # Sluice must not ask the simulator
     sluice: type = proxies.Sluice
-    notes: list = field(default_factory=list)
 
 
 NOW = ["--ttft", "0", "--itl", "0"]
@@ -60,13 +69,30 @@ SMALL = NOW + ["--tokens", "4", "--token_bytes", "28"]
 LARGE = NOW + ["--tokens", "40", "--token_bytes", "495"]
 PACED = ["--ttft", "20ms", "--itl", "20ms", "--tokens", "1000000"]
 BURST = NOW + ["--tokens", "200", "--burst", "200"]
+CACHED = NOW + ["--tokens", "20", "--burst", "20"]
 
 CASES = [
-    Case("json", "2 KB chat request, answer of 400 bytes", chat(), SMALL, latency=4000),
-    Case("json-20k", "2 KB chat request, answer of 20 KB", chat(), LARGE),
+    Case("json", "2 KB chat request, answer of 400 bytes", chat(), SMALL, direct=True, latency=2000, peers=True),
+    Case("json-20k", "2 KB chat request, answer of 20 KB", chat(), LARGE, latency=1000),
     Case("prompt-200k", "prompt of 200 KB, answer of 400 bytes", long_chat(200000), SMALL, connections=16),
     Case("stream", "500 streams of 50 events/s", chat(stream=True), PACED, unit="event", connections=500, steady=True,
          seconds=1.0),
+    Case("stream-h2", "the same, clients over HTTP/2 (10 connections)", chat(stream=True), PACED, unit="event",
+         connections=10, streams=50, steady=True, seconds=1.0),
+    Case("burst", "streams of 200 events, sent at once", chat(stream=True), BURST, unit="event", connections=16,
+         peers=True),
+    Case("hit", "cache hit in memory, 400 bytes (nginx: proxied)", kept_chat(), SMALL, hit=True),
+    Case("hit-stream", "the same as a stream of 20 tokens", kept_chat(stream=True), CACHED, hit=True),
+    Case("hit-redis", "cache hit in Redis, 400 bytes (nginx: proxied)", kept_chat(), SMALL, hit=True,
+         only=("nginx", "sluice"), sluice=proxies.SluiceRedis),
+    Case("hit-redis-stream", "the same as a stream of 20 tokens", kept_chat(stream=True), CACHED, hit=True,
+         only=("nginx", "sluice"), sluice=proxies.SluiceRedis),
+    Case("bad-json", "2 KB of JSON cut off, refused (nginx: by the simulator)", chat()[:-20], SMALL, status=400,
+         only=("nginx", "sluice")),
+    Case("bad-model", "2 KB request for a model that is not there, refused", chat(model="nobody"), SMALL, status=404,
+         only=("sluice",)),
+    Case("fan-out", "one request to three backends (`all`; nginx: to one)", chat(model="three"), SMALL,
+         only=("nginx", "sluice")),
 ]
 
 

@@ -4,14 +4,18 @@
 A proxy has a name, a port (HTTP/1.1), a port for HTTP/2 by prior knowledge, one for TLS, and the pids whose CPU counts.
 """
 import resource
+import shutil
 import subprocess
 
-from suite.processes import PROXY_CORE, children_of, family_of, free_port
+from suite.processes import LOAD_CORE, PROXY_CORE, children_of, free_port
 
 
 class Proxy:
     """What all have in common."""
     name = ""
+    header = None   # one more header line of the requests
+    peer = False    # another gateway, run on demand
+    patience = 1    # how much longer its windows are
 
     def __init__(self, stage, upstream, build):
         self.stage = stage
@@ -37,6 +41,11 @@ class Proxy:
     def stop(self):
         """Ends it."""
         self.stage.stop(self.process)
+
+    @staticmethod
+    def missing(_build):
+        """Why it can't be run here; None when it can."""
+        return None
 
 
 class Direct(Proxy):
@@ -140,16 +149,22 @@ class Sluice(Proxy):
     """Sluice with one worker; requests are validated, streams are scanned."""
     name = "sluice"
     workers = 1
-    extra = ""
+    tls = True
+
+    def extra(self):
+        """More of the configuration."""
+        return ""
 
     def start(self):
         key, certificate = certificate_of(self.stage)
         self.http2_port = self.port
+        extra = self.extra()
+        tls = f"""
+  - address: 127.0.0.1:{self.tls_port}
+    tls: {{ certificate: {certificate}, key: {key} }}""" if self.tls else ""
         config = self.stage.file("sluice.yaml", f"""
 listen:
-  - 127.0.0.1:{self.port}
-  - address: 127.0.0.1:{self.tls_port}
-    tls: {{ certificate: {certificate}, key: {key} }}
+  - 127.0.0.1:{self.port}{tls}
 workers: {self.workers}
 backends:
   sim:
@@ -160,9 +175,36 @@ models:
     all: [sim/llama-3-8b, sim/llama-3-8b, sim/llama-3-8b]
 log:
   level: warn
-{self.extra}
+{extra}
 """)
         self.run([f"{self.build}/sluice", "--config", config])
+
+
+class SluiceRedis(Sluice):
+    """Answers are kept in Redis alone. Redis runs beside the load."""
+
+    def extra(self):
+        port = free_port()
+        redis = self.stage.start(
+            ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"], LOAD_CORE,
+            "redis")
+        self.stage.wait_for_port(redis, port)
+        return "cache: { size: 0 }\n" + redis_setting(self.build, port)
+
+    @staticmethod
+    def missing(build):
+        if shutil.which("redis-server") is None:
+            return "there is no redis-server"
+        return None if redis_setting(build, 0) else "this build of Sluice has no `redis` setting"
+
+
+def redis_setting(build, port):
+    """The line of a configuration that names a Redis, by the keys that the binary knows; empty when it knows none."""
+    known = subprocess.run([f"{build}/sluice", "--describe", "config"], capture_output=True, text=True, check=True).stdout
+    for key, value in (("url", f"redis://127.0.0.1:{port}"), ("address", f"127.0.0.1:{port}")):
+        if f"`redis.{key}`" in known:
+            return f"redis: {{ {key}: '{value}' }}\n"
+    return ""
 
 
 def most_clients():

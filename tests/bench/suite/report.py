@@ -41,6 +41,16 @@ def cell_ratio(samples, name):
     return spread(ratios(samples, name, "nginx"))
 
 
+def cell_rate(samples, name):
+    """Units a second, and how busy the proxy was."""
+    if not samples.get(name):
+        return "–"
+    rate = f"{median([sample['rate'] for sample in samples[name]]):,.0f}"
+    if name == "direct":
+        return rate
+    return f"{rate} ({median([sample['busy'] for sample in samples[name]]):.0%})"
+
+
 def markdown(head, rows):
     """A table in Markdown, its columns aligned for reading as text."""
     table = [head] + rows
