@@ -12,7 +12,7 @@ run="curl ca-certificates"
 test="libcmocka-dev openssl redis-server redis-sentinel nodejs npm"
 lint="clang clang-tidy clang-format cppcheck"
 sanitize="clang libclang-rt-14-dev llvm"
-bench="valgrind"
+bench="valgrind nginx-light haproxy python3 openssl"
 browser="chromium nodejs npm"
 schemathesis="python3 python3-venv"
 
