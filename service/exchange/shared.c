@@ -197,6 +197,8 @@ static void shared_on_event(struct flight_subscriber *subscriber, const struct e
 		shared->spare = NULL;
 		*record = (struct record){.event = no_memory};
 	}
+	if (shared->batch != NULL)
+		shared_batch_add(shared, event);
 	bool terminal = record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR;
 	if (shared->flight != NULL)
 		atomic_store_explicit(&shared->attempts, flight_attempts(shared->flight), memory_order_relaxed);
@@ -245,7 +247,7 @@ static bool shared_take_off(struct shared *shared, const struct shared_request *
 	options.request = &shared->request;
 	options.request_id = arena_copy(arena, options.request_id);
 	options.traceparent = arena_copy(arena, options.traceparent);
-	return body.at != NULL &&
+	return body.at != NULL && (request->batch == NULL || shared_batch_open(shared, request->batch)) &&
 	       openai_request_decode(&shared->request, request->endpoint, arena, body,
 				     worker->plan.config->limits.json_depth, &findings) &&
 	       flight_start(shared->flight, &options, &shared->subscriber);

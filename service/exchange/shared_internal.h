@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of shared flights (shared.h), for the files that make them up: shared.c (the leader: running the plan,
- * what followers want of it), follower.c (a follower's pace), shared_keep.c (the answer goes into the cache) and
- * shared_life.c (memory).
+ * what followers want of it), follower.c (a follower's pace), shared_keep.c and shared_batch.c (the answer goes into
+ * the cache) and shared_life.c (memory).
  *
  * Two kinds of threads touch a shared flight: the leader's worker, which runs
  * the plan and appends to the log, and the followers' workers. The lock guards the
@@ -48,6 +48,7 @@ struct shared {
 	struct cache_keeping keeping;
 	const struct plan *plan;
 	bool convertible;
+	struct batch *batch; /* of embeddings: what is kept vector by vector; NULL = the answer is kept whole */
 	_Atomic unsigned attempts;
 };
 
@@ -80,6 +81,12 @@ void shared_release(struct shared *shared);
 
 /* Puts the complete answer into the cache, if it may be there. On the leader's thread. */
 void shared_keep(struct shared *shared);
+
+/* The same vector by vector: begins with the inputs (copied), takes what comes, keeps it, lets go. */
+bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs);
+void shared_batch_add(struct shared *shared, const struct event *event);
+void shared_batch_keep(struct shared *shared);
+void shared_batch_close(struct shared *shared);
 
 /* A follower changed its mind, or left. worker: whose thread this is. */
 void shared_reconsider(struct shared *shared, const struct exchange_worker *worker);
