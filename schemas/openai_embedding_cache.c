@@ -125,67 +125,6 @@ void openai_inputs_write_request(const struct openai_inputs *inputs, const uint3
 	json_edit_finish(&edit);
 }
 
-/* ---- the answer ---- */
-
-/* A vector as it may be kept: object may be absent, for some backends leave it out. */
-static bool read_item(const struct json *json, uint32_t item, size_t count, struct openai_vectors *vectors)
-{
-	int64_t position = -1;
-	uint32_t index = json_member(json, item, "index");
-	uint32_t object = json_member(json, item, "object");
-	uint32_t vector = json_member(json, item, "embedding");
-	if (index == JSON_NONE || !json_int(json, index, &position) || position < 0 || position >= (int64_t)count ||
-	    vectors->items[position] != JSON_NONE ||
-	    (object != JSON_NONE && !json_string_is(json, object, "embedding")))
-		return false;
-	vectors->items[position] = item;
-	if (vector == JSON_NONE || !openai_is_filled(json, vector))
-		return false;
-	return json_type(json, vector) == JSON_STRING ||
-	       (json_type(json, vector) == JSON_ARRAY && is_array_of(json, vector, 1u << JSON_NUMBER));
-}
-
-bool openai_vectors_read(struct span body, size_t count, struct arena *arena, struct openai_vectors *vectors)
-{
-	const struct json *json = &vectors->json;
-	*vectors = (struct openai_vectors){.count = count, .usage = USAGE_UNKNOWN};
-	if (!openai_read_object(&vectors->json, arena, body))
-		return false;
-	uint32_t error = json_member(json, 0, "error"), data = json_member(json, 0, "data");
-	uint32_t model = json_member(json, 0, "model"), usage = json_member(json, 0, "usage");
-	if ((error != JSON_NONE && openai_is_truthy(json, error)) || data == JSON_NONE ||
-	    json_type(json, data) != JSON_ARRAY || json->nodes[data].count != count)
-		return false;
-	vectors->items = arena_zalloc(arena, count, sizeof(*vectors->items));
-	if (vectors->items == NULL)
-		return false;
-	for (uint32_t at = json_first(json, data); at != JSON_NONE; at = json_next(json, data, at))
-		if (!read_item(json, at, count, vectors))
-			return false;
-	if (model != JSON_NONE && json_type(json, model) == JSON_STRING)
-		vectors->model = json_raw(json, model);
-	if (usage != JSON_NONE && json_type(json, usage) == JSON_OBJECT)
-		vectors->usage = openai_usage_read(json, usage);
-	return true;
-}
-
-void openai_vector_write(const struct openai_vectors *vectors, size_t index, struct buf *out)
-{
-	const struct json *json = &vectors->json;
-	uint32_t item = vectors->items[index];
-	bool first = true;
-	for (uint32_t at = json_first(json, item); at != JSON_NONE; at = json_next(json, item, at)) {
-		if (openai_key_is(json, at, SPAN("object")) || openai_key_is(json, at, SPAN("index")))
-			continue;
-		if (!first)
-			buf_append(out, SPAN(","));
-		first = false;
-		buf_append(out, json_raw(json, at));
-		buf_append(out, SPAN(":"));
-		buf_append(out, json_raw(json, at + 1));
-	}
-}
-
 /* ---- the form in which a vector is kept: it can be taken apart without reading the numbers ---- */
 
 static const char kept_model[] = "{\"object\":\"list\",\"model\":";

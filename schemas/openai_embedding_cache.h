@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Embeddings in parts: the inputs of a request one by one, the request for only some of them, the vectors of an
- * answer one by one, and an answer made of vectors that came at several times. Vectors stay the backend's own JSON
- * text: neither numbers nor base64 are ever read.
+ * Embeddings in parts: the inputs of a request one by one, the request for only some of them, the form in which a
+ * vector is kept, and an answer made of vectors that came at several times (openai_vectors.h takes a backend's answer
+ * apart). Vectors stay the backend's own JSON text: neither numbers nor base64 are ever read.
  */
 #ifndef SLUICE_SCHEMAS_OPENAI_EMBEDDING_CACHE_H
 #define SLUICE_SCHEMAS_OPENAI_EMBEDDING_CACHE_H
@@ -57,28 +57,10 @@ void openai_inputs_write_request(const struct openai_inputs *inputs, const uint3
 
 /* ---- the answer ---- */
 
-/* A backend's answer. The nodes are in the arena it was read with. */
-struct openai_vectors {
-	struct json json;
-	uint32_t *items; /* by index */
-	size_t count;
-	struct span model; /* JSON text, borrowed; {NULL,0} = not told */
-	struct usage usage;
-};
-
-/*
- * Reads an answer of exactly count vectors. False when it is anything else: an error, other items, indexes that are no
- * permutation, a vector that is empty, or neither numbers nor text. body: borrowed.
- */
-bool openai_vectors_read(struct span body, size_t count, struct arena *arena, struct openai_vectors *vectors);
-
-/* Appends the members of the item with that index as the backend wrote them, without object and index. */
-void openai_vector_write(const struct openai_vectors *vectors, size_t index, struct buf *out);
-
 /* A vector and who made it, both JSON text. */
 struct openai_vector {
 	struct span model;   /* {NULL,0} = not told */
-	struct span members; /* as openai_vector_write gives them */
+	struct span members; /* as openai_vectors_at gives them */
 };
 
 /* Appends a vector as the answer to a request for it alone, without usage: the form in which it is kept. */

@@ -84,9 +84,6 @@ bool embedding_open(struct exchange *exchange, struct span tenant)
 		return false;
 	exchange->caching.embedding = embedding;
 	embedding->exchange = exchange;
-	embedding->came = USAGE_UNKNOWN;
-	buf_init(&embedding->answer, EMBEDDING_ANSWER_MOST);
-	buf_init(&embedding->members, EMBEDDING_ANSWER_MOST);
 	buf_init(&embedding->piece, exchange->request.json.text.len * 6 + 1024);
 	buf_init(&embedding->tail, 65536);
 	if (openai_inputs_read(&exchange->request, &embedding->inputs)) {
@@ -137,6 +134,8 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 	buf_init(&body, exchange->request.json.text.len + 64);
 	embedding->merges = batch->count < embedding->count;
 	if (embedding->merges) {
+		if (!openai_vectors_init(&embedding->came, batch->count, EMBEDDING_ANSWER_MOST))
+			return false;
 		openai_inputs_write_request(&embedding->inputs, nodes, batch->count, &body);
 		ask.body = buf_span(&body);
 	}
@@ -251,7 +250,7 @@ static void ask_plainly(struct exchange *exchange)
 	struct caching *caching = &exchange->caching;
 	follower_leave(caching->follower);
 	caching->follower = NULL;
-	buf_fini(&caching->embedding->answer);
+	openai_vectors_fini(&caching->embedding->came);
 	exchange->report.cache = METRICS_CACHE_BYPASS;
 	if (!flight_start(exchange->flight, &caching->options, &exchange->subscriber))
 		exchange_fail_code(exchange, ERROR_OVERLOADED);
@@ -264,10 +263,11 @@ void embedding_on_event(struct exchange *exchange, const struct event *event)
 		exchange->kind->on_event(exchange, event);
 	} else if (event->kind == EVENT_BODY) {
 		embedding->target = event->target;
-		if (!buf_append(&embedding->answer, event->data))
+		openai_vectors_feed(&embedding->came, event->data);
+		if (embedding->came.state == OPENAI_VECTORS_ST_ODD)
 			ask_plainly(exchange);
 	} else if (event->kind == EVENT_END) {
-		if (!embedding_take_apart(embedding))
+		if (!embedding_take(embedding))
 			ask_plainly(exchange);
 		else
 			embedding_give(exchange, exchange->report.cache);
@@ -303,8 +303,8 @@ void embedding_close(struct exchange *exchange)
 			cache_hit_drop(&embedding->list[i].fetch.hit);
 	}
 	free(embedding->list);
-	buf_fini(&embedding->answer);
-	buf_fini(&embedding->members);
+	if (embedding->merges)
+		openai_vectors_fini(&embedding->came);
 	buf_fini(&embedding->piece);
 	buf_fini(&embedding->tail);
 	free(embedding);

@@ -13,46 +13,21 @@ enum { EMBEDDING_SECOND_US = 1000000 };
 
 /* ---- what came ---- */
 
-static bool write_members(struct embedding *embedding, const struct openai_vectors *vectors)
+bool embedding_take(struct embedding *embedding)
 {
+	struct openai_vectors *came = &embedding->came;
 	size_t asked = 0;
-	size_t *ends = calloc(vectors->count, sizeof(*ends));
-	if (ends == NULL)
+	if (!openai_vectors_end(came))
 		return false;
-	for (size_t i = 0; i < vectors->count; i++) {
-		openai_vector_write(vectors, i, &embedding->members);
-		ends[i] = buf_len(&embedding->members);
-	}
-	bool written = !buf_failed(&embedding->members);
-	const char *at = buf_span(&embedding->members).at;
-	for (size_t i = 0; i < embedding->count && written; i++) {
+	for (size_t i = 0; i < embedding->count; i++) {
 		if (!embedding_is_missing(embedding, i))
 			continue;
-		size_t start = asked == 0 ? 0 : ends[asked - 1];
-		embedding->list[i].vector.members = (struct span){at + start, ends[asked++] - start};
+		embedding->list[i].vector = (struct openai_vector){came->model, openai_vectors_at(came, asked++)};
 		embedding->list[i].have = EMBEDDING_CAME;
 	}
-	free(ends);
-	return written;
-}
-
-bool embedding_take_apart(struct embedding *embedding)
-{
-	struct arena scratch;
-	struct openai_vectors vectors;
-	arena_init(&scratch, 0);
-	bool taken = openai_vectors_read(buf_span(&embedding->answer), embedding->distinct - embedding->fresh, &scratch,
-					 &vectors) &&
-		     write_members(embedding, &vectors);
-	if (taken) {
-		embedding->came = vectors.usage;
-		embedding->exchange->report.usage = vectors.usage;
-		if (vectors.model.at != NULL)
-			embedding->model = arena_copy(flight_arena(embedding->exchange->flight), vectors.model);
-	}
-	arena_fini(&scratch);
-	buf_fini(&embedding->answer);
-	return taken;
+	embedding->model = came->model;
+	embedding->exchange->report.usage = came->usage;
+	return true;
 }
 
 /* ---- what the head says ---- */
@@ -93,7 +68,7 @@ static void tell_etag(struct exchange *exchange)
 /* Each vector that was kept counts its share of what its own request took. Unknown when any of them is. */
 static struct usage sum_usage(const struct embedding *embedding)
 {
-	struct usage sum = embedding->came;
+	struct usage sum = embedding->merges ? embedding->came.usage : USAGE_UNKNOWN;
 	bool known = true, came = false;
 	for (size_t i = 0; i < embedding->count; i++) {
 		const struct embedding_input *input = &embedding->list[i];
@@ -105,7 +80,7 @@ static struct usage sum_usage(const struct embedding *embedding)
 		known &= input->fetch.hit.entry.usage.prompt_tokens >= 0;
 		usage_add(&sum, &input->fetch.hit.entry.usage);
 	}
-	return known && (!came || embedding->came.prompt_tokens >= 0) ? sum : USAGE_UNKNOWN;
+	return known && (!came || embedding->came.usage.prompt_tokens >= 0) ? sum : USAGE_UNKNOWN;
 }
 
 static void write_tail(struct embedding *embedding)

@@ -5,6 +5,7 @@
 #define SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H
 
 #include "schemas/openai_embedding_cache.h"
+#include "schemas/openai_vectors.h"
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
 
@@ -37,12 +38,10 @@ struct embedding {
 	size_t distinct, fresh, stale;
 	/* what comes, when it has to be put together */
 	bool merges;
-	struct buf answer;
-	struct usage came; /* what the backend counted */
+	struct openai_vectors came; /* with merges */
 	/* the answer that goes out */
 	const struct config_plan *target;
 	struct span model;
-	struct buf members; /* of the vectors that came */
 	struct buf tail;
 	size_t next; /* input */
 	struct buf piece;
@@ -60,7 +59,7 @@ static inline bool embedding_is_missing(const struct embedding *embedding, size_
 /* Answers with the vectors of all inputs. True when the exchange is over; else more goes out as the client reads. */
 bool embedding_give(struct exchange *exchange, enum metrics_cache how);
 
-/* Takes the gathered answer apart; the missing inputs have come, then. False when it is not what was asked for. */
-bool embedding_take_apart(struct embedding *embedding);
+/* The missing inputs have come, at the end of the answer. False when it is not what was asked for. */
+bool embedding_take(struct embedding *embedding);
 
 #endif

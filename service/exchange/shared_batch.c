@@ -3,7 +3,6 @@
  * contract. All of it is the leader's. */
 #include <time.h>
 
-#include "schemas/openai_embedding_cache.h"
 #include "service/exchange/embedding_internal.h"
 #include "service/exchange/shared_internal.h"
 
@@ -11,10 +10,9 @@ struct batch {
 	struct cache_key *keys;
 	uint64_t *weights;
 	size_t count;
-	struct buf answer;
+	struct openai_vectors vectors;
 	const struct config_plan *target;
 	bool joined;
-	bool too_large;
 };
 
 bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
@@ -26,8 +24,8 @@ bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
 	batch->count = inputs->count;
 	batch->keys = calloc(inputs->count, sizeof(*batch->keys));
 	batch->weights = calloc(inputs->count, sizeof(*batch->weights));
-	buf_init(&batch->answer, EMBEDDING_ANSWER_MOST);
-	if (batch->keys == NULL || batch->weights == NULL)
+	bool reads = openai_vectors_init(&batch->vectors, inputs->count, EMBEDDING_ANSWER_MOST);
+	if (batch->keys == NULL || batch->weights == NULL || !reads)
 		return false;
 	memcpy(batch->keys, inputs->keys, inputs->count * sizeof(*batch->keys));
 	memcpy(batch->weights, inputs->weights, inputs->count * sizeof(*batch->weights));
@@ -41,7 +39,7 @@ void shared_batch_close(struct shared *shared)
 		return;
 	free(batch->keys);
 	free(batch->weights);
-	buf_fini(&batch->answer);
+	openai_vectors_fini(&batch->vectors);
 	free(batch);
 	shared->batch = NULL;
 }
@@ -54,23 +52,20 @@ void shared_batch_add(struct shared *shared, const struct event *event)
 	if (event->target != NULL)
 		batch->target = event->target;
 	batch->joined |= event->joined;
-	batch->too_large |= !buf_append(&batch->answer, event->data);
-	if (batch->too_large)
-		buf_fini(&batch->answer);
+	openai_vectors_feed(&batch->vectors, event->data);
 }
 
 /* Keeps one vector. */
-static enum metrics_kept keep_vector(const struct shared *shared, const struct openai_vectors *vectors, size_t index,
-				     const struct usage *share, struct buf *members, struct buf *body)
+static enum metrics_kept keep_vector(const struct shared *shared, size_t index, const struct usage *share,
+				     struct buf *body)
 {
 	const struct exchange_worker *worker = shared->worker;
 	const struct batch *batch = shared->batch;
 	struct cache_keeping keeping = shared->keeping;
-	buf_reset(members);
+	struct openai_vector vector = {batch->vectors.model, openai_vectors_at(&batch->vectors, index)};
 	buf_reset(body);
-	openai_vector_write(vectors, index, members);
-	openai_vector_write_kept(&(struct openai_vector){vectors->model, buf_span(members)}, body);
-	if (buf_failed(members) || buf_failed(body))
+	openai_vector_write_kept(&vector, body);
+	if (buf_failed(body))
 		return METRICS_KEPT_NO_MEMORY;
 	if (buf_len(body) > worker->plan.config->cache.entry)
 		return METRICS_KEPT_TOO_LARGE;
@@ -104,41 +99,32 @@ static bool share_out(const struct batch *batch, const struct usage *usage, stru
 	return done;
 }
 
-static void keep_all(const struct shared *shared, const struct openai_vectors *vectors)
+static void keep_all(const struct shared *shared)
 {
 	const struct batch *batch = shared->batch;
 	struct metrics_cells *metrics = shared->worker->plan.metrics;
 	struct usage *shares = calloc(batch->count, sizeof(*shares));
-	struct buf members, body;
-	buf_init(&members, EMBEDDING_ANSWER_MOST);
+	struct buf body;
 	buf_init(&body, EMBEDDING_ANSWER_MOST + 4096);
-	bool shared_out = shares != NULL && share_out(batch, &vectors->usage, shares);
+	bool shared_out = shares != NULL && share_out(batch, &batch->vectors.usage, shares);
 	for (size_t i = 0; i < batch->count; i++)
 		metrics_count(metrics, METRIC_CACHE_KEPT, shared->keeping.tags.model,
-			      shared_out ? keep_vector(shared, vectors, i, &shares[i], &members, &body)
-					 : METRICS_KEPT_NO_MEMORY);
-	buf_fini(&members);
+			      shared_out ? keep_vector(shared, i, &shares[i], &body) : METRICS_KEPT_NO_MEMORY);
 	buf_fini(&body);
 	free(shares);
 }
 
 void shared_batch_keep(struct shared *shared)
 {
-	const struct batch *batch = shared->batch;
-	struct openai_vectors vectors;
-	struct arena scratch;
+	struct batch *batch = shared->batch;
 	enum metrics_kept kept = METRICS_KEPT_YES;
-	arena_init(&scratch, 0);
-	if (batch->too_large)
-		kept = METRICS_KEPT_TOO_LARGE;
-	else if (batch->joined || !plan_is_first_choice(shared->plan, batch->target))
+	if (batch->joined || !plan_is_first_choice(shared->plan, batch->target))
 		kept = METRICS_KEPT_STAND_IN;
-	else if (!openai_vectors_read(buf_span(&batch->answer), batch->count, &scratch, &vectors))
-		kept = METRICS_KEPT_FORM;
+	else if (!openai_vectors_end(&batch->vectors))
+		kept = batch->vectors.too_large ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_FORM;
 	if (kept == METRICS_KEPT_YES)
-		keep_all(shared, &vectors);
+		keep_all(shared);
 	else
 		metrics_add(shared->worker->plan.metrics, batch->count, METRIC_CACHE_KEPT, shared->keeping.tags.model,
 			    kept);
-	arena_fini(&scratch);
 }
