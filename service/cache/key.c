@@ -47,6 +47,17 @@ static bool add_parts(EVP_MD_CTX *digest, const struct key_parts *parts)
 	return added;
 }
 
+bool cache_key_combine(const struct cache_key *keys, size_t count, struct cache_key *key)
+{
+	unsigned size = 0;
+	if (count == 1) {
+		*key = keys[0];
+		return true;
+	}
+	return EVP_Digest(keys, count * sizeof(*keys), key->bytes, &size, EVP_sha256(), NULL) == 1 &&
+	       size == CACHE_KEY_SIZE;
+}
+
 bool cache_key_compute(const struct key_parts *parts, struct cache_key *key)
 {
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();

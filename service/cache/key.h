@@ -23,6 +23,9 @@ struct key_parts {
 /* False when the digest is not to be had. */
 bool cache_key_compute(const struct key_parts *parts, struct cache_key *key);
 
+/* The key of several in their order; of one, that key. False when the digest is not to be had. */
+bool cache_key_combine(const struct cache_key *keys, size_t count, struct cache_key *key);
+
 /* Appends the plan as text: combinators, options and targets, with the URL of each backend. */
 void cache_key_write_plan(const struct config_plan *plan, struct buf *out);
 

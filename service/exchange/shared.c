@@ -223,6 +223,8 @@ void shared_add(struct shared *shared, const struct event *event)
 		shared->spare = NULL;
 		*record = (struct record){.event = no_memory};
 	}
+	if (shared->batch != NULL)
+		shared_batch_add(shared, event);
 	bool terminal = record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR;
 	pthread_mutex_lock(&shared->lock);
 	shared_hold(shared); /* the last follower may leave in what follows */
@@ -277,8 +279,9 @@ static bool shared_prepare(struct shared *shared, const struct shared_request *r
 	shared->options.request = &shared->request;
 	shared->options.request_id = arena_copy(arena, request->options.request_id);
 	shared->options.traceparent = arena_copy(arena, request->options.traceparent);
-	return body.at != NULL && openai_request_decode(&shared->request, request->endpoint, arena, body,
-							worker->plan.config->limits.json_depth, &findings);
+	return body.at != NULL && (request->batch == NULL || shared_batch_open(shared, request->batch)) &&
+	       openai_request_decode(&shared->request, request->endpoint, arena, body,
+				     worker->plan.config->limits.json_depth, &findings);
 }
 
 void shared_fail(struct shared *shared, enum error_code code)

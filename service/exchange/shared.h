@@ -29,16 +29,24 @@ enum { SHARED_MOST = 8 << 20, SHARED_LAG_MOST = 1 << 20 };
 
 struct follower;
 
+/* The inputs of embeddings that a flight is for, in their order. */
+struct shared_batch {
+	struct cache_key *keys;
+	uint64_t *weights; /* how much of the batch each is */
+	size_t count;
+};
+
 /* What a flight is started with, should it be the first of its key. Spans are copied. */
 struct shared_request {
 	struct cache_key key;
 	enum openai_endpoint endpoint;
-	struct span body;              /* of the request, as the client sent it */
-	struct flight_options options; /* but for request */
-	struct cache_keeping keeping;  /* under which the answer is kept */
-	bool convertible;              /* a stream may be kept as a whole answer */
-	bool fresh;                    /* an answer that is kept by now will not do */
-	bool alone;                    /* other replicas are not worth asking */
+	struct span body;                 /* of the request, as the client sent it */
+	struct flight_options options;    /* but for request */
+	struct cache_keeping keeping;     /* under which the answer is kept */
+	bool convertible;                 /* a stream may be kept as a whole answer */
+	const struct shared_batch *batch; /* the answer is kept vector by vector, under these; NULL = as a whole */
+	bool fresh;                       /* an answer that is kept by now will not do */
+	bool alone;                       /* other replicas are not worth asking */
 };
 
 /*

@@ -2,7 +2,7 @@
 /*
  * The inside of shared flights (shared.h), for the files that make them up: shared.c (the leader: running the plan,
  * what followers want of it), shared_replicas.c (other replicas: who runs it), follower.c (a follower's pace),
- * shared_keep.c (the answer goes into the cache) and shared_life.c (memory).
+ * shared_keep.c and shared_batch.c (the answer goes into the cache) and shared_life.c (memory).
  *
  * Two kinds of threads touch a shared flight: the leader's worker, which runs
  * the plan and appends to the log, and the followers' workers. The lock guards the
@@ -65,6 +65,7 @@ struct shared {
 	struct cache_keeping keeping;
 	const struct plan *plan;
 	bool convertible;
+	struct batch *batch; /* of embeddings: what is kept vector by vector; NULL = the answer is kept whole */
 	_Atomic unsigned attempts;
 	atomic_bool runs_here; /* or did */
 };
@@ -128,6 +129,12 @@ void shared_replicas_pause(struct shared *shared, bool paused);
 
 /* The flight has landed. ended: by an event, not for want of followers; kept: its answer was. */
 void shared_replicas_land(struct shared *shared, bool ended, bool kept);
+
+/* The same vector by vector: begins with the inputs (copied), takes what comes, keeps it, lets go. */
+bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs);
+void shared_batch_add(struct shared *shared, const struct event *event);
+void shared_batch_keep(struct shared *shared);
+void shared_batch_close(struct shared *shared);
 
 /* A follower changed its mind, or left. worker: whose thread this is. */
 void shared_reconsider(struct shared *shared, const struct exchange_worker *worker);

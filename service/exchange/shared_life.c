@@ -7,6 +7,7 @@ void shared_release(struct shared *shared)
 	if (atomic_fetch_sub_explicit(&shared->users, 1, memory_order_acq_rel) != 1)
 		return;
 	shared_log_fini(&shared->log);
+	shared_batch_close(shared);
 	free(shared->spare);
 	pthread_mutex_destroy(&shared->lock);
 	free(shared);
