@@ -8,7 +8,13 @@
 #include "clients/http/http_client.h"
 #include "lib/json.h"
 
-enum { REMOTE_ANSWER_MOST = 80 << 20, REMOTE_TIMEOUT_MS = 10000, REMOTE_DEPTH = 128, REMOTE_STATUS_OK = 200 };
+enum {
+	REMOTE_ANSWER_MOST = 80 << 20,
+	REMOTE_TIMEOUT_MS = 10000,
+	REMOTE_DEPTH = 128,
+	REMOTE_STATUS_OK = 200,
+	REMOTE_STATUS_BAD = 400
+};
 
 /* The answer of a service, read. */
 struct told {
@@ -28,13 +34,17 @@ static void write_string(struct told *told, uint32_t node, struct buf *out)
 	buf_append(out, json_string(&told->json, node, &told->arena));
 }
 
-/* What a service says instead of what was asked for: an error in the OpenAI shape, unless it is none of ours. */
+/* What a service says instead of what was asked for. Others have errors of the same shape, but not of the same codes.
+ */
 static void write_refusal(struct told *told, const struct cache_remote *what, int status, bool read, struct buf *out)
 {
 	uint32_t error = read ? json_member(&told->json, 0, "error") : JSON_NONE;
 	uint32_t message = error == JSON_NONE ? JSON_NONE : json_member(&told->json, error, "message");
+	uint32_t code = error == JSON_NONE ? JSON_NONE : json_member(&told->json, error, "code");
+	bool known =
+	    code != JSON_NONE && (status == REMOTE_STATUS_BAD || json_string_is(&told->json, code, "model_not_found"));
 	buf_printf(out, "sluice: %s: ", what->url);
-	if (message == JSON_NONE || json_type(&told->json, message) != JSON_STRING)
+	if (!known || message == JSON_NONE || json_type(&told->json, message) != JSON_STRING)
 		buf_printf(out, "this is no Sluice, or one without a cache: it answered %d to /admin/cache", status);
 	else
 		write_string(told, message, out);
