@@ -77,6 +77,9 @@ static void one_answer_serves_both_forms(void **state)
 		assert_true(sluice_metric(world.sluice, "sluice_cache_entries") == 1);
 		assert_true(sluice_metric(world.sluice, "sluice_cache_requests_total{model=\"m\",result=\"hit\"}") ==
 			    4 * VIA_COUNT - 1);
+		double bytes = sluice_metric(world.sluice, "sluice_cache_stored_bytes_total{model=\"m\"}");
+		assert_true(bytes > 0 && sluice_metric(world.sluice, "sluice_cache_given_bytes_total{model=\"m\"}") ==
+					     bytes * (4 * VIA_COUNT - 1));
 		sluice_wait_idle(world.sluice);
 	}
 }
