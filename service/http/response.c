@@ -243,7 +243,6 @@ static void send_filling(struct http_request *request)
 	set_transport(request, h2o_send_state_is_in_progress(state) ? TRANSPORT_ST_SENDING : TRANSPORT_ST_ENDED);
 	if (request->transport == TRANSPORT_ST_ENDED && request->stream == NULL)
 		h1_stall_watch(request->connection);
-	loop_again(request->server->loop);
 	h2o_send(request->h2o, pieces, count, state); /* the request may be freed now */
 }
 
