@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The program: its arguments, and what each of them does. */
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 #include <string.h>
 
 #include "config/config.h"
