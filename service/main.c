@@ -2,6 +2,7 @@
 /* The program: its arguments, and what each of them does. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "lib/log.h"
