@@ -13,8 +13,7 @@
 #include "service/notice.h"
 #include "service/refuse.h"
 #include "service/reply.h"
-
-enum { ADMIN_BODY_MAX = 64 << 20 };
+#include "service/waiting.h"
 
 /* How the operations are answered; those without an entry become exchanges. */
 static void (*const answers[OPERATION_COUNT])(const struct admin_request *request, struct admin_answer *answer) = {
@@ -46,9 +45,10 @@ static void answer_exchange(struct routes *routes, struct http_request *request,
 }
 
 /* Sends what was made: an answer, or why there is none. */
-static void answer_made(struct routes *routes, struct http_request *request, enum operation operation,
+static void answer_made(void *context, struct http_request *request, enum operation operation,
 			const struct admin_answer *answer, struct arena *arena)
 {
+	struct routes *routes = context;
 	bool told = answer->error != ERROR_NONE && buf_len(&answer->body) > 0;
 	if (buf_failed(&answer->body))
 		refuse_as(routes, request, (struct refusal){.code = ERROR_OVERLOADED});
@@ -78,10 +78,12 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 				    .accept_encoding = http_request_field(request, "accept-encoding"),
 				    .arena = &arena,
 				    .draining = routes->draining};
-	struct admin_answer answer = {.status = 200, .content_type = operation_row(operation)->media_type};
-	buf_init(&answer.body, ADMIN_BODY_MAX);
+	struct admin_answer answer = waiting_answer(operation);
 	answers[operation](&ask, &answer);
-	answer_made(routes, request, operation, &answer, &arena);
+	if (answer.job == NULL)
+		answer_made(routes, request, operation, &answer, &arena);
+	else if (!waiting_begin(request, operation, answer.job, answer_made, routes))
+		refuse_as(routes, request, (struct refusal){.code = ERROR_OVERLOADED});
 	buf_fini(&answer.body);
 	arena_fini(&arena);
 }

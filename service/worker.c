@@ -11,6 +11,7 @@
 
 enum {
 	WORKER_PROBER = 0,                /* the worker that asks whether backends live */
+	WORKER_PURGES = 0,                /* the worker that looks for purges of other replicas */
 	WORKER_POOLED_CONNECTIONS = 1024, /* idle connections kept towards backends */
 	WORKER_DRAIN_CHECK_US = 20000,
 };
@@ -114,7 +115,8 @@ static bool create_remote(struct worker *worker, const struct worker_options *op
 					.config = worker->config,
 					.prefix = worker->config->redis.prefix,
 					.budget_us = worker->config->redis.budget_us,
-					.metrics = metrics};
+					.metrics = metrics,
+					.watches = options->index == WORKER_PURGES};
 	worker->cache.remote = remote_create(&remote);
 	return worker->cache.remote != NULL;
 }

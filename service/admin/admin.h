@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* What the service tells about itself: models, health, backends, metrics, its contract. Each answer is made at once, in
- * memory.
+/*
+ * What the service tells about itself: models, health, backends, metrics, its contract; and what it does when it is
+ * told to. An answer is made at once, in memory, or by a job that takes a moment.
  */
 #ifndef SLUICE_SERVICE_ADMIN_ADMIN_H
 #define SLUICE_SERVICE_ADMIN_ADMIN_H
@@ -30,7 +31,21 @@ struct admin_request {
 	bool draining;
 };
 
+struct admin_answer;
+
+/* An answer that takes a moment. The operation that began it owns it. */
+struct admin_job {
+	/* Makes the answer, once it can be made; the job is gone then. answer is empty and good so far. */
+	void (*tell)(struct admin_job *job, struct admin_answer *answer);
+	/* Nobody waits any more; the job ends when it is done. */
+	void (*leave)(struct admin_job *job);
+	/* Of whoever waits, who sets it: the answer can be made. Never inside the operation. */
+	void (*on_ready)(void *waiter);
+	void *waiter;
+};
+
 struct admin_answer {
+	struct admin_job *job; /* not NULL: the answer will be made by it, and this is empty */
 	enum error_code error; /* not ERROR_NONE: refused, the body is the message */
 	struct span param;     /* of a refusal; {NULL,0} = none */
 	struct span details;   /* of a refusal: its findings as a JSON array; {NULL,0} = none */

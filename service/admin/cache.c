@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /* GET and DELETE /admin/cache: what the cache holds, and purging it. */
-#include "service/cache/fetch.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "lib/json_write.h"
 #include "schemas/admin_fields.h"
 #include "schemas/query.h"
 #include "service/admin/admin.h"
 #include "service/cache/key.h"
+#include "service/cache/purge.h"
 
 enum { SECOND_US = 1000000 };
 
@@ -71,34 +72,89 @@ static uint64_t read_tenant(struct span hex)
 	return tenant;
 }
 
-void admin_purge(const struct admin_request *request, struct admin_answer *answer)
+/* A purge of everything that may take a moment, and what it is about. */
+struct purge_job {
+	struct admin_job job; /* first */
+	struct cache_purge purge;
+	struct cache_key key;
+	uint32_t model;
+	uint64_t tenant;
+	bool shares; /* there is a Redis */
+};
+
+static void write_purge(const struct purge_job *job, struct buf *out)
+{
+	const struct cache_purge *purge = &job->purge;
+	buf_printf(out, "{\"object\":\"cache.purge\",\"purged\":%zu,\"shared\":", purge->in_memory);
+	if (job->shares)
+		buf_printf(out, "%zu", purge->in_redis);
+	else
+		buf_append(out, SPAN("null"));
+	buf_printf(out, ",\"complete\":%s}", purge->complete ? "true" : "false");
+}
+
+static void purge_tell(struct admin_job *job, struct admin_answer *answer)
+{
+	write_purge((struct purge_job *)job, &answer->body);
+	free(job);
+}
+
+static void purge_leave(struct admin_job *job)
+{
+	job->waiter = NULL;
+}
+
+static void on_purged(struct cache_purge *purge)
+{
+	struct purge_job *job = (struct purge_job *)((char *)purge - offsetof(struct purge_job, purge));
+	if (job->job.waiter != NULL)
+		job->job.on_ready(job->job.waiter);
+	else
+		free(job);
+}
+
+/* False with the findings told. */
+static bool read_filter(const struct admin_request *request, struct purge_job *job, struct findings *findings)
 {
 	struct purge_query query;
-	struct findings findings;
-	struct store_filter filter = {NULL, NULL, NULL};
-	struct cache_key key;
-	uint32_t model = 0;
-	uint64_t tenant = 0;
-	if (!query_read(request->query, &purge_query_fields, request->arena, &query, &findings)) {
-		admin_refuse_findings(request, answer, &findings);
+	struct store_filter *filter = &job->purge.filter;
+	if (!query_read(request->query, &purge_query_fields, request->arena, &query, findings))
+		return false;
+	if (query.key.node != JSON_NONE && cache_key_read(query.key.value, &job->key))
+		filter->key = &job->key;
+	if (query.tenant.node != JSON_NONE) {
+		job->tenant = read_tenant(query.tenant.value);
+		filter->tenant = &job->tenant;
+	}
+	if (query.model.node == JSON_NONE)
+		return true;
+	const struct config_model *found = config_find_model(request->config, query.model.value);
+	if (found == NULL) {
+		admin_find_unknown(request, "model", query.model.value, findings);
+		return false;
+	}
+	job->model = (uint32_t)(found - request->config->models);
+	filter->model = &job->model;
+	return true;
+}
+
+void admin_purge(const struct admin_request *request, struct admin_answer *answer)
+{
+	struct findings findings = {.count = 0};
+	struct purge_job *job = calloc(1, sizeof(*job));
+	if (job == NULL) {
+		answer->error = ERROR_OVERLOADED;
 		return;
 	}
-	if (query.key.node != JSON_NONE && cache_key_read(query.key.value, &key))
-		filter.key = &key;
-	if (query.tenant.node != JSON_NONE) {
-		tenant = read_tenant(query.tenant.value);
-		filter.tenant = &tenant;
+	*job = (struct purge_job){.job = {.tell = purge_tell, .leave = purge_leave},
+				  .purge = {.on_done = on_purged},
+				  .shares = request->cache->remote != NULL};
+	if (!read_filter(request, job, &findings)) {
+		admin_refuse_findings(request, answer, &findings);
+		free(job);
+	} else if (cache_purge_begin(request->cache, &job->purge)) {
+		purge_tell(&job->job, answer);
+	} else {
+		answer->job = &job->job;
 	}
-	if (query.model.node != JSON_NONE) {
-		const struct config_model *found = config_find_model(request->config, query.model.value);
-		if (found == NULL) {
-			admin_find_unknown(request, "model", query.model.value, &findings);
-			admin_refuse_findings(request, answer, &findings);
-			return;
-		}
-		model = (uint32_t)(found - request->config->models);
-		filter.model = &model;
-	}
-	buf_printf(&answer->body, "{\"object\":\"cache.purge\",\"purged\":%zu}",
-		   store_purge(request->cache->cache->store, &filter));
 }

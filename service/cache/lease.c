@@ -134,7 +134,7 @@ static void on_beat(struct timer *timer)
 	struct lease *lease = (struct lease *)((char *)timer - offsetof(struct lease, beat));
 	const struct span expire[] = {SPAN("PEXPIRE"), remote_name_span(&lease->log), LEASE_LOG_MS};
 	if (lease->published)
-		remote_tell(lease->remote, expire, 3, NULL);
+		remote_tell(lease->remote, expire, 3);
 	if (!lease_renew(lease))
 		timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, on_beat);
 }
@@ -151,10 +151,10 @@ bool lease_publish(struct lease *lease, struct span record)
 {
 	const struct span push[] = {SPAN("RPUSH"), remote_name_span(&lease->log), record};
 	const struct span expire[] = {SPAN("PEXPIRE"), remote_name_span(&lease->log), LEASE_LOG_MS};
-	if (!remote_tell(lease->remote, push, 3, NULL))
+	if (!remote_tell(lease->remote, push, 3))
 		return false;
 	if (!lease->published)
-		remote_tell(lease->remote, expire, 3, NULL);
+		remote_tell(lease->remote, expire, 3);
 	lease->published = true;
 	return true;
 }

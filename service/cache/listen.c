@@ -129,7 +129,7 @@ static void tell_wanted(struct listen *listen)
 	if (listen->wanted_us != 0 && now_us - listen->wanted_us < LISTEN_WANT_US)
 		return;
 	listen->wanted_us = now_us;
-	remote_tell(listen->remote, set, 5, NULL);
+	remote_tell(listen->remote, set, 5);
 	if (listen->heard == 0)
 		mailbox_write(listen->remote, lease_mailbox(span_of(listen->holder)), remote_name_span(&listen->name));
 }

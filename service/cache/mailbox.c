@@ -113,5 +113,5 @@ bool mailbox_write(struct remote *remote, struct span address, struct span name)
 {
 	const struct span push[] = {SPAN("RPUSH"), address, name};
 	const struct span expire[] = {SPAN("PEXPIRE"), address, MAILBOX_KEPT_MS};
-	return remote_tell(remote, push, 3, NULL) && remote_tell(remote, expire, 3, NULL);
+	return remote_tell(remote, push, 3) && remote_tell(remote, expire, 3);
 }

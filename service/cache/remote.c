@@ -10,6 +10,8 @@
 #include "lib/hash.h"
 #include "service/cache/key.h"
 #include "service/cache/lease.h"
+#include "service/cache/purge.h"
+#include "service/cache/purge_watch.h"
 
 enum {
 	REMOTE_BUCKETS = 256,
@@ -24,6 +26,8 @@ struct remote {
 	struct buf room;                         /* for what is inflated */
 	struct remote_get *gets[REMOTE_BUCKETS]; /* under way, by key */
 	struct errand *errands;                  /* under way */
+	struct purge_watch *watch;               /* NULL = another worker's business */
+	struct cache_purge *purges;              /* under way */
 };
 
 /* A command whose sender does not wait for it. */
@@ -31,8 +35,8 @@ struct errand {
 	struct redis_command command; /* first */
 	struct errand *next;
 	struct errand **back;
-	struct remote *remote;
 	remote_told on_told; /* NULL = nobody wants to know */
+	void *context;
 };
 
 /* A question to Redis, and all who wait for the answer. */
@@ -61,10 +65,9 @@ struct remote_name remote_answer_name(const struct remote *remote, const struct 
 {
 	struct remote_name name = {.len = 0};
 	char hex[2 * CACHE_KEY_SIZE + 1];
-	const char *model = remote->options.config->models[tags->model].name;
 	cache_key_text(key, hex);
 	int len = snprintf(name.text, REMOTE_NAME_SIZE, "%s:1:%016" PRIx64 ":%016" PRIx64 ":{%s}",
-			   remote->options.prefix, hash_bytes(HASH_START, span_of(model)), tags->tenant, hex);
+			   remote->options.prefix, remote_model(remote, tags->model), tags->tenant, hex);
 	assert(len > 0 && len < REMOTE_NAME_SIZE);
 	name.len = (size_t)len;
 	return name;
@@ -80,6 +83,38 @@ static void count_result(const struct remote *remote, enum metrics_remote result
 	metrics_count(remote->options.metrics, METRIC_CACHE_REMOTE, result);
 }
 
+static void add_escaped(struct remote_name *pattern, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if (strchr("*?[]\\", *text) != NULL)
+			remote_name_add(pattern, SPAN("\\"));
+		remote_name_add(pattern, (struct span){text, 1});
+	}
+}
+
+struct remote_name remote_pattern(const struct remote *remote, const struct remote_wanted *wanted)
+{
+	struct remote_name pattern = {.len = 0};
+	char number[REMOTE_NUMBER_SIZE], hex[2 * CACHE_KEY_SIZE + 1];
+	add_escaped(&pattern, remote->options.prefix);
+	remote_name_add(&pattern, SPAN(":1:"));
+	snprintf(number, sizeof(number), "%016" PRIx64, wanted->model);
+	remote_name_add(&pattern, wanted->has_model ? span_of(number) : SPAN("*"));
+	remote_name_add(&pattern, SPAN(":"));
+	snprintf(number, sizeof(number), "%016" PRIx64, wanted->tenant);
+	remote_name_add(&pattern, wanted->has_tenant ? span_of(number) : SPAN("*"));
+	remote_name_add(&pattern, SPAN(":{"));
+	cache_key_text(&wanted->key, hex);
+	remote_name_add(&pattern, wanted->has_key ? span_of(hex) : SPAN("*"));
+	remote_name_add(&pattern, SPAN("}"));
+	return pattern;
+}
+
+uint64_t remote_model(const struct remote *remote, uint32_t model)
+{
+	return hash_bytes(HASH_START, span_of(remote->options.config->models[model].name));
+}
+
 /* ---- errands ---- */
 
 static void errand_free(struct errand *errand)
@@ -93,12 +128,14 @@ static void errand_free(struct errand *errand)
 static void on_errand_done(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct errand *errand = (struct errand *)command;
-	if (errand->on_told != NULL)
-		errand->on_told(errand->remote, reply);
+	remote_told on_told = errand->on_told;
+	void *context = errand->context;
 	errand_free(errand);
+	if (on_told != NULL)
+		on_told(context, reply);
 }
 
-static struct errand *errand_create(struct remote *remote, remote_told on_told)
+static struct errand *errand_create(struct remote *remote, remote_told on_told, void *context)
 {
 	struct errand *errand = calloc(1, sizeof(*errand));
 	if (errand == NULL)
@@ -106,28 +143,34 @@ static struct errand *errand_create(struct remote *remote, remote_told on_told)
 	*errand = (struct errand){.command = {.on_reply = on_errand_done},
 				  .next = remote->errands,
 				  .back = &remote->errands,
-				  .remote = remote,
-				  .on_told = on_told};
+				  .on_told = on_told,
+				  .context = context};
 	if (errand->next != NULL)
 		errand->next->back = &errand->next;
 	remote->errands = errand;
 	return errand;
 }
 
-bool remote_tell(struct remote *remote, const struct span *args, size_t count, remote_told on_told)
+bool remote_ask(struct remote *remote, const struct span *args, size_t count, uint64_t deadline_us, remote_told on_told,
+		void *context)
 {
-	struct errand *errand = errand_create(remote, on_told);
+	struct errand *errand = errand_create(remote, on_told, context);
 	if (errand == NULL)
 		return false;
-	if (redis_send(remote->options.redis, &errand->command, args, count, 1, remote_deadline(remote)))
+	if (redis_send(remote->options.redis, &errand->command, args, count, 1, deadline_us))
 		return true;
 	errand_free(errand);
 	return false;
 }
 
+bool remote_tell(struct remote *remote, const struct span *args, size_t count)
+{
+	return remote_ask(remote, args, count, remote_deadline(remote), NULL, NULL);
+}
+
 bool remote_tell_script(struct remote *remote, const struct redis_script *script, struct span key, struct span arg)
 {
-	struct errand *errand = errand_create(remote, NULL);
+	struct errand *errand = errand_create(remote, NULL, NULL);
 	if (errand == NULL)
 		return false;
 	if (redis_eval(remote->options.redis, &errand->command, script, key, &arg, 1, remote_deadline(remote)))
@@ -142,7 +185,7 @@ bool remote_tell_script(struct remote *remote, const struct redis_script *script
 static void discard(struct remote *remote, const struct remote_name *name)
 {
 	const struct span args[] = {SPAN("UNLINK"), remote_name_span(name)};
-	remote_tell(remote, args, 2, NULL);
+	remote_tell(remote, args, 2);
 }
 
 bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
@@ -297,8 +340,9 @@ void remote_fetch_cancel(struct cache_fetch *fetch)
 
 /* ---- keeping them ---- */
 
-static void on_stored(struct remote *remote, const struct redis_reply *reply)
+static void on_stored(void *context, const struct redis_reply *reply)
 {
+	struct remote *remote = context;
 	count_result(remote, reply->kind == REDIS_STATUS ? METRICS_REMOTE_STORED : METRICS_REMOTE_NOT_STORED);
 }
 
@@ -316,7 +360,8 @@ void remote_put(struct remote *remote, const struct store_tags *tags, const stru
 		snprintf(life, sizeof(life), "%" PRIu64, parcel->life_us / REMOTE_MS_US);
 		const struct span args[] = {SPAN("SET"), remote_name_span(&name), buf_span(&bytes), SPAN("PX"),
 					    span_of(life)};
-		sent = remote_tell(remote, args, sizeof(args) / sizeof(args[0]), on_stored);
+		sent = remote_ask(remote, args, sizeof(args) / sizeof(args[0]), remote_deadline(remote), on_stored,
+				  remote);
 	}
 	if (!sent)
 		count_result(remote, METRICS_REMOTE_NOT_STORED);
@@ -340,6 +385,16 @@ struct metrics_cells *remote_metrics(const struct remote *remote)
 	return remote->options.metrics;
 }
 
+const struct remote_options *remote_options_of(const struct remote *remote)
+{
+	return &remote->options;
+}
+
+struct cache_purge **remote_purges(struct remote *remote)
+{
+	return &remote->purges;
+}
+
 struct mailbox *remote_mailbox(const struct remote *remote)
 {
 	return remote->mailbox;
@@ -359,7 +414,9 @@ struct remote *remote_create(const struct remote_options *options)
 	buf_init(&remote->room, entry_most(remote));
 	lease_setup();
 	remote->mailbox = mailbox_create(remote, options->prefix);
-	if (remote->mailbox != NULL)
+	if (options->watches)
+		remote->watch = purge_watch_create(remote);
+	if (remote->mailbox != NULL && (remote->watch != NULL || !options->watches))
 		return remote;
 	remote_destroy(remote);
 	return NULL;
@@ -369,6 +426,9 @@ void remote_destroy(struct remote *remote)
 {
 	if (remote == NULL)
 		return;
+	cache_purge_end_all(&remote->purges);
+	if (remote->watch != NULL)
+		purge_watch_destroy(remote->watch);
 	if (remote->mailbox != NULL)
 		mailbox_destroy(remote->mailbox);
 	while (remote->errands != NULL) {

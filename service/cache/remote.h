@@ -19,6 +19,7 @@
 #include "service/cache/fetch.h"
 #include "service/cache/parcel.h"
 
+struct cache_purge;
 struct remote;
 
 struct remote_options {
@@ -28,6 +29,7 @@ struct remote_options {
 	const char *prefix;            /* of all keys; borrows */
 	uint64_t budget_us;            /* how long one command may take */
 	struct metrics_cells *metrics; /* borrows; NULL = nothing is counted */
+	bool watches;                  /* this worker looks for the purges of other replicas */
 };
 
 /* NULL: out of memory. */
@@ -47,7 +49,7 @@ void remote_put(struct remote *remote, const struct store_tags *tags, const stru
 /* ---- for those who ask for more than answers ---- */
 
 /* Room for the name of any key. */
-enum { REMOTE_PREFIX_MOST = 64, REMOTE_NAME_SIZE = REMOTE_PREFIX_MOST + 224 };
+enum { REMOTE_PREFIX_MOST = 64, REMOTE_NAME_SIZE = REMOTE_PREFIX_MOST * 2 + 224 };
 
 struct remote_name {
 	char text[REMOTE_NAME_SIZE];
@@ -67,15 +69,35 @@ static inline struct span remote_name_span(const struct remote_name *name)
 }
 
 struct redis *remote_redis(const struct remote *remote);
+const struct remote_options *remote_options_of(const struct remote *remote);
+
+/* Purges that are under way (purge.h). */
+struct cache_purge **remote_purges(struct remote *remote);
 struct reactor *remote_reactor(const struct remote *remote);
 struct metrics_cells *remote_metrics(const struct remote *remote);
 
-/* The reply to what was told; also REDIS_SILENT. */
-typedef void (*remote_told)(struct remote *remote, const struct redis_reply *reply);
+/* Which answers are wanted: hashes as in their names, what has no has_ is any. */
+struct remote_wanted {
+	bool has_key, has_model, has_tenant;
+	struct cache_key key;
+	uint64_t model, tenant;
+};
 
-/* Sends a command whose key is args[1], and does not wait for it. on_told: NULL = nobody wants to know. False: not
- * sent. */
-bool remote_tell(struct remote *remote, const struct span *args, size_t count, remote_told on_told);
+/* The pattern (of SCAN) of the names of those answers. */
+struct remote_name remote_pattern(const struct remote *remote, const struct remote_wanted *wanted);
+
+/* How names say the model with that index in the configuration. */
+uint64_t remote_model(const struct remote *remote, uint32_t model);
+
+/* The reply to what was asked; also REDIS_SILENT. */
+typedef void (*remote_told)(void *context, const struct redis_reply *reply);
+
+/* Sends a command whose key is args[1]. on_told comes once, unless remote_destroy is first. False: not sent. */
+bool remote_ask(struct remote *remote, const struct span *args, size_t count, uint64_t deadline_us, remote_told on_told,
+		void *context);
+
+/* The same, and nobody wants to know what became of it. */
+bool remote_tell(struct remote *remote, const struct span *args, size_t count);
 
 /* The same for a script that takes one argument. */
 bool remote_tell_script(struct remote *remote, const struct redis_script *script, struct span key, struct span arg);

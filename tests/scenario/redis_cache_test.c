@@ -329,6 +329,86 @@ static void a_redis_that_stops_is_left_alone(void **state)
 	replicas_await(&world, 0, "stored", 1);
 }
 
+static void purge(const struct replicas *world, const char *query, int shared)
+{
+	struct answer answer;
+	char path[256], want[64];
+	snprintf(path, sizeof path, "/admin/cache%s", query);
+	client_ask(world->each[0], VIA_H1, "DELETE", path, NULL, NULL, &answer);
+	assert_int_equal(answer.status, 200);
+	snprintf(want, sizeof want, "\"shared\":%d,\"complete\":true}", shared);
+	check_contains(&answer.body, want);
+	answer_free(&answer);
+}
+
+static void await_entries(const struct replicas *world, int replica, double count)
+{
+	struct patience patience = patience_for("what is in memory");
+	while (sluice_metric(world->each[replica], "sluice_cache_entries") != count)
+		patience_wait(&patience);
+}
+
+/* At one replica, and it is gone from Redis and from the memory of both. */
+static void a_purge_is_for_all_of_them(void **state)
+{
+	static const char *const models[] = {"m", "n"};
+	static const char *const clients[] = {"", "Authorization: Bearer one\r\n", "Authorization: Bearer two\r\n"};
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20\n  n: sim/count;tokens=20\n");
+	struct answer answer;
+	char path[REPLICAS_NAME_MOST];
+	(void)state;
+	for (int model = 0; model < 2; model++) {
+		for (int client = 0; client < 3; client++) {
+			for (int replica = 0; replica < REPLICAS; replica++) {
+				ask(&world, replica, clients[client], cached_body(models[model], false, ZERO), &answer);
+				cached_check(&answer, false);
+				answer_free(&answer);
+				replicas_await(&world, 0, "stored", model * 3 + client + 1);
+			}
+		}
+	}
+	assert_int_equal(replicas_answers(&world, path), 6);
+	await_entries(&world, 1, 6);
+	client_ask(world.each[0], VIA_H1, "DELETE", "/admin/cache?model=none", NULL, NULL, &answer);
+	check_error(&answer, 404, "model_not_found");
+	answer_free(&answer);
+	purge(&world, "?model=n", 3);
+	assert_int_equal(replicas_answers(&world, NULL), 3);
+	await_entries(&world, 1, 3);
+	purge(&world, "?tenant=cbf29ce484222325", 1); /* of those without an Authorization */
+	assert_int_equal(replicas_answers(&world, path), 2);
+	await_entries(&world, 1, 2);
+	const char *key = strchr(path, '{') + 1;
+	char query[128];
+	snprintf(query, sizeof query, "?key=%.64s", key);
+	purge(&world, query, 1);
+	assert_int_equal(replicas_answers(&world, NULL), 1);
+	await_entries(&world, 1, 1);
+	purge(&world, "", 1);
+	await_entries(&world, 0, 0);
+	await_entries(&world, 1, 0);
+	assert_int_equal(replicas_answers(&world, NULL), 0);
+}
+
+/* More than one look of SCAN, and a Redis that goes away in between: the answer says what could be done. */
+static void a_purge_tells_when_it_could_not_be_done(void **state)
+{
+	struct replicas world = replicas_start(MODEL);
+	struct answer answer;
+	(void)state;
+	ask(&world, 0, "", cached_body("m", false, ZERO), &answer);
+	answer_free(&answer);
+	replicas_await(&world, 0, "stored", 1);
+	redis_process_signal(world.redis, SIGKILL);
+	struct patience patience = patience_for("the loss of Redis");
+	while (sluice_metric(world.each[0], "sluice_redis_up") != 0)
+		patience_wait(&patience);
+	client_ask(world.each[0], VIA_H1, "DELETE", "/admin/cache", NULL, NULL, &answer);
+	assert_int_equal(answer.status, 200);
+	check_contains(&answer.body, "\"purged\":1,\"shared\":0,\"complete\":false}");
+	answer_free(&answer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +423,8 @@ int main(void)
 	    SCENARIO(without_redis_each_is_on_its_own),
 	    SCENARIO(what_redis_does_not_take_is_given_all_the_same),
 	    SCENARIO(a_redis_that_stops_is_left_alone),
+	    SCENARIO(a_purge_is_for_all_of_them),
+	    SCENARIO(a_purge_tells_when_it_could_not_be_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT */
+/* Purging everywhere; purge.h holds the contract. */
+#include "service/cache/purge.h"
+
+#include "service/cache/purge_watch.h"
+
+enum { PURGE_REPLY_US = 5000000 };
+
+static struct remote_wanted wanted_of(const struct remote *remote, const struct store_filter *filter)
+{
+	struct remote_wanted wanted = {
+	    .has_key = filter->key != NULL, .has_model = filter->model != NULL, .has_tenant = filter->tenant != NULL};
+	if (filter->key != NULL)
+		wanted.key = *filter->key;
+	if (filter->model != NULL)
+		wanted.model = remote_model(remote, *filter->model);
+	if (filter->tenant != NULL)
+		wanted.tenant = *filter->tenant;
+	return wanted;
+}
+
+static void purge_end(struct cache_purge *purge)
+{
+	*purge->back = purge->next;
+	if (purge->next != NULL)
+		purge->next->back = purge->back;
+	redis_scan_cancel(&purge->scan);
+	purge->on_done(purge);
+}
+
+/* Once more for what was read from Redis meanwhile, here and elsewhere. */
+static void purge_check(struct cache_purge *purge)
+{
+	struct remote *remote = purge->worker->remote;
+	if (!purge->scanned || purge->unanswered > 0)
+		return;
+	struct remote_wanted wanted = wanted_of(remote, &purge->filter);
+	purge->in_memory += store_purge(purge->worker->cache->store, &purge->filter);
+	purge->complete &= purge_watch_announce(remote, &wanted);
+	purge_end(purge);
+}
+
+static void on_removed(void *context, const struct redis_reply *reply)
+{
+	struct cache_purge *purge = context;
+	purge->unanswered--;
+	if (reply->kind == REDIS_INTEGER)
+		purge->in_redis += (size_t)reply->integer;
+	else
+		purge->complete = false;
+	purge_check(purge);
+}
+
+/* One by one: the nodes of a cluster take keys of one slot only. */
+static void on_keys(struct redis_scan *scan, const struct span *keys, size_t count)
+{
+	struct cache_purge *purge = (struct cache_purge *)((char *)scan - offsetof(struct cache_purge, scan));
+	struct remote *remote = purge->worker->remote;
+	uint64_t deadline_us = timers_now(&purge->worker->reactor->timers) + PURGE_REPLY_US;
+	for (size_t i = 0; i < count; i++) {
+		const struct span args[] = {SPAN("UNLINK"), keys[i]};
+		if (remote_ask(remote, args, 2, deadline_us, on_removed, purge))
+			purge->unanswered++;
+		else
+			purge->complete = false;
+	}
+}
+
+static void on_end(struct redis_scan *scan, bool complete)
+{
+	struct cache_purge *purge = (struct cache_purge *)((char *)scan - offsetof(struct cache_purge, scan));
+	purge->scanned = true;
+	purge->complete &= complete;
+	purge_check(purge);
+}
+
+bool cache_purge_begin(struct cache_worker *worker, struct cache_purge *purge)
+{
+	struct remote *remote = worker->remote;
+	purge->worker = worker;
+	purge->in_memory = store_purge(worker->cache->store, &purge->filter);
+	purge->complete = remote == NULL;
+	if (remote == NULL)
+		return true;
+	struct remote_wanted wanted = wanted_of(remote, &purge->filter);
+	struct remote_name pattern = remote_pattern(remote, &wanted);
+	purge->scan = (struct redis_scan){.on_keys = on_keys, .on_end = on_end};
+	if (!purge_watch_announce(remote, &wanted) ||
+	    !redis_scan_start(remote_redis(remote), &purge->scan, remote_name_span(&pattern)))
+		return true;
+	purge->complete = true;
+	purge->back = remote_purges(remote);
+	purge->next = *purge->back;
+	if (purge->next != NULL)
+		purge->next->back = &purge->next;
+	*purge->back = purge;
+	return false;
+}
+
+void cache_purge_end_all(struct cache_purge **purges)
+{
+	while (*purges != NULL) {
+		(*purges)->complete = false;
+		purge_end(*purges);
+	}
+}

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT */
+/* Hearing of purges; purge_watch.h holds the contract. */
+#include "service/cache/purge_watch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "service/cache/key.h"
+
+enum {
+	WATCH_EVERY_US = 1000000,
+	WATCH_FIRST_US = 20000,
+	WATCH_ID_SIZE = 48,
+	WATCH_BATCH = 1000,
+	WATCH_HASH_DIGITS = 16
+};
+
+#define WATCH_BATCH_TEXT SPAN("1000")
+
+struct purge_watch {
+	struct remote *remote;
+	struct redis_command read;
+	struct timer timer;
+	char seen[WATCH_ID_SIZE]; /* id of the last purge; "" = not known yet */
+};
+
+static struct remote_name stream_name(const struct remote *remote)
+{
+	struct remote_name name = {.len = 0};
+	remote_name_add(&name, span_of(remote_options_of(remote)->prefix));
+	remote_name_add(&name, SPAN(":1:purges"));
+	return name;
+}
+
+/* MODEL:TENANT:KEY, in hexadecimal, each "*" for any. */
+bool purge_watch_announce(struct remote *remote, const struct remote_wanted *wanted)
+{
+	struct remote_name name = stream_name(remote);
+	char what[2 * WATCH_HASH_DIGITS + 2 * CACHE_KEY_SIZE + 8];
+	char model[WATCH_HASH_DIGITS + 1] = "*", tenant[WATCH_HASH_DIGITS + 1] = "*", key[2 * CACHE_KEY_SIZE + 1] = "*";
+	if (wanted->has_model)
+		snprintf(model, sizeof(model), "%016llx", (unsigned long long)wanted->model);
+	if (wanted->has_tenant)
+		snprintf(tenant, sizeof(tenant), "%016llx", (unsigned long long)wanted->tenant);
+	if (wanted->has_key)
+		cache_key_text(&wanted->key, key);
+	int len = snprintf(what, sizeof(what), "%s:%s:%s", model, tenant, key);
+	const struct span args[] = {SPAN("XADD"), remote_name_span(&name), SPAN("MAXLEN"),
+				    SPAN("~"),    WATCH_BATCH_TEXT,        SPAN("*"),
+				    SPAN("what"), {what, (size_t)len}};
+	return remote_tell(remote, args, sizeof(args) / sizeof(args[0]));
+}
+
+/* ---- reading ---- */
+
+static struct span take_part(struct span *text)
+{
+	const char *colon = memchr(text->at, ':', text->len);
+	struct span part = {text->at, colon == NULL ? text->len : (size_t)(colon - text->at)};
+	size_t taken = part.len + (colon != NULL);
+	*text = (struct span){text->at + taken, text->len - taken};
+	return part;
+}
+
+/* "*", or sixteen digits. False when it is neither. */
+static bool read_hash(struct span part, const char *digits, bool *has, uint64_t *hash)
+{
+	char text[WATCH_HASH_DIGITS + 1] = "";
+	*has = !span_is(part, "*");
+	if (!*has)
+		return true;
+	if (part.len != WATCH_HASH_DIGITS || strspn(part.at, digits) < part.len)
+		return false;
+	memcpy(text, part.at, part.len);
+	*hash = strtoull(text, NULL, WATCH_HASH_DIGITS);
+	return true;
+}
+
+static bool read_wanted(struct span what, struct remote_wanted *wanted)
+{
+	static const char digits[] = "0123456789abcdef";
+	char copy[2 * WATCH_HASH_DIGITS + 2 * CACHE_KEY_SIZE + 8] = "";
+	if (what.len >= sizeof(copy))
+		return false;
+	memcpy(copy, what.at, what.len);
+	struct span rest = {copy, what.len};
+	struct span model = take_part(&rest), tenant = take_part(&rest);
+	wanted->has_key = !span_is(rest, "*");
+	return read_hash(model, digits, &wanted->has_model, &wanted->model) &&
+	       read_hash(tenant, digits, &wanted->has_tenant, &wanted->tenant) &&
+	       (!wanted->has_key || cache_key_read(rest, &wanted->key));
+}
+
+/* A model that is not configured here has nothing here. */
+static bool find_model(const struct remote *remote, uint64_t hash, uint32_t *model)
+{
+	size_t count = remote_options_of(remote)->config->model_count;
+	for (*model = 0; *model < count; ++*model) {
+		if (remote_model(remote, *model) == hash)
+			return true;
+	}
+	return false;
+}
+
+static void purge_memory(const struct remote *remote, struct span what)
+{
+	struct remote_wanted wanted = {.has_key = false};
+	uint32_t model = 0;
+	if (!read_wanted(what, &wanted) || (wanted.has_model && !find_model(remote, wanted.model, &model)))
+		return;
+	const struct store_filter filter = {.key = wanted.has_key ? &wanted.key : NULL,
+					    .model = wanted.has_model ? &model : NULL,
+					    .tenant = wanted.has_tenant ? &wanted.tenant : NULL};
+	store_purge(remote_options_of(remote)->worker->cache->store, &filter);
+}
+
+static void note_seen(struct purge_watch *watch, struct span id)
+{
+	if (id.len < WATCH_ID_SIZE)
+		snprintf(watch->seen, sizeof(watch->seen), "%.*s", SPAN_ARG(id));
+}
+
+/* [id, ["what", WHAT]] */
+static void take_entry(struct purge_watch *watch, const struct redis_reply *entry, bool purges)
+{
+	if (entry->kind != REDIS_ARRAY || entry->count != 2 || entry->elements[0].kind != REDIS_BYTES)
+		return;
+	const struct redis_reply *fields = &entry->elements[1];
+	note_seen(watch, entry->elements[0].text);
+	if (purges && fields->kind == REDIS_ARRAY && fields->count == 2 && fields->elements[1].kind == REDIS_BYTES)
+		purge_memory(watch->remote, fields->elements[1].text);
+}
+
+static void on_look(struct timer *timer);
+
+static void look_later(struct purge_watch *watch)
+{
+	bool first = watch->seen[0] == '\0';
+	timer_start(&remote_reactor(watch->remote)->timers, &watch->timer, first ? WATCH_FIRST_US : WATCH_EVERY_US,
+		    on_look);
+}
+
+static void on_read(struct redis_command *command, const struct redis_reply *reply)
+{
+	struct purge_watch *watch = (struct purge_watch *)((char *)command - offsetof(struct purge_watch, read));
+	bool first = watch->seen[0] == '\0';
+	if (reply->kind == REDIS_ARRAY) {
+		static const struct store_filter everything = {NULL, NULL, NULL};
+		bool missed = first ? reply->count > 0 : reply->count == WATCH_BATCH;
+		if (missed) /* purges that were not seen may have been for what is in memory */
+			store_purge(remote_options_of(watch->remote)->worker->cache->store, &everything);
+		if (first)
+			note_seen(watch, SPAN("0-0"));
+		for (size_t i = 0; i < reply->count; i++)
+			take_entry(watch, &reply->elements[i], !first);
+	}
+	look_later(watch);
+}
+
+/* The first time only where the stream ends. */
+static void on_look(struct timer *timer)
+{
+	struct purge_watch *watch = (struct purge_watch *)((char *)timer - offsetof(struct purge_watch, timer));
+	struct remote_name name = stream_name(watch->remote);
+	bool first = watch->seen[0] == '\0';
+	char after[WATCH_ID_SIZE + 1];
+	snprintf(after, sizeof(after), "(%s", watch->seen);
+	const struct span read[] = {SPAN("XRANGE"), remote_name_span(&name), span_of(after),
+				    SPAN("+"),      SPAN("COUNT"),           WATCH_BATCH_TEXT};
+	const struct span end[] = {SPAN("XREVRANGE"), remote_name_span(&name), SPAN("+"),
+				   SPAN("-"),         SPAN("COUNT"),           SPAN("1")};
+	watch->read.on_reply = on_read;
+	if (!redis_send(remote_redis(watch->remote), &watch->read, first ? end : read, 6, 1,
+			remote_deadline(watch->remote)))
+		look_later(watch);
+}
+
+struct purge_watch *purge_watch_create(struct remote *remote)
+{
+	struct purge_watch *watch = calloc(1, sizeof(*watch));
+	if (watch == NULL)
+		return NULL;
+	watch->remote = remote;
+	timer_start(&remote_reactor(remote)->timers, &watch->timer, 0, on_look);
+	return watch;
+}
+
+void purge_watch_destroy(struct purge_watch *watch)
+{
+	redis_cancel(&watch->read);
+	timer_stop(&remote_reactor(watch->remote)->timers, &watch->timer);
+	free(watch);
+}
