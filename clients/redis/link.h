@@ -98,8 +98,9 @@ static inline bool redis_link_is_ready(const struct redis_link *link)
 	return link->state == REDIS_LINK_ST_READY;
 }
 
-/* Its server does not serve: it is asked whether it does, soon and from time to time. */
-void redis_link_probe(struct redis_link *link);
+/* For its parts: the timer that fits its state, and a wait that grows as long as it is not good. */
+void redis_link_set_timer(struct redis_link *link, uint64_t delay_us);
+uint64_t redis_link_backoff_us(struct redis_link *link);
 
 /* Bytes in Redis' protocol; on_answer gets context, NULL in place of an answer that will not come. False: not possible.
  */

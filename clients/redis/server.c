@@ -72,18 +72,33 @@ void redis_server_name(char name[REDIS_SERVER_NAME_MAX], const char *host, unsig
 	snprintf(name, REDIS_SERVER_NAME_MAX, strchr(host, ':') == NULL ? "%s:%u" : "[%s]:%u", host, port);
 }
 
+/* With the mutex. */
+static struct redis_server *find_server(const struct redis_shared *shared, const char *name)
+{
+	struct redis_server *server = LIST_FIRST(&shared->servers);
+	while (server != NULL && strcmp(server->name, name) != 0)
+		server = LIST_NEXT(server, link);
+	return server;
+}
+
+/* With the mutex. NULL when out of memory. */
+static struct redis_server *add_server(struct redis_shared *shared, const char *name)
+{
+	struct redis_server *server = calloc(1, sizeof(*server));
+	if (server == NULL)
+		return NULL;
+	snprintf(server->name, sizeof(server->name), "%s", name);
+	server->shared = shared;
+	LIST_INSERT_HEAD(&shared->servers, server, link);
+	return server;
+}
+
 struct redis_server *redis_server_hold(struct redis_shared *shared, const char *name)
 {
-	struct redis_server *server;
 	pthread_mutex_lock(&shared->mutex);
-	LIST_FOREACH(server, &shared->servers, link)
-	if (strcmp(server->name, name) == 0)
-		break;
-	if (server == NULL && (server = calloc(1, sizeof(*server))) != NULL) {
-		snprintf(server->name, sizeof(server->name), "%s", name);
-		server->shared = shared;
-		LIST_INSERT_HEAD(&shared->servers, server, link);
-	}
+	struct redis_server *server = find_server(shared, name);
+	if (server == NULL)
+		server = add_server(shared, name);
 	if (server != NULL)
 		server->users++;
 	pthread_mutex_unlock(&shared->mutex);
