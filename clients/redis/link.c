@@ -282,6 +282,15 @@ static void on_address(void *context, const char *addresses, const char *why)
 	begin(link, address);
 }
 
+void redis_link_hurry(struct redis_link *link)
+{
+	if (link->state != REDIS_LINK_ST_IDLE || !timer_is_running(&link->timer) ||
+	    link->timer.due_us <= redis_now(link->redis) + REDIS_BACKOFF_FIRST_US)
+		return;
+	link->trials = 0; /* if that fails it is down again, and nobody hurries it */
+	redis_link_connect_later(link);
+}
+
 static bool is_numeric(const char *host)
 {
 	unsigned char bytes[sizeof(struct in6_addr)];

@@ -84,6 +84,8 @@ struct redis_link *redis_link_create(struct redis *redis, const struct redis_lin
 void redis_link_connect(struct redis_link *link);
 /* The same in a while, longer each time. */
 void redis_link_connect_later(struct redis_link *link);
+/* Somebody wants it, and other workers reach its server: if it waits to connect, it does not wait for long any more. */
+void redis_link_hurry(struct redis_link *link);
 /* Another address, for an idle one. */
 void redis_link_move(struct redis_link *link, const char *host, unsigned port);
 /* Gives it up. why: static. on_lost follows, at once or soon. */
