@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "clients/redis/client.h"
+#include "clients/redis/probe.h"
 #include "lib/random.h"
 
 enum {
@@ -167,19 +168,26 @@ static bool read_range(struct cluster *cluster, const struct redis_reply *range,
 	return link != NULL;
 }
 
+static bool is_needed(const struct cluster *cluster, const struct redis_link *link)
+{
+	for (size_t i = 0; i < REDIS_HASH_SLOTS; i++)
+		if (cluster->map[i] == link)
+			return true;
+	return false;
+}
+
 /* Those that the map does not need go, once nothing is in flight there. False: some stay for now. */
-static bool retire_others(struct cluster *cluster)
+static bool retire_others(const struct cluster *cluster)
 {
 	bool done = true;
 	struct redis_link *link;
-	LIST_FOREACH(link, &cluster->redis->links, link)
-	{
-		bool needed = false;
-		for (size_t i = 0; !needed && i < REDIS_HASH_SLOTS; i++)
-			needed = cluster->map[i] == link;
-		if (!needed && !link->retired && link->in_flight == 0)
+	for (link = LIST_FIRST(&cluster->redis->links); link != NULL; link = LIST_NEXT(link, link)) {
+		if (is_needed(cluster, link) || link->retired)
+			continue;
+		if (link->in_flight == 0)
 			redis_link_retire(link);
-		done = done && (needed || link->retired);
+		else
+			done = false;
 	}
 	return done;
 }

@@ -9,8 +9,9 @@
 #include <stdlib.h>
 
 #include "clients/redis/client.h"
+#include "clients/redis/probe.h"
 
-static bool say(struct redis_link *link, redisCallbackFn *on_answer, const struct span *args, size_t count)
+bool redis_say(struct redis_link *link, redisCallbackFn *on_answer, const struct span *args, size_t count)
 {
 	char *bytes = malloc(redis_encoded_size(args, count) + 1);
 	if (bytes == NULL)
@@ -75,57 +76,6 @@ static void on_greeting_over(redisAsyncContext *context, void *answer, void *pri
 		redis_link_greeted(link, why);
 }
 
-bool redis_ask_probe(struct redis_link *link, redisCallbackFn *on_answer)
-{
-	static const struct span ping[] = {{"PING", 4}};
-	static const struct span info[] = {{"CLUSTER", 7}, {"INFO", 4}};
-	return link->options.node ? say(link, on_answer, info, 2) : say(link, on_answer, ping, 1);
-}
-
-static const char *judge_error(struct redis_link *link, struct span text)
-{
-	const struct redis_error *error = redis_error_of(text);
-	switch (error->effect) {
-	case REDIS_EFFECT_NOPERM: /* an answer is an answer */
-		return NULL;
-	case REDIS_EFFECT_FULL:
-	case REDIS_EFFECT_NO_WRITE:
-	case REDIS_EFFECT_READONLY:
-		if (link->server != NULL) {
-			redis_server_answered(link->server);
-			redis_server_refused_write(link->server, error->why, error->effect == REDIS_EFFECT_FULL,
-						   redis_now(link->redis));
-		}
-		return NULL;
-	case REDIS_EFFECT_DOWN:
-	case REDIS_EFFECT_CLUSTER_DOWN:
-		return error->why;
-	default:
-		break;
-	}
-	const char *why = error->effect == REDIS_EFFECT_REJECTED ? error->why
-			  : link->options.node                   ? "it is not a node of a cluster"
-								 : "it answers a PING with an error";
-	redis_link_close(link, why);
-	return why;
-}
-
-const char *redis_judge_probe(struct redis_link *link, const struct redis_reply *answer)
-{
-	static const char ok[] = "cluster_state:ok";
-	if (answer->kind == REDIS_ERROR)
-		return judge_error(link, answer->text);
-	bool fits = link->options.node ? answer->kind == REDIS_BYTES
-				       : answer->kind == REDIS_STATUS && span_is(answer->text, "PONG");
-	if (!fits) {
-		redis_link_close(link, "it does not answer as a Redis does");
-		return "it does not answer as a Redis does";
-	}
-	if (link->options.node && memmem(answer->text.at, answer->text.len, ok, sizeof(ok) - 1) == NULL)
-		return "CLUSTERDOWN: the cluster does not serve";
-	return NULL;
-}
-
 void redis_greet(struct redis_link *link)
 {
 	const struct redis_link_options *options = &link->options;
@@ -135,14 +85,14 @@ void redis_greet(struct redis_link *link)
 		struct span auth[3] = {SPAN("AUTH"), span_of(options->user), span_of(options->password)};
 		if (options->user == NULL)
 			auth[1] = auth[2];
-		said = say(link, on_auth, auth, options->user == NULL ? 2 : 3);
+		said = redis_say(link, on_auth, auth, options->user == NULL ? 2 : 3);
 	}
 	if (options->database != 0) {
 		snprintf(database, sizeof(database), "%u", options->database);
-		said = said && say(link, on_select, (struct span[]){SPAN("SELECT"), span_of(database)}, 2);
+		said = said && redis_say(link, on_select, (struct span[]){SPAN("SELECT"), span_of(database)}, 2);
 	}
 	if (options->master)
-		said = said && say(link, on_role, (struct span[]){SPAN("ROLE")}, 1);
+		said = said && redis_say(link, on_role, (struct span[]){SPAN("ROLE")}, 1);
 	if (!said || !redis_ask_probe(link, on_greeting_over))
 		link->why = "out of memory"; /* the timer closes it: this may run inside onConnect */
 }

@@ -18,10 +18,9 @@
 #include "clients/http/lookup.h"
 #include "clients/redis/client.h"
 #include "clients/redis/greeting.h"
+#include "clients/redis/probe.h"
 
 enum {
-	PING_PATIENCE_US = 2 * 1000 * 1000,
-	PING_EVERY_US = 5 * 1000 * 1000,
 	GOOD_WHILE_US = 10 * 1000 * 1000, /* after which backing off begins anew */
 	READS_PER_TURN = 16
 };
@@ -33,12 +32,12 @@ static struct redis_link *link_of_timer(struct timer *timer)
 	return (struct redis_link *)((char *)timer - offsetof(struct redis_link, timer));
 }
 
-static void set_timer(struct redis_link *link, uint64_t delay_us)
+void redis_link_set_timer(struct redis_link *link, uint64_t delay_us)
 {
 	timer_start(&link->redis->reactor->timers, &link->timer, delay_us, on_timer);
 }
 
-static uint64_t backoff_us(struct redis_link *link)
+uint64_t redis_link_backoff_us(struct redis_link *link)
 {
 	if (link->good_since_us != 0 && redis_now(link->redis) > link->good_since_us + GOOD_WHILE_US)
 		link->trials = 0;
@@ -283,6 +282,15 @@ static void on_address(void *context, const char *addresses, const char *why)
 	begin(link, address);
 }
 
+void redis_link_hurry(struct redis_link *link)
+{
+	if (link->state != REDIS_LINK_ST_IDLE || !timer_is_running(&link->timer) ||
+	    link->timer.due_us <= redis_now(link->redis) + REDIS_BACKOFF_FIRST_US)
+		return;
+	link->trials = 0; /* if that fails it is down again, and nobody hurries it */
+	redis_link_connect_later(link);
+}
+
 static bool is_numeric(const char *host)
 {
 	unsigned char bytes[sizeof(struct in6_addr)];
@@ -294,7 +302,7 @@ void redis_link_connect(struct redis_link *link)
 	if (link->connects++ > 0)
 		metrics_count(link->redis->cells, METRIC_REDIS_RECONNECTS);
 	link->why = NULL;
-	set_timer(link, link->redis->config->connect_us);
+	redis_link_set_timer(link, link->redis->config->connect_us);
 	if (link->options.socket != NULL || is_numeric(link->host)) {
 		begin(link, link->host);
 		return;
@@ -307,54 +315,7 @@ void redis_link_connect(struct redis_link *link)
 
 void redis_link_connect_later(struct redis_link *link)
 {
-	set_timer(link, backoff_us(link));
-}
-
-static void on_probe_answer(redisAsyncContext *context, void *answer, void *privdata)
-{
-	(void)context;
-	struct redis_link *link = privdata;
-	uint64_t now = redis_now(link->redis);
-	if (answer == NULL || link->pinged_us == 0)
-		return;
-	bool slow = now - link->pinged_us > link->redis->config->budget_us;
-	link->pinged_us = 0;
-	link->heard_us = now;
-	const char *why = redis_judge_probe(link, answer);
-	if (link->state != REDIS_LINK_ST_READY)
-		return;
-	bool down = link->server != NULL && redis_server_state(link->server) == REDIS_SERVER_ST_DOWN;
-	if (why == NULL && !(slow && down)) {
-		if (link->server != NULL)
-			redis_server_answered(link->server);
-		link->probing = false;
-		if (link->good_since_us == 0)
-			link->good_since_us = now;
-		set_timer(link, PING_EVERY_US);
-		return;
-	}
-	if (why != NULL && link->server != NULL)
-		redis_server_is_down(link->server, why);
-	link->probing = true;
-	set_timer(link, backoff_us(link));
-}
-
-static void probe(struct redis_link *link)
-{
-	uint64_t now = redis_now(link->redis);
-	set_timer(link, PING_PATIENCE_US);
-	link->pinged_us = now;
-	if (!redis_ask_probe(link, on_probe_answer))
-		redis_link_close(link, "out of memory");
-}
-
-void redis_link_probe(struct redis_link *link)
-{
-	if (link->probing || link->state != REDIS_LINK_ST_READY || link->server == NULL)
-		return;
-	link->probing = true;
-	if (link->pinged_us == 0)
-		set_timer(link, backoff_us(link));
+	redis_link_set_timer(link, redis_link_backoff_us(link));
 }
 
 static void on_timer(struct timer *timer)
@@ -379,10 +340,10 @@ static void on_timer(struct timer *timer)
 	case REDIS_LINK_ST_READY:
 		if (link->pinged_us != 0)
 			redis_link_close(link, "it did not answer a PING for two seconds");
-		else if (!link->probing && redis_now(link->redis) < link->heard_us + PING_EVERY_US)
-			set_timer(link, PING_EVERY_US);
+		else if (!link->probing && redis_now(link->redis) < link->heard_us + REDIS_PING_EVERY_US)
+			redis_link_set_timer(link, REDIS_PING_EVERY_US);
 		else
-			probe(link);
+			redis_link_probe_now(link);
 		break;
 	case REDIS_LINK_ST_CLOSING:
 		break;
@@ -410,7 +371,7 @@ void redis_link_greeted(struct redis_link *link, const char *why)
 	} else if (link->server != NULL) {
 		redis_server_is_down(link->server, why);
 	}
-	set_timer(link, PING_EVERY_US);
+	redis_link_set_timer(link, REDIS_PING_EVERY_US);
 	if (why != NULL)
 		redis_link_probe(link);
 	link->options.owner->on_ready(link);

@@ -84,6 +84,8 @@ struct redis_link *redis_link_create(struct redis *redis, const struct redis_lin
 void redis_link_connect(struct redis_link *link);
 /* The same in a while, longer each time. */
 void redis_link_connect_later(struct redis_link *link);
+/* Somebody wants it, and other workers reach its server: if it waits to connect, it does not wait for long any more. */
+void redis_link_hurry(struct redis_link *link);
 /* Another address, for an idle one. */
 void redis_link_move(struct redis_link *link, const char *host, unsigned port);
 /* Gives it up. why: static. on_lost follows, at once or soon. */
@@ -98,8 +100,9 @@ static inline bool redis_link_is_ready(const struct redis_link *link)
 	return link->state == REDIS_LINK_ST_READY;
 }
 
-/* Its server does not serve: it is asked whether it does, soon and from time to time. */
-void redis_link_probe(struct redis_link *link);
+/* For its parts: the timer that fits its state, and a wait that grows as long as it is not good. */
+void redis_link_set_timer(struct redis_link *link, uint64_t delay_us);
+uint64_t redis_link_backoff_us(struct redis_link *link);
 
 /* Bytes in Redis' protocol; on_answer gets context, NULL in place of an answer that will not come. False: not possible.
  */

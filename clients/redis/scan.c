@@ -159,7 +159,7 @@ void redis_scans_stop(struct redis *redis)
 {
 	struct redis_scan_run *run;
 	while ((run = LIST_FIRST(&redis->scans)) != NULL) {
-		run->scan->run = NULL;
-		run_free(run); /* NOLINT(clang-analyzer-unix.Malloc): it unlinks itself */
+		run->scan->run = NULL; /* NOLINT(clang-analyzer-unix.Malloc): what was freed unlinked itself */
+		run_free(run);
 	}
 }

@@ -15,7 +15,6 @@
 #include "lib/random.h"
 
 enum {
-	BACKOFF_FIRST_US = 100 * 1000,
 	BACKOFF_MOST_US = 5 * 1000 * 1000,
 	BACKOFF_DOUBLINGS = 6,
 	GOOD_WHILE_US = 10 * 1000 * 1000 /* of taking writes, after which refusals are counted anew */
@@ -23,7 +22,7 @@ enum {
 
 uint64_t redis_backoff_us(unsigned trials)
 {
-	uint64_t most = trials >= BACKOFF_DOUBLINGS ? BACKOFF_MOST_US : (uint64_t)BACKOFF_FIRST_US << trials;
+	uint64_t most = trials >= BACKOFF_DOUBLINGS ? BACKOFF_MOST_US : (uint64_t)REDIS_BACKOFF_FIRST_US << trials;
 	return 1 + random_u64() % (most < BACKOFF_MOST_US ? most : BACKOFF_MOST_US);
 }
 
@@ -72,18 +71,33 @@ void redis_server_name(char name[REDIS_SERVER_NAME_MAX], const char *host, unsig
 	snprintf(name, REDIS_SERVER_NAME_MAX, strchr(host, ':') == NULL ? "%s:%u" : "[%s]:%u", host, port);
 }
 
+/* With the mutex. */
+static struct redis_server *find_server(const struct redis_shared *shared, const char *name)
+{
+	struct redis_server *server = LIST_FIRST(&shared->servers);
+	while (server != NULL && strcmp(server->name, name) != 0)
+		server = LIST_NEXT(server, link);
+	return server;
+}
+
+/* With the mutex. NULL when out of memory. */
+static struct redis_server *add_server(struct redis_shared *shared, const char *name)
+{
+	struct redis_server *server = calloc(1, sizeof(*server));
+	if (server == NULL)
+		return NULL;
+	snprintf(server->name, sizeof(server->name), "%s", name);
+	server->shared = shared;
+	LIST_INSERT_HEAD(&shared->servers, server, link);
+	return server;
+}
+
 struct redis_server *redis_server_hold(struct redis_shared *shared, const char *name)
 {
-	struct redis_server *server;
 	pthread_mutex_lock(&shared->mutex);
-	LIST_FOREACH(server, &shared->servers, link)
-	if (strcmp(server->name, name) == 0)
-		break;
-	if (server == NULL && (server = calloc(1, sizeof(*server))) != NULL) {
-		snprintf(server->name, sizeof(server->name), "%s", name);
-		server->shared = shared;
-		LIST_INSERT_HEAD(&shared->servers, server, link);
-	}
+	struct redis_server *server = find_server(shared, name);
+	if (server == NULL)
+		server = add_server(shared, name);
 	if (server != NULL)
 		server->users++;
 	pthread_mutex_unlock(&shared->mutex);
@@ -143,8 +157,8 @@ bool redis_server_admits(struct redis_server *server, enum redis_access access, 
 	    (access == REDIS_ACCESS_FREE && atomic_load_explicit(&server->full, memory_order_relaxed)))
 		return true;
 	uint64_t due = atomic_load_explicit(&server->write_again_us, memory_order_relaxed);
-	*trial =
-	    due <= now_us && atomic_compare_exchange_strong(&server->write_again_us, &due, now_us + BACKOFF_FIRST_US);
+	*trial = due <= now_us &&
+		 atomic_compare_exchange_strong(&server->write_again_us, &due, now_us + REDIS_BACKOFF_FIRST_US);
 	return *trial;
 }
 
@@ -182,7 +196,8 @@ void redis_server_is_down(struct redis_server *server, const char *why)
 void redis_server_refused_write(struct redis_server *server, const char *why, bool full, uint64_t now_us)
 {
 	pthread_mutex_lock(&server->shared->mutex);
-	bool due = atomic_load_explicit(&server->write_again_us, memory_order_relaxed) <= now_us + BACKOFF_FIRST_US;
+	bool due =
+	    atomic_load_explicit(&server->write_again_us, memory_order_relaxed) <= now_us + REDIS_BACKOFF_FIRST_US;
 	if (redis_server_state(server) == REDIS_SERVER_ST_UP && now_us > server->took_writes_us + GOOD_WHILE_US)
 		server->refusals = 0;
 	atomic_store_explicit(&server->full, full, memory_order_relaxed);

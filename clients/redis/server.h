@@ -29,7 +29,8 @@ enum redis_server_state {
 
 enum {
 	REDIS_SILENCES_MAX = 3, /* timeouts in a row that tell that it is down */
-	REDIS_SERVER_NAME_MAX = 280
+	REDIS_SERVER_NAME_MAX = 280,
+	REDIS_BACKOFF_FIRST_US = 100 * 1000
 };
 
 struct redis_server {

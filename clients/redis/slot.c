@@ -6,6 +6,7 @@
  * waits for it may be gone long before.
  */
 #include "clients/redis/client.h"
+#include "clients/redis/probe.h"
 
 #include <stdlib.h>
 
@@ -281,6 +282,8 @@ static struct redis_link *admit(struct redis *redis, int hash_slot, enum redis_a
 			return link;
 		if (!redis_server_is_up(link->server))
 			redis_link_probe(link);
+	} else if (link != NULL && redis_server_is_up(link->server)) {
+		redis_link_hurry(link);
 	}
 	metrics_count(redis->cells, METRIC_REDIS_COMMANDS, METRICS_REDIS_REFUSED);
 	return NULL;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -25,20 +26,29 @@ static void give_up(const char *what)
 	abort();
 }
 
+static bool is_free(int port)
+{
+	struct sockaddr_in address = {
+	    .sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}, .sin_port = htons((unsigned short)port)};
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof(address)) == 0;
+	close(fd);
+	return bound;
+}
+
+/* Both below what the kernel gives to connections: nothing takes them before the server does. */
 int redis_free_port(void)
 {
-	for (int i = 0; i < 1000; i++) {
-		struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr = {htonl(INADDR_LOOPBACK)}};
-		socklen_t len = sizeof(address);
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (fd < 0 || bind(fd, (struct sockaddr *)&address, len) != 0 ||
-		    getsockname(fd, (struct sockaddr *)&address, &len) != 0)
-			give_up("no port");
-		close(fd);
-		if (ntohs(address.sin_port) <= 55535)
-			return ntohs(address.sin_port);
+	enum { FIRST = 10000, COUNT = 12000, BUS = 10000 };
+	for (int i = 0; i < COUNT; i++) {
+		unsigned short dice;
+		if (getrandom(&dice, sizeof(dice), 0) != (ssize_t)sizeof(dice))
+			break;
+		int port = FIRST + dice % COUNT;
+		if (is_free(port) && is_free(port + BUS))
+			return port;
 	}
-	give_up("no low port");
+	give_up("no port");
 	return 0;
 }
 
@@ -77,16 +87,18 @@ static void spawn(struct redis_process *process)
 	}
 }
 
-static void await_answer(struct redis_process *process)
+/* False: it ended, most likely because its port was taken. */
+static bool await_answer(struct redis_process *process)
 {
 	for (int waited = 0; waited < PATIENCE_MS * 1000; waited += STEP_US) {
 		if (redis_process_say(process, "PING")[0] != '\0')
-			return;
+			return true;
 		if (waitpid(process->pid, NULL, WNOHANG) == process->pid)
-			give_up("redis-server ended; is it installed?");
+			return false;
 		usleep(STEP_US);
 	}
 	give_up("redis-server does not answer");
+	return false;
 }
 
 static struct redis_process *start(const char *options, bool sentinel)
@@ -95,14 +107,23 @@ static struct redis_process *start(const char *options, bool sentinel)
 	if (process == NULL)
 		give_up("out of memory");
 	process->sentinel = sentinel;
-	process->port = redis_free_port();
 	snprintf(process->directory, sizeof(process->directory), "/tmp/sluice-redis-XXXXXX");
 	if (mkdtemp(process->directory) == NULL)
 		give_up("no directory");
 	snprintf(process->socket, sizeof(process->socket), "%s/socket", process->directory);
 	snprintf(process->options, sizeof(process->options), "%s", options);
-	redis_process_restart(process);
-	return process;
+	for (int attempt = 0; attempt < 5; attempt++) {
+		char path[128];
+		snprintf(path, sizeof(path), "%s/redis.conf", process->directory);
+		unlink(path);
+		process->port = redis_free_port();
+		write_configuration(process);
+		spawn(process);
+		if (await_answer(process))
+			return process;
+	}
+	give_up("redis-server ends; is it installed?");
+	return NULL;
 }
 
 struct redis_process *redis_process_start(const char *options)
@@ -119,7 +140,8 @@ void redis_process_restart(struct redis_process *process)
 {
 	write_configuration(process);
 	spawn(process);
-	await_answer(process);
+	if (!await_answer(process))
+		give_up("redis-server ends when it is started again");
 }
 
 void redis_process_signal(struct redis_process *process, int signal)
@@ -230,7 +252,7 @@ void redis_process_await(struct redis_process *process, const char *command, con
 void redis_cluster_start(struct redis_process **nodes, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		nodes[i] = redis_process_start("cluster-enabled yes\ncluster-node-timeout 1000\n");
+		nodes[i] = redis_process_start("cluster-enabled yes\ncluster-node-timeout 500\n");
 		size_t first = 16384 * i / count;
 		size_t last = 16384 * (i + 1) / count - 1;
 		redis_process_say(nodes[i], "CLUSTER ADDSLOTSRANGE %zu %zu", first, last);

@@ -50,7 +50,7 @@ const char *redis_process_say(struct redis_process *process, const char *format,
 /* Waits until the answer to a command holds a text; aborts after 30 seconds. */
 void redis_process_await(struct redis_process *process, const char *command, const char *text);
 
-/* A port of the loopback that was free a moment ago, such that 10000 more is a port, too. */
+/* A port of the loopback that was free a moment ago, as was the one 10000 above. */
 int redis_free_port(void);
 
 /* Makes a cluster of n servers, none with replicas, and waits until it serves. */

@@ -295,6 +295,54 @@ static void a_node_that_is_lost_takes_only_its_keys_along(void **state)
 		redis_process_say(nodes[i], "CONFIG SET cluster-require-full-coverage yes");
 }
 
+static unsigned long replicated(struct redis_process *node, const char *field)
+{
+	const char *at = strstr(redis_process_say(node, "INFO replication"), field);
+	return at == NULL ? 0 : strtoul(at + strlen(field), NULL, 10);
+}
+
+/* A real failover: the replica takes over, and the keys of the master that died are there again. */
+static void a_replica_that_takes_over_is_found(void **state)
+{
+	(void)state;
+	struct redis_env env;
+	struct asked asked;
+	char lost[32];
+	char id[48];
+	char command[128];
+	struct redis_process *replica = redis_process_start("cluster-enabled yes\ncluster-node-timeout 500\n"
+							    "cluster-replica-validity-factor 0\n");
+	key_on(1, lost);
+	node_id(nodes[1], id);
+	redis_process_say(replica, "CLUSTER MEET 127.0.0.1 %d", nodes[0]->port);
+	redis_process_await(replica, "CLUSTER NODES", id);
+	snprintf(command, sizeof(command), "CLUSTER REPLICATE %s", id);
+	redis_process_await(replica, command, "+OK");
+	redis_process_await(replica, "INFO replication", "master_link_status:up");
+	/* Everybody must know of it before the master dies, or nobody votes. */
+	redis_process_await(replica, "CLUSTER INFO", "cluster_state:ok");
+	redis_process_await(replica, "CLUSTER INFO", "cluster_slots_assigned:16384");
+	snprintf(command, sizeof(command), "CLUSTER REPLICAS %s", id);
+	for (size_t i = 0; i < NODES; i++)
+		redis_process_await(nodes[i], command, "slave");
+	env_open_cluster(&env, nodes[2]->port);
+	ASK_AND_AWAIT(&env, &asked, "SET", lost, "before");
+	unsigned long written = replicated(nodes[1], "master_repl_offset:");
+	AWAIT(&env, replicated(replica, "slave_repl_offset:") >= written);
+	redis_process_signal(nodes[1], SIGKILL);
+	AWAIT(&env, env_gauge(&env, METRIC_REDIS_UP) == 0);
+	do
+		ASK_AND_AWAIT(&env, &asked, "GET", lost);
+	while (asked.kind != REDIS_BYTES);
+	assert_string_equal(asked.text, "before");
+	ASK_AND_AWAIT(&env, &asked, "SET", lost, "after");
+	assert_string_equal(asked.text, "OK");
+	AWAIT(&env, env_gauge(&env, METRIC_REDIS_UP) == 1); /* the dead one is no part of it any more */
+	env_close(&env);
+	redis_process_stop(nodes[1]);
+	nodes[1] = replica;
+}
+
 static void a_cluster_that_is_down_is_left_alone(void **state)
 {
 	(void)state;
@@ -371,6 +419,7 @@ int main(void)
 	    cmocka_unit_test(a_cluster_that_is_down_is_left_alone),
 	    cmocka_unit_test(a_seed_that_is_down_does_not_matter),
 	    cmocka_unit_test(a_server_that_is_no_node_is_told),
+	    cmocka_unit_test(a_replica_that_takes_over_is_found), /* the last one: the cluster is another one then */
 	};
 	return cmocka_run_group_tests(tests, start_cluster, stop_cluster);
 }

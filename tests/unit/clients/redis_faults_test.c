@@ -153,6 +153,39 @@ static void two_workers_write_one_line(void **state)
 	env_close(&env);
 }
 
+/* One worker has found the server again; another one, which waits for seconds, does not when it is asked. */
+static void a_worker_hurries_when_another_one_was_successful(void **state)
+{
+	(void)state;
+	struct redis_env env;
+	struct asked asked;
+	env_open(&env, server);
+	AWAIT(&env, redis_readable(env.redis));
+	redis_process_signal(server, SIGKILL);
+	while (metrics_sum(METRIC_REDIS_RECONNECTS, 0, 0, 0) < 12) {
+		env.reactor->skew_us += 500000;
+		test_reactor_turn(env.reactor, 0);
+	}
+	AWAIT(&env, timers_wait(&env.reactor->reactor.timers) > 200000); /* not with every roll of the dice */
+	redis_process_restart(server);
+	struct test_reactor *mine = env.reactor;
+	struct test_reactor *theirs = env.reactor = test_reactor_create();
+	struct redis *other = redis_create(env.shared, &theirs->reactor, metrics_cells_of(1));
+	AWAIT(&env, redis_readable(other));
+	env.reactor = mine;
+	timers_refresh(&mine->reactor.timers);
+	assert_true(timers_wait(&mine->reactor.timers) > 150000);
+	assert_false(ASK(&env, &asked, "GET", "a"));
+	uint64_t wait = timers_wait(&mine->reactor.timers);
+	assert_true(wait <= 100000);
+	assert_false(ASK(&env, &asked, "GET", "a"));
+	assert_true(timers_wait(&mine->reactor.timers) <= wait); /* asking again does not put it off */
+	AWAIT(&env, redis_readable(env.redis));
+	redis_destroy(other);
+	test_reactor_destroy(theirs);
+	env_close(&env);
+}
+
 /* Silences of one worker open the breaker of the other. */
 static void the_breaker_is_shared(void **state)
 {
@@ -486,6 +519,7 @@ int main(void)
 	    cmocka_unit_test(a_server_that_stays_stopped_loses_its_connection),
 	    cmocka_unit_test(a_killed_server_is_told_at_once_and_found_again),
 	    cmocka_unit_test(two_workers_write_one_line),
+	    cmocka_unit_test(a_worker_hurries_when_another_one_was_successful),
 	    cmocka_unit_test(the_breaker_is_shared),
 	    cmocka_unit_test(workers_on_threads_write_one_line),
 	    cmocka_unit_test(a_full_server_is_only_read),

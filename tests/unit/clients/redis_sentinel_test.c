@@ -22,6 +22,7 @@ static int start_all(void **state)
 		 "sentinel down-after-milliseconds mymaster 300\nsentinel failover-timeout mymaster 3000\n"
 		 "requirepass s3cret-sentinel\nsentinel sentinel-pass s3cret-sentinel\n",
 		 first->port);
+	snprintf(first->password, sizeof(first->password), "s3cret");
 	snprintf(second->password, sizeof(second->password), "s3cret");
 	for (size_t i = 0; i < SENTINELS; i++) {
 		sentinels[i] = redis_process_start_sentinel(options);
@@ -100,16 +101,45 @@ static void a_replica_is_not_used(void **state)
 	redis_process_stop(liar);
 }
 
+static void await_quorum(struct redis_process *replica)
+{
+	redis_process_await(replica, "INFO replication", "master_link_status:up");
+	for (size_t i = 0; i < SENTINELS; i++) {
+		redis_process_await(sentinels[i], "SENTINEL CKQUORUM mymaster", "+OK 3 usable");
+		redis_process_await(sentinels[i], "SENTINEL MASTER mymaster", "num-slaves\r\n$1\r\n1");
+	}
+}
+
+/* Both live on: the one that was the master becomes a replica. */
+static void a_failover_on_request_is_followed(void **state)
+{
+	(void)state;
+	struct redis_env env;
+	struct asked asked;
+	await_quorum(second);
+	env_open_sentinel(&env, "mymaster");
+	ASK_AND_AWAIT(&env, &asked, "SET", "a", "1");
+	redis_process_await(sentinels[0], "SENTINEL FAILOVER mymaster", "+OK");
+	redis_process_await(second, "ROLE", "master");
+	redis_process_await(first, "ROLE", "slave");
+	do
+		ASK_AND_AWAIT(&env, &asked, "SET", "a", "moved");
+	while (asked.kind != REDIS_STATUS || strstr(redis_process_say(second, "GET a"), "moved") == NULL);
+	env_close(&env);
+	/* The tests behind this one go on from here. */
+	struct redis_process *other = first;
+	first = second;
+	second = other;
+	await_quorum(second);
+}
+
 /* A real one: the master is killed, the sentinels promote the replica, commands go there. */
 static void a_failover_is_followed(void **state)
 {
 	(void)state;
 	struct redis_env env;
 	struct asked asked;
-	for (size_t i = 0; i < SENTINELS; i++) {
-		redis_process_await(sentinels[i], "SENTINEL CKQUORUM mymaster", "+OK 3 usable");
-		redis_process_await(sentinels[i], "SENTINEL MASTER mymaster", "num-slaves\r\n$1\r\n1");
-	}
+	await_quorum(second);
 	env_open_sentinel(&env, "mymaster");
 	ASK_AND_AWAIT(&env, &asked, "SET", "a", "1");
 	AWAIT(&env, ask_within(&env, &asked, 30000000, 0, WORDS("WAIT", "1", "10000")));
@@ -127,9 +157,8 @@ static void a_failover_is_followed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_master_is_found),
-	    cmocka_unit_test(a_master_that_nobody_knows_is_told),
-	    cmocka_unit_test(a_replica_is_not_used),
+	    cmocka_unit_test(the_master_is_found),    cmocka_unit_test(a_master_that_nobody_knows_is_told),
+	    cmocka_unit_test(a_replica_is_not_used),  cmocka_unit_test(a_failover_on_request_is_followed),
 	    cmocka_unit_test(a_failover_is_followed),
 	};
 	return cmocka_run_group_tests(tests, start_all, stop_all);

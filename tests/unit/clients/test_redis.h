@@ -98,6 +98,7 @@ static inline void env_prepare(struct redis_env *env)
 {
 	static const struct metrics_names names = {.models = NULL};
 	signal(SIGPIPE, SIG_IGN);
+	metrics_teardown(); /* a test that failed left them */
 	*env = (struct redis_env){.reactor = test_reactor_create(), .log = memfd_create("log", MFD_CLOEXEC)};
 	fcntl(env->log, F_SETFL, O_APPEND);
 	log_setup(env->log, LOG_INFO);
