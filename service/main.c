@@ -2,6 +2,7 @@
 /* The program: its arguments, and what each of them does. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "lib/log.h"
@@ -25,8 +26,8 @@ static int serve(const char *path, struct buf *text)
 	if (config == NULL)
 		return COMMAND_FAILED;
 	enum log_level level = LOG_INFO;
-	if (log_level_parse(config->log_level, &level))
-		log_set_level(level);
+	log_level_parse(config->log_level, &level);
+	log_setup(STDERR_FILENO, level);
 	int status = app_run(config);
 	config_drop(config);
 	return status;

@@ -10,6 +10,7 @@
 #include "service/cache/cache.h"
 
 struct remote;
+struct remote_get;
 
 /* What a worker needs to use the cache. */
 struct cache_worker {
@@ -28,11 +29,18 @@ struct cache_fetch {
 	/* the result: its value NULL = there is none; else the owner gives it back by cache_hit_drop */
 	struct cache_hit hit;
 	bool silent; /* the shared store did not answer: it is not worth asking it again soon */
+	/* of remote.h */
+	struct remote_get *get; /* NULL = not under way */
+	struct cache_fetch *next;
 };
 
 /* True: the result is there. False: on_done will tell of it, unless the fetch is cancelled. Stale answers are results.
  */
 bool cache_fetch_begin(struct cache_worker *worker, struct cache_fetch *fetch);
+
+/* Keeps an answer, wherever answers are kept, for the time that the rule says give or take a tenth. False: out of
+ * memory. */
+bool cache_keep(struct cache_worker *worker, const struct cache_keeping *keeping, const struct cache_entry *entry);
 
 /* The owner has no more interest. Harmless when it is not under way. */
 void cache_fetch_cancel(struct cache_fetch *fetch);

@@ -69,10 +69,21 @@ bool cache_key_compute(const struct key_parts *parts, struct cache_key *key)
 	return computed;
 }
 
+void cache_key_text(const struct cache_key *key, char hex[2 * CACHE_KEY_SIZE + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < CACHE_KEY_SIZE; i++) {
+		hex[2 * i] = digits[key->bytes[i] >> 4];
+		hex[2 * i + 1] = digits[key->bytes[i] & 15];
+	}
+	hex[2 * CACHE_KEY_SIZE] = '\0';
+}
+
 void cache_key_write(const struct cache_key *key, struct buf *out)
 {
-	for (size_t i = 0; i < CACHE_KEY_SIZE; i++)
-		buf_printf(out, "%02x", key->bytes[i]);
+	char hex[2 * CACHE_KEY_SIZE + 1];
+	cache_key_text(key, hex);
+	buf_append(out, span_of(hex));
 }
 
 static int digit(char c)

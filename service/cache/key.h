@@ -32,6 +32,9 @@ void cache_key_write_plan(const struct config_plan *plan, struct buf *out);
 /* Appends the key in hexadecimal, 64 digits. */
 void cache_key_write(const struct cache_key *key, struct buf *out);
 
+/* As cache_key_write, with a NUL behind. */
+void cache_key_text(const struct cache_key *key, char hex[2 * CACHE_KEY_SIZE + 1]);
+
 /* From hexadecimal. False when it is none. */
 bool cache_key_read(struct span hex, struct cache_key *key);
 

@@ -203,7 +203,9 @@ static enum caching_step follow(struct exchange *exchange)
 				     .body = caching->request.body,
 				     .options = caching->options,
 				     .keeping = caching->keeping,
-				     .convertible = is_convertible(&exchange->request)};
+				     .convertible = is_convertible(&exchange->request),
+				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
+				     .alone = caching->fetch.silent};
 	bool leads = false;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
 	if (!ask.convertible)
@@ -337,6 +339,8 @@ static struct event recast_usage(const struct exchange *exchange, const struct e
 void caching_on_event(struct exchange *exchange, const struct event *event)
 {
 	bool stream = exchange->request.stream;
+	if (exchange->report.cache == METRICS_CACHE_MISS && !follower_runs_here(exchange->caching.follower))
+		exchange->report.cache = METRICS_CACHE_COLLAPSED;
 	if (exchange->caching.embedding != NULL) {
 		embedding_on_event(exchange, event);
 		return;

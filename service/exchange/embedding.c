@@ -117,6 +117,15 @@ static bool list_missing(const struct embedding *embedding, struct shared_batch 
 	return true;
 }
 
+/* The store that replicas share did not answer to one of the searches. */
+static bool is_silent(const struct embedding *embedding)
+{
+	bool silent = false;
+	for (size_t i = 0; i < embedding->count; i++)
+		silent |= embedding->list[i].fetch.silent;
+	return silent;
+}
+
 static bool follow_batch(struct exchange *exchange, const struct shared_batch *batch, const uint32_t *nodes)
 {
 	struct caching *caching = &exchange->caching;
@@ -125,12 +134,15 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 				     .body = exchange->request.json.text,
 				     .options = caching->options,
 				     .keeping = caching->keeping,
-				     .batch = batch};
+				     .batch = batch,
+				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
+				     .alone = is_silent(embedding)};
 	struct buf body;
 	bool leads = false;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
 	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
 		return false;
+	ask.keeping.key = ask.key; /* the flight's name among replicas */
 	buf_init(&body, exchange->request.json.text.len + 64);
 	embedding->merges = batch->count < embedding->count;
 	if (embedding->merges) {

@@ -14,6 +14,9 @@
  * The events are the backend's: with usage whether a follower asked for it or
  * not, streamed or whole as the leader asked. Failures are the same for all.
  * A complete answer is kept in the cache when the rule for it says so.
+ *
+ * With a cache that replicas share, at most one of them runs the plan, and the others' leaders listen to it; when it
+ * goes away before there was content, the next one takes over.
  */
 #ifndef SLUICE_SERVICE_EXCHANGE_SHARED_H
 #define SLUICE_SERVICE_EXCHANGE_SHARED_H
@@ -42,6 +45,8 @@ struct shared_request {
 	struct cache_keeping keeping;     /* under which the answer is kept */
 	bool convertible;                 /* a stream may be kept as a whole answer */
 	const struct shared_batch *batch; /* the answer is kept vector by vector, under these; NULL = as a whole */
+	bool fresh;                       /* an answer that is kept by now will not do */
+	bool alone;                       /* other replicas are not worth asking */
 };
 
 /*
@@ -56,6 +61,9 @@ void follower_pause(struct follower *follower, bool paused);
 
 /* Calls that the plan started so far. */
 unsigned follower_attempts(const struct follower *follower);
+
+/* True when the plan runs in this process, or did: not when another replica ran it, or the answer was there by then. */
+bool follower_runs_here(const struct follower *follower);
 
 /* The follower is gone for the caller. Required exactly once, before or behind the terminal event. */
 void follower_leave(struct follower *follower);

@@ -23,11 +23,11 @@ static enum metrics_kept shared_judge(const struct shared *shared, const struct 
 											  : METRICS_KEPT_UNFINISHED;
 }
 
-void shared_keep(struct shared *shared)
+bool shared_keep(struct shared *shared)
 {
 	if (shared->batch != NULL) {
 		shared_batch_keep(shared);
-		return;
+		return false; /* not as a whole */
 	}
 	const struct exchange_worker *worker = shared->worker;
 	struct cache_entry entry = {.endpoint = shared->request.endpoint, .created = time(NULL)};
@@ -46,8 +46,7 @@ void shared_keep(struct shared *shared)
 	entry.body = buf_span(&body);
 	entry.usage = whole.usage;
 	entry.target = whole.target == NULL ? SPAN("") : span_of(whole.target->target);
-	if (kept == METRICS_KEPT_YES &&
-	    !cache_keep(shared->cache, &shared->keeping, &entry, timers_now(&worker->plan.reactor->timers)))
+	if (kept == METRICS_KEPT_YES && !cache_keep(worker->cache, &shared->keeping, &entry))
 		kept = METRICS_KEPT_NO_MEMORY;
 	if (kept == METRICS_KEPT_YES)
 		metrics_add(worker->plan.metrics, entry.body.len, METRIC_CACHE_STORED_BYTES,
@@ -56,4 +55,5 @@ void shared_keep(struct shared *shared)
 	buf_fini(&body);
 	whole_fini(&whole);
 	arena_fini(&scratch);
+	return kept == METRICS_KEPT_YES;
 }

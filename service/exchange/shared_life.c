@@ -32,6 +32,7 @@ struct shared *shared_create(struct exchange_worker *worker, const struct shared
 	    .cache = worker->cache->cache,
 	    .keeping = request->keeping,
 	    .plan = request->options.plan,
+	    .fresh = request->fresh,
 	    .convertible = request->convertible,
 	    .spare = spare,
 	    .joinable = true,
