@@ -68,7 +68,9 @@ static bool is_other_half(const struct json *json, uint32_t key, const void *con
 	const struct half *half = context;
 	struct span name = json_string(json, key, half->arena), input = SPAN("input");
 	size_t common = name.len < input.len ? name.len : input.len;
-	int order = name.at == NULL ? 0 : memcmp(name.at, input.at, common);
+	if (name.at == NULL)
+		return true;
+	int order = memcmp(name.at, input.at, common);
 	if (order == 0)
 		order = (name.len > input.len) - (name.len < input.len);
 	if (order == 0 || (order > 0) != half->behind)
