@@ -68,7 +68,9 @@ static bool is_other_half(const struct json *json, uint32_t key, const void *con
 	const struct half *half = context;
 	struct span name = json_string(json, key, half->arena), input = SPAN("input");
 	size_t common = name.len < input.len ? name.len : input.len;
-	int order = name.at == NULL ? 0 : memcmp(name.at, input.at, common);
+	if (name.at == NULL)
+		return true;
+	int order = memcmp(name.at, input.at, common);
 	if (order == 0)
 		order = (name.len > input.len) - (name.len < input.len);
 	if (order == 0 || (order > 0) != half->behind)
@@ -128,13 +130,22 @@ void openai_inputs_write_request(const struct openai_inputs *inputs, const uint3
 /* ---- the form in which a vector is kept: it can be taken apart without reading the numbers ---- */
 
 static const char kept_model[] = "{\"object\":\"list\",\"model\":";
+static const char kept_usage[] = ",\"usage\":{"; /* with numbers only, up to its brace */
 static const char kept_data[] = ",\"data\":[{\"object\":\"embedding\",\"index\":0,";
 static const char kept_end[] = "}]}";
 
-void openai_vector_write_kept(const struct openai_vector *vector, struct buf *out)
+static void write_usage(const struct usage *usage, struct buf *out)
+{
+	if (usage->prompt_tokens >= 0)
+		buf_printf(out, ",\"usage\":{\"prompt_tokens\":%" PRId64 ",\"total_tokens\":%" PRId64 "}",
+			   usage->prompt_tokens, usage->total_tokens >= 0 ? usage->total_tokens : usage->prompt_tokens);
+}
+
+void openai_vector_write_kept(const struct openai_vector *vector, const struct usage *usage, struct buf *out)
 {
 	buf_append(out, span_of(kept_model));
 	buf_append(out, vector->model.at == NULL ? SPAN("null") : vector->model);
+	write_usage(usage, out);
 	buf_append(out, span_of(kept_data));
 	buf_append(out, vector->members);
 	buf_append(out, span_of(kept_end));
@@ -167,11 +178,22 @@ static bool take_model(struct span *rest, struct span *model)
 	return true;
 }
 
+static bool skip_usage(struct span *rest)
+{
+	if (!take_text(rest, kept_usage))
+		return true;
+	const char *end = memchr(rest->at, '}', rest->len);
+	if (end == NULL)
+		return false;
+	*rest = (struct span){end + 1, rest->len - (size_t)(end + 1 - rest->at)};
+	return true;
+}
+
 bool openai_vector_read_kept(struct span body, struct openai_vector *vector)
 {
 	size_t end = sizeof(kept_end) - 1;
-	if (!take_text(&body, kept_model) || !take_model(&body, &vector->model) || !take_text(&body, kept_data) ||
-	    body.len <= end || memcmp(body.at + body.len - end, kept_end, end) != 0)
+	if (!take_text(&body, kept_model) || !take_model(&body, &vector->model) || !skip_usage(&body) ||
+	    !take_text(&body, kept_data) || body.len <= end || memcmp(body.at + body.len - end, kept_end, end) != 0)
 		return false;
 	vector->members = (struct span){body.at, body.len - end};
 	return true;
@@ -216,8 +238,6 @@ void openai_vectors_write_tail(struct span model, const struct usage *usage, str
 		buf_append(out, SPAN(",\"model\":"));
 		buf_append(out, model);
 	}
-	if (usage->prompt_tokens >= 0)
-		buf_printf(out, ",\"usage\":{\"prompt_tokens\":%" PRId64 ",\"total_tokens\":%" PRId64 "}",
-			   usage->prompt_tokens, usage->total_tokens >= 0 ? usage->total_tokens : usage->prompt_tokens);
+	write_usage(usage, out);
 	buf_append(out, SPAN("}"));
 }

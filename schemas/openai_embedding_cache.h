@@ -63,8 +63,8 @@ struct openai_vector {
 	struct span members; /* as openai_vectors_at gives them */
 };
 
-/* Appends a vector as the answer to a request for it alone, without usage: the form in which it is kept. */
-void openai_vector_write_kept(const struct openai_vector *vector, struct buf *out);
+/* Appends a vector as the answer to a request for it alone: the form in which it is kept. usage: what that took. */
+void openai_vector_write_kept(const struct openai_vector *vector, const struct usage *usage, struct buf *out);
 
 /* Reads that form without looking into the members; spans borrow from body. False when it is not that. */
 bool openai_vector_read_kept(struct span body, struct openai_vector *vector);

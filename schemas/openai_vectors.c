@@ -190,24 +190,25 @@ static size_t feed_item(struct openai_vectors *vectors, struct span bytes)
 	return len;
 }
 
+static size_t feed_some(struct openai_vectors *vectors, struct span bytes)
+{
+	switch (vectors->state) {
+	case OPENAI_VECTORS_ST_BEFORE:
+	case OPENAI_VECTORS_ST_BEHIND:
+		return feed_shell(vectors, bytes);
+	case OPENAI_VECTORS_ST_BETWEEN:
+		return feed_between(vectors, bytes);
+	case OPENAI_VECTORS_ST_ITEM:
+		return feed_item(vectors, bytes);
+	default:
+		return bytes.len;
+	}
+}
+
 void openai_vectors_feed(struct openai_vectors *vectors, struct span bytes)
 {
 	while (bytes.len > 0) {
-		size_t taken = bytes.len;
-		switch (vectors->state) {
-		case OPENAI_VECTORS_ST_BEFORE:
-		case OPENAI_VECTORS_ST_BEHIND:
-			taken = feed_shell(vectors, bytes);
-			break;
-		case OPENAI_VECTORS_ST_BETWEEN:
-			taken = feed_between(vectors, bytes);
-			break;
-		case OPENAI_VECTORS_ST_ITEM:
-			taken = feed_item(vectors, bytes);
-			break;
-		case OPENAI_VECTORS_ST_ODD:
-			return;
-		}
+		size_t taken = feed_some(vectors, bytes);
 		bytes = (struct span){bytes.at + taken, bytes.len - taken};
 	}
 }

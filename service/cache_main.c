@@ -51,7 +51,7 @@ static const char *read_arguments(const char *command, int count, char **list, s
 			*place = list[++i];
 		else if (strcmp(command, "show") == 0 && strcmp(list[i], "--text") == 0)
 			arguments->remote.text = true;
-		else if (strcmp(command, "key") == 0 && place == NULL && arguments->file == NULL)
+		else if (strcmp(command, "key") == 0 && place == NULL && arguments->file[0] == '\0')
 			arguments->file = list[i];
 		else
 			return list[i];
@@ -62,7 +62,7 @@ static const char *read_arguments(const char *command, int count, char **list, s
 /* What a command cannot do without; NULL = it is there. */
 static const char *find_missing(const char *command, const struct arguments *arguments)
 {
-	if (strcmp(command, "key") == 0 && arguments->file == NULL)
+	if (strcmp(command, "key") == 0 && arguments->file[0] == '\0')
 		return "FILE";
 	return strcmp(command, "show") == 0 && arguments->remote.key == NULL ? "--key KEY" : NULL;
 }
@@ -100,7 +100,7 @@ static bool explain_key(const struct arguments *arguments, struct buf *text)
 
 int cache_main(int count, char **arguments, struct buf *text, const char **unexpected)
 {
-	struct arguments read = {.authorization = "", .remote = {.url = "http://127.0.0.1:8080"}};
+	struct arguments read = {.authorization = "", .file = "", .remote = {.url = "http://127.0.0.1:8080"}};
 	const char *command = count == 0 ? "" : arguments[0];
 	bool done = false;
 	*unexpected = strcmp(command, "key") != 0 && strcmp(command, "show") != 0 && strcmp(command, "purge") != 0

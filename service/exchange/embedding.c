@@ -97,16 +97,15 @@ bool embedding_open(struct exchange *exchange, struct span tenant)
 
 /* ---- asking ---- */
 
-/* The keys of what is missing, and how much of the batch each is; both to be freed. */
+/* The keys of what is missing, and how much of the batch each is; in the arena. False when out of memory. */
 static bool list_missing(const struct embedding *embedding, struct shared_batch *batch, uint32_t **nodes)
 {
+	struct arena *arena = flight_arena(embedding->exchange->flight);
 	size_t most = embedding->distinct - embedding->fresh;
-	batch->keys = calloc(most, sizeof(*batch->keys));
-	batch->weights = calloc(most, sizeof(*batch->weights));
-	*nodes = calloc(most, sizeof(**nodes));
-	if (batch->keys == NULL || batch->weights == NULL || *nodes == NULL)
-		return false;
-	for (size_t i = 0; i < embedding->count; i++) {
+	batch->keys = arena_zalloc(arena, most, sizeof(*batch->keys));
+	batch->weights = arena_zalloc(arena, most, sizeof(*batch->weights));
+	*nodes = arena_zalloc(arena, most, sizeof(**nodes));
+	for (size_t i = 0; i < embedding->count && !arena_failed(arena); i++) {
 		const struct embedding_input *input = &embedding->list[i];
 		if (!embedding_is_missing(embedding, i))
 			continue;
@@ -114,7 +113,16 @@ static bool list_missing(const struct embedding *embedding, struct shared_batch 
 		batch->keys[batch->count] = input->fetch.key;
 		batch->weights[batch->count++] = openai_input_weight(&embedding->inputs, input->node);
 	}
-	return true;
+	return !arena_failed(arena);
+}
+
+/* The store that replicas share did not answer to one of the searches. */
+static bool is_silent(const struct embedding *embedding)
+{
+	bool silent = false;
+	for (size_t i = 0; i < embedding->count; i++)
+		silent |= embedding->list[i].fetch.silent;
+	return silent;
 }
 
 static bool follow_batch(struct exchange *exchange, const struct shared_batch *batch, const uint32_t *nodes)
@@ -125,17 +133,20 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 				     .body = exchange->request.json.text,
 				     .options = caching->options,
 				     .keeping = caching->keeping,
-				     .batch = batch};
+				     .batch = batch,
+				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
+				     .alone = is_silent(embedding)};
 	struct buf body;
 	bool leads = false;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
 	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
 		return false;
-	buf_init(&body, exchange->request.json.text.len + 64);
+	ask.keeping.key = ask.key; /* the flight's name among replicas */
 	embedding->merges = batch->count < embedding->count;
+	if (embedding->merges && !openai_vectors_init(&embedding->came, batch->count, EMBEDDING_ANSWER_MOST))
+		return false;
+	buf_init(&body, exchange->request.json.text.len + 64);
 	if (embedding->merges) {
-		if (!openai_vectors_init(&embedding->came, batch->count, EMBEDDING_ANSWER_MOST))
-			return false;
 		openai_inputs_write_request(&embedding->inputs, nodes, batch->count, &body);
 		ask.body = buf_span(&body);
 	}
@@ -154,9 +165,6 @@ static enum caching_step follow(struct exchange *exchange)
 	uint32_t *nodes = NULL;
 	bool follows =
 	    list_missing(exchange->caching.embedding, &batch, &nodes) && follow_batch(exchange, &batch, nodes);
-	free(batch.keys);
-	free(batch.weights);
-	free(nodes);
 	return follows ? CACHING_RUNS : CACHING_FAILED;
 }
 

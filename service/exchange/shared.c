@@ -223,7 +223,7 @@ void shared_add(struct shared *shared, const struct event *event)
 		shared->spare = NULL;
 		*record = (struct record){.event = no_memory};
 	}
-	if (shared->batch != NULL)
+	if (shared->batch != NULL && own)
 		shared_batch_add(shared, event);
 	bool terminal = record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR;
 	pthread_mutex_lock(&shared->lock);

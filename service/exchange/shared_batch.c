@@ -64,7 +64,7 @@ static enum metrics_kept keep_vector(const struct shared *shared, size_t index, 
 	struct cache_keeping keeping = shared->keeping;
 	struct openai_vector vector = {batch->vectors.model, openai_vectors_at(&batch->vectors, index)};
 	buf_reset(body);
-	openai_vector_write_kept(&vector, body);
+	openai_vector_write_kept(&vector, share, body);
 	if (buf_failed(body))
 		return METRICS_KEPT_NO_MEMORY;
 	if (buf_len(body) > worker->plan.config->cache.entry)

@@ -176,6 +176,27 @@ for (const model of MODELS) {
             assert.deepEqual(answer.usage, own.usage);
             assert.notDeepEqual(own.data[0].embedding, own.data[1].embedding);
         });
+
+        test('embeddings that were asked for come from the cache, in the order of the texts', { skip: direct }, async () => {
+            const ask = (input, more) => openai.embeddings.create({ model, input, user: 'u', ...more }).withResponse();
+            const status = ({ response }) => response.headers.get('cache-status');
+            for (const encoding_format of [undefined, 'float']) { // undefined: the SDK asks for base64 and decodes it
+                const first = await ask(['a weir', 'a lock'], { encoding_format });
+                assert.equal(status(first), 'sluice; fwd=miss');
+                const partial = await ask(['a lock', 'a ferry', 'a weir', 'a lock'], { encoding_format });
+                assert.equal(status(partial), 'sluice; fwd=partial');
+                const hit = await ask(['a ferry', 'a lock', 'a weir'], { encoding_format });
+                assert.match(status(hit), /^sluice; hit; ttl=\d+$/);
+                const vectors = (data) => data.map((item) => item.embedding);
+                const [weir, lock] = vectors(first.data.data);
+                const [, ferry] = vectors(partial.data.data);
+                assert.deepEqual(vectors(partial.data.data), [lock, ferry, weir, lock]);
+                assert.deepEqual(vectors(hit.data.data), [ferry, lock, weir]);
+                assert.deepEqual(hit.data.data.map((item) => item.index), [0, 1, 2]);
+                assert.deepEqual(hit.data.usage, partial.data.usage); // the repeated text was asked for once
+                assert.equal(hit.data.model, first.data.model);
+            }
+        });
     });
 }
 

@@ -153,15 +153,17 @@ static void what_is_kept_is_read_again(void **state)
 	static const char *const models[] = {"\"m\"", "\"\"", "\"\\\\\"", "\"\\\",\\\"data\\\":[{\"", NULL};
 	static const char members[] = "\"embedding\":[1,2],\"s\":\"],}\"";
 	(void)state;
-	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
-		struct openai_vector vector = {span_of(models[i]), span_of(members)}, read;
+	for (size_t i = 0; i < 2 * sizeof(models) / sizeof(models[0]); i++) {
+		const char *model = models[i / 2];
+		struct usage usage = i % 2 == 0 ? (struct usage){7, -1, 8} : USAGE_UNKNOWN;
+		struct openai_vector vector = {span_of(model), span_of(members)}, read;
 		struct json json;
 		struct json_error error;
-		openai_vector_write_kept(&vector, &text);
+		openai_vector_write_kept(&vector, &usage, &text);
 		assert_true(json_parse(&json, &arena, buf_span(&text), 64, &error));
 		assert_true(openai_vector_read_kept(buf_span(&text), &read));
 		assert_true(span_is(read.members, members));
-		assert_true(models[i] == NULL ? read.model.at == NULL : span_is(read.model, models[i]));
+		assert_true(model == NULL ? read.model.at == NULL : span_is(read.model, model));
 		for (size_t cut = 0; cut < buf_len(&text); cut++)
 			assert_false(openai_vector_read_kept((struct span){buf_span(&text).at, cut}, &read));
 		buf_reset(&text);
