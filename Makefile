@@ -12,7 +12,7 @@ endif
 OPT       ?= -O2 -g
 SAN       ?=
 VERSION   := $(shell cat VERSION)
-PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson openssl zlib
+PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson hiredis libzstd openssl zlib
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Wvla
 # h2o leaves H2O_USE_LIBUV out of its own pkg-config file; struct layouts differ without it.
@@ -89,6 +89,9 @@ $(BUILD)/tests/unit/$(1)/%: $(BUILD)/tests/unit/$(1)/%.o $(if $(filter tools,$(1
 endef
 $(foreach f,$(FOLDERS) tools,$(eval $(call unit_rule,$(f))))
 
+# Those of clients/redis start real servers.
+$(filter $(BUILD)/tests/unit/clients/redis_%,$(UNIT_TESTS)): $(BUILD)/tests/redis/redis_server.o
+
 .SECONDARY:
 
 .PHONY: build-tests
@@ -123,20 +126,7 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 -include tests/schemathesis/schemathesis.mk
 -include tests/docs-page/docs-page.mk
 
-$(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call links,schemas)
-	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson) -lm
-.PHONY: bench-decode
-bench-decode: ## instructions to validate a chat request, beside cJSON_Parse (callgrind)
-	tools/install.sh build bench
-	$(MAKE) $(BUILD)/tests/bench/decode_bench
-	tests/bench/decode.sh $(BUILD)/tests/bench/decode_bench
-
-# It uses the harness of the scenarios.
-$(BUILD)/tests/bench/hedge_bench: $(BUILD)/tests/bench/hedge_bench.o $(SCENARIO_HARNESS)
-	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
-.PHONY: bench-hedge
-bench-hedge: $(BUILD)/tests/bench/hedge_bench $(BUILD)/sluice $(BUILD)/sluice-sim ## time to first token with one slow backend of four, with spares and without
-	$(SCENARIO_ENV) $<
+-include tests/bench/bench.mk
 
 # The gateway itself under callgrind, told every step by a client and a backend of the harness.
 RATCHET_BENCH := $(BUILD)/tests/bench/ratchet_bench

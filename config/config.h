@@ -7,6 +7,7 @@
 #ifndef SLUICE_CONFIG_CONFIG_H
 #define SLUICE_CONFIG_CONFIG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -141,6 +142,35 @@ struct config_cache {
 	size_t entry;                  /* bytes of an answer, at most */
 };
 
+struct config_address {
+	const char *host; /* numeric or name, without brackets */
+	const char *port; /* decimal */
+};
+
+enum config_redis_mode { CONFIG_REDIS_SINGLE, CONFIG_REDIS_CLUSTER, CONFIG_REDIS_SENTINEL };
+
+/* Where Redis is, and how long it may be waited for. */
+struct config_redis {
+	const struct config_address *servers; /* of a cluster or of sentinels: any of them */
+	size_t server_count;
+	const char *socket; /* path of a unix socket, instead of servers; NULL = none */
+	enum config_redis_mode mode;
+	const char *master;            /* as its sentinels call it; NULL when there are none */
+	const char *user;              /* NULL = Redis' default user */
+	const char *password;          /* secret; NULL when none */
+	const char *sentinel_password; /* secret; NULL when none */
+	unsigned database;
+	const char *prefix;  /* in front of all keys */
+	uint64_t budget_us;  /* what one exchange may wait for it */
+	uint64_t connect_us; /* until a connection stands and has answered */
+};
+
+/* False: there is no Redis. */
+static inline bool config_redis_is_used(const struct config_redis *redis)
+{
+	return redis->server_count != 0 || redis->socket != NULL;
+}
+
 struct config_model {
 	const char *name;
 	const struct config_plan *plan;
@@ -193,6 +223,7 @@ struct config {
 	struct config_limits limits;
 	struct config_fanout fanout;
 	struct config_cache cache;
+	struct config_redis redis;
 	struct config_cors cors;
 	const char *log_level; /* "debug", "info", "warn", "error" */
 };

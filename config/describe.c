@@ -45,6 +45,10 @@ static const char *type_name(enum key_type type)
 		return "path of a URL";
 	case KEY_ADDRESS:
 		return "address";
+	case KEY_SOCKET:
+		return "path of a socket";
+	case KEY_SERVERS:
+		return "list of addresses";
 	case KEY_ORIGINS:
 		return "list of origins";
 	}

@@ -28,6 +28,8 @@ enum key_type {
 	KEY_URL,      /* [const char *] */
 	KEY_URL_PATH, /* [const char *] with its leading slash; NULL when empty */
 	KEY_ADDRESS,  /* [const char *host, *port, adjacent] */
+	KEY_SOCKET,   /* [const char *] path of a unix socket, resolved; NULL when empty */
+	KEY_SERVERS,  /* [const struct config_address *, size_t count, adjacent] one entry or a list */
 	KEY_ORIGINS,  /* [const char *const *, size_t count, adjacent] one entry or a list */
 };
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "config/endpoint.h"
@@ -183,6 +184,20 @@ static bool read_path(struct arena *arena, const struct key *key, struct span te
 	return true;
 }
 
+/* It need not be there yet. */
+static bool read_socket(struct arena *arena, struct span text, const char *directory, struct value *value)
+{
+	value->string = NULL;
+	if (text.len == 0)
+		return true;
+	struct span path = arena_printf(arena, "%s%.*s", text.at[0] == '/' ? "" : directory, SPAN_ARG(text));
+	/* hiredis ends the path of a socket address only when it is shorter than that */
+	if (path.at == NULL || path.len + 1 >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return false;
+	value->string = path.at;
+	return true;
+}
+
 /* It goes into a header field: visible ASCII only. */
 static bool read_secret(struct arena *arena, struct span text, struct value *value)
 {
@@ -236,6 +251,10 @@ static const char *type_expected(enum key_type type)
 		return "a path that begins with a slash, such as /health, without query and fragment";
 	case KEY_ADDRESS:
 		return "an address with port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
+	case KEY_SOCKET:
+		return "the path of a unix socket, at most 106 bytes long";
+	case KEY_SERVERS:
+		return "an address with port, such as 127.0.0.1:6379 or \"[::1]:6379\", or a list of them";
 	case KEY_ORIGINS:
 		return "an origin such as https://app.example.com or http://localhost:3000, without a path, or \"*\"";
 	}
@@ -281,6 +300,11 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 		return text.len == 0 || endpoint_parse_path(arena, text, &value->string);
 	case KEY_ADDRESS:
 		return endpoint_parse_address(arena, text, &value->string, &value->port);
+	case KEY_SOCKET:
+		return read_socket(arena, text, directory, value);
+	case KEY_SERVERS: /* one of them */
+		return endpoint_parse_address(arena, text, &value->string, &value->port) &&
+		       !span_is(span_of(value->port), "0");
 	case KEY_ORIGINS: /* one of them */
 		return endpoint_parse_origin(arena, text, &value->string);
 	case KEY_SECTION:

@@ -12,8 +12,8 @@
 struct value {
 	bool truth;         /* BOOL */
 	uint64_t number;    /* UNSIGNED, PERCENT; SIZE in bytes; DURATION in microseconds; WORD: its place */
-	const char *string; /* the others, in the arena; of ADDRESS the host */
-	const char *port;   /* ADDRESS */
+	const char *string; /* the others, in the arena; of ADDRESS and SERVERS the host */
+	const char *port;   /* ADDRESS, SERVERS */
 };
 
 enum { VALUE_EXPECTED_MAX = 256 };

@@ -10,6 +10,7 @@
 
 #include "config/keys.h"
 #include "config/reader.h"
+#include "config/redis_check.h"
 #include "config/suggest.h"
 #include "config/targets.h"
 
@@ -90,6 +91,28 @@ static void read_origins(struct walk *walk, const struct key *key, const struct 
 	}
 	walk->snapshot->config.cors.origins = origins;
 	walk->snapshot->config.cors.origin_count = count;
+}
+
+/* One address, a list of them, or nothing. */
+static void read_servers(struct walk *walk, const struct key *key, const struct tree_node *node)
+{
+	bool list = node->kind == TREE_LIST;
+	if (node->kind == TREE_NULL)
+		return;
+	struct config_address *servers = arena_zalloc(walk->in.arena, list ? node->count : 1, sizeof(*servers));
+	if (servers == NULL)
+		return;
+	size_t count = 0;
+	for (const struct tree_node *at = list ? node->first : node; at != NULL; at = list ? at->next : NULL) {
+		struct value value;
+		size_t len = list ? path_enter_index(walk, count) : strlen(walk->path);
+		if (reader_value(&walk->in, walk->path, key, at, &value))
+			servers[count] = (struct config_address){value.string, value.port};
+		count++;
+		path_leave(walk, len);
+	}
+	walk->snapshot->config.redis.servers = servers;
+	walk->snapshot->config.redis.server_count = count;
 }
 
 static void report_unknown(struct walk *walk, const char *section, const struct tree_node *node)
@@ -323,6 +346,9 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 		if (node->kind != TREE_NULL && expect_kind(walk, node, TREE_MAPPING, key))
 			walk->cache = node;
 		break;
+	case KEY_SERVERS:
+		read_servers(walk, key, node);
+		break;
 	case KEY_ORIGINS:
 		read_origins(walk, key, node);
 		break;
@@ -339,6 +365,7 @@ static void read_file(struct walk *walk, const struct tree_node *root)
 	if (root->kind != TREE_NULL && !expect_kind(walk, root, TREE_MAPPING, &file))
 		return;
 	read_section(walk, file.path, root, &walk->snapshot->config);
+	redis_check(&walk->in, tree_member(root, "redis"), &walk->snapshot->config.redis);
 	if (walk->plans == NULL)
 		return;
 	size_t len = path_enter(walk, SPAN("models"));

@@ -3,6 +3,7 @@
 #include "service/cache_command.h"
 
 #include "schemas/openai_caching.h"
+#include "service/cache/eligible.h"
 #include "service/cache/key.h"
 
 static enum openai_endpoint endpoint_of(struct span body, unsigned depth, struct arena *arena)
@@ -16,17 +17,6 @@ static enum openai_endpoint endpoint_of(struct span body, unsigned depth, struct
 	return json_member(&json, 0, "prompt") != JSON_NONE ? OPENAI_COMPLETIONS : OPENAI_CHAT;
 }
 
-static const char *verdict(const struct openai_request *request, const struct config_cache_rule *rule)
-{
-	enum openai_caching caching = openai_request_caching(request);
-	bool allowed = caching == OPENAI_CACHING_YES || (caching == OPENAI_CACHING_SEEDED && rule->seed);
-	bool always = rule->policy == CONFIG_CACHE_ALWAYS &&
-		      (caching == OPENAI_CACHING_SEEDED || caching == OPENAI_CACHING_RANDOM);
-	if (rule->policy == CONFIG_CACHE_OFF)
-		return "no: the policy of its model is off";
-	return allowed || always ? "yes" : NULL;
-}
-
 static bool write_key(const struct config_model *model, const struct openai_request *request, struct span authorization,
 		      struct arena *arena, struct buf *out)
 {
@@ -38,11 +28,8 @@ static bool write_key(const struct config_model *model, const struct openai_requ
 	    .tenant = authorization, .model = model, .request = request, .canonical = buf_span(&canonical)};
 	bool done = !buf_failed(&canonical) && !arena_failed(arena) && cache_key_compute(&parts, &key);
 	if (done) {
-		const char *told = verdict(request, &model->cache);
-		if (told == NULL)
-			buf_printf(out, "cached:    no: %s\n", openai_caching_text(openai_request_caching(request)));
-		else
-			buf_printf(out, "cached:    %s\n", told);
+		const char *why_not = cache_ineligible(request, &model->cache);
+		buf_printf(out, "cached:    %s%s\n", why_not == NULL ? "yes" : "no: ", why_not == NULL ? "" : why_not);
 		buf_append(out, SPAN("plan:      "));
 		cache_key_write_plan(model->plan, out);
 		buf_append(out, SPAN("\ncanonical: "));

@@ -7,12 +7,12 @@
 # As root it installs; as anybody else it says what to install and fails.
 set -eu
 
-build="gcc make pkg-config libh2o-evloop-dev libssl-dev libcurl4-openssl-dev libnghttp2-dev libcjson-dev libyaml-dev zlib1g-dev"
+build="gcc make pkg-config libh2o-evloop-dev libssl-dev libcurl4-openssl-dev libnghttp2-dev libcjson-dev libyaml-dev libhiredis-dev libzstd-dev zlib1g-dev"
 run="curl ca-certificates"
-test="libcmocka-dev openssl nodejs npm"
+test="libcmocka-dev openssl redis-server redis-sentinel nodejs npm"
 lint="clang clang-tidy clang-format cppcheck"
 sanitize="clang libclang-rt-14-dev llvm"
-bench="valgrind"
+bench="valgrind nginx-light haproxy python3 openssl"
 browser="chromium nodejs npm"
 schemathesis="python3 python3-venv"
 

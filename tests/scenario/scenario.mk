@@ -4,7 +4,8 @@
 
 # A resolver that obeys, for LD_PRELOAD.
 SCENARIO_NAMES   := $(BUILD)/tests/scenario/fake_names.so
-SCENARIO_HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/scenario/harness/*.c)))
+SCENARIO_HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/scenario/harness/*.c))) \
+		    $(BUILD)/tests/redis/redis_server.o
 SCENARIO_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/scenario/*_test.c)))
 SCENARIO_ENV      = SLUICE_BIN=$(BUILD)/sluice SLUICE_SIM=$(BUILD)/sluice-sim \
 		    SLUICE_NAMES=$(abspath $(SCENARIO_NAMES)) \

@@ -119,16 +119,30 @@ static void the_sample_loads_as_it_is(void **state)
 	config_drop(config);
 }
 
+/* The name of a master is for sentinels only. */
+static void ask_sentinels(char *yaml)
+{
+	static const char single[] = "mode: single";
+	static const char sentinel[] = "mode: sentinel";
+	char *mode = strstr(yaml, single);
+	assert_non_null(mode);
+	memmove(mode + strlen(sentinel), mode + strlen(single), strlen(mode + strlen(single)) + 1);
+	memcpy(mode, sentinel, strlen(sentinel));
+}
+
 static void the_sample_loads_with_all_keys_switched_on(void **state)
 {
 	(void)state;
+	static char yaml[SAMPLE_MAX + 8];
 	char directory[] = "/tmp/sluice-test-XXXXXX";
 	static const char *const files[] = {"cert.pem", "key.pem", "ca.pem", "sluice.yaml"};
 	char path[64];
 	assert_non_null(mkdtemp(directory));
 	for (size_t i = 0; i < 3; i++)
 		fixture_write(directory, files[i], "x");
-	fixture_write(directory, files[3], switched_on);
+	memcpy(yaml, switched_on, sizeof(switched_on));
+	ask_sentinels(yaml);
+	fixture_write(directory, files[3], yaml);
 	snprintf(path, sizeof(path), "%s/sluice.yaml", directory);
 	buf_reset(&fixture_errors);
 	const struct config *config = config_load_file(path, &fixture_errors);
@@ -138,6 +152,7 @@ static void the_sample_loads_with_all_keys_switched_on(void **state)
 	assert_non_null(config->backends[0].ca);
 	assert_non_null(config->backends[0].key);
 	assert_string_equal(config->backends[0].probe.path, "/models");
+	assert_string_equal(config->redis.master, "mymaster");
 	config_drop(config);
 	for (size_t i = 0; i < 4; i++)
 		fixture_remove(directory, files[i]);

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * hiredis' asynchronous context on a worker's reactor. What it does not do is
+ * done here: time limits, names, greeting, probes, a bound on what is in flight.
+ *
+ * Traps of hiredis 0.14: a failed connect is followed by no onDisconnect, so
+ * ev.cleanup, which always comes, is the one sign that a context goes. A context
+ * may not be freed from inside onConnect. What is written is written at the end
+ * of the turn, all in one piece, and only the rest waits for the socket.
+ */
+#include "clients/redis/link.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "clients/http/lookup.h"
+#include "clients/redis/client.h"
+#include "clients/redis/greeting.h"
+
+enum {
+	PING_PATIENCE_US = 2 * 1000 * 1000,
+	PING_EVERY_US = 5 * 1000 * 1000,
+	GOOD_WHILE_US = 10 * 1000 * 1000, /* after which backing off begins anew */
+	READS_PER_TURN = 16
+};
+
+static void on_timer(struct timer *timer);
+
+static struct redis_link *link_of_timer(struct timer *timer)
+{
+	return (struct redis_link *)((char *)timer - offsetof(struct redis_link, timer));
+}
+
+static void set_timer(struct redis_link *link, uint64_t delay_us)
+{
+	timer_start(&link->redis->reactor->timers, &link->timer, delay_us, on_timer);
+}
+
+static uint64_t backoff_us(struct redis_link *link)
+{
+	if (link->good_since_us != 0 && redis_now(link->redis) > link->good_since_us + GOOD_WHILE_US)
+		link->trials = 0;
+	link->good_since_us = 0;
+	return redis_backoff_us(link->trials++);
+}
+
+struct redis_link *redis_link_create(struct redis *redis, const struct redis_link_options *options)
+{
+	struct redis_link *link = calloc(1, sizeof(*link));
+	if (link == NULL)
+		return NULL;
+	link->redis = redis;
+	link->options = *options;
+	TAILQ_INIT(&link->parked);
+	if (options->host != NULL)
+		redis_link_move(link, options->host, options->port);
+	if (options->name != NULL) {
+		link->server = redis_server_hold(redis->shared, options->name);
+		if (link->server == NULL) {
+			free(link);
+			return NULL;
+		}
+	}
+	LIST_INSERT_HEAD(&redis->links, link, link);
+	return link;
+}
+
+void redis_link_move(struct redis_link *link, const char *host, unsigned port)
+{
+	snprintf(link->host, sizeof(link->host), "%s", host);
+	link->options.port = port;
+}
+
+static void fail_parked(struct redis_link *link)
+{
+	struct redis_slot *slot;
+	while ((slot = TAILQ_FIRST(&link->parked)) != NULL)
+		redis_slot_fail(slot); /* takes itself out */
+}
+
+/* The one end of a connection, and of an attempt at one. */
+static void link_lost(struct redis_link *link, const char *why)
+{
+	link->state = REDIS_LINK_ST_IDLE;
+	link->pinged_us = 0;
+	link->probing = false;
+	link->why = NULL;
+	timer_stop(&link->redis->reactor->timers, &link->timer);
+	if (link->retired || link->redis->stopping)
+		return;
+	if (link->server != NULL)
+		redis_server_is_down(link->server, why);
+	fail_parked(link);
+	if (!link->retired)
+		link->options.owner->on_lost(link, why);
+}
+
+static void on_context_gone(void *privdata)
+{
+	struct redis_link *link = privdata;
+	const redisContext *context = &link->context->c;
+	char why[192];
+	bool connecting = link->state == REDIS_LINK_ST_CONNECTING;
+	if (link->why != NULL)
+		snprintf(why, sizeof(why), "%s", link->why);
+	else if (link->gate.violation != NULL)
+		snprintf(why, sizeof(why), "%s", link->gate.violation);
+	else
+		snprintf(why, sizeof(why), "%s: %s", connecting ? "it cannot be reached" : "the connection was lost",
+			 context->errstr);
+	task_drop(link->redis->reactor, &link->flush);
+	link->redis->reactor->ops->unwatch(link->redis->reactor, &link->watch);
+	link->context = NULL;
+	link_lost(link, why);
+}
+
+void redis_link_close(struct redis_link *link, const char *why)
+{
+	if (link->lookup != NULL)
+		lookup_abandon(link->lookup);
+	link->lookup = NULL;
+	if (link->why == NULL)
+		link->why = why;
+	if (link->context != NULL) {
+		link->state = REDIS_LINK_ST_CLOSING;
+		redisAsyncFree(link->context); /* on_context_gone() comes from in here, or when a callback returns */
+	} else if (link->state != REDIS_LINK_ST_IDLE) {
+		link_lost(link, why);
+	}
+}
+
+void redis_link_destroy(struct redis_link *link)
+{
+	struct reactor *reactor = link->redis->reactor;
+	link->retired = true;
+	redis_link_close(link, "it is not needed any more");
+	fail_parked(link);
+	task_drop(reactor, &link->flush);
+	timer_stop(&reactor->timers, &link->timer);
+	LIST_REMOVE(link, link);
+	if (link->server != NULL)
+		redis_server_drop(link->server);
+	free(link);
+}
+
+void redis_link_retire(struct redis_link *link)
+{
+	link->retired = true;
+	task_queue(link->redis->reactor, &link->redis->bury);
+}
+
+static void flush(struct redis_link *link)
+{
+	link->flushing = true;
+	redisAsyncHandleWrite(link->context);
+	link->flushing = false;
+}
+
+static void on_flush(struct task *task)
+{
+	struct redis_link *link = (struct redis_link *)((char *)task - offsetof(struct redis_link, flush));
+	if (link->context != NULL && link->state >= REDIS_LINK_ST_GREETING)
+		flush(link);
+}
+
+/* hiredis has something to write. */
+static void on_add_write(void *privdata)
+{
+	struct redis_link *link = privdata;
+	struct reactor *reactor = link->redis->reactor;
+	if (link->state == REDIS_LINK_ST_CONNECTING || (link->watch.interest & REACTOR_WRITE) != 0)
+		return;
+	if (link->flushing)
+		reactor->ops->rewatch(reactor, &link->watch, REACTOR_READ | REACTOR_WRITE);
+	else
+		task_queue(reactor, &link->flush);
+}
+
+static void on_del_write(void *privdata)
+{
+	struct redis_link *link = privdata;
+	link->redis->reactor->ops->rewatch(link->redis->reactor, &link->watch, REACTOR_READ);
+}
+
+/* Called from the first redisAsyncHandleWrite(), which goes on writing what is put here. */
+static void on_connected(const redisAsyncContext *context, int status)
+{
+	struct redis_link *link = context->data;
+	if (status != REDIS_OK)
+		return; /* on_context_gone() follows */
+	link->state = REDIS_LINK_ST_GREETING;
+	link->redis->reactor->ops->rewatch(link->redis->reactor, &link->watch, REACTOR_READ);
+	redis_greet(link);
+}
+
+static void read_some(struct redis_link *link)
+{
+	for (int i = 0; i < READS_PER_TURN; i++) {
+		redisAsyncHandleRead(link->context);
+		if (link->context == NULL)
+			return;
+		const redisReader *reader = link->context->c.reader;
+		if (!redis_gate_admits(&link->gate, reader)) {
+			redis_link_close(link, NULL);
+			return;
+		}
+		if (reader->len == reader->pos)
+			return; /* nothing of another answer has come */
+	}
+}
+
+static void on_ready(struct watch *watch, unsigned events)
+{
+	struct redis_link *link = (struct redis_link *)((char *)watch - offsetof(struct redis_link, watch));
+	if (link->state == REDIS_LINK_ST_CONNECTING) {
+		flush(link);
+		return;
+	}
+	if ((events & (REACTOR_READ | REACTOR_ERROR)) != 0)
+		read_some(link);
+	if (link->context != NULL && (events & REACTOR_WRITE) != 0)
+		flush(link);
+}
+
+/* address: numeric; NULL = the socket. */
+static void begin(struct redis_link *link, const char *address)
+{
+	struct reactor *reactor = link->redis->reactor;
+	redisAsyncContext *context = link->options.socket != NULL ? redisAsyncConnectUnix(link->options.socket)
+								  : redisAsyncConnect(address, (int)link->options.port);
+	link->state = REDIS_LINK_ST_CONNECTING;
+	if (context == NULL) {
+		link_lost(link, "out of memory");
+		return;
+	}
+	context->data = link;
+	context->ev.data = link;
+	link->context = context;
+	redis_gate_install(&link->gate, context->c.reader);
+	context->ev.cleanup = on_context_gone;
+	context->ev.addWrite = on_add_write;
+	context->ev.delWrite = on_del_write;
+	link->flush.run = on_flush;
+	link->watch = (struct watch){.on_ready = on_ready};
+	if (context->err != 0) {
+		redisAsyncFree(context);
+		return;
+	}
+	fcntl(context->c.fd, F_SETFD, FD_CLOEXEC);
+	redisAsyncSetConnectCallback(context, on_connected);
+	if (!reactor->ops->watch(reactor, &link->watch, context->c.fd, REACTOR_WRITE)) {
+		link->why = "out of memory or descriptors";
+		redisAsyncFree(context);
+	}
+}
+
+/* The nth of a list of addresses, without brackets. */
+static void pick_address(const char *list, unsigned nth, char picked[INET6_ADDRSTRLEN])
+{
+	unsigned count = 1;
+	for (const char *at = list; *at != '\0'; at++)
+		count += *at == ',';
+	for (nth %= count; nth > 0; nth--)
+		list = strchr(list, ',') + 1;
+	list += *list == '[';
+	snprintf(picked, INET6_ADDRSTRLEN, "%.*s", (int)strcspn(list, "],"), list);
+}
+
+static void on_address(void *context, const char *addresses, const char *why)
+{
+	struct redis_link *link = context;
+	char address[INET6_ADDRSTRLEN];
+	char text[192];
+	link->lookup = NULL;
+	if (addresses == NULL) {
+		snprintf(text, sizeof(text), "its name is not known: %s", why);
+		link_lost(link, text);
+		return;
+	}
+	pick_address(addresses, link->connects, address);
+	begin(link, address);
+}
+
+static bool is_numeric(const char *host)
+{
+	unsigned char bytes[sizeof(struct in6_addr)];
+	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+void redis_link_connect(struct redis_link *link)
+{
+	if (link->connects++ > 0)
+		metrics_count(link->redis->cells, METRIC_REDIS_RECONNECTS);
+	link->why = NULL;
+	set_timer(link, link->redis->config->connect_us);
+	if (link->options.socket != NULL || is_numeric(link->host)) {
+		begin(link, link->host);
+		return;
+	}
+	link->state = REDIS_LINK_ST_RESOLVING;
+	link->lookup = lookup_start(link->redis->lookups, link->host, on_address, link);
+	if (link->lookup == NULL)
+		link_lost(link, "no thread to look its name up");
+}
+
+void redis_link_connect_later(struct redis_link *link)
+{
+	set_timer(link, backoff_us(link));
+}
+
+static void on_probe_answer(redisAsyncContext *context, void *answer, void *privdata)
+{
+	(void)context;
+	struct redis_link *link = privdata;
+	uint64_t now = redis_now(link->redis);
+	if (answer == NULL || link->pinged_us == 0)
+		return;
+	bool slow = now - link->pinged_us > link->redis->config->budget_us;
+	link->pinged_us = 0;
+	link->heard_us = now;
+	const char *why = redis_judge_probe(link, answer);
+	if (link->state != REDIS_LINK_ST_READY)
+		return;
+	bool down = link->server != NULL && redis_server_state(link->server) == REDIS_SERVER_ST_DOWN;
+	if (why == NULL && !(slow && down)) {
+		if (link->server != NULL)
+			redis_server_answered(link->server);
+		link->probing = false;
+		if (link->good_since_us == 0)
+			link->good_since_us = now;
+		set_timer(link, PING_EVERY_US);
+		return;
+	}
+	if (why != NULL && link->server != NULL)
+		redis_server_is_down(link->server, why);
+	link->probing = true;
+	set_timer(link, backoff_us(link));
+}
+
+static void probe(struct redis_link *link)
+{
+	uint64_t now = redis_now(link->redis);
+	set_timer(link, PING_PATIENCE_US);
+	link->pinged_us = now;
+	if (!redis_ask_probe(link, on_probe_answer))
+		redis_link_close(link, "out of memory");
+}
+
+void redis_link_probe(struct redis_link *link)
+{
+	if (link->probing || link->state != REDIS_LINK_ST_READY || link->server == NULL)
+		return;
+	link->probing = true;
+	if (link->pinged_us == 0)
+		set_timer(link, backoff_us(link));
+}
+
+static void on_timer(struct timer *timer)
+{
+	struct redis_link *link = link_of_timer(timer);
+	switch (link->state) {
+	case REDIS_LINK_ST_IDLE:
+		if (link->options.owner->on_due != NULL)
+			link->options.owner->on_due(link);
+		else
+			redis_link_connect(link);
+		break;
+	case REDIS_LINK_ST_RESOLVING:
+		redis_link_close(link, "its name was not resolved in time");
+		break;
+	case REDIS_LINK_ST_CONNECTING:
+		redis_link_close(link, "it cannot be reached in time");
+		break;
+	case REDIS_LINK_ST_GREETING:
+		redis_link_close(link, "it did not answer a greeting in time");
+		break;
+	case REDIS_LINK_ST_READY:
+		if (link->pinged_us != 0)
+			redis_link_close(link, "it did not answer a PING for two seconds");
+		else if (!link->probing && redis_now(link->redis) < link->heard_us + PING_EVERY_US)
+			set_timer(link, PING_EVERY_US);
+		else
+			probe(link);
+		break;
+	case REDIS_LINK_ST_CLOSING:
+		break;
+	}
+}
+
+bool redis_link_write(struct redis_link *link, const char *bytes, size_t len, redisCallbackFn *on_answer, void *context)
+{
+	if (link->context == NULL || link->state == REDIS_LINK_ST_CLOSING ||
+	    redisAsyncFormattedCommand(link->context, on_answer, context, bytes, len) != REDIS_OK)
+		return false;
+	link->gate.expected++;
+	return true;
+}
+
+/* The greeting is over. why: what it does not serve for, as its answer to the probe says; NULL = it serves. */
+void redis_link_greeted(struct redis_link *link, const char *why)
+{
+	struct redis_slot *slot;
+	link->state = REDIS_LINK_ST_READY;
+	link->heard_us = redis_now(link->redis);
+	if (link->server != NULL && why == NULL) {
+		link->good_since_us = link->heard_us;
+		redis_server_answered(link->server);
+	} else if (link->server != NULL) {
+		redis_server_is_down(link->server, why);
+	}
+	set_timer(link, PING_EVERY_US);
+	if (why != NULL)
+		redis_link_probe(link);
+	link->options.owner->on_ready(link);
+	while (redis_link_is_ready(link) && (slot = TAILQ_FIRST(&link->parked)) != NULL)
+		if (!redis_slot_send(slot, link))
+			redis_slot_fail(slot);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One connection to one Redis server or sentinel: made without blocking, greeted
+ * (password, database, role), probed, and made again when it is lost. Every way
+ * of losing it ends in one function, link_lost() in link.c.
+ */
+#ifndef SLUICE_CLIENTS_REDIS_LINK_H
+#define SLUICE_CLIENTS_REDIS_LINK_H
+
+#include <hiredis/async.h>
+#include <sys/queue.h>
+
+#include "clients/redis/gate.h"
+#include "lib/reactor.h"
+
+enum redis_link_state {
+	REDIS_LINK_ST_IDLE, /* waits before it tries (again), or for its owner */
+	REDIS_LINK_ST_RESOLVING,
+	REDIS_LINK_ST_CONNECTING,
+	REDIS_LINK_ST_GREETING,
+	REDIS_LINK_ST_READY,
+	REDIS_LINK_ST_CLOSING /* hiredis is about to let go of it */
+};
+
+enum {
+	REDIS_LINK_COMMANDS_MAX = 4096,         /* in flight */
+	REDIS_LINK_BYTES_MAX = 16 * 1024 * 1024 /* of commands in flight */
+};
+
+struct redis_link;
+
+/* Who uses it. No function of it may free a link; redis_link_retire() is for that. */
+struct redis_link_owner {
+	void (*on_ready)(struct redis_link *link);
+	/* It is idle. why: as of the log. */
+	void (*on_lost)(struct redis_link *link, const char *why);
+	/* It is time to connect, after redis_link_connect_later(); NULL: that is done. */
+	void (*on_due)(struct redis_link *link);
+};
+
+struct redis_link_options {
+	const struct redis_link_owner *owner;
+	void *context;      /* the owner's */
+	const char *socket; /* borrows; NULL: host and port */
+	const char *host;   /* copied */
+	unsigned port;
+	const char *user, *password; /* borrows; NULL = none */
+	unsigned database;
+	bool master;      /* it must be one */
+	bool node;        /* of a cluster */
+	const char *name; /* the server's, for its state; NULL = it has none */
+};
+
+struct redis_link {
+	LIST_ENTRY(redis_link) link; /* of the client */
+	struct redis *redis;
+	struct redis_link_options options;
+	char host[256];
+	struct redis_server *server; /* NULL = a sentinel */
+	enum redis_link_state state;
+	bool retired; /* is freed at the end of the turn */
+	redisAsyncContext *context;
+	struct redis_gate gate;
+	struct watch watch;
+	struct task flush;
+	bool flushing;
+	struct timer timer;
+	struct lookup *lookup;
+	const char *why;        /* static; why it is closed, when we do */
+	unsigned trials;        /* of connecting or probing since it was good */
+	unsigned connects;      /* attempts */
+	uint64_t good_since_us; /* 0 = it is not */
+	uint64_t heard_us;      /* the last answer */
+	uint64_t pinged_us;     /* a probe is under way since then; 0 = none */
+	bool probing;           /* the server is down, and asked from time to time */
+	unsigned in_flight;
+	size_t bytes_in_flight;
+	TAILQ_HEAD(redis_parked, redis_slot) parked;
+};
+
+/* Idle. NULL when out of memory. */
+struct redis_link *redis_link_create(struct redis *redis, const struct redis_link_options *options);
+/* Begins to connect an idle one, now. It may be lost before this returns. */
+void redis_link_connect(struct redis_link *link);
+/* The same in a while, longer each time. */
+void redis_link_connect_later(struct redis_link *link);
+/* Another address, for an idle one. */
+void redis_link_move(struct redis_link *link, const char *host, unsigned port);
+/* Gives it up. why: static. on_lost follows, at once or soon. */
+void redis_link_close(struct redis_link *link, const char *why);
+/* It is closed and freed at the end of the turn; its owner hears nothing more. What is in flight stays unanswered. */
+void redis_link_retire(struct redis_link *link);
+/* Closes and frees it here and now; not from inside a callback. */
+void redis_link_destroy(struct redis_link *link);
+
+static inline bool redis_link_is_ready(const struct redis_link *link)
+{
+	return link->state == REDIS_LINK_ST_READY;
+}
+
+/* Its server does not serve: it is asked whether it does, soon and from time to time. */
+void redis_link_probe(struct redis_link *link);
+
+/* Bytes in Redis' protocol; on_answer gets context, NULL in place of an answer that will not come. False: not possible.
+ */
+bool redis_link_write(struct redis_link *link, const char *bytes, size_t len, redisCallbackFn *on_answer,
+		      void *context);
+
+#endif
