@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "lib/suggest.h"
+#include "schemas/field_index.h"
 #include "schemas/field_message.h"
 #include "schemas/field_value.h"
 
@@ -66,21 +67,14 @@ static void check_value(const struct walk *walk, const struct field *field, cons
 		check_members(walk, field->of, field->values, place, node, NULL);
 }
 
-/* The row that names the member whose key is at node, or NULL. */
-static const struct field *find_row(const struct json *json, const struct field_table *table, uint32_t key)
+const struct field *field_find(const struct json *json, const struct field_table *table, uint32_t key)
 {
-	if (table == NULL)
-		return NULL;
-	const struct json_node *n = &json->nodes[key];
-	const char *raw = json->text.at + n->start + 1;
-	size_t len = n->end - n->start - 2;
-	for (size_t i = 0; i < table->count; i++) {
-		const char *name = table->fields[i].name;
-		bool same = n->escaped ? json_string_is(json, key, name)
-				       : name[0] == raw[0] && strncmp(name, raw, len) == 0 && name[len] == '\0';
-		if (same)
+	struct span raw = json_raw(json, key);
+	if (!json->nodes[key].escaped)
+		return field_index_find(table, (struct span){raw.at + 1, raw.len - 2});
+	for (size_t i = 0; i < table->count; i++)
+		if (json_string_is(json, key, table->fields[i].name))
 			return &table->fields[i];
-	}
 	return NULL;
 }
 
@@ -163,7 +157,7 @@ static void check_members(const struct walk *walk, const struct field_table *tab
 {
 	uint64_t seen = 0;
 	for (uint32_t at = json_first(walk->json, object); at != JSON_NONE; at = json_next(walk->json, object, at)) {
-		const struct field *row = find_row(walk->json, table, at);
+		const struct field *row = table == NULL ? NULL : field_find(walk->json, table, at);
 		if (row == NULL) {
 			check_unknown(walk, table, values, place, at);
 			continue;

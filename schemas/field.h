@@ -55,6 +55,7 @@ struct field_text {
 enum { FIELD_TABLE_ROWS = 64 }; /* most rows of one table */
 
 struct field_table;
+struct field_index;
 
 struct field {
 	const char *name;             /* the member's name; NULL for the rule of elements or values */
@@ -99,6 +100,7 @@ struct field_table {
 	const char *by;                       /* the discriminating string member, or NULL */
 	const struct field_variant *variants; /* values without a variant pass */
 	size_t variant_count;
+	struct field_index *index; /* finds rows quickly; NULL: they are looked through */
 };
 
 /*
@@ -110,6 +112,9 @@ struct field_table {
  */
 bool field_read(const struct json *json, const struct field_table *table, const char *where, struct arena *arena,
 		void *into, struct findings *findings);
+
+/* The row that names the member whose key is at node, or NULL. */
+const struct field *field_find(const struct json *json, const struct field_table *table, uint32_t key);
 
 /*
  * Decodes the object at node, which was validated as part of its document, into the typed struct

@@ -14,6 +14,8 @@
  * the tables themselves (openai_image_url_fields). A table stands before those that use it.
  * Tables that are never decoded need no structs: FIELD_DEF_NAMES declares them, FIELD_DEF_BARE_TABLES makes them.
  */
+#include "schemas/field_index.h"
+
 #undef TABLE
 #undef ROW
 #undef END
@@ -24,11 +26,13 @@
 #define FIELD_PASTE(a, b) FIELD_PASTE_NOW(a, b)
 
 #define FIELD_DEF_TABLE(schema, struct_size, ...)                                            \
+	static struct field_index FIELD_PASTE(THIS, _index);                                 \
 	const struct field_table FIELD_PASTE(THIS, _fields) = {                              \
 	    .name = (schema),                                                                \
 	    .fields = FIELD_PASTE(THIS, _rows),                                              \
 	    .count = sizeof(FIELD_PASTE(THIS, _rows)) / sizeof(FIELD_PASTE(THIS, _rows)[0]), \
 	    .size = (struct_size),                                                           \
+	    .index = &FIELD_PASTE(THIS, _index),                                             \
 	    __VA_ARGS__,                                                                     \
 	};
 

@@ -119,11 +119,8 @@ const char *openai_caching_text(enum openai_caching caching)
 
 static bool is_idle(const struct json *json, uint32_t key, const void *context)
 {
-	const struct field_table *table = context;
-	for (size_t i = 0; i < table->count; i++)
-		if (table->fields[i].idle && json_string_is(json, key, table->fields[i].name))
-			return true;
-	return false;
+	const struct field *row = field_find(json, context, key);
+	return row != NULL && row->idle;
 }
 
 void openai_request_write_canonical(const struct openai_request *request, struct arena *scratch, struct buf *out)

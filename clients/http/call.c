@@ -16,7 +16,7 @@
 #include "clients/http/origin.h"
 #include "lib/metrics.h"
 
-enum { CALL_INBOX_CEILING = 64 * 1024, CALL_INBOX_KEEP = 2048 };
+enum { CALL_INBOX_CEILING = 64 * 1024, CALL_INBOX_KEEP = 2048, CALL_LINES_CEILING = 64 * 1024 };
 
 #define ST(state) (1u << CALL_ST_##state)
 
@@ -75,6 +75,7 @@ struct http_call *call_create(struct http_origin *origin)
 	call->origin = origin;
 	head_init(&call->head);
 	buf_init(&call->inbox, CALL_INBOX_CEILING);
+	buf_init(&call->extra_lines, CALL_LINES_CEILING);
 	if (easy_init(call)) {
 		TAILQ_INSERT_TAIL(&origin->idle, call, link);
 		return call;
@@ -92,6 +93,7 @@ void call_destroy(struct http_call *call)
 	curl_easy_cleanup(call->easy);
 	head_fini(&call->head);
 	buf_fini(&call->inbox);
+	buf_fini(&call->extra_lines);
 	free(call);
 }
 
@@ -178,7 +180,6 @@ static void call_leave(struct http_call *call)
 /* Back to the pool; the origin may be gone afterwards. */
 static void call_recycle(struct http_call *call)
 {
-	easy_forget(call);
 	head_reset(&call->head);
 	if (call->inbox.capacity > CALL_INBOX_KEEP)
 		buf_fini(&call->inbox);
@@ -275,7 +276,6 @@ struct http_call *http_call_start(struct http_origin *origin, const struct http_
 	if (call == NULL)
 		return NULL;
 	if (!easy_configure(call, request)) {
-		easy_forget(call);
 		origin_give(origin, call);
 		return NULL;
 	}

@@ -62,10 +62,10 @@ struct http_call {
 	/* the easy, and what it was last set to */
 	CURL *easy;
 	const struct http_path *path;
-	struct curl_slist *headers_set; /* NULL = unknown */
-	struct curl_slist *extra;       /* this call's own, ends in the origin's list */
-	struct curl_slist *extra_last;
-	unsigned addresses_set; /* the origin's generation */
+	struct curl_slist *headers_set;                /* NULL = unknown */
+	struct curl_slist extra[HTTP_CALL_EXTRA_MOST]; /* this call's own fields, then the origin's list */
+	struct buf extra_lines;                        /* their text */
+	unsigned addresses_set;                        /* the origin's generation */
 };
 
 /* An idle call with its easy; NULL: out of memory. */

@@ -134,8 +134,7 @@ bool easy_init(struct http_call *call)
 	curl_easy_setopt(easy, CURLOPT_HTTP_CONTENT_DECODING, 0L);
 	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
 	bool ok = curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK &&
-		  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
-		  curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION) == CURLE_OK;
+		  curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
 	return ok && (!origin->secure || easy_set_tls(easy, origin));
 }
 
@@ -147,37 +146,60 @@ static bool has_control(struct span text)
 	return false;
 }
 
-/* curl's notation: "name: value", or "name;" for an empty value. One that would break the request is left out. */
-static bool extra_append(struct http_call *call, const struct http_field *header)
+/* Bytes of its line, with the NUL; 0 when it is too long. */
+static size_t line_size(const struct http_field *header)
 {
-	char line[EASY_MAX_HEADER];
-	if (header->name.len == 0 || header->name.len + header->value.len + 4 > sizeof(line) ||
-	    has_control(header->name) || has_control(header->value) ||
-	    memchr(header->name.at, ':', header->name.len) != NULL)
-		return true;
-	if (header->value.len == 0)
-		snprintf(line, sizeof(line), "%.*s;", SPAN_ARG(header->name));
-	else
-		snprintf(line, sizeof(line), "%.*s: %.*s", SPAN_ARG(header->name), SPAN_ARG(header->value));
-	struct curl_slist *list = curl_slist_append(call->extra, line);
-	if (list == NULL)
-		return false;
-	call->extra = list;
-	call->extra_last = call->extra_last == NULL ? list : call->extra_last->next;
-	return true;
+	size_t size = header->name.len + header->value.len + sizeof(": ");
+	return size > EASY_MAX_HEADER ? 0 : size;
+}
+
+static bool is_sendable(const struct http_field *header)
+{
+	return header->name.len > 0 && line_size(header) > 0 && !has_control(header->name) &&
+	       !has_control(header->value) && memchr(header->name.at, ':', header->name.len) == NULL;
+}
+
+/* curl's notation: "name: value", or "name;" for an empty value. There is room for it. */
+static char *extra_write(struct buf *lines, const struct http_field *header)
+{
+	char *line = buf_reserve(lines, 1);
+	buf_append(lines, header->name);
+	buf_append(lines, header->value.len == 0 ? SPAN(";") : SPAN(": "));
+	buf_append(lines, header->value);
+	buf_append(lines, (struct span){"", 1});
+	return line;
+}
+
+/* The list of the call's own fields, ending in the origin's. One that would break the request is left out. */
+static struct curl_slist *extra_list(struct http_call *call, const struct http_call_request *request,
+				     struct curl_slist *origins)
+{
+	struct curl_slist *last = NULL;
+	size_t room = 0;
+	for (size_t i = 0; i < request->extra_count; i++)
+		room += line_size(&request->extra[i]);
+	buf_reset(&call->extra_lines);
+	if (request->extra_count > HTTP_CALL_EXTRA_MOST || buf_reserve(&call->extra_lines, room) == NULL)
+		return NULL;
+	for (size_t i = 0; i < request->extra_count; i++) {
+		if (!is_sendable(&request->extra[i]))
+			continue;
+		struct curl_slist *node = last == NULL ? call->extra : last + 1;
+		*node = (struct curl_slist){extra_write(&call->extra_lines, &request->extra[i]), origins};
+		if (last != NULL)
+			last->next = node;
+		last = node;
+	}
+	return last == NULL ? origins : call->extra;
 }
 
 static bool easy_set_headers(struct http_call *call, const struct http_call_request *request)
 {
-	struct curl_slist *headers = call->origin->headers[request->get][request->stream];
-	for (size_t i = 0; i < request->extra_count; i++)
-		if (!extra_append(call, &request->extra[i]))
-			return false;
-	if (call->extra != NULL) {
-		call->extra_last->next = headers; /* borrowed: cut off again before the list is freed */
-		headers = call->extra;
-	}
-	if (call->headers_set != headers)
+	struct curl_slist *origins = call->origin->headers[request->get][request->stream];
+	struct curl_slist *headers = request->extra_count == 0 ? origins : extra_list(call, request, origins);
+	if (headers == NULL)
+		return false;
+	if (call->headers_set != headers) /* curl keeps the pointer, and reads the list when it sends */
 		curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, headers);
 	call->headers_set = headers;
 	return true;
@@ -218,14 +240,4 @@ void easy_set_addresses(struct http_call *call)
 		return;
 	curl_easy_setopt(call->easy, CURLOPT_RESOLVE, name->addresses);
 	call->addresses_set = name->generation;
-}
-
-void easy_forget(struct http_call *call)
-{
-	if (call->extra == NULL)
-		return;
-	call->extra_last->next = NULL;
-	curl_slist_free_all(call->extra);
-	call->extra = call->extra_last = NULL;
-	call->headers_set = NULL; /* what curl was told is gone */
 }

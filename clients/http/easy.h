@@ -12,7 +12,5 @@ bool easy_init(struct http_call *call);
 bool easy_configure(struct http_call *call, const struct http_call_request *request);
 /* Gives the addresses of the origin to curl, if they are news to this easy. */
 void easy_set_addresses(struct http_call *call);
-/* Frees what belongs to this request only. */
-void easy_forget(struct http_call *call);
 
 #endif

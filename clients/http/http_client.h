@@ -79,13 +79,15 @@ struct http_call_ops {
 	void (*on_done)(void *context, const struct http_call_result *result);
 };
 
+enum { HTTP_CALL_EXTRA_MOST = 8 };
+
 struct http_call_request {
 	const char *path;               /* appended to the origin's URL; borrowed until the end of the call */
 	bool get;                       /* GET without a body, else POST of application/json */
 	struct span body;               /* borrowed until the end of the call (done, or http_call_cancel returned) */
 	bool stream;                    /* Accept: text/event-stream, else application/json */
 	bool fresh;                     /* on a connection that served no other call */
-	const struct http_field *extra; /* further request headers, copied */
+	const struct http_field *extra; /* further request headers, at most HTTP_CALL_EXTRA_MOST, copied */
 	size_t extra_count;
 };
 

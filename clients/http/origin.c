@@ -72,7 +72,8 @@ static bool headers_add(struct curl_slist **list, const char *header)
 /* "Expect:" takes curl's own Expect header away. */
 static bool headers_build(struct curl_slist **list, bool get, bool stream, const char *authorization)
 {
-	return headers_add(list, stream ? "Accept: text/event-stream" : "Accept: application/json") &&
+	return headers_add(list, "User-Agent: sluice/" SLUICE_VERSION) &&
+	       headers_add(list, stream ? "Accept: text/event-stream" : "Accept: application/json") &&
 	       headers_add(list, "Accept-Encoding: identity") &&
 	       (get || (headers_add(list, "Content-Type: application/json") && headers_add(list, "Expect:"))) &&
 	       (authorization == NULL || headers_add(list, authorization));

@@ -91,8 +91,8 @@ static void the_request_carries_what_was_asked_and_nothing_else(void **state)
 	call_expect(&test, ERROR_NONE);
 	char expected[512];
 	snprintf(expected, sizeof(expected),
-		 "POST /v1/chat?x=1 HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: sluice/" SLUICE_VERSION
-		 "\r\ntraceparent: 00-ab-cd-01\r\nx-empty:\r\nAccept: text/event-stream\r\n"
+		 "POST /v1/chat?x=1 HTTP/1.1\r\nHost: 127.0.0.1:%d\r\ntraceparent: 00-ab-cd-01\r\nx-empty:\r\n"
+		 "User-Agent: sluice/" SLUICE_VERSION "\r\nAccept: text/event-stream\r\n"
 		 "Accept-Encoding: identity\r\nContent-Type: application/json\r\n"
 		 "Authorization: Bearer s3cret\r\nContent-Length: 2\r\n\r\n",
 		 env.server->port);
