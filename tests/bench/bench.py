@@ -33,15 +33,19 @@ def kinds_for(build, with_peers):
 
 
 def run_cases(chosen, kinds, build, rounds):
-    """Samples and latencies by case, and what was left out."""
-    results, latencies, skipped = {}, {}, []
+    """Samples and latencies by case, what was left out, and whether a case broke down: the others are run all the same."""
+    results, latencies, skipped, broke = {}, {}, [], False
     for case in chosen:
         try:
             results[case.name], latencies[case.name] = measure.run_case(case, kinds, build, rounds, tell)
         except measure.Skip as why:
             skipped.append(f"`{case.name}` was not run: {why}.")
             tell(skipped[-1])
-    return results, latencies, skipped
+        except RuntimeError as why:
+            broke = True
+            skipped.append(f"`{case.name}` **broke down**: " + str(why).split("\n", maxsplit=1)[0])
+            tell(f"{case.name} broke down: {why}")
+    return results, latencies, skipped, broke
 
 
 def run_memory(build):
@@ -62,7 +66,7 @@ def run_memory(build):
 
 
 def main():
-    """Runs what is asked for and prints the tables."""
+    """Runs what is asked for and prints the tables; the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", default="build", help="folder of the binaries")
     parser.add_argument("--peers", action="store_true", help="other gateways, too, where they are installed")
@@ -76,13 +80,14 @@ def main():
     chosen = cases.by_name([name for name in names if name != "memory"]) if names != ["memory"] else []
     with_memory = not names or "memory" in names
     kinds, notes = kinds_for(build, arguments.peers)
-    results, latencies, skipped = run_cases(chosen, kinds, build, rounds)
+    results, latencies, skipped, broke = run_cases(chosen, kinds, build, rounds)
     found = run_memory(build) if with_memory else {}
     text = page.text_of(chosen, kinds, rounds, results, latencies, notes + skipped, found)
     print(text)
     if arguments.write:
         page.write_between_marks(arguments.write, text)
+    return 1 if broke else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
