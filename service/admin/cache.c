@@ -10,6 +10,7 @@
 #include "service/admin/admin.h"
 #include "service/cache/key.h"
 #include "service/cache/purge.h"
+#include "service/cache/seek.h"
 
 enum { SECOND_US = 1000000 };
 
@@ -20,14 +21,16 @@ static void write_text(struct buf *out, const char *name, struct span text)
 	buf_append(out, SPAN(","));
 }
 
-static void write_entry(struct buf *out, const struct admin_request *request, const struct cache_hit *hit,
-			struct span key, bool with_text)
+static void write_entry(struct buf *out, const struct config *config, const struct cache_hit *hit,
+			const struct cache_key *key, bool with_text)
 {
 	const struct store_value *value = hit->value;
+	char hex[2 * CACHE_KEY_SIZE + 1];
+	cache_key_text(key, hex);
 	buf_append(out, SPAN("{"));
-	write_text(out, "key", key);
+	write_text(out, "key", span_of(hex));
 	write_text(out, "object", SPAN("cache.entry"));
-	write_text(out, "model", span_of(request->config->models[value->tags.model].name));
+	write_text(out, "model", span_of(config->models[value->tags.model].name));
 	buf_printf(out, "\"tenant\":\"%016" PRIx64 "\",", value->tags.tenant);
 	write_text(out, "target", hit->entry.target);
 	write_text(out, "finish_reason", hit->entry.finish);
@@ -37,30 +40,78 @@ static void write_entry(struct buf *out, const struct admin_request *request, co
 	buf_append(out, SPAN("}"));
 }
 
+/* A look into the cache, which takes a moment when Redis is looked through. */
+struct look_job {
+	struct admin_job job; /* first */
+	struct cache_seek seek;
+	const struct config *config;
+	struct cache *cache;
+	bool with_text;
+};
+
+static void write_state(const struct look_job *job, struct buf *out)
+{
+	struct store_totals totals = store_totals(job->cache->store);
+	buf_printf(out,
+		   "{\"object\":\"cache\",\"entries\":%" PRIu64 ",\"bytes\":%" PRIu64
+		   ",\"size\":%zu,\"evictions\":%" PRIu64 ",\"expired\":%" PRIu64 ",\"entry\":",
+		   totals.entries, totals.bytes, job->config->cache.size, totals.evictions, totals.expired);
+	if (job->seek.hit.value != NULL)
+		write_entry(out, job->config, &job->seek.hit, &job->seek.key, job->with_text);
+	else
+		buf_append(out, SPAN("null"));
+	buf_append(out, SPAN("}"));
+}
+
+static void look_free(struct look_job *job)
+{
+	cache_hit_drop(&job->seek.hit);
+	free(job);
+}
+
+static void look_tell(struct admin_job *of, struct admin_answer *answer)
+{
+	struct look_job *job = (struct look_job *)of;
+	write_state(job, &answer->body);
+	look_free(job);
+}
+
+static void look_leave(struct admin_job *of)
+{
+	struct look_job *job = (struct look_job *)of;
+	cache_seek_cancel(&job->seek);
+	look_free(job);
+}
+
+static void on_sought(struct cache_seek *seek)
+{
+	struct look_job *job = (struct look_job *)((char *)seek - offsetof(struct look_job, seek));
+	job->job.on_ready(job->job.waiter);
+}
+
 void admin_cache(const struct admin_request *request, struct admin_answer *answer)
 {
-	struct buf *out = &answer->body;
 	struct cache_query query;
 	struct findings findings;
-	struct cache_key key;
-	struct cache_hit hit;
 	if (!query_read(request->query, &cache_query_fields, request->arena, &query, &findings)) {
 		admin_refuse_findings(request, answer, &findings);
 		return;
 	}
-	struct store_totals totals = store_totals(request->cache->cache->store);
-	buf_printf(out,
-		   "{\"object\":\"cache\",\"entries\":%" PRIu64 ",\"bytes\":%" PRIu64
-		   ",\"size\":%zu,\"evictions\":%" PRIu64 ",\"expired\":%" PRIu64 ",\"entry\":",
-		   totals.entries, totals.bytes, request->config->cache.size, totals.evictions, totals.expired);
-	if (query.key.node != JSON_NONE && cache_key_read(query.key.value, &key) &&
-	    cache_find(request->cache->cache, &key, request->now_us, &hit)) {
-		write_entry(out, request, &hit, query.key.value, query.text.value);
-		cache_hit_drop(&hit);
-	} else {
-		buf_append(out, SPAN("null"));
+	struct look_job *job = calloc(1, sizeof(*job));
+	if (job == NULL) {
+		answer->error = ERROR_OVERLOADED;
+		return;
 	}
-	buf_append(out, SPAN("}"));
+	*job = (struct look_job){.job = {.tell = look_tell, .leave = look_leave},
+				 .seek = {.on_done = on_sought},
+				 .config = request->config,
+				 .cache = request->cache->cache,
+				 .with_text = query.text.value};
+	bool seeks = query.key.node != JSON_NONE && cache_key_read(query.key.value, &job->seek.key);
+	if (!seeks || cache_seek_begin(request->cache, &job->seek))
+		look_tell(&job->job, answer);
+	else
+		answer->job = &job->job;
 }
 
 /* Sixteen digits, as the table made sure. */

@@ -92,21 +92,11 @@ static bool read_wanted(struct span what, struct remote_wanted *wanted)
 }
 
 /* A model that is not configured here has nothing here. */
-static bool find_model(const struct remote *remote, uint64_t hash, uint32_t *model)
-{
-	size_t count = remote_options_of(remote)->config->model_count;
-	for (*model = 0; *model < count; ++*model) {
-		if (remote_model(remote, *model) == hash)
-			return true;
-	}
-	return false;
-}
-
 static void purge_memory(const struct remote *remote, struct span what)
 {
 	struct remote_wanted wanted = {.has_key = false};
 	uint32_t model = 0;
-	if (!read_wanted(what, &wanted) || (wanted.has_model && !find_model(remote, wanted.model, &model)))
+	if (!read_wanted(what, &wanted) || (wanted.has_model && !remote_find_model(remote, wanted.model, &model)))
 		return;
 	const struct store_filter filter = {.key = wanted.has_key ? &wanted.key : NULL,
 					    .model = wanted.has_model ? &model : NULL,

@@ -115,6 +115,28 @@ uint64_t remote_model(const struct remote *remote, uint32_t model)
 	return hash_bytes(HASH_START, span_of(remote->options.config->models[model].name));
 }
 
+bool remote_find_model(const struct remote *remote, uint64_t hash, uint32_t *model)
+{
+	for (*model = 0; *model < remote->options.config->model_count; ++*model) {
+		if (remote_model(remote, *model) == hash)
+			return true;
+	}
+	return false;
+}
+
+bool remote_read_name(const struct remote *remote, struct span name, struct store_tags *tags)
+{
+	char text[REMOTE_NAME_SIZE];
+	size_t prefix = strlen(remote->options.prefix);
+	uint64_t model = 0;
+	if (name.len >= sizeof(text) || name.len <= prefix)
+		return false;
+	memcpy(text, name.at, name.len);
+	text[name.len] = '\0';
+	return sscanf(text + prefix, ":1:%16" SCNx64 ":%16" SCNx64 ":{", &model, &tags->tenant) == 2 &&
+	       remote_find_model(remote, model, &tags->model);
+}
+
 /* ---- errands ---- */
 
 static void errand_free(struct errand *errand)

@@ -86,6 +86,12 @@ struct remote_wanted {
 /* The pattern (of SCAN) of the names of those answers. */
 struct remote_name remote_pattern(const struct remote *remote, const struct remote_wanted *wanted);
 
+/* What an answer's name says of it. False when it is none, or when its model is not configured here. */
+bool remote_read_name(const struct remote *remote, struct span name, struct store_tags *tags);
+
+/* A model by how names say it; its index in the configuration. False when there is none. */
+bool remote_find_model(const struct remote *remote, uint64_t hash, uint32_t *model);
+
 /* How names say the model with that index in the configuration. */
 uint64_t remote_model(const struct remote *remote, uint32_t model);
 

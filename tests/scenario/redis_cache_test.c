@@ -211,6 +211,7 @@ static void damage_is_noticed_and_removed(void **state)
 		calls += 2;
 		assert_int_equal(sim_call_count(world.sim, ""), calls);
 		replicas_await(&world, 1, "corrupt", (double)i + 1);
+		replicas_await(&world, 1, "stored", (double)i + 1);
 	}
 }
 
@@ -258,12 +259,17 @@ static void without_redis_each_is_on_its_own(void **state)
 	redis_process_restart(world.redis);
 	for (int i = 0; i < REPLICAS; i++)
 		replicas_wait_up(world.each[i]);
-	for (int i = 0; i < REPLICAS; i++) {
-		ask(&world, i, "", cached_body("m", true, ZERO ",\"x\":1"), &answer);
-		cached_check(&answer, true);
-		answer_free(&answer);
+	struct patience patience = patience_for("answers to be shared again");
+	for (int n = 0; replicas_redis(&world, 1, "hit") == 0; n++) { /* each worker connects for itself */
+		char members[64];
+		snprintf(members, sizeof members, ZERO ",\"x\":%d", n);
+		for (int i = 0; i < REPLICAS; i++) {
+			ask(&world, i, "", cached_body("m", true, members), &answer);
+			cached_check(&answer, true);
+			answer_free(&answer);
+			patience_wait(&patience);
+		}
 	}
-	assert_int_equal(sim_call_count(world.sim, ""), REPLICAS + 1);
 }
 
 static void what_redis_does_not_take_is_given_all_the_same(void **state)
@@ -390,6 +396,29 @@ static void a_purge_is_for_all_of_them(void **state)
 	assert_int_equal(replicas_answers(&world, NULL), 0);
 }
 
+static void an_operator_finds_what_another_replica_kept(void **state)
+{
+	struct replicas world = replicas_start(MODEL);
+	char name[REPLICAS_NAME_MOST], path[128];
+	struct answer answer;
+	(void)state;
+	ask(&world, 0, "Authorization: Bearer one\r\n", cached_body("m", false, ZERO), &answer);
+	answer_free(&answer);
+	replicas_await(&world, 0, "stored", 1);
+	assert_int_equal(replicas_answers(&world, name), 1);
+	snprintf(path, sizeof path, "/admin/cache?text=true&key=%.64s", strchr(name, '{') + 1);
+	client_ask(world.each[1], VIA_H2, "GET", path, NULL, NULL, &answer);
+	check_contains(&answer.body, "\"model\":\"m\",\"tenant\":\"");
+	check_contains(&answer.body, "\"finish_reason\":\"stop\"");
+	check_contains(&answer.body, "\"answer\":{\"id\":");
+	answer_free(&answer);
+	client_ask(world.each[1], VIA_H2, "GET",
+		   "/admin/cache?key=0000000000000000000000000000000000000000000000000000000000000000", NULL, NULL,
+		   &answer);
+	check_contains(&answer.body, "\"entry\":null");
+	answer_free(&answer);
+}
+
 /* More than one look of SCAN, and a Redis that goes away in between: the answer says what could be done. */
 static void a_purge_tells_when_it_could_not_be_done(void **state)
 {
@@ -424,6 +453,7 @@ int main(void)
 	    SCENARIO(what_redis_does_not_take_is_given_all_the_same),
 	    SCENARIO(a_redis_that_stops_is_left_alone),
 	    SCENARIO(a_purge_is_for_all_of_them),
+	    SCENARIO(an_operator_finds_what_another_replica_kept),
 	    SCENARIO(a_purge_tells_when_it_could_not_be_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
