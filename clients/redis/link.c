@@ -160,7 +160,9 @@ static void flush(struct redis_link *link)
 static void on_flush(struct task *task)
 {
 	struct redis_link *link = (struct redis_link *)((char *)task - offsetof(struct redis_link, flush));
-	if (link->context != NULL && link->state >= REDIS_LINK_ST_GREETING)
+	if (link->state == REDIS_LINK_ST_CLOSING)
+		redis_link_close(link, NULL); /* as of was_taken() */
+	else if (link->context != NULL && link->state >= REDIS_LINK_ST_GREETING)
 		flush(link);
 }
 
@@ -213,6 +215,8 @@ static void read_some(struct redis_link *link)
 static void on_ready(struct watch *watch, unsigned events)
 {
 	struct redis_link *link = (struct redis_link *)((char *)watch - offsetof(struct redis_link, watch));
+	if (link->state == REDIS_LINK_ST_CLOSING)
+		return;
 	if (link->state == REDIS_LINK_ST_CONNECTING) {
 		flush(link);
 		return;
@@ -350,10 +354,30 @@ static void on_timer(struct timer *timer)
 	}
 }
 
+/*
+ * hiredis tells nobody when it had no memory for the callback, or for the bytes: from then on answers would reach the
+ * wrong commands. The connection is closed at the end of the turn; until then nothing is sent or read there.
+ */
+static bool was_taken(struct redis_link *link, const void *context)
+{
+	redisCallback *last = link->context->replies.tail;
+	bool registered = last != NULL && last->privdata == context;
+	if (registered && link->context->c.err == 0)
+		return true;
+	if (registered)
+		last->fn = NULL;
+	link->state = REDIS_LINK_ST_CLOSING;
+	link->why = "out of memory";
+	task_queue(link->redis->reactor, &link->flush);
+	return false;
+}
+
 bool redis_link_write(struct redis_link *link, const char *bytes, size_t len, redisCallbackFn *on_answer, void *context)
 {
 	if (link->context == NULL || link->state == REDIS_LINK_ST_CLOSING ||
 	    redisAsyncFormattedCommand(link->context, on_answer, context, bytes, len) != REDIS_OK)
+		return false;
+	if (!was_taken(link, context))
 		return false;
 	link->gate.expected++;
 	return true;
