@@ -126,20 +126,19 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 -include tests/schemathesis/schemathesis.mk
 -include tests/docs-page/docs-page.mk
 
-$(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call links,schemas)
-	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson) -lm
-.PHONY: bench-decode
-bench-decode: ## instructions to validate a chat request, beside cJSON_Parse (callgrind)
-	tools/install.sh build bench
-	$(MAKE) $(BUILD)/tests/bench/decode_bench
-	tests/bench/decode.sh $(BUILD)/tests/bench/decode_bench
+-include tests/bench/bench.mk
 
-# It uses the harness of the scenarios.
-$(BUILD)/tests/bench/hedge_bench: $(BUILD)/tests/bench/hedge_bench.o $(SCENARIO_HARNESS)
+# The gateway itself under callgrind, told every step by a client and a backend of the harness.
+RATCHET_BENCH := $(BUILD)/tests/bench/ratchet_bench
+$(RATCHET_BENCH): %: %.o $(BUILD)/tests/bench/lockstep.o $(SCENARIO_HARNESS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
-.PHONY: bench-hedge
-bench-hedge: $(BUILD)/tests/bench/hedge_bench $(BUILD)/sluice $(BUILD)/sluice-sim ## time to first token with one slow backend of four, with spares and without
-	$(SCENARIO_ENV) $<
+.PHONY: ratchet ratchet-write
+ratchet: $(RATCHET_BENCH) $(BUILD)/tests/bench/decode_bench $(BUILD)/sluice ## instructions per request, event and cache hit; fails when one rose by more than 3 %
+	tools/install.sh build bench
+	tests/bench/ratchet.sh check $(BUILD)
+ratchet-write: $(RATCHET_BENCH) $(BUILD)/tests/bench/decode_bench $(BUILD)/sluice ## the same, recorded as the new figures
+	tools/install.sh build bench
+	tests/bench/ratchet.sh write $(BUILD)
 
 .PHONY: test-engine
 test-engine: build ## official SDKs through Sluice to a real llama.cpp (npm)

@@ -73,7 +73,7 @@ void buf_commit(struct buf *buf, size_t size)
 	buf->end += size;
 }
 
-bool buf_append(struct buf *buf, struct span bytes)
+bool buf_append_slowly(struct buf *buf, struct span bytes)
 {
 	if (bytes.len == 0)
 		return !buf->failed;
@@ -88,15 +88,18 @@ bool buf_append(struct buf *buf, struct span bytes)
 bool buf_printf(struct buf *buf, const char *format, ...)
 {
 	va_list args;
+	size_t room = buf->failed ? 0 : buf->capacity - buf->end;
 	va_start(args, format);
-	int len = vsnprintf(NULL, 0, format, args);
+	int len = vsnprintf(room == 0 ? NULL : buf->bytes + buf->end, room, format, args);
 	va_end(args);
 	char *at = len < 0 ? NULL : buf_reserve(buf, (size_t)len + 1);
 	if (at == NULL)
 		return false;
-	va_start(args, format);
-	vsnprintf(at, (size_t)len + 1, format, args);
-	va_end(args);
+	if ((size_t)len >= room) { /* it was cut */
+		va_start(args, format);
+		vsnprintf(at, (size_t)len + 1, format, args);
+		va_end(args);
+	}
 	buf->end += (size_t)len;
 	return true;
 }

@@ -30,8 +30,8 @@ void buf_fini(struct buf *buf);
 /* Empties the buffer, keeps its memory, clears the failure. */
 void buf_reset(struct buf *buf);
 
-/* Appends a copy of bytes. False (and sticky failure) when it does not fit. */
-bool buf_append(struct buf *buf, struct span bytes);
+/* As buf_append, when there is no room at hand. */
+bool buf_append_slowly(struct buf *buf, struct span bytes);
 
 /* Appends formatted text. Same failure as buf_append. */
 bool buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -42,6 +42,17 @@ void buf_commit(struct buf *buf, size_t size);
 
 /* Drops size bytes from the front; size must not exceed buf_len(). */
 void buf_consume(struct buf *buf, size_t size);
+
+/* Appends a copy of bytes. False (and sticky failure) when it does not fit. */
+static inline bool buf_append(struct buf *buf, struct span bytes)
+{
+	size_t most = buf->capacity < buf->ceiling + buf->start ? buf->capacity : buf->ceiling + buf->start;
+	if (buf->failed || bytes.len == 0 || buf->end + bytes.len > most)
+		return buf_append_slowly(buf, bytes);
+	memcpy(buf->bytes + buf->end, bytes.at, bytes.len);
+	buf->end += bytes.len;
+	return true;
+}
 
 static inline size_t buf_len(const struct buf *buf)
 {

@@ -5,37 +5,40 @@
  * index of the container around it, so the nodes are their own stack.
  */
 #include "lib/json_internal.h"
+#include "lib/json_plain.h"
 
 static const uint32_t no_container = UINT32_MAX;
 
+/*
+ * Where the reader is goes from function to function as an argument and comes
+ * back as the result, NULL for a refusal: kept in here it would have to be
+ * stored and loaded again around every byte, which may alias it.
+ */
 struct reader {
 	const unsigned char *start;
-	const unsigned char *at;
 	const unsigned char *end;
-	struct json *json;
-	struct arena *arena;
-	uint32_t capacity; /* of json->nodes */
+	struct json_node *nodes;
+	uint32_t count;    /* of nodes */
+	uint32_t capacity; /* of nodes */
 	uint32_t open;     /* innermost open container */
 	unsigned depth_left;
 	bool relaxed;
+	struct json *json;
+	struct arena *arena;
 	struct json_fault fault;
 };
 
-static bool refuse(struct reader *r, const unsigned char *at, const char *what)
+static const unsigned char *refuse(struct reader *r, const unsigned char *at, const char *what)
 {
 	r->fault = (struct json_fault){what, at};
-	return false;
+	return NULL;
 }
 
-static bool is_space(unsigned char c)
+static inline const unsigned char *skip_space(const struct reader *r, const unsigned char *at)
 {
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-static void skip_space(struct reader *r)
-{
-	while (r->at < r->end && is_space(*r->at))
-		r->at++;
+	while (at < r->end && *at <= ' ' && (*at == ' ' || *at == '\n' || *at == '\r' || *at == '\t'))
+		at++;
+	return at;
 }
 
 /* The most nodes the text can hold: "1," takes two bytes, and only nesting takes one. */
@@ -45,203 +48,196 @@ static size_t most_nodes(const struct reader *r, size_t bytes)
 }
 
 /* Doubles the nodes. The old ones stay behind in the arena: less than the new ones all together. */
-static bool grow_nodes(struct reader *r)
+static bool grow_nodes(struct reader *r, const unsigned char *at)
 {
-	size_t used = r->json->node_count;
-	size_t most = used + most_nodes(r, (size_t)(r->end - r->at));
-	size_t capacity = used == 0 ? (size_t)(r->end - r->at) / 8 + 8 : used * 2;
+	size_t used = r->count;
+	size_t most = used + most_nodes(r, (size_t)(r->end - at));
+	size_t capacity = used == 0 ? (size_t)(r->end - at) / 8 + 8 : used * 2;
 	if (capacity > most)
 		capacity = most;
 	if (capacity > UINT32_MAX)
 		capacity = UINT32_MAX;
 	struct json_node *nodes = arena_alloc(r->arena, capacity * sizeof(*nodes));
 	if (nodes == NULL)
-		return refuse(r, r->at, "out of memory");
+		return refuse(r, at, "out of memory") != NULL;
 	if (used != 0)
-		memcpy(nodes, r->json->nodes, used * sizeof(*nodes));
-	r->json->nodes = nodes;
+		memcpy(nodes, r->nodes, used * sizeof(*nodes));
+	r->json->nodes = r->nodes = nodes;
 	r->capacity = (uint32_t)capacity;
 	return true;
 }
 
-/* Adds the node of a value that starts at start and, unless it is a container, ends at r->at. */
-static bool add_node(struct reader *r, const unsigned char *start, enum json_type type, bool escaped, bool integer)
+/* Adds the node of a value from start to behind (of a container: its first byte); returns behind. */
+static inline const unsigned char *add_node(struct reader *r, const unsigned char *start, const unsigned char *behind,
+					    struct json_node node)
 {
-	if (r->json->node_count == r->capacity && !grow_nodes(r))
-		return false;
-	uint32_t index = r->json->node_count++;
-	r->json->nodes[index] = (struct json_node){
-	    .start = (uint32_t)(start - r->start),
-	    .end = (uint32_t)(r->at - r->start),
-	    .after = index + 1,
-	    .type = (uint8_t)type,
-	    .escaped = escaped,
-	    .integer = integer,
-	};
-	return true;
+	if (r->count == r->capacity && !grow_nodes(r, start))
+		return NULL;
+	uint32_t index = r->count++;
+	node.start = (uint32_t)(start - r->start);
+	node.end = (uint32_t)(behind - r->start);
+	node.after = index + 1;
+	r->nodes[index] = node;
+	return behind;
 }
 
-static bool read_string(struct reader *r)
+static const unsigned char *read_string(struct reader *r, const unsigned char *at)
 {
-	const unsigned char *start = r->at;
 	bool escaped = false;
-	const unsigned char *behind = json_scan_string(start + 1, r->end, r->relaxed, &escaped, &r->fault);
+	const unsigned char *behind = json_skip_plain(at + 1, r->end);
+	if (behind < r->end && *behind == '"')
+		behind++;
+	else
+		behind = json_scan_string(behind, r->end, r->relaxed, &escaped, &r->fault);
 	if (behind == NULL)
-		return false;
-	r->at = behind;
-	return add_node(r, start, JSON_STRING, escaped, false);
+		return NULL;
+	return add_node(r, at, behind, (struct json_node){.type = JSON_STRING, .escaped = escaped});
 }
 
-static bool read_number(struct reader *r)
+static const unsigned char *read_number(struct reader *r, const unsigned char *at)
 {
-	const unsigned char *start = r->at;
 	bool integer = false;
-	const unsigned char *behind = json_scan_number(start, r->end, &integer, &r->fault);
+	const unsigned char *behind = json_scan_number(at, r->end, &integer, &r->fault);
 	if (behind == NULL)
-		return false;
-	if (!integer && !r->relaxed &&
-	    !json_number_is_finite((struct span){(const char *)start, (size_t)(behind - start)}))
-		return refuse(r, start, "number out of range");
-	r->at = behind;
-	return add_node(r, start, JSON_NUMBER, false, integer);
+		return NULL;
+	if (!integer && !r->relaxed && !json_number_is_finite((struct span){(const char *)at, (size_t)(behind - at)}))
+		return refuse(r, at, "number out of range");
+	return add_node(r, at, behind, (struct json_node){.type = JSON_NUMBER, .integer = integer});
 }
 
-static bool read_word(struct reader *r, const char *word, enum json_type type)
+static const unsigned char *read_word(struct reader *r, const unsigned char *at, struct span word, enum json_type type)
 {
-	const unsigned char *start = r->at;
-	size_t len = strlen(word);
-	if ((size_t)(r->end - start) < len || memcmp(start, word, len) != 0)
-		return refuse(r, start, "a value was expected");
-	r->at += len;
-	return add_node(r, start, type, false, false);
+	if ((size_t)(r->end - at) < word.len || memcmp(at, word.at, word.len) != 0)
+		return refuse(r, at, "a value was expected");
+	return add_node(r, at, at + word.len, (struct json_node){.type = (uint8_t)type});
 }
 
 /* A member's name and its colon. */
-static bool read_key(struct reader *r)
+static const unsigned char *read_key(struct reader *r, const unsigned char *at)
 {
-	skip_space(r);
-	if (r->at == r->end)
-		return refuse(r, r->at, "unexpected end");
-	if (*r->at != '"')
-		return refuse(r, r->at, "a member name was expected");
-	r->json->nodes[r->open].count++;
-	if (!read_string(r))
-		return false;
-	skip_space(r);
-	if (r->at == r->end)
-		return refuse(r, r->at, "unexpected end");
-	if (*r->at != ':')
-		return refuse(r, r->at, "':' was expected");
-	r->at++;
-	return true;
+	at = skip_space(r, at);
+	if (at == r->end)
+		return refuse(r, at, "unexpected end");
+	if (*at != '"')
+		return refuse(r, at, "a member name was expected");
+	r->nodes[r->open].count++;
+	at = read_string(r, at);
+	if (at == NULL)
+		return NULL;
+	at = skip_space(r, at);
+	if (at == r->end)
+		return refuse(r, at, "unexpected end");
+	return *at == ':' ? at + 1 : refuse(r, at, "':' was expected");
 }
 
-static bool close_container(struct reader *r)
+/* at points at the closing bracket. */
+static const unsigned char *close_container(struct reader *r, const unsigned char *at)
 {
-	struct json_node *n = &r->json->nodes[r->open];
+	struct json_node *n = &r->nodes[r->open];
 	uint32_t closing = r->open;
-	r->at++;
+	at++;
 	r->open = n->after;
 	r->depth_left++;
-	n->end = (uint32_t)(r->at - r->start);
-	n->after = r->json->node_count;
+	n->end = (uint32_t)(at - r->start);
+	n->after = r->count;
 	if (n->type != JSON_OBJECT || n->count < 2)
-		return true;
+		return at;
 	uint32_t key = 0;
 	switch (json_find_duplicate(r->json, closing, &key)) {
 	case JSON_DUPLICATE:
-		return refuse(r, r->start + r->json->nodes[key].start, "duplicate key");
+		return refuse(r, r->start + r->nodes[key].start, "duplicate key");
 	case JSON_UNKNOWN:
-		return refuse(r, r->at, "out of memory");
+		return refuse(r, at, "out of memory");
 	default:
-		return true;
+		return at;
 	}
 }
 
-/* Opens a container; *empty tells that it was closed again at once. */
-static bool open_container(struct reader *r, enum json_type type, bool *empty)
+/* Opens a container; *whole tells that it was closed again at once. */
+static const unsigned char *open_container(struct reader *r, const unsigned char *at, enum json_type type, bool *whole)
 {
 	if (r->depth_left == 0)
-		return refuse(r, r->at, "nested too deeply");
+		return refuse(r, at, "nested too deeply");
 	r->depth_left--;
-	if (!add_node(r, r->at, type, false, false))
-		return false;
-	uint32_t index = r->json->node_count - 1;
-	r->json->nodes[index].after = r->open;
+	if (add_node(r, at, at, (struct json_node){.type = (uint8_t)type}) == NULL)
+		return NULL;
+	uint32_t index = r->count - 1;
+	r->nodes[index].after = r->open;
 	r->open = index;
-	r->at++;
-	skip_space(r);
-	*empty = r->at < r->end && *r->at == (type == JSON_OBJECT ? '}' : ']');
-	if (*empty)
-		return close_container(r);
-	return type == JSON_OBJECT ? read_key(r) : true;
+	at = skip_space(r, at + 1);
+	*whole = at < r->end && *at == (type == JSON_OBJECT ? '}' : ']');
+	if (*whole)
+		return close_container(r, at);
+	return type == JSON_OBJECT ? read_key(r, at) : at;
 }
 
 /* Reads a value; *whole is false when a container was opened and its first value comes next. */
-static bool read_value(struct reader *r, bool *whole)
+static const unsigned char *read_value(struct reader *r, const unsigned char *at, bool *whole)
 {
-	skip_space(r);
-	if (r->at == r->end)
-		return refuse(r, r->at, "unexpected end");
-	if (r->open != no_container && r->json->nodes[r->open].type == JSON_ARRAY)
-		r->json->nodes[r->open].count++;
+	at = skip_space(r, at);
+	if (at == r->end)
+		return refuse(r, at, "unexpected end");
+	if (r->open != no_container && r->nodes[r->open].type == JSON_ARRAY)
+		r->nodes[r->open].count++;
 	*whole = true;
-	switch (*r->at) {
+	switch (*at) {
 	case '{':
-		return open_container(r, JSON_OBJECT, whole);
+		return open_container(r, at, JSON_OBJECT, whole);
 	case '[':
-		return open_container(r, JSON_ARRAY, whole);
+		return open_container(r, at, JSON_ARRAY, whole);
 	case '"':
-		return read_string(r);
+		return read_string(r, at);
 	case 't':
-		return read_word(r, "true", JSON_TRUE);
+		return read_word(r, at, SPAN("true"), JSON_TRUE);
 	case 'f':
-		return read_word(r, "false", JSON_FALSE);
+		return read_word(r, at, SPAN("false"), JSON_FALSE);
 	case 'n':
-		return read_word(r, "null", JSON_NULL);
+		return read_word(r, at, SPAN("null"), JSON_NULL);
 	default:
-		if (*r->at == '-' || (*r->at >= '0' && *r->at <= '9'))
-			return read_number(r);
-		return refuse(r, r->at, "a value was expected");
+		if (*at == '-' || (*at >= '0' && *at <= '9'))
+			return read_number(r, at);
+		return refuse(r, at, "a value was expected");
 	}
 }
 
 /* Behind a value: closes what ends here. *more is true when a comma announced another value. */
-static bool read_behind(struct reader *r, bool *more)
+static const unsigned char *read_behind(struct reader *r, const unsigned char *at, bool *more)
 {
 	*more = false;
 	while (r->open != no_container) {
-		bool object = r->json->nodes[r->open].type == JSON_OBJECT;
-		skip_space(r);
-		if (r->at == r->end)
-			return refuse(r, r->at, "unexpected end");
-		if (*r->at == ',') {
-			r->at++;
+		bool object = r->nodes[r->open].type == JSON_OBJECT;
+		at = skip_space(r, at);
+		if (at == r->end)
+			return refuse(r, at, "unexpected end");
+		if (*at == ',') {
 			*more = true;
-			return object ? read_key(r) : true;
+			return object ? read_key(r, at + 1) : at + 1;
 		}
-		if (*r->at != (object ? '}' : ']'))
-			return refuse(r, r->at, object ? "',' or '}' was expected" : "',' or ']' was expected");
-		if (!close_container(r))
-			return false;
+		if (*at != (object ? '}' : ']'))
+			return refuse(r, at, object ? "',' or '}' was expected" : "',' or ']' was expected");
+		at = close_container(r, at);
+		if (at == NULL)
+			return NULL;
 	}
-	return true;
+	return at;
 }
 
 static bool read_document(struct reader *r)
 {
-	if (r->end - r->at >= 3 && memcmp(r->at, "\xEF\xBB\xBF", 3) == 0)
-		return refuse(r, r->at, "byte order mark");
+	const unsigned char *at = r->start;
+	if (r->end - at >= 3 && memcmp(at, "\xEF\xBB\xBF", 3) == 0)
+		return refuse(r, at, "byte order mark") != NULL;
 	bool more = true;
 	while (more) {
 		bool whole = false;
-		if (!read_value(r, &whole))
-			return false;
-		if (whole && !read_behind(r, &more))
+		at = read_value(r, at, &whole);
+		if (at != NULL && whole)
+			at = read_behind(r, at, &more);
+		if (at == NULL)
 			return false;
 	}
-	skip_space(r);
-	return r->at == r->end || refuse(r, r->at, "unexpected bytes after the document");
+	at = skip_space(r, at);
+	return at == r->end || refuse(r, at, "unexpected bytes after the document") != NULL;
 }
 
 static void fill_error(struct json_error *error, const struct reader *r)
@@ -260,20 +256,18 @@ static bool parse(struct json *json, struct arena *arena, struct span text, unsi
 	*json = (struct json){.text = {(const char *)start, text.len}};
 	struct reader r = {
 	    .start = start,
-	    .at = start,
 	    .end = start + text.len,
-	    .json = json,
-	    .arena = arena,
 	    .open = no_container,
 	    .depth_left = max_depth,
 	    .relaxed = relaxed,
+	    .json = json,
+	    .arena = arena,
 	};
-	if (text.len >= UINT32_MAX)
-		refuse(&r, start, "document too large");
-	else if (read_document(&r))
-		return true;
-	fill_error(error, &r);
-	return false;
+	bool good = text.len < UINT32_MAX ? read_document(&r) : refuse(&r, start, "document too large") != NULL;
+	json->node_count = r.count;
+	if (!good)
+		fill_error(error, &r);
+	return good;
 }
 
 bool json_parse(struct json *json, struct arena *arena, struct span text, unsigned max_depth, struct json_error *error)

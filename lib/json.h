@@ -75,8 +75,18 @@ uint32_t json_member(const struct json *json, uint32_t object, const char *key);
  *   for (uint32_t at = json_first(j, node); at != JSON_NONE; at = json_next(j, node, at))
  * In an object, at is the key; the value is at + 1. json_next steps over key and value.
  */
-uint32_t json_first(const struct json *json, uint32_t container);
-uint32_t json_next(const struct json *json, uint32_t container, uint32_t at);
+static inline uint32_t json_first(const struct json *json, uint32_t container)
+{
+	const struct json_node *n = &json->nodes[container];
+	return n->type < JSON_ARRAY || n->count == 0 ? JSON_NONE : container + 1;
+}
+
+static inline uint32_t json_next(const struct json *json, uint32_t container, uint32_t at)
+{
+	const struct json_node *n = &json->nodes[container];
+	uint32_t next = json->nodes[n->type == JSON_OBJECT ? at + 1 : at].after;
+	return next < n->after ? next : JSON_NONE;
+}
 
 static inline enum json_type json_type(const struct json *json, uint32_t node)
 {
@@ -94,8 +104,20 @@ static inline struct span json_raw(const struct json *json, uint32_t node)
  * exhaustion). */
 struct span json_string(const struct json *json, uint32_t node, struct arena *arena);
 
+/* As json_string_is, for a string that holds a backslash. */
+bool json_escaped_is(const struct json *json, uint32_t node, struct span text);
+
 /* True when node is a string whose decoded bytes equal text (which needs no escape in JSON). */
-bool json_string_is(const struct json *json, uint32_t node, const char *text);
+static inline bool json_string_is(const struct json *json, uint32_t node, const char *text)
+{
+	const struct json_node *n = &json->nodes[node];
+	struct span wanted = span_of(text); /* known to the compiler, mostly */
+	if (n->type != JSON_STRING)
+		return false;
+	if (n->escaped)
+		return json_escaped_is(json, node, wanted);
+	return n->end - n->start - 2 == wanted.len && memcmp(json->text.at + n->start + 1, wanted.at, wanted.len) == 0;
+}
 
 /* An integer number that fits int64_t. False otherwise. */
 bool json_int(const struct json *json, uint32_t node, int64_t *value);

@@ -2,21 +2,6 @@
 /* Looking around in a document that was read: members, iteration, words for messages. */
 #include "lib/json.h"
 
-uint32_t json_first(const struct json *json, uint32_t container)
-{
-	const struct json_node *n = &json->nodes[container];
-	if ((n->type != JSON_OBJECT && n->type != JSON_ARRAY) || n->count == 0)
-		return JSON_NONE;
-	return container + 1;
-}
-
-uint32_t json_next(const struct json *json, uint32_t container, uint32_t at)
-{
-	const struct json_node *n = &json->nodes[container];
-	uint32_t next = json->nodes[n->type == JSON_OBJECT ? at + 1 : at].after;
-	return next < n->after ? next : JSON_NONE;
-}
-
 uint32_t json_member(const struct json *json, uint32_t object, const char *key)
 {
 	if (json->nodes[object].type != JSON_OBJECT)

@@ -8,6 +8,8 @@
 
 #include "lib/json_write.h"
 
+enum { CANONICAL_INSERTED = 32 };
+
 /* The largest integer up to which doubles hold every integer. */
 #define EXACT_MOST 9007199254740992.0
 
@@ -53,6 +55,43 @@ static void write_number(const struct json *json, uint32_t node, struct buf *out
 		buf_printf(out, "%.17g", value);
 }
 
+/* Objects have few members, mostly; stable, as qsort() need not be, but names are unique anyway. */
+static void sort_members(struct member *members, size_t count)
+{
+	if (count > CANONICAL_INSERTED) {
+		qsort(members, count, sizeof(*members), compare_keys);
+		return;
+	}
+	for (size_t i = 1; i < count; i++) {
+		struct member moved = members[i];
+		size_t to = i;
+		for (; to > 0 && compare_keys(&members[to - 1], &moved) > 0; to--)
+			members[to] = members[to - 1];
+		members[to] = moved;
+	}
+}
+
+/* True when a string is written as it was read: it has no escapes but those that must be, in their short form. */
+static bool is_canonical_string(const struct json *json, uint32_t node)
+{
+	struct span raw = json_raw(json, node);
+	const char *end = raw.at + raw.len;
+	if (!json->nodes[node].escaped)
+		return true;
+	for (const char *at = raw.at; (at = memchr(at, '\\', (size_t)(end - at))) != NULL; at += 2)
+		if (at[1] == 'u' || at[1] == '/')
+			return false;
+	return true;
+}
+
+static void write_string(const struct json *json, uint32_t node, struct arena *scratch, struct buf *out)
+{
+	if (is_canonical_string(json, node))
+		buf_append(out, json_raw(json, node));
+	else
+		json_write_string(out, json_string(json, node, scratch));
+}
+
 void json_write_canonical_object(const struct json *json, uint32_t node, json_canonical_skip *skip, const void *context,
 				 struct arena *scratch, struct buf *out)
 {
@@ -63,12 +102,12 @@ void json_write_canonical_object(const struct json *json, uint32_t node, json_ca
 	for (uint32_t at = json_first(json, node); at != JSON_NONE; at = json_next(json, node, at))
 		if (skip == NULL || !skip(json, at, context))
 			members[count++] = (struct member){json_string(json, at, scratch), at + 1};
-	qsort(members, count, sizeof(*members), compare_keys);
+	sort_members(members, count);
 	buf_append(out, SPAN("{"));
 	for (size_t i = 0; i < count; i++) {
 		if (i > 0)
 			buf_append(out, SPAN(","));
-		json_write_string(out, members[i].key);
+		write_string(json, members[i].value - 1, scratch, out);
 		buf_append(out, SPAN(":"));
 		json_write_canonical(json, members[i].value, scratch, out);
 	}
@@ -98,7 +137,7 @@ void json_write_canonical(const struct json *json, uint32_t node, struct arena *
 		write_array(json, node, scratch, out);
 		break;
 	case JSON_STRING:
-		json_write_string(out, json_string(json, node, scratch));
+		write_string(json, node, scratch, out);
 		break;
 	case JSON_NUMBER:
 		write_number(json, node, out);

@@ -6,36 +6,8 @@
  */
 #include "lib/json_internal.h"
 
-#include <endian.h>
-
+#include "lib/json_plain.h"
 #include "lib/utf8.h"
-
-#define EACH_BYTE(b) (UINT64_C(0x0101010101010101) * (b))
-
-/*
- * Skips bytes that mean nothing special: printable ASCII but for quote and
- * backslash. Eight at a time: a byte's top bit in mask is set when it is a
- * control, a quote, a backslash or not ASCII. A borrow may set more bits, but
- * only above the first true one, and the first is all we use.
- */
-static const unsigned char *skip_plain(const unsigned char *at, const unsigned char *end)
-{
-	while (end - at >= 8) {
-		uint64_t word;
-		memcpy(&word, at, sizeof(word));
-		word = htole64(word);
-		uint64_t control = word - EACH_BYTE(0x20);
-		uint64_t quote = (word ^ EACH_BYTE('"')) - EACH_BYTE(1);
-		uint64_t backslash = (word ^ EACH_BYTE('\\')) - EACH_BYTE(1);
-		uint64_t mask = (control | quote | backslash | word) & EACH_BYTE(0x80);
-		if (mask != 0)
-			return at + __builtin_ctzll(mask) / 8;
-		at += 8;
-	}
-	while (at < end && *at >= 0x20 && *at < 0x80 && *at != '"' && *at != '\\')
-		at++;
-	return at;
-}
 
 static int hex_digit(unsigned char c)
 {
@@ -101,27 +73,19 @@ static const unsigned char *scan_unicode(const unsigned char *at, const unsigned
 	return at + 6;
 }
 
+/* What may follow a backslash, and means this byte; but for \u. */
+static const unsigned char simple_escapes[256] = {
+    ['"'] = '"', ['\\'] = '\\', ['/'] = '/', ['b'] = '\b', ['f'] = '\f', ['n'] = '\n', ['r'] = '\r', ['t'] = '\t'};
+
 /* Scans one escape; at points at the backslash. */
 static const unsigned char *scan_escape(const unsigned char *at, const unsigned char *end, bool relaxed,
 					struct json_fault *fault)
 {
 	if (end - at < 2)
 		return fault_at(fault, end, "unterminated string");
-	switch (at[1]) {
-	case '"':
-	case '\\':
-	case '/':
-	case 'b':
-	case 'f':
-	case 'n':
-	case 'r':
-	case 't':
-		return at + 2;
-	case 'u':
+	if (at[1] == 'u')
 		return scan_unicode(at, end, relaxed, fault);
-	default:
-		return fault_at(fault, at, "invalid escape");
-	}
+	return simple_escapes[at[1]] != 0 ? at + 2 : fault_at(fault, at, "invalid escape");
 }
 
 const unsigned char *json_scan_string(const unsigned char *at, const unsigned char *end, bool relaxed, bool *escaped,
@@ -129,14 +93,15 @@ const unsigned char *json_scan_string(const unsigned char *at, const unsigned ch
 {
 	*escaped = false;
 	for (;;) {
-		at = skip_plain(at, end);
+		at = json_skip_plain(at, end);
 		if (at == end)
 			return fault_at(fault, end, "unterminated string");
 		if (*at == '"')
 			return at + 1;
 		if (*at == '\\') {
 			*escaped = true;
-			at = scan_escape(at, end, relaxed, fault);
+			bool simple = end - at >= 2 && simple_escapes[at[1]] != 0;
+			at = simple ? at + 2 : scan_escape(at, end, relaxed, fault);
 			if (at == NULL)
 				return NULL;
 			continue;
@@ -199,8 +164,6 @@ struct json_bytes json_bytes_of(const struct json *json, uint32_t node)
 
 int json_bytes_next(struct json_bytes *bytes)
 {
-	static const unsigned char simple[128] = {['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
-						  ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t'};
 	if (bytes->used < bytes->have)
 		return bytes->pending[bytes->used++];
 	if (bytes->at == bytes->end)
@@ -209,7 +172,7 @@ int json_bytes_next(struct json_bytes *bytes)
 		return *bytes->at++;
 	if (bytes->at[1] != 'u') {
 		bytes->at += 2;
-		return simple[bytes->at[-1] & 0x7F];
+		return simple_escapes[bytes->at[-1]];
 	}
 	bytes->have = encode_utf8(bytes->pending, decode_unicode(&bytes->at, bytes->end));
 	bytes->used = 1;
@@ -226,23 +189,25 @@ struct span json_string(const struct json *json, uint32_t node, struct arena *ar
 		return (struct span){NULL, 0};
 	struct json_bytes bytes = json_bytes_of(json, node);
 	size_t len = 0;
-	for (int c = json_bytes_next(&bytes); c >= 0; c = json_bytes_next(&bytes))
-		copy[len++] = (char)c;
-	return (struct span){copy, len};
+	for (;;) {
+		const unsigned char *escape = memchr(bytes.at, '\\', (size_t)(bytes.end - bytes.at));
+		size_t run = (size_t)((escape == NULL ? bytes.end : escape) - bytes.at);
+		memcpy(copy + len, bytes.at, run);
+		len += run;
+		bytes.at += run;
+		if (escape == NULL)
+			return (struct span){copy, len};
+		do
+			copy[len++] = (char)json_bytes_next(&bytes);
+		while (bytes.used < bytes.have);
+	}
 }
 
-bool json_string_is(const struct json *json, uint32_t node, const char *text)
+bool json_escaped_is(const struct json *json, uint32_t node, struct span text)
 {
-	const struct json_node *n = &json->nodes[node];
-	if (n->type != JSON_STRING)
-		return false;
-	if (!n->escaped) {
-		size_t len = strlen(text);
-		return n->end - n->start - 2 == len && memcmp(json->text.at + n->start + 1, text, len) == 0;
-	}
 	struct json_bytes bytes = json_bytes_of(json, node);
-	for (; *text != '\0'; text++)
-		if (json_bytes_next(&bytes) != (unsigned char)*text)
+	for (size_t i = 0; i < text.len; i++)
+		if (json_bytes_next(&bytes) != (unsigned char)text.at[i])
 			return false;
 	return json_bytes_next(&bytes) < 0;
 }

@@ -2,6 +2,7 @@
 /* Escaping for JSON output; json_write.h holds the contract. */
 #include "lib/json_write.h"
 
+#include "lib/json_plain.h"
 #include "lib/utf8.h"
 
 /* The letter behind the backslash for controls that have a short form. */
@@ -39,17 +40,14 @@ static void write_escape(struct buf *out, unsigned char c)
 /* The length of the run at at that may be written as it is. */
 static size_t plain_run(const unsigned char *at, size_t left)
 {
-	size_t run = 0;
-	while (run < left) {
-		unsigned char c = at[run];
-		if (c < 0x20 || c == '"' || c == '\\')
-			break;
-		size_t length = c < 0x80 ? 1 : utf8_length(at + run, left - run);
+	const unsigned char *end = at + left, *behind = json_skip_plain(at, end);
+	while (behind < end && *behind >= 0x80) {
+		size_t length = utf8_length(behind, (size_t)(end - behind));
 		if (length == 0)
 			break;
-		run += length;
+		behind = json_skip_plain(behind + length, end);
 	}
-	return run;
+	return (size_t)(behind - at);
 }
 
 void json_write_string(struct buf *out, struct span text)

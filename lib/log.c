@@ -19,6 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/decimal.h"
 #include "lib/json_write.h"
 
 enum log_sink {
@@ -108,15 +109,23 @@ static bool write_line(struct span line)
 	return written == (ssize_t)line.len;
 }
 
-/* "2026-01-01T00:00:00.000Z" */
+/* "2026-01-01T00:00:00.000Z"; all but the milliseconds stays for a second. */
 static void write_time(struct buf *text)
 {
+	static _Thread_local char shown[sizeof("2026-01-01T00:00:00.")];
+	static _Thread_local time_t second = -1;
+	char milliseconds[] = "000Z";
 	struct timespec now;
-	struct tm utc;
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	buf_printf(text, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-		   utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(now.tv_nsec / 1000000));
+	if (now.tv_sec != second) {
+		struct tm utc;
+		gmtime_r(&now.tv_sec, &utc);
+		strftime(shown, sizeof(shown), "%Y-%m-%dT%H:%M:%S.", &utc);
+		second = now.tv_sec;
+	}
+	decimal_fixed(milliseconds, 3, (uint64_t)now.tv_nsec / 1000000);
+	buf_append(text, (struct span){shown, sizeof(shown) - 1});
+	buf_append(text, (struct span){milliseconds, sizeof(milliseconds) - 1});
 }
 
 void log_open(struct log_line *line, enum log_level level, const char *message)
@@ -128,7 +137,9 @@ void log_open(struct log_line *line, enum log_level level, const char *message)
 	line->text.capacity = line->text.ceiling;
 	buf_append(&line->text, SPAN("{\"ts\":\""));
 	write_time(&line->text);
-	buf_printf(&line->text, "\",\"level\":\"%s\"", level_names[level]);
+	buf_append(&line->text, SPAN("\",\"level\":\""));
+	buf_append(&line->text, span_of(level_names[level]));
+	buf_append(&line->text, SPAN("\""));
 	log_str(line, "msg", span_of(message));
 }
 
@@ -153,13 +164,21 @@ static struct span cut_string(struct span text)
 	return text;
 }
 
+/* The comma and the key. */
+static void begin_field(struct log_line *line, const char *key)
+{
+	buf_append(&line->text, SPAN(",\""));
+	buf_append(&line->text, span_of(key));
+	buf_append(&line->text, SPAN("\":"));
+}
+
 void log_str(struct log_line *line, const char *key, struct span value)
 {
 	if (!line->on)
 		return;
 	size_t start = line->text.end;
 	struct span shown = cut_string(value);
-	buf_printf(&line->text, ",\"%s\":", key);
+	begin_field(line, key);
 	json_write_string_or_null(&line->text, shown);
 	if (shown.len < value.len && !buf_failed(&line->text)) {
 		line->text.end--; /* the quote */
@@ -174,7 +193,8 @@ void log_int(struct log_line *line, const char *key, int64_t value)
 	if (!line->on)
 		return;
 	size_t start = line->text.end;
-	buf_printf(&line->text, ",\"%s\":%lld", key, (long long)value);
+	begin_field(line, key);
+	decimal_append_signed(&line->text, value);
 	end_field(line, start);
 }
 
@@ -183,7 +203,8 @@ void log_bool(struct log_line *line, const char *key, bool value)
 	if (!line->on)
 		return;
 	size_t start = line->text.end;
-	buf_printf(&line->text, ",\"%s\":%s", key, value ? "true" : "false");
+	begin_field(line, key);
+	buf_append(&line->text, value ? SPAN("true") : SPAN("false"));
 	end_field(line, start);
 }
 
@@ -192,8 +213,11 @@ void log_ms(struct log_line *line, const char *key, uint64_t microseconds)
 	if (!line->on)
 		return;
 	size_t start = line->text.end;
-	buf_printf(&line->text, ",\"%s\":%llu.%03u", key, (unsigned long long)(microseconds / 1000),
-		   (unsigned)(microseconds % 1000));
+	char decimals[] = ".000";
+	begin_field(line, key);
+	decimal_append(&line->text, microseconds / 1000);
+	decimal_fixed(decimals + 1, 3, microseconds);
+	buf_append(&line->text, (struct span){decimals, sizeof(decimals) - 1});
 	end_field(line, start);
 }
 

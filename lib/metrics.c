@@ -33,7 +33,10 @@ const uint64_t metrics_bounds[METRICS_BUCKETS] = {
 static const char *const token_names[] = {"prompt", "completion"};
 static const char *const attempt_names[] = {"first", "retry", "fallback", "hedge", "resume"};
 static const char *const resume_names[] = {"joined", "diverged", "failed"};
-static const char *const cache_names[] = {"hit", "stale", "miss", "collapsed", "bypass"};
+static const char *const cache_names[] = {"hit", "stale", "miss", "partial", "collapsed", "bypass"};
+static const char *const input_names[] = {"hit", "stale", "miss", "repeated"};
+static const char *const remote_names[] = {"hit", "miss", "silent", "corrupt", "stored", "not_stored"};
+static const char *const lease_names[] = {"mine", "taken", "answered", "silent", "lost"};
 static const char *const kept_names[] = {"stored", "too_large", "unfinished", "stand_in", "form", "no_memory"};
 static const char *const probe_names[] = {"alive", "dead"};
 static const char *const balance_names[] = {"healthy", "panic"};
@@ -81,8 +84,14 @@ uint32_t metrics_label_values(enum metrics_label label)
 		return sizeof(resume_names) / sizeof(resume_names[0]);
 	case METRICS_LABEL_CACHE:
 		return sizeof(cache_names) / sizeof(cache_names[0]);
+	case METRICS_LABEL_INPUT:
+		return sizeof(input_names) / sizeof(input_names[0]);
 	case METRICS_LABEL_KEPT:
 		return sizeof(kept_names) / sizeof(kept_names[0]);
+	case METRICS_LABEL_REMOTE:
+		return sizeof(remote_names) / sizeof(remote_names[0]);
+	case METRICS_LABEL_LEASE:
+		return sizeof(lease_names) / sizeof(lease_names[0]);
 	case METRICS_LABEL_PROBE:
 		return sizeof(probe_names) / sizeof(probe_names[0]);
 	case METRICS_LABEL_BALANCE:
@@ -131,8 +140,14 @@ const char *metrics_label_text(enum metrics_label label, uint32_t value)
 		return resume_names[value];
 	case METRICS_LABEL_CACHE:
 		return cache_names[value];
+	case METRICS_LABEL_INPUT:
+		return input_names[value];
 	case METRICS_LABEL_KEPT:
 		return kept_names[value];
+	case METRICS_LABEL_REMOTE:
+		return remote_names[value];
+	case METRICS_LABEL_LEASE:
+		return lease_names[value];
 	case METRICS_LABEL_PROBE:
 		return probe_names[value];
 	case METRICS_LABEL_BALANCE:

@@ -50,6 +50,7 @@ enum metrics_cache {
 	METRICS_CACHE_HIT,
 	METRICS_CACHE_STALE,
 	METRICS_CACHE_MISS,
+	METRICS_CACHE_PARTIAL,
 	METRICS_CACHE_COLLAPSED,
 	METRICS_CACHE_BYPASS,
 	METRICS_CACHE_NONE /* nothing: not counted */
@@ -57,6 +58,9 @@ enum metrics_cache {
 
 /* As logs and metrics say it. Not of METRICS_CACHE_NONE. */
 const char *metrics_cache_name(enum metrics_cache cache);
+
+/* What became of an input of embeddings. */
+enum metrics_input { METRICS_INPUT_HIT, METRICS_INPUT_STALE, METRICS_INPUT_MISS, METRICS_INPUT_REPEATED };
 
 /* Whether a complete answer was kept. */
 enum metrics_kept {
@@ -68,6 +72,24 @@ enum metrics_kept {
 	METRICS_KEPT_NO_MEMORY
 };
 
+/* What Redis had to do with a kept answer. */
+enum metrics_remote {
+	METRICS_REMOTE_HIT,
+	METRICS_REMOTE_MISS,
+	METRICS_REMOTE_SILENT,
+	METRICS_REMOTE_CORRUPT,
+	METRICS_REMOTE_STORED,
+	METRICS_REMOTE_NOT_STORED
+};
+
+/* Who among the replicas asks the backend. */
+enum metrics_lease {
+	METRICS_LEASE_MINE,
+	METRICS_LEASE_TAKEN,
+	METRICS_LEASE_ANSWERED,
+	METRICS_LEASE_SILENT,
+	METRICS_LEASE_LOST
+};
 /* What came of a command for Redis. */
 enum metrics_redis_result {
 	METRICS_REDIS_OK,

@@ -2,8 +2,6 @@
 /* Reading and making traceparent values; trace.h names the specification. */
 #include "lib/trace.h"
 
-#include <stdio.h>
-
 #include "lib/random.h"
 
 static bool is_hex(struct span text)
@@ -38,14 +36,15 @@ static bool is_valid(struct span in)
 
 bool trace_continue(struct span incoming, char out[TRACE_PARENT_SIZE])
 {
-	char trace_id[33];
-	char span_id[17];
 	bool valid = is_valid(incoming);
-	random_hex(span_id, 8);
+	memcpy(out, "00-", 3);
 	if (valid)
-		snprintf(trace_id, sizeof(trace_id), "%.32s", incoming.at + 3);
+		memcpy(out + 3, incoming.at + 3, 32);
 	else
-		random_hex(trace_id, 16);
-	snprintf(out, TRACE_PARENT_SIZE, "00-%s-%s-%.2s", trace_id, span_id, valid ? incoming.at + 53 : "01");
+		random_hex(out + 3, 16);
+	random_hex(out + 36, 8);
+	out[35] = out[52] = '-';
+	memcpy(out + 53, valid ? incoming.at + 53 : "01", 2);
+	out[55] = '\0';
 	return valid;
 }

@@ -72,11 +72,14 @@ static const struct field *find_row(const struct json *json, const struct field_
 	if (table == NULL)
 		return NULL;
 	const struct json_node *n = &json->nodes[key];
-	char first = json->text.at[n->start + 1];
+	const char *raw = json->text.at + n->start + 1;
+	size_t len = n->end - n->start - 2;
 	for (size_t i = 0; i < table->count; i++) {
-		const struct field *row = &table->fields[i];
-		if ((n->escaped || row->name[0] == first) && json_string_is(json, key, row->name))
-			return row;
+		const char *name = table->fields[i].name;
+		bool same = n->escaped ? json_string_is(json, key, name)
+				       : name[0] == raw[0] && strncmp(name, raw, len) == 0 && name[len] == '\0';
+		if (same)
+			return &table->fields[i];
 	}
 	return NULL;
 }

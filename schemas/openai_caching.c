@@ -3,6 +3,7 @@
 #include "schemas/openai_caching.h"
 
 #include "lib/json_canonical.h"
+#include "schemas/openai_embedding_cache.h"
 #include "schemas/openai_internal.h"
 
 static bool is_there(const struct json *json, uint32_t object, const char *name)
@@ -84,8 +85,9 @@ enum openai_caching openai_request_caching(const struct openai_request *request)
 {
 	const struct json *json = &request->json;
 	uint32_t store = json_member(json, 0, "store");
+	struct openai_inputs inputs;
 	if (request->endpoint == OPENAI_EMBEDDINGS)
-		return OPENAI_CACHING_YES;
+		return openai_inputs_read(request, &inputs) ? OPENAI_CACHING_YES : OPENAI_CACHING_INPUTS;
 	if (request->choices != 1)
 		return OPENAI_CACHING_CHOICES;
 	if (store != JSON_NONE && json_type(json, store) == JSON_TRUE)
@@ -110,6 +112,7 @@ const char *openai_caching_text(enum openai_caching caching)
 	    [OPENAI_CACHING_STORE] = "store is true: the backend is to keep it",
 	    [OPENAI_CACHING_TOOLS] = "it has tools that the backend runs itself",
 	    [OPENAI_CACHING_OUTSIDE] = "it refers to a URL, a file or an earlier answer, which may change",
+	    [OPENAI_CACHING_INPUTS] = "its inputs cannot be told apart: they are messages, tokens among texts, or too many",
 	};
 	return texts[caching];
 }

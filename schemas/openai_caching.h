@@ -18,6 +18,7 @@ enum openai_caching {
 	OPENAI_CACHING_STORE,   /* the backend is to keep it: an effect beside the answer */
 	OPENAI_CACHING_TOOLS,   /* the backend itself looks things up */
 	OPENAI_CACHING_OUTSIDE, /* it refers to what may change: a URL or a file */
+	OPENAI_CACHING_INPUTS,  /* inputs of embeddings that cannot be told apart */
 	OPENAI_CACHING_COUNT
 };
 

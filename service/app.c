@@ -19,6 +19,7 @@
 #include "lib/metrics.h"
 #include "lib/random.h"
 #include "clients/http/http_client.h"
+#include "clients/redis/redis.h"
 #include "schemas/openapi.h"
 #include "service/exchange/report.h"
 #include "service/cache/cache.h"
@@ -32,7 +33,8 @@ struct app {
 	const struct config *config;
 	struct health *health; /* shared by the workers */
 	struct cache *cache;
-	struct limit **limits; /* as well; by target, NULL = none */
+	struct redis_shared *redis; /* NULL = there is none */
+	struct limit **limits;      /* as well; by target, NULL = none */
 	struct worker **workers;
 	unsigned worker_count;
 	struct http_listener_address *addresses;
@@ -113,7 +115,18 @@ static bool read_metric(void *context, enum metric metric, const uint32_t values
 {
 	struct app *app = context;
 	struct metrics_reader health = health_metrics_reader(app->health);
-	return cache_read_metric(app->cache, metric, value) || health.read(health.context, metric, values, value);
+	return cache_read_metric(app->cache, metric, value) ||
+	       (app->redis != NULL && redis_shared_read_metric(app->redis, metric, value)) ||
+	       health.read(health.context, metric, values, value);
+}
+
+/* False: out of memory. */
+static bool create_redis(struct app *app)
+{
+	if (!config_redis_is_used(&app->config->redis))
+		return true;
+	app->redis = redis_shared_create(&app->config->redis);
+	return app->redis != NULL;
 }
 
 static bool create_workers(struct app *app, struct buf *errors)
@@ -125,13 +138,14 @@ static bool create_workers(struct app *app, struct buf *errors)
 		return false;
 	app->health = health_create(app->config, random_u64());
 	app->cache = cache_create(app->config);
-	if (app->health == NULL || app->cache == NULL || !create_limits(app))
+	if (app->health == NULL || app->cache == NULL || !create_limits(app) || !create_redis(app))
 		return false;
 	metrics_set_reader((struct metrics_reader){read_metric, app});
 	for (unsigned i = 0; i < app->worker_count; i++) {
 		struct worker_options options = {.config = app->config,
 						 .health = app->health,
 						 .cache = app->cache,
+						 .redis = app->redis,
 						 .limits = app->limits,
 						 .index = i};
 		app->workers[i] = worker_create(&options, errors);
@@ -156,6 +170,8 @@ static void destroy_workers(struct app *app)
 	metrics_teardown();
 	health_destroy(app->health);
 	cache_destroy(app->cache);
+	if (app->redis != NULL)
+		redis_shared_destroy(app->redis);
 	destroy_limits(app);
 	openapi_release();
 }

@@ -3,6 +3,8 @@
 #include "service/cache_command.h"
 
 #include "schemas/openai_caching.h"
+#include "schemas/openai_embedding_cache.h"
+#include "service/cache/eligible.h"
 #include "service/cache/key.h"
 
 static enum openai_endpoint endpoint_of(struct span body, unsigned depth, struct arena *arena)
@@ -16,43 +18,65 @@ static enum openai_endpoint endpoint_of(struct span body, unsigned depth, struct
 	return json_member(&json, 0, "prompt") != JSON_NONE ? OPENAI_COMPLETIONS : OPENAI_CHAT;
 }
 
-static const char *verdict(const struct openai_request *request, const struct config_cache_rule *rule)
-{
-	enum openai_caching caching = openai_request_caching(request);
-	bool allowed = caching == OPENAI_CACHING_YES || (caching == OPENAI_CACHING_SEEDED && rule->seed);
-	bool always = rule->policy == CONFIG_CACHE_ALWAYS &&
-		      (caching == OPENAI_CACHING_SEEDED || caching == OPENAI_CACHING_RANDOM);
-	if (rule->policy == CONFIG_CACHE_OFF)
-		return "no: the policy of its model is off";
-	return allowed || always ? "yes" : NULL;
-}
-
-static bool write_key(const struct config_model *model, const struct openai_request *request, struct span authorization,
-		      struct arena *arena, struct buf *out)
+/* The canonical form and the key that it makes. */
+static bool write_key(const struct key_parts *parts, struct buf *out)
 {
 	struct cache_key key;
+	if (!cache_key_compute(parts, &key))
+		return false;
+	buf_append(out, SPAN("canonical: "));
+	buf_append(out, parts->canonical);
+	buf_append(out, SPAN("\nkey:       "));
+	cache_key_write(&key, out);
+	buf_append(out, SPAN("\n"));
+	return true;
+}
+
+/* A key for each input of embeddings. */
+static bool write_input_keys(const struct openai_inputs *inputs, struct key_parts *parts, struct arena *arena,
+			     struct buf *canonical, struct buf *out)
+{
+	struct openai_input_frame frame;
+	uint32_t *nodes = arena_zalloc(arena, inputs->count, sizeof(*nodes));
+	bool done = nodes != NULL && openai_input_frame_make(parts->request, arena, &frame);
+	if (done)
+		openai_inputs_list(inputs, nodes);
+	for (size_t i = 0; i < inputs->count && done; i++) {
+		buf_reset(canonical);
+		openai_input_write_canonical(&frame, inputs, nodes[i], arena, canonical);
+		parts->canonical = buf_span(canonical);
+		done = !buf_failed(canonical) && !arena_failed(arena) && write_key(parts, out);
+	}
+	return done;
+}
+
+static bool write_keys(struct key_parts *parts, struct arena *arena, struct buf *out)
+{
 	struct buf canonical;
-	buf_init(&canonical, request->json.text.len * 6 + 64);
-	openai_request_write_canonical(request, arena, &canonical);
-	struct key_parts parts = {
-	    .tenant = authorization, .model = model, .request = request, .canonical = buf_span(&canonical)};
-	bool done = !buf_failed(&canonical) && !arena_failed(arena) && cache_key_compute(&parts, &key);
-	if (done) {
-		const char *told = verdict(request, &model->cache);
-		if (told == NULL)
-			buf_printf(out, "cached:    no: %s\n", openai_caching_text(openai_request_caching(request)));
-		else
-			buf_printf(out, "cached:    %s\n", told);
-		buf_append(out, SPAN("plan:      "));
-		cache_key_write_plan(model->plan, out);
-		buf_append(out, SPAN("\ncanonical: "));
-		buf_append(out, buf_span(&canonical));
-		buf_append(out, SPAN("\nkey:       "));
-		cache_key_write(&key, out);
-		buf_append(out, SPAN("\n"));
+	struct openai_inputs inputs;
+	bool done = false;
+	buf_init(&canonical, parts->request->json.text.len * 6 + 64);
+	if (parts->request->endpoint == OPENAI_EMBEDDINGS && openai_inputs_read(parts->request, &inputs)) {
+		done = write_input_keys(&inputs, parts, arena, &canonical, out);
+	} else {
+		openai_request_write_canonical(parts->request, arena, &canonical);
+		parts->canonical = buf_span(&canonical);
+		done = !buf_failed(&canonical) && !arena_failed(arena) && write_key(parts, out);
 	}
 	buf_fini(&canonical);
 	return done;
+}
+
+static bool write_verdict(const struct config_model *model, const struct openai_request *request,
+			  struct span authorization, struct arena *arena, struct buf *out)
+{
+	struct key_parts parts = {.tenant = authorization, .model = model, .request = request};
+	const char *why_not = cache_ineligible(request, &model->cache);
+	buf_printf(out,
+		   "cached:    %s%s\nplan:      ", why_not == NULL ? "yes" : "no: ", why_not == NULL ? "" : why_not);
+	cache_key_write_plan(model->plan, out);
+	buf_append(out, SPAN("\n"));
+	return write_keys(&parts, arena, out);
 }
 
 static bool explain(const struct config *config, struct span body, struct span authorization, struct arena *arena,
@@ -68,7 +92,7 @@ static bool explain(const struct config *config, struct span body, struct span a
 	}
 	const struct config_model *model = config_find_model(config, request.model);
 	if (model != NULL)
-		return write_key(model, &request, authorization, arena, out);
+		return write_verdict(model, &request, authorization, arena, out);
 	buf_printf(out, "the model \"%.*s\" is not in %s\n", SPAN_ARG(request.model), config->file);
 	return false;
 }

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "service/cache/remote.h"
 #include "service/health/probe.h"
 #include "service/routes.h"
 
@@ -21,6 +22,8 @@ struct worker {
 	struct http_origin **origins;
 	struct arena arena; /* plans */
 	const struct plan **plans;
+	struct redis *redis; /* NULL = there is none */
+	struct cache_worker cache;
 	struct exchange_worker exchange;
 	struct routes routes;
 	struct http_server *server;
@@ -96,13 +99,34 @@ static void stop_prober(struct worker *worker)
 	worker->prober = NULL;
 }
 
+/* The way to what replicas share. */
+static bool create_remote(struct worker *worker, const struct worker_options *options)
+{
+	struct metrics_cells *metrics = metrics_cells_of(options->index);
+	worker->cache = (struct cache_worker){.cache = options->cache, .reactor = loop_reactor(worker->loop)};
+	if (options->redis == NULL)
+		return true;
+	worker->redis = redis_create(options->redis, worker->cache.reactor, metrics);
+	if (worker->redis == NULL)
+		return false;
+	struct remote_options remote = {.worker = &worker->cache,
+					.redis = worker->redis,
+					.config = worker->config,
+					.prefix = worker->config->redis.prefix,
+					.budget_us = worker->config->redis.budget_us,
+					.metrics = metrics};
+	worker->cache.remote = remote_create(&remote);
+	return worker->cache.remote != NULL;
+}
+
 static bool create_parts(struct worker *worker, const struct worker_options *options, struct buf *error)
 {
 	worker->loop = loop_create();
 	if (worker->loop == NULL)
 		return false;
 	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
-	if (worker->client == NULL || !create_origins(worker, options->index, error) || !create_plans(worker, error))
+	if (!create_remote(worker, options) || worker->client == NULL ||
+	    !create_origins(worker, options->index, error) || !create_plans(worker, error))
 		return false;
 	worker->exchange = (struct exchange_worker){.plan = {.reactor = loop_reactor(worker->loop),
 							     .config = worker->config,
@@ -112,7 +136,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 							     .limits = options->limits,
 							     .metrics = metrics_cells_of(options->index)},
 						    .plans = worker->plans,
-						    .cache = options->cache};
+						    .cache = &worker->cache};
 	worker->routes.exchange = &worker->exchange;
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;
@@ -190,11 +214,14 @@ void worker_join(struct worker *worker)
 	pthread_join(worker->thread, NULL);
 }
 
-/* Answers that are complete may have transfers that linger; their own timers end them, within a second. */
+/*
+ * Answers that are complete may have transfers that linger, and leases that are given back; their own timers end them,
+ * within a second.
+ */
 static void worker_settle(struct worker *worker)
 {
 	reactor_run_tasks(loop_reactor(worker->loop));
-	while (http_client_active(worker->client) > 0)
+	while (http_client_active(worker->client) > 0 || worker->exchange.in_flight > 0)
 		loop_turn(worker->loop, WORKER_DRAIN_CHECK_US);
 }
 
@@ -220,6 +247,8 @@ void worker_destroy(struct worker *worker)
 			http_origin_destroy(worker->origins[i]);
 	}
 	free(worker->origins);
+	remote_destroy(worker->cache.remote);
+	redis_destroy(worker->redis);
 	if (worker->client != NULL)
 		http_client_destroy(worker->client);
 	if (worker->loop != NULL)

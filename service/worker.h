@@ -9,12 +9,14 @@
 #include "service/http/http_server.h"
 
 struct cache;
+struct redis_shared;
 struct worker;
 
 struct worker_options {
 	const struct config *config;
 	struct health *health;       /* of the process; borrows */
 	struct cache *cache;         /* of the process; borrows */
+	struct redis_shared *redis;  /* of the process; borrows; NULL = there is no Redis */
 	struct limit *const *limits; /* of all workers, by target; NULL entries = no limit */
 	unsigned index;              /* from 0; also the worker's cell of the metrics */
 };

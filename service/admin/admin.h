@@ -11,7 +11,7 @@
 #include "lib/http_field.h"
 #include "schemas/finding.h"
 
-struct cache;
+struct cache_worker;
 struct health;
 struct limit;
 
@@ -20,7 +20,7 @@ enum { ADMIN_FIELDS_MAX = 4 };
 struct admin_request {
 	const struct config *config;
 	struct health *health;
-	struct cache *cache;
+	struct cache_worker *cache;
 	struct limit *const *limits; /* by index of the target; NULL = none */
 	uint64_t now_us;             /* on the clock of health */
 	struct span argument;        /* the last segment of the path, still percent-encoded */

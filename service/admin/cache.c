@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* GET and DELETE /admin/cache: what the cache holds, and purging it. */
-#include "service/cache/cache.h"
+#include "service/cache/fetch.h"
 
 #include <inttypes.h>
 
@@ -47,13 +47,13 @@ void admin_cache(const struct admin_request *request, struct admin_answer *answe
 		admin_refuse_findings(request, answer, &findings);
 		return;
 	}
-	struct store_totals totals = store_totals(request->cache->store);
+	struct store_totals totals = store_totals(request->cache->cache->store);
 	buf_printf(out,
 		   "{\"object\":\"cache\",\"entries\":%" PRIu64 ",\"bytes\":%" PRIu64
 		   ",\"size\":%zu,\"evictions\":%" PRIu64 ",\"expired\":%" PRIu64 ",\"entry\":",
 		   totals.entries, totals.bytes, request->config->cache.size, totals.evictions, totals.expired);
 	if (query.key.node != JSON_NONE && cache_key_read(query.key.value, &key) &&
-	    cache_find(request->cache, &key, request->now_us, &hit)) {
+	    cache_find(request->cache->cache, &key, request->now_us, &hit)) {
 		write_entry(out, request, &hit, query.key.value, query.text.value);
 		cache_hit_drop(&hit);
 	} else {
@@ -100,5 +100,5 @@ void admin_purge(const struct admin_request *request, struct admin_answer *answe
 		filter.model = &model;
 	}
 	buf_printf(&answer->body, "{\"object\":\"cache.purge\",\"purged\":%zu}",
-		   store_purge(request->cache->store, &filter));
+		   store_purge(request->cache->cache->store, &filter));
 }

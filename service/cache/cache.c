@@ -3,11 +3,6 @@
 #include "service/cache/cache.h"
 
 #include <stdlib.h>
-
-#include "lib/random.h"
-
-enum { CACHE_OVERHEAD_MOST = 4096 };
-
 struct cache *cache_create(const struct config *config)
 {
 	struct cache *cache = calloc(1, sizeof(*cache));
@@ -50,29 +45,25 @@ void cache_hit_drop(struct cache_hit *hit)
 	hit->value = NULL;
 }
 
-/* Somewhere between nine and eleven tenths, so that what was kept together does not end together. */
-static uint64_t jittered(uint64_t time_us)
+bool cache_adopt(struct cache *cache, const struct cache_key *key, const struct store_tags *tags,
+		 const struct cache_lives *lives, struct span entry, uint64_t now_us, struct cache_hit *hit)
 {
-	return time_us - time_us / 10 + random_u64() % (time_us / 5 + 1);
-}
-
-bool cache_keep(struct cache *cache, const struct cache_keeping *keeping, const struct cache_entry *entry,
-		uint64_t now_us)
-{
-	struct buf bytes;
-	buf_init(&bytes, entry->body.len + CACHE_OVERHEAD_MOST);
-	cache_entry_encode(entry, &bytes);
-	struct store_value *value = buf_failed(&bytes) ? NULL : store_value_create(buf_span(&bytes));
-	buf_fini(&bytes);
+	struct store_value *value = store_value_create(entry);
 	if (value == NULL)
 		return false;
-	value->stored_us = now_us;
-	value->fresh_until_us = now_us + jittered(keeping->rule->ttl_us);
-	value->expires_us = value->fresh_until_us + keeping->rule->stale_us;
-	value->tags = keeping->tags;
-	store_put(cache->store, &keeping->key, value);
-	store_value_drop(value);
-	return true;
+	uint64_t late_us = (uint64_t)(lives->fresh_us < 0 ? -lives->fresh_us : 0);
+	value->stored_us = now_us - lives->age_us; /* may be before the clock began: only differences are looked at */
+	value->fresh_until_us =
+	    lives->fresh_us < 0 ? (now_us > late_us ? now_us - late_us : 0) : now_us + (uint64_t)lives->fresh_us;
+	value->expires_us = now_us + lives->left_us;
+	value->tags = *tags;
+	*hit = (struct cache_hit){.value = value, .age_us = lives->age_us, .ttl_us = lives->fresh_us};
+	if (cache_entry_decode((struct span){value->bytes, value->len}, &hit->entry)) {
+		store_put(cache->store, key, value);
+		return true;
+	}
+	cache_hit_drop(hit);
+	return false;
 }
 
 bool cache_read_metric(struct cache *cache, enum metric metric, double *value)

@@ -42,9 +42,19 @@ void cache_destroy(struct cache *cache);
 bool cache_find(struct cache *cache, const struct cache_key *key, uint64_t now_us, struct cache_hit *hit);
 void cache_hit_drop(struct cache_hit *hit);
 
-/* Thread-safe. Keeps an answer, for the time that the rule says give or take a tenth. False: out of memory. */
-bool cache_keep(struct cache *cache, const struct cache_keeping *keeping, const struct cache_entry *entry,
-		uint64_t now_us);
+/* How old an answer is, and how long it lives on. */
+struct cache_lives {
+	uint64_t age_us;
+	int64_t fresh_us; /* negative = it is stale */
+	uint64_t left_us; /* until it is gone; at least fresh_us */
+};
+
+/*
+ * Thread-safe. Puts an encoded entry into memory, and fills hit with it. False when it is no entry, or when out of
+ * memory.
+ */
+bool cache_adopt(struct cache *cache, const struct cache_key *key, const struct store_tags *tags,
+		 const struct cache_lives *lives, struct span entry, uint64_t now_us, struct cache_hit *hit);
 
 /* Thread-safe. The value of one of the cache's READ_… metrics; false when it is none of them. */
 bool cache_read_metric(struct cache *cache, enum metric metric, double *value);

@@ -2,37 +2,17 @@
 /* Entries as bytes; entry.h holds the contract. */
 #include "service/cache/entry.h"
 
-#include "lib/hash.h"
+#include "lib/little_endian.h"
 
 /*
  *   0  magic and version, 4 bytes
- *   4  a hash of all that follows it (lib/hash.h), 8 bytes
- *  12  endpoint, 8 bytes; created, 8; prompt, completion and total tokens, 8 each
- *  52  bytes of target, finish and body, 8 each
- *  76  target, finish, body
+ *   4  endpoint, 8 bytes; created, 8; prompt, completion and total tokens, 8 each
+ *  44  bytes of target, finish and body, 8 each
+ *  68  target, finish, body
  */
-enum { ENTRY_CHECKED = 12, ENTRY_NUMBERS = 8, ENTRY_HEADER = ENTRY_CHECKED + ENTRY_NUMBERS * 8 };
+enum { ENTRY_TABLE = 4, ENTRY_NUMBERS = 8, ENTRY_HEADER = ENTRY_TABLE + ENTRY_NUMBERS * 8 };
 
-static const char entry_magic[4] = {'S', 'l', 'C', 1};
-
-static void put(char *at, uint64_t number, unsigned bytes)
-{
-	for (unsigned i = 0; i < bytes; i++)
-		at[i] = (char)(unsigned char)(number >> (8 * i));
-}
-
-static uint64_t get(const char *at, unsigned bytes)
-{
-	uint64_t number = 0;
-	for (unsigned i = 0; i < bytes; i++)
-		number |= (uint64_t)(unsigned char)at[i] << (8 * i);
-	return number;
-}
-
-static uint64_t checksum(struct span bytes)
-{
-	return hash_bytes(HASH_START, (struct span){bytes.at + ENTRY_CHECKED, bytes.len - ENTRY_CHECKED});
-}
+static const char entry_magic[ENTRY_TABLE] = {'S', 'l', 'C', 2};
 
 void cache_entry_encode(const struct cache_entry *entry, struct buf *out)
 {
@@ -51,14 +31,13 @@ void cache_entry_encode(const struct cache_entry *entry, struct buf *out)
 	char *texts = at + ENTRY_HEADER;
 	memcpy(at, entry_magic, sizeof(entry_magic));
 	for (size_t i = 0; i < ENTRY_NUMBERS; i++)
-		put(at + ENTRY_CHECKED + 8 * i, numbers[i], 8);
+		little_endian_put(at + ENTRY_TABLE + 8 * i, numbers[i], 8);
 	const struct span parts[] = {entry->target, entry->finish, entry->body};
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		if (parts[i].len > 0)
 			memcpy(texts, parts[i].at, parts[i].len);
 		texts += parts[i].len;
 	}
-	put(at + sizeof(entry_magic), checksum((struct span){at, len}), 8);
 	buf_commit(out, len);
 }
 
@@ -78,11 +57,10 @@ bool cache_entry_decode(struct span bytes, struct cache_entry *entry)
 {
 	uint64_t numbers[ENTRY_NUMBERS];
 	struct span *texts[3] = {&entry->target, &entry->finish, &entry->body};
-	if (bytes.len < ENTRY_HEADER || memcmp(bytes.at, entry_magic, sizeof(entry_magic)) != 0 ||
-	    get(bytes.at + sizeof(entry_magic), 8) != checksum(bytes))
+	if (bytes.len < ENTRY_HEADER || memcmp(bytes.at, entry_magic, sizeof(entry_magic)) != 0)
 		return false;
 	for (size_t i = 0; i < ENTRY_NUMBERS; i++)
-		numbers[i] = get(bytes.at + ENTRY_CHECKED + 8 * i, 8);
+		numbers[i] = little_endian_get(bytes.at + ENTRY_TABLE + 8 * i, 8);
 	if (numbers[0] > OPENAI_EMBEDDINGS)
 		return false;
 	*entry = (struct cache_entry){.endpoint = (enum openai_endpoint)numbers[0],

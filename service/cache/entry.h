@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A cached answer as bytes, the same wherever they are kept: a versioned header
- * with a checksum over all that follows, then the fields and the whole answer.
- * Numbers are little-endian. What is not exactly such a thing is refused.
+ * A cached answer as bytes, the same wherever they are kept: a versioned header,
+ * then the fields and the whole answer. Numbers are little-endian. What has not exactly that form is refused;
+ * that the bytes are those that were written is the business of who carried them (parcel.h).
  */
 #ifndef SLUICE_SERVICE_CACHE_ENTRY_H
 #define SLUICE_SERVICE_CACHE_ENTRY_H
@@ -22,7 +22,7 @@ struct cache_entry {
 /* Appends the entry. Failures are the buffer's. */
 void cache_entry_encode(const struct cache_entry *entry, struct buf *out);
 
-/* Spans borrow from bytes. False when they are no entry, of another version, or damaged. */
+/* Spans borrow from bytes. False when they are no entry, or of another version. Any bytes may be asked about. */
 bool cache_entry_decode(struct span bytes, struct cache_entry *entry);
 
 #endif

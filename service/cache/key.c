@@ -47,6 +47,17 @@ static bool add_parts(EVP_MD_CTX *digest, const struct key_parts *parts)
 	return added;
 }
 
+bool cache_key_combine(const struct cache_key *keys, size_t count, struct cache_key *key)
+{
+	unsigned size = 0;
+	if (count == 1) {
+		*key = keys[0];
+		return true;
+	}
+	return EVP_Digest(keys, count * sizeof(*keys), key->bytes, &size, EVP_sha256(), NULL) == 1 &&
+	       size == CACHE_KEY_SIZE;
+}
+
 bool cache_key_compute(const struct key_parts *parts, struct cache_key *key)
 {
 	EVP_MD_CTX *digest = EVP_MD_CTX_new();
@@ -58,10 +69,21 @@ bool cache_key_compute(const struct key_parts *parts, struct cache_key *key)
 	return computed;
 }
 
+void cache_key_text(const struct cache_key *key, char hex[2 * CACHE_KEY_SIZE + 1])
+{
+	static const char digits[] = "0123456789abcdef";
+	for (size_t i = 0; i < CACHE_KEY_SIZE; i++) {
+		hex[2 * i] = digits[key->bytes[i] >> 4];
+		hex[2 * i + 1] = digits[key->bytes[i] & 15];
+	}
+	hex[2 * CACHE_KEY_SIZE] = '\0';
+}
+
 void cache_key_write(const struct cache_key *key, struct buf *out)
 {
-	for (size_t i = 0; i < CACHE_KEY_SIZE; i++)
-		buf_printf(out, "%02x", key->bytes[i]);
+	char hex[2 * CACHE_KEY_SIZE + 1];
+	cache_key_text(key, hex);
+	buf_append(out, span_of(hex));
 }
 
 static int digit(char c)

@@ -23,11 +23,17 @@ struct key_parts {
 /* False when the digest is not to be had. */
 bool cache_key_compute(const struct key_parts *parts, struct cache_key *key);
 
+/* The key of several in their order; of one, that key. False when the digest is not to be had. */
+bool cache_key_combine(const struct cache_key *keys, size_t count, struct cache_key *key);
+
 /* Appends the plan as text: combinators, options and targets, with the URL of each backend. */
 void cache_key_write_plan(const struct config_plan *plan, struct buf *out);
 
 /* Appends the key in hexadecimal, 64 digits. */
 void cache_key_write(const struct cache_key *key, struct buf *out);
+
+/* As cache_key_write, with a NUL behind. */
+void cache_key_text(const struct cache_key *key, char hex[2 * CACHE_KEY_SIZE + 1]);
 
 /* From hexadecimal. False when it is none. */
 bool cache_key_read(struct span hex, struct cache_key *key);

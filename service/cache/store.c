@@ -69,6 +69,11 @@ struct store_value *store_value_create(struct span bytes)
 	return value;
 }
 
+void store_value_hold(struct store_value *value)
+{
+	atomic_fetch_add_explicit(&value->users, 1, memory_order_relaxed);
+}
+
 void store_value_drop(struct store_value *value)
 {
 	if (value != NULL && atomic_fetch_sub_explicit(&value->users, 1, memory_order_acq_rel) == 1)
@@ -191,7 +196,7 @@ struct store_value *store_get(struct store *store, const struct cache_key *key, 
 	} else if (*link != NULL) {
 		struct entry *entry = *link;
 		value = entry->value;
-		atomic_fetch_add_explicit(&value->users, 1, memory_order_relaxed);
+		store_value_hold(value);
 		entry->uses = (uint8_t)(entry->uses < STORE_USES_MOST ? entry->uses + 1 : STORE_USES_MOST);
 	}
 	pthread_mutex_unlock(&shard->lock);
@@ -223,7 +228,7 @@ void store_put(struct store *store, const struct cache_key *key, struct store_va
 		return;
 	entry->key = *key;
 	entry->value = value;
-	atomic_fetch_add_explicit(&value->users, 1, memory_order_relaxed);
+	store_value_hold(value);
 	pthread_mutex_lock(&shard->lock);
 	shard_put(shard, entry);
 	pthread_mutex_unlock(&shard->lock);

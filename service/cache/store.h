@@ -56,7 +56,8 @@ void store_destroy(struct store *store);
 /* A copy of bytes as a value with one user; NULL when out of memory. */
 struct store_value *store_value_create(struct span bytes);
 
-/* One user less. */
+/* One user more; one less. */
+void store_value_hold(struct store_value *value);
 void store_value_drop(struct store_value *value);
 
 /* Thread-safe. The value of that key, with one user more for the caller; NULL when there is none that has not expired.

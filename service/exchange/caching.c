@@ -13,7 +13,9 @@
 #include "schemas/openai_caching.h"
 #include "schemas/openai_replay.h"
 #include "schemas/sse_write.h"
+#include "service/cache/eligible.h"
 #include "service/cache/key.h"
+#include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
 
 enum { CACHING_SECOND_US = 1000000 };
@@ -45,22 +47,6 @@ struct cache_directives cache_directives_read(struct span cache_control)
 	return read;
 }
 
-static bool is_eligible(const struct openai_request *request, const struct config_cache_rule *rule)
-{
-	if (rule->policy == CONFIG_CACHE_OFF || request->endpoint == OPENAI_EMBEDDINGS)
-		return false;
-	switch (openai_request_caching(request)) {
-	case OPENAI_CACHING_YES:
-		return true;
-	case OPENAI_CACHING_SEEDED:
-		return rule->seed || rule->policy == CONFIG_CACHE_ALWAYS;
-	case OPENAI_CACHING_RANDOM:
-		return rule->policy == CONFIG_CACHE_ALWAYS;
-	default:
-		return false;
-	}
-}
-
 static bool compute_key(struct exchange *exchange, struct span tenant)
 {
 	struct arena scratch;
@@ -89,18 +75,26 @@ void caching_consider(struct exchange *exchange, const struct exchange_request *
 	caching->keeping.rule = rule;
 	caching->keeping.tags.model = (uint32_t)exchange->report.model_index;
 	caching->keeping.tags.tenant = hash_bytes(HASH_START, request->authorization);
-	caching->on = !caching->directives.no_store && is_eligible(&exchange->request, rule) &&
-		      compute_key(exchange, request->authorization);
+	caching->on =
+	    !caching->directives.no_store && cache_ineligible(&exchange->request, rule) == NULL &&
+	    (exchange->request.endpoint == OPENAI_EMBEDDINGS ? embedding_open(exchange, request->authorization)
+							     : compute_key(exchange, request->authorization));
 	if (!caching->on && rule->policy != CONFIG_CACHE_OFF)
 		exchange->report.cache = METRICS_CACHE_BYPASS;
 }
 
 /* ---- hits ---- */
 
-static void write_etag(const struct exchange *exchange, int64_t created, char etag[CACHING_ETAG_SIZE])
+void caching_write_etag(struct caching *caching, uint64_t keys, uint64_t created)
 {
-	snprintf(etag, CACHING_ETAG_SIZE, "W/\"%016" PRIx64 "-%" PRIx64 "\"",
-		 cache_key_hash(&exchange->caching.keeping.key), created);
+	snprintf(caching->etag, CACHING_ETAG_SIZE, "W/\"%016" PRIx64 "-%" PRIx64 "\"", keys, created);
+}
+
+bool caching_is_unchanged(const struct exchange *exchange)
+{
+	const struct caching *caching = &exchange->caching;
+	struct span opaque = {caching->etag + 2, strlen(caching->etag) - 2}; /* without W/: compared weakly */
+	return caching->if_none_match.len > 0 && etag_matches(caching->if_none_match, opaque);
 }
 
 static struct span fresh_id(const struct exchange *exchange, char id[CACHING_ID_SIZE])
@@ -154,7 +148,7 @@ static void give_whole(struct exchange *exchange, const struct openai_replay *re
 	buf_fini(&body);
 }
 
-static void give_not_modified(struct exchange *exchange)
+void caching_give_not_modified(struct exchange *exchange)
 {
 	struct http_field fields[CACHING_FIELDS + 1];
 	size_t count = caching_fields(exchange, fields);
@@ -178,10 +172,11 @@ static void give(struct exchange *exchange, const struct cache_hit *hit, enum me
 	exchange->report.cache = how;
 	caching->age_s = (int64_t)(hit->age_us / CACHING_SECOND_US);
 	caching->ttl_s = hit->ttl_us / CACHING_SECOND_US;
-	write_etag(exchange, hit->entry.created, caching->etag);
-	struct span opaque = {caching->etag + 2, strlen(caching->etag) - 2}; /* without W/: compared weakly */
-	if (caching->if_none_match.len > 0 && etag_matches(caching->if_none_match, opaque))
-		give_not_modified(exchange);
+	caching_write_etag(caching, cache_key_hash(&caching->keeping.key), (uint64_t)hit->entry.created);
+	metrics_add(exchange->worker->plan.metrics, hit->entry.body.len, METRIC_CACHE_GIVEN_BYTES,
+		    exchange->report.model_index);
+	if (caching_is_unchanged(exchange))
+		caching_give_not_modified(exchange);
 	else if (exchange->request.stream)
 		give_stream(exchange, &replay);
 	else
@@ -200,36 +195,36 @@ static bool is_convertible(const struct openai_request *request)
 	       (logprobs == JSON_NONE || json_type(json, logprobs) != JSON_TRUE);
 }
 
-static enum caching_step follow(struct exchange *exchange, const struct exchange_request *request,
-				const struct flight_options *options)
+static enum caching_step follow(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
 	struct shared_request ask = {.key = caching->keeping.key,
 				     .endpoint = exchange->request.endpoint,
-				     .body = request->body,
-				     .options = *options,
+				     .body = caching->request.body,
+				     .options = caching->options,
 				     .keeping = caching->keeping,
-				     .convertible = is_convertible(&exchange->request)};
+				     .convertible = is_convertible(&exchange->request),
+				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
+				     .alone = caching->fetch.silent};
 	bool leads = false;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
 	if (!ask.convertible)
 		ask.key.bytes[CACHE_KEY_SIZE - 1] ^= exchange->request.stream;
-	caching->follower =
-	    shared_follow(exchange->worker->cache, exchange->worker, &ask, &exchange->subscriber, &leads);
+	caching->follower = shared_follow(exchange->worker, &ask, &exchange->subscriber, &leads);
 	if (caching->follower == NULL)
 		return CACHING_FAILED;
 	exchange->report.cache = leads ? METRICS_CACHE_MISS : METRICS_CACHE_COLLAPSED;
 	return CACHING_RUNS;
 }
 
-/* Looks the answer up. True when the exchange is over. */
-static bool answer_from_cache(struct exchange *exchange)
+/* What was found, if it may be given. True when the exchange is over. */
+static bool give_found(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
-	struct cache_hit hit;
-	if (caching->directives.no_cache ||
-	    !cache_find(exchange->worker->cache, &caching->keeping.key, exchange_now(exchange), &hit))
+	struct cache_hit hit = caching->fetch.hit;
+	if (hit.value == NULL)
 		return false;
+	caching->fetch.hit.value = NULL;
 	bool young = caching->directives.max_age_s < 0 ||
 		     (int64_t)(hit.age_us / CACHING_SECOND_US) <= caching->directives.max_age_s;
 	if (hit.ttl_us > 0 && young) {
@@ -243,24 +238,52 @@ static bool answer_from_cache(struct exchange *exchange)
 	return false;
 }
 
-enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
-				const struct flight_options *options)
+/* The cache has said what it has. */
+static enum caching_step go_on(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
-	caching->if_none_match = request->if_none_match;
-	if (caching->on && answer_from_cache(exchange))
+	if (give_found(exchange))
 		return CACHING_ANSWERED;
 	if (caching->directives.only_if_cached) {
 		exchange_fail_code(exchange, ERROR_NOT_CACHED);
 		return CACHING_ANSWERED;
 	}
-	return follow(exchange, request, options);
+	return follow(exchange);
+}
+
+static void on_fetched(struct cache_fetch *fetch)
+{
+	struct exchange *exchange = (struct exchange *)((char *)fetch - offsetof(struct exchange, caching.fetch));
+	if (go_on(exchange) == CACHING_FAILED)
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+}
+
+enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
+				const struct flight_options *options)
+{
+	struct caching *caching = &exchange->caching;
+	caching->if_none_match = request->if_none_match;
+	caching->request = *request;
+	caching->options = *options;
+	if (caching->embedding != NULL)
+		return embedding_start(exchange);
+	if (!caching->on || caching->directives.no_cache)
+		return go_on(exchange);
+	caching->fetch = (struct cache_fetch){.key = caching->keeping.key,
+					      .tags = caching->keeping.tags,
+					      .rule = caching->keeping.rule,
+					      .on_done = on_fetched};
+	return cache_fetch_begin(exchange->worker->cache, &caching->fetch) ? go_on(exchange) : CACHING_RUNS;
 }
 
 bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
 {
 	struct cache_hit hit = exchange->caching.stale;
-	if (hit.value == NULL || error_row(failure->code)->blame == BLAME_CLIENT)
+	if (error_row(failure->code)->blame == BLAME_CLIENT)
+		return false;
+	if (exchange->caching.embedding != NULL)
+		return embedding_stand_in(exchange);
+	if (hit.value == NULL)
 		return false;
 	exchange->caching.stale.value = NULL;
 	hit.age_us = exchange_now(exchange) - hit.value->stored_us;
@@ -316,6 +339,12 @@ static struct event recast_usage(const struct exchange *exchange, const struct e
 void caching_on_event(struct exchange *exchange, const struct event *event)
 {
 	bool stream = exchange->request.stream;
+	if (exchange->report.cache == METRICS_CACHE_MISS && !follower_runs_here(exchange->caching.follower))
+		exchange->report.cache = METRICS_CACHE_COLLAPSED;
+	if (exchange->caching.embedding != NULL) {
+		embedding_on_event(exchange, event);
+		return;
+	}
 	if ((event->kind == EVENT_BODY && stream) ||
 	    ((event->kind == EVENT_CHUNK || event->kind == EVENT_USAGE) && !stream)) {
 		convert_begin(exchange);
@@ -330,6 +359,17 @@ void caching_on_event(struct exchange *exchange, const struct event *event)
 
 /* ---- the head, and the end ---- */
 
+/* Why a target was asked (RFC 9211, section 2.2). */
+static const char *forward(const struct exchange *exchange)
+{
+	const struct caching *caching = &exchange->caching;
+	if (caching->directives.no_cache)
+		return "request";
+	if (caching->embedding != NULL)
+		return embedding_forward(exchange);
+	return caching->stale.value != NULL ? "stale" : "miss";
+}
+
 size_t caching_fields(struct exchange *exchange, struct http_field *fields)
 {
 	struct caching *caching = &exchange->caching;
@@ -341,19 +381,21 @@ size_t caching_fields(struct exchange *exchange, struct http_field *fields)
 		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=bypass");
 		break;
 	case METRICS_CACHE_MISS:
-		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=%s",
-			 caching->directives.no_cache   ? "request"
-			 : caching->stale.value != NULL ? "stale"
-							: "miss");
+	case METRICS_CACHE_PARTIAL:
+		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=%s", forward(exchange));
 		break;
 	case METRICS_CACHE_COLLAPSED:
-		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=miss; collapsed");
+		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=%s; collapsed", forward(exchange));
 		break;
 	default:
 		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; hit; ttl=%" PRId64, caching->ttl_s);
 		snprintf(caching->age, CACHING_NUMBER_SIZE, "%" PRId64, caching->age_s);
 		fields[count++] = (struct http_field){SPAN("age"), span_of(caching->age)};
 		fields[count++] = (struct http_field){SPAN("etag"), span_of(caching->etag)};
+	}
+	if (exchange->report.cache == METRICS_CACHE_PARTIAL) {
+		snprintf(caching->age, CACHING_NUMBER_SIZE, "%" PRId64, caching->age_s);
+		fields[count++] = (struct http_field){SPAN("age"), span_of(caching->age)};
 	}
 	fields[count++] = (struct http_field){SPAN("cache-status"), span_of(caching->status)};
 	return count;
@@ -362,6 +404,8 @@ size_t caching_fields(struct exchange *exchange, struct http_field *fields)
 void caching_close(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
+	cache_fetch_cancel(&caching->fetch);
+	embedding_close(exchange);
 	if (caching->follower != NULL)
 		follower_leave(caching->follower);
 	if (caching->stale.value != NULL)

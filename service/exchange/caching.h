@@ -7,7 +7,7 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_CACHING_H
 #define SLUICE_SERVICE_EXCHANGE_CACHING_H
 
-#include "service/cache/cache.h"
+#include "service/cache/fetch.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/shared.h"
 #include "service/exchange/whole.h"
@@ -28,6 +28,8 @@ enum {
 	CACHING_ID_SIZE = 64
 };
 
+struct embedding;
+
 /* What an exchange knows of the cache. */
 struct caching {
 	bool on;       /* the exchange goes by the cache */
@@ -35,9 +37,13 @@ struct caching {
 	struct cache_directives directives;
 	struct cache_keeping keeping;
 	struct span if_none_match;
-	struct follower *follower; /* of a shared flight; NULL = none */
-	struct cache_hit stale;    /* may stand in; its value NULL = none */
-	struct whole whole;        /* with converts */
+	struct exchange_request request; /* for when the cache has said what it has */
+	struct flight_options options;
+	struct cache_fetch fetch;
+	struct follower *follower;   /* of a shared flight; NULL = none */
+	struct cache_hit stale;      /* may stand in; its value NULL = none */
+	struct whole whole;          /* with converts */
+	struct embedding *embedding; /* of embeddings, which take another way from here; NULL = none */
 	/* of a hit, for the head */
 	int64_t age_s, ttl_s;
 	char status[CACHING_STATUS_SIZE];
@@ -56,7 +62,7 @@ enum caching_step {
 	CACHING_FAILED,   /* out of memory: nothing was done */
 };
 
-/* Answers from the cache, or follows a flight. */
+/* Answers from the cache, or follows a flight, at once or as soon as the cache has said what it has. */
 enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
 				const struct flight_options *options);
 
@@ -71,5 +77,10 @@ bool caching_stand_in(struct exchange *exchange, const struct failure *failure);
 size_t caching_fields(struct exchange *exchange, struct http_field *fields);
 
 void caching_close(struct exchange *exchange);
+
+/* What embeddings have in common with other answers: the tag, and the client that has the answer already. */
+void caching_write_etag(struct caching *caching, uint64_t keys, uint64_t created);
+bool caching_is_unchanged(const struct exchange *exchange);
+void caching_give_not_modified(struct exchange *exchange);
 
 #endif

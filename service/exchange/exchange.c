@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "lib/trace.h"
+#include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
 #include "service/plan/causes.h"
 
@@ -229,6 +230,8 @@ void exchange_on_drained(struct exchange *exchange)
 		return;
 	exchange->paused = false;
 	exchange_pause(exchange, false);
+	if (exchange->caching.embedding != NULL)
+		embedding_on_drained(exchange);
 }
 
 void exchange_on_gone(struct exchange *exchange)

@@ -10,7 +10,7 @@
 #include "lib/http_field.h"
 #include "service/plan/plan.h"
 
-struct cache;
+struct cache_worker;
 struct exchange;
 
 /* How an exchange answers. The client stays valid until finish or abort returned, or exchange_on_gone was called. */
@@ -31,7 +31,7 @@ struct exchange_client_ops {
 struct exchange_worker {
 	struct plan_worker plan;         /* first: lent to flights */
 	const struct plan *const *plans; /* by index of the model in the configuration */
-	struct cache *cache;             /* of the process; NULL = there is none */
+	struct cache_worker *cache;      /* NULL = there is none */
 	size_t in_flight;                /* exchanges now, and shared flights that it leads */
 };
 

@@ -102,9 +102,10 @@ struct arena *flight_arena(struct flight *flight)
 
 static struct span make_answer_id(struct flight *flight, enum openai_endpoint endpoint)
 {
-	char hex[33];
-	random_hex(hex, 16);
-	return arena_printf(&flight->arena, "%s-%s", endpoint == OPENAI_CHAT ? "chatcmpl" : "cmpl", hex);
+	char id[] = "chatcmpl-0123456789abcdef0123456789abcdef";
+	struct span all = span_of(id);
+	random_hex(id + 9, 16);
+	return arena_copy(&flight->arena, endpoint == OPENAI_CHAT ? all : (struct span){id + 4, all.len - 4});
 }
 
 bool flight_start(struct flight *flight, const struct flight_options *options, struct flight_subscriber *subscriber)

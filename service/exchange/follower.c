@@ -113,6 +113,11 @@ unsigned follower_attempts(const struct follower *follower)
 	return atomic_load_explicit(&follower->shared->attempts, memory_order_relaxed);
 }
 
+bool follower_runs_here(const struct follower *follower)
+{
+	return atomic_load_explicit(&follower->shared->runs_here, memory_order_relaxed);
+}
+
 void follower_leave(struct follower *follower)
 {
 	follower->to = NULL;

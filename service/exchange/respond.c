@@ -2,25 +2,18 @@
 /* Response heads and error bodies; wire forms are those the OpenAI SDKs read. */
 #include "service/exchange/respond.h"
 
-#include <stdio.h>
-
+#include "lib/decimal.h"
 #include "schemas/sse_write.h"
 
 #define FIELD(name, value) ((struct http_field){SPAN(name), (value)})
 
-enum { RESPOND_FIELDS_MAX = 12, RESPOND_NUMBER_SIZE = 24 };
-
-static struct span number(char out[RESPOND_NUMBER_SIZE], uint64_t value)
-{
-	int len = snprintf(out, RESPOND_NUMBER_SIZE, "%llu", (unsigned long long)value);
-	return (struct span){out, (size_t)len};
-}
+enum { RESPOND_FIELDS_MAX = 12 };
 
 void respond_head(const struct respond_to *to, const struct respond_head *head, int64_t content_length)
 {
 	struct http_field fields[RESPOND_FIELDS_MAX];
-	char attempts[RESPOND_NUMBER_SIZE];
-	char processing[RESPOND_NUMBER_SIZE];
+	char attempts[DECIMAL_SIZE];
+	char processing[DECIMAL_SIZE];
 	size_t count = 0;
 	fields[count++] =
 	    FIELD("content-type", head->stream ? SPAN("text/event-stream; charset=utf-8") : SPAN("application/json"));
@@ -29,11 +22,11 @@ void respond_head(const struct respond_to *to, const struct respond_head *head, 
 		fields[count++] = FIELD("x-accel-buffering", SPAN("no"));
 	}
 	fields[count++] = FIELD("x-request-id", to->request_id);
-	fields[count++] = FIELD("openai-processing-ms", number(processing, head->processing_us / 1000));
+	fields[count++] = FIELD("openai-processing-ms", decimal_write(processing, head->processing_us / 1000));
 	if (head->target != NULL)
 		fields[count++] = FIELD("x-sluice-target", span_of(head->target));
 	if (head->attempts > 0)
-		fields[count++] = FIELD("x-sluice-attempts", number(attempts, head->attempts));
+		fields[count++] = FIELD("x-sluice-attempts", decimal_write(attempts, head->attempts));
 	for (size_t i = 0; i < head->more_count; i++)
 		fields[count++] = head->more[i];
 	to->ops->head(to->client, 200, fields, count, content_length);
@@ -71,7 +64,7 @@ int respond_error(const struct respond_to *to, unsigned attempts, const struct f
 {
 	const struct error_row *row = error_row(failure->code);
 	struct http_field fields[RESPOND_FIELDS_MAX];
-	char attempt_text[RESPOND_NUMBER_SIZE];
+	char attempt_text[DECIMAL_SIZE];
 	size_t count = 0;
 	int status = failure->status == 0 ? row->status : failure->status;
 	const char *type = write_error(scratch, to, failure, status);
@@ -83,7 +76,7 @@ int respond_error(const struct respond_to *to, unsigned attempts, const struct f
 	if (failure->target != NULL)
 		fields[count++] = FIELD("x-sluice-target", span_of(failure->target->target));
 	if (attempts > 0)
-		fields[count++] = FIELD("x-sluice-attempts", number(attempt_text, attempts));
+		fields[count++] = FIELD("x-sluice-attempts", decimal_write(attempt_text, attempts));
 	if (failure->retry_after.len != 0)
 		fields[count++] = FIELD("retry-after", failure->retry_after);
 	to->ops->head(to->client, status, fields, count, (int64_t)buf_len(scratch));

@@ -10,9 +10,26 @@ static struct timers *shared_timers(const struct shared *shared)
 	return &shared->worker->plan.reactor->timers;
 }
 
-/* Nothing is run any more; the leader lets go. */
-static void shared_land(struct shared *shared)
+void shared_set_state(struct shared *shared, enum shared_state state)
 {
+#define FROM(st) (1u << SHARED_ST_##st)
+	static const unsigned allowed[SHARED_ST_COUNT] = {
+	    [SHARED_ST_ASKING] = FROM(NEW) | FROM(ELSEWHERE),
+	    [SHARED_ST_OWN] = FROM(NEW) | FROM(ASKING) | FROM(ELSEWHERE),
+	    [SHARED_ST_ELSEWHERE] = FROM(ASKING),
+	    [SHARED_ST_LANDED] = FROM(NEW) | FROM(ASKING) | FROM(OWN) | FROM(ELSEWHERE),
+	};
+#undef FROM
+	if ((allowed[state] & 1u << shared->state) == 0)
+		__builtin_trap();
+	shared->state = state;
+}
+
+/* Nothing is run any more; the leader lets go. ended: by an event, not for want of followers. */
+static void shared_land(struct shared *shared, bool ended, bool kept)
+{
+	shared_set_state(shared, SHARED_ST_LANDED);
+	shared_replicas_land(shared, ended, kept);
 	timer_stop(shared_timers(shared), &shared->patience);
 	pthread_mutex_lock(&shared->lock);
 	shared->landed = true;
@@ -23,6 +40,15 @@ static void shared_land(struct shared *shared)
 	shared->flight = NULL;
 	shared->worker->in_flight--;
 	shared_release(shared);
+}
+
+/* Stops or restarts what brings events. */
+static void shared_flow(struct shared *shared, bool paused)
+{
+	if (shared->state == SHARED_ST_OWN)
+		flight_pause(shared->flight, paused);
+	else
+		shared_replicas_pause(shared, paused);
 }
 
 static void on_patience(struct timer *timer);
@@ -38,9 +64,9 @@ static void shared_obey(struct shared *shared)
 		return;
 	shared->granted = wish;
 	if (wish == SHARED_CANCEL)
-		shared_land(shared);
+		shared_land(shared, false, false);
 	else
-		flight_pause(shared->flight, wish == SHARED_PAUSE);
+		shared_flow(shared, wish == SHARED_PAUSE);
 	if (wish == SHARED_PAUSE && !timer_is_running(&shared->patience))
 		timer_start(shared_timers(shared), &shared->patience, SHARED_PATIENCE_US, on_patience);
 }
@@ -59,7 +85,7 @@ static void on_call(struct loop_message *message)
 static enum shared_wish shared_wish(const struct shared *shared)
 {
 	if (shared->followers == NULL)
-		return SHARED_CANCEL;
+		return shared->followed_elsewhere ? SHARED_RUN : SHARED_CANCEL;
 	enum shared_wish wish = SHARED_PAUSE;
 	for (const struct follower *at = shared->followers; at != NULL; at = at->next) {
 		if (at->behind)
@@ -186,32 +212,40 @@ static void shared_serve_own(struct shared *shared)
 	}
 }
 
-static void shared_on_event(struct flight_subscriber *subscriber, const struct event *event)
+void shared_add(struct shared *shared, const struct event *event)
 {
 	static const struct failure overloaded = {.code = ERROR_OVERLOADED, .should_retry = true};
 	static const struct event no_memory = {.kind = EVENT_ERROR, .failure = &overloaded};
-	struct shared *shared = (struct shared *)((char *)subscriber - offsetof(struct shared, subscriber));
+	bool own = shared->state == SHARED_ST_OWN;
 	struct record *record = shared_log_copy(&shared->log, event);
 	if (record == NULL) {
 		record = shared->spare;
 		shared->spare = NULL;
 		*record = (struct record){.event = no_memory};
 	}
+	if (shared->batch != NULL)
+		shared_batch_add(shared, event);
 	bool terminal = record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR;
-	if (shared->flight != NULL)
-		atomic_store_explicit(&shared->attempts, flight_attempts(shared->flight), memory_order_relaxed);
 	pthread_mutex_lock(&shared->lock);
 	shared_hold(shared); /* the last follower may leave in what follows */
 	shared_append(shared, record);
 	shared_wake_others(shared);
 	pthread_mutex_unlock(&shared->lock);
-	if (event->kind == EVENT_END)
-		shared_keep(shared);
+	bool kept = event->kind == EVENT_END && own && shared_keep(shared);
+	shared_replicas_publish(shared, record);
 	if (terminal)
-		shared_land(shared);
+		shared_land(shared, true, kept);
 	shared_serve_own(shared);
 	shared_obey(shared);
 	shared_release(shared);
+}
+
+static void shared_on_event(struct flight_subscriber *subscriber, const struct event *event)
+{
+	struct shared *shared = (struct shared *)((char *)subscriber - offsetof(struct shared, subscriber));
+	if (shared->flight != NULL)
+		atomic_store_explicit(&shared->attempts, flight_attempts(shared->flight), memory_order_relaxed);
+	shared_add(shared, event);
 }
 
 static bool shared_join(struct flight_place *place, void *context)
@@ -232,47 +266,86 @@ static bool shared_join(struct flight_place *place, void *context)
 }
 
 /* A flight of its own arena, whose request is read anew: the client that leads may leave. False: out of memory. */
-static bool shared_take_off(struct shared *shared, const struct shared_request *request)
+static bool shared_prepare(struct shared *shared, const struct shared_request *request)
 {
 	struct exchange_worker *worker = shared->worker;
 	struct findings findings = {.count = 0};
-	struct flight_options options = request->options;
+	shared->options = request->options;
 	shared->flight = flight_create(&worker->plan, flight_arena_most(request->body.len));
 	if (shared->flight == NULL)
 		return false;
 	struct arena *arena = flight_arena(shared->flight);
 	struct span body = arena_copy(arena, request->body);
-	options.request = &shared->request;
-	options.request_id = arena_copy(arena, options.request_id);
-	options.traceparent = arena_copy(arena, options.traceparent);
-	return body.at != NULL &&
+	shared->options.request = &shared->request;
+	shared->options.request_id = arena_copy(arena, request->options.request_id);
+	shared->options.traceparent = arena_copy(arena, request->options.traceparent);
+	return body.at != NULL && (request->batch == NULL || shared_batch_open(shared, request->batch)) &&
 	       openai_request_decode(&shared->request, request->endpoint, arena, body,
-				     worker->plan.config->limits.json_depth, &findings) &&
-	       flight_start(shared->flight, &options, &shared->subscriber);
+				     worker->plan.config->limits.json_depth, &findings);
 }
 
-/* It could not take off: those who joined meanwhile are told, too. */
-static void shared_fail(struct shared *shared)
+void shared_fail(struct shared *shared, enum error_code code)
 {
-	struct failure failure = failure_of(ERROR_OVERLOADED);
+	struct failure failure = failure_of(code);
 	struct event event = {.kind = EVENT_ERROR, .failure = &failure};
-	shared_on_event(&shared->subscriber, &event);
+	shared_add(shared, &event);
 }
 
-/* Runs the plan for all who follow. Nobody is told anything before the next turn. */
+void shared_take_off(struct shared *shared)
+{
+	shared_set_state(shared, SHARED_ST_OWN);
+	atomic_store_explicit(&shared->runs_here, true, memory_order_relaxed);
+	if (!flight_start(shared->flight, &shared->options, &shared->subscriber))
+		shared_fail(shared, ERROR_OVERLOADED);
+	else if (shared->granted == SHARED_PAUSE)
+		flight_pause(shared->flight, true);
+}
+
+void shared_give_kept(struct shared *shared, struct cache_hit *hit)
+{
+	struct event body = {.kind = EVENT_BODY,
+			     .data = hit->entry.body,
+			     .total = (int64_t)hit->entry.body.len,
+			     .usage = hit->entry.usage};
+	struct event end = {.kind = EVENT_END, .usage = USAGE_UNKNOWN};
+	shared_hold(shared); /* its followers may leave in between */
+	shared_add(shared, &body);
+	if (shared->state != SHARED_ST_LANDED)
+		shared_add(shared, &end);
+	cache_hit_drop(hit);
+	shared_release(shared);
+}
+
+/* Somebody may have kept the answer since the follower looked. */
+static bool shared_find_kept(struct shared *shared)
+{
+	struct cache_hit hit;
+	if (shared->fresh || !cache_find(shared->cache, &shared->keeping.key, timers_now(shared_timers(shared)), &hit))
+		return false;
+	if (hit.ttl_us > 0) {
+		shared_give_kept(shared, &hit);
+		return true;
+	}
+	cache_hit_drop(&hit);
+	return false;
+}
+
+/* Has the plan run for all who follow. Nobody is told anything before the next turn. */
 static void shared_lead(struct shared *shared, struct follower *follower, const struct shared_request *request)
 {
 	shared->worker->in_flight++;
 	follower->busy++;
-	if (!shared_take_off(shared, request))
-		shared_fail(shared);
+	if (!shared_prepare(shared, request))
+		shared_fail(shared, ERROR_OVERLOADED);
+	else if (!shared_find_kept(shared) && (request->alone || !shared_replicas_ask(shared)))
+		shared_take_off(shared);
 	follower->busy--;
 }
 
-struct follower *shared_follow(struct cache *cache, struct exchange_worker *worker,
-			       const struct shared_request *request, struct flight_subscriber *subscriber, bool *leads)
+struct follower *shared_follow(struct exchange_worker *worker, const struct shared_request *request,
+			       struct flight_subscriber *subscriber, bool *leads)
 {
-	struct shared *mine = shared_create(cache, worker, request);
+	struct shared *mine = shared_create(worker, request);
 	struct follower *follower = follower_create(worker, subscriber);
 	if (mine == NULL || follower == NULL) {
 		if (mine != NULL)
@@ -283,7 +356,7 @@ struct follower *shared_follow(struct cache *cache, struct exchange_worker *work
 	mine->subscriber.on_event = shared_on_event;
 	mine->call.run = on_call;
 	shared_join(&mine->place, follower);
-	*leads = flight_table_enter(cache->flights, &mine->place, shared_join, follower);
+	*leads = flight_table_enter(mine->cache->flights, &mine->place, shared_join, follower);
 	if (*leads) {
 		shared_lead(mine, follower, request);
 	} else {

@@ -14,11 +14,14 @@
  * The events are the backend's: with usage whether a follower asked for it or
  * not, streamed or whole as the leader asked. Failures are the same for all.
  * A complete answer is kept in the cache when the rule for it says so.
+ *
+ * With a cache that replicas share, at most one of them runs the plan, and the others' leaders listen to it; when it
+ * goes away before there was content, the next one takes over.
  */
 #ifndef SLUICE_SERVICE_EXCHANGE_SHARED_H
 #define SLUICE_SERVICE_EXCHANGE_SHARED_H
 
-#include "service/cache/cache.h"
+#include "service/cache/fetch.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/flight.h"
 
@@ -26,28 +29,41 @@ enum { SHARED_MOST = 8 << 20, SHARED_LAG_MOST = 1 << 20 };
 
 struct follower;
 
+/* The inputs of embeddings that a flight is for, in their order. */
+struct shared_batch {
+	struct cache_key *keys;
+	uint64_t *weights; /* how much of the batch each is */
+	size_t count;
+};
+
 /* What a flight is started with, should it be the first of its key. Spans are copied. */
 struct shared_request {
 	struct cache_key key;
 	enum openai_endpoint endpoint;
-	struct span body;              /* of the request, as the client sent it */
-	struct flight_options options; /* but for request */
-	struct cache_keeping keeping;  /* under which the answer is kept */
-	bool convertible;              /* a stream may be kept as a whole answer */
+	struct span body;                 /* of the request, as the client sent it */
+	struct flight_options options;    /* but for request */
+	struct cache_keeping keeping;     /* under which the answer is kept */
+	bool convertible;                 /* a stream may be kept as a whole answer */
+	const struct shared_batch *batch; /* the answer is kept vector by vector, under these; NULL = as a whole */
+	bool fresh;                       /* an answer that is kept by now will not do */
+	bool alone;                       /* other replicas are not worth asking */
 };
 
 /*
  * Follows the flight of that key, leading it when there is none. Events come to subscriber (borrowed) from the next
  * turn on, up to the terminal one or follower_leave. *leads tells who runs it. NULL: out of memory.
  */
-struct follower *shared_follow(struct cache *cache, struct exchange_worker *worker,
-			       const struct shared_request *request, struct flight_subscriber *subscriber, bool *leads);
+struct follower *shared_follow(struct exchange_worker *worker, const struct shared_request *request,
+			       struct flight_subscriber *subscriber, bool *leads);
 
 /* Backpressure of the subscriber. */
 void follower_pause(struct follower *follower, bool paused);
 
 /* Calls that the plan started so far. */
 unsigned follower_attempts(const struct follower *follower);
+
+/* True when the plan runs in this process, or did: not when another replica ran it, or the answer was there by then. */
+bool follower_runs_here(const struct follower *follower);
 
 /* The follower is gone for the caller. Required exactly once, before or behind the terminal event. */
 void follower_leave(struct follower *follower);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of shared flights (shared.h), for the files that make them up: shared.c (the leader: running the plan,
- * what followers want of it), follower.c (a follower's pace), shared_keep.c (the answer goes into the cache) and
- * shared_life.c (memory).
+ * what followers want of it), shared_replicas.c (other replicas: who runs it), follower.c (a follower's pace),
+ * shared_keep.c and shared_batch.c (the answer goes into the cache) and shared_life.c (memory).
  *
  * Two kinds of threads touch a shared flight: the leader's worker, which runs
  * the plan and appends to the log, and the followers' workers. The lock guards the
@@ -21,6 +21,18 @@
 #include "service/exchange/shared_log.h"
 #include "service/loop/loop.h"
 
+/* Where the events come from. Only shared_set_state changes it. */
+enum shared_state {
+	SHARED_ST_NEW,
+	SHARED_ST_ASKING,    /* the other replicas are asked who runs it */
+	SHARED_ST_OWN,       /* the plan runs here */
+	SHARED_ST_ELSEWHERE, /* another replica runs it, and is listened to */
+	SHARED_ST_LANDED,    /* it is over */
+	SHARED_ST_COUNT
+};
+
+struct shared_replicas;
+
 /* What the followers want of the leader. */
 enum shared_wish { SHARED_RUN, SHARED_PAUSE, SHARED_CANCEL };
 
@@ -35,12 +47,17 @@ struct shared {
 	struct follower *followers;
 	bool joinable; /* all events are still there, and it was not cancelled */
 	enum shared_wish wish;
-	bool called; /* the leader's message is on its way */
-	bool landed; /* the flight is over: the leader needs no more messages */
+	bool followed_elsewhere; /* by other replicas */
+	bool called;             /* the leader's message is on its way */
+	bool landed;             /* the flight is over: the leader needs no more messages */
 	/* the leader's */
+	enum shared_state state;
 	struct exchange_worker *worker;
-	struct flight *flight; /* NULL once it ended */
+	struct flight *flight; /* prepared, then started when it is run here; NULL once it ended */
 	struct openai_request request;
+	struct flight_options options;    /* of it; in its arena */
+	struct shared_replicas *replicas; /* NULL = there are none to speak of */
+	bool fresh;                       /* an answer that is kept will not do */
 	struct flight_subscriber subscriber;
 	struct loop_message call;
 	struct timer patience; /* with those who are behind */
@@ -48,7 +65,9 @@ struct shared {
 	struct cache_keeping keeping;
 	const struct plan *plan;
 	bool convertible;
+	struct batch *batch; /* of embeddings: what is kept vector by vector; NULL = the answer is kept whole */
 	_Atomic unsigned attempts;
+	atomic_bool runs_here; /* or did */
 };
 
 struct follower {
@@ -72,14 +91,50 @@ struct follower {
 };
 
 /* A flight that nobody follows and nobody runs yet, with one user: the leader. NULL: out of memory. */
-struct shared *shared_create(struct cache *cache, struct exchange_worker *worker, const struct shared_request *request);
+struct shared *shared_create(struct exchange_worker *worker, const struct shared_request *request);
 
 /* One user more, one less. */
 void shared_hold(struct shared *shared);
 void shared_release(struct shared *shared);
 
-/* Puts the complete answer into the cache, if it may be there. On the leader's thread. */
-void shared_keep(struct shared *shared);
+/* Puts the complete answer into the cache, if it may be there. On the leader's thread. True when it is there. */
+bool shared_keep(struct shared *shared);
+
+/* ---- the leader's, on its thread ---- */
+
+void shared_set_state(struct shared *shared, enum shared_state state);
+
+/* Runs the plan here. */
+void shared_take_off(struct shared *shared);
+
+/* An event, from whichever source. The flight may have landed when it returns. */
+void shared_add(struct shared *shared, const struct event *event);
+
+/* The answer is there already; the hit is given back. */
+void shared_give_kept(struct shared *shared, struct cache_hit *hit);
+
+/* It ends for everybody by that error, since it cannot go on. */
+void shared_fail(struct shared *shared, enum error_code code);
+
+/* ---- other replicas, on the leader's thread ---- */
+
+/* Asks who runs it; the answer makes it go on. False: nobody can be asked. */
+bool shared_replicas_ask(struct shared *shared);
+
+/* An event was appended to the log of a plan that runs here. */
+void shared_replicas_publish(struct shared *shared, const struct record *record);
+
+/* What is heard of another replica's flight is held back, or not any more. */
+void shared_replicas_pause(struct shared *shared, bool paused);
+
+/* The flight has landed. ended: by an event, not for want of followers; kept: its answer was. */
+void shared_replicas_land(struct shared *shared, bool ended, bool kept);
+
+/* The same vector by vector: begins with the inputs (copied), takes what comes, keeps it, lets go. */
+bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs);
+void shared_batch_add(struct shared *shared, const struct event *event);
+void shared_batch_keep(struct shared *shared);
+void shared_batch_close(struct shared *shared);
 
 /* A follower changed its mind, or left. worker: whose thread this is. */
 void shared_reconsider(struct shared *shared, const struct exchange_worker *worker);

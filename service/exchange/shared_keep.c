@@ -23,8 +23,12 @@ static enum metrics_kept shared_judge(const struct shared *shared, const struct 
 											  : METRICS_KEPT_UNFINISHED;
 }
 
-void shared_keep(struct shared *shared)
+bool shared_keep(struct shared *shared)
 {
+	if (shared->batch != NULL) {
+		shared_batch_keep(shared);
+		return false; /* not as a whole */
+	}
 	const struct exchange_worker *worker = shared->worker;
 	struct cache_entry entry = {.endpoint = shared->request.endpoint, .created = time(NULL)};
 	enum metrics_kept kept = METRICS_KEPT_TOO_LARGE;
@@ -42,11 +46,14 @@ void shared_keep(struct shared *shared)
 	entry.body = buf_span(&body);
 	entry.usage = whole.usage;
 	entry.target = whole.target == NULL ? SPAN("") : span_of(whole.target->target);
-	if (kept == METRICS_KEPT_YES &&
-	    !cache_keep(shared->cache, &shared->keeping, &entry, timers_now(&worker->plan.reactor->timers)))
+	if (kept == METRICS_KEPT_YES && !cache_keep(worker->cache, &shared->keeping, &entry))
 		kept = METRICS_KEPT_NO_MEMORY;
+	if (kept == METRICS_KEPT_YES)
+		metrics_add(worker->plan.metrics, entry.body.len, METRIC_CACHE_STORED_BYTES,
+			    shared->keeping.tags.model);
 	metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->keeping.tags.model, kept);
 	buf_fini(&body);
 	whole_fini(&whole);
 	arena_fini(&scratch);
+	return kept == METRICS_KEPT_YES;
 }

@@ -7,6 +7,7 @@ void shared_release(struct shared *shared)
 	if (atomic_fetch_sub_explicit(&shared->users, 1, memory_order_acq_rel) != 1)
 		return;
 	shared_log_fini(&shared->log);
+	shared_batch_close(shared);
 	free(shared->spare);
 	pthread_mutex_destroy(&shared->lock);
 	free(shared);
@@ -17,7 +18,7 @@ void shared_hold(struct shared *shared)
 	atomic_fetch_add_explicit(&shared->users, 1, memory_order_relaxed);
 }
 
-struct shared *shared_create(struct cache *cache, struct exchange_worker *worker, const struct shared_request *request)
+struct shared *shared_create(struct exchange_worker *worker, const struct shared_request *request)
 {
 	struct shared *shared = calloc(1, sizeof(*shared));
 	struct record *spare = calloc(1, sizeof(*spare));
@@ -28,9 +29,10 @@ struct shared *shared_create(struct cache *cache, struct exchange_worker *worker
 	}
 	*shared = (struct shared){
 	    .place = {.key = request->key},
-	    .cache = cache,
+	    .cache = worker->cache->cache,
 	    .keeping = request->keeping,
 	    .plan = request->options.plan,
+	    .fresh = request->fresh,
 	    .convertible = request->convertible,
 	    .spare = spare,
 	    .joinable = true,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/scenario/harness/cached.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
 #include "tests/scenario/harness/mass.h"
@@ -16,7 +17,7 @@
 #include "tests/scenario/harness/sim.h"
 #include "tests/scenario/harness/sse.h"
 
-enum { TOKENS = 20, CROWD = 1000, CROWD_H2_STREAMS = 50, BODY_MOST = 1024 };
+enum { CROWD = 1000, CROWD_H2_STREAMS = 50 };
 
 struct world {
 	struct sim *sim;
@@ -36,73 +37,11 @@ static struct world start(const char *rest)
 
 #define MODEL "models:\n  m: sim/count;tokens=20\n"
 
-static const char *body_of(const char *model, bool stream, const char *members)
-{
-	static char bodies[4][BODY_MOST];
-	static unsigned turn;
-	char *body = bodies[turn++ % 4];
-	snprintf(body, BODY_MOST,
-		 "{\"model\":\"%s\",\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]%s}", model,
-		 stream ? "true" : "false", members);
-	return body;
-}
+#define ZERO CACHED_ZERO
 
-#define ZERO ",\"temperature\":0"
-
-/* One exchange over HTTP/1.1 with more header lines. */
 static void ask(const struct world *world, const char *headers, const char *body, struct answer *answer)
 {
-	struct h1 h1;
-	h1_open(&h1, world->sluice->port, false);
-	h1_post(&h1, "/v1/chat/completions", headers, body);
-	h1_wait_end(&h1);
-	*answer = h1.answer;
-	h1.answer = (struct answer){.status = 0};
-	h1_close(&h1);
-}
-
-static void check_whole(const struct answer *answer)
-{
-	struct bytes want = {0};
-	cJSON *root = cJSON_Parse(bytes_text(&answer->body));
-	cJSON *choice = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "choices"), 0);
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(cJSON_GetObjectItem(choice, "message"), "content"));
-	for (int i = 0; i < TOKENS; i++)
-		bytes_printf(&want, " %d", i);
-	if (text == NULL || strcmp(text, bytes_text(&want)) != 0)
-		fail_msg("not the simulator's answer: %s", bytes_text(&answer->body));
-	assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(choice, "finish_reason")), "stop");
-	cJSON *usage = cJSON_GetObjectItem(root, "usage");
-	assert_int_equal(cJSON_GetNumberValue(cJSON_GetObjectItem(usage, "completion_tokens")), TOKENS);
-	cJSON_Delete(root);
-	bytes_free(&want);
-}
-
-static void check_stream(const struct answer *answer)
-{
-	struct sse sse = {0};
-	check_sse_whole(&answer->body, 1);
-	sse_read(&sse, &answer->body);
-	check_sse_counted(&sse, 0, TOKENS);
-	sse_free(&sse);
-}
-
-static void check_answer(const struct answer *answer, bool stream)
-{
-	if (answer->status != 200 || !answer->ended)
-		fail_msg("status %d: %.300s", answer->status, bytes_text(&answer->body));
-	if (stream)
-		check_stream(answer);
-	else
-		check_whole(answer);
-}
-
-static void check_status(const struct answer *answer, const char *want)
-{
-	char *status = answer_header(answer, "cache-status");
-	if (status == NULL || strncmp(status, want, strlen(want)) != 0)
-		fail_msg("cache-status is %s, not %s", status == NULL ? "absent" : status, want);
-	free(status);
+	cached_ask(world->sluice, headers, body, answer);
 }
 
 static double kept(const struct world *world, const char *result)
@@ -123,10 +62,10 @@ static void one_answer_serves_both_forms(void **state)
 					struct answer answer;
 					bool stream = form == first;
 					client_fetch(world.sluice, via, "/v1/chat/completions",
-						     body_of("m", stream, ZERO), &answer);
-					check_answer(&answer, stream);
+						     cached_body("m", stream, ZERO), &answer);
+					cached_check(&answer, stream);
 					bool fill = round == 0 && via == 0 && form == 0;
-					check_status(&answer, fill ? "sluice; fwd=miss" : "sluice; hit; ttl=");
+					cached_check_status(&answer, fill ? "sluice; fwd=miss" : "sluice; hit; ttl=");
 					if (!fill)
 						check_header(&answer, "age", "0");
 					answer_free(&answer);
@@ -138,6 +77,9 @@ static void one_answer_serves_both_forms(void **state)
 		assert_true(sluice_metric(world.sluice, "sluice_cache_entries") == 1);
 		assert_true(sluice_metric(world.sluice, "sluice_cache_requests_total{model=\"m\",result=\"hit\"}") ==
 			    4 * VIA_COUNT - 1);
+		double bytes = sluice_metric(world.sluice, "sluice_cache_stored_bytes_total{model=\"m\"}");
+		assert_true(bytes > 0 && sluice_metric(world.sluice, "sluice_cache_given_bytes_total{model=\"m\"}") ==
+					     bytes * (4 * VIA_COUNT - 1));
 		sluice_wait_idle(world.sluice);
 	}
 }
@@ -149,9 +91,10 @@ static void usage_is_told_to_those_who_ask(void **state)
 	(void)state;
 	for (int i = 0; i < 4; i++) {
 		bool wants = i % 2 == 1;
-		ask(&world, "", body_of("m", true, wants ? ZERO ",\"stream_options\":{\"include_usage\":true}" : ZERO),
+		ask(&world, "",
+		    cached_body("m", true, wants ? ZERO ",\"stream_options\":{\"include_usage\":true}" : ZERO),
 		    &answer);
-		check_stream(&answer);
+		cached_check_stream(&answer);
 		if (wants)
 			check_contains(&answer.body, "\"completion_tokens\":20");
 		else
@@ -185,9 +128,9 @@ static void what_is_not_the_same_request_is_asked_for(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct answer answer;
-		ask(&world, rows[i].headers, body_of("m", false, rows[i].members), &answer);
-		check_answer(&answer, false);
-		check_status(&answer, rows[i].same ? "sluice; hit" : "sluice; fwd=miss");
+		ask(&world, rows[i].headers, cached_body("m", false, rows[i].members), &answer);
+		cached_check(&answer, false);
+		cached_check_status(&answer, rows[i].same ? "sluice; hit" : "sluice; fwd=miss");
 		calls += !rows[i].same;
 		answer_free(&answer);
 	}
@@ -207,9 +150,9 @@ static void what_may_differ_is_not_cached(void **state)
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		for (size_t again = 0; again < 2; again++) {
 			struct answer answer;
-			ask(&world, "", body_of("m", false, members[i]), &answer);
+			ask(&world, "", cached_body("m", false, members[i]), &answer);
 			assert_int_equal(answer.status, 200);
-			check_status(&answer, "sluice; fwd=bypass");
+			cached_check_status(&answer, "sluice; fwd=bypass");
 			answer_free(&answer);
 			assert_int_equal(sim_call_count(world.sim, ""), 2 * i + again + 1);
 		}
@@ -238,7 +181,7 @@ static void models_have_rules_of_their_own(void **state)
 		sim_reset(world.sim);
 		for (int again = 0; again < 2; again++) {
 			struct answer answer;
-			ask(&world, "", body_of(rows[i].model, again == 1, rows[i].members), &answer);
+			ask(&world, "", cached_body(rows[i].model, again == 1, rows[i].members), &answer);
 			assert_int_equal(answer.status, 200);
 			answer_free(&answer);
 		}
@@ -252,21 +195,21 @@ static void clients_say_what_they_want(void **state)
 	struct world world = start(MODEL);
 	struct answer answer;
 	(void)state;
-	ask(&world, "Cache-Control: only-if-cached\r\n", body_of("m", false, ZERO), &answer);
+	ask(&world, "Cache-Control: only-if-cached\r\n", cached_body("m", false, ZERO), &answer);
 	check_error(&answer, 504, "not_cached");
 	answer_free(&answer);
-	ask(&world, "Cache-Control: No-Store\r\n", body_of("m", false, ZERO), &answer);
-	check_status(&answer, "sluice; fwd=bypass");
+	ask(&world, "Cache-Control: No-Store\r\n", cached_body("m", false, ZERO), &answer);
+	cached_check_status(&answer, "sluice; fwd=bypass");
 	answer_free(&answer);
-	ask(&world, "", body_of("m", false, ZERO), &answer);
-	check_status(&answer, "sluice; fwd=miss");
+	ask(&world, "", cached_body("m", false, ZERO), &answer);
+	cached_check_status(&answer, "sluice; fwd=miss");
 	answer_free(&answer);
-	ask(&world, "Cache-Control: max-age=60, only-if-cached\r\n", body_of("m", true, ZERO), &answer);
-	check_status(&answer, "sluice; hit");
+	ask(&world, "Cache-Control: max-age=60, only-if-cached\r\n", cached_body("m", true, ZERO), &answer);
+	cached_check_status(&answer, "sluice; hit");
 	char *etag = answer_header(&answer, "etag");
 	answer_free(&answer);
-	ask(&world, "Cache-Control: no-cache\r\n", body_of("m", false, ZERO), &answer);
-	check_status(&answer, "sluice; fwd=request");
+	ask(&world, "Cache-Control: no-cache\r\n", cached_body("m", false, ZERO), &answer);
+	cached_check_status(&answer, "sluice; fwd=request");
 	answer_free(&answer);
 	assert_int_equal(sim_call_count(world.sim, ""), 3);
 	free(etag);
@@ -280,7 +223,7 @@ static void a_client_that_has_it_is_told_so(void **state)
 	char headers[128];
 	(void)state;
 	for (int i = 0; i < 2; i++) {
-		ask(&world, "", body_of("m", false, ZERO), &answer);
+		ask(&world, "", cached_body("m", false, ZERO), &answer);
 		if (i == 0)
 			answer_free(&answer);
 	}
@@ -288,13 +231,13 @@ static void a_client_that_has_it_is_told_so(void **state)
 	assert_non_null(etag);
 	answer_free(&answer);
 	snprintf(headers, sizeof headers, "If-None-Match: \"other\", %s\r\n", etag);
-	ask(&world, headers, body_of("m", false, ZERO), &answer);
+	ask(&world, headers, cached_body("m", false, ZERO), &answer);
 	assert_int_equal(answer.status, 304);
 	assert_int_equal(answer.body.len, 0);
 	check_header(&answer, "etag", etag);
 	answer_free(&answer);
-	ask(&world, "If-None-Match: \"other\"\r\n", body_of("m", false, ZERO), &answer);
-	check_answer(&answer, false);
+	ask(&world, "If-None-Match: \"other\"\r\n", cached_body("m", false, ZERO), &answer);
+	cached_check(&answer, false);
 	answer_free(&answer);
 	free(etag);
 	sluice_wait_idle(world.sluice);
@@ -310,11 +253,11 @@ static void completions_are_kept_as_well(void **state)
 	struct h1 h1;
 	(void)state;
 	client_fetch(world.sluice, VIA_H1, "/v1/completions", whole, &answer);
-	check_status(&answer, "sluice; fwd=miss");
+	cached_check_status(&answer, "sluice; fwd=miss");
 	answer_free(&answer);
 	client_fetch(world.sluice, VIA_H2, "/v1/completions", stream, &answer);
-	check_status(&answer, "sluice; hit");
-	check_stream(&answer);
+	cached_check_status(&answer, "sluice; hit");
+	cached_check_stream(&answer);
 	char *etag = answer_header(&answer, "etag");
 	answer_free(&answer);
 	h1_open(&h1, world.sluice->port, false);
@@ -342,7 +285,7 @@ static void what_is_not_complete_is_never_kept(void **state)
 		struct world world = start(bytes_text(&yaml));
 		for (int form = 0; form < 4; form++) {
 			struct answer answer;
-			ask(&world, "", body_of("m", form % 2 == 1, ZERO), &answer);
+			ask(&world, "", cached_body("m", form % 2 == 1, ZERO), &answer);
 			answer_free(&answer);
 		}
 		if (sim_call_count(world.sim, "") != 4 || sluice_metric(world.sluice, "sluice_cache_entries") != 0)
@@ -370,8 +313,8 @@ static void what_stood_in_is_never_kept(void **state)
 		struct answer answer;
 		bytes_printf(&yaml, "models:\n  m: %s\n", rows[i].plan);
 		struct world world = start(bytes_text(&yaml));
-		ask(&world, "", body_of("m", true, ZERO), &answer);
-		check_answer(&answer, true);
+		ask(&world, "", cached_body("m", true, ZERO), &answer);
+		cached_check(&answer, true);
 		answer_free(&answer);
 		if (kept(&world, "stored") != rows[i].kept || kept(&world, "stand_in") == rows[i].kept)
 			fail_msg("%s: %s", rows[i].plan, rows[i].kept ? "not kept" : "kept");
@@ -385,7 +328,7 @@ static void too_large_is_not_kept(void **state)
 	(void)state;
 	for (size_t i = 1; i <= 2; i++) {
 		struct answer answer;
-		ask(&world, "", body_of("m", i == 1, ZERO), &answer);
+		ask(&world, "", cached_body("m", i == 1, ZERO), &answer);
 		assert_int_equal(answer.status, 200);
 		answer_free(&answer);
 		assert_int_equal(sim_call_count(world.sim, ""), i);
@@ -401,22 +344,22 @@ static void a_stale_answer_stands_in_for_a_failure(void **state)
 	struct answer answer;
 	bool stale = false;
 	(void)state;
-	ask(&world, "", body_of("good", false, ZERO), &answer);
-	check_answer(&answer, false);
+	ask(&world, "", cached_body("good", false, ZERO), &answer);
+	cached_check(&answer, false);
 	answer_free(&answer);
 	proc_kill(world.sim->proc);
 	while (!stale) {
-		ask(&world, "", body_of("good", stale, ZERO), &answer);
-		check_answer(&answer, false);
+		ask(&world, "", cached_body("good", stale, ZERO), &answer);
+		cached_check(&answer, false);
 		stale =
 		    sluice_metric(world.sluice, "sluice_cache_requests_total{model=\"good\",result=\"stale\"}") == 1;
 		if (stale)
-			check_status(&answer, "sluice; hit; ttl=");
+			cached_check_status(&answer, "sluice; hit; ttl=");
 		answer_free(&answer);
 		patience_wait(&patience);
 	}
-	ask(&world, "", body_of("good", true, ZERO), &answer);
-	check_answer(&answer, true);
+	ask(&world, "", cached_body("good", true, ZERO), &answer);
+	cached_check(&answer, true);
 	answer_free(&answer);
 	sluice_wait_idle(world.sluice);
 }
@@ -430,7 +373,7 @@ static void memory_is_bounded(void **state)
 		char members[64];
 		struct answer answer;
 		snprintf(members, sizeof members, ZERO ",\"x\":%d", i);
-		ask(&world, "", body_of("m", false, members), &answer);
+		ask(&world, "", cached_body("m", false, members), &answer);
 		assert_int_equal(answer.status, 200);
 		answer_free(&answer);
 	}
@@ -458,7 +401,7 @@ static void check_admin(const struct world *world, const char *method, const cha
 static void fill(const struct world *world, const char *model, const char *headers)
 {
 	struct answer answer;
-	ask(world, headers, body_of(model, false, ZERO), &answer);
+	ask(world, headers, cached_body(model, false, ZERO), &answer);
 	assert_int_equal(answer.status, 200);
 	answer_free(&answer);
 }
@@ -509,7 +452,7 @@ static void the_key_of_a_request_finds_its_answer(void **state)
 	snprintf(request, sizeof request, "%s/request.json", scenario_directory());
 	FILE *file = fopen(request, "w");
 	assert_non_null(file);
-	fputs(body_of("m", true, ZERO), file);
+	fputs(cached_body("m", true, ZERO), file);
 	fclose(file);
 	snprintf(config, sizeof config, "%s/same.yaml", scenario_directory());
 	file = fopen(config, "w");
@@ -538,9 +481,9 @@ static void a_crowd_over(enum via via, size_t connections, size_t streams)
 {
 	struct world world = start("models:\n  m: sim/count;tokens=20;ttft=1500ms;itl=20ms\n");
 	struct mass_job *jobs = calloc(CROWD, sizeof *jobs);
-	static char whole[BODY_MOST], stream[BODY_MOST];
-	snprintf(whole, sizeof whole, "%s", body_of("m", false, ZERO));
-	snprintf(stream, sizeof stream, "%s", body_of("m", true, ZERO));
+	static char whole[CACHED_BODY_MOST], stream[CACHED_BODY_MOST];
+	snprintf(whole, sizeof whole, "%s", cached_body("m", false, ZERO));
+	snprintf(stream, sizeof stream, "%s", cached_body("m", true, ZERO));
 	for (size_t i = 0; i < CROWD; i++)
 		jobs[i].body = i % 2 == 0 ? whole : stream;
 	struct mass mass = {.sluice = world.sluice,
@@ -551,7 +494,7 @@ static void a_crowd_over(enum via via, size_t connections, size_t streams)
 			    .count = CROWD};
 	mass_run(&mass);
 	for (size_t i = 0; i < CROWD; i++)
-		check_answer(&jobs[i].answer, i % 2 == 1);
+		cached_check(&jobs[i].answer, i % 2 == 1);
 	assert_int_equal(sim_call_count(world.sim, ""), 1);
 	mass_free_answers(&mass);
 	free(jobs);
@@ -582,7 +525,7 @@ static void who_leaves_hurts_nobody(void **state)
 	(void)state;
 	for (int i = 0; i < CLIENTS; i++)
 		client_post(&clients[i], world.sluice, (enum via)(i % VIA_COUNT), "/v1/chat/completions",
-			    body_of("m", true, ZERO));
+			    cached_body("m", true, ZERO));
 	client_wait_events(&clients[CLIENTS - 1], &sse, 3);
 	for (int i = 0; i < LEAVERS; i++) {
 		client_leave(&clients[i], LEAVE_CANCEL);
@@ -590,7 +533,7 @@ static void who_leaves_hurts_nobody(void **state)
 	}
 	for (int i = LEAVERS; i < CLIENTS; i++) {
 		client_wait_end(&clients[i]);
-		check_answer(client_answer(&clients[i]), true);
+		cached_check(client_answer(&clients[i]), true);
 		client_close(&clients[i]);
 	}
 	assert_int_equal(sim_call_count(world.sim, ""), 1);
@@ -604,7 +547,7 @@ static void when_all_leave_the_call_ends(void **state)
 	struct client clients[VIA_COUNT];
 	(void)state;
 	for (enum via via = 0; via < VIA_COUNT; via++)
-		client_post(&clients[via], world.sluice, via, "/v1/chat/completions", body_of("m", true, ZERO));
+		client_post(&clients[via], world.sluice, via, "/v1/chat/completions", cached_body("m", true, ZERO));
 	client_wait_head(&clients[VIA_COUNT - 1]);
 	for (enum via via = 0; via < VIA_COUNT; via++) {
 		client_leave(&clients[via], LEAVE_CANCEL);
@@ -626,14 +569,14 @@ static void late_ones_get_all_of_it(void **state)
 		char members[64];
 		snprintf(members, sizeof members, ZERO ",\"x\":%d", (int)via);
 		sse = (struct sse){0};
-		client_post(&first, world.sluice, via, "/v1/chat/completions", body_of("m", true, members));
+		client_post(&first, world.sluice, via, "/v1/chat/completions", cached_body("m", true, members));
 		client_wait_events(&first, &sse, 8);
-		client_post(&late, world.sluice, via, "/v1/chat/completions", body_of("m", via % 2 == 0, members));
+		client_post(&late, world.sluice, via, "/v1/chat/completions", cached_body("m", via % 2 == 0, members));
 		client_wait_end(&late);
-		check_answer(client_answer(&late), via % 2 == 0);
-		check_status(client_answer(&late), "sluice; fwd=miss; collapsed");
+		cached_check(client_answer(&late), via % 2 == 0);
+		cached_check_status(client_answer(&late), "sluice; fwd=miss; collapsed");
 		client_wait_end(&first);
-		check_answer(client_answer(&first), true);
+		cached_check(client_answer(&first), true);
 		client_close(&first);
 		client_close(&late);
 		sse_free(&sse);
@@ -651,7 +594,7 @@ static void a_failure_is_everybodys(void **state)
 	for (int early = 0; early < 2; early++) {
 		for (enum via via = 0; via < VIA_COUNT; via++)
 			client_post(&clients[via], world.sluice, via, "/v1/chat/completions",
-				    body_of(early ? "early" : "m", via != VIA_H2, ZERO));
+				    cached_body(early ? "early" : "m", via != VIA_H2, ZERO));
 		for (enum via via = 0; via < VIA_COUNT; via++) {
 			struct answer *answer = client_answer(&clients[via]);
 			client_wait_end(&clients[via]);
@@ -679,9 +622,9 @@ static void a_slow_one_does_not_slow_the_rest(void **state)
 	struct sse sse = {0};
 	(void)state;
 	wire_open_narrow(&slow.wire, world.sluice->port, NULL);
-	h1_post(&slow, "/v1/chat/completions", "", body_of("m", true, ZERO));
+	h1_post(&slow, "/v1/chat/completions", "", cached_body("m", true, ZERO));
 	sim_wait_calls(world.sim, "count", 1);
-	client_post(&quick, world.sluice, VIA_H2, "/v1/chat/completions", body_of("m", true, ZERO));
+	client_post(&quick, world.sluice, VIA_H2, "/v1/chat/completions", cached_body("m", true, ZERO));
 	client_wait_end(&quick);
 	struct answer *answer = client_answer(&quick);
 	assert_true(answer->ended);

@@ -4,7 +4,8 @@
 
 # A resolver that obeys, for LD_PRELOAD.
 SCENARIO_NAMES   := $(BUILD)/tests/scenario/fake_names.so
-SCENARIO_HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/scenario/harness/*.c)))
+SCENARIO_HARNESS := $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/scenario/harness/*.c))) \
+		    $(BUILD)/tests/redis/redis_server.o
 SCENARIO_TESTS   := $(patsubst %.c,$(BUILD)/%,$(sort $(wildcard tests/scenario/*_test.c)))
 SCENARIO_ENV      = SLUICE_BIN=$(BUILD)/sluice SLUICE_SIM=$(BUILD)/sluice-sim \
 		    SLUICE_NAMES=$(abspath $(SCENARIO_NAMES)) \
@@ -15,8 +16,6 @@ SCENARIO_LIBS    := -lnghttp2 -lssl -lcrypto -lcjson -lcmocka -lpthread
 
 $(BUILD)/tests/scenario/%_test: $(BUILD)/tests/scenario/%_test.o $(SCENARIO_HARNESS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
-# Those with a Redis start real servers.
-$(filter $(BUILD)/tests/scenario/redis_%,$(SCENARIO_TESTS)): $(BUILD)/tests/redis/redis_server.o
 # Its requests are made from the field tables.
 $(BUILD)/tests/scenario/roundtrip_test: $(call links,schemas)
 

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The cache as one worker sees it, and looking for a kept answer in it: in memory at once, and behind that, where
+ * there is one, in the store that replicas share, which answers later or not at all.
+ */
+#ifndef SLUICE_SERVICE_CACHE_FETCH_H
+#define SLUICE_SERVICE_CACHE_FETCH_H
+
+#include "lib/reactor.h"
+#include "service/cache/cache.h"
+
+struct remote;
+struct remote_get;
+
+/* What a worker needs to use the cache. */
+struct cache_worker {
+	struct cache *cache; /* of the process */
+	struct reactor *reactor;
+	struct remote *remote; /* the worker's way to what replicas share; NULL = nothing is shared */
+};
+
+/* One search, embedded in its owner. Zero-initialised means not under way. */
+struct cache_fetch {
+	/* from the owner */
+	struct cache_key key;
+	struct store_tags tags;
+	const struct config_cache_rule *rule;
+	void (*on_done)(struct cache_fetch *fetch); /* once, never inside cache_fetch_begin */
+	/* the result: its value NULL = there is none; else the owner gives it back by cache_hit_drop */
+	struct cache_hit hit;
+	bool silent; /* the shared store did not answer: it is not worth asking it again soon */
+	/* of remote.h */
+	struct remote_get *get; /* NULL = not under way */
+	struct cache_fetch *next;
+};
+
+/* True: the result is there. False: on_done will tell of it, unless the fetch is cancelled. Stale answers are results.
+ */
+bool cache_fetch_begin(struct cache_worker *worker, struct cache_fetch *fetch);
+
+/* Keeps an answer, wherever answers are kept, for the time that the rule says give or take a tenth. False: out of
+ * memory. */
+bool cache_keep(struct cache_worker *worker, const struct cache_keeping *keeping, const struct cache_entry *entry);
+
+/* The owner has no more interest. Harmless when it is not under way. */
+void cache_fetch_cancel(struct cache_fetch *fetch);
+
+#endif

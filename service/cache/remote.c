@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers in Redis; remote.h holds the contract. */
+#include "service/cache/remote.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/hash.h"
+#include "service/cache/key.h"
+#include "service/cache/lease.h"
+
+enum {
+	REMOTE_BUCKETS = 256,
+	REMOTE_OVERHEAD_MOST = 4096, /* bytes of an entry besides the answer */
+	REMOTE_MS_US = 1000,
+	REMOTE_NUMBER_SIZE = 24,
+};
+
+struct remote {
+	struct remote_options options;
+	struct mailbox *mailbox;
+	struct buf room;                         /* for what is inflated */
+	struct remote_get *gets[REMOTE_BUCKETS]; /* under way, by key */
+	struct errand *errands;                  /* under way */
+};
+
+/* A command whose sender does not wait for it. */
+struct errand {
+	struct redis_command command; /* first */
+	struct errand *next;
+	struct errand **back;
+	struct remote *remote;
+	remote_told on_told; /* NULL = nobody wants to know */
+};
+
+/* A question to Redis, and all who wait for the answer. */
+struct remote_get {
+	struct remote_get *next; /* in its bucket */
+	struct remote *remote;
+	struct cache_key key;
+	struct redis_command left, value; /* PTTL, GET */
+	int64_t left_ms;
+	bool ended; /* those who wait are being told */
+	struct cache_fetch *waiting;
+};
+
+/* ---- names ---- */
+
+void remote_name_add(struct remote_name *name, struct span text)
+{
+	assert(name->len + text.len < REMOTE_NAME_SIZE);
+	memcpy(name->text + name->len, text.at, text.len);
+	name->len += text.len;
+	name->text[name->len] = '\0';
+}
+
+struct remote_name remote_answer_name(const struct remote *remote, const struct store_tags *tags,
+				      const struct cache_key *key)
+{
+	struct remote_name name = {.len = 0};
+	char hex[2 * CACHE_KEY_SIZE + 1];
+	const char *model = remote->options.config->models[tags->model].name;
+	cache_key_text(key, hex);
+	int len = snprintf(name.text, REMOTE_NAME_SIZE, "%s:1:%016" PRIx64 ":%016" PRIx64 ":{%s}",
+			   remote->options.prefix, hash_bytes(HASH_START, span_of(model)), tags->tenant, hex);
+	assert(len > 0 && len < REMOTE_NAME_SIZE);
+	name.len = (size_t)len;
+	return name;
+}
+
+static size_t entry_most(const struct remote *remote)
+{
+	return remote->options.config->cache.entry + REMOTE_OVERHEAD_MOST;
+}
+
+static void count_result(const struct remote *remote, enum metrics_remote result)
+{
+	metrics_count(remote->options.metrics, METRIC_CACHE_REMOTE, result);
+}
+
+/* ---- errands ---- */
+
+static void errand_free(struct errand *errand)
+{
+	*errand->back = errand->next;
+	if (errand->next != NULL)
+		errand->next->back = errand->back;
+	free(errand);
+}
+
+static void on_errand_done(struct redis_command *command, const struct redis_reply *reply)
+{
+	struct errand *errand = (struct errand *)command;
+	if (errand->on_told != NULL)
+		errand->on_told(errand->remote, reply);
+	errand_free(errand);
+}
+
+static struct errand *errand_create(struct remote *remote, remote_told on_told)
+{
+	struct errand *errand = calloc(1, sizeof(*errand));
+	if (errand == NULL)
+		return NULL;
+	*errand = (struct errand){.command = {.on_reply = on_errand_done},
+				  .next = remote->errands,
+				  .back = &remote->errands,
+				  .remote = remote,
+				  .on_told = on_told};
+	if (errand->next != NULL)
+		errand->next->back = &errand->next;
+	remote->errands = errand;
+	return errand;
+}
+
+bool remote_tell(struct remote *remote, const struct span *args, size_t count, remote_told on_told)
+{
+	struct errand *errand = errand_create(remote, on_told);
+	if (errand == NULL)
+		return false;
+	if (redis_send(remote->options.redis, &errand->command, args, count, 1, remote_deadline(remote)))
+		return true;
+	errand_free(errand);
+	return false;
+}
+
+bool remote_tell_script(struct remote *remote, const struct redis_script *script, struct span key, struct span arg)
+{
+	struct errand *errand = errand_create(remote, NULL);
+	if (errand == NULL)
+		return false;
+	if (redis_eval(remote->options.redis, &errand->command, script, key, &arg, 1, remote_deadline(remote)))
+		return true;
+	errand_free(errand);
+	return false;
+}
+
+/* ---- answers ---- */
+
+/* Removes what is no answer. */
+static void discard(struct remote *remote, const struct remote_name *name)
+{
+	const struct span args[] = {SPAN("UNLINK"), remote_name_span(name)};
+	remote_tell(remote, args, 2, NULL);
+}
+
+bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
+		  const struct redis_reply *reply, struct cache_hit *hit)
+{
+	struct parcel parcel;
+	struct cache_lives lives;
+	if (reply->kind != REDIS_BYTES || left_ms <= 0)
+		return false;
+	uint64_t left_us = (uint64_t)left_ms * REMOTE_MS_US;
+	bool whole = parcel_decode(reply->text, &what->key, entry_most(remote), &remote->room, &parcel);
+	if (whole) {
+		lives.age_us = parcel.life_us > left_us ? parcel.life_us - left_us : 0;
+		lives.fresh_us = (int64_t)parcel.fresh_us - (int64_t)lives.age_us;
+		lives.left_us = left_us;
+		whole = cache_adopt(remote->options.worker->cache, &what->key, &what->tags, &lives, parcel.entry,
+				    timers_now(&remote->options.worker->reactor->timers), hit);
+	}
+	if (!whole) {
+		struct remote_name name = remote_answer_name(remote, &what->tags, &what->key);
+		count_result(remote, METRICS_REMOTE_CORRUPT);
+		discard(remote, &name);
+	}
+	return whole;
+}
+
+/* ---- asking for them ---- */
+
+static struct remote_get **link_of(struct remote *remote, const struct cache_key *key)
+{
+	struct remote_get **link = &remote->gets[cache_key_hash(key) % REMOTE_BUCKETS];
+	while (*link != NULL && !cache_key_equal(&(*link)->key, key))
+		link = &(*link)->next;
+	return link;
+}
+
+static void get_unlink(struct remote_get *get)
+{
+	struct remote_get **link = &get->remote->gets[cache_key_hash(&get->key) % REMOTE_BUCKETS];
+	while (*link != get)
+		link = &(*link)->next;
+	*link = get->next;
+}
+
+static struct cache_fetch *get_take(struct remote_get *get)
+{
+	struct cache_fetch *fetch = get->waiting;
+	if (fetch != NULL) {
+		get->waiting = fetch->next;
+		fetch->next = NULL;
+		fetch->get = NULL;
+	}
+	return fetch;
+}
+
+/* The result is known: everybody is told. Whoever is told may cancel others. */
+static void get_end(struct remote_get *get, const struct cache_hit *hit, bool silent)
+{
+	get_unlink(get);
+	get->ended = true;
+	for (struct cache_fetch *fetch = get_take(get); fetch != NULL; fetch = get_take(get)) {
+		fetch->silent = silent;
+		if (hit->value != NULL) {
+			cache_hit_drop(&fetch->hit); /* a stale one from memory */
+			fetch->hit = *hit;
+			store_value_hold(hit->value);
+		}
+		fetch->on_done(fetch);
+	}
+	redis_cancel(&get->left);
+	redis_cancel(&get->value);
+	free(get);
+}
+
+static void on_left(struct redis_command *command, const struct redis_reply *reply)
+{
+	struct remote_get *get = (struct remote_get *)((char *)command - offsetof(struct remote_get, left));
+	get->left_ms = reply->kind == REDIS_INTEGER ? reply->integer : -1;
+}
+
+static void on_value(struct redis_command *command, const struct redis_reply *reply)
+{
+	struct remote_get *get = (struct remote_get *)((char *)command - offsetof(struct remote_get, value));
+	struct remote *remote = get->remote;
+	struct cache_hit hit = {.value = NULL};
+	bool silent = reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR;
+	bool found = remote_adopt(remote, get->waiting, get->left_ms, reply, &hit);
+	count_result(remote, found ? METRICS_REMOTE_HIT : silent ? METRICS_REMOTE_SILENT : METRICS_REMOTE_MISS);
+	get_end(get, &hit, silent);
+	if (found)
+		cache_hit_drop(&hit);
+}
+
+static bool get_send(struct remote_get *get, const struct cache_fetch *fetch)
+{
+	struct remote *remote = get->remote;
+	struct remote_name name = remote_answer_name(remote, &fetch->tags, &fetch->key);
+	const struct span left[] = {SPAN("PTTL"), remote_name_span(&name)};
+	const struct span value[] = {SPAN("GET"), remote_name_span(&name)};
+	get->left.on_reply = on_left;
+	get->value.on_reply = on_value;
+	if (!redis_send(remote->options.redis, &get->left, left, 2, 1, remote_deadline(remote)))
+		return false;
+	if (redis_send(remote->options.redis, &get->value, value, 2, 1, remote_deadline(remote)))
+		return true;
+	redis_cancel(&get->left);
+	return false;
+}
+
+bool remote_fetch(struct remote *remote, struct cache_fetch *fetch)
+{
+	struct remote_get **link = link_of(remote, &fetch->key);
+	struct remote_get *get = *link;
+	if (get == NULL) {
+		get = redis_readable(remote->options.redis) ? calloc(1, sizeof(*get)) : NULL;
+		if (get == NULL)
+			return false;
+		get->remote = remote;
+		get->key = fetch->key;
+		if (!get_send(get, fetch)) {
+			free(get);
+			return false;
+		}
+		*link = get;
+	}
+	fetch->get = get;
+	fetch->next = get->waiting;
+	get->waiting = fetch;
+	return true;
+}
+
+void remote_fetch_cancel(struct cache_fetch *fetch)
+{
+	struct remote_get *get = fetch->get;
+	if (get == NULL)
+		return;
+	if (get->waiting == fetch && fetch->next == NULL && !get->ended) { /* the last one */
+		get_unlink(get);
+		redis_cancel(&get->left);
+		redis_cancel(&get->value);
+		free(get);
+	} else {
+		struct cache_fetch **link = &get->waiting;
+		while (*link != fetch)
+			link = &(*link)->next;
+		*link = fetch->next;
+	}
+	fetch->next = NULL;
+	fetch->get = NULL;
+	cache_hit_drop(&fetch->hit);
+}
+
+/* ---- keeping them ---- */
+
+static void on_stored(struct remote *remote, const struct redis_reply *reply)
+{
+	count_result(remote, reply->kind == REDIS_STATUS ? METRICS_REMOTE_STORED : METRICS_REMOTE_NOT_STORED);
+}
+
+void remote_put(struct remote *remote, const struct store_tags *tags, const struct cache_key *key,
+		const struct parcel *parcel)
+{
+	bool sent = false;
+	struct buf bytes;
+	buf_init(&bytes, parcel->entry.len + REMOTE_OVERHEAD_MOST);
+	if (redis_writable(remote->options.redis))
+		parcel_encode(parcel, key, &bytes);
+	if (buf_len(&bytes) > 0 && !buf_failed(&bytes)) {
+		char life[REMOTE_NUMBER_SIZE];
+		struct remote_name name = remote_answer_name(remote, tags, key);
+		snprintf(life, sizeof(life), "%" PRIu64, parcel->life_us / REMOTE_MS_US);
+		const struct span args[] = {SPAN("SET"), remote_name_span(&name), buf_span(&bytes), SPAN("PX"),
+					    span_of(life)};
+		sent = remote_tell(remote, args, sizeof(args) / sizeof(args[0]), on_stored);
+	}
+	if (!sent)
+		count_result(remote, METRICS_REMOTE_NOT_STORED);
+	buf_fini(&bytes);
+}
+
+/* ---- the rest ---- */
+
+struct redis *remote_redis(const struct remote *remote)
+{
+	return remote->options.redis;
+}
+
+struct reactor *remote_reactor(const struct remote *remote)
+{
+	return remote->options.worker->reactor;
+}
+
+struct metrics_cells *remote_metrics(const struct remote *remote)
+{
+	return remote->options.metrics;
+}
+
+struct mailbox *remote_mailbox(const struct remote *remote)
+{
+	return remote->mailbox;
+}
+
+uint64_t remote_deadline(const struct remote *remote)
+{
+	return timers_now(&remote->options.worker->reactor->timers) + remote->options.budget_us;
+}
+
+struct remote *remote_create(const struct remote_options *options)
+{
+	struct remote *remote = calloc(1, sizeof(*remote));
+	if (remote == NULL)
+		return NULL;
+	remote->options = *options;
+	buf_init(&remote->room, entry_most(remote));
+	lease_setup();
+	remote->mailbox = mailbox_create(remote, options->prefix);
+	if (remote->mailbox != NULL)
+		return remote;
+	remote_destroy(remote);
+	return NULL;
+}
+
+void remote_destroy(struct remote *remote)
+{
+	if (remote == NULL)
+		return;
+	if (remote->mailbox != NULL)
+		mailbox_destroy(remote->mailbox);
+	while (remote->errands != NULL) {
+		redis_cancel(&remote->errands->command);
+		errand_free(remote->errands);
+	}
+	buf_fini(&remote->room);
+	free(remote);
+}

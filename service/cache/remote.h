@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker's way to the cache that replicas share, in Redis. One answer is one
+ * key:
+ *
+ *   PREFIX:1:MODEL:TENANT:{KEY}             the answer, a parcel (parcel.h), with its time to live
+ *   PREFIX:1:MODEL:TENANT:{KEY}:lease…      who asks the backend for it right now (lease.h)
+ *
+ * MODEL and TENANT are hashes, so that what belongs to one of them can be found; KEY is the cache's key in
+ * hexadecimal, and the braces keep all that belongs to it on one node of a cluster.
+ *
+ * Nothing here is waited for longer than the budget; without Redis all of it is as if nothing was kept.
+ */
+#ifndef SLUICE_SERVICE_CACHE_REMOTE_H
+#define SLUICE_SERVICE_CACHE_REMOTE_H
+
+#include "clients/redis/redis.h"
+#include "lib/metrics.h"
+#include "service/cache/fetch.h"
+#include "service/cache/parcel.h"
+
+struct remote;
+
+struct remote_options {
+	struct cache_worker *worker; /* borrows; its cache and reactor are there */
+	struct redis *redis;         /* borrows */
+	const struct config *config;
+	const char *prefix;            /* of all keys; borrows */
+	uint64_t budget_us;            /* how long one command may take */
+	struct metrics_cells *metrics; /* borrows; NULL = nothing is counted */
+};
+
+/* NULL: out of memory. */
+struct remote *remote_create(const struct remote_options *options);
+
+/* No fetch and no lease may be under way. */
+void remote_destroy(struct remote *remote);
+
+/* Asks for an answer; searches for the same key are one. False: Redis is not to be had, no on_done follows. */
+bool remote_fetch(struct remote *remote, struct cache_fetch *fetch);
+void remote_fetch_cancel(struct cache_fetch *fetch);
+
+/* Sends an answer, and forgets about it. */
+void remote_put(struct remote *remote, const struct store_tags *tags, const struct cache_key *key,
+		const struct parcel *parcel);
+
+/* ---- for those who ask for more than answers ---- */
+
+/* Room for the name of any key. */
+enum { REMOTE_PREFIX_MOST = 64, REMOTE_NAME_SIZE = REMOTE_PREFIX_MOST + 224 };
+
+struct remote_name {
+	char text[REMOTE_NAME_SIZE];
+	size_t len;
+};
+
+/* The name of the answer of that key. */
+struct remote_name remote_answer_name(const struct remote *remote, const struct store_tags *tags,
+				      const struct cache_key *key);
+
+/* Appends to a name, which must have room for it. */
+void remote_name_add(struct remote_name *name, struct span text);
+
+static inline struct span remote_name_span(const struct remote_name *name)
+{
+	return (struct span){name->text, name->len};
+}
+
+struct redis *remote_redis(const struct remote *remote);
+struct reactor *remote_reactor(const struct remote *remote);
+struct metrics_cells *remote_metrics(const struct remote *remote);
+
+/* The reply to what was told; also REDIS_SILENT. */
+typedef void (*remote_told)(struct remote *remote, const struct redis_reply *reply);
+
+/* Sends a command whose key is args[1], and does not wait for it. on_told: NULL = nobody wants to know. False: not
+ * sent. */
+bool remote_tell(struct remote *remote, const struct span *args, size_t count, remote_told on_told);
+
+/* The same for a script that takes one argument. */
+bool remote_tell_script(struct remote *remote, const struct redis_script *script, struct span key, struct span arg);
+
+/* When a command that is sent now must have its reply. */
+uint64_t remote_deadline(const struct remote *remote);
+
+/*
+ * What GET said under the answer's name, with what PTTL said just before. Puts it into the store in memory, and fills
+ * hit (to be given back by cache_hit_drop). False when there is none, or none that is whole: that is removed.
+ */
+bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
+		  const struct redis_reply *reply, struct cache_hit *hit);
+
+/* The worker's mailbox for replicas that want to follow a flight; mailbox.h. */
+struct mailbox *remote_mailbox(const struct remote *remote);
+
+#endif

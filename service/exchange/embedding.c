@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: MIT */
+/* Looking for the inputs of embeddings, and asking for those that are missing; embedding.h holds the contract. */
+#include "service/exchange/embedding.h"
+
+#include <stdlib.h>
+
+#include "service/cache/key.h"
+#include "service/exchange/embedding_internal.h"
+
+enum { EMBEDDING_SECOND_US = 1000000 };
+
+/* ---- keys ---- */
+
+static bool compute_key(struct embedding *embedding, struct embedding_input *input, struct key_parts *parts,
+			const struct openai_input_frame *frame, struct arena *scratch)
+{
+	struct buf *canonical = &embedding->piece;
+	buf_reset(canonical);
+	arena_reset(scratch);
+	openai_input_write_canonical(frame, &embedding->inputs, input->node, scratch, canonical);
+	parts->canonical = buf_span(canonical);
+	return !buf_failed(canonical) && !arena_failed(scratch) && cache_key_compute(parts, &input->fetch.key);
+}
+
+static bool compute_keys(struct exchange *exchange, struct embedding *embedding, struct span tenant)
+{
+	struct arena arena, scratch;
+	struct openai_input_frame frame;
+	struct key_parts parts = {.tenant = tenant, .model = exchange->report.model, .request = &exchange->request};
+	arena_init(&arena, 0);
+	arena_init(&scratch, 0);
+	bool computed = openai_input_frame_make(&exchange->request, &arena, &frame);
+	for (size_t i = 0; i < embedding->count && computed; i++)
+		computed = compute_key(embedding, &embedding->list[i], &parts, &frame, &scratch);
+	arena_fini(&scratch);
+	arena_fini(&arena);
+	return computed;
+}
+
+/* Finds inputs that are the same, by their keys in a table of twice as many places. */
+static bool find_repeated(struct embedding *embedding)
+{
+	size_t size = 1;
+	while (size < embedding->count * 2)
+		size *= 2;
+	uint32_t *places = calloc(size, sizeof(*places)); /* number + 1 */
+	if (places == NULL)
+		return false;
+	for (size_t i = 0; i < embedding->count; i++) {
+		struct embedding_input *input = &embedding->list[i];
+		size_t at = cache_key_hash(&input->fetch.key) & (size - 1);
+		while (places[at] != 0 &&
+		       !cache_key_equal(&embedding->list[places[at] - 1].fetch.key, &input->fetch.key))
+			at = (at + 1) & (size - 1);
+		if (places[at] == 0) {
+			places[at] = (uint32_t)i + 1;
+			embedding->distinct++;
+		}
+		input->first = places[at] - 1;
+	}
+	free(places);
+	return true;
+}
+
+static bool list_inputs(struct embedding *embedding)
+{
+	uint32_t *nodes = calloc(embedding->count, sizeof(*nodes));
+	embedding->list = calloc(embedding->count, sizeof(*embedding->list));
+	if (nodes != NULL && embedding->list != NULL) {
+		openai_inputs_list(&embedding->inputs, nodes);
+		for (size_t i = 0; i < embedding->count; i++) {
+			embedding->list[i].of = embedding;
+			embedding->list[i].node = nodes[i];
+		}
+	}
+	free(nodes);
+	return nodes != NULL && embedding->list != NULL;
+}
+
+bool embedding_open(struct exchange *exchange, struct span tenant)
+{
+	struct embedding *embedding = calloc(1, sizeof(*embedding));
+	if (embedding == NULL)
+		return false;
+	exchange->caching.embedding = embedding;
+	embedding->exchange = exchange;
+	buf_init(&embedding->piece, exchange->request.json.text.len * 6 + 1024);
+	buf_init(&embedding->tail, 65536);
+	if (openai_inputs_read(&exchange->request, &embedding->inputs)) {
+		embedding->count = embedding->inputs.count;
+		if (list_inputs(embedding) && compute_keys(exchange, embedding, tenant) && find_repeated(embedding))
+			return true;
+	}
+	embedding_close(exchange);
+	return false;
+}
+
+/* ---- asking ---- */
+
+/* The keys of what is missing, and how much of the batch each is; both to be freed. */
+static bool list_missing(const struct embedding *embedding, struct shared_batch *batch, uint32_t **nodes)
+{
+	size_t most = embedding->distinct - embedding->fresh;
+	batch->keys = calloc(most, sizeof(*batch->keys));
+	batch->weights = calloc(most, sizeof(*batch->weights));
+	*nodes = calloc(most, sizeof(**nodes));
+	if (batch->keys == NULL || batch->weights == NULL || *nodes == NULL)
+		return false;
+	for (size_t i = 0; i < embedding->count; i++) {
+		const struct embedding_input *input = &embedding->list[i];
+		if (!embedding_is_missing(embedding, i))
+			continue;
+		(*nodes)[batch->count] = input->node;
+		batch->keys[batch->count] = input->fetch.key;
+		batch->weights[batch->count++] = openai_input_weight(&embedding->inputs, input->node);
+	}
+	return true;
+}
+
+static bool follow_batch(struct exchange *exchange, const struct shared_batch *batch, const uint32_t *nodes)
+{
+	struct caching *caching = &exchange->caching;
+	struct embedding *embedding = caching->embedding;
+	struct shared_request ask = {.endpoint = OPENAI_EMBEDDINGS,
+				     .body = exchange->request.json.text,
+				     .options = caching->options,
+				     .keeping = caching->keeping,
+				     .batch = batch};
+	struct buf body;
+	bool leads = false;
+	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
+	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
+		return false;
+	buf_init(&body, exchange->request.json.text.len + 64);
+	embedding->merges = batch->count < embedding->count;
+	if (embedding->merges) {
+		if (!openai_vectors_init(&embedding->came, batch->count, EMBEDDING_ANSWER_MOST))
+			return false;
+		openai_inputs_write_request(&embedding->inputs, nodes, batch->count, &body);
+		ask.body = buf_span(&body);
+	}
+	if (!buf_failed(&body))
+		caching->follower = shared_follow(exchange->worker, &ask, &exchange->subscriber, &leads);
+	buf_fini(&body);
+	exchange->report.cache = !leads                 ? METRICS_CACHE_COLLAPSED
+				 : embedding->fresh > 0 ? METRICS_CACHE_PARTIAL
+							: METRICS_CACHE_MISS;
+	return caching->follower != NULL;
+}
+
+static enum caching_step follow(struct exchange *exchange)
+{
+	struct shared_batch batch = {NULL, NULL, 0};
+	uint32_t *nodes = NULL;
+	bool follows =
+	    list_missing(exchange->caching.embedding, &batch, &nodes) && follow_batch(exchange, &batch, nodes);
+	free(batch.keys);
+	free(batch.weights);
+	free(nodes);
+	return follows ? CACHING_RUNS : CACHING_FAILED;
+}
+
+/* ---- looking ---- */
+
+/* What was found of an input, if it may be given. */
+static void look_at(const struct caching *caching, struct embedding_input *input)
+{
+	struct cache_hit *hit = &input->fetch.hit;
+	if (hit->value == NULL)
+		return;
+	bool young = caching->directives.max_age_s < 0 ||
+		     (int64_t)(hit->age_us / EMBEDDING_SECOND_US) <= caching->directives.max_age_s;
+	bool fresh = hit->ttl_us > 0;
+	if (hit->entry.endpoint == OPENAI_EMBEDDINGS && (young || !fresh) &&
+	    openai_vector_read_kept(hit->entry.body, &input->vector))
+		input->have = fresh ? EMBEDDING_FRESH : EMBEDDING_STALE;
+	else
+		cache_hit_drop(hit);
+}
+
+static void count_inputs(const struct exchange *exchange)
+{
+	const struct embedding *embedding = exchange->caching.embedding;
+	struct metrics_cells *metrics = exchange->worker->plan.metrics;
+	size_t model = exchange->report.model_index;
+	size_t missing = embedding->distinct - embedding->fresh - embedding->stale;
+	metrics_add(metrics, embedding->fresh, METRIC_CACHE_INPUTS, model, METRICS_INPUT_HIT);
+	metrics_add(metrics, embedding->stale, METRIC_CACHE_INPUTS, model, METRICS_INPUT_STALE);
+	metrics_add(metrics, missing, METRIC_CACHE_INPUTS, model, METRICS_INPUT_MISS);
+	metrics_add(metrics, embedding->count - embedding->distinct, METRIC_CACHE_INPUTS, model,
+		    METRICS_INPUT_REPEATED);
+}
+
+/* The cache has said what it has of all inputs. */
+static enum caching_step go_on(struct exchange *exchange)
+{
+	struct embedding *embedding = exchange->caching.embedding;
+	for (size_t i = 0; i < embedding->count; i++) {
+		if (embedding->list[i].first != i)
+			continue;
+		look_at(&exchange->caching, &embedding->list[i]);
+		embedding->fresh += embedding->list[i].have == EMBEDDING_FRESH;
+		embedding->stale += embedding->list[i].have == EMBEDDING_STALE;
+	}
+	count_inputs(exchange);
+	if (embedding->fresh == embedding->distinct)
+		return embedding_give(exchange, METRICS_CACHE_HIT) ? CACHING_ANSWERED : CACHING_RUNS;
+	if (exchange->caching.directives.only_if_cached) {
+		exchange_fail_code(exchange, ERROR_NOT_CACHED);
+		return CACHING_ANSWERED;
+	}
+	return follow(exchange);
+}
+
+static void on_fetched(struct cache_fetch *fetch)
+{
+	struct embedding_input *input =
+	    (struct embedding_input *)((char *)fetch - offsetof(struct embedding_input, fetch));
+	struct exchange *exchange = input->of->exchange;
+	if (--input->of->waiting == 0 && go_on(exchange) == CACHING_FAILED)
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+}
+
+enum caching_step embedding_start(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	struct embedding *embedding = caching->embedding;
+	if (caching->directives.no_cache)
+		return go_on(exchange);
+	embedding->waiting = 1;
+	for (size_t i = 0; i < embedding->count; i++) {
+		struct cache_fetch *fetch = &embedding->list[i].fetch;
+		if (embedding->list[i].first != i)
+			continue;
+		fetch->tags = caching->keeping.tags;
+		fetch->rule = caching->keeping.rule;
+		fetch->on_done = on_fetched;
+		embedding->waiting++;
+		if (cache_fetch_begin(exchange->worker->cache, fetch))
+			embedding->waiting--;
+	}
+	return --embedding->waiting == 0 ? go_on(exchange) : CACHING_RUNS;
+}
+
+/* ---- what comes ---- */
+
+/* The answer cannot be put together: the plan is asked for all of it, and whatever it says goes to the client. */
+static void ask_plainly(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	follower_leave(caching->follower);
+	caching->follower = NULL;
+	openai_vectors_fini(&caching->embedding->came);
+	exchange->report.cache = METRICS_CACHE_BYPASS;
+	if (!flight_start(exchange->flight, &caching->options, &exchange->subscriber))
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+}
+
+void embedding_on_event(struct exchange *exchange, const struct event *event)
+{
+	struct embedding *embedding = exchange->caching.embedding;
+	if (!embedding->merges) {
+		exchange->kind->on_event(exchange, event);
+	} else if (event->kind == EVENT_BODY) {
+		embedding->target = event->target;
+		openai_vectors_feed(&embedding->came, event->data);
+		if (embedding->came.state == OPENAI_VECTORS_ST_ODD)
+			ask_plainly(exchange);
+	} else if (event->kind == EVENT_END) {
+		if (!embedding_take(embedding))
+			ask_plainly(exchange);
+		else
+			embedding_give(exchange, exchange->report.cache);
+	}
+}
+
+bool embedding_stand_in(struct exchange *exchange)
+{
+	struct embedding *embedding = exchange->caching.embedding;
+	if (embedding->giving || embedding->fresh + embedding->stale != embedding->distinct)
+		return false;
+	embedding_give(exchange, METRICS_CACHE_STALE);
+	return true;
+}
+
+const char *embedding_forward(const struct exchange *exchange)
+{
+	const struct embedding *embedding = exchange->caching.embedding;
+	if (embedding->fresh > 0)
+		return "partial";
+	return embedding->stale == embedding->distinct ? "stale" : "miss";
+}
+
+void embedding_close(struct exchange *exchange)
+{
+	struct embedding *embedding = exchange->caching.embedding;
+	if (embedding == NULL)
+		return;
+	task_drop(exchange->worker->plan.reactor, &embedding->pump);
+	for (size_t i = 0; i < embedding->count && embedding->list != NULL; i++) {
+		cache_fetch_cancel(&embedding->list[i].fetch);
+		if (embedding->list[i].fetch.hit.value != NULL)
+			cache_hit_drop(&embedding->list[i].fetch.hit);
+	}
+	free(embedding->list);
+	if (embedding->merges)
+		openai_vectors_fini(&embedding->came);
+	buf_fini(&embedding->piece);
+	buf_fini(&embedding->tail);
+	free(embedding);
+	exchange->caching.embedding = NULL;
+}

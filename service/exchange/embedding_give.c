@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The answer to a request for embeddings, put together of vectors that were kept and of vectors that came just now.
+ * It goes out as fast as the client reads: what was kept is held, not copied.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "lib/hash.h"
+#include "service/exchange/embedding_internal.h"
+
+enum { EMBEDDING_SECOND_US = 1000000 };
+
+/* ---- what came ---- */
+
+bool embedding_take(struct embedding *embedding)
+{
+	struct openai_vectors *came = &embedding->came;
+	size_t asked = 0;
+	if (!openai_vectors_end(came))
+		return false;
+	for (size_t i = 0; i < embedding->count; i++) {
+		if (!embedding_is_missing(embedding, i))
+			continue;
+		embedding->list[i].vector = (struct openai_vector){came->model, openai_vectors_at(came, asked++)};
+		embedding->list[i].have = EMBEDDING_CAME;
+	}
+	embedding->model = came->model;
+	embedding->exchange->report.usage = came->usage;
+	return true;
+}
+
+/* ---- what the head says ---- */
+
+/* The ages of what was kept: the oldest, and the least time that is left. */
+static void tell_age(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	const struct embedding *embedding = caching->embedding;
+	uint64_t now_us = exchange_now(exchange), oldest_us = 0;
+	int64_t least_us = INT64_MAX;
+	for (size_t i = 0; i < embedding->count; i++) {
+		const struct cache_hit *hit = &embedding->list[i].fetch.hit;
+		if (hit->value == NULL || embedding->list[i].have == EMBEDDING_CAME)
+			continue;
+		uint64_t age_us = now_us - hit->value->stored_us;
+		int64_t ttl_us = (int64_t)(hit->value->fresh_until_us - now_us);
+		oldest_us = age_us > oldest_us ? age_us : oldest_us;
+		least_us = ttl_us < least_us ? ttl_us : least_us;
+	}
+	caching->age_s = (int64_t)(oldest_us / EMBEDDING_SECOND_US);
+	caching->ttl_s = least_us / EMBEDDING_SECOND_US;
+}
+
+/* The tag of an answer of kept vectors only: of which ones, in which order, and when each was kept. */
+static void tell_etag(struct exchange *exchange)
+{
+	const struct embedding *embedding = exchange->caching.embedding;
+	uint64_t keys = HASH_START, times = 0;
+	for (size_t i = 0; i < embedding->count; i++) {
+		const struct embedding_input *first = &embedding->list[embedding->list[i].first];
+		keys = hash_mix(keys, cache_key_hash(&first->fetch.key));
+		times = hash_mix(times, (uint64_t)first->fetch.hit.entry.created);
+	}
+	caching_write_etag(&exchange->caching, keys, times);
+}
+
+/* Each vector that was kept counts its share of what its own request took. Unknown when any of them is. */
+static struct usage sum_usage(const struct embedding *embedding)
+{
+	struct usage sum = embedding->merges ? embedding->came.usage : USAGE_UNKNOWN;
+	bool known = true, came = false;
+	for (size_t i = 0; i < embedding->count; i++) {
+		const struct embedding_input *input = &embedding->list[i];
+		if (input->first != i)
+			continue;
+		came |= input->have == EMBEDDING_CAME;
+		if (input->have == EMBEDDING_CAME)
+			continue;
+		known &= input->fetch.hit.entry.usage.prompt_tokens >= 0;
+		usage_add(&sum, &input->fetch.hit.entry.usage);
+	}
+	return known && (!came || embedding->came.usage.prompt_tokens >= 0) ? sum : USAGE_UNKNOWN;
+}
+
+static void write_tail(struct embedding *embedding)
+{
+	struct usage usage = sum_usage(embedding);
+	if (embedding->model.at == NULL)
+		embedding->model = embedding->list[0].vector.model;
+	openai_vectors_write_tail(embedding->model, &usage, &embedding->tail);
+}
+
+/* ---- the body ---- */
+
+/* What stands before the vector of the input, and behind it; both go into the piece. */
+static void write_frame(struct embedding *embedding, size_t index)
+{
+	buf_reset(&embedding->piece);
+	if (index == 0)
+		openai_vectors_write_head(&embedding->piece);
+	openai_vectors_write_item_head(index, &embedding->piece);
+}
+
+static struct span members_of(const struct embedding *embedding, size_t index)
+{
+	return embedding->list[embedding->list[index].first].vector.members;
+}
+
+static int64_t measure(struct embedding *embedding)
+{
+	size_t sum = buf_len(&embedding->tail);
+	for (size_t i = 0; i < embedding->count; i++) {
+		write_frame(embedding, i);
+		sum += buf_len(&embedding->piece) + members_of(embedding, i).len;
+		buf_reset(&embedding->piece);
+		openai_vectors_write_item_tail(&embedding->piece);
+		sum += buf_len(&embedding->piece);
+	}
+	return (int64_t)sum;
+}
+
+static bool send_item(struct exchange *exchange, size_t index)
+{
+	struct embedding *embedding = exchange->caching.embedding;
+	write_frame(embedding, index);
+	if (buf_failed(&embedding->piece) || !exchange_send(exchange, buf_span(&embedding->piece)) ||
+	    !exchange_send(exchange, members_of(embedding, index)))
+		return false;
+	buf_reset(&embedding->piece);
+	openai_vectors_write_item_tail(&embedding->piece);
+	return exchange_send(exchange, buf_span(&embedding->piece));
+}
+
+/* Sends until the client has enough for now. True when the exchange is over. */
+static bool send_more(struct exchange *exchange)
+{
+	struct embedding *embedding = exchange->caching.embedding;
+	bool sent = true;
+	while (embedding->next < embedding->count && !exchange->paused && sent)
+		sent = send_item(exchange, embedding->next++);
+	if (sent && embedding->next < embedding->count)
+		return false;
+	if (sent && exchange_send(exchange, buf_span(&embedding->tail)))
+		exchange_finish(exchange);
+	else
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	return true;
+}
+
+static void on_pump(struct task *task)
+{
+	struct embedding *embedding = (struct embedding *)((char *)task - offsetof(struct embedding, pump));
+	send_more(embedding->exchange);
+}
+
+void embedding_on_drained(struct exchange *exchange)
+{
+	struct embedding *embedding = exchange->caching.embedding;
+	if (!embedding->giving)
+		return;
+	embedding->pump.run = on_pump;
+	task_queue(exchange->worker->plan.reactor, &embedding->pump);
+}
+
+/* Bytes of the vectors that were kept, each as often as it is given. */
+static void count_given(const struct exchange *exchange)
+{
+	const struct embedding *embedding = exchange->caching.embedding;
+	size_t bytes = 0;
+	for (size_t i = 0; i < embedding->count; i++) {
+		const struct embedding_input *first = &embedding->list[embedding->list[i].first];
+		bytes += first->have == EMBEDDING_CAME ? 0 : first->vector.members.len;
+	}
+	metrics_add(exchange->worker->plan.metrics, bytes, METRIC_CACHE_GIVEN_BYTES, exchange->report.model_index);
+}
+
+bool embedding_give(struct exchange *exchange, enum metrics_cache how)
+{
+	struct embedding *embedding = exchange->caching.embedding;
+	struct event event = {.kind = EVENT_BODY, .usage = USAGE_UNKNOWN};
+	bool kept = how == METRICS_CACHE_HIT || how == METRICS_CACHE_STALE;
+	exchange->report.cache = how;
+	embedding->giving = true;
+	tell_age(exchange);
+	if (kept)
+		tell_etag(exchange);
+	count_given(exchange);
+	if (kept && caching_is_unchanged(exchange)) {
+		caching_give_not_modified(exchange);
+		return true;
+	}
+	write_tail(embedding);
+	if (buf_failed(&embedding->tail)) {
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+		return true;
+	}
+	report_event(&exchange->report, &event, exchange_now(exchange));
+	exchange_head(exchange, EXCHANGE_ST_BODY, kept ? NULL : embedding->target, measure(embedding));
+	return send_more(exchange);
+}

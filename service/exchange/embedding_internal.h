@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: MIT */
+/* The inside of embeddings and the cache (embedding.h), for the files that make it up: embedding.c (looking for
+ * inputs, asking for those that are missing) and embedding_give.c (the answer). */
+#ifndef SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H
+#define SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H
+
+#include "schemas/openai_embedding_cache.h"
+#include "schemas/openai_vectors.h"
+#include "service/exchange/embedding.h"
+#include "service/exchange/exchange_internal.h"
+
+enum { EMBEDDING_ANSWER_MOST = 32 << 20 }; /* bytes of an answer that is taken apart */
+
+/* What there is of an input. */
+enum embedding_have {
+	EMBEDDING_MISSING,
+	EMBEDDING_STALE, /* missing, but what there is may stand in for a failure */
+	EMBEDDING_FRESH, /* in its fetch's hit */
+	EMBEDDING_CAME,  /* in the answer to this request */
+};
+
+struct embedding_input {
+	struct cache_fetch fetch; /* its key also when nothing is looked for; its hit is held until the end */
+	struct embedding *of;
+	uint32_t node;  /* in the request */
+	uint32_t first; /* the first input that is the same; its own number when that is itself */
+	enum embedding_have have;
+	struct openai_vector vector; /* borrows from the hit or from what came; of the first one only */
+};
+
+struct embedding {
+	struct exchange *exchange;
+	struct openai_inputs inputs;
+	struct embedding_input *list;
+	size_t count;
+	size_t waiting; /* searches that have not ended, and their start */
+	/* of those that are the first of their kind */
+	size_t distinct, fresh, stale;
+	/* what comes, when it has to be put together */
+	bool merges;
+	struct openai_vectors came; /* with merges */
+	/* the answer that goes out */
+	const struct config_plan *target;
+	struct span model;
+	struct buf tail;
+	size_t next; /* input */
+	struct buf piece;
+	struct task pump;
+	bool giving;
+};
+
+/* The input is asked for, or would be: it is the first of its kind, and nothing fresh is there. */
+static inline bool embedding_is_missing(const struct embedding *embedding, size_t index)
+{
+	const struct embedding_input *input = &embedding->list[index];
+	return input->first == index && input->have <= EMBEDDING_STALE;
+}
+
+/* Answers with the vectors of all inputs. True when the exchange is over; else more goes out as the client reads. */
+bool embedding_give(struct exchange *exchange, enum metrics_cache how);
+
+/* The missing inputs have come, at the end of the answer. False when it is not what was asked for. */
+bool embedding_take(struct embedding *embedding);
+
+#endif

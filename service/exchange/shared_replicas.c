@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A shared flight among replicas: the one that gets the lease runs the plan and, once others want to hear it, publishes
+ * its events; the others listen. Chunks that come before any content are held back, so that a flight whose
+ * replica died early can be begun anew without anybody noticing. shared_internal.h holds the contract.
+ */
+#include "service/cache/lease.h"
+#include "service/cache/listen.h"
+#include "service/exchange/shared_internal.h"
+#include "service/exchange/shared_wire.h"
+
+enum { REPLICAS_ASKED_MOST = 3, REPLICAS_WIRE_MOST = SHARED_MOST * 2 };
+
+struct shared_replicas {
+	struct shared *shared;
+	struct lease lease;
+	struct listen listen;
+	unsigned asked;
+	bool publishing;
+	uint64_t heard;  /* number of the last record */
+	bool delivering; /* content came: what is heard is passed on at once */
+	struct buf held; /* records before that, each with its length (a size_t) in front */
+	struct buf wire;
+	struct task reap; /* callers up the stack may still hold the listener */
+};
+
+static struct shared_replicas *of_lease(struct lease *lease)
+{
+	return (struct shared_replicas *)((char *)lease - offsetof(struct shared_replicas, lease));
+}
+
+static struct shared_replicas *of_listen(struct listen *listen)
+{
+	return (struct shared_replicas *)((char *)listen - offsetof(struct shared_replicas, listen));
+}
+
+static void on_reap(struct task *task)
+{
+	struct shared_replicas *replicas =
+	    (struct shared_replicas *)((char *)task - offsetof(struct shared_replicas, reap));
+	struct shared *shared = replicas->shared;
+	buf_fini(&replicas->held);
+	buf_fini(&replicas->wire);
+	shared->worker->in_flight--;
+	free(replicas);
+	shared_release(shared);
+}
+
+/* Nothing is said or heard any more. */
+static void replicas_leave(struct shared_replicas *replicas)
+{
+	lease_drop(&replicas->lease);
+	listen_stop(&replicas->listen);
+	replicas->shared->replicas = NULL;
+	replicas->reap.run = on_reap;
+	task_queue(replicas->shared->worker->plan.reactor, &replicas->reap);
+}
+
+/* ---- running it ---- */
+
+/* Whether other replicas follow: the flight goes on for them, too. */
+static void set_followed(struct shared *shared, bool followed)
+{
+	pthread_mutex_lock(&shared->lock);
+	shared->followed_elsewhere = followed;
+	pthread_mutex_unlock(&shared->lock);
+}
+
+/* The others are on their own from here on. */
+static void replicas_abandon(struct shared_replicas *replicas)
+{
+	lease_drop(&replicas->lease);
+	replicas->publishing = false;
+	set_followed(replicas->shared, false);
+}
+
+static void publish(struct shared_replicas *replicas, const struct record *record)
+{
+	buf_reset(&replicas->wire);
+	shared_wire_write(&record->event, record->number, &replicas->wire);
+	if (replicas->shared->log.bytes > SHARED_MOST || buf_failed(&replicas->wire) ||
+	    !lease_publish(&replicas->lease, buf_span(&replicas->wire)))
+		replicas_abandon(replicas);
+}
+
+static void on_wanted(struct lease *lease)
+{
+	struct shared_replicas *replicas = of_lease(lease);
+	const struct record *first = replicas->shared->log.first;
+	set_followed(replicas->shared, true);
+	if (!replicas->publishing && first != NULL && first->number != 1) {
+		replicas_abandon(replicas); /* its beginning is gone */
+		return;
+	}
+	if (!replicas->publishing) {
+		replicas->publishing = true;
+		for (const struct record *at = first; at != NULL && replicas->publishing; at = at->next)
+			publish(replicas, at);
+	}
+}
+
+static void on_forlorn(struct lease *lease)
+{
+	struct shared *shared = of_lease(lease)->shared;
+	set_followed(shared, false);
+	if (shared->state == SHARED_ST_OWN)
+		shared_reconsider(shared, shared->worker);
+}
+
+static void on_over(struct lease *lease)
+{
+	replicas_leave(of_lease(lease));
+}
+
+void shared_replicas_publish(struct shared *shared, const struct record *record)
+{
+	if (shared->replicas != NULL && shared->replicas->publishing)
+		publish(shared->replicas, record);
+}
+
+/* ---- listening ---- */
+
+/* Passes an event on. False when that was the last one, or nobody wants more. */
+static bool deliver(struct shared *shared, struct span record)
+{
+	struct shared_wire wire;
+	if (!shared_wire_read(record, shared->plan->source, &wire))
+		return false;
+	shared_add(shared, &wire.event);
+	return shared->state != SHARED_ST_LANDED;
+}
+
+static void deliver_held(struct shared_replicas *replicas)
+{
+	struct shared *shared = replicas->shared;
+	struct span held = buf_span(&replicas->held);
+	bool more = true;
+	while (more && held.len > 0) {
+		size_t len;
+		memcpy(&len, held.at, sizeof(len));
+		more = deliver(shared, (struct span){held.at + sizeof(len), len});
+		held = (struct span){held.at + sizeof(len) + len, held.len - sizeof(len) - len};
+	}
+}
+
+static bool is_worth_waiting(const struct event *event)
+{
+	return (event->kind == EVENT_CHUNK && (event->carries & CARRIES_CONTENT) == 0) || event->kind == EVENT_USAGE;
+}
+
+static void hold_back(struct shared_replicas *replicas, struct span record)
+{
+	buf_append(&replicas->held, (struct span){(const char *)&record.len, sizeof(record.len)});
+	buf_append(&replicas->held, record);
+}
+
+static void on_lost(struct shared_replicas *replicas);
+
+static void on_record(struct listen *listen, struct span record)
+{
+	struct shared_replicas *replicas = of_listen(listen);
+	struct shared *shared = replicas->shared;
+	struct shared_wire wire;
+	if (!shared_wire_read(record, shared->plan->source, &wire) || wire.number != replicas->heard + 1 ||
+	    buf_failed(&replicas->held)) {
+		listen_stop(listen);
+		on_lost(replicas);
+		return;
+	}
+	replicas->heard++;
+	if (!replicas->delivering && is_worth_waiting(&wire.event)) {
+		hold_back(replicas, record);
+		return;
+	}
+	shared_hold(shared); /* it may land, and replicas with it */
+	if (!replicas->delivering) {
+		replicas->delivering = true;
+		deliver_held(replicas);
+	}
+	if (shared->state != SHARED_ST_LANDED)
+		deliver(shared, record);
+	shared_release(shared);
+}
+
+static void on_lost(struct shared_replicas *replicas)
+{
+	struct shared *shared = replicas->shared;
+	if (replicas->delivering)
+		shared_fail(shared, ERROR_UPSTREAM_RESET);
+	else if (!shared_replicas_ask(shared))
+		shared_take_off(shared);
+}
+
+static void on_listened(struct listen *listen, enum listen_end end)
+{
+	struct shared_replicas *replicas = of_listen(listen);
+	if (end == LISTEN_LOST)
+		on_lost(replicas);
+	else
+		shared_give_kept(replicas->shared, &listen->what.hit);
+}
+
+void shared_replicas_pause(struct shared *shared, bool paused)
+{
+	if (shared->replicas != NULL)
+		listen_pause(&shared->replicas->listen, paused);
+}
+
+/* ---- who runs it ---- */
+
+static void on_verdict(struct lease *lease, enum lease_verdict verdict)
+{
+	struct shared_replicas *replicas = of_lease(lease);
+	struct shared *shared = replicas->shared;
+	switch (verdict) {
+	case LEASE_TAKEN:
+		shared_set_state(shared, SHARED_ST_ELSEWHERE);
+		replicas->listen.on_record = on_record;
+		replicas->listen.on_end = on_listened;
+		listen_pause(&replicas->listen, shared->granted == SHARED_PAUSE);
+		listen_begin(&replicas->listen, lease);
+		break;
+	case LEASE_ANSWERED:
+		shared_give_kept(shared, &lease->what.hit);
+		break;
+	default:
+		shared_take_off(shared);
+	}
+}
+
+static struct shared_replicas *replicas_create(struct shared *shared)
+{
+	struct shared_replicas *replicas = calloc(1, sizeof(*replicas));
+	if (replicas == NULL)
+		return NULL;
+	replicas->shared = shared;
+	replicas->lease.on_verdict = on_verdict;
+	replicas->lease.on_wanted = on_wanted;
+	replicas->lease.on_forlorn = on_forlorn;
+	replicas->lease.on_over = on_over;
+	buf_init(&replicas->held, SHARED_MOST);
+	buf_init(&replicas->wire, REPLICAS_WIRE_MOST);
+	shared_hold(shared);
+	shared->worker->in_flight++;
+	shared->replicas = replicas;
+	return replicas;
+}
+
+bool shared_replicas_ask(struct shared *shared)
+{
+	struct cache_worker *cache = shared->worker->cache;
+	if (cache->remote == NULL || (shared->replicas == NULL && replicas_create(shared) == NULL))
+		return false;
+	struct shared_replicas *replicas = shared->replicas;
+	bool as_streamed = !cache_key_equal(&shared->place.key, &shared->keeping.key);
+	struct lease_request request = {.remote = cache->remote,
+					.key = shared->keeping.key,
+					.tags = shared->keeping.tags,
+					.rule = shared->keeping.rule,
+					.variant = as_streamed ? SPAN(":stream") : SPAN(""),
+					.fresh = shared->fresh};
+	replicas->heard = 0;
+	buf_reset(&replicas->held);
+	if (replicas->asked++ == REPLICAS_ASKED_MOST || !lease_ask(&replicas->lease, &request))
+		return false;
+	shared_set_state(shared, SHARED_ST_ASKING);
+	return true;
+}
+
+void shared_replicas_land(struct shared *shared, bool ended, bool kept)
+{
+	struct shared_replicas *replicas = shared->replicas;
+	if (replicas == NULL)
+		return;
+	if (ended && replicas->lease.state == LEASE_ST_MINE)
+		lease_end(&replicas->lease, kept);
+	else
+		replicas_leave(replicas);
+}

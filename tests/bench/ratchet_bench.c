@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Instructions of the gateway per request, event and cache hit, one line each
+ * on standard output: NAME, a tab, COUNT. Each case is run a few times first,
+ * so that connections, pools and tables are there, then often and counted.
+ *
+ *   ratchet_bench FILE   writes the lines to FILE; profiles go to RATCHET_DIR
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/bench/lockstep.h"
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/h2.h"
+#include "tests/scenario/harness/scenario.h"
+
+enum { WARM_UP = 40, COUNTED = 200, LARGE_COUNTED = 20, EVENTS = 1000, CACHED_EVENTS = 50, LARGE_PROMPT = 200000 };
+
+#define CHAT_FILE "tests/bench/chat_2k.json"
+#define CHAT "/v1/chat/completions"
+#define STREAMED "\"stream\":true,\"stream_options\":{\"include_usage\":true}"
+#define EVENT_OF(delta, finish)                                                                         \
+	"data: {\"id\":\"chatcmpl-7f3a9c1e5b2d4860\",\"object\":\"chat.completion.chunk\",\"created\":" \
+	"1760000000,\"model\":\"river-1\",\"system_fingerprint\":\"fp_41\",\"choices\":[{\"index\":0,"  \
+	"\"delta\":{" delta "},\"logprobs\":null,\"finish_reason\":" finish "}]}\n\n"
+#define STREAM_HEAD "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+static const char answer_body[] =
+    "{\"id\":\"chatcmpl-7f3a9c1e5b2d4860\",\"object\":\"chat.completion\",\"created\":1760000000,\"model\":\"river-1\","
+    "\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Kaub: 148 cm at noon, falling. In "
+    "three days about 131 cm; Cochem holds 212 cm.\\nToo low for 2.5 m of draught.\"},\"logprobs\":null,"
+    "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":512,\"completion_tokens\":38,\"total_tokens\":550}}";
+
+struct bench {
+	struct lockstep lockstep;
+	FILE *out;
+	struct bytes whole; /* requests */
+	struct bytes stream;
+	struct bytes cacheable;
+	struct bytes cacheable_stream;
+	struct bytes large;
+};
+
+/* text with its one occurrence of part replaced. */
+static void replace(struct bytes *into, const char *text, const char *part, const char *by)
+{
+	const char *at = strstr(text, part);
+	assert_non_null(at);
+	bytes_append(into, text, (size_t)(at - text));
+	bytes_append(into, by, strlen(by));
+	bytes_append(into, at + strlen(part), strlen(at + strlen(part)));
+}
+
+/* One that is deterministic and refers to nothing outside. */
+static void make_cacheable(struct bytes *into, const char *chat, const char *temperature)
+{
+	struct bytes inside = {0};
+	replace(&inside, chat, "https://example.org/fairway/kaub.png", "data:image/png;base64,iVBORw0KGgo=");
+	replace(into, bytes_text(&inside), "\"temperature\":0.2", temperature);
+	bytes_free(&inside);
+}
+
+static void make_requests(struct bench *bench)
+{
+	struct bytes prompt = {0};
+	assert_true(bytes_read_file(&bench->stream, CHAT_FILE));
+	const char *chat = bytes_text(&bench->stream);
+	replace(&bench->whole, chat, STREAMED, "\"stream\":false");
+	make_cacheable(&bench->cacheable_stream, chat, "\"temperature\":0");
+	make_cacheable(&bench->cacheable, bytes_text(&bench->whole), "\"temperature\":0.0,\"n\":1");
+	while (prompt.len < LARGE_PROMPT)
+		bytes_printf(&prompt,
+			     "Gauge %zu: the level fell by 3 cm since Tuesday, said the \\\"K\xc3\xb6ln\\\" "
+			     "office;\\nsee table 4 of the yearly report.\\n",
+			     prompt.len);
+	replace(&bench->large, bytes_text(&bench->whole), "How high is the Rhine", bytes_text(&prompt));
+	bytes_free(&prompt);
+}
+
+static void tell(struct bench *bench, const char *name, size_t count)
+{
+	fprintf(bench->out, "%s\t%llu\n", name, (unsigned long long)(lockstep_counted(&bench->lockstep, name) / count));
+	fflush(bench->out);
+}
+
+static void chunk(struct bytes *into, const char *bytes)
+{
+	bytes_printf(into, "%zx\r\n%s\r\n", strlen(bytes), bytes);
+}
+
+static void answer_whole(struct bench *bench)
+{
+	struct bytes text = {0};
+	bytes_printf(&text,
+		     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n"
+		     "x-request-id: req-4711\r\n\r\n%s",
+		     sizeof answer_body - 1, answer_body);
+	lockstep_backend_read(&bench->lockstep);
+	lockstep_backend_write(&bench->lockstep, text.at, text.len);
+	bytes_free(&text);
+}
+
+static void send_chunk(struct bench *bench, const char *bytes)
+{
+	struct bytes text = {0};
+	chunk(&text, bytes);
+	lockstep_backend_write(&bench->lockstep, text.at, text.len);
+	bytes_free(&text);
+}
+
+static void begin_stream(struct bench *bench)
+{
+	struct bytes text = {0};
+	bytes_printf(&text, "%s", STREAM_HEAD);
+	chunk(&text, EVENT_OF("\"role\":\"assistant\",\"content\":\"\"", "null"));
+	lockstep_backend_read(&bench->lockstep);
+	lockstep_backend_write(&bench->lockstep, text.at, text.len);
+	bytes_free(&text);
+}
+
+static void end_stream(struct bench *bench)
+{
+	struct bytes text = {0};
+	chunk(&text, EVENT_OF("", "\"stop\""));
+	chunk(&text, "data: {\"id\":\"chatcmpl-7f3a9c1e5b2d4860\",\"object\":\"chat.completion.chunk\",\"created\":"
+		     "1760000000,\"model\":\"river-1\",\"choices\":[],\"usage\":{\"prompt_tokens\":512,"
+		     "\"completion_tokens\":50,\"total_tokens\":562}}\n\n");
+	chunk(&text, "data: [DONE]\n\n");
+	bytes_printf(&text, "0\r\n\r\n");
+	lockstep_backend_write(&bench->lockstep, text.at, text.len);
+	bytes_free(&text);
+}
+
+/* How the backend answers a request. */
+typedef void (*answer_fn)(struct bench *bench);
+
+static void answer_stream(struct bench *bench)
+{
+	begin_stream(bench);
+	for (size_t i = 0; i < CACHED_EVENTS; i++)
+		send_chunk(bench, EVENT_OF("\"content\":\" level\"", "null"));
+	end_stream(bench);
+}
+
+/* Large bodies go in pieces that the gateway takes one by one. */
+static void send_slowly(struct bench *bench, struct h1 *h1, const char *bytes, size_t len)
+{
+	enum { PIECE = 16384 };
+	for (size_t sent = 0; sent < len; sent += PIECE) {
+		h1_send_bytes(h1, bytes + sent, len - sent < PIECE ? len - sent : PIECE);
+		lockstep_settle(&bench->lockstep);
+	}
+}
+
+static void ask(struct bench *bench, struct h1 *h1, const struct bytes *body, int status, answer_fn answer)
+{
+	struct bytes text = {0};
+	bytes_printf(
+	    &text,
+	    "POST " CHAT " HTTP/1.1\r\nHost: sluice.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n"
+	    "Authorization: Bearer sk-bench\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+	    body->len, bytes_text(body));
+	send_slowly(bench, h1, text.at, text.len);
+	if (answer != NULL)
+		answer(bench);
+	h1_wait_end(h1);
+	assert_int_equal(h1->answer.status, status);
+	h1_next(h1);
+	lockstep_settle(&bench->lockstep);
+	bytes_free(&text);
+}
+
+struct request_case {
+	const char *name;
+	const struct bytes *body;
+	answer_fn first;  /* how the backend answers the first request */
+	answer_fn others; /* and the others; NULL: it does not hear of them */
+	int status;
+	size_t count;
+};
+
+static void measure_requests(struct bench *bench, const struct request_case *it)
+{
+	struct h1 h1;
+	h1_open(&h1, bench->lockstep.port, false);
+	ask(bench, &h1, it->body, it->status, it->first);
+	for (size_t i = 1; i < WARM_UP; i++)
+		ask(bench, &h1, it->body, it->status, it->others);
+	lockstep_count(&bench->lockstep);
+	for (size_t i = 0; i < it->count; i++)
+		ask(bench, &h1, it->body, it->status, it->others);
+	tell(bench, it->name, it->count);
+	h1_close(&h1);
+}
+
+static void measure_h1_events(struct bench *bench)
+{
+	struct h1 h1;
+	h1_open(&h1, bench->lockstep.port, false);
+	h1_post(&h1, CHAT, "", bytes_text(&bench->stream));
+	begin_stream(bench);
+	for (size_t i = 0; i < WARM_UP + EVENTS; i++) {
+		if (i == WARM_UP)
+			lockstep_count(&bench->lockstep);
+		send_chunk(bench, EVENT_OF("\"content\":\" level\"", "null"));
+		h1_wait_body(&h1, h1.answer.body.len + 1);
+	}
+	tell(bench, "event-h1", EVENTS);
+	end_stream(bench);
+	h1_wait_end(&h1);
+	assert_int_equal(h1.answer.status, 200);
+	h1_close(&h1);
+}
+
+static void measure_h2_events(struct bench *bench)
+{
+	struct h2 h2;
+	h2_open(&h2, bench->lockstep.port, 0);
+	struct h2_stream *stream = h2_post(&h2, CHAT, bytes_text(&bench->stream));
+	begin_stream(bench);
+	for (size_t i = 0; i < WARM_UP + EVENTS; i++) {
+		if (i == WARM_UP)
+			lockstep_count(&bench->lockstep);
+		send_chunk(bench, EVENT_OF("\"content\":\" level\"", "null"));
+		h2_wait_body(&h2, stream, stream->answer.body.len + 1);
+		lockstep_settle(&bench->lockstep); /* it may have got window updates */
+	}
+	tell(bench, "event-h2", EVENTS);
+	end_stream(bench);
+	h2_wait_end(&h2, stream);
+	assert_int_equal(stream->answer.status, 200);
+	h2_close(&h2);
+}
+
+static void instructions_are_counted(void **state)
+{
+	const char *directory = getenv("RATCHET_DIR");
+	const char *path = getenv("RATCHET_OUT");
+	struct bench bench = {.out = fopen(path == NULL ? "/dev/stdout" : path, "w")};
+	struct bytes bad = {0};
+	(void)state;
+	assert_non_null(bench.out);
+	make_requests(&bench);
+	replace(&bad, bytes_text(&bench.whole), "\"temperature\":0.2", "\"temperature\":9.5");
+	const struct request_case cases[] = {
+	    {"request-h1", &bench.whole, answer_whole, answer_whole, 200, COUNTED},
+	    {"request-200k", &bench.large, answer_whole, answer_whole, 200, LARGE_COUNTED},
+	    {"stream-52", &bench.stream, answer_stream, answer_stream, 200, LARGE_COUNTED},
+	    {"hit", &bench.cacheable, answer_whole, NULL, 200, COUNTED},
+	    {"hit-stream-52", &bench.cacheable_stream, answer_stream, NULL, 200, COUNTED},
+	    {"rejected", &bad, NULL, NULL, 400, COUNTED},
+	};
+	lockstep_start(&bench.lockstep, directory == NULL ? "build/ratchet" : directory);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		measure_requests(&bench, &cases[i]);
+	measure_h1_events(&bench);
+	measure_h2_events(&bench);
+	lockstep_close(&bench.lockstep);
+	fclose(bench.out);
+	bytes_free(&bad);
+	bytes_free(&bench.whole);
+	bytes_free(&bench.stream);
+	bytes_free(&bench.cacheable);
+	bytes_free(&bench.cacheable_stream);
+	bytes_free(&bench.large);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {SCENARIO(instructions_are_counted)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

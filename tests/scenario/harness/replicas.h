@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* Two replicas of the service with one simulator and one real Redis between them. */
+#ifndef SLUICE_TESTS_HARNESS_REPLICAS_H
+#define SLUICE_TESTS_HARNESS_REPLICAS_H
+
+#include "tests/redis/redis_server.h"
+#include "tests/scenario/harness/sim.h"
+#include "tests/scenario/harness/sluice.h"
+
+enum { REPLICAS = 2, REPLICAS_NAME_MOST = 512 };
+
+struct replicas {
+	struct sim *sim;
+	struct redis_process *redis;
+	struct sluice *each[REPLICAS];
+};
+
+/* Only what they need: the simulator and Redis. All of it ends at tear-down. */
+struct replicas replicas_prepare(void);
+
+/*
+ * One replica: backends `sim` and `dead`, Redis with a budget of 5s (so that no judgement depends on how busy the
+ * machine is; what is done within it is counted), and the rest of its configuration.
+ */
+struct sluice *replicas_add(const struct replicas *replicas, const char *rest);
+
+/* Everything, ready, connected to Redis. */
+struct replicas replicas_start(const char *rest);
+
+/* Waits until it has Redis. */
+void replicas_wait_up(const struct sluice *sluice);
+
+/* sluice_cache_redis_total of that replica and result; waits until it is at least count. */
+double replicas_redis(const struct replicas *replicas, int replica, const char *result);
+void replicas_await(const struct replicas *replicas, int replica, const char *result, double count);
+
+/* How many answers are in Redis, and the name of the first one. name: NULL = not asked for. */
+size_t replicas_answers(const struct replicas *replicas, char name[REPLICAS_NAME_MOST]);
+
+#endif

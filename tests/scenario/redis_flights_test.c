@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One answer is asked for by one replica at a time: the others listen to its flight through a real Redis. Whoever
+ * leaves, dies or fails, nobody is told anything that the backend did not say, and nothing is asked for twice that
+ * did not have to be.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/scenario/harness/cached.h"
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/mass.h"
+#include "tests/scenario/harness/replicas.h"
+#include "tests/scenario/harness/scenario.h"
+#include "tests/scenario/harness/sse.h"
+
+enum { CROWD = 300 };
+
+#define ZERO CACHED_ZERO
+#define SLOWLY "models:\n  m: sim/count;tokens=20;itl=250ms\n"
+
+static double leases(const struct replicas *world, int replica, const char *result)
+{
+	char sample[96];
+	snprintf(sample, sizeof sample, "sluice_cache_leases_total{result=\"%s\"}", result);
+	return sluice_metric(world->each[replica], sample);
+}
+
+static void wait_listening(const struct replicas *world, int replica)
+{
+	struct patience patience = patience_for("a replica to listen to the other one");
+	while (leases(world, replica, "taken") < 1)
+		patience_wait(&patience);
+}
+
+static void wait_idle(const struct replicas *world)
+{
+	for (int i = 0; i < REPLICAS; i++)
+		sluice_wait_idle(world->each[i]);
+	redis_process_await(world->redis, "KEYS *:lease", "*0");
+	redis_process_await(world->redis, "KEYS *:lease:stream", "*0");
+}
+
+static void post(struct client *client, const struct replicas *world, int replica, enum via via, bool stream)
+{
+	client_post(client, world->each[replica], via, "/v1/chat/completions", cached_body("m", stream, ZERO));
+}
+
+static void finish(struct client *client, bool stream)
+{
+	client_wait_end(client);
+	cached_check(client_answer(client), stream);
+	client_close(client);
+}
+
+static void a_crowd_at_both_is_one_call(void **state)
+{
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;ttft=1500ms;itl=20ms\n");
+	struct client clients[CROWD];
+	(void)state;
+	for (int i = 0; i < CROWD; i++)
+		post(&clients[i], &world, i % REPLICAS, (enum via)(i % VIA_COUNT), i / VIA_COUNT % 2 == 0);
+	for (int i = 0; i < CROWD; i++)
+		finish(&clients[i], i / VIA_COUNT % 2 == 0);
+	assert_int_equal(sim_call_count(world.sim, ""), 1);
+	assert_true(leases(&world, 0, "mine") + leases(&world, 1, "mine") == 1);
+	wait_idle(&world);
+}
+
+/* What the first one was told is told again to the other replica's client, and then what comes, as it comes. */
+static void late_ones_elsewhere_get_all_of_it(void **state)
+{
+	struct replicas world = replicas_start(SLOWLY);
+	(void)state;
+	for (int stream = 0; stream < 2; stream++) {
+		struct client first, late;
+		struct sse sse = {0}, live = {0};
+		char *body = strdup(cached_body("m", true, stream ? ZERO ",\"x\":1" : ZERO));
+		client_post(&first, world.each[0], VIA_H2, "/v1/chat/completions", body);
+		client_wait_events(&first, &sse, 4);
+		client_post(&late, world.each[1], VIA_H1, "/v1/chat/completions",
+			    cached_body("m", stream == 1, stream ? ZERO ",\"x\":1" : ZERO));
+		if (stream == 1) {
+			client_wait_events(&late, &live, 6);
+			assert_false(client_answer(&first)->ended);
+			char *status = answer_header(client_answer(&late), "cache-status");
+			assert_string_equal(status, "sluice; fwd=miss; collapsed");
+			free(status);
+		}
+		finish(&late, stream == 1);
+		finish(&first, true);
+		sse_free(&sse);
+		sse_free(&live);
+		free(body);
+	}
+	assert_int_equal(sim_call_count(world.sim, ""), 2);
+	wait_idle(&world);
+}
+
+/* Forms that cannot stand in for each other have flights of their own, but one kept answer. */
+static void completions_are_shared_form_by_form(void **state)
+{
+	static const char whole[] = "{\"model\":\"m\",\"prompt\":\"x\",\"temperature\":0}";
+	static const char stream[] = "{\"model\":\"m\",\"prompt\":\"x\",\"temperature\":0,\"stream\":true}";
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;itl=100ms\n");
+	struct client clients[4];
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		client_post(&clients[i], world.each[i % 2], VIA_H1, "/v1/completions", i < 2 ? whole : stream);
+	for (int i = 0; i < 4; i++) {
+		struct answer *answer = client_answer(&clients[i]);
+		client_wait_end(&clients[i]);
+		assert_int_equal(answer->status, 200);
+		if (i >= 2)
+			cached_check_stream(answer);
+		else
+			check_contains(&answer->body,
+				       "\"text\":\" 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19\"");
+		client_close(&clients[i]);
+	}
+	assert_int_equal(sim_call_count(world.sim, ""), 2);
+	wait_idle(&world);
+}
+
+static void who_leads_may_leave(void **state)
+{
+	struct replicas world = replicas_start(SLOWLY);
+	struct client first, other;
+	struct sse sse = {0};
+	(void)state;
+	post(&first, &world, 0, VIA_H1, true);
+	client_wait_head(&first);
+	sim_wait_calls(world.sim, "", 1);
+	post(&other, &world, 1, VIA_H2, true);
+	client_wait_events(&other, &sse, 3);
+	client_leave(&first, LEAVE_RST);
+	client_close(&first);
+	finish(&other, true);
+	sse_free(&sse);
+	assert_int_equal(sim_call_count(world.sim, ""), 1);
+	wait_idle(&world);
+}
+
+static void when_all_have_left_everywhere_the_call_ends(void **state)
+{
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;itl=100ms;events_then_hang\n");
+	struct client first, other;
+	struct sse sse = {0};
+	(void)state;
+	post(&first, &world, 0, VIA_H1, true);
+	client_wait_head(&first);
+	post(&other, &world, 1, VIA_H2, true);
+	client_wait_events(&other, &sse, 2);
+	client_leave(&other, LEAVE_CANCEL);
+	client_close(&other);
+	client_leave(&first, LEAVE_RST);
+	client_close(&first);
+	sse_free(&sse);
+	sim_wait_idle(world.sim);
+	assert_int_equal(sim_call_count(world.sim, ""), 1);
+	wait_idle(&world);
+	assert_int_equal(replicas_answers(&world, NULL), 0);
+}
+
+/* kill -9 of the replica that runs the flight, before it said anything: the other one asks anew, and nobody notices. */
+static void a_replica_that_dies_early_is_replaced(void **state)
+{
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;hang_before_head;times=1\n");
+	struct client first, other;
+	(void)state;
+	post(&first, &world, 0, VIA_H1, true);
+	sim_wait_calls(world.sim, "", 1);
+	post(&other, &world, 1, VIA_H1, true);
+	wait_listening(&world, 1);
+	proc_kill(world.each[0]->proc);
+	client_close(&first);
+	finish(&other, true);
+	assert_int_equal(sim_call_count(world.sim, ""), 2);
+	sluice_wait_idle(world.each[1]);
+	replicas_await(&world, 1, "stored", 1);
+}
+
+/* The same in the middle: what was told cannot be taken back, so the end is told as what it is. */
+static void a_replica_that_dies_in_the_middle_is_an_error(void **state)
+{
+	struct replicas world =
+	    replicas_start("models:\n  m: sim/count;tokens=20;itl=50ms;events_then_hang;after=8;times=1\n");
+	struct client first, other, later;
+	struct sse sse = {0};
+	(void)state;
+	post(&first, &world, 0, VIA_H1, true);
+	client_wait_head(&first);
+	post(&other, &world, 1, VIA_H1, true);
+	client_wait_events(&other, &sse, 7);
+	proc_kill(world.each[0]->proc);
+	client_close(&first);
+	client_wait_end(&other);
+	check_sse_error(&client_answer(&other)->body, "upstream_reset");
+	client_close(&other);
+	sse_free(&sse);
+	assert_int_equal(replicas_answers(&world, NULL), 0);
+	post(&later, &world, 1, VIA_H1, true);
+	finish(&later, true);
+	assert_int_equal(sim_call_count(world.sim, ""), 2);
+	sluice_wait_idle(world.each[1]);
+}
+
+static void a_failure_is_everybodys_everywhere(void **state)
+{
+	struct replicas world = replicas_start(
+	    "models:\n  m: sim/count;reset_mid;after=5;itl=200ms\n  early: sim/count;status=503;head=1s\n");
+	(void)state;
+	for (int early = 0; early < 2; early++) {
+		struct client clients[4];
+		for (int i = 0; i < 4; i++)
+			client_post(&clients[i], world.each[i % 2], VIA_H1, "/v1/chat/completions",
+				    cached_body(early ? "early" : "m", i < 2, ZERO));
+		for (int i = 0; i < 4; i++) {
+			struct answer *answer = client_answer(&clients[i]);
+			client_wait_end(&clients[i]);
+			if (early)
+				assert_int_equal(answer->status, 503);
+			else if (i < 2)
+				check_sse_error(&answer->body, "upstream_reset");
+			else
+				check_error(answer, 502, "upstream_reset");
+			client_close(&clients[i]);
+		}
+		assert_int_equal(sim_call_count(world.sim, early ? "status" : "reset_mid"), 1);
+	}
+	assert_int_equal(replicas_answers(&world, NULL), 0);
+	wait_idle(&world);
+}
+
+/* An answer that is good but not to be kept is still one call's for all who waited. */
+static void what_is_not_kept_is_shared_all_the_same(void **state)
+{
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;finish=length;ttft=1500ms\n");
+	struct client clients[4];
+	(void)state;
+	for (int i = 0; i < 4; i++)
+		post(&clients[i], &world, i % 2, VIA_H1, i < 2);
+	for (int i = 0; i < 4; i++) {
+		client_wait_end(&clients[i]);
+		assert_int_equal(client_answer(&clients[i])->status, 200);
+		check_contains(&client_answer(&clients[i])->body, "\"finish_reason\":\"length\"");
+		client_close(&clients[i]);
+	}
+	assert_int_equal(sim_call_count(world.sim, ""), 1);
+	assert_int_equal(replicas_answers(&world, NULL), 0);
+	wait_idle(&world);
+}
+
+/* Redis forgets everything in the middle: each client gets a whole answer or an honest error, and nothing mixed. */
+static void a_redis_that_forgets_corrupts_nothing(void **state)
+{
+	struct replicas world = replicas_start(SLOWLY);
+	struct client first, other;
+	struct sse sse = {0};
+	(void)state;
+	post(&first, &world, 0, VIA_H1, true);
+	client_wait_head(&first);
+	sim_wait_calls(world.sim, "", 1);
+	post(&other, &world, 1, VIA_H1, true);
+	client_wait_events(&other, &sse, 3);
+	redis_process_say(world.redis, "FLUSHALL");
+	finish(&first, true);
+	client_wait_end(&other);
+	check_sse_error(&client_answer(&other)->body, "upstream_reset");
+	client_close(&other);
+	sse_free(&sse);
+	wait_idle(&world);
+}
+
+/* A pause of Redis in the middle holds back, and loses nothing. */
+static void a_redis_that_pauses_loses_nothing(void **state)
+{
+	struct replicas world = replicas_start(SLOWLY);
+	struct client first, other;
+	struct sse sse = {0};
+	(void)state;
+	post(&first, &world, 0, VIA_H1, true);
+	client_wait_head(&first);
+	sim_wait_calls(world.sim, "", 1);
+	post(&other, &world, 1, VIA_H1, true);
+	client_wait_events(&other, &sse, 3);
+	redis_process_signal(world.redis, SIGSTOP);
+	finish(&first, true);
+	redis_process_signal(world.redis, SIGCONT);
+	client_wait_end(&other);
+	struct answer *answer = client_answer(&other);
+	if (strstr(bytes_text(&answer->body), "[DONE]") != NULL)
+		cached_check(answer, true);
+	else
+		check_sse_error(&answer->body, "upstream_reset");
+	client_close(&other);
+	sse_free(&sse);
+	assert_int_equal(sim_call_count(world.sim, ""), 1);
+	wait_idle(&world);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENARIO(a_crowd_at_both_is_one_call),
+	    SCENARIO(late_ones_elsewhere_get_all_of_it),
+	    SCENARIO(completions_are_shared_form_by_form),
+	    SCENARIO(who_leads_may_leave),
+	    SCENARIO(when_all_have_left_everywhere_the_call_ends),
+	    SCENARIO(a_replica_that_dies_early_is_replaced),
+	    SCENARIO(a_replica_that_dies_in_the_middle_is_an_error),
+	    SCENARIO(a_failure_is_everybodys_everywhere),
+	    SCENARIO(what_is_not_kept_is_shared_all_the_same),
+	    SCENARIO(a_redis_that_forgets_corrupts_nothing),
+	    SCENARIO(a_redis_that_pauses_loses_nothing),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
