@@ -12,8 +12,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "clients/http/lookup.h"
 #include "clients/redis/client.h"
@@ -322,6 +324,23 @@ void redis_link_connect_later(struct redis_link *link)
 	redis_link_set_timer(link, redis_link_backoff_us(link));
 }
 
+size_t redis_link_unsent(const struct redis_link *link)
+{
+	int queued = 0; /* in the kernel */
+	if (ioctl(link->context->c.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
+		queued = 0;
+	return sdslen(link->context->c.obuf) + (size_t)queued;
+}
+
+/* What has to be written in front of the probe becomes less: the server takes it, and cannot answer yet. */
+static bool writes_on(struct redis_link *link)
+{
+	size_t unsent = redis_link_unsent(link);
+	bool less = unsent < link->unsent;
+	link->unsent = unsent;
+	return less;
+}
+
 static void on_timer(struct timer *timer)
 {
 	struct redis_link *link = link_of_timer(timer);
@@ -342,7 +361,9 @@ static void on_timer(struct timer *timer)
 		redis_link_close(link, "it did not answer a greeting in time");
 		break;
 	case REDIS_LINK_ST_READY:
-		if (link->pinged_us != 0)
+		if (link->pinged_us != 0 && writes_on(link))
+			redis_link_set_timer(link, REDIS_PING_PATIENCE_US);
+		else if (link->pinged_us != 0)
 			redis_link_close(link, "it did not answer a PING for two seconds");
 		else if (!link->probing && redis_now(link->redis) < link->heard_us + REDIS_PING_EVERY_US)
 			redis_link_set_timer(link, REDIS_PING_EVERY_US);

@@ -289,6 +289,8 @@ static void bytes_in_flight_are_bounded(void **state)
 	}
 	assert_int_equal(sent, 1);
 	AWAIT(&env, asked[0].replies == 1);
+	if (asked[0].kind != REDIS_STATUS)
+		fail_msg("%s", env_log(&env));
 	sent = 0;
 	for (int i = 0; i < 6; i++) {
 		struct span set[] = {SPAN("SET"), SPAN("large"), {value, SIZE}};
