@@ -12,8 +12,10 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 
 #include "clients/http/lookup.h"
 #include "clients/redis/client.h"
@@ -160,7 +162,9 @@ static void flush(struct redis_link *link)
 static void on_flush(struct task *task)
 {
 	struct redis_link *link = (struct redis_link *)((char *)task - offsetof(struct redis_link, flush));
-	if (link->context != NULL && link->state >= REDIS_LINK_ST_GREETING)
+	if (link->state == REDIS_LINK_ST_CLOSING)
+		redis_link_close(link, NULL); /* as of was_taken() */
+	else if (link->context != NULL && link->state >= REDIS_LINK_ST_GREETING)
 		flush(link);
 }
 
@@ -213,6 +217,8 @@ static void read_some(struct redis_link *link)
 static void on_ready(struct watch *watch, unsigned events)
 {
 	struct redis_link *link = (struct redis_link *)((char *)watch - offsetof(struct redis_link, watch));
+	if (link->state == REDIS_LINK_ST_CLOSING)
+		return;
 	if (link->state == REDIS_LINK_ST_CONNECTING) {
 		flush(link);
 		return;
@@ -318,6 +324,23 @@ void redis_link_connect_later(struct redis_link *link)
 	redis_link_set_timer(link, redis_link_backoff_us(link));
 }
 
+size_t redis_link_unsent(const struct redis_link *link)
+{
+	int queued = 0; /* in the kernel */
+	if (ioctl(link->context->c.fd, SIOCOUTQ, &queued) != 0 || queued < 0)
+		queued = 0;
+	return sdslen(link->context->c.obuf) + (size_t)queued;
+}
+
+/* What has to be written in front of the probe becomes less: the server takes it, and cannot answer yet. */
+static bool writes_on(struct redis_link *link)
+{
+	size_t unsent = redis_link_unsent(link);
+	bool less = unsent < link->unsent;
+	link->unsent = unsent;
+	return less;
+}
+
 static void on_timer(struct timer *timer)
 {
 	struct redis_link *link = link_of_timer(timer);
@@ -338,7 +361,9 @@ static void on_timer(struct timer *timer)
 		redis_link_close(link, "it did not answer a greeting in time");
 		break;
 	case REDIS_LINK_ST_READY:
-		if (link->pinged_us != 0)
+		if (link->pinged_us != 0 && writes_on(link))
+			redis_link_set_timer(link, REDIS_PING_PATIENCE_US);
+		else if (link->pinged_us != 0)
 			redis_link_close(link, "it did not answer a PING for two seconds");
 		else if (!link->probing && redis_now(link->redis) < link->heard_us + REDIS_PING_EVERY_US)
 			redis_link_set_timer(link, REDIS_PING_EVERY_US);
@@ -350,10 +375,30 @@ static void on_timer(struct timer *timer)
 	}
 }
 
+/*
+ * hiredis tells nobody when it had no memory for the callback, or for the bytes: from then on answers would reach the
+ * wrong commands. The connection is closed at the end of the turn; until then nothing is sent or read there.
+ */
+static bool was_taken(struct redis_link *link, const void *context)
+{
+	redisCallback *last = link->context->replies.tail;
+	bool registered = last != NULL && last->privdata == context;
+	if (registered && link->context->c.err == 0)
+		return true;
+	if (registered)
+		last->fn = NULL;
+	link->state = REDIS_LINK_ST_CLOSING;
+	link->why = "out of memory";
+	task_queue(link->redis->reactor, &link->flush);
+	return false;
+}
+
 bool redis_link_write(struct redis_link *link, const char *bytes, size_t len, redisCallbackFn *on_answer, void *context)
 {
 	if (link->context == NULL || link->state == REDIS_LINK_ST_CLOSING ||
 	    redisAsyncFormattedCommand(link->context, on_answer, context, bytes, len) != REDIS_OK)
+		return false;
+	if (!was_taken(link, context))
 		return false;
 	link->gate.expected++;
 	return true;

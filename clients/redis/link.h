@@ -72,6 +72,7 @@ struct redis_link {
 	uint64_t good_since_us; /* 0 = it is not */
 	uint64_t heard_us;      /* the last answer */
 	uint64_t pinged_us;     /* a probe is under way since then; 0 = none */
+	size_t unsent;          /* bytes that were to be written before the probe, when that was last looked at */
 	bool probing;           /* the server is down, and asked from time to time */
 	unsigned in_flight;
 	size_t bytes_in_flight;
@@ -103,6 +104,8 @@ static inline bool redis_link_is_ready(const struct redis_link *link)
 /* For its parts: the timer that fits its state, and a wait that grows as long as it is not good. */
 void redis_link_set_timer(struct redis_link *link, uint64_t delay_us);
 uint64_t redis_link_backoff_us(struct redis_link *link);
+/* Bytes that the peer has not taken yet. */
+size_t redis_link_unsent(const struct redis_link *link);
 
 /* Bytes in Redis' protocol; on_answer gets context, NULL in place of an answer that will not come. False: not possible.
  */

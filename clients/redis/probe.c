@@ -9,8 +9,6 @@
 #include "clients/redis/client.h"
 #include "clients/redis/greeting.h"
 
-enum { PING_PATIENCE_US = 2 * 1000 * 1000 };
-
 bool redis_ask_probe(struct redis_link *link, redisCallbackFn *on_answer)
 {
 	static const struct span ping[] = {{"PING", 4}};
@@ -94,8 +92,9 @@ static void on_probe_answer(redisAsyncContext *context, void *answer, void *priv
 void redis_link_probe_now(struct redis_link *link)
 {
 	uint64_t now = redis_now(link->redis);
-	redis_link_set_timer(link, PING_PATIENCE_US);
+	redis_link_set_timer(link, REDIS_PING_PATIENCE_US);
 	link->pinged_us = now;
+	link->unsent = redis_link_unsent(link);
 	if (!redis_ask_probe(link, on_probe_answer))
 		redis_link_close(link, "out of memory");
 }

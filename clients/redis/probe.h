@@ -5,7 +5,7 @@
 
 #include "clients/redis/link.h"
 
-enum { REDIS_PING_EVERY_US = 5 * 1000 * 1000 };
+enum { REDIS_PING_EVERY_US = 5 * 1000 * 1000, REDIS_PING_PATIENCE_US = 2 * 1000 * 1000 };
 
 /* Its server does not serve: it is asked whether it does, soon and from time to time. */
 void redis_link_probe(struct redis_link *link);

@@ -76,10 +76,16 @@ static inline bool redis_is_pending(const struct redis_command *command)
 }
 
 /*
- * Sends one command; all its keys are in one hash slot. args (copied at once): its name first. key: which of args is
- * its (first) key, 0 = it has none. deadline_us: on the reactor's clock, in the future. False: Redis is not to be had
- * for it right now (not connected, breaker open, writes refused, too much in flight, out of memory): nothing is sent
- * and no callback follows. A command that is not known to read only counts as one that writes.
+ * Sends one command; all its keys are in one hash slot.
+ *
+ *   args         copied at once; its name first
+ *   key          which of args is its (first) key, 0 = it has none
+ *   deadline_us  on the reactor's clock, in the future. Deadlines that pass are what opens the breaker; a caller's own
+ *                timer with redis_cancel() tells it nothing
+ *
+ * A command that is not known to read only counts as one that writes.
+ * False: Redis is not to be had for it right now (not connected, breaker open, writes refused, too much in flight, out
+ * of memory): nothing is sent and no callback follows.
  */
 bool redis_send(struct redis *redis, struct redis_command *command, const struct span *args, size_t count, size_t key,
 		uint64_t deadline_us);

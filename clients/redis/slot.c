@@ -207,7 +207,7 @@ bool redis_slot_send(struct redis_slot *slot, struct redis_link *link)
 	}
 	if (!has_room(link, slot->len))
 		return false;
-	if (slot->asking && !redis_link_write(link, asking, sizeof(asking) - 1, on_asking_answer, NULL))
+	if (slot->asking && !redis_link_write(link, asking, sizeof(asking) - 1, on_asking_answer, slot->redis))
 		return false;
 	if (!redis_link_write(link, slot->bytes, slot->len, on_answer, slot))
 		return false;

@@ -289,6 +289,8 @@ static void bytes_in_flight_are_bounded(void **state)
 	}
 	assert_int_equal(sent, 1);
 	AWAIT(&env, asked[0].replies == 1);
+	if (asked[0].kind != REDIS_STATUS)
+		fail_msg("%s", env_log(&env));
 	sent = 0;
 	for (int i = 0; i < 6; i++) {
 		struct span set[] = {SPAN("SET"), SPAN("large"), {value, SIZE}};
@@ -312,6 +314,52 @@ static void commands_are_known_by_what_they_do(void **state)
 	assert_int_equal(redis_access_of(SPAN("GE")), REDIS_ACCESS_WRITE);
 	assert_int_equal(redis_access_of(SPAN("GETDEL")), REDIS_ACCESS_WRITE);
 	assert_int_equal(redis_access_of(SPAN("A.MODULE.WITH.A.VERY.LONG.NAME.OF.ITS.OWN")), REDIS_ACCESS_WRITE);
+}
+
+/*
+ * Thousands in flight, and the server closes the connection again and again: every command is answered once or silent
+ * once, and what was answered was carried out.
+ */
+static void connections_that_are_dropped_lose_nothing_but_answers(void **state)
+{
+	(void)state;
+	enum { COUNT = 3000, DROPS = 20 };
+	static struct asked asked[COUNT];
+	struct redis_env env;
+	unsigned long answered = 0;
+	unsigned long silent = 0;
+	redis_process_say(server, "SET dropped 0");
+	env_open(&env, server);
+	memset(asked, 0, sizeof(asked));
+	for (int drop = 0; drop < DROPS;) {
+		unsigned sent = 0;
+		for (int i = 0; i < COUNT; i++) {
+			if (redis_is_pending(&asked[i].command))
+				continue;
+			assert_true(asked[i].replies <= 1);
+			answered += asked[i].replies == 1 && asked[i].kind == REDIS_INTEGER;
+			silent += asked[i].replies == 1 && asked[i].kind == REDIS_SILENT;
+			sent += ASK(&env, &asked[i], "INCR", "dropped");
+		}
+		if (sent > COUNT / 2) {
+			for (int turns = random() % 4; turns > 0; turns--)
+				test_reactor_turn(env.reactor, 0);
+			redis_process_say(server, "CLIENT KILL TYPE normal");
+			drop++;
+		}
+		test_reactor_turn(env.reactor, 1000);
+	}
+	for (int i = 0; i < COUNT; i++) {
+		AWAIT(&env, !redis_is_pending(&asked[i].command));
+		answered += asked[i].replies == 1 && asked[i].kind == REDIS_INTEGER;
+		silent += asked[i].replies == 1 && asked[i].kind == REDIS_SILENT;
+	}
+	struct asked last;
+	ASK_AND_AWAIT(&env, &last, "GET", "dropped");
+	unsigned long counted = strtoul(last.text, NULL, 10);
+	assert_true(silent > 0);
+	assert_true(counted >= answered && counted <= answered + silent);
+	env_close(&env);
 }
 
 struct scanned {
@@ -401,6 +449,7 @@ int main(void)
 	    cmocka_unit_test(commands_are_known_by_what_they_do),
 	    cmocka_unit_test(a_deadline_in_the_past_is_refused),
 	    cmocka_unit_test(a_connection_that_was_closed_is_made_again),
+	    cmocka_unit_test(connections_that_are_dropped_lose_nothing_but_answers),
 	    cmocka_unit_test(a_scan_finds_all_keys),
 	};
 	return cmocka_run_group_tests(tests, start_server, stop_server);

@@ -134,6 +134,22 @@ static void a_killed_server_is_told_at_once_and_found_again(void **state)
 	env_close(&env);
 }
 
+static void without_descriptors_it_tries_again(void **state)
+{
+	(void)state;
+	struct redis_env env;
+	struct asked asked;
+	env_open(&env, server);
+	AWAIT(&env, redis_readable(env.redis));
+	env.reactor->refuse = true;
+	redis_process_say(server, "CLIENT KILL TYPE normal");
+	AWAIT(&env, metrics_sum(METRIC_REDIS_RECONNECTS, 0, 0, 0) >= 2);
+	assert_int_equal(env_logged(&env, "\n"), 2);
+	env.reactor->refuse = false;
+	ASK_AND_AWAIT(&env, &asked, "GET", "a");
+	env_close(&env);
+}
+
 static void two_workers_write_one_line(void **state)
 {
 	(void)state;
@@ -518,6 +534,7 @@ int main(void)
 	    cmocka_unit_test(a_stopped_server_is_left_alone_after_three_silences),
 	    cmocka_unit_test(a_server_that_stays_stopped_loses_its_connection),
 	    cmocka_unit_test(a_killed_server_is_told_at_once_and_found_again),
+	    cmocka_unit_test(without_descriptors_it_tries_again),
 	    cmocka_unit_test(two_workers_write_one_line),
 	    cmocka_unit_test(a_worker_hurries_when_another_one_was_successful),
 	    cmocka_unit_test(the_breaker_is_shared),

@@ -203,6 +203,49 @@ static void who_does_not_greet_is_given_up(void **state)
 	env_close_peer(&env, server);
 }
 
+/* Takes a large command little by little, as fast as the test lets it. */
+static void read_slowly(struct test_peer *peer)
+{
+	size_t left = 8 << 20;
+	int buffer = 65536;
+	setsockopt(peer->fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
+	if (!peer_greet(peer))
+		return;
+	while (left > 0 && peer_hear(peer)) {
+		left -= peer->len < left ? peer->len : left;
+		peer->server->requests++;
+		usleep(2000);
+	}
+	peer_say(peer, "+OK\r\n+PONG\r\n");
+	peer_await_close(peer);
+}
+
+/* Seconds pass while a large command is on its way: as long as it moves, the PING behind it may wait. */
+static void a_slow_reader_is_not_dead(void **state)
+{
+	(void)state;
+	struct redis_env env;
+	struct asked asked = {.command = {.on_reply = asked_on_reply}, .env = &env};
+	struct test_server *server = test_server_start(read_slowly, NULL);
+	char *value = calloc(1, (8 << 20) + 1);
+	assert_non_null(value);
+	struct span set[] = {SPAN("SET"), SPAN("k"), {value, 8 << 20}};
+	env_open_peer(&env, server);
+	AWAIT(&env, redis_readable(env.redis));
+	assert_true(redis_send(env.redis, &asked.command, set, 3, 1, env_now(&env) + 3600000000));
+	for (int seen = 0; asked.replies == 0 && env_logged(&env, "redis is down") == 0;) {
+		test_reactor_turn(env.reactor, 1000);
+		if (server->requests > seen + 4) { /* it took something: two seconds are over */
+			seen = server->requests;
+			env.reactor->skew_us += 2000000;
+		}
+	}
+	assert_int_equal(env_logged(&env, "redis is down"), 0);
+	assert_string_equal(asked.text, "OK");
+	free(value);
+	env_close_peer(&env, server);
+}
+
 static void a_name_that_nobody_knows_is_told(void **state)
 {
 	(void)state;
@@ -497,6 +540,7 @@ int main(void)
 	    cmocka_unit_test(answers_come_byte_by_byte),
 	    cmocka_unit_test(a_connection_that_ends_in_an_answer_is_silence),
 	    cmocka_unit_test(who_does_not_greet_is_given_up),
+	    cmocka_unit_test(a_slow_reader_is_not_dead),
 	    cmocka_unit_test(a_name_that_nobody_knows_is_told),
 	    cmocka_unit_test(redirections_in_circles_are_bounded),
 	    cmocka_unit_test(redirections_to_nowhere_are_errors),
