@@ -12,7 +12,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-enum { PAIRWISE_MEMBERS = 8, SMALL_SET_SLOTS = 128 };
+enum { PAIRWISE_MEMBERS = 16, SMALL_SET_SLOTS = 128 };
 
 static const uint64_t hash_prime = (UINT64_C(1) << 61) - 1;
 static uint64_t hash_seeds[2]; /* the secret point, and a secret odd factor that spreads the result */
@@ -63,17 +63,30 @@ static bool keys_equal(const struct json *json, uint32_t a, uint32_t b)
 	}
 }
 
+/* One bit of 64, the same for equal names: names with different ones need no comparison. An escaped name has all. */
+static uint64_t key_mark(const struct json *json, uint32_t key)
+{
+	const struct json_node *n = &json->nodes[key];
+	const unsigned char *text = (const unsigned char *)json->text.at;
+	if (n->escaped)
+		return UINT64_MAX;
+	return UINT64_C(1) << ((n->end - n->start + 5u * text[n->start + 1] + 9u * text[n->end - 2]) & 63);
+}
+
 static enum json_unique find_in_pairs(const struct json *json, uint32_t object, uint32_t *key)
 {
 	uint32_t keys[PAIRWISE_MEMBERS];
+	uint64_t marks = 0;
 	uint32_t at = object + 1;
 	for (uint32_t i = 0; i < json->nodes[object].count; i++) {
-		for (uint32_t j = 0; j < i; j++) {
+		uint64_t mark = key_mark(json, at);
+		for (uint32_t j = 0; (marks & mark) != 0 && j < i; j++) {
 			if (keys_equal(json, keys[j], at)) {
 				*key = at;
 				return JSON_DUPLICATE;
 			}
 		}
+		marks |= mark;
 		keys[i] = at;
 		at = json->nodes[at + 1].after;
 	}

@@ -13,6 +13,8 @@ test="libcmocka-dev openssl redis-server redis-sentinel nodejs npm"
 lint="clang clang-tidy clang-format cppcheck"
 sanitize="clang libclang-rt-14-dev llvm"
 bench="valgrind nginx-light haproxy python3 openssl"
+peers="python3 python3-venv nodejs npm"
+profile="linux-perf"
 browser="chromium nodejs npm"
 schemathesis="python3 python3-venv"
 
@@ -25,10 +27,12 @@ for group in "$@"; do
 	lint) packages="$packages $lint" ;;
 	sanitize) packages="$packages $sanitize" ;;
 	bench) packages="$packages $bench" ;;
+	peers) packages="$packages $peers" ;;
+	profile) packages="$packages $profile" ;;
 	browser) packages="$packages $browser" ;;
 	schemathesis) packages="$packages $schemathesis" ;;
 	*)
-		echo "tools/install.sh: unknown group \"$group\"; expected build, run, test, lint, sanitize, bench, browser or schemathesis" >&2
+		echo "tools/install.sh: unknown group \"$group\"; expected build, run, test, lint, sanitize, bench, peers, profile, browser or schemathesis" >&2
 		exit 2
 		;;
 	esac
@@ -37,6 +41,7 @@ done
 # A program that is there already, from wherever, counts as its package.
 provided() {
 	case "$1" in
+	linux-perf) command -v perf >/dev/null ;;
 	nodejs) command -v node >/dev/null ;;
 	python3) command -v python3 >/dev/null ;;
 	python3-venv) python3 -c "import venv, ensurepip" 2>/dev/null ;;

@@ -3,40 +3,35 @@
 #include "clients/redis/protocol.h"
 
 #include <stdio.h>
-#include <strings.h>
 
 #include <openssl/sha.h>
 
 #include "clients/redis/redis.h"
 
-struct access_row {
-	const char *name;
-	enum redis_access access;
-};
+/* Each with a space on both sides. */
+static const char reads[] = " GET MGET EXISTS PTTL TTL STRLEN GETRANGE HGET HMGET HGETALL HLEN ZSCORE ZRANGE SMEMBERS "
+			    "SISMEMBER LRANGE LLEN XRANGE XREAD XLEN TYPE OBJECT SCAN TIME PING ECHO ROLE INFO CLUSTER "
+			    "SENTINEL EVAL_RO EVALSHA_RO DBSIZE ";
+static const char frees[] = " DEL UNLINK EXPIRE PEXPIRE HDEL ZREM SREM XTRIM ";
 
-static const struct access_row accesses[] = {
-    {"GET", REDIS_ACCESS_READ},      {"MGET", REDIS_ACCESS_READ},       {"EXISTS", REDIS_ACCESS_READ},
-    {"PTTL", REDIS_ACCESS_READ},     {"TTL", REDIS_ACCESS_READ},        {"STRLEN", REDIS_ACCESS_READ},
-    {"GETRANGE", REDIS_ACCESS_READ}, {"HGET", REDIS_ACCESS_READ},       {"HMGET", REDIS_ACCESS_READ},
-    {"HGETALL", REDIS_ACCESS_READ},  {"HLEN", REDIS_ACCESS_READ},       {"ZSCORE", REDIS_ACCESS_READ},
-    {"ZRANGE", REDIS_ACCESS_READ},   {"SMEMBERS", REDIS_ACCESS_READ},   {"SISMEMBER", REDIS_ACCESS_READ},
-    {"LRANGE", REDIS_ACCESS_READ},   {"LLEN", REDIS_ACCESS_READ},       {"XRANGE", REDIS_ACCESS_READ},
-    {"XREAD", REDIS_ACCESS_READ},    {"XLEN", REDIS_ACCESS_READ},       {"TYPE", REDIS_ACCESS_READ},
-    {"OBJECT", REDIS_ACCESS_READ},   {"SCAN", REDIS_ACCESS_READ},       {"TIME", REDIS_ACCESS_READ},
-    {"PING", REDIS_ACCESS_READ},     {"ECHO", REDIS_ACCESS_READ},       {"ROLE", REDIS_ACCESS_READ},
-    {"INFO", REDIS_ACCESS_READ},     {"CLUSTER", REDIS_ACCESS_READ},    {"SENTINEL", REDIS_ACCESS_READ},
-    {"EVAL_RO", REDIS_ACCESS_READ},  {"EVALSHA_RO", REDIS_ACCESS_READ}, {"DBSIZE", REDIS_ACCESS_READ},
-    {"DEL", REDIS_ACCESS_FREE},      {"UNLINK", REDIS_ACCESS_FREE},     {"EXPIRE", REDIS_ACCESS_FREE},
-    {"PEXPIRE", REDIS_ACCESS_FREE},  {"HDEL", REDIS_ACCESS_FREE},       {"ZREM", REDIS_ACCESS_FREE},
-    {"SREM", REDIS_ACCESS_FREE},     {"XTRIM", REDIS_ACCESS_FREE},
-};
+/* Is the name, in upper case and with spaces around it, in the list? */
+static bool is_listed(const char *list, const char *name)
+{
+	return strstr(list, name) != NULL;
+}
 
 enum redis_access redis_access_of(struct span name)
 {
-	for (size_t i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++)
-		if (strlen(accesses[i].name) == name.len && strncasecmp(accesses[i].name, name.at, name.len) == 0)
-			return accesses[i].access;
-	return REDIS_ACCESS_WRITE;
+	char word[32] = " ";
+	if (name.len + 3 > sizeof(word))
+		return REDIS_ACCESS_WRITE;
+	for (size_t i = 0; i < name.len; i++)
+		word[i + 1] = (char)(name.at[i] >= 'a' && name.at[i] <= 'z' ? name.at[i] - 'a' + 'A' : name.at[i]);
+	word[name.len + 1] = ' ';
+	word[name.len + 2] = '\0';
+	if (is_listed(reads, word))
+		return REDIS_ACCESS_READ;
+	return is_listed(frees, word) ? REDIS_ACCESS_FREE : REDIS_ACCESS_WRITE;
 }
 
 static size_t decimal_digits(size_t number)

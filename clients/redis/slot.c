@@ -185,10 +185,11 @@ static void on_asking_answer(redisAsyncContext *context, void *answer, void *pri
 	(void)context, (void)answer, (void)privdata; /* the command behind it tells */
 }
 
+/* A single command may be larger than all may be together. */
 static bool has_room(const struct redis_link *link, size_t bytes)
 {
-	return link->in_flight < REDIS_LINK_COMMANDS_MAX &&
-	       (bytes <= REDIS_LINK_BYTES_MAX - link->bytes_in_flight || link->in_flight == 0);
+	return link->in_flight == 0 ||
+	       (link->in_flight < REDIS_LINK_COMMANDS_MAX && link->bytes_in_flight + bytes <= REDIS_LINK_BYTES_MAX);
 }
 
 bool redis_slot_send(struct redis_slot *slot, struct redis_link *link)
@@ -255,12 +256,18 @@ static bool slot_start(struct redis_slot *slot, struct redis_command *command, s
 	slot->deadline_us = deadline_us;
 	if (!timer_start(timers, &slot->deadline, deadline_us - slot->started_us, on_deadline) ||
 	    !redis_slot_send(slot, link)) {
+		metrics_count(slot->redis->cells, METRIC_REDIS_COMMANDS, METRICS_REDIS_REFUSED);
 		slot_free(slot);
 		return false;
 	}
 	slot->command = command;
 	command->slot = slot;
 	return true;
+}
+
+static int hash_slot_of(const struct redis *redis, struct span key)
+{
+	return redis->config->mode == CONFIG_REDIS_CLUSTER ? redis_hash_slot(key) : -1;
 }
 
 /* The connection that a command may be sent on right now; NULL = none, which is counted. */
@@ -282,7 +289,7 @@ static struct redis_link *admit(struct redis *redis, int hash_slot, enum redis_a
 bool redis_send(struct redis *redis, struct redis_command *command, const struct span *args, size_t count, size_t key,
 		uint64_t deadline_us)
 {
-	int hash_slot = key == 0 ? -1 : redis_hash_slot(args[key]);
+	int hash_slot = key == 0 ? -1 : hash_slot_of(redis, args[key]);
 	enum redis_access access = redis_access_of(args[0]);
 	bool trial = false;
 	struct redis_link *link = admit(redis, hash_slot, access, deadline_us, &trial);
@@ -306,7 +313,7 @@ bool redis_eval(struct redis *redis, struct redis_command *command, const struct
 		return false;
 	if (count != 0)
 		memcpy(all + FRONT, args, count * sizeof(*args));
-	int hash_slot = redis_hash_slot(key);
+	int hash_slot = hash_slot_of(redis, key);
 	struct redis_link *link = admit(redis, hash_slot, access, deadline_us, &trial);
 	struct redis_slot *slot = link == NULL ? NULL : slot_create(redis, all, FRONT + count, 2);
 	if (slot == NULL)

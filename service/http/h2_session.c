@@ -269,7 +269,6 @@ static void on_flush(struct task *task)
 	if (out.len > 0) {
 		h2o_iovec_t bytes = h2o_iovec_init(out.at, out.len);
 		h2o_socket_write(session->sock, &bytes, 1, on_written);
-		loop_again(session->connection->server->loop);
 	} else if (session->state == H2_SESSION_ST_ENDING || !nghttp2_session_want_read(session->nghttp2)) {
 		linger(session);
 	}

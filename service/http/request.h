@@ -27,6 +27,8 @@ enum transport_state {
 	TRANSPORT_ST_ENDED    /* the last h2o_send was made */
 };
 
+enum { HTTP_CHUNK_HEAD = 18 }; /* bytes of the largest chunk's size line */
+
 enum response_framing {
 	FRAMING_NONE,    /* no body: HEAD, 204, 304 */
 	FRAMING_LENGTH,  /* content-length */
@@ -50,15 +52,15 @@ struct http_request {
 	void *context;
 
 	enum response_framing framing;
-	uint64_t remaining;  /* FRAMING_LENGTH: body bytes that are still to be written */
-	struct buf filling;  /* written by the application, not yet given to h2o */
-	struct buf flying;   /* given to h2o */
-	struct task pump;    /* gives filling to h2o at the end of the turn */
-	bool head_sent;      /* to h2o */
-	bool above_high;     /* on_drained is owed */
-	bool event_stream;   /* a comment line may be inserted */
-	bool at_line_start;  /* the last byte written was a newline */
-	char chunk_head[20]; /* "SIZE\r\n" of the chunk in flight */
+	uint64_t remaining;               /* FRAMING_LENGTH: body bytes that are still to be written */
+	struct buf filling;               /* written by the application, not yet given to h2o */
+	struct buf flying;                /* given to h2o */
+	struct task pump;                 /* gives filling to h2o at the end of the turn */
+	bool head_sent;                   /* to h2o */
+	bool above_high;                  /* on_drained is owed */
+	bool event_stream;                /* a comment line may be inserted */
+	bool at_line_start;               /* the last byte written was a newline */
+	char chunk_head[HTTP_CHUNK_HEAD]; /* "SIZE\r\n" of the chunk in flight */
 };
 
 /* Makes the request of an h2o request. error: what is already known to be wrong with it. */

@@ -12,7 +12,6 @@
 #include "service/http/request.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <strings.h>
 #include <sys/socket.h>
 
@@ -197,6 +196,18 @@ static h2o_send_state_t send_state(const struct http_request *request)
 	}
 }
 
+/* The size line of a chunk (RFC 9112, section 7.1), without leading zeros. */
+static h2o_iovec_t write_chunk_head(char head[HTTP_CHUNK_HEAD], size_t size)
+{
+	char *at = head + HTTP_CHUNK_HEAD;
+	*--at = '\n';
+	*--at = '\r';
+	do
+		*--at = "0123456789abcdef"[size & 15];
+	while ((size >>= 4) != 0);
+	return h2o_iovec_init(at, (size_t)(head + HTTP_CHUNK_HEAD - at));
+}
+
 /* Moves what was written into flight, framed. Returns the number of pieces. */
 static size_t take_pieces(struct http_request *request, h2o_iovec_t pieces[3], h2o_send_state_t state)
 {
@@ -206,10 +217,8 @@ static size_t take_pieces(struct http_request *request, h2o_iovec_t pieces[3], h
 	struct span body = buf_span(&request->flying);
 	size_t count = 0;
 	bool chunked = request->framing == FRAMING_CHUNKED;
-	if (chunked && body.len > 0) {
-		int len = snprintf(request->chunk_head, sizeof(request->chunk_head), "%zx\r\n", body.len);
-		pieces[count++] = h2o_iovec_init(request->chunk_head, (size_t)len);
-	}
+	if (chunked && body.len > 0)
+		pieces[count++] = write_chunk_head(request->chunk_head, body.len);
 	if (body.len > 0)
 		pieces[count++] = h2o_iovec_init(body.at, body.len);
 	const char *tail = "";
@@ -243,7 +252,6 @@ static void send_filling(struct http_request *request)
 	set_transport(request, h2o_send_state_is_in_progress(state) ? TRANSPORT_ST_SENDING : TRANSPORT_ST_ENDED);
 	if (request->transport == TRANSPORT_ST_ENDED && request->stream == NULL)
 		h1_stall_watch(request->connection);
-	loop_again(request->server->loop);
 	h2o_send(request->h2o, pieces, count, state); /* the request may be freed now */
 }
 

@@ -37,7 +37,6 @@ struct loop {
 	struct loop_slot *slots;
 	uint32_t slot_count;
 	uint32_t free_slot; /* slot number + 1; 0 = none */
-	bool again;
 	atomic_bool stopped;
 	/* messages from other threads */
 	pthread_mutex_t mutex;
@@ -240,17 +239,14 @@ void loop_turn(struct loop *loop, uint64_t max_wait_us)
 	uint64_t wait_us = timers_wait(timers);
 	if (wait_us > max_wait_us)
 		wait_us = max_wait_us;
-	if (loop->again)
-		wait_us = 0;
-	loop->again = false;
 	timers_stale(timers);
 	/* rounded up, so that a timer is due when the wait is over */
 	h2o_evloop_run(loop->h2o, (int32_t)((wait_us + 999) / 1000));
 	timers_run(timers);
 	do {
 		reactor_run_tasks(&loop->reactor);
-		/* Writes of these tasks that are complete already must be called back before h2o looks at its sockets
-		 * again: it would keep polling one for writing whose callback is gone, and assert when it is ready. */
+		/* Writes of these tasks that are complete already must be called back now: the next pass may wait long,
+		 * and it would keep polling one for writing whose callback is gone, and assert when it is ready. */
 		h2o_timeout__do_post_callback(loop->h2o);
 	} while (loop->reactor.tasks_head != NULL);
 }
@@ -264,11 +260,6 @@ void loop_run(struct loop *loop)
 void loop_stop(struct loop *loop)
 {
 	atomic_store_explicit(&loop->stopped, true, memory_order_relaxed);
-}
-
-void loop_again(struct loop *loop)
-{
-	loop->again = true;
 }
 
 struct reactor *loop_reactor(struct loop *loop)

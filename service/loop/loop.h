@@ -27,9 +27,6 @@ void loop_turn(struct loop *loop, uint64_t max_wait_us);
 /* Ends loop_run after the present turn. */
 void loop_stop(struct loop *loop);
 
-/* Asks for another turn without waiting: output made after h2o's pass completes only in the next one. */
-void loop_again(struct loop *loop);
-
 /* The client-side view of this loop. */
 struct reactor *loop_reactor(struct loop *loop);
 /* h2o's loop, for service/http only. */

@@ -1,15 +1,30 @@
 # SPDX-License-Identifier: MIT
 # Benchmarks. docs/benchmarks.md tells what they measure.
 
-# The load of `make bench`: an open or closed loop of requests over HTTP/1.1 or HTTP/2.
+# The load of make bench: an open or closed loop of requests over HTTP/1.1 or HTTP/2.
 $(BUILD)/tests/bench/bench-load: $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/bench/load/*.c)))
 	$(CC) $(LDFLAGS) -o $@ $^ -lnghttp2 -lssl -lcrypto
 
+# BENCH_OPTIONS="--write docs/benchmarks.md" puts the figures into the page.
 .PHONY: bench
 bench: ## Sluice beside nginx and haproxy: CPU per request and event, memory (BENCH_ROUNDS, BENCH_CASES)
 	tools/install.sh build run bench
 	$(MAKE) build $(BUILD)/tests/bench/bench-load
-	tests/bench/bench.py --build $(BUILD)
+	tests/bench/bench.py --build $(BUILD) $(BENCH_OPTIONS)
+.PHONY: bench-peers
+bench-peers: ## the same beside other gateways, from PyPI, npm and the Go module proxy
+	tools/install.sh build run bench peers
+	$(MAKE) build $(BUILD)/tests/bench/bench-load
+	tests/bench/peers.sh $(BUILD)/peers
+	tests/bench/bench.py --build $(BUILD) --peers $(BENCH_OPTIONS)
+
+# CASE is one of those that BENCH_CASES can name.
+CASE ?= json
+.PHONY: profile
+profile: ## a flame graph of Sluice in a case of make bench: CASE=json
+	tools/install.sh build run bench profile
+	$(MAKE) build $(BUILD)/tests/bench/bench-load
+	tests/bench/profile.py --build $(BUILD) $(CASE)
 
 $(BUILD)/tests/bench/%_bench: $(BUILD)/tests/bench/%_bench.o $(call links,schemas)
 	$(CC) $(LDFLAGS) -o $@ $^ $(shell pkg-config --libs libcjson) -lm

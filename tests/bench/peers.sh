@@ -16,7 +16,7 @@ peer() {
 		rm -f "$1/reason"
 		"version_$1" >"$1/version"
 	else
-		grep -v '^$' "$1/install.log" | tail -n 1 >"$1/reason"
+		grep -v '^$' "$1/install.log" | tail -n 1 | sed 's/^[[:space:]]*//' >"$1/reason"
 		echo "$1 can't be installed: $(cat "$1/reason")"
 	fi
 }

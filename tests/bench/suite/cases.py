@@ -63,6 +63,10 @@ class Case:
     hit: bool = False           # Sluice must not ask the simulator
     sluice: type = proxies.Sluice
 
+    def is_stream(self):
+        """Whether a stream is asked for."""
+        return '"stream":true' in self.body
+
 
 NOW = ["--ttft", "0", "--itl", "0"]
 SMALL = NOW + ["--tokens", "4", "--token_bytes", "28"]

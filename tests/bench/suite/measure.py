@@ -5,6 +5,7 @@ import statistics
 import subprocess
 import urllib.request
 
+from suite import proxies
 from suite.processes import LOAD_CORE, Stage, free_port
 
 SPREAD = 0.5  # seconds over which the streams of a steady case begin
@@ -48,7 +49,7 @@ def case_command(case, proxy, build, body, seconds, rate=0.0):
         more += ["--all-begun", "--once", "--rate", str(count / SPREAD), "--warmup", "0.3"]
     elif rate:
         more += ["--rate", str(rate)]
-    return load_command(build, proxy, body, case.connections, case.streams, seconds, more)
+    return load_command(build, proxy, body, min(case.connections, proxy.most), case.streams, seconds, more)
 
 
 def run_load(command, timeout=120):
@@ -59,11 +60,12 @@ def run_load(command, timeout=120):
     return json.loads(done.stdout)
 
 
-def one_round(case, proxy, build, body):
-    """One short load; returns a sample: CPU per unit in µs, units a second, share of the core."""
+def one_round(case, proxy, build, body, first=False):
+    """One short load; returns a sample: CPU per unit in µs, units a second, share of the core.
+    The first one may fill a cache."""
     calls = proxy.upstream.calls()
     counted = run_load(case_command(case, proxy, build, body, case.seconds * proxy.patience))
-    if case.hit and proxy.name == "sluice" and proxy.upstream.calls() != calls:
+    if case.hit and not first and proxy.name == "sluice" and proxy.upstream.calls() != calls:
         raise RuntimeError(f"{case.name}: Sluice asked the simulator, so these were no hits")
     units = counted["events"] if case.unit == "event" else counted["requests"]
     if units == 0 or counted["bad"] > 0:
@@ -78,6 +80,8 @@ def chosen_kinds(case, kinds, build):
     for kind in kinds:
         if kind.name == "sluice":
             kind = case.sluice
+        elif kind is proxies.Nginx and not case.is_stream():
+            kind = proxies.NginxForWhole
         if case.only and kind.name not in case.only or kind.name == "direct" and not case.direct:
             continue
         if kind.peer and not case.peers:
@@ -94,31 +98,56 @@ class Skip(Exception):
     """The case can't be run here."""
 
 
+def leave_out(case, proxy, why, tell):
+    """Another gateway that cannot do a case takes no part in it; anything else ends the benchmark."""
+    if not proxy.peer:
+        raise why
+    tell(f"{case.name}: {proxy.name} takes no part: {why}")
+
+
+def start_all(case, kinds, stage, simulator, build, body, tell):
+    """Starts the proxies and lets each do a little work: connections, memory of the first use, the content of a cache."""
+    running = []
+    for kind in kinds:
+        try:
+            proxy = kind(stage, simulator, build)
+            one_round(case, proxy, build, body, first=True)
+            running.append(proxy)
+        except RuntimeError as why:
+            leave_out(case, kind, why, tell)
+    return running
+
+
 def run_case(case, kinds, build, rounds, tell):
     """Measures a case; returns {proxy name: [sample of every round]} and {proxy name: latencies in µs}."""
     kinds = chosen_kinds(case, kinds, build)
     with Stage() as stage:
         simulator = Simulator(stage, build, case.sim)
         body = stage.file("body.json", case.body)
-        running = [kind(stage, simulator, build) for kind in kinds]
-        for proxy in running:  # connections to the simulator, memory of the first use; a cache's content
-            run_load(case_command(case, proxy, build, body, 0.2 * proxy.patience))
+        running = start_all(case, kinds, stage, simulator, build, body, tell)
         samples = {proxy.name: [] for proxy in running}
         for number in range(rounds):
             tell(f"{case.name}: round {number + 1} of {rounds}")
-            for proxy in running:
-                samples[proxy.name].append(one_round(case, proxy, build, body))
+            for proxy in list(running):
+                try:
+                    samples[proxy.name].append(one_round(case, proxy, build, body))
+                except RuntimeError as why:
+                    leave_out(case, proxy, why, tell)
+                    running.remove(proxy)
+                    del samples[proxy.name]
         return samples, measure_latency(case, running, build, body, min(rounds, 5), tell)
 
 
 def measure_latency(case, running, build, body, rounds, tell):
-    """Percentiles of an open loop in µs, by proxy: medians over rounds of a second, every proxy in turn."""
+    """Percentiles of an open loop in µs, and the CPU-µs of a request, by proxy: medians over rounds of a second,
+    every proxy in turn."""
     found = {proxy.name: [] for proxy in running if case.latency and not proxy.peer}
     for number in range(rounds if found else 0):
         tell(f"{case.name}: latency, round {number + 1} of {rounds}")
         for proxy in running:
             if proxy.name in found:
                 counted = run_load(case_command(case, proxy, build, body, 1, case.latency))
-                found[proxy.name].append(counted["latency_us"])
+                cpu = counted["cpu_us"] / counted["requests"]
+                found[proxy.name].append(dict(counted["latency_us"], cpu=cpu))
     return {name: {key: statistics.median(one[key] for one in values) for key in values[0]}
             for name, values in found.items()}

@@ -12,6 +12,14 @@ from suite.processes import PROXY_CORE, Stage, free_port, memory_of
 
 IDLE = ["--ttft", "20ms", "--itl", "10s", "--jitter", "5s", "--tokens", "1000000"]
 SHORT = ["--ttft", "20ms", "--itl", "20ms", "--tokens", "50"]
+MANY = "10,000 streams, HTTP/2"
+STREAMS = {  # connections, streams per connection, TLS
+    "1,000 streams, HTTP/1.1": (1000, 0, False),
+    "1,000 streams, HTTP/2": (10, 100, False),
+    "1,000 streams, HTTP/1.1 over TLS": (1000, 0, True),
+    "1,000 streams, HTTP/2 over TLS": (10, 100, True),
+    MANY: (100, 100, False),
+}
 SETTLE = 60  # seconds that memory has to go back
 
 

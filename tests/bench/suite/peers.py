@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Other gateways, doing the same job: an OpenAI chat request, proxied to the simulator. tests/bench/peers.sh installs them."""
+"""Other gateways, doing the same job: an OpenAI chat request, proxied to the simulator. tests/bench/peers.sh installs them.
+"""
 import json
 import os
 
@@ -11,6 +12,7 @@ class Peer(Proxy):
     """Another gateway: slower, so its windows are longer; its whole family of processes counts."""
     peer = True
     patience = 4
+    most = 4
     folder = ""
 
     def pids(self):
@@ -56,20 +58,20 @@ class LiteLLM(Peer):
 model_list:
   - model_name: demo
     litellm_params:
-      model: openai/llama-3-8b
+      model: openai/model-1
       api_base: http://127.0.0.1:{self.upstream.port}/v1
       api_key: none
 litellm_settings:
   telemetry: false
 """)
-        environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR",
+        environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", "HF_HUB_OFFLINE": "1",
                        "LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY": "true"}
         self.run([f"{self.build}/peers/litellm/bin/litellm", "--config", config, "--host", "127.0.0.1", "--port",
                   str(self.port), "--num_workers", "1", "--telemetry", "False"], environment, seconds=90)
 
 
 class Bifrost(Peer):
-    """github.com/maximhq/bifrost of the Go module proxy, which did not serve it where this was written: never seen running."""
+    """github.com/maximhq/bifrost of the Go module proxy, which did not serve it where this was written: not seen running."""
     name = folder = "bifrost"
 
     def start(self):

@@ -15,6 +15,7 @@ class Proxy:
     name = ""
     header = None   # one more header line of the requests
     peer = False    # another gateway, run on demand
+    most = 100000   # connections that it can serve well
     patience = 1    # how much longer its windows are
 
     def __init__(self, stage, upstream, build):
@@ -63,8 +64,9 @@ class Direct(Proxy):
 
 
 class Nginx(Proxy):
-    """A plain reverse proxy: keep-alive to the upstream, nothing buffered, no log."""
+    """A plain reverse proxy: keep-alive to the upstream, no log; streams are not buffered."""
     name = "nginx"
+    buffering = "off"
 
     def start(self):
         key, certificate = certificate_of(self.stage)
@@ -100,7 +102,8 @@ http {{
             proxy_pass http://sim;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
-            proxy_buffering off;
+            proxy_buffering {self.buffering};
+            proxy_buffers 16 8k;
             proxy_read_timeout 600s;
         }}
     }}
@@ -110,6 +113,11 @@ http {{
 
     def pids(self):
         return children_of(self.process.pid)
+
+
+class NginxForWhole(Nginx):
+    """For answers in one piece: buffered, as nginx does by itself, which costs it less."""
+    buffering = "on"
 
 
 class Haproxy(Proxy):

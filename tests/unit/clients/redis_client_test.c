@@ -2,6 +2,8 @@
 /* The Redis client against a real server that serves: order, values, scripts, cancelling, users. */
 #include "tests/unit/clients/test_redis.h"
 
+#include "clients/redis/protocol.h"
+
 static struct redis_process *server;
 
 static int start_server(void **state)
@@ -268,6 +270,50 @@ static void a_connection_that_was_closed_is_made_again(void **state)
 	env_close(&env);
 }
 
+/* Large commands are bounded by their bytes; one alone may be larger. */
+static void bytes_in_flight_are_bounded(void **state)
+{
+	(void)state;
+	enum { SIZE = 6 << 20 };
+	struct redis_env env;
+	struct asked asked[6];
+	unsigned sent = 0;
+	char *value = calloc(1, 3 * SIZE);
+	assert_non_null(value);
+	env_open(&env, server);
+	AWAIT(&env, redis_readable(env.redis));
+	for (int i = 0; i < 6; i++) {
+		struct span set[] = {SPAN("SET"), SPAN("large"), {value, i == 0 ? 3 * SIZE : SIZE}};
+		asked[i] = (struct asked){.command = {.on_reply = asked_on_reply}, .env = &env};
+		sent += redis_send(env.redis, &asked[i].command, set, 3, 1, env_now(&env) + 30000000);
+	}
+	assert_int_equal(sent, 1);
+	AWAIT(&env, asked[0].replies == 1);
+	sent = 0;
+	for (int i = 0; i < 6; i++) {
+		struct span set[] = {SPAN("SET"), SPAN("large"), {value, SIZE}};
+		asked[i] = (struct asked){.command = {.on_reply = asked_on_reply}, .env = &env};
+		sent += redis_send(env.redis, &asked[i].command, set, 3, 1, env_now(&env) + 30000000);
+	}
+	assert_int_equal(sent, 2);
+	AWAIT(&env, asked[1].replies == 1);
+	ASK_AND_AWAIT(&env, &asked[0], "UNLINK", "large");
+	free(value);
+	env_close(&env);
+}
+
+static void commands_are_known_by_what_they_do(void **state)
+{
+	(void)state;
+	assert_int_equal(redis_access_of(SPAN("get")), REDIS_ACCESS_READ);
+	assert_int_equal(redis_access_of(SPAN("SCAN")), REDIS_ACCESS_READ);
+	assert_int_equal(redis_access_of(SPAN("UNLINK")), REDIS_ACCESS_FREE);
+	assert_int_equal(redis_access_of(SPAN("SET")), REDIS_ACCESS_WRITE);
+	assert_int_equal(redis_access_of(SPAN("GE")), REDIS_ACCESS_WRITE);
+	assert_int_equal(redis_access_of(SPAN("GETDEL")), REDIS_ACCESS_WRITE);
+	assert_int_equal(redis_access_of(SPAN("A.MODULE.WITH.A.VERY.LONG.NAME.OF.ITS.OWN")), REDIS_ACCESS_WRITE);
+}
+
 struct scanned {
 	struct redis_scan scan; /* first */
 	size_t keys, batches;
@@ -351,6 +397,8 @@ int main(void)
 	    cmocka_unit_test(nothing_is_called_back_when_the_client_goes),
 	    cmocka_unit_test(it_may_go_while_it_connects),
 	    cmocka_unit_test(what_is_in_flight_is_bounded),
+	    cmocka_unit_test(bytes_in_flight_are_bounded),
+	    cmocka_unit_test(commands_are_known_by_what_they_do),
 	    cmocka_unit_test(a_deadline_in_the_past_is_refused),
 	    cmocka_unit_test(a_connection_that_was_closed_is_made_again),
 	    cmocka_unit_test(a_scan_finds_all_keys),

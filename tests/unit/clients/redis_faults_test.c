@@ -6,6 +6,8 @@
  */
 #include "tests/unit/clients/test_redis.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
 
 static struct redis_process *server;
@@ -169,6 +171,102 @@ static void the_breaker_is_shared(void **state)
 	redis_process_signal(server, SIGCONT);
 	AWAIT(&env, redis_readable(other));
 	redis_destroy(other);
+	env_close(&env);
+}
+
+/* ---- workers on threads of their own ---- */
+
+enum { WORKERS = 4 };
+
+static atomic_bool workers_stop;
+static atomic_ulong workers_answers;
+
+struct working {
+	struct redis_command command; /* first */
+	unsigned pending;
+};
+
+static void on_worked(struct redis_command *command, const struct redis_reply *reply)
+{
+	struct working *working = (struct working *)command;
+	working->pending--;
+	if (reply->kind == REDIS_INTEGER)
+		workers_answers++;
+}
+
+struct worker_start {
+	struct redis_shared *shared;
+	unsigned index;
+};
+
+static void *work(void *context)
+{
+	const struct worker_start *start = context;
+	const struct span args[] = {SPAN("INCR"), SPAN("worked")};
+	struct test_reactor *reactor = test_reactor_create();
+	struct redis *redis = redis_create(start->shared, &reactor->reactor, metrics_cells_of(start->index));
+	struct working working[8];
+	memset(working, 0, sizeof(working));
+	while (!atomic_load(&workers_stop)) {
+		for (size_t i = 0; i < 8; i++) {
+			if (redis_is_pending(&working[i].command))
+				continue;
+			working[i].command.on_reply = on_worked;
+			working[i].pending += redis_send(redis, &working[i].command, args, 2, 1,
+							 timers_refresh(&reactor->reactor.timers) + 1000000);
+		}
+		test_reactor_turn(reactor, 1000);
+	}
+	redis_destroy(redis);
+	test_reactor_destroy(reactor);
+	return NULL;
+}
+
+static void await_answers(void)
+{
+	unsigned long before = workers_answers;
+	for (int i = 0; i < 60000 && workers_answers < before + 100; i++)
+		usleep(1000);
+	assert_true(workers_answers >= before + 100);
+}
+
+/* Whatever they learn at the same time is said once: up and down take turns in the log. */
+static void workers_on_threads_write_one_line(void **state)
+{
+	(void)state;
+	struct redis_env env;
+	pthread_t threads[WORKERS];
+	struct worker_start starts[WORKERS];
+	env_prepare(&env);
+	env.config.socket = server->socket;
+	env.shared = redis_shared_create(&env.config);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		starts[i] = (struct worker_start){env.shared, i};
+		assert_int_equal(pthread_create(&threads[i], NULL, work, &starts[i]), 0);
+	}
+	for (int round = 0; round < 3; round++) {
+		await_answers();
+		assert_true(is_up(&env));
+		redis_process_signal(server, SIGKILL);
+		while (is_up(&env))
+			usleep(1000);
+		redis_process_restart(server);
+	}
+	await_answers();
+	atomic_store(&workers_stop, true);
+	for (unsigned i = 0; i < WORKERS; i++)
+		pthread_join(threads[i], NULL);
+	bool up = false;
+	char *rest = NULL;
+	static char log[1 << 16];
+	snprintf(log, sizeof(log), "%s", env_log(&env));
+	for (char *line = strtok_r(log, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+		bool now = strstr(line, "redis is up") != NULL;
+		assert_true(now != up);
+		up = now;
+	}
+	assert_true(up);
+	assert_true(env_logged(&env, "redis is down") >= 3);
 	env_close(&env);
 }
 
@@ -389,6 +487,7 @@ int main(void)
 	    cmocka_unit_test(a_killed_server_is_told_at_once_and_found_again),
 	    cmocka_unit_test(two_workers_write_one_line),
 	    cmocka_unit_test(the_breaker_is_shared),
+	    cmocka_unit_test(workers_on_threads_write_one_line),
 	    cmocka_unit_test(a_full_server_is_only_read),
 	    cmocka_unit_test(a_replica_is_only_read),
 	    cmocka_unit_test(a_server_that_cannot_save_is_only_read),
