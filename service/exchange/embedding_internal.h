@@ -36,9 +36,9 @@ struct embedding {
 	struct openai_inputs inputs;
 	struct embedding_input *list;
 	size_t count;
-	size_t begun;          /* inputs that were looked at so far */
-	size_t waiting;        /* searches under way */
-	bool near;             /* only memory is looked into from here on */
+	size_t begun;   /* inputs that were looked at so far */
+	size_t waiting; /* searches under way */
+	bool near;      /* only memory is looked into from here on */
 	uint64_t started_us;
 	struct timer patience; /* with what replicas share */
 	/* of those that are the first of their kind */
