@@ -112,7 +112,8 @@ const char *openai_caching_text(enum openai_caching caching)
 	    [OPENAI_CACHING_STORE] = "store is true: the backend is to keep it",
 	    [OPENAI_CACHING_TOOLS] = "it has tools that the backend runs itself",
 	    [OPENAI_CACHING_OUTSIDE] = "it refers to a URL, a file or an earlier answer, which may change",
-	    [OPENAI_CACHING_INPUTS] = "its inputs cannot be told apart: they are messages, tokens among texts, or too many",
+	    [OPENAI_CACHING_INPUTS] =
+		"its inputs cannot be told apart: they are messages, tokens among texts, or too many",
 	};
 	return texts[caching];
 }

@@ -116,15 +116,6 @@ static bool list_missing(const struct embedding *embedding, struct shared_batch 
 	return !arena_failed(arena);
 }
 
-/* The store that replicas share did not answer to one of the searches. */
-static bool is_silent(const struct embedding *embedding)
-{
-	bool silent = false;
-	for (size_t i = 0; i < embedding->count; i++)
-		silent |= embedding->list[i].fetch.silent;
-	return silent;
-}
-
 static bool follow_batch(struct exchange *exchange, const struct shared_batch *batch, const uint32_t *nodes)
 {
 	struct caching *caching = &exchange->caching;
@@ -135,7 +126,7 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 				     .keeping = caching->keeping,
 				     .batch = batch,
 				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
-				     .alone = is_silent(embedding)};
+				     .alone = embedding->near};
 	struct buf body;
 	bool leads = false;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
@@ -220,34 +211,83 @@ static enum caching_step go_on(struct exchange *exchange)
 	return follow(exchange);
 }
 
+static void on_fetched(struct cache_fetch *fetch);
+
+/* Begins as many searches as there may be at once. True when all have ended. */
+static bool search(struct embedding *embedding)
+{
+	struct exchange *exchange = embedding->exchange;
+	const struct cache_keeping *keeping = &exchange->caching.keeping;
+	struct cache_worker *cache = exchange->worker->cache;
+	uint64_t budget_us = exchange->worker->plan.config->redis.budget_us;
+	embedding->near |=
+	    exchange_now(exchange) - embedding->started_us > budget_us / 2; /* what is begun may take all */
+	while (embedding->begun < embedding->count && embedding->waiting < EMBEDDING_SEARCHES_MOST) {
+		struct cache_fetch *fetch = &embedding->list[embedding->begun].fetch;
+		bool first = embedding->list[embedding->begun].first == embedding->begun;
+		embedding->begun++;
+		if (!first)
+			continue;
+		fetch->tags = keeping->tags;
+		fetch->rule = keeping->rule;
+		fetch->on_done = on_fetched;
+		if (embedding->near && !cache_find(cache->cache, &fetch->key, exchange_now(exchange), &fetch->hit))
+			fetch->hit.value = NULL;
+		if (embedding->near)
+			continue;
+		if (!cache_fetch_begin(cache, fetch))
+			embedding->waiting++;
+		else
+			embedding->near = fetch->silent;
+	}
+	return embedding->begun == embedding->count && embedding->waiting == 0;
+}
+
+static void go_on_later(struct exchange *exchange)
+{
+	timer_stop(&exchange->worker->plan.reactor->timers, &exchange->caching.embedding->patience);
+	if (go_on(exchange) == CACHING_FAILED)
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+}
+
+/* A store that does not answer to one is not asked for the others. */
 static void on_fetched(struct cache_fetch *fetch)
 {
 	struct embedding_input *input =
 	    (struct embedding_input *)((char *)fetch - offsetof(struct embedding_input, fetch));
-	struct exchange *exchange = input->of->exchange;
-	if (--input->of->waiting == 0 && go_on(exchange) == CACHING_FAILED)
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	struct embedding *embedding = input->of;
+	embedding->waiting--;
+	embedding->near |= fetch->silent;
+	if (search(embedding))
+		go_on_later(embedding->exchange);
+}
+
+/* A request may wait for what replicas share that long, and no longer: what has not come is missing. */
+static void on_impatient(struct timer *timer)
+{
+	struct embedding *embedding = (struct embedding *)((char *)timer - offsetof(struct embedding, patience));
+	for (size_t i = 0; i < embedding->begun; i++) {
+		struct cache_fetch *fetch = &embedding->list[i].fetch;
+		if (embedding->list[i].first == i && fetch->hit.value == NULL)
+			cache_fetch_cancel(fetch);
+	}
+	embedding->waiting = 0;
+	embedding->near = true;
+	search(embedding);
+	go_on_later(embedding->exchange);
 }
 
 enum caching_step embedding_start(struct exchange *exchange)
 {
-	struct caching *caching = &exchange->caching;
-	struct embedding *embedding = caching->embedding;
-	if (caching->directives.no_cache)
+	struct embedding *embedding = exchange->caching.embedding;
+	uint64_t budget_us = exchange->worker->plan.config->redis.budget_us;
+	embedding->started_us = exchange_now(exchange);
+	if (exchange->caching.directives.no_cache || search(embedding))
 		return go_on(exchange);
-	embedding->waiting = 1;
-	for (size_t i = 0; i < embedding->count; i++) {
-		struct cache_fetch *fetch = &embedding->list[i].fetch;
-		if (embedding->list[i].first != i)
-			continue;
-		fetch->tags = caching->keeping.tags;
-		fetch->rule = caching->keeping.rule;
-		fetch->on_done = on_fetched;
-		embedding->waiting++;
-		if (cache_fetch_begin(exchange->worker->cache, fetch))
-			embedding->waiting--;
-	}
-	return --embedding->waiting == 0 ? go_on(exchange) : CACHING_RUNS;
+	/* a little more: Redis itself should be found wanting, so that it is left alone for a while */
+	timer_start(&exchange->worker->plan.reactor->timers, &embedding->patience, budget_us + budget_us / 4,
+		    on_impatient);
+	return CACHING_RUNS;
 }
 
 /* ---- what comes ---- */
@@ -305,6 +345,7 @@ void embedding_close(struct exchange *exchange)
 	if (embedding == NULL)
 		return;
 	task_drop(exchange->worker->plan.reactor, &embedding->pump);
+	timer_stop(&exchange->worker->plan.reactor->timers, &embedding->patience);
 	for (size_t i = 0; i < embedding->count && embedding->list != NULL; i++) {
 		cache_fetch_cancel(&embedding->list[i].fetch);
 		if (embedding->list[i].fetch.hit.value != NULL)

@@ -9,7 +9,10 @@
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
 
-enum { EMBEDDING_ANSWER_MOST = 32 << 20 }; /* bytes of an answer that is taken apart */
+enum {
+	EMBEDDING_ANSWER_MOST = 32 << 20, /* bytes of an answer that is taken apart */
+	EMBEDDING_SEARCHES_MOST = 128,    /* under way at once */
+};
 
 /* What there is of an input. */
 enum embedding_have {
@@ -33,7 +36,11 @@ struct embedding {
 	struct openai_inputs inputs;
 	struct embedding_input *list;
 	size_t count;
-	size_t waiting; /* searches that have not ended, and their start */
+	size_t begun;   /* inputs that were looked at so far */
+	size_t waiting; /* searches under way */
+	bool near;      /* only memory is looked into from here on */
+	uint64_t started_us;
+	struct timer patience; /* with what replicas share */
 	/* of those that are the first of their kind */
 	size_t distinct, fresh, stale;
 	/* what comes, when it has to be put together */

@@ -6,13 +6,20 @@
 #include "service/exchange/embedding_internal.h"
 #include "service/exchange/shared_internal.h"
 
+enum { BATCH_SLICE = 256 << 10, BATCH_PAUSE_US = 2000 };
+
 struct batch {
+	struct shared *shared;
 	struct cache_key *keys;
 	uint64_t *weights;
 	size_t count;
 	struct openai_vectors vectors;
 	const struct config_plan *target;
 	bool joined;
+	/* behind the end */
+	struct usage *shares;
+	size_t kept;        /* vectors that were dealt with */
+	struct timer pause; /* between slices */
 };
 
 bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
@@ -21,6 +28,7 @@ bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
 	if (batch == NULL)
 		return false;
 	shared->batch = batch;
+	batch->shared = shared;
 	batch->count = inputs->count;
 	batch->keys = calloc(inputs->count, sizeof(*batch->keys));
 	batch->weights = calloc(inputs->count, sizeof(*batch->weights));
@@ -39,6 +47,7 @@ void shared_batch_close(struct shared *shared)
 		return;
 	free(batch->keys);
 	free(batch->weights);
+	free(batch->shares);
 	openai_vectors_fini(&batch->vectors);
 	free(batch);
 	shared->batch = NULL;
@@ -99,19 +108,57 @@ static bool share_out(const struct batch *batch, const struct usage *usage, stru
 	return done;
 }
 
-static void keep_all(const struct shared *shared)
+static void on_pause(struct timer *timer);
+
+/*
+ * Keeps the next vectors. What replicas share gets them a slice at a time: all of a large answer at once would take
+ * the loop's time and Redis's from everybody else. True when that were all.
+ */
+static bool keep_slice(struct batch *batch)
 {
-	const struct batch *batch = shared->batch;
-	struct metrics_cells *metrics = shared->worker->plan.metrics;
-	struct usage *shares = calloc(batch->count, sizeof(*shares));
+	const struct shared *shared = batch->shared;
+	const struct exchange_worker *worker = shared->worker;
+	size_t bytes = 0;
 	struct buf body;
 	buf_init(&body, EMBEDDING_ANSWER_MOST + 4096);
-	bool shared_out = shares != NULL && share_out(batch, &batch->vectors.usage, shares);
-	for (size_t i = 0; i < batch->count; i++)
-		metrics_count(metrics, METRIC_CACHE_KEPT, shared->keeping.tags.model,
-			      shared_out ? keep_vector(shared, i, &shares[i], &body) : METRICS_KEPT_NO_MEMORY);
+	while (batch->kept < batch->count && (bytes < BATCH_SLICE || worker->cache->remote == NULL)) {
+		size_t index = batch->kept++;
+		enum metrics_kept kept = keep_vector(shared, index, &batch->shares[index], &body);
+		metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->keeping.tags.model, kept);
+		bytes += buf_len(&body);
+	}
 	buf_fini(&body);
-	free(shares);
+	return batch->kept == batch->count;
+}
+
+static void pause_for_more(struct batch *batch)
+{
+	timer_start(&batch->shared->worker->plan.reactor->timers, &batch->pause, BATCH_PAUSE_US, on_pause);
+}
+
+static void on_pause(struct timer *timer)
+{
+	struct batch *batch = (struct batch *)((char *)timer - offsetof(struct batch, pause));
+	if (!keep_slice(batch)) {
+		pause_for_more(batch);
+		return;
+	}
+	batch->shared->worker->in_flight--;
+	shared_release(batch->shared);
+}
+
+static void keep_all(struct batch *batch)
+{
+	struct shared *shared = batch->shared;
+	batch->shares = calloc(batch->count, sizeof(*batch->shares));
+	if (batch->shares == NULL || !share_out(batch, &batch->vectors.usage, batch->shares)) {
+		metrics_add(shared->worker->plan.metrics, batch->count, METRIC_CACHE_KEPT, shared->keeping.tags.model,
+			    METRICS_KEPT_NO_MEMORY);
+	} else if (!keep_slice(batch)) {
+		shared_hold(shared); /* until the last slice */
+		shared->worker->in_flight++;
+		pause_for_more(batch);
+	}
 }
 
 void shared_batch_keep(struct shared *shared)
@@ -123,7 +170,7 @@ void shared_batch_keep(struct shared *shared)
 	else if (!openai_vectors_end(&batch->vectors))
 		kept = batch->vectors.too_large ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_FORM;
 	if (kept == METRICS_KEPT_YES)
-		keep_all(shared);
+		keep_all(batch);
 	else
 		metrics_add(shared->worker->plan.metrics, batch->count, METRIC_CACHE_KEPT, shared->keeping.tags.model,
 			    kept);

@@ -174,12 +174,75 @@ static void without_redis_it_goes_on(void **state)
 		sluice_wait_idle(world.each[i]);
 }
 
+/* Many texts, in vectors of that length. The caller frees. */
+static struct bytes many(const char *members, size_t count)
+{
+	struct bytes body = {0};
+	bytes_printf(&body, "{\"model\":\"m\"%s,\"input\":[", members);
+	for (size_t i = 0; i < count; i++)
+		bytes_printf(&body, "%s\"text %zu\"", i == 0 ? "" : ",", i);
+	bytes_printf(&body, "]}");
+	return body;
+}
+
+static void large_batches_go_from_one_to_the_other(void **state)
+{
+	enum { INPUTS = 1024 };
+	struct replicas world = replicas_start("models: { m: sim/vec }\n");
+	struct bytes body = many(",\"encoding_format\":\"base64\",\"dimensions\":1536", INPUTS);
+	struct answer first, second;
+	(void)state;
+	client_fetch(world.each[0], VIA_H1, PATH, bytes_text(&body), &first);
+	assert_int_equal(first.status, 200);
+	replicas_await(&world, 0, "stored", INPUTS);
+	client_fetch(world.each[1], VIA_H2, PATH, bytes_text(&body), &second);
+	cached_check_status(&second, "sluice; hit");
+	check_same(second.body.at, second.body.len, first.body.at, first.body.len);
+	assert_int_equal(sim_call_count(world.sim, ""), 1);
+	answer_free(&first);
+	answer_free(&second);
+	bytes_free(&body);
+	for (int i = 0; i < REPLICAS; i++)
+		sluice_wait_idle(world.each[i]);
+}
+
+/* Redis that does not answer is asked for some of a batch, not for all of it. */
+static void redis_that_hangs_is_not_asked_on_and_on(void **state)
+{
+	enum { INPUTS = 600, ASKED_MOST = 2 * 128 + 64 };
+	struct replicas world = replicas_prepare();
+	struct bytes body = many("", INPUTS);
+	struct answer answer;
+	(void)state;
+	struct sluice *sluice = sluice_start("backends: { sim: { url: 'http://127.0.0.1:%d/v1' } }\n"
+					     "models: { m: sim/vec }\nredis: { servers: [127.0.0.1:%d] }\n",
+					     world.sim->port, world.redis->port);
+	replicas_wait_up(sluice);
+	redis_process_signal(world.redis, SIGSTOP);
+	client_fetch(sluice, VIA_H1, PATH, bytes_text(&body), &answer);
+	redis_process_signal(world.redis, SIGCONT);
+	assert_int_equal(answer.status, 200);
+	cached_check_status(&answer, "sluice; fwd=miss");
+	assert_true(sluice_metric(sluice, "sluice_redis_commands_total{result=\"timeout\"}") <= ASKED_MOST);
+	answer_free(&answer);
+	client_fetch(sluice, VIA_H1, PATH, bytes_text(&body), &answer);
+	cached_check_status(&answer, "sluice; hit");
+	assert_int_equal(sim_call_count(world.sim, ""), 1);
+	answer_free(&answer);
+	bytes_free(&body);
+	sluice_wait_idle(sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    SCENARIO(what_one_asked_for_the_other_has), SCENARIO(batches_at_once_are_told_apart),
-	    SCENARIO(any_batches_cost_each_input_once), SCENARIO(what_is_not_good_is_not_in_redis),
+	    SCENARIO(what_one_asked_for_the_other_has),
+	    SCENARIO(batches_at_once_are_told_apart),
+	    SCENARIO(any_batches_cost_each_input_once),
+	    SCENARIO(what_is_not_good_is_not_in_redis),
 	    SCENARIO(without_redis_it_goes_on),
+	    SCENARIO(large_batches_go_from_one_to_the_other),
+	    SCENARIO(redis_that_hangs_is_not_asked_on_and_on),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
