@@ -311,8 +311,10 @@ void embedding_on_event(struct exchange *exchange, const struct event *event)
 		exchange->kind->on_event(exchange, event);
 	} else if (event->kind == EVENT_BODY) {
 		embedding->target = event->target;
-		openai_vectors_feed(&embedding->came, event->data);
-		if (embedding->came.state == OPENAI_VECTORS_ST_ODD)
+		bool too_large = event->total > EMBEDDING_ANSWER_MOST;
+		if (!too_large)
+			openai_vectors_feed(&embedding->came, event->data);
+		if (too_large || embedding->came.state == OPENAI_VECTORS_ST_ODD)
 			ask_plainly(exchange);
 	} else if (event->kind == EVENT_END) {
 		if (!embedding_take(embedding))

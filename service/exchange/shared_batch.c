@@ -16,6 +16,7 @@ struct batch {
 	struct openai_vectors vectors;
 	const struct config_plan *target;
 	bool joined;
+	bool too_large;
 	/* behind the end */
 	struct usage *shares;
 	size_t kept;        /* vectors that were dealt with */
@@ -61,7 +62,9 @@ void shared_batch_add(struct shared *shared, const struct event *event)
 	if (event->target != NULL)
 		batch->target = event->target;
 	batch->joined |= event->joined;
-	openai_vectors_feed(&batch->vectors, event->data);
+	batch->too_large |= event->total > EMBEDDING_ANSWER_MOST;
+	if (!batch->too_large)
+		openai_vectors_feed(&batch->vectors, event->data);
 }
 
 /* Keeps one vector. */
@@ -168,7 +171,7 @@ void shared_batch_keep(struct shared *shared)
 	if (batch->joined || !plan_is_first_choice(shared->plan, batch->target))
 		kept = METRICS_KEPT_STAND_IN;
 	else if (!openai_vectors_end(&batch->vectors))
-		kept = batch->vectors.too_large ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_FORM;
+		kept = batch->too_large || batch->vectors.too_large ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_FORM;
 	if (kept == METRICS_KEPT_YES)
 		keep_all(batch);
 	else
