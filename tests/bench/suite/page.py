@@ -56,7 +56,7 @@ def memory_tables(found):
     many, after = found[memory.MANY], found["after"]
     return ["Resident memory per idle stream in KiB (one worker):", "", report.markdown(["streams"] + list(PLAIN), rows), "",
             "CPU-µs per event of the 10,000 streams: "
-            + ", ".join(f"{many[proxy]['cpu']:.0f} {proxy}" for proxy in PLAIN) + ".", "",
+            + ", ".join(f"{many[proxy]['cpu'] or 0:.0f} {proxy}" for proxy in PLAIN) + ".", "",
             f"Two workers, nothing kept: {after['idle'] / 1024:.1f} MiB idle, {after['loaded'] / 1024:.1f} MiB as a load of "
             f"1,000 streams ended, {after['after'] / 1024:.1f} MiB 60 s later.", ""]
 

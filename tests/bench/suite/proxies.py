@@ -210,7 +210,7 @@ def redis_setting(build, port):
     """The line of a configuration that names a Redis; empty when the binary knows none. A wait for Redis on a busy machine
     must not turn a hit into a call: its budget is wide."""
     known = subprocess.run([f"{build}/sluice", "--describe", "config"], capture_output=True, text=True, check=True).stdout
-    return f"redis: {{ servers: ['127.0.0.1:{port}'], budget: 2s }}\n" if "`redis.servers`" in known else ""
+    return f"redis: {{ servers: ['127.0.0.1:{port}'], budget: 10s, connect: 10s }}\n" if "`redis.servers`" in known else ""
 
 
 def most_clients():
