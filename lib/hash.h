@@ -26,4 +26,20 @@ static inline uint64_t hash_mix(uint64_t a, uint64_t b)
 	return x ^ (x >> 31);
 }
 
+/* Continues hash with bytes, eight at a time: another hash than that of hash_bytes, for long texts. */
+static inline uint64_t hash_words(uint64_t hash, struct span bytes)
+{
+	uint64_t word = 0;
+	size_t at = 0;
+	for (; at + sizeof(word) <= bytes.len; at += sizeof(word)) {
+		memcpy(&word, bytes.at + at, sizeof(word));
+		hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+		hash ^= hash >> 29;
+	}
+	word = 0;
+	if (at < bytes.len)
+		memcpy(&word, bytes.at + at, bytes.len - at);
+	return hash_mix(hash ^ word, bytes.len);
+}
+
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "service/cache/remote.h"
+#include "service/cache/repeats.h"
 #include "service/health/probe.h"
 #include "service/routes.h"
 
@@ -100,11 +101,14 @@ static void stop_prober(struct worker *worker)
 	worker->prober = NULL;
 }
 
-/* The way to what replicas share. */
-static bool create_remote(struct worker *worker, const struct worker_options *options)
+/* What the worker needs of the cache, and its way to what replicas share. */
+static bool create_cache(struct worker *worker, const struct worker_options *options)
 {
 	struct metrics_cells *metrics = metrics_cells_of(options->index);
 	worker->cache = (struct cache_worker){.cache = options->cache, .reactor = loop_reactor(worker->loop)};
+	worker->cache.repeats = repeats_create();
+	if (worker->cache.repeats == NULL)
+		return false;
 	if (options->redis == NULL)
 		return true;
 	worker->redis = redis_create(options->redis, worker->cache.reactor, metrics);
@@ -127,7 +131,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	if (worker->loop == NULL)
 		return false;
 	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
-	if (!create_remote(worker, options) || worker->client == NULL ||
+	if (!create_cache(worker, options) || worker->client == NULL ||
 	    !create_origins(worker, options->index, error) || !create_plans(worker, error))
 		return false;
 	worker->exchange = (struct exchange_worker){.plan = {.reactor = loop_reactor(worker->loop),
@@ -250,6 +254,7 @@ void worker_destroy(struct worker *worker)
 	}
 	free(worker->origins);
 	remote_destroy(worker->cache.remote);
+	repeats_destroy(worker->cache.repeats);
 	redis_destroy(worker->redis);
 	if (worker->client != NULL)
 		http_client_destroy(worker->client);

@@ -10,13 +10,15 @@
 #include "service/cache/cache.h"
 
 struct remote;
+struct repeats;
 struct remote_get;
 
 /* What a worker needs to use the cache. */
 struct cache_worker {
 	struct cache *cache; /* of the process */
 	struct reactor *reactor;
-	struct remote *remote; /* the worker's way to what replicas share; NULL = nothing is shared */
+	struct remote *remote;   /* the worker's way to what replicas share; NULL = nothing is shared */
+	struct repeats *repeats; /* requests that hit before; NULL = they are not remembered */
 };
 
 /* One search, embedded in its owner. Zero-initialised means not under way. */

@@ -4,21 +4,17 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
-#include "lib/etag.h"
 #include "lib/hash.h"
 #include "lib/http_text.h"
-#include "lib/random.h"
 #include "schemas/openai_caching.h"
 #include "schemas/openai_replay.h"
-#include "schemas/sse_write.h"
 #include "service/cache/eligible.h"
 #include "service/cache/key.h"
+#include "service/cache/repeats.h"
+#include "service/exchange/caching_give.h"
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
-
-enum { CACHING_SECOND_US = 1000000 };
 
 /* A number of seconds behind "max-age="; -1 when it is none. */
 static int64_t read_age(struct span text)
@@ -83,107 +79,6 @@ void caching_consider(struct exchange *exchange, const struct exchange_request *
 		exchange->report.cache = METRICS_CACHE_BYPASS;
 }
 
-/* ---- hits ---- */
-
-void caching_write_etag(struct caching *caching, uint64_t keys, uint64_t created)
-{
-	snprintf(caching->etag, CACHING_ETAG_SIZE, "W/\"%016" PRIx64 "-%" PRIx64 "\"", keys, created);
-}
-
-bool caching_is_unchanged(const struct exchange *exchange)
-{
-	const struct caching *caching = &exchange->caching;
-	struct span opaque = {caching->etag + 2, strlen(caching->etag) - 2}; /* without W/: compared weakly */
-	return caching->if_none_match.len > 0 && etag_matches(caching->if_none_match, opaque);
-}
-
-static struct span fresh_id(const struct exchange *exchange, char id[CACHING_ID_SIZE])
-{
-	char hex[33];
-	random_hex(hex, 16);
-	int len = snprintf(id, CACHING_ID_SIZE, "%s-%s",
-			   exchange->request.endpoint == OPENAI_CHAT ? "chatcmpl" : "cmpl", hex);
-	return (struct span){id, (size_t)len};
-}
-
-static bool emit_chunk(void *context, struct span data, unsigned carries)
-{
-	struct exchange *exchange = context;
-	struct event event = {.kind = EVENT_CHUNK, .carries = carries, .data = data, .usage = USAGE_UNKNOWN};
-	report_event(&exchange->report, &event, exchange_now(exchange));
-	buf_reset(&exchange->out);
-	sse_write_event(&exchange->out, data);
-	return !buf_failed(&exchange->out) && exchange_send(exchange, buf_span(&exchange->out));
-}
-
-static void give_stream(struct exchange *exchange, const struct openai_replay *replay)
-{
-	struct arena scratch;
-	arena_init(&scratch, 0);
-	exchange_head(exchange, EXCHANGE_ST_STREAM, NULL, -1);
-	bool told = openai_replay_chunks(replay, &scratch, emit_chunk, exchange);
-	arena_fini(&scratch);
-	if (told && exchange_send(exchange, SPAN("data: [DONE]\n\n")))
-		exchange_finish(exchange);
-	else
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-}
-
-static void give_whole(struct exchange *exchange, const struct openai_replay *replay)
-{
-	struct event event = {.kind = EVENT_BODY, .usage = USAGE_UNKNOWN};
-	struct arena scratch;
-	struct buf body;
-	arena_init(&scratch, 0);
-	buf_init(&body, replay->body.len + CACHING_ID_SIZE + 64);
-	bool told = openai_replay_whole(replay, &scratch, &body);
-	arena_fini(&scratch);
-	report_event(&exchange->report, &event, exchange_now(exchange));
-	if (told)
-		exchange_head(exchange, EXCHANGE_ST_BODY, NULL, (int64_t)buf_len(&body));
-	if (told && exchange_send(exchange, buf_span(&body)))
-		exchange_finish(exchange);
-	else
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-	buf_fini(&body);
-}
-
-void caching_give_not_modified(struct exchange *exchange)
-{
-	struct http_field fields[CACHING_FIELDS + 1];
-	size_t count = caching_fields(exchange, fields);
-	fields[count++] = (struct http_field){SPAN("x-request-id"), exchange->report.request_id};
-	exchange->to.ops->head(exchange->to.client, 304, fields, count, 0);
-	exchange->report.status = 304;
-	exchange_finish(exchange);
-}
-
-/* Answers with what is kept; the exchange is over. */
-static void give(struct exchange *exchange, const struct cache_hit *hit, enum metrics_cache how)
-{
-	char id[CACHING_ID_SIZE];
-	struct caching *caching = &exchange->caching;
-	struct openai_replay replay = {.endpoint = exchange->request.endpoint,
-				       .body = hit->entry.body,
-				       .id = fresh_id(exchange, id),
-				       .created = time(NULL),
-				       .include_usage = exchange->request.include_usage};
-	struct store_value *held = hit->value; /* the exchange is gone behind its end */
-	exchange->report.cache = how;
-	caching->age_s = (int64_t)(hit->age_us / CACHING_SECOND_US);
-	caching->ttl_s = hit->ttl_us / CACHING_SECOND_US;
-	caching_write_etag(caching, cache_key_hash(&caching->keeping.key), (uint64_t)hit->entry.created);
-	metrics_add(exchange->worker->plan.metrics, hit->entry.body.len, METRIC_CACHE_GIVEN_BYTES,
-		    exchange->report.model_index);
-	if (caching_is_unchanged(exchange))
-		caching_give_not_modified(exchange);
-	else if (exchange->request.stream)
-		give_stream(exchange, &replay);
-	else
-		give_whole(exchange, &replay);
-	store_value_drop(held);
-}
-
 /* ---- misses ---- */
 
 /* Answers of several forms of the same request are told in each other's, unless something would be lost. */
@@ -217,6 +112,64 @@ static enum caching_step follow(struct exchange *exchange)
 	return CACHING_RUNS;
 }
 
+/* ---- hits ---- */
+
+static bool is_young(const struct caching *caching, const struct cache_hit *hit)
+{
+	return caching->directives.max_age_s < 0 ||
+	       (int64_t)(hit->age_us / CACHING_SECOND_US) <= caching->directives.max_age_s;
+}
+
+/* The same bytes need not be read again when they come again. */
+static void note_repeat(const struct exchange *exchange)
+{
+	const struct caching *caching = &exchange->caching;
+	struct repeat repeat = {.endpoint = exchange->request.endpoint,
+				.authorization = caching->request.authorization,
+				.body = caching->request.body,
+				.key = caching->keeping.key,
+				.model_index = exchange->report.model_index,
+				.stream = exchange->request.stream,
+				.include_usage = exchange->request.include_usage};
+	repeats_note(exchange->worker->cache->repeats, &repeat);
+}
+
+/* The exchange as reading the request would have left it. */
+static void take_repeat(struct exchange *exchange, const struct repeat *repeat)
+{
+	struct caching *caching = &exchange->caching;
+	exchange->request.endpoint = repeat->endpoint;
+	exchange->request.stream = repeat->stream;
+	exchange->request.include_usage = repeat->include_usage;
+	exchange->report.model_index = repeat->model_index;
+	exchange->report.model = &exchange->worker->plan.config->models[repeat->model_index];
+	caching->keeping.key = repeat->key;
+}
+
+bool caching_give_repeated(struct exchange *exchange, const struct exchange_request *request)
+{
+	struct caching *caching = &exchange->caching;
+	struct cache_worker *cache = exchange->worker->cache;
+	struct cache_hit hit;
+	const struct repeat *repeat =
+	    cache == NULL ? NULL
+			  : repeats_find(cache->repeats, request->endpoint, request->authorization, request->body);
+	if (repeat == NULL)
+		return false;
+	caching->directives = cache_directives_read(request->cache_control);
+	if (caching->directives.no_cache || caching->directives.no_store ||
+	    !cache_find(cache->cache, &repeat->key, exchange_now(exchange), &hit))
+		return false;
+	if (hit.ttl_us <= 0 || !is_young(caching, &hit)) {
+		cache_hit_drop(&hit);
+		return false;
+	}
+	caching->if_none_match = request->if_none_match;
+	take_repeat(exchange, repeat);
+	caching_give(exchange, &hit, METRICS_CACHE_HIT);
+	return true;
+}
+
 /* What was found, if it may be given. True when the exchange is over. */
 static bool give_found(struct exchange *exchange)
 {
@@ -225,10 +178,9 @@ static bool give_found(struct exchange *exchange)
 	if (hit.value == NULL)
 		return false;
 	caching->fetch.hit.value = NULL;
-	bool young = caching->directives.max_age_s < 0 ||
-		     (int64_t)(hit.age_us / CACHING_SECOND_US) <= caching->directives.max_age_s;
-	if (hit.ttl_us > 0 && young) {
-		give(exchange, &hit, METRICS_CACHE_HIT);
+	if (hit.ttl_us > 0 && is_young(caching, &hit)) {
+		note_repeat(exchange);
+		caching_give(exchange, &hit, METRICS_CACHE_HIT);
 		return true;
 	}
 	if (hit.ttl_us <= 0)
@@ -287,7 +239,7 @@ bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
 		return false;
 	exchange->caching.stale.value = NULL;
 	hit.age_us = exchange_now(exchange) - hit.value->stored_us;
-	give(exchange, &hit, METRICS_CACHE_STALE);
+	caching_give(exchange, &hit, METRICS_CACHE_STALE);
 	return true;
 }
 
@@ -315,9 +267,9 @@ static void convert_end(struct exchange *exchange)
 		replay.body = buf_span(&body);
 		exchange->report.usage = whole->usage;
 		if (exchange->request.stream)
-			give_stream(exchange, &replay);
+			caching_give_stream(exchange, &replay);
 		else
-			give_whole(exchange, &replay);
+			caching_give_whole(exchange, &replay);
 	}
 	buf_fini(&body);
 }

@@ -21,6 +21,7 @@ struct cache_directives {
 };
 
 enum {
+	CACHING_SECOND_US = 1000000,
 	CACHING_FIELDS = 3,
 	CACHING_STATUS_SIZE = 64,
 	CACHING_ETAG_SIZE = 48,
@@ -52,6 +53,12 @@ struct caching {
 };
 
 struct cache_directives cache_directives_read(struct span cache_control);
+
+/*
+ * Answers a request whose very bytes were answered from the cache before, without reading them again, when that is
+ * still possible: true, and the exchange is over.
+ */
+bool caching_give_repeated(struct exchange *exchange, const struct exchange_request *request);
 
 /* Decides whether the exchange goes by the cache, once its request is decoded and its model known. */
 void caching_consider(struct exchange *exchange, const struct exchange_request *request);

@@ -316,8 +316,10 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 					   .form = request->form,
 					   .named = request->purpose == EXCHANGE_FANOUT};
 	exchange->report.model_index = worker->plan.config->model_count;
-	const struct plan *plan = exchange->kind->admit(exchange, request, &findings);
 	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
+	if (request->purpose == EXCHANGE_RELAY && caching_give_repeated(exchange, request))
+		return NULL;
+	const struct plan *plan = exchange->kind->admit(exchange, request, &findings);
 	enum caching_step step = plan == NULL ? CACHING_FAILED : exchange_take_off(exchange, request, plan);
 	if (step != CACHING_FAILED)
 		return step == CACHING_RUNS ? exchange : NULL;
