@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BUF_FIRST_CAPACITY = 512 };
+enum { BUF_FIRST_CAPACITY = 256 };
 
 void buf_init(struct buf *buf, size_t ceiling)
 {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "lib/memory.h"
 #include "lib/metrics.h"
 #include "lib/random.h"
 #include "clients/http/http_client.h"
@@ -282,6 +283,7 @@ int app_run(const struct config *config)
 	raise_descriptor_limit();
 	if (http_client_global_setup() && create_workers(&app, &errors) && listen_and_start(&app, &errors)) {
 		tell_ready(&app);
+		memory_rest(); /* from what the start needed */
 		wait_for_end(&app, &signals);
 		status = 0;
 	}

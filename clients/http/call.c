@@ -14,6 +14,7 @@
 #include "clients/http/easy.h"
 #include "clients/http/failure.h"
 #include "clients/http/origin.h"
+#include "clients/http/rest.h"
 #include "lib/metrics.h"
 
 enum { CALL_INBOX_CEILING = 64 * 1024, CALL_INBOX_KEEP = 2048, CALL_LINES_CEILING = 64 * 1024 };
@@ -282,6 +283,7 @@ struct http_call *http_call_start(struct http_origin *origin, const struct http_
 	call->ops = ops;
 	call->context = context;
 	origin->client->active++;
+	rest_note_call(origin->client);
 	name_admit(origin, call);
 	return call;
 }

@@ -20,11 +20,13 @@ struct http_client {
 	struct sockets sockets;
 	struct lookups *lookups;
 	struct timer timer; /* curl's next deadline */
-	struct task task;   /* adds the queued calls, delivers to the ready ones */
-	bool driving;       /* curl's deadlines are asked for afterwards, not listened to */
-	unsigned max_idle;  /* idle connections to keep */
-	size_t active;      /* calls that are not idle */
-	size_t in_multi;    /* calls that curl knows */
+	struct timer rest;  /* gives back what is not needed; runs while there is something */
+	size_t calls_this_period;
+	struct task task;  /* adds the queued calls, delivers to the ready ones */
+	bool driving;      /* curl's deadlines are asked for afterwards, not listened to */
+	unsigned max_idle; /* idle connections to keep */
+	size_t active;     /* calls that are not idle */
+	size_t in_multi;   /* calls that curl knows */
 	struct call_list queued;
 	struct call_list running;     /* known to curl, or ended and not told yet */
 	struct call_list ready;       /* have something to tell: by ready_link */
@@ -40,5 +42,7 @@ void client_wake(struct http_client *client);
 /* Hands an easy to curl, and takes it back. False: out of memory. */
 bool client_add_easy(struct http_client *client, CURL *easy);
 void client_remove_easy(struct http_client *client, CURL *easy);
+/* Closes all connections: curl knows no call. When there is no memory for a new multi the old one stays. */
+void client_renew_multi(struct http_client *client);
 
 #endif

@@ -14,7 +14,10 @@
 enum {
 	EASY_INBOX_BYTES = 64 * 1024,
 	EASY_IDLE_SECONDS = 60, /* an older idle connection is not used again */
-	EASY_MAX_HEADER = 8192
+	EASY_MAX_HEADER = 8192,
+	/* bytes of one read, and of a buffer that lives as long as the call */
+	EASY_STREAM_READ = 2048,
+	EASY_WHOLE_READ = 16384
 };
 
 /* One line of a head, or a trailer. */
@@ -223,6 +226,7 @@ bool easy_configure(struct http_call *call, const struct http_call_request *requ
 	if (call->path != path)
 		curl_easy_setopt(call->easy, CURLOPT_CURLU, path->url);
 	call->path = path;
+	curl_easy_setopt(call->easy, CURLOPT_BUFFERSIZE, (long)(request->stream ? EASY_STREAM_READ : EASY_WHOLE_READ));
 	curl_easy_setopt(call->easy, CURLOPT_FRESH_CONNECT, (long)request->fresh); /* easies are used again */
 	easy_set_body(call->easy, request);
 	return true;

@@ -147,13 +147,12 @@ void client_wake(struct http_client *client)
 	task_queue(client->reactor, &client->task);
 }
 
-static bool client_set_up_curl(struct http_client *client)
+static bool client_set_up_multi(struct http_client *client)
 {
-	client->multi = curl_multi_init();
-	client->share = curl_share_init();
-	if (client->multi == NULL || client->share == NULL)
+	CURLM *multi = curl_multi_init();
+	if (multi == NULL)
 		return false;
-	curl_share_setopt(client->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+	client->multi = multi;
 	curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, sockets_on_interest);
 	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, &client->sockets);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_deadline_changed);
@@ -161,6 +160,24 @@ static bool client_set_up_curl(struct http_client *client)
 	curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	client_limit_connections(client);
 	return true;
+}
+
+void client_renew_multi(struct http_client *client)
+{
+	CURLM *old = client->multi;
+	if (!client_set_up_multi(client))
+		return;
+	curl_multi_cleanup(old);
+	timer_stop(&client->reactor->timers, &client->timer);
+}
+
+static bool client_set_up_curl(struct http_client *client)
+{
+	client->share = curl_share_init();
+	if (client->share == NULL)
+		return false;
+	curl_share_setopt(client->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+	return client_set_up_multi(client);
 }
 
 struct http_client *http_client_create(struct reactor *reactor, unsigned max_connections)
@@ -210,6 +227,7 @@ void http_client_destroy(struct http_client *client)
 	if (client->share != NULL)
 		curl_share_cleanup(client->share);
 	timer_stop(&client->reactor->timers, &client->timer);
+	timer_stop(&client->reactor->timers, &client->rest);
 	task_drop(client->reactor, &client->task);
 	sockets_fini(&client->sockets);
 	free(client);

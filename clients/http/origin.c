@@ -249,6 +249,8 @@ struct http_call *origin_borrow(struct http_origin *origin)
 		origin->idle_count--;
 	else
 		call = call_create(origin);
+	if (origin->unused_count > origin->idle_count)
+		origin->unused_count = origin->idle_count;
 	if (call != NULL)
 		origin->holders++;
 	return call;

@@ -54,6 +54,7 @@ struct http_origin {
 	struct http_path *paths;
 	struct call_list idle;
 	size_t idle_count;
+	size_t unused_count; /* the least of idle_count in this period: that many nobody needed */
 	struct name name;
 };
 

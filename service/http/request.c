@@ -8,8 +8,11 @@
 
 #include <assert.h>
 
+#include "config/config.h"
 #include "lib/media_type.h"
 #include "service/http/linger.h"
+
+enum { REQUEST_WRITE_MOST = 128 << 20 }; /* bytes */
 
 static const char *const state_names[] = {"waiting", "answering", "finished", "aborted", "gone"};
 
@@ -94,8 +97,9 @@ struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, 
 	    .pump = {.run = response_on_pump},
 	    .at_line_start = true,
 	};
-	buf_init(&request->filling, SIZE_MAX / 4);
-	buf_init(&request->flying, SIZE_MAX / 4);
+	/* who writes pauses at limits.buffer; what is written in one piece, such as a kept answer, comes on top */
+	buf_init(&request->filling, server->config->limits.buffer + REQUEST_WRITE_MOST);
+	buf_init(&request->flying, server->config->limits.buffer + REQUEST_WRITE_MOST);
 	set_target(request, (struct span){h2o->input.path.base, h2o->input.path.len});
 	return request;
 }

@@ -21,7 +21,7 @@
 
 #include <h2o.h>
 
-enum { LOOP_EVENTS_PER_FETCH = 256, LOOP_MAX_WAIT_US = 600 * 1000000 };
+enum { LOOP_EVENTS_PER_FETCH = 256, LOOP_MAX_WAIT_US = 600 * 1000000, LOOP_FIRST_INPUT = 4096 };
 
 struct loop_slot {
 	struct watch *watch; /* NULL = free */
@@ -253,6 +253,8 @@ void loop_turn(struct loop *loop, uint64_t max_wait_us)
 
 void loop_run(struct loop *loop)
 {
+	/* of this thread; a connection keeps its first buffer as long as a request of it is being answered */
+	h2o_socket_buffer_prototype._initial_buf.capacity = LOOP_FIRST_INPUT;
 	while (!atomic_load_explicit(&loop->stopped, memory_order_relaxed))
 		loop_turn(loop, LOOP_MAX_WAIT_US);
 }

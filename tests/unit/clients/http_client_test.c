@@ -505,6 +505,52 @@ static void five_hundred_calls_run_at_once_and_keep_their_connections(void **sta
 	assert_int_equal(open_descriptors(), before);
 }
 
+/* One period in which nothing happens. */
+static void let_a_period_pass(struct test_env *env)
+{
+	env->reactor->skew_us += 21000000;
+	test_reactor_turn(env->reactor, 0);
+}
+
+static void a_client_at_rest_keeps_neither_connections_nor_easies(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call first = {0}, second = {0}, late = {0};
+	env_open(&env, echo, NULL);
+	size_t idle_fds = open_descriptors(), watched = env.reactor->watched;
+	call_start(&env, &first, "{}");
+	call_start(&env, &second, "{}");
+	RUN_UNTIL(&env, first.dones > 0 && second.dones > 0);
+	let_a_period_pass(&env); /* there were calls in it */
+	assert_int_equal(env.server->closed, 0);
+	let_a_period_pass(&env);
+	RUN_UNTIL(&env, env.server->closed == 2);
+	assert_int_equal(env.reactor->watched, watched);
+	RUN_UNTIL(&env, open_descriptors() == idle_fds);
+	call_start(&env, &late, "{}");
+	RUN_UNTIL(&env, late.dones > 0);
+	call_expect(&late, ERROR_NONE);
+	assert_false(late.reused);
+	env_close(&env);
+}
+
+static void a_call_that_outlasts_periods_keeps_its_connection(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call test = {0};
+	env_open(&env, endless, NULL);
+	call_start(&env, &test, "{}");
+	RUN_UNTIL(&env, test.body_len >= 5);
+	for (int i = 0; i < 3; i++)
+		let_a_period_pass(&env);
+	assert_int_equal(test.dones, 0);
+	assert_int_equal(env.server->connections, 1);
+	http_call_cancel(test.call);
+	env_close(&env);
+}
+
 static void a_name_is_resolved_off_the_loop(void **state)
 {
 	(void)state;
@@ -649,6 +695,8 @@ int main(void)
 	    cmocka_unit_test(a_paused_call_may_be_cancelled),
 	    cmocka_unit_test(a_call_may_be_paused_by_another),
 	    cmocka_unit_test(five_hundred_calls_run_at_once_and_keep_their_connections),
+	    cmocka_unit_test(a_client_at_rest_keeps_neither_connections_nor_easies),
+	    cmocka_unit_test(a_call_that_outlasts_periods_keeps_its_connection),
 	    cmocka_unit_test(a_name_is_resolved_off_the_loop),
 	    cmocka_unit_test(an_ipv6_address_needs_no_lookup),
 	    cmocka_unit_test(an_origin_may_go_before_its_calls),
