@@ -87,7 +87,9 @@ static const struct fault list[] = {
     {.name = "cache purged", .begin = purge, .end = nothing},
     {.name = "backend garbage", .begins = "{\"fault\":\"not_json\",\"probes\":true}", .ends = "{\"fault\":null}"},
     {.name = "Redis full", .begin = fill_redis, .end = empty_redis},
-    {.name = "backend busy", .begins = "{\"fault\":\"status=429;retry_after=1;code=upstream_simulated\"}", .ends = "{\"fault\":null}"},
+    {.name = "backend busy",
+     .begins = "{\"fault\":\"status=429;retry_after=1;code=upstream_simulated\"}",
+     .ends = "{\"fault\":null}"},
     {.name = "Redis cuts off", .begin = cut_redis, .end = forget_scripts},
     {.name = "backend stalls", .begins = "{\"fault\":\"events_then_hang;after=3\"}", .ends = "{\"fault\":null}"},
 };

@@ -133,7 +133,7 @@ static void check_happened(const struct samples *samples)
 	    "sluice_attempts_total{model=\"again\",reason=\"retry\"}",
 	    "sluice_attempts_total{model=\"back\",reason=\"fallback\"}",
 	    "sluice_attempts_total{model=\"spare\",reason=\"hedge\"}",
-	    "sluice_attempts_total{model=\"joined\",reason=\"resume\"}",
+	    "sluice_resumes_total{model=\"joined\",result=\"joined\"}",
 	    "sluice_cache_requests_total{model=\"kept\",result=\"hit\"}",
 	    "sluice_cache_requests_total{model=\"kept\",result=\"miss\"}",
 	    "sluice_cache_inputs_total{model=\"vectors\",result=\"hit\"}",

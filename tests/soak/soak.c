@@ -17,7 +17,7 @@
 #include "tests/soak/samples.h"
 #include "tests/soak/traffic.h"
 
-enum { SECONDS = 1200, ROUND_LEAST = 4, ROUND_MOST = 15, ROUNDS_LEAST = 24, BATCH = 250, LOOK_US = 20000 };
+enum { SECONDS = 1200, ROUND_LEAST = 4, ROUND_MOST = 15, ROUNDS_LEAST = 24, LOOK_US = 20000 };
 
 struct world {
 	struct sim *flaky, *steady, *narrow;
@@ -88,8 +88,9 @@ static void run_round(struct world *world)
 {
 	world->round_began_us = clock_us();
 	world->fault = NULL;
-	while (clock_us() - world->round_began_us < world->round_us)
-		traffic_run(&world->traffic, BATCH, on_turn, world);
+	uint64_t until_us = world->round_began_us + world->round_us;
+	while (clock_us() < until_us)
+		traffic_run(&world->traffic, until_us, on_turn, world);
 	faults_end(&world->faults);
 	guests_leave(&world->guests);
 	sim_wait_idle(world->flaky);

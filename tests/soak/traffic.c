@@ -9,7 +9,7 @@
 #include "tests/scenario/harness/check.h"
 #include "tests/soak/judge.h"
 
-enum { CONNECTIONS = 32, STREAMS = 6, REUSE = 8, BODY_MOST = 2048, INPUTS_MOST = 12, INPUTS_POOL = 3000 };
+enum { BATCH = 3000, CONNECTIONS = 32, STREAMS = 6, REUSE = 8, BODY_MOST = 2048, INPUTS_MOST = 12, INPUTS_POOL = 3000 };
 
 /* Twenty tokens of the simulator's counting model, and what it makes of them. */
 #define COUNT "count;ttft=3ms;jitter=3ms;itl=1ms;tokens=20"
@@ -99,7 +99,13 @@ static const struct kind kinds[] = {
      .tokens = 20,
      .may_fail = true,
      .prompts = PROMPTS_FEW},
-    {.name = "resume", .model = "joined", .weight = 6, .form = STREAM, .tokens = 20, .may_fail = true},
+    {.name = "resume",
+     .model = "joined",
+     .weight = 6,
+     .form = STREAM,
+     .tokens = 20,
+     .may_fail = true,
+     .prompts = PROMPTS_MANY},
     {.name = "fan-out",
      .path = "/v1/fanout",
      .weight = 4,
@@ -236,13 +242,13 @@ static void count_answer(struct traffic *traffic, const struct request *request,
 		traffic->counts[row].failed++;
 }
 
-void traffic_run(struct traffic *traffic, size_t count, void (*on_turn)(void *user), void *user)
+void traffic_run(struct traffic *traffic, uint64_t until_us, void (*on_turn)(void *user), void *user)
 {
-	struct request *requests = calloc(count, sizeof *requests);
-	struct mass_job *jobs = calloc(count, sizeof *jobs);
+	struct request *requests = calloc(BATCH, sizeof *requests);
+	struct mass_job *jobs = calloc(BATCH, sizeof *jobs);
 	assert_non_null(requests);
 	assert_non_null(jobs);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < BATCH; i++)
 		draw(traffic, &requests[i], &jobs[i]);
 	struct turn turn = {on_turn, user};
 	struct mass mass = {.sluice = traffic->sluice,
@@ -251,13 +257,14 @@ void traffic_run(struct traffic *traffic, size_t count, void (*on_turn)(void *us
 			    .streams = STREAMS,
 			    .reuse = REUSE,
 			    .jobs = jobs,
-			    .count = count,
+			    .count = BATCH,
+			    .until_us = until_us,
 			    .on_turn = take_turn,
 			    .user = &turn};
 	mass_run(&mass);
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < mass.started; i++)
 		count_answer(traffic, &requests[i], &jobs[i]);
-	traffic->requests += count;
+	traffic->requests += mass.started;
 	mass_free_answers(&mass);
 	free(jobs);
 	free(requests);

@@ -30,11 +30,11 @@ void traffic_config(struct bytes *yaml, int flaky, int steady, int narrow);
 uint64_t traffic_roll(struct traffic *traffic, uint64_t sides);
 
 /*
- * Runs count requests over all four ways in, calling on_turn(user) now and then,
- * and judges every answer: fails the test when one is neither right nor a
- * failure that its kind may have.
+ * Runs requests over all four ways in until until_us (on clock_us) or until it has
+ * been a large batch, calling on_turn(user) now and then, and judges every answer: fails the test when one is neither
+ * right nor a failure that its kind may have.
  */
-void traffic_run(struct traffic *traffic, size_t count, void (*on_turn)(void *user), void *user);
+void traffic_run(struct traffic *traffic, uint64_t until_us, void (*on_turn)(void *user), void *user);
 
 /* Prints the counts of all kinds; fails the test when a kind never had the answer it can have. */
 void traffic_close(const struct traffic *traffic);

@@ -103,6 +103,12 @@ static void slot_send(struct slot *slot, struct mass_job *job)
 	job->stream = h2_request(&slot->h2, job->body == NULL ? "GET" : "POST", path, NULL, job->body);
 }
 
+static bool mass_may_start(const struct mass_run *run)
+{
+	const struct mass *mass = run->mass;
+	return run->next < mass->count && (mass->until_us == 0 || clock_us() < mass->until_us);
+}
+
 static void slot_start(struct mass_run *run, struct slot *slot)
 {
 	struct mass_job *job = &run->mass->jobs[run->next++];
@@ -174,7 +180,7 @@ static void job_leave(struct mass_run *run, struct slot *slot, size_t index)
 /* A connection of HTTP/1.1 without a job stays open for the next one, where both sides want that. */
 static bool slot_keep(const struct mass_run *run, struct slot *slot, bool closes)
 {
-	if (closes || slot->h1.answer.broken || slot->used >= run->mass->reuse || run->next >= run->mass->count)
+	if (closes || slot->h1.answer.broken || slot->used >= run->mass->reuse || !mass_may_start(run))
 		return false;
 	h1_next(&slot->h1);
 	return true;
@@ -220,7 +226,7 @@ static void mass_start_some(struct mass_run *run)
 	for (size_t i = 0; i < run->mass->connections && starts < STARTS_PER_TURN; i++) {
 		struct slot *slot = &run->slots[i];
 		size_t most = slot_is_h1(slot) ? 1 : run->mass->streams;
-		for (; slot->job_count < most && run->next < run->mass->count; starts++)
+		for (; slot->job_count < most && mass_may_start(run); starts++)
 			slot_start(run, slot);
 	}
 }
@@ -251,11 +257,12 @@ void mass_run(struct mass *mass)
 	assert_non_null(run.slots);
 	for (size_t i = 0; i < mass->connections; i++)
 		run.slots[i].via = mass->via == MASS_MIXED ? (enum via)(i % VIA_COUNT) : (enum via)mass->via;
-	while (run.over < mass->count) {
+	while (run.over < run.next || mass_may_start(&run)) {
 		mass_turn(&run);
 		if (mass->on_turn != NULL && ++turns % TURNS_PER_LOOK == 0)
 			mass->on_turn(mass);
 	}
+	mass->started = run.next;
 	for (size_t i = 0; i < mass->connections; i++)
 		if (run.slots[i].open)
 			slot_close(&run.slots[i], false);

@@ -40,12 +40,14 @@ struct mass {
 	size_t reuse;       /* jobs that follow each other on a HTTP/1.1 connection, where it is kept; 0 = 1 */
 	struct mass_job *jobs;
 	size_t count;
+	uint64_t until_us;                  /* on clock_us: no job starts later; 0 = all do */
+	size_t started;                     /* result: so many jobs, the first ones */
 	void (*on_turn)(struct mass *mass); /* now and then while they run; NULL = nothing */
 	void *user;                         /* of on_turn */
 	size_t most_open;                   /* result: the most jobs that were open at once */
 };
 
-/* Runs all jobs to their end. Fails the test when nothing moves for the hang guard. */
+/* Runs all jobs to their end, those that may start. Fails the test when nothing moves for the hang guard. */
 void mass_run(struct mass *mass);
 
 /* Frees the answers of all jobs. */
