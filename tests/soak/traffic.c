@@ -37,7 +37,7 @@ static const char plans[] =
     "  kept: steady/" COUNT "\n"
     "  queued: narrow/" COUNT "\n"
     "  back: { fallback: [flaky/" COUNT ", steady/" COUNT "] }\n"
-    "  again: { retry: flaky/" COUNT ", attempts: 3 }\n"
+    "  again: { retry: { balance: [flaky/" COUNT ", flaky/count;fault=reset_before_head] }, attempts: 3 }\n"
     "  spare: { hedge: [flaky/count;ttft=60ms;jitter=60ms;tokens=20, steady/" COUNT "], after: 30ms, hedges: 50%% }\n"
     "  first: { race: [flaky/" COUNT ", steady/" COUNT "] }\n"
     "  both: { all: [steady/" COUNT ", steady/count;ttft=9ms;tokens=20] }\n"
