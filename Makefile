@@ -121,6 +121,7 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 		build-fuzz/corpus/$$t tests/fuzz/corpus/$$t; done
 
 -include tests/scenario/scenario.mk
+-include tests/soak/soak.mk
 -include tests/contract/contract.mk
 -include tests/conformance/conformance.mk
 -include tests/schemathesis/schemathesis.mk

@@ -22,6 +22,7 @@ struct http_client {
 	struct timer timer; /* curl's next deadline */
 	struct timer rest;  /* gives back what is not needed; runs while there is something */
 	size_t calls_this_period;
+	bool surplus;      /* connections are of a load that is over */
 	struct task task;  /* adds the queued calls, delivers to the ready ones */
 	bool driving;      /* curl's deadlines are asked for afterwards, not listened to */
 	unsigned max_idle; /* idle connections to keep */

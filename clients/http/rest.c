@@ -2,9 +2,10 @@
 /*
  * Pooled easies and idle connections are the memory of the largest load so far,
  * some ten kilobytes per call. Every now and then the easies that no call of the
- * last period needed are freed. When a whole period had no call at all, the multi
- * is made anew: curl has no other way of closing idle connections, and those are
- * near the age from which on they are not used again (easy.c).
+ * last period needed are freed. When a whole period had no call at all, or so few
+ * that many easies were freed, the multi is made anew: curl has no other way of
+ * closing idle connections. Those of a load that is over are as many as its
+ * easies were, and probes or a trickle of calls use only the warmest.
  */
 #include "clients/http/rest.h"
 
@@ -12,7 +13,7 @@
 #include "clients/http/origin.h"
 #include "lib/memory.h"
 
-enum { REST_PERIOD_US = 20 * 1000 * 1000, REST_WORTH_TRIMMING = 64 /* easies; other threads wait meanwhile */ };
+enum { REST_PERIOD_US = 20 * 1000 * 1000, REST_MANY = 64 /* easies: worth a trim, for which other threads wait */ };
 
 static void on_period(struct timer *timer);
 
@@ -39,23 +40,37 @@ static size_t free_unused(struct http_origin *origin)
 	return count;
 }
 
+static size_t free_unused_of_all(struct http_client *client)
+{
+	struct http_origin *origin;
+	size_t freed = 0;
+	TAILQ_FOREACH(origin, &client->origins, link)
+	freed += free_unused(origin);
+	return freed;
+}
+
+/* What an easy told the old multi is lost: they go, too, all being idle. */
+static void close_connections(struct http_client *client)
+{
+	free_unused_of_all(client);
+	client_renew_multi(client);
+	client->surplus = false;
+}
+
 static void on_period(struct timer *timer)
 {
 	struct http_client *client = (struct http_client *)((char *)timer - offsetof(struct http_client, rest));
-	struct http_origin *origin;
-	size_t freed = 0;
-	bool quiet = client->calls_this_period == 0 && client->active == 0 && client->in_multi == 0;
-	for (origin = TAILQ_FIRST(&client->origins); origin != NULL; origin = TAILQ_NEXT(origin, link)) {
-		if (quiet)
-			origin->unused_count = origin->idle_count; /* what an easy told the old multi is lost */
-		freed += free_unused(origin);
-	}
-	if (quiet) {
-		client_renew_multi(client);
+	bool idle = client->active == 0 && client->in_multi == 0;
+	size_t freed = free_unused_of_all(client);
+	client->surplus |= freed >= REST_MANY;
+	if (idle && client->calls_this_period == 0) {
+		close_connections(client);
 		memory_rest();
 		return;
 	}
+	if (idle && client->surplus)
+		close_connections(client);
 	start_period(client);
-	if (freed >= REST_WORTH_TRIMMING)
+	if (freed >= REST_MANY)
 		memory_trim();
 }

@@ -7,6 +7,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -16,6 +17,8 @@ enum { MOST_STREAMS = 512, STARTS_PER_TURN = 64, TURN_MS = 1, TURNS_PER_LOOK = 3
 
 struct slot {
 	bool open;
+	enum via via;
+	size_t used; /* jobs that ended on this HTTP/1.1 connection */
 	struct h1 h1;
 	struct h2 h2;
 	struct mass_job *jobs[MOST_STREAMS];
@@ -32,62 +35,78 @@ struct mass_run {
 	uint64_t moved_us; /* when something last happened */
 };
 
-static bool mass_is_h1(const struct mass *mass)
+static bool slot_is_h1(const struct slot *slot)
 {
-	return mass->via == VIA_H1 || mass->via == VIA_H1_TLS;
+	return slot->via == VIA_H1 || slot->via == VIA_H1_TLS;
 }
 
-static bool mass_is_tls(const struct mass *mass)
+static bool slot_is_tls(const struct slot *slot)
 {
-	return mass->via == VIA_H1_TLS || mass->via == VIA_H2_TLS;
+	return slot->via == VIA_H1_TLS || slot->via == VIA_H2_TLS;
 }
 
 static void slot_open(struct mass_run *run, struct slot *slot)
 {
 	const struct mass *mass = run->mass;
-	bool tls = mass_is_tls(mass);
+	bool tls = slot_is_tls(slot);
 	int port = tls ? mass->sluice->tls_port : mass->sluice->port;
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = slot};
-	if (mass_is_h1(mass))
+	if (slot_is_h1(slot))
 		h1_open(&slot->h1, port, tls);
 	else
 		h2_open(&slot->h2, port, (tls ? H2_TLS : 0) | H2_WIDE);
 	slot->h1.silent = true;
 	slot->h2.silent = true;
-	int fd = mass_is_h1(mass) ? slot->h1.wire.fd : slot->h2.wire.fd;
+	int fd = slot_is_h1(slot) ? slot->h1.wire.fd : slot->h2.wire.fd;
 	assert_int_equal(epoll_ctl(run->epoll, EPOLL_CTL_ADD, fd, &event), 0);
 	slot->open = true;
+	slot->used = 0;
 }
 
-static void slot_close(struct mass_run *run, struct slot *slot, bool reset)
+static void slot_close(struct slot *slot, bool reset)
 {
-	struct wire *wire = mass_is_h1(run->mass) ? &slot->h1.wire : &slot->h2.wire;
+	struct wire *wire = slot_is_h1(slot) ? &slot->h1.wire : &slot->h2.wire;
 	if (reset)
 		wire_reset(wire);
-	if (mass_is_h1(run->mass))
+	if (slot_is_h1(slot))
 		h1_close(&slot->h1);
 	else
 		h2_close(&slot->h2);
 	slot->open = false;
 }
 
-static void slot_send(struct mass_run *run, struct slot *slot, struct mass_job *job)
+static void slot_send_h1(struct h1 *h1, const struct mass_job *job, const char *path)
 {
-	bool half = job->leaves == MASS_LEAVES_MID_REQUEST;
-	if (!mass_is_h1(run->mass)) {
-		slot->h2.withhold = half;
-		job->stream = h2_post(&slot->h2, "/v1/chat/completions", job->body);
+	if (job->body == NULL) {
+		h1_get(h1, path);
 		return;
 	}
-	if (!half) {
-		h1_post(&slot->h1, "/v1/chat/completions", "", job->body);
+	if (job->leaves != MASS_LEAVES_MID_REQUEST) {
+		h1_post(h1, path, "", job->body);
 		return;
 	}
 	size_t len = strlen(job->body);
-	h1_send(&slot->h1,
-		"POST /v1/chat/completions HTTP/1.1\r\nHost: sluice.test\r\nContent-Type: application/json\r\n"
+	h1_send(h1,
+		"POST %s HTTP/1.1\r\nHost: sluice.test\r\nContent-Type: application/json\r\n"
 		"Content-Length: %zu\r\n\r\n%.*s",
-		len, (int)(len / 2), job->body);
+		path, len, (int)(len / 2), job->body);
+}
+
+static void slot_send(struct slot *slot, struct mass_job *job)
+{
+	const char *path = job->path == NULL ? "/v1/chat/completions" : job->path;
+	if (slot_is_h1(slot)) {
+		slot_send_h1(&slot->h1, job, path);
+		return;
+	}
+	slot->h2.withhold = job->leaves == MASS_LEAVES_MID_REQUEST;
+	job->stream = h2_request(&slot->h2, job->body == NULL ? "GET" : "POST", path, NULL, job->body);
+}
+
+static bool mass_may_start(const struct mass_run *run)
+{
+	const struct mass *mass = run->mass;
+	return run->next < mass->count && (mass->until_us == 0 || clock_us() < mass->until_us);
 }
 
 static void slot_start(struct mass_run *run, struct slot *slot)
@@ -95,7 +114,7 @@ static void slot_start(struct mass_run *run, struct slot *slot)
 	struct mass_job *job = &run->mass->jobs[run->next++];
 	if (!slot->open)
 		slot_open(run, slot);
-	slot_send(run, slot, job);
+	slot_send(slot, job);
 	job->started_us = clock_us();
 	slot->jobs[slot->job_count++] = job;
 	run->open++;
@@ -103,18 +122,19 @@ static void slot_start(struct mass_run *run, struct slot *slot)
 		run->mass->most_open = run->open;
 }
 
-static struct answer *job_answer(const struct mass_run *run, struct slot *slot, const struct mass_job *job)
+static struct answer *job_answer(struct slot *slot, const struct mass_job *job)
 {
-	return mass_is_h1(run->mass) ? &slot->h1.answer : &job->stream->answer;
+	return slot_is_h1(slot) ? &slot->h1.answer : &job->stream->answer;
 }
 
 /* The job is over: its answer moves out of the connection. */
 static void job_end(struct mass_run *run, struct slot *slot, size_t index)
 {
 	struct mass_job *job = slot->jobs[index];
-	struct answer *answer = job_answer(run, slot, job);
+	struct answer *answer = job_answer(slot, job);
 	job->answer = *answer;
 	*answer = (struct answer){.ended = answer->ended, .broken = answer->broken};
+	slot->used++;
 	if (job->stream != NULL)
 		h2_forget(&slot->h2, job->stream);
 	job->stream = NULL;
@@ -143,7 +163,7 @@ static bool job_wants_to_leave(const struct mass_job *job, const struct answer *
 static void job_leave(struct mass_run *run, struct slot *slot, size_t index)
 {
 	struct mass_job *job = slot->jobs[index];
-	if (job->how == LEAVE_CANCEL && !mass_is_h1(run->mass)) {
+	if (job->how == LEAVE_CANCEL && !slot_is_h1(slot)) {
 		h2_cancel(&slot->h2, job->stream);
 		job->left = true;
 		job_end(run, slot, index);
@@ -154,28 +174,48 @@ static void job_leave(struct mass_run *run, struct slot *slot, size_t index)
 		slot->jobs[0]->left = true;
 		job_end(run, slot, 0);
 	}
-	slot_close(run, slot, reset);
+	slot_close(slot, reset);
+}
+
+/* A connection of HTTP/1.1 without a job stays open for the next one, where both sides want that. */
+static bool slot_keep(const struct mass_run *run, struct slot *slot, bool closes)
+{
+	if (closes || slot->h1.answer.broken || slot->used >= run->mass->reuse || !mass_may_start(run))
+		return false;
+	h1_next(&slot->h1);
+	return true;
+}
+
+static bool answer_closes(const struct answer *answer)
+{
+	char *connection = answer->head.len == 0 ? NULL : answer_header(answer, "connection");
+	bool closes = connection != NULL && strcasecmp(connection, "close") == 0;
+	free(connection);
+	return closes;
 }
 
 static void slot_check(struct mass_run *run, struct slot *slot)
 {
+	bool closes = false;
 	for (size_t i = slot->job_count; i-- > 0 && slot->open;) {
 		if (i >= slot->job_count)
 			continue;
-		struct answer *answer = job_answer(run, slot, slot->jobs[i]);
-		if (answer->ended || answer->broken)
+		struct answer *answer = job_answer(slot, slot->jobs[i]);
+		if (answer->ended || answer->broken) {
+			closes = slot_is_h1(slot) && answer_closes(answer);
 			job_end(run, slot, i);
-		else if (job_wants_to_leave(slot->jobs[i], answer))
+		} else if (job_wants_to_leave(slot->jobs[i], answer))
 			job_leave(run, slot, i);
 	}
-	bool spent = mass_is_h1(run->mass) ? slot->job_count == 0 : slot->h2.broken;
-	if (slot->open && spent && slot->job_count == 0)
-		slot_close(run, slot, false);
+	if (!slot->open || slot->job_count > 0)
+		return;
+	if (slot_is_h1(slot) ? !slot_keep(run, slot, closes) : slot->h2.broken)
+		slot_close(slot, false);
 }
 
 static void slot_pump(struct mass_run *run, struct slot *slot)
 {
-	bool h1 = mass_is_h1(run->mass);
+	bool h1 = slot_is_h1(slot);
 	while (slot->open && (h1 ? h1_pump(&slot->h1) : h2_pump(&slot->h2)))
 		run->moved_us = clock_us();
 }
@@ -185,7 +225,8 @@ static void mass_start_some(struct mass_run *run)
 	size_t starts = 0;
 	for (size_t i = 0; i < run->mass->connections && starts < STARTS_PER_TURN; i++) {
 		struct slot *slot = &run->slots[i];
-		for (; slot->job_count < run->mass->streams && run->next < run->mass->count; starts++)
+		size_t most = slot_is_h1(slot) ? 1 : run->mass->streams;
+		for (; slot->job_count < most && mass_may_start(run); starts++)
 			slot_start(run, slot);
 	}
 }
@@ -214,14 +255,17 @@ void mass_run(struct mass *mass)
 	run.slots = calloc(mass->connections, sizeof *run.slots);
 	run.epoll = epoll_create1(EPOLL_CLOEXEC);
 	assert_non_null(run.slots);
-	while (run.over < mass->count) {
+	for (size_t i = 0; i < mass->connections; i++)
+		run.slots[i].via = mass->via == MASS_MIXED ? (enum via)(i % VIA_COUNT) : (enum via)mass->via;
+	while (run.over < run.next || mass_may_start(&run)) {
 		mass_turn(&run);
 		if (mass->on_turn != NULL && ++turns % TURNS_PER_LOOK == 0)
 			mass->on_turn(mass);
 	}
+	mass->started = run.next;
 	for (size_t i = 0; i < mass->connections; i++)
 		if (run.slots[i].open)
-			slot_close(&run, &run.slots[i], false);
+			slot_close(&run.slots[i], false);
 	free(run.slots);
 	close(run.epoll);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Thousands of exchanges at once from one thread: an epoll loop over many
- * HTTP/1.1 connections, or over many streams on several HTTP/2 connections.
- * Each job may leave at a moment of its own.
+ * HTTP/1.1 connections, or over many streams on several HTTP/2 connections, or
+ * over all of these. Each job may leave at a moment of its own.
  */
 #ifndef SLUICE_TESTS_HARNESS_MASS_H
 #define SLUICE_TESTS_HARNESS_MASS_H
@@ -17,7 +17,8 @@ enum mass_leave {
 };
 
 struct mass_job {
-	const char *body; /* of POST /v1/chat/completions; borrows */
+	const char *path; /* NULL = /v1/chat/completions; borrows */
+	const char *body; /* of the POST; NULL = it is a GET that stays; borrows */
 	enum mass_leave leaves;
 	uint64_t leave_at;
 	enum leave how;
@@ -29,19 +30,24 @@ struct mass_job {
 	struct h2_stream *stream;
 };
 
+enum { MASS_MIXED = VIA_COUNT }; /* as a via: connections take turns */
+
 struct mass {
 	const struct sluice *sluice;
-	enum via via;
+	int via;            /* enum via, or MASS_MIXED */
 	size_t connections; /* at once */
 	size_t streams;     /* at once per HTTP/2 connection; 1 for HTTP/1.1 */
+	size_t reuse;       /* jobs that follow each other on a HTTP/1.1 connection, where it is kept; 0 = 1 */
 	struct mass_job *jobs;
 	size_t count;
+	uint64_t until_us;                  /* on clock_us: no job starts later; 0 = all do */
+	size_t started;                     /* result: so many jobs, the first ones */
 	void (*on_turn)(struct mass *mass); /* now and then while they run; NULL = nothing */
 	void *user;                         /* of on_turn */
 	size_t most_open;                   /* result: the most jobs that were open at once */
 };
 
-/* Runs all jobs to their end. Fails the test when nothing moves for the hang guard. */
+/* Runs all jobs to their end, those that may start. Fails the test when nothing moves for the hang guard. */
 void mass_run(struct mass *mass);
 
 /* Frees the answers of all jobs. */

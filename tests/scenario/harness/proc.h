@@ -38,6 +38,9 @@ void proc_wait_output(struct proc *proc, enum proc_output output, bool (*holds)(
 /* Appends all the output so far. */
 void proc_read(const struct proc *proc, enum proc_output output, struct bytes *text);
 
+/* Empties its stderr so far, for long runs; not when a sanitizer complained in there, which proc_stop is to tell. */
+void proc_drop_log(const struct proc *proc);
+
 /* Waits for the program to end by itself; its exit status, or 128 + signal. */
 int proc_wait(struct proc *proc);
 

@@ -535,6 +535,32 @@ static void a_client_at_rest_keeps_neither_connections_nor_easies(void **state)
 	env_close(&env);
 }
 
+/* Those of a load that is over are in nobody's way but take memory, here and there. */
+static void connections_of_a_load_that_is_over_are_closed_though_calls_go_on(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call late = {0}, last = {0}, *tests = calloc(PARALLEL, sizeof(*tests));
+	assert_non_null(tests);
+	env_open(&env, echo, NULL);
+	for (int i = 0; i < PARALLEL; i++)
+		call_start(&env, &tests[i], "{}");
+	RUN_UNTIL(&env, http_client_active(env.client) == 0);
+	let_a_period_pass(&env);
+	assert_true(env.server->closed < env.server->connections / 2);
+	call_start(&env, &late, "{}");
+	RUN_UNTIL(&env, late.dones > 0);
+	assert_true(late.reused);
+	let_a_period_pass(&env);
+	RUN_UNTIL(&env, env.server->closed == env.server->connections);
+	call_start(&env, &last, "{}");
+	RUN_UNTIL(&env, last.dones > 0);
+	call_expect(&last, ERROR_NONE);
+	assert_false(last.reused);
+	free(tests);
+	env_close(&env);
+}
+
 static void a_call_that_outlasts_periods_keeps_its_connection(void **state)
 {
 	(void)state;
@@ -696,6 +722,7 @@ int main(void)
 	    cmocka_unit_test(a_call_may_be_paused_by_another),
 	    cmocka_unit_test(five_hundred_calls_run_at_once_and_keep_their_connections),
 	    cmocka_unit_test(a_client_at_rest_keeps_neither_connections_nor_easies),
+	    cmocka_unit_test(connections_of_a_load_that_is_over_are_closed_though_calls_go_on),
 	    cmocka_unit_test(a_call_that_outlasts_periods_keeps_its_connection),
 	    cmocka_unit_test(a_name_is_resolved_off_the_loop),
 	    cmocka_unit_test(an_ipv6_address_needs_no_lookup),

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: MIT
+# The soak: mixed traffic with faults, and memory and descriptors that must be flat.
+
+SOAK         := $(BUILD)/tests/soak/soak
+SOAK_SECONDS ?= 1200
+
+$(SOAK): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/soak/*.c))) $(SCENARIO_HARNESS)
+	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
+
+.PHONY: soak soak-short
+soak: $(SOAK) $(BUILD)/sluice $(BUILD)/sluice-sim ## mixed traffic with faults for SOAK_SECONDS (1200): flat memory and descriptors
+	$(SCENARIO_ENV) SOAK_SECONDS=$(SOAK_SECONDS) $(SOAK)
+soak-short: ## the same for two minutes
+	$(MAKE) soak SOAK_SECONDS=120
