@@ -5,6 +5,7 @@
  */
 #include "tests/scenario/harness/mass.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -16,6 +17,7 @@ enum { MOST_STREAMS = 512, STARTS_PER_TURN = 64, TURN_MS = 1, TURNS_PER_LOOK = 3
 
 struct slot {
 	bool open;
+	unsigned service;
 	struct h1 h1;
 	struct h2 h2;
 	struct mass_job *jobs[MOST_STREAMS];
@@ -26,10 +28,9 @@ struct mass_run {
 	struct mass *mass;
 	struct slot *slots;
 	int epoll;
-	size_t next; /* job to start */
-	size_t open; /* jobs in slots */
-	size_t over;
-	uint64_t moved_us; /* when something last happened */
+	size_t next[MASS_SERVICES]; /* job to start */
+	size_t open;                /* jobs in slots */
+	uint64_t moved_us;          /* when something last happened */
 };
 
 static bool mass_is_h1(const struct mass *mass)
@@ -45,8 +46,9 @@ static bool mass_is_tls(const struct mass *mass)
 static void slot_open(struct mass_run *run, struct slot *slot)
 {
 	const struct mass *mass = run->mass;
+	const struct sluice *sluice = slot->service == 0 ? mass->sluice : mass->others[slot->service - 1];
 	bool tls = mass_is_tls(mass);
-	int port = tls ? mass->sluice->tls_port : mass->sluice->port;
+	int port = tls ? sluice->tls_port : sluice->port;
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = slot};
 	if (mass_is_h1(mass))
 		h1_open(&slot->h1, port, tls);
@@ -75,12 +77,17 @@ static void slot_send(struct mass_run *run, struct slot *slot, struct mass_job *
 {
 	bool half = job->leaves == MASS_LEAVES_MID_REQUEST;
 	if (!mass_is_h1(run->mass)) {
+		const struct h2_header headers[] = {{"authorization", job->authorization}, {NULL, NULL}};
 		slot->h2.withhold = half;
-		job->stream = h2_post(&slot->h2, "/v1/chat/completions", job->body);
+		job->stream = h2_request(&slot->h2, "POST", "/v1/chat/completions",
+					 job->authorization == NULL ? NULL : headers, job->body);
 		return;
 	}
 	if (!half) {
-		h1_post(&slot->h1, "/v1/chat/completions", "", job->body);
+		char line[128] = "";
+		if (job->authorization != NULL)
+			snprintf(line, sizeof line, "Authorization: %s\r\n", job->authorization);
+		h1_post(&slot->h1, "/v1/chat/completions", line, job->body);
 		return;
 	}
 	size_t len = strlen(job->body);
@@ -90,9 +97,17 @@ static void slot_send(struct mass_run *run, struct slot *slot, struct mass_job *
 		len, (int)(len / 2), job->body);
 }
 
-static void slot_start(struct mass_run *run, struct slot *slot)
+/* The next job for the slot's service; NULL = there is none left. */
+static struct mass_job *slot_next_job(struct mass_run *run, const struct slot *slot)
 {
-	struct mass_job *job = &run->mass->jobs[run->next++];
+	size_t *next = &run->next[slot->service];
+	while (*next < run->mass->count && run->mass->jobs[*next].service != slot->service)
+		++*next;
+	return *next == run->mass->count ? NULL : &run->mass->jobs[(*next)++];
+}
+
+static void slot_start(struct mass_run *run, struct slot *slot, struct mass_job *job)
+{
 	if (!slot->open)
 		slot_open(run, slot);
 	slot_send(run, slot, job);
@@ -120,8 +135,10 @@ static void job_end(struct mass_run *run, struct slot *slot, size_t index)
 	job->stream = NULL;
 	slot->jobs[index] = slot->jobs[--slot->job_count];
 	run->open--;
-	run->over++;
+	run->mass->over++;
 	run->moved_us = clock_us();
+	if (run->mass->on_end != NULL)
+		run->mass->on_end(run->mass, job);
 }
 
 static bool job_wants_to_leave(const struct mass_job *job, const struct answer *answer)
@@ -185,8 +202,11 @@ static void mass_start_some(struct mass_run *run)
 	size_t starts = 0;
 	for (size_t i = 0; i < run->mass->connections && starts < STARTS_PER_TURN; i++) {
 		struct slot *slot = &run->slots[i];
-		for (; slot->job_count < run->mass->streams && run->next < run->mass->count; starts++)
-			slot_start(run, slot);
+		for (struct mass_job *job; slot->job_count < run->mass->streams; starts++) {
+			if ((job = slot_next_job(run, slot)) == NULL)
+				break;
+			slot_start(run, slot, job);
+		}
 	}
 }
 
@@ -201,20 +221,23 @@ static void mass_turn(struct mass_run *run)
 		if (run->slots[i].open)
 			slot_check(run, &run->slots[i]);
 	if (clock_us() - run->moved_us > (uint64_t)HANG_GUARD_MS * 1000)
-		fail_msg("%zu of %zu exchanges are over, %zu are open, and nothing moves", run->over, run->mass->count,
-			 run->open);
+		fail_msg("%zu of %zu exchanges are over, %zu are open, and nothing moves", run->mass->over,
+			 run->mass->count, run->open);
 }
 
 void mass_run(struct mass *mass)
 {
 	struct mass_run run = {.mass = mass, .moved_us = clock_us()};
-	assert_true(mass->streams <= MOST_STREAMS);
-	mass->most_open = 0;
+	unsigned services = mass->services == 0 ? 1 : mass->services;
+	assert_true(mass->streams <= MOST_STREAMS && services <= MASS_SERVICES);
+	mass->most_open = mass->over = 0;
 	size_t turns = 0;
 	run.slots = calloc(mass->connections, sizeof *run.slots);
 	run.epoll = epoll_create1(EPOLL_CLOEXEC);
 	assert_non_null(run.slots);
-	while (run.over < mass->count) {
+	for (size_t i = 0; i < mass->connections; i++)
+		run.slots[i].service = (unsigned)(i % services);
+	while (mass->over < mass->count) {
 		mass_turn(&run);
 		if (mass->on_turn != NULL && ++turns % TURNS_PER_LOOK == 0)
 			mass->on_turn(mass);
