@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/scenario/harness/cached.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/load.h"
 #include "tests/scenario/harness/replicas.h"
@@ -35,15 +34,6 @@ static void run_parts(struct load *load, const struct replicas *world)
 	static const unsigned until[PARTS] = {45, 50, 95, 100};
 	for (int part = 0; part < PARTS; part++)
 		load_run(load, world->each, REPLICAS, ways[part], load->requests * until[part] / 100);
-}
-
-static void settle(const struct replicas *world)
-{
-	sim_wait_idle(world->sim);
-	for (int i = 0; i < REPLICAS; i++)
-		sluice_wait_idle(world->each[i]);
-	redis_process_await(world->redis, "KEYS *:lease", "*0");
-	redis_process_await(world->redis, "KEYS *:lease:stream", "*0");
 }
 
 /* ---- nothing wrong ---- */
@@ -80,7 +70,7 @@ static void every_question_is_asked_once(void **state)
 	assert_true(calls == (double)load.distinct);
 	assert_true(both(&world, "sluice_cache_redis_total{result=\"hit\"}") > 0);
 	load_free(&load);
-	settle(&world);
+	replicas_wait_idle(&world);
 }
 
 /* ---- everything wrong ---- */
@@ -176,42 +166,6 @@ static void on_over(struct load *load)
 		chaos->undo = load->over + (20 + dice_roll(chaos->dice, 200)) * chaos->spacing;
 }
 
-static struct sluice *add_hasty(const struct replicas *world)
-{
-	return sluice_start("backends:\n"
-			    "  sim:\n"
-			    "    url: 'http://127.0.0.1:%d/v1'\n"
-			    "    breaker: { enabled: false }\n"
-			    "    timeouts: { first_content: 300ms, idle: 300ms, total: 10s }\n"
-			    "redis: { servers: [127.0.0.1:%d], budget: 20ms }\n" LOAD_CONFIG(";itl=1ms") SMALL_MEMORY,
-			    world->sim->port, world->redis->port);
-}
-
-/* After all of it: what one keeps the other gives, without a restart. */
-static void check_recovered(const struct replicas *world)
-{
-	struct patience patience = patience_for("an answer of one replica to be given by the other one");
-	bool given = false;
-	for (int n = 0; !given; n++) {
-		struct answer answer;
-		char body[256];
-		snprintf(body, sizeof body,
-			 "{\"model\":\"alpha\",\"temperature\":0,\"messages\":[{\"role\":\"user\",\"content\":\"after "
-			 "%d\"}]}",
-			 n);
-		double stored = replicas_redis(world, 0, "stored");
-		cached_ask(world->each[0], "", body, &answer);
-		assert_int_equal(answer.status, 200);
-		answer_free(&answer);
-		for (int look = 0; look < 50 && replicas_redis(world, 0, "stored") == stored; look++)
-			patience_wait(&patience);
-		cached_ask(world->each[1], "Cache-Control: only-if-cached\r\n", body, &answer);
-		given = answer.status == 200;
-		answer_free(&answer);
-		patience_wait(&patience);
-	}
-}
-
 static void whatever_happens_no_answer_is_wrong(void **state)
 {
 	struct dice dice = dice_take();
@@ -225,7 +179,8 @@ static void whatever_happens_no_answer_is_wrong(void **state)
 			    .user = &chaos};
 	(void)state;
 	for (int i = 0; i < REPLICAS; i++) {
-		world.each[i] = add_hasty(&world);
+		world.each[i] =
+		    replicas_add_hasty(&world, world.redis->port, "20ms", LOAD_CONFIG(";itl=1ms") SMALL_MEMORY);
 		replicas_wait_up(world.each[i]);
 	}
 	chaos.spacing = 1 + load.requests / TIGHT;
@@ -244,9 +199,9 @@ static void whatever_happens_no_answer_is_wrong(void **state)
 	assert_true(load.whole > load.requests / 2 && load.failed > 0 && load.left > 0);
 	for (int i = 0; i < REPLICAS; i++)
 		replicas_wait_up(world.each[i]);
-	check_recovered(&world);
+	replicas_wait_sharing(&world, "alpha"); /* without a restart */
 	load_free(&load);
-	settle(&world);
+	replicas_wait_idle(&world);
 }
 
 int main(void)

@@ -41,13 +41,13 @@ static void question_write(struct load_question *question, size_t number)
 }
 
 /* All tenants get the same answer to the same question. */
-static void question_learn(struct load_question *question, const struct sim *sim, size_t number)
+static void question_learn(struct load_question *question, const struct load *load, size_t number)
 {
 	char body[BODY_MOST];
 	snprintf(body, sizeof body,
-		 "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"question %zu\"}]}",
-		 models[question->model].at_simulator, number);
-	cJSON *expected = sim_expect(sim, body);
+		 "{\"model\":\"%s%s\",\"messages\":[{\"role\":\"user\",\"content\":\"question %zu\"}]}",
+		 models[question->model].at_simulator, load->settings == NULL ? "" : load->settings, number);
+	cJSON *expected = sim_expect(load->sim, body);
 	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(expected, "text"));
 	const cJSON *usage = cJSON_GetObjectItemCaseSensitive(expected, "usage");
 	assert_non_null(text);
@@ -72,7 +72,7 @@ static void write_questions(struct load *load)
 		question->model = (unsigned)(i / LOAD_TENANTS % LOAD_MODELS);
 		question_write(question, number);
 		if (question->tenant == 0) {
-			question_learn(question, load->sim, number);
+			question_learn(question, load, number);
 		} else {
 			question->text = strdup(load->list[i - 1].text);
 			question->tokens = load->list[i - 1].tokens;

@@ -25,8 +25,9 @@ struct load_question;
 struct load {
 	/* how many, from whom */
 	size_t requests;
-	size_t questions; /* different ones, of each tenant and model */
-	bool leaves;      /* some clients leave at moments of their own */
+	size_t questions;     /* different ones, of each tenant and model */
+	const char *settings; /* of the simulator, that make a difference to the answers; NULL = none */
+	bool leaves;          /* some clients leave at moments of their own */
 	struct dice *dice;
 	const struct sim *sim;
 	/* for the caller: another one is over; NULL = nothing */

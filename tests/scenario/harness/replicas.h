@@ -27,6 +27,19 @@ struct sluice *replicas_add(const struct replicas *replicas, const char *rest);
 /* Everything, ready, connected to Redis. */
 struct replicas replicas_start(const char *rest);
 
+/*
+ * The same for scenarios about what goes wrong: Redis at that port with that budget, and a backend that is given up on
+ * soon.
+ */
+struct sluice *replicas_add_hasty(const struct replicas *replicas, int redis_port, const char *budget,
+				  const char *rest);
+
+/* Waits until what the first one keeps is given by the second one. model: one of rest's, of any simulator's name. */
+void replicas_wait_sharing(const struct replicas *replicas, const char *model);
+
+/* Waits until nothing is under way anywhere, and no lease is held. */
+void replicas_wait_idle(const struct replicas *replicas);
+
 /* Waits until it has Redis. */
 void replicas_wait_up(const struct sluice *sluice);
 
