@@ -47,6 +47,8 @@ struct garbler_thread {
 	atomic_bool ended;
 	atomic_uint one_in, ways;
 	atomic_size_t counts[GARBLE_COUNT];
+	atomic_size_t allowed; /* bytes to Redis; SIZE_MAX = any */
+	atomic_bool cut;
 	struct dice dice;
 	struct pair pairs[PAIRS_MOST];
 	struct bytes kept[KEPT]; /* replies of before */
@@ -238,12 +240,17 @@ static void pair_open(struct garbler_thread *thread)
 	*pair = (struct pair){.client = client, .server = server};
 }
 
-/* What the client says goes on as it is. */
-static bool pair_ask(struct pair *pair)
+/* What the client says goes on as it is, as far as that is allowed. */
+static bool pair_ask(struct garbler_thread *thread, struct pair *pair)
 {
 	char bytes[16384];
-	ssize_t got = recv(pair->client, bytes, sizeof bytes, MSG_DONTWAIT);
-	return got > 0 && send(pair->server, bytes, (size_t)got, MSG_NOSIGNAL) == got;
+	size_t allowed = atomic_load(&thread->allowed);
+	ssize_t got = recv(pair->client, bytes, allowed < sizeof bytes ? allowed : sizeof bytes, MSG_DONTWAIT);
+	if (got <= 0)
+		return false;
+	if (allowed != SIZE_MAX)
+		atomic_fetch_sub(&thread->allowed, (size_t)got);
+	return send(pair->server, bytes, (size_t)got, MSG_NOSIGNAL) == got;
 }
 
 static bool pair_answer(struct garbler_thread *thread, struct pair *pair)
@@ -282,10 +289,11 @@ static bool pair_flush(struct garbler_thread *thread, struct pair *pair)
 static void turn(struct garbler_thread *thread)
 {
 	struct pollfd fds[1 + 2 * PAIRS_MOST];
+	short asking = atomic_load(&thread->allowed) == 0 ? 0 : POLLIN;
 	fds[0] = (struct pollfd){.fd = thread->listener, .events = POLLIN};
 	for (size_t i = 0; i < PAIRS_MOST; i++) {
 		const struct pair *pair = &thread->pairs[i];
-		fds[1 + 2 * i] = (struct pollfd){.fd = pair->client, .events = POLLIN};
+		fds[1 + 2 * i] = (struct pollfd){.fd = pair->client, .events = asking};
 		fds[2 + 2 * i] = (struct pollfd){.fd = pair->client < 0 ? -1 : pair->server, .events = POLLIN};
 	}
 	poll(fds, 1 + 2 * PAIRS_MOST, TURN_MS);
@@ -293,7 +301,7 @@ static void turn(struct garbler_thread *thread)
 		struct pair *pair = &thread->pairs[i];
 		if (pair->client < 0)
 			continue;
-		bool open = (fds[1 + 2 * i].revents == 0 || pair_ask(pair)) &&
+		bool open = (fds[1 + 2 * i].revents == 0 || pair_ask(thread, pair)) &&
 			    (fds[2 + 2 * i].revents == 0 || pair_answer(thread, pair)) && pair_flush(thread, pair);
 		if (!open)
 			pair_close(pair);
@@ -302,11 +310,23 @@ static void turn(struct garbler_thread *thread)
 		pair_open(thread);
 }
 
+static void cut_all(struct garbler_thread *thread)
+{
+	for (size_t i = 0; i < PAIRS_MOST; i++)
+		if (thread->pairs[i].client >= 0)
+			pair_close(&thread->pairs[i]);
+	atomic_store(&thread->allowed, SIZE_MAX);
+	atomic_store(&thread->cut, false);
+}
+
 static void *run(void *context)
 {
 	struct garbler_thread *thread = context;
-	while (!atomic_load(&thread->ended))
+	while (!atomic_load(&thread->ended)) {
 		turn(thread);
+		if (atomic_load(&thread->cut))
+			cut_all(thread);
+	}
 	return NULL;
 }
 
@@ -317,9 +337,7 @@ static void finish(void *object)
 	struct garbler_thread *thread = object;
 	atomic_store(&thread->ended, true);
 	pthread_join(thread->thread, NULL);
-	for (size_t i = 0; i < PAIRS_MOST; i++)
-		if (thread->pairs[i].client >= 0)
-			pair_close(&thread->pairs[i]);
+	cut_all(thread);
 	for (size_t i = 0; i < KEPT; i++)
 		bytes_free(&thread->kept[i]);
 	close(thread->listener);
@@ -335,6 +353,7 @@ struct garbler *garbler_start(int redis_port, uint64_t seed)
 	thread->garbler.thread = thread;
 	thread->redis_port = redis_port;
 	thread->dice.state = seed;
+	atomic_store(&thread->allowed, SIZE_MAX);
 	for (size_t i = 0; i < PAIRS_MOST; i++)
 		thread->pairs[i].client = -1;
 	thread->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -356,6 +375,29 @@ void garbler_set(struct garbler *garbler, unsigned one_in, unsigned ways)
 void garbler_tame(struct garbler *garbler)
 {
 	atomic_store(&garbler->thread->one_in, 0);
+}
+
+void garbler_choke(struct garbler *garbler, size_t bytes)
+{
+	atomic_store(&garbler->thread->allowed, bytes);
+}
+
+size_t garbler_left(const struct garbler *garbler)
+{
+	return atomic_load(&garbler->thread->allowed);
+}
+
+bool garbler_is_choked(const struct garbler *garbler)
+{
+	return atomic_load(&garbler->thread->allowed) == 0;
+}
+
+void garbler_cut(struct garbler *garbler)
+{
+	struct patience patience = patience_for("the proxy to end its connections");
+	atomic_store(&garbler->thread->cut, true);
+	while (atomic_load(&garbler->thread->cut))
+		patience_wait(&patience);
 }
 
 size_t garbler_count(const struct garbler *garbler, enum garble garble)

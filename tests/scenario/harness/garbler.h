@@ -7,6 +7,7 @@
 #ifndef SLUICE_TESTS_HARNESS_GARBLER_H
 #define SLUICE_TESTS_HARNESS_GARBLER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,6 +42,16 @@ void garbler_set(struct garbler *garbler, unsigned one_in, unsigned ways);
 
 /* From now on: none is, and what was held back goes out. */
 void garbler_tame(struct garbler *garbler);
+
+/* Lets that many more bytes through to Redis, of all connections together, then nothing. */
+void garbler_choke(struct garbler *garbler, size_t bytes);
+
+/* How many of those are left; whether it lets nothing through any more. */
+size_t garbler_left(const struct garbler *garbler);
+bool garbler_is_choked(const struct garbler *garbler);
+
+/* Ends all connections, and lets everything of new ones through again. Done when it returns. */
+void garbler_cut(struct garbler *garbler);
 
 /* How often it did that so far. */
 size_t garbler_count(const struct garbler *garbler, enum garble garble);

@@ -15,11 +15,16 @@ static void stop_redis(void *redis)
 	redis_process_stop(redis);
 }
 
-struct replicas replicas_prepare(void)
+struct replicas replicas_prepare_with(const char *redis)
 {
-	struct replicas replicas = {.sim = sim_start(NULL), .redis = redis_process_start("")};
+	struct replicas replicas = {.sim = sim_start(NULL), .redis = redis_process_start(redis)};
 	scenario_defer(stop_redis, replicas.redis);
 	return replicas;
+}
+
+struct replicas replicas_prepare(void)
+{
+	return replicas_prepare_with("");
 }
 
 struct sluice *replicas_add(const struct replicas *replicas, const char *rest)

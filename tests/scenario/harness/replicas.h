@@ -17,6 +17,8 @@ struct replicas {
 
 /* Only what they need: the simulator and Redis. All of it ends at tear-down. */
 struct replicas replicas_prepare(void);
+/* The same; redis: more lines of Redis' configuration. */
+struct replicas replicas_prepare_with(const char *redis);
 
 /*
  * One replica: backends `sim` and `dead`, Redis with a budget of 5s (so that no judgement depends on how busy the
