@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "service/cache/seal.h"
+
 enum {
 	LEASE_BEAT_US = 500000, /* between two renewals */
 	LEASE_ASKED_MOST = 3,
@@ -147,11 +149,12 @@ static void lease_hold(struct lease *lease)
 	timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, on_beat);
 }
 
-bool lease_publish(struct lease *lease, struct span record)
+bool lease_publish(struct lease *lease, struct buf *record)
 {
-	const struct span push[] = {SPAN("RPUSH"), remote_name_span(&lease->log), record};
+	seal_append(record, remote_name_span(&lease->log));
+	const struct span push[] = {SPAN("RPUSH"), remote_name_span(&lease->log), buf_span(record)};
 	const struct span expire[] = {SPAN("PEXPIRE"), remote_name_span(&lease->log), LEASE_LOG_MS};
-	if (!remote_tell(lease->remote, push, 3))
+	if (buf_failed(record) || !remote_tell(lease->remote, push, 3))
 		return false;
 	if (!lease->published)
 		remote_tell(lease->remote, expire, 3);
@@ -196,11 +199,28 @@ static void on_set(struct redis_command *command, const struct redis_reply *repl
 	lease->silent = !lease->got && reply->kind != REDIS_NIL;
 }
 
+/* Whether it is what a lease of ours would write: it becomes part of names, and of what is sent there. */
+static bool is_token(const struct lease *lease, struct span text)
+{
+	enum { NUMBER_MOST = 20 };
+	struct span ours = mailbox_address(remote_mailbox(lease->remote));
+	size_t front = ours.len - MAILBOX_ID_LEN;
+	if (text.len < ours.len + 2 || text.len > ours.len + 1 + NUMBER_MOST || text.at[ours.len] != '#' ||
+	    memcmp(text.at, ours.at, front) != 0)
+		return false;
+	for (size_t i = front; i < text.len; i++) {
+		if (i != ours.len && memchr(i < ours.len ? "0123456789abcdef" : "0123456789", text.at[i],
+					    i < ours.len ? 16 : 10) == NULL)
+			return false;
+	}
+	return true;
+}
+
 static void on_holds(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct lease *lease = (struct lease *)((char *)command - offsetof(struct lease, holds));
 	lease->holder[0] = '\0';
-	if (reply->kind == REDIS_BYTES && reply->text.len < LEASE_TOKEN_SIZE) {
+	if (reply->kind == REDIS_BYTES && is_token(lease, reply->text)) {
 		memcpy(lease->holder, reply->text.at, reply->text.len);
 		lease->holder[reply->text.len] = '\0';
 	}

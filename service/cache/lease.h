@@ -5,7 +5,7 @@
  *
  *   …:lease        who has it: TOKEN = the worker's mailbox, "#", a number. Expires unless it is renewed.
  *   …:lease:want   somewhere somebody follows: expires unless it is renewed
- *   …:lease:log:N  the events of the flight with that number, as records, once somebody wanted them
+ *   …:lease:log:N  the events of the flight with that number, as sealed records, once somebody wanted them
  *
  * Whoever stores an answer does so before the lease is given back, so that whoever gets the lease finds the
  * answer. When the holder dies the lease expires, and the next one asks anew. A lease is never waited for beyond the
@@ -71,9 +71,9 @@ void lease_setup(void);
 /* Asks for the lease, and whether the answer is there. on_verdict tells. False: Redis is not to be had. */
 bool lease_ask(struct lease *lease, const struct lease_request *request);
 
-/* LEASE_MINE: appends a record to what followers hear, in order, from the first event on. False: they lose the flight.
- */
-bool lease_publish(struct lease *lease, struct span record);
+/* LEASE_MINE: appends a record to what followers hear, in order, from the first event on; it is sealed (seal.h) in the
+ * buffer. False: they lose the flight. */
+bool lease_publish(struct lease *lease, struct buf *record);
 
 /*
  * LEASE_MINE: the flight is over. answered: the answer was stored. When nothing was published, and somebody may wait
@@ -81,8 +81,7 @@ bool lease_publish(struct lease *lease, struct span record);
  */
 void lease_end(struct lease *lease, bool answered);
 
-/* The log of the flight that a token is about, and the mailbox of who runs it. Any bytes may be asked about; token: at
- * most LEASE_TOKEN_SIZE. */
+/* The log of the flight that a token is about, and the mailbox of who runs it. Only for tokens that leases have. */
 struct remote_name lease_log_name(const struct remote_name *name, struct span token);
 struct span lease_mailbox(struct span token);
 

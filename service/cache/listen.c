@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "service/cache/seal.h"
+
 enum {
 	LISTEN_QUICK_US = 5000, /* between two polls, while something is heard */
 	LISTEN_SLOW_US = 40000, /* while nothing is */
@@ -35,7 +37,7 @@ static void poll_in(struct listen *listen, uint64_t wait_us)
 	timer_start(listen_timers(listen), &listen->poll, listen->paused ? LISTEN_WANT_US : wait_us, on_poll);
 }
 
-/* Redis did not answer a poll. */
+/* Redis did not answer a poll, or not as it should. */
 static void on_failure(struct listen *listen)
 {
 	uint64_t now_us = timers_now(listen_timers(listen));
@@ -84,15 +86,24 @@ static void look_for_answer(struct listen *listen)
 		listen_end(listen, LISTEN_LOST);
 }
 
-/* Gives the owner what came. False when it wants no more. */
+/* Gives the owner what came. False when it wants no more, or when that is not what was published: it is asked for
+ * again. */
 static bool deliver(struct listen *listen, const struct redis_reply *reply)
 {
 	for (size_t i = 0; i < reply->count; i++) {
+		const struct redis_reply *element = &reply->elements[i];
+		struct span record;
+		if (element->kind != REDIS_BYTES ||
+		    !seal_open(element->text, remote_name_span(&listen->log), &record)) {
+			on_failure(listen);
+			return false;
+		}
 		listen->heard++;
-		listen->on_record(listen, reply->elements[i].text);
+		listen->on_record(listen, record);
 		if (listen->remote == NULL)
 			return false;
 	}
+	listen->failing_since_us = 0;
 	return true;
 }
 
@@ -103,7 +114,6 @@ static void on_range(struct redis_command *command, const struct redis_reply *re
 		on_failure(listen);
 		return;
 	}
-	listen->failing_since_us = 0;
 	if (!deliver(listen, reply))
 		return;
 	bool more = reply->count == LISTEN_BATCH;

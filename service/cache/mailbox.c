@@ -9,7 +9,7 @@
 #include "lib/random.h"
 #include "service/cache/remote.h"
 
-enum { MAILBOX_POLL_US = 20000, MAILBOX_ID_BYTES = 16 };
+enum { MAILBOX_POLL_US = 20000, MAILBOX_ID_BYTES = MAILBOX_ID_LEN / 2 };
 
 /* What is taken at once, and how long an unread letter is kept. */
 #define MAILBOX_LETTERS SPAN("64")

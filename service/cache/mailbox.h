@@ -11,6 +11,9 @@
 struct mailbox;
 struct remote;
 
+/* Characters at the end of an address, hexadecimal digits, that are the mailbox's own. */
+enum { MAILBOX_ID_LEN = 32 };
+
 /* Something that can be wanted, embedded in its owner. Zero-initialised means not registered. */
 struct mailbox_place {
 	void (*on_wanted)(struct mailbox_place *place); /* may come more than once; may remove any place */

@@ -217,10 +217,12 @@ bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t
 	struct cache_lives lives;
 	if (reply->kind != REDIS_BYTES || left_ms <= 0)
 		return false;
-	uint64_t left_us = (uint64_t)left_ms * REMOTE_MS_US;
+	uint64_t left_us = left_ms > INT64_MAX / REMOTE_MS_US ? UINT64_MAX : (uint64_t)left_ms * REMOTE_MS_US;
 	bool whole = parcel_decode(reply->text, &what->key, entry_most(remote), &remote->room, &parcel);
 	if (whole) {
-		lives.age_us = parcel.life_us > left_us ? parcel.life_us - left_us : 0;
+		if (left_us > parcel.life_us) /* nothing lives longer than it was to */
+			left_us = parcel.life_us;
+		lives.age_us = parcel.life_us - left_us;
 		lives.fresh_us = (int64_t)parcel.fresh_us - (int64_t)lives.age_us;
 		lives.left_us = left_us;
 		whole = cache_adopt(remote->options.worker->cache, &what->key, &what->tags, &lives, parcel.entry,

@@ -79,7 +79,7 @@ static void publish(struct shared_replicas *replicas, const struct record *recor
 	buf_reset(&replicas->wire);
 	shared_wire_write(&record->event, record->number, &replicas->wire);
 	if (replicas->shared->log.bytes > SHARED_MOST || buf_failed(&replicas->wire) ||
-	    !lease_publish(&replicas->lease, buf_span(&replicas->wire)))
+	    !lease_publish(&replicas->lease, &replicas->wire))
 		replicas_abandon(replicas);
 }
 

@@ -35,3 +35,7 @@ test-scenario: $(SCENARIO_TESTS) $(SCENARIO_NAMES) $(BUILD)/sluice $(BUILD)/slui
 		SLUICE_RECORD=$(SCENARIO_RECORD) $(SCENARIO_ENV) $$t || failed="$$failed $$t"; \
 	done; \
 	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+
+.PHONY: test-cache-load
+test-cache-load: $(BUILD)/tests/scenario/redis_chaos_test $(BUILD)/sluice $(BUILD)/sluice-sim ## 200,000 requests to two replicas and one Redis, with and without faults (minutes)
+	SLUICE_CACHE_LOAD=$(or $(SLUICE_CACHE_LOAD),200000) $(SCENARIO_ENV) $<

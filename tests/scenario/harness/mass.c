@@ -5,6 +5,7 @@
  */
 #include "tests/scenario/harness/mass.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -18,6 +19,7 @@ enum { MOST_STREAMS = 512, STARTS_PER_TURN = 64, TURN_MS = 1, TURNS_PER_LOOK = 3
 struct slot {
 	bool open;
 	enum via via;
+	unsigned service;
 	size_t used; /* jobs that ended on this HTTP/1.1 connection */
 	struct h1 h1;
 	struct h2 h2;
@@ -29,10 +31,9 @@ struct mass_run {
 	struct mass *mass;
 	struct slot *slots;
 	int epoll;
-	size_t next; /* job to start */
-	size_t open; /* jobs in slots */
-	size_t over;
-	uint64_t moved_us; /* when something last happened */
+	size_t next[MASS_SERVICES]; /* job to start */
+	size_t open;                /* jobs in slots */
+	uint64_t moved_us;          /* when something last happened */
 };
 
 static bool slot_is_h1(const struct slot *slot)
@@ -48,8 +49,9 @@ static bool slot_is_tls(const struct slot *slot)
 static void slot_open(struct mass_run *run, struct slot *slot)
 {
 	const struct mass *mass = run->mass;
+	const struct sluice *sluice = slot->service == 0 ? mass->sluice : mass->others[slot->service - 1];
 	bool tls = slot_is_tls(slot);
-	int port = tls ? mass->sluice->tls_port : mass->sluice->port;
+	int port = tls ? sluice->tls_port : sluice->port;
 	struct epoll_event event = {.events = EPOLLIN, .data.ptr = slot};
 	if (slot_is_h1(slot))
 		h1_open(&slot->h1, port, tls);
@@ -77,12 +79,15 @@ static void slot_close(struct slot *slot, bool reset)
 
 static void slot_send_h1(struct h1 *h1, const struct mass_job *job, const char *path)
 {
+	char line[128] = "";
 	if (job->body == NULL) {
 		h1_get(h1, path);
 		return;
 	}
+	if (job->authorization != NULL)
+		snprintf(line, sizeof line, "Authorization: %s\r\n", job->authorization);
 	if (job->leaves != MASS_LEAVES_MID_REQUEST) {
-		h1_post(h1, path, "", job->body);
+		h1_post(h1, path, line, job->body);
 		return;
 	}
 	size_t len = strlen(job->body);
@@ -99,25 +104,36 @@ static void slot_send(struct slot *slot, struct mass_job *job)
 		slot_send_h1(&slot->h1, job, path);
 		return;
 	}
+	const struct h2_header headers[] = {{"authorization", job->authorization}, {NULL, NULL}};
 	slot->h2.withhold = job->leaves == MASS_LEAVES_MID_REQUEST;
-	job->stream = h2_request(&slot->h2, job->body == NULL ? "GET" : "POST", path, NULL, job->body);
+	job->stream = h2_request(&slot->h2, job->body == NULL ? "GET" : "POST", path,
+				 job->authorization == NULL ? NULL : headers, job->body);
 }
 
 static bool mass_may_start(const struct mass_run *run)
 {
 	const struct mass *mass = run->mass;
-	return run->next < mass->count && (mass->until_us == 0 || clock_us() < mass->until_us);
+	return mass->started < mass->count && (mass->until_us == 0 || clock_us() < mass->until_us);
 }
 
-static void slot_start(struct mass_run *run, struct slot *slot)
+/* The next job for the slot's service; NULL = there is none left. */
+static struct mass_job *slot_next_job(struct mass_run *run, const struct slot *slot)
 {
-	struct mass_job *job = &run->mass->jobs[run->next++];
+	size_t *next = &run->next[slot->service];
+	while (*next < run->mass->count && run->mass->jobs[*next].service != slot->service)
+		++*next;
+	return *next == run->mass->count ? NULL : &run->mass->jobs[(*next)++];
+}
+
+static void slot_start(struct mass_run *run, struct slot *slot, struct mass_job *job)
+{
 	if (!slot->open)
 		slot_open(run, slot);
 	slot_send(slot, job);
 	job->started_us = clock_us();
 	slot->jobs[slot->job_count++] = job;
 	run->open++;
+	run->mass->started++;
 	if (run->open > run->mass->most_open)
 		run->mass->most_open = run->open;
 }
@@ -140,8 +156,10 @@ static void job_end(struct mass_run *run, struct slot *slot, size_t index)
 	job->stream = NULL;
 	slot->jobs[index] = slot->jobs[--slot->job_count];
 	run->open--;
-	run->over++;
+	run->mass->over++;
 	run->moved_us = clock_us();
+	if (run->mass->on_end != NULL)
+		run->mass->on_end(run->mass, job);
 }
 
 static bool job_wants_to_leave(const struct mass_job *job, const struct answer *answer)
@@ -226,8 +244,11 @@ static void mass_start_some(struct mass_run *run)
 	for (size_t i = 0; i < run->mass->connections && starts < STARTS_PER_TURN; i++) {
 		struct slot *slot = &run->slots[i];
 		size_t most = slot_is_h1(slot) ? 1 : run->mass->streams;
-		for (; slot->job_count < most && mass_may_start(run); starts++)
-			slot_start(run, slot);
+		for (struct mass_job *job; slot->job_count < most && mass_may_start(run); starts++) {
+			if ((job = slot_next_job(run, slot)) == NULL)
+				break;
+			slot_start(run, slot, job);
+		}
 	}
 }
 
@@ -242,27 +263,29 @@ static void mass_turn(struct mass_run *run)
 		if (run->slots[i].open)
 			slot_check(run, &run->slots[i]);
 	if (clock_us() - run->moved_us > (uint64_t)HANG_GUARD_MS * 1000)
-		fail_msg("%zu of %zu exchanges are over, %zu are open, and nothing moves", run->over, run->mass->count,
-			 run->open);
+		fail_msg("%zu of %zu exchanges are over, %zu are open, and nothing moves", run->mass->over,
+			 run->mass->count, run->open);
 }
 
 void mass_run(struct mass *mass)
 {
 	struct mass_run run = {.mass = mass, .moved_us = clock_us()};
-	assert_true(mass->streams <= MOST_STREAMS);
-	mass->most_open = 0;
+	unsigned services = mass->services == 0 ? 1 : mass->services;
+	assert_true(mass->streams <= MOST_STREAMS && services <= MASS_SERVICES);
+	mass->most_open = mass->over = mass->started = 0;
 	size_t turns = 0;
 	run.slots = calloc(mass->connections, sizeof *run.slots);
 	run.epoll = epoll_create1(EPOLL_CLOEXEC);
 	assert_non_null(run.slots);
-	for (size_t i = 0; i < mass->connections; i++)
+	for (size_t i = 0; i < mass->connections; i++) {
 		run.slots[i].via = mass->via == MASS_MIXED ? (enum via)(i % VIA_COUNT) : (enum via)mass->via;
-	while (run.over < run.next || mass_may_start(&run)) {
+		run.slots[i].service = (unsigned)(i % services);
+	}
+	while (mass->over < mass->started || mass_may_start(&run)) {
 		mass_turn(&run);
 		if (mass->on_turn != NULL && ++turns % TURNS_PER_LOOK == 0)
 			mass->on_turn(mass);
 	}
-	mass->started = run.next;
 	for (size_t i = 0; i < mass->connections; i++)
 		if (run.slots[i].open)
 			slot_close(&run.slots[i], false);

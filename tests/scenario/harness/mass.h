@@ -2,12 +2,14 @@
 /*
  * Thousands of exchanges at once from one thread: an epoll loop over many
  * HTTP/1.1 connections, or over many streams on several HTTP/2 connections, or
- * over all of these. Each job may leave at a moment of its own.
+ * over all of these. Each job may leave at a moment of its own, and go to one of several services.
  */
 #ifndef SLUICE_TESTS_HARNESS_MASS_H
 #define SLUICE_TESTS_HARNESS_MASS_H
 
 #include "tests/scenario/harness/client.h"
+
+enum { MASS_SERVICES = 2 };
 
 enum mass_leave {
 	MASS_STAYS,
@@ -17,8 +19,10 @@ enum mass_leave {
 };
 
 struct mass_job {
-	const char *path; /* NULL = /v1/chat/completions; borrows */
-	const char *body; /* of the POST; NULL = it is a GET that stays; borrows */
+	const char *path;          /* NULL = /v1/chat/completions; borrows */
+	const char *body;          /* of the POST; NULL = it is a GET that stays; borrows */
+	const char *authorization; /* borrows; NULL = none */
+	unsigned service;          /* which of them it asks; below services */
 	enum mass_leave leaves;
 	uint64_t leave_at;
 	enum leave how;
@@ -34,17 +38,22 @@ enum { MASS_MIXED = VIA_COUNT }; /* as a via: connections take turns */
 
 struct mass {
 	const struct sluice *sluice;
-	int via;            /* enum via, or MASS_MIXED */
-	size_t connections; /* at once */
-	size_t streams;     /* at once per HTTP/2 connection; 1 for HTTP/1.1 */
-	size_t reuse;       /* jobs that follow each other on a HTTP/1.1 connection, where it is kept; 0 = 1 */
+	const struct sluice *others[MASS_SERVICES - 1]; /* services 1 and up; the first is service 0 */
+	unsigned services;                              /* 0 = one */
+	int via;                                        /* enum via, or MASS_MIXED */
+	size_t connections;                             /* at once, shared out among the services */
+	size_t streams;                                 /* at once per HTTP/2 connection; 1 for HTTP/1.1 */
+	size_t reuse; /* jobs that follow each other on a HTTP/1.1 connection, where it is kept; 0 = 1 */
 	struct mass_job *jobs;
 	size_t count;
 	uint64_t until_us;                  /* on clock_us: no job starts later; 0 = all do */
 	size_t started;                     /* result: so many jobs, the first ones */
 	void (*on_turn)(struct mass *mass); /* now and then while they run; NULL = nothing */
-	void *user;                         /* of on_turn */
-	size_t most_open;                   /* result: the most jobs that were open at once */
+	/* A job is over: may judge and free its answer, and check-fail. NULL = nothing. */
+	void (*on_end)(struct mass *mass, struct mass_job *job);
+	void *user;       /* of these */
+	size_t over;      /* result, and for on_turn: how many jobs are over */
+	size_t most_open; /* result: the most jobs that were open at once */
 };
 
 /* Runs all jobs to their end, those that may start. Fails the test when nothing moves for the hang guard. */

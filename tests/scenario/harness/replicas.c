@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/scenario/harness/cached.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/scenario.h"
 
@@ -14,11 +15,16 @@ static void stop_redis(void *redis)
 	redis_process_stop(redis);
 }
 
-struct replicas replicas_prepare(void)
+struct replicas replicas_prepare_with(const char *redis)
 {
-	struct replicas replicas = {.sim = sim_start(NULL), .redis = redis_process_start("")};
+	struct replicas replicas = {.sim = sim_start(NULL), .redis = redis_process_start(redis)};
 	scenario_defer(stop_redis, replicas.redis);
 	return replicas;
+}
+
+struct replicas replicas_prepare(void)
+{
+	return replicas_prepare_with("");
 }
 
 struct sluice *replicas_add(const struct replicas *replicas, const char *rest)
@@ -29,6 +35,18 @@ struct sluice *replicas_add(const struct replicas *replicas, const char *rest)
 			    "redis: { servers: [127.0.0.1:%d], budget: 5s }\n"
 			    "%s",
 			    replicas->sim->port, replicas->redis->port, rest);
+}
+
+struct sluice *replicas_add_hasty(const struct replicas *replicas, int redis_port, const char *budget, const char *rest)
+{
+	return sluice_start("backends:\n"
+			    "  sim:\n"
+			    "    url: 'http://127.0.0.1:%d/v1'\n"
+			    "    breaker: { enabled: false }\n"
+			    "    timeouts: { first_content: 300ms, idle: 300ms, total: 10s }\n"
+			    "redis: { servers: [127.0.0.1:%d], budget: %s }\n"
+			    "%s",
+			    replicas->sim->port, redis_port, budget, rest);
 }
 
 void replicas_wait_up(const struct sluice *sluice)
@@ -72,4 +90,34 @@ size_t replicas_answers(const struct replicas *replicas, char name[REPLICAS_NAME
 		snprintf(name, REPLICAS_NAME_MOST, "%.*s", (int)strcspn(at, "\r"), at);
 	}
 	return count;
+}
+
+void replicas_wait_sharing(const struct replicas *replicas, const char *model)
+{
+	static unsigned serial;
+	struct patience patience = patience_for("an answer of one replica to be given by the other one");
+	for (bool given = false; !given;) {
+		struct answer answer;
+		char members[64];
+		snprintf(members, sizeof members, CACHED_ZERO ",\"serial\":%u", ++serial);
+		const char *body = cached_body(model, false, members);
+		double stored = replicas_redis(replicas, 0, "stored");
+		cached_ask(replicas->each[0], "", body, &answer);
+		answer_free(&answer);
+		for (int look = 0; look < 50 && replicas_redis(replicas, 0, "stored") == stored; look++)
+			patience_wait(&patience);
+		cached_ask(replicas->each[1], "Cache-Control: only-if-cached\r\n", body, &answer);
+		given = answer.status == 200;
+		answer_free(&answer);
+		patience_wait(&patience);
+	}
+}
+
+void replicas_wait_idle(const struct replicas *replicas)
+{
+	sim_wait_idle(replicas->sim);
+	for (int i = 0; i < REPLICAS; i++)
+		sluice_wait_idle(replicas->each[i]);
+	redis_process_await(replicas->redis, "KEYS *:lease", "*0");
+	redis_process_await(replicas->redis, "KEYS *:lease:stream", "*0");
 }

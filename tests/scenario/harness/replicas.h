@@ -17,6 +17,8 @@ struct replicas {
 
 /* Only what they need: the simulator and Redis. All of it ends at tear-down. */
 struct replicas replicas_prepare(void);
+/* The same; redis: more lines of Redis' configuration. */
+struct replicas replicas_prepare_with(const char *redis);
 
 /*
  * One replica: backends `sim` and `dead`, Redis with a budget of 5s (so that no judgement depends on how busy the
@@ -26,6 +28,19 @@ struct sluice *replicas_add(const struct replicas *replicas, const char *rest);
 
 /* Everything, ready, connected to Redis. */
 struct replicas replicas_start(const char *rest);
+
+/*
+ * The same for scenarios about what goes wrong: Redis at that port with that budget, and a backend that is given up on
+ * soon.
+ */
+struct sluice *replicas_add_hasty(const struct replicas *replicas, int redis_port, const char *budget,
+				  const char *rest);
+
+/* Waits until what the first one keeps is given by the second one. model: one of rest's, of any simulator's name. */
+void replicas_wait_sharing(const struct replicas *replicas, const char *model);
+
+/* Waits until nothing is under way anywhere, and no lease is held. */
+void replicas_wait_idle(const struct replicas *replicas);
 
 /* Waits until it has Redis. */
 void replicas_wait_up(const struct sluice *sluice);

@@ -18,7 +18,7 @@ static const char *sluice_program(void)
 	return scenario_program("SLUICE_BIN", "build/sluice");
 }
 
-static void write_config(const char *path, const char *text)
+static void write_config(const char *path, unsigned workers, const char *text)
 {
 	char certificate[128];
 	char key[128];
@@ -29,8 +29,8 @@ static void write_config(const char *path, const char *text)
 	assert_non_null(file);
 	fprintf(file,
 		"listen:\n  - 127.0.0.1:0\n  - address: 127.0.0.1:0\n    tls: { certificate: %s, key: %s }\n"
-		"workers: 2\n%s",
-		certificate, key, text);
+		"workers: %u\n%s",
+		certificate, key, workers, text);
 	fclose(file);
 }
 
@@ -62,20 +62,17 @@ static bool both_listen(const struct bytes *log, void *user)
 	return sluice->tls_port != 0;
 }
 
-struct sluice *sluice_start(const char *yaml, ...)
+static struct sluice *start(unsigned workers, const char *yaml, va_list arguments)
 {
 	static unsigned serial;
 	struct sluice *sluice = calloc(1, sizeof *sluice);
 	char path[128];
 	char *text;
-	va_list arguments;
 	assert_non_null(sluice);
 	scenario_defer(free, sluice);
-	va_start(arguments, yaml);
 	assert_true(vasprintf(&text, yaml, arguments) >= 0);
-	va_end(arguments);
 	snprintf(path, sizeof path, "%s/sluice-%u.yaml", scenario_directory(), ++serial);
-	write_config(path, text);
+	write_config(path, workers, text);
 	free(text);
 	const char *const command[] = {sluice_program(), "--config", path, NULL};
 	sluice->proc = proc_start("sluice", command, NULL);
@@ -84,6 +81,24 @@ struct sluice *sluice_start(const char *yaml, ...)
 	record_service(sluice->tls_port);
 	sluice_metric(sluice, ""); /* what is opened lazily is open now */
 	sluice->idle_fds = proc_fds(sluice->proc);
+	return sluice;
+}
+
+struct sluice *sluice_start(const char *yaml, ...)
+{
+	va_list arguments;
+	va_start(arguments, yaml);
+	struct sluice *sluice = start(2, yaml, arguments);
+	va_end(arguments);
+	return sluice;
+}
+
+struct sluice *sluice_start_workers(unsigned workers, const char *yaml, ...)
+{
+	va_list arguments;
+	va_start(arguments, yaml);
+	struct sluice *sluice = start(workers, yaml, arguments);
+	va_end(arguments);
 	return sluice;
 }
 

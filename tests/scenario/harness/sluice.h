@@ -20,6 +20,9 @@ struct sluice {
  */
 struct sluice *sluice_start(const char *yaml, ...) __attribute__((format(printf, 1, 2)));
 
+/* The same with so many workers. */
+struct sluice *sluice_start_workers(unsigned workers, const char *yaml, ...) __attribute__((format(printf, 2, 3)));
+
 /* Runs it with those arguments (up to NULL) until it ends by itself; its exit status and output. */
 int sluice_run(const char *const arguments[], struct bytes *out, struct bytes *err);
 
