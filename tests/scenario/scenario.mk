@@ -26,15 +26,17 @@ $(SCENARIO_NAMES): tests/scenario/preload/fake_names.c
 .PHONY: build-scenario
 build-scenario: $(SCENARIO_TESTS) $(SCENARIO_NAMES)
 
-# All of them run, also behind one that failed: a finding is worth more with its neighbours.
-.PHONY: test-scenario
+# All of them run, also behind one that failed: a finding is worth more with its neighbours. Most of them wait most of the
+# time, so several run at once, and each one's output comes when it ends.
+SCENARIO_JOBS ?= $(JOBS)
+SCENARIO_RUNS := $(SCENARIO_TESTS:=.run)
+.PHONY: test-scenario $(SCENARIO_RUNS)
 test-scenario: $(SCENARIO_TESTS) $(SCENARIO_NAMES) $(BUILD)/sluice $(BUILD)/sluice-sim ## run the scenario tests against the real binaries
 	@rm -f $(SCENARIO_RECORD)
-	@failed=; for t in $(SCENARIO_TESTS); do \
-		echo "== $$t"; \
-		SLUICE_RECORD=$(SCENARIO_RECORD) $(SCENARIO_ENV) $$t || failed="$$failed $$t"; \
-	done; \
-	test -z "$$failed" || { echo "failed:$$failed"; exit 1; }
+	@$(MAKE) --no-print-directory -k -j$(SCENARIO_JOBS) --output-sync=target $(SCENARIO_RUNS)
+$(SCENARIO_RUNS): %.run: %
+	@echo "== $<"
+	@SLUICE_RECORD=$(SCENARIO_RECORD) $(SCENARIO_ENV) $<
 
 .PHONY: test-cache-load
 test-cache-load: $(BUILD)/tests/scenario/redis_chaos_test $(BUILD)/sluice $(BUILD)/sluice-sim ## 200,000 requests to two replicas and one Redis, with and without faults (minutes)
