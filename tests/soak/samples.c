@@ -107,7 +107,7 @@ static int by_size(const void *a, const void *b)
 /* The median of a quarter (0 to 3) of the samples, of the member at that offset. */
 static size_t median(const struct samples *samples, size_t quarter, size_t offset)
 {
-	size_t values[SAMPLES_MOST];
+	size_t values[SAMPLES_MOST] = {0};
 	size_t from = samples->count * quarter / 4, to = samples->count * (quarter + 1) / 4;
 	for (size_t i = from; i < to; i++)
 		memcpy(&values[i - from], (const char *)&samples->all[i] + offset, sizeof values[0]);
