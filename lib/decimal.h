@@ -12,11 +12,11 @@ enum { DECIMAL_SIZE = 21 }; /* the longest one, with sign and without NUL: -9223
 /* The digits of value, in out; nothing behind them. */
 static inline struct span decimal_write(char out[DECIMAL_SIZE], uint64_t value)
 {
-	char *at = out + DECIMAL_SIZE;
+	size_t at = DECIMAL_SIZE;
 	do
-		*--at = (char)('0' + value % 10);
+		out[--at] = (char)('0' + value % 10);
 	while ((value /= 10) != 0);
-	return (struct span){at, (size_t)(out + DECIMAL_SIZE - at)};
+	return (struct span){&out[at], DECIMAL_SIZE - at};
 }
 
 /* Appends the number; the same failure as buf_append. */

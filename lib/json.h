@@ -116,7 +116,7 @@ static inline bool json_string_is(const struct json *json, uint32_t node, const 
 		return false;
 	if (n->escaped)
 		return json_escaped_is(json, node, wanted);
-	return n->end - n->start - 2 == wanted.len && memcmp(json->text.at + n->start + 1, wanted.at, wanted.len) == 0;
+	return n->end - n->start - 2 == wanted.len && memcmp(json->text.at + n->start + 1, text, wanted.len) == 0;
 }
 
 /* An integer number that fits int64_t. False otherwise. */

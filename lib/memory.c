@@ -29,8 +29,8 @@ static int drop_code(struct dl_phdr_info *object, size_t size, void *context)
 			continue;
 		uintptr_t start = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
 		uintptr_t end = (object->dlpi_addr + part->p_vaddr + part->p_memsz + page - 1) & ~(page - 1);
-		void *pages = (void *)start; /* NOLINT(performance-no-int-to-ptr): the linker tells numbers */
-		madvise(pages, end - start, MADV_DONTNEED);
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): the loader tells addresses as numbers */
+		madvise((void *)start, end - start, MADV_DONTNEED);
 	}
 	return 0;
 }

@@ -199,13 +199,13 @@ static h2o_send_state_t send_state(const struct http_request *request)
 /* The size line of a chunk (RFC 9112, section 7.1), without leading zeros. */
 static h2o_iovec_t write_chunk_head(char head[HTTP_CHUNK_HEAD], size_t size)
 {
-	char *at = head + HTTP_CHUNK_HEAD;
-	*--at = '\n';
-	*--at = '\r';
+	size_t at = HTTP_CHUNK_HEAD;
+	head[--at] = '\n';
+	head[--at] = '\r';
 	do
-		*--at = "0123456789abcdef"[size & 15];
+		head[--at] = "0123456789abcdef"[size & 15];
 	while ((size >>= 4) != 0);
-	return h2o_iovec_init(at, (size_t)(head + HTTP_CHUNK_HEAD - at));
+	return h2o_iovec_init(&head[at], HTTP_CHUNK_HEAD - at);
 }
 
 /* Moves what was written into flight, framed. Returns the number of pieces. */
