@@ -63,14 +63,13 @@ static void on_period(struct timer *timer)
 	bool idle = client->active == 0 && client->in_multi == 0;
 	size_t freed = free_unused_of_all(client);
 	client->surplus |= freed >= REST_MANY;
-	if (idle && client->calls_this_period == 0) {
+	bool quiet = client->calls_this_period == 0;
+	if (idle && (quiet || client->surplus)) {
 		close_connections(client);
 		memory_rest();
-		return;
-	}
-	if (idle && client->surplus)
-		close_connections(client);
-	start_period(client);
-	if (freed >= REST_MANY)
+	} else if (freed >= REST_MANY) {
 		memory_trim();
+	}
+	if (!idle || !quiet)
+		start_period(client);
 }

@@ -21,7 +21,7 @@
 
 #include <h2o.h>
 
-enum { LOOP_EVENTS_PER_FETCH = 256, LOOP_MAX_WAIT_US = 600 * 1000000, LOOP_FIRST_INPUT = 4096 };
+enum { LOOP_EVENTS_PER_FETCH = 256, LOOP_MAX_WAIT_US = 600 * 1000000, LOOP_FIRST_INPUT = 4096, LOOP_SPARE_INPUTS = 4 };
 
 struct loop_slot {
 	struct watch *watch; /* NULL = free */
@@ -255,6 +255,8 @@ void loop_run(struct loop *loop)
 {
 	/* of this thread; a connection keeps its first buffer as long as a request of it is being answered */
 	h2o_socket_buffer_prototype._initial_buf.capacity = LOOP_FIRST_INPUT;
+	/* spare ones are never given back: behind a load each of them keeps the pages it lies in */
+	h2o_socket_buffer_prototype.allocator.max = LOOP_SPARE_INPUTS;
 	while (!atomic_load_explicit(&loop->stopped, memory_order_relaxed))
 		loop_turn(loop, LOOP_MAX_WAIT_US);
 }

@@ -9,7 +9,7 @@
 #include "tests/scenario/harness/check.h"
 
 /* Medians of the last quarter may be above those of the second by so much. */
-enum { GROWTH_PERCENT = 4, GROWTH_BYTES = 1 << 20, GROWTH_FDS = 24 };
+enum { GROWTH_PERCENT = 4, GROWTH_BYTES = 1 << 20, GROWTH_FDS = 64 };
 
 /* A number of a line of /proc/PID/status. */
 static size_t status_field(const struct sluice *sluice, const char *name)
@@ -107,7 +107,7 @@ static int by_size(const void *a, const void *b)
 /* The median of a quarter (0 to 3) of the samples, of the member at that offset. */
 static size_t median(const struct samples *samples, size_t quarter, size_t offset)
 {
-	size_t values[SAMPLES_MOST];
+	size_t values[SAMPLES_MOST] = {0};
 	size_t from = samples->count * quarter / 4, to = samples->count * (quarter + 1) / 4;
 	for (size_t i = from; i < to; i++)
 		memcpy(&values[i - from], (const char *)&samples->all[i] + offset, sizeof values[0]);

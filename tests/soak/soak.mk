@@ -8,7 +8,9 @@ $(SOAK): $(patsubst %.c,$(BUILD)/%.o,$(sort $(wildcard tests/soak/*.c))) $(SCENA
 	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
 
 .PHONY: soak soak-short
-soak: $(SOAK) $(BUILD)/sluice $(BUILD)/sluice-sim ## mixed traffic with faults for SOAK_SECONDS (1200): flat memory and descriptors
+soak: ## mixed traffic with faults for SOAK_SECONDS (1200): memory and descriptors are flat
+	tools/install.sh build run test
+	$(MAKE) build $(SOAK)
 	$(SCENARIO_ENV) SOAK_SECONDS=$(SOAK_SECONDS) $(SOAK)
 soak-short: ## the same for two minutes
 	$(MAKE) soak SOAK_SECONDS=120

@@ -31,7 +31,9 @@ int scenario_setup(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	current.passed = false;
 	current.deferred_count = 0;
-	snprintf(current.directory, sizeof current.directory, "/tmp/sluice-scenario-XXXXXX");
+	const char *parent = getenv("TMPDIR");
+	snprintf(current.directory, sizeof current.directory, "%s/sluice-scenario-XXXXXX",
+		 parent == NULL || *parent == '\0' ? "/tmp" : parent);
 	return mkdtemp(current.directory) == NULL ? -1 : 0;
 }
 
