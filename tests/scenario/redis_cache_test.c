@@ -258,12 +258,7 @@ static void without_redis_each_is_on_its_own(void **state)
 	redis_process_restart(world.redis);
 	for (int i = 0; i < REPLICAS; i++)
 		replicas_wait_up(world.each[i]);
-	for (int i = 0; i < REPLICAS; i++) {
-		ask(&world, i, "", cached_body("m", true, ZERO ",\"x\":1"), &answer);
-		cached_check(&answer, true);
-		answer_free(&answer);
-	}
-	assert_int_equal(sim_call_count(world.sim, ""), REPLICAS + 1);
+	replicas_wait_sharing(&world, "m");
 }
 
 static void what_redis_does_not_take_is_given_all_the_same(void **state)
