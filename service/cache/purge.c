@@ -2,6 +2,8 @@
 /* Purging everywhere; purge.h holds the contract. */
 #include "service/cache/purge.h"
 
+#include <fnmatch.h>
+
 #include "service/cache/purge_watch.h"
 
 enum { PURGE_REPLY_US = 5000000 };
@@ -51,6 +53,18 @@ static void on_removed(void *context, const struct redis_reply *reply)
 	purge_check(purge);
 }
 
+/* Only what was asked for: who sends something else could have anything removed, of anybody's. */
+static bool is_wanted(const struct cache_purge *purge, struct span key)
+{
+	const struct remote *remote = purge->worker->remote;
+	struct remote_wanted wanted = wanted_of(remote, &purge->filter);
+	struct remote_name pattern = remote_pattern(remote, &wanted), name = {.len = 0};
+	if (key.len >= REMOTE_NAME_SIZE || memchr(key.at, '\0', key.len) != NULL)
+		return false;
+	remote_name_add(&name, key);
+	return fnmatch(pattern.text, name.text, 0) == 0;
+}
+
 /* One by one: the nodes of a cluster take keys of one slot only. */
 static void on_keys(struct redis_scan *scan, const struct span *keys, size_t count)
 {
@@ -59,7 +73,7 @@ static void on_keys(struct redis_scan *scan, const struct span *keys, size_t cou
 	uint64_t deadline_us = timers_now(&purge->worker->reactor->timers) + PURGE_REPLY_US;
 	for (size_t i = 0; i < count; i++) {
 		const struct span args[] = {SPAN("UNLINK"), keys[i]};
-		if (remote_ask(remote, args, 2, deadline_us, on_removed, purge))
+		if (is_wanted(purge, keys[i]) && remote_ask(remote, args, 2, deadline_us, on_removed, purge))
 			purge->unanswered++;
 		else
 			purge->complete = false;

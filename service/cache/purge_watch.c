@@ -2,6 +2,7 @@
 /* Hearing of purges; purge_watch.h holds the contract. */
 #include "service/cache/purge_watch.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,7 +20,7 @@ enum {
 
 struct purge_watch {
 	struct remote *remote;
-	struct redis_command read;
+	struct redis_command read, end;
 	struct timer timer;
 	char seen[WATCH_ID_SIZE]; /* id of the last purge; "" = not known yet */
 };
@@ -104,10 +105,35 @@ static void purge_memory(const struct remote *remote, struct span what)
 	store_purge(remote_options_of(remote)->worker->cache->store, &filter);
 }
 
+/* "MILLISECONDS-NUMBER". False when it is not. */
+static bool read_id(struct span id, uint64_t parts[2])
+{
+	char copy[WATCH_ID_SIZE], *end;
+	if (id.len >= sizeof(copy))
+		return false;
+	memcpy(copy, id.at, id.len);
+	copy[id.len] = '\0';
+	parts[0] = strtoull(copy, &end, 10);
+	if (end == copy || *end != '-')
+		return false;
+	const char *second = end + 1;
+	parts[1] = strtoull(second, &end, 10);
+	return end != second && *end == '\0';
+}
+
 static void note_seen(struct purge_watch *watch, struct span id)
 {
-	if (id.len < WATCH_ID_SIZE)
-		snprintf(watch->seen, sizeof(watch->seen), "%.*s", SPAN_ARG(id));
+	uint64_t parts[2];
+	if (read_id(id, parts))
+		snprintf(watch->seen, sizeof(watch->seen), "%" PRIu64 "-%" PRIu64, parts[0], parts[1]);
+}
+
+/* Whether the id is of before the last one that was seen: of another stream, or by a clock that was set back. */
+static bool is_before_seen(const struct purge_watch *watch, struct span id)
+{
+	uint64_t seen[2], parts[2];
+	return read_id(span_of(watch->seen), seen) && read_id(id, parts) &&
+	       (parts[0] < seen[0] || (parts[0] == seen[0] && parts[1] < seen[1]));
 }
 
 /* [id, ["what", WHAT]] */
@@ -130,15 +156,20 @@ static void look_later(struct purge_watch *watch)
 		    on_look);
 }
 
+static void purge_everything(const struct purge_watch *watch)
+{
+	static const struct store_filter everything = {NULL, NULL, NULL};
+	store_purge(remote_options_of(watch->remote)->worker->cache->store, &everything);
+}
+
 static void on_read(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct purge_watch *watch = (struct purge_watch *)((char *)command - offsetof(struct purge_watch, read));
 	bool first = watch->seen[0] == '\0';
 	if (reply->kind == REDIS_ARRAY) {
-		static const struct store_filter everything = {NULL, NULL, NULL};
 		bool missed = first ? reply->count > 0 : reply->count == WATCH_BATCH;
 		if (missed) /* purges that were not seen may have been for what is in memory */
-			store_purge(remote_options_of(watch->remote)->worker->cache->store, &everything);
+			purge_everything(watch);
 		if (first)
 			note_seen(watch, SPAN("0-0"));
 		for (size_t i = 0; i < reply->count; i++)
@@ -147,11 +178,25 @@ static void on_read(struct redis_command *command, const struct redis_reply *rep
 	look_later(watch);
 }
 
+/* Where the stream ends. When that is before what was seen, what is in there was not. */
+static void on_end(struct redis_command *command, const struct redis_reply *reply)
+{
+	struct purge_watch *watch = (struct purge_watch *)((char *)command - offsetof(struct purge_watch, end));
+	const struct redis_reply *entry = reply->kind == REDIS_ARRAY && reply->count == 1 ? reply->elements : NULL;
+	if (entry == NULL || entry->kind != REDIS_ARRAY || entry->count != 2 ||
+	    entry->elements[0].kind != REDIS_BYTES || !is_before_seen(watch, entry->elements[0].text))
+		return;
+	purge_everything(watch);
+	note_seen(watch, entry->elements[0].text);
+}
+
 /* The first time only where the stream ends. */
 static void on_look(struct timer *timer)
 {
 	struct purge_watch *watch = (struct purge_watch *)((char *)timer - offsetof(struct purge_watch, timer));
+	struct redis *redis = remote_redis(watch->remote);
 	struct remote_name name = stream_name(watch->remote);
+	uint64_t deadline_us = remote_deadline(watch->remote);
 	bool first = watch->seen[0] == '\0';
 	char after[WATCH_ID_SIZE + 1];
 	snprintf(after, sizeof(after), "(%s", watch->seen);
@@ -160,8 +205,10 @@ static void on_look(struct timer *timer)
 	const struct span end[] = {SPAN("XREVRANGE"), remote_name_span(&name), SPAN("+"),
 				   SPAN("-"),         SPAN("COUNT"),           SPAN("1")};
 	watch->read.on_reply = on_read;
-	if (!redis_send(remote_redis(watch->remote), &watch->read, first ? end : read, 6, 1,
-			remote_deadline(watch->remote)))
+	watch->end.on_reply = on_end;
+	if (!first && !redis_is_pending(&watch->end))
+		redis_send(redis, &watch->end, end, 6, 1, deadline_us);
+	if (!redis_send(redis, &watch->read, first ? end : read, 6, 1, deadline_us))
 		look_later(watch);
 }
 
@@ -178,6 +225,7 @@ struct purge_watch *purge_watch_create(struct remote *remote)
 void purge_watch_destroy(struct purge_watch *watch)
 {
 	redis_cancel(&watch->read);
+	redis_cancel(&watch->end);
 	timer_stop(&remote_reactor(watch->remote)->timers, &watch->timer);
 	free(watch);
 }

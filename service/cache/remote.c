@@ -455,9 +455,10 @@ void remote_destroy(struct remote *remote)
 		purge_watch_destroy(remote->watch);
 	if (remote->mailbox != NULL)
 		mailbox_destroy(remote->mailbox);
-	while (remote->errands != NULL) {
-		redis_cancel(&remote->errands->command);
-		errand_free(remote->errands);
+	for (struct errand *at = remote->errands, *next; at != NULL; at = next) {
+		next = at->next;
+		redis_cancel(&at->command);
+		errand_free(at);
 	}
 	buf_fini(&remote->room);
 	free(remote);

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/dice.h"
 #include "tests/scenario/harness/mass.h"
 #include "tests/scenario/harness/scenario.h"
 #include "tests/scenario/harness/sim.h"
@@ -22,24 +22,17 @@ enum { CANCELS = 10000, WARM_UP = 2000, ROUND = 2500, TOKENS = 40, GROWTH_MOST =
 struct world {
 	struct sim *sim;
 	struct sluice *sluice;
-	uint64_t random;
+	struct dice dice;
 };
 
 static uint64_t roll(struct world *world, uint64_t sides)
 {
-	world->random += UINT64_C(0x9e3779b97f4a7c15);
-	uint64_t x = world->random;
-	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
-	return (x ^ x >> 31) % sides;
+	return dice_roll(&world->dice, sides);
 }
 
 static struct world start(void)
 {
-	struct world world = {.sim = sim_start(NULL)};
-	const char *given = getenv("SLUICE_CHAOS_SEED");
-	world.random = given != NULL ? strtoull(given, NULL, 10) : (uint64_t)getpid() * 1000003 + clock_us();
-	print_message("SLUICE_CHAOS_SEED=%llu\n", (unsigned long long)world.random);
+	struct world world = {.sim = sim_start(NULL), .dice = dice_take()};
 	world.sluice = sluice_start("backends:\n  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
 				    "retries: { least: 100000 }\n"
 				    "models:\n"

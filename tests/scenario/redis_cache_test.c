@@ -259,17 +259,7 @@ static void without_redis_each_is_on_its_own(void **state)
 	redis_process_restart(world.redis);
 	for (int i = 0; i < REPLICAS; i++)
 		replicas_wait_up(world.each[i]);
-	struct patience patience = patience_for("answers to be shared again");
-	for (int n = 0; replicas_redis(&world, 1, "hit") == 0; n++) { /* each worker connects for itself */
-		char members[64];
-		snprintf(members, sizeof members, ZERO ",\"x\":%d", n);
-		for (int i = 0; i < REPLICAS; i++) {
-			ask(&world, i, "", cached_body("m", true, members), &answer);
-			cached_check(&answer, true);
-			answer_free(&answer);
-			patience_wait(&patience);
-		}
-	}
+	replicas_wait_sharing(&world, "m");
 }
 
 static void what_redis_does_not_take_is_given_all_the_same(void **state)
@@ -419,6 +409,40 @@ static void an_operator_finds_what_another_replica_kept(void **state)
 	answer_free(&answer);
 }
 
+static unsigned long looks(const struct replicas *world)
+{
+	const char *at = strstr(redis_process_say(world->redis, "INFO commandstats"), "cmdstat_xrange:calls=");
+	return at == NULL ? 0 : strtoul(strchr(at, '=') + 1, NULL, 10);
+}
+
+/* Until each replica has looked for purges again. */
+static void await_looks(const struct replicas *world)
+{
+	struct patience patience = patience_for("the replicas to look for purges");
+	for (unsigned long before = looks(world); looks(world) < before + (size_t)REPLICAS * 2;)
+		patience_wait(&patience);
+}
+
+/* A Redis whose clock was set back, or one that came in the place of another: its purges had ids of before those that
+ * were heard of, and nobody heard of them. */
+static void a_purge_by_another_clock_is_heard(void **state)
+{
+	struct replicas world = replicas_start(MODEL);
+	struct answer answer;
+	(void)state;
+	purge(&world, "", 0);
+	await_looks(&world);
+	for (int i = 0; i < REPLICAS; i++) {
+		ask(&world, i, "", cached_body("m", false, ZERO), &answer);
+		answer_free(&answer);
+		replicas_await(&world, 0, "stored", 1);
+	}
+	redis_process_say(world.redis, "DEL sluice:1:purges");
+	redis_process_say(world.redis, "XADD sluice:1:purges 5-1 what *:*:*");
+	await_entries(&world, 0, 0);
+	await_entries(&world, 1, 0);
+}
+
 /* More than one look of SCAN, and a Redis that goes away in between: the answer says what could be done. */
 static void a_purge_tells_when_it_could_not_be_done(void **state)
 {
@@ -454,6 +478,7 @@ int main(void)
 	    SCENARIO(a_redis_that_stops_is_left_alone),
 	    SCENARIO(a_purge_is_for_all_of_them),
 	    SCENARIO(an_operator_finds_what_another_replica_kept),
+	    SCENARIO(a_purge_by_another_clock_is_heard),
 	    SCENARIO(a_purge_tells_when_it_could_not_be_done),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,13 +211,16 @@ static void a_replica_that_dies_in_the_middle_is_an_error(void **state)
 static void a_failure_is_everybodys_everywhere(void **state)
 {
 	struct replicas world = replicas_start(
-	    "models:\n  m: sim/count;reset_mid;after=5;itl=200ms\n  early: sim/count;status=503;head=1s\n");
+	    "models:\n  m: sim/count;reset_mid;after=5;itl=400ms\n  early: sim/count;status=503;head=1s\n");
 	(void)state;
 	for (int early = 0; early < 2; early++) {
 		struct client clients[4];
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 4; i++) {
 			client_post(&clients[i], world.each[i % 2], VIA_H1, "/v1/chat/completions",
 				    cached_body(early ? "early" : "m", i < 2, ZERO));
+			if (i == 0) /* it is the one that asks the backend, and for a stream */
+				sim_wait_calls(world.sim, early ? "status" : "reset_mid", 1);
+		}
 		for (int i = 0; i < 4; i++) {
 			struct answer *answer = client_answer(&clients[i]);
 			client_wait_end(&clients[i]);

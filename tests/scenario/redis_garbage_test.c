@@ -129,8 +129,28 @@ static void a_lease_that_is_none_is_nobodys(void **state)
 		cached_ask(fresh, "", cached_body("m", i % 3 == 0, CACHED_ZERO), &answer);
 		cached_check(&answer, i % 3 == 0);
 		answer_free(&answer);
+		struct patience patience = patience_for("the answer to be kept");
+		while (replicas_answers(&world, NULL) == 0)
+			patience_wait(&patience);
 	}
 	assert_int_equal(sim_call_count(world.sim, ""), 1 + sizeof lengths / sizeof lengths[0]);
+}
+
+/* Names that nobody asked for came from SCAN, and were removed: Redis may be shared with others. */
+static void a_purge_removes_nothing_else(void **state)
+{
+	struct world world = start("5s", "models:\n  m: sim/count;tokens=20\n");
+	struct answer answer;
+	(void)state;
+	cached_ask(world.replicas.each[0], "", cached_body("m", false, CACHED_ZERO), &answer);
+	answer_free(&answer);
+	replicas_await(&world.replicas, 0, "stored", 1);
+	redis_process_say(world.replicas.redis, "SET other value");
+	garbler_answer(world.garbler, "}\r\n", "*2\r\n$1\r\n0\r\n*2\r\n$5\r\nother\r\n$9\r\nsluice:1:\r\n");
+	client_ask(world.replicas.each[0], VIA_H1, "DELETE", "/admin/cache", NULL, NULL, &answer);
+	check_contains(&answer.body, "\"shared\":0,\"complete\":false}");
+	answer_free(&answer);
+	assert_string_equal(redis_process_say(world.replicas.redis, "EXISTS other"), ":1\r\n");
 }
 
 int main(void)
@@ -140,6 +160,7 @@ int main(void)
 	    SCENARIO(replies_to_other_questions_are_no_answer),
 	    SCENARIO(what_replicas_tell_each_other_is_proven),
 	    SCENARIO(a_lease_that_is_none_is_nobodys),
+	    SCENARIO(a_purge_removes_nothing_else),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The proxy's thread: one poll over all connections, each a pair of sockets. Replies are taken apart only as far as
- * needed to know where each ends. Nothing in here may use cmocka's checks: they are for the main thread.
+ * The proxy's thread: one poll over all connections, each a pair of sockets. Nothing in here may use cmocka's checks:
+ * they are for the main thread.
  */
 #include "tests/scenario/harness/garbler.h"
 
@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "tests/scenario/harness/bytes.h"
-#include "tests/scenario/harness/dice.h"
+#include "tests/scenario/harness/resp.h"
 #include "tests/scenario/harness/scenario.h"
 
 enum {
@@ -49,6 +49,7 @@ struct garbler_thread {
 	atomic_size_t counts[GARBLE_COUNT];
 	atomic_size_t allowed; /* bytes to Redis; SIZE_MAX = any */
 	atomic_bool cut;
+	const char *holds, *_Atomic instead; /* written in this order */
 	struct dice dice;
 	struct pair pairs[PAIRS_MOST];
 	struct bytes kept[KEPT]; /* replies of before */
@@ -57,25 +58,6 @@ struct garbler_thread {
 
 /* ---- replies ---- */
 
-/* Bytes of the first reply; 0 = it is not complete, or none. */
-static size_t reply_len(const char *at, size_t len, int depth)
-{
-	const char *end = len < 4 ? NULL : memmem(at, len, "\r\n", 2);
-	if (end == NULL || depth > DEPTH_MOST)
-		return 0;
-	size_t used = (size_t)(end - at) + 2;
-	long count = at[0] == '$' || at[0] == '*' ? strtol(at + 1, NULL, 10) : 0;
-	if (at[0] == '$' && count >= 0)
-		used += (size_t)count + 2;
-	for (; at[0] == '*' && count > 0 && used <= len; count--) {
-		size_t element = reply_len(at + used, len - used, depth + 1);
-		if (element == 0)
-			return 0;
-		used += element;
-	}
-	return used <= len ? used : 0;
-}
-
 static void keep_reply(struct garbler_thread *thread, const char *reply, size_t len)
 {
 	if (len > KEPT_MOST)
@@ -83,42 +65,6 @@ static void keep_reply(struct garbler_thread *thread, const char *reply, size_t 
 	struct bytes *kept = &thread->kept[thread->kept_next++ % KEPT];
 	bytes_drop(kept, kept->len);
 	bytes_append(kept, reply, len);
-}
-
-static void make_up(struct garbler_thread *thread, struct bytes *out)
-{
-	static const char *const made[] = {"+OK\r\n",
-					   ":1\r\n",
-					   ":-1\r\n",
-					   ":9223372036854775807\r\n",
-					   "$-1\r\n",
-					   "*0\r\n",
-					   "*-1\r\n",
-					   "$0\r\n\r\n",
-					   "-ERR no\r\n",
-					   "-MOVED 1 127.0.0.1:1\r\n",
-					   "-LOADING\r\n",
-					   "*1\r\n$3\r\nabc\r\n",
-					   "*2\r\n*1\r\n:1\r\n$1\r\nx\r\n",
-					   "$1000000000\r\nx",
-					   "*1000000000\r\n",
-					   "HTTP/1.1 400 Bad Request\r\n\r\n",
-					   "\r\n",
-					   "$abc\r\n"};
-	uint64_t which = dice_roll(&thread->dice, sizeof made / sizeof made[0] + 2);
-	if (which < sizeof made / sizeof made[0]) {
-		bytes_append(out, made[which], strlen(made[which]));
-		return;
-	}
-	/* a text of any length, with no zero in it or of anything */
-	size_t len = dice_roll(&thread->dice, 500);
-	bool letters = which == sizeof made / sizeof made[0];
-	bytes_printf(out, "$%zu\r\n", len);
-	for (size_t i = 0; i < len; i++) {
-		char byte = letters ? 'x' : (char)dice_roll(&thread->dice, 256);
-		bytes_append(out, &byte, 1);
-	}
-	bytes_append(out, "\r\n", 2);
 }
 
 static enum garble choose(struct garbler_thread *thread)
@@ -147,22 +93,6 @@ static void send_foreign(struct garbler_thread *thread, struct bytes *out, const
 	bytes_append(out, reply, len);
 }
 
-/* One bit of a text, a digit of a number, or that of an element: what is left is a reply still. */
-static void flip(struct garbler_thread *thread, char *reply, size_t len)
-{
-	size_t line = (size_t)((char *)memchr(reply, '\n', len) - reply) + 1;
-	if (reply[0] == '*' && line < len) {
-		long chosen = (long)dice_roll(&thread->dice, strtoul(reply + 1, NULL, 10));
-		for (; chosen > 0; chosen--)
-			line += reply_len(reply + line, len - line, 0);
-		flip(thread, reply + line, reply_len(reply + line, len - line, 0));
-	} else if (reply[0] == '$' && line + 2 < len) {
-		reply[line + dice_roll(&thread->dice, len - 2 - line)] ^= (char)(1 << dice_roll(&thread->dice, 8));
-	} else if (reply[0] == ':') {
-		reply[line - 3] = (char)('0' + dice_roll(&thread->dice, 10));
-	}
-}
-
 static void pass_reply(struct garbler_thread *thread, struct pair *pair, const char *reply, size_t len)
 {
 	enum garble garble = choose(thread);
@@ -170,7 +100,7 @@ static void pass_reply(struct garbler_thread *thread, struct pair *pair, const c
 	size_t start = out->len;
 	switch (garble) {
 	case GARBLE_MAKE_UP:
-		make_up(thread, out);
+		resp_make_up(&thread->dice, out);
 		break;
 	case GARBLE_TRUNCATE:
 		bytes_append(out, reply, dice_roll(&thread->dice, len));
@@ -204,7 +134,7 @@ static void pass_reply(struct garbler_thread *thread, struct pair *pair, const c
 		bytes_append(out, reply, len);
 	}
 	if (garble == GARBLE_FLIP)
-		flip(thread, out->at + start, len);
+		resp_flip(&thread->dice, out->at + start, len);
 	bytes_append(out, pair->swapped.at, pair->swapped.len);
 	bytes_drop(&pair->swapped, pair->swapped.len);
 }
@@ -261,8 +191,12 @@ static bool pair_answer(struct garbler_thread *thread, struct pair *pair)
 	if (got <= 0)
 		return false;
 	bytes_append(&pair->replies, bytes, (size_t)got);
-	while (!pair->cut && (len = reply_len(bytes_text(&pair->replies), pair->replies.len, 0)) > 0) {
-		pass_reply(thread, pair, pair->replies.at, len);
+	while (!pair->cut && (len = resp_len(bytes_text(&pair->replies), pair->replies.len)) > 0) {
+		const char *instead = atomic_load(&thread->instead);
+		if (instead != NULL && memmem(pair->replies.at, len, thread->holds, strlen(thread->holds)) != NULL)
+			bytes_append(&pair->out, instead, strlen(instead));
+		else
+			pass_reply(thread, pair, pair->replies.at, len);
 		keep_reply(thread, pair->replies.at, len);
 		bytes_drop(&pair->replies, len);
 	}
@@ -375,6 +309,12 @@ void garbler_set(struct garbler *garbler, unsigned one_in, unsigned ways)
 void garbler_tame(struct garbler *garbler)
 {
 	atomic_store(&garbler->thread->one_in, 0);
+}
+
+void garbler_answer(struct garbler *garbler, const char *holds, const char *instead)
+{
+	garbler->thread->holds = holds;
+	atomic_store(&garbler->thread->instead, instead);
 }
 
 void garbler_choke(struct garbler *garbler, size_t bytes)
