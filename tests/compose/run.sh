@@ -138,6 +138,15 @@ answers_whole() { # MODEL CHOICES
 		c["finish_reason"] == "stop" and c["message"]["content"] for c in it["choices"])'
 }
 
+# A deterministic answer is given once by a model, then by the cache, and Redis has it.
+keeps_in_redis() {
+	chat demo ',"temperature":0' -o /dev/null -D - | tee "$work/first"
+	chat demo ',"temperature":0' -o /dev/null -D - | tee "$work/second"
+	grep -qi '^cache-status: sluice; fwd=miss' "$work/first" && grep -qi '^cache-status: sluice; hit' "$work/second" &&
+		docker exec "$(container redis)" redis-cli --scan --pattern 'sluice:1:*}' | tee "$work/kept" &&
+		[ "$(wc -l <"$work/kept")" = 1 ]
+}
+
 answers_stream() { # MODEL [CURL-OPTIONS...]
 	chat "$1" ',"stream":true' "${@:2}" | tee "$work/stream"
 	[ "$(grep -c '^data: {.*"content":"[^"]' "$work/stream")" -gt 10 ] &&
@@ -203,6 +212,7 @@ run_checks() {
 	check 'a streamed answer over HTTP/2' answers_stream demo --http2-prior-knowledge
 	check 'demo-all answers with two choices' answers_whole demo-all 2
 	check 'the models are listed' lists_models
+	check 'a deterministic answer is kept in Redis' keeps_in_redis
 	for service in sluice sim-alpha redis; do
 		check "$service does not run as root" is_not_root "$service"
 		check "$service has a read-only root" is_read_only "$service"
