@@ -40,6 +40,7 @@ struct app {
 	unsigned worker_count;
 	struct http_listener_address *addresses;
 	atomic_bool joined; /* no worker runs any more */
+	bool serves;        /* else the configuration is only checked */
 };
 
 static unsigned count_workers(const struct config *config)
@@ -121,10 +122,10 @@ static bool read_metric(void *context, enum metric metric, const uint32_t values
 	       health.read(health.context, metric, values, value);
 }
 
-/* False: out of memory. */
+/* It connects at once: not to check a configuration. False: out of memory. */
 static bool create_redis(struct app *app)
 {
-	if (!config_redis_is_used(&app->config->redis))
+	if (!app->serves || !config_redis_is_used(&app->config->redis))
 		return true;
 	app->redis = redis_shared_create(&app->config->redis);
 	return app->redis != NULL;
@@ -269,7 +270,7 @@ static void report(const struct buf *errors)
 
 int app_run(const struct config *config)
 {
-	struct app app = {.config = config};
+	struct app app = {.config = config, .serves = true};
 	struct buf errors;
 	sigset_t signals;
 	int status = 1;
