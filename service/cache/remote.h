@@ -18,6 +18,7 @@
 #include "lib/metrics.h"
 #include "service/cache/fetch.h"
 #include "service/cache/parcel.h"
+#include "service/cache/remote_name.h"
 
 struct cache_purge;
 struct remote;
@@ -48,26 +49,6 @@ void remote_put(struct remote *remote, const struct store_tags *tags, const stru
 
 /* ---- for those who ask for more than answers ---- */
 
-/* Room for the name of any key. */
-enum { REMOTE_PREFIX_MOST = 64, REMOTE_NAME_SIZE = REMOTE_PREFIX_MOST * 2 + 224 };
-
-struct remote_name {
-	char text[REMOTE_NAME_SIZE];
-	size_t len;
-};
-
-/* The name of the answer of that key. */
-struct remote_name remote_answer_name(const struct remote *remote, const struct store_tags *tags,
-				      const struct cache_key *key);
-
-/* Appends to a name, which must have room for it. */
-void remote_name_add(struct remote_name *name, struct span text);
-
-static inline struct span remote_name_span(const struct remote_name *name)
-{
-	return (struct span){name->text, name->len};
-}
-
 struct redis *remote_redis(const struct remote *remote);
 const struct remote_options *remote_options_of(const struct remote *remote);
 
@@ -75,25 +56,6 @@ const struct remote_options *remote_options_of(const struct remote *remote);
 struct cache_purge **remote_purges(struct remote *remote);
 struct reactor *remote_reactor(const struct remote *remote);
 struct metrics_cells *remote_metrics(const struct remote *remote);
-
-/* Which answers are wanted: hashes as in their names, what has no has_ is any. */
-struct remote_wanted {
-	bool has_key, has_model, has_tenant;
-	struct cache_key key;
-	uint64_t model, tenant;
-};
-
-/* The pattern (of SCAN) of the names of those answers. */
-struct remote_name remote_pattern(const struct remote *remote, const struct remote_wanted *wanted);
-
-/* What an answer's name says of it. False when it is none, or when its model is not configured here. */
-bool remote_read_name(const struct remote *remote, struct span name, struct store_tags *tags);
-
-/* A model by how names say it; its index in the configuration. False when there is none. */
-bool remote_find_model(const struct remote *remote, uint64_t hash, uint32_t *model);
-
-/* How names say the model with that index in the configuration. */
-uint64_t remote_model(const struct remote *remote, uint32_t model);
 
 /* The reply to what was asked; also REDIS_SILENT. */
 typedef void (*remote_told)(void *context, const struct redis_reply *reply);
