@@ -28,6 +28,10 @@ struct h1 {
 	char head[HEAD_MOST + 1];
 };
 
+/* In a body: where a number of the request is to stand. HTTP/1.1 only. */
+#define NUMBER_MARK "########"
+enum { NUMBER_DIGITS = sizeof(NUMBER_MARK) - 1 };
+
 void h1_setup(struct load *load)
 {
 	const struct options *options = &load->options;
@@ -44,6 +48,17 @@ void h1_setup(struct load *load)
 	if (options->body_len > 0)
 		memcpy(load->head + len, options->body, options->body_len);
 	load->head_len = (size_t)len + options->body_len;
+	load->number = memmem(load->head, load->head_len, NUMBER_MARK, NUMBER_DIGITS);
+}
+
+/* The bytes of each request differ in the number that stands where the mark was. */
+static void number_request(struct load *load)
+{
+	char digits[NUMBER_DIGITS + 1];
+	if (load->number == NULL)
+		return;
+	snprintf(digits, sizeof digits, "%0*u", NUMBER_DIGITS, load->numbered++ % 100000000U);
+	memcpy(load->number, digits, NUMBER_DIGITS);
 }
 
 void h1_create(struct conn *conn)
@@ -63,6 +78,7 @@ void h1_begin(struct slot *slot)
 {
 	struct conn *conn = slot->conn;
 	h1_reset(conn);
+	number_request(conn->load);
 	if (!conn_send(conn, conn->load->head, conn->load->head_len))
 		conn_reopen(conn);
 }

@@ -100,6 +100,8 @@ struct load {
 	struct ssl_ctx_st *tls;
 	char *head; /* of an HTTP/1.1 request with its body */
 	size_t head_len;
+	char *number; /* where in head a number of the request is to stand; NULL = nowhere */
+	unsigned numbered;
 	struct conn *conns;
 	struct slot *free_slots;
 	size_t slot_count;

@@ -20,14 +20,14 @@ def chat(stream=False, **members):
     return json.dumps(request, separators=(",", ":"), ensure_ascii=False)
 
 
-def kept_chat(stream=False):
+def kept_chat(stream=False, **more):
     """One that may be answered from the cache: deterministic, and without the picture, whose URL may change its content."""
     with open(os.path.join(HERE, "chat_2k.json"), encoding="utf-8") as file:
         messages = json.load(file)["messages"]
     for message in messages:
         if isinstance(message["content"], list):
             message["content"] = [part for part in message["content"] if part["type"] == "text"]
-    return chat(stream, messages=messages, temperature=0)
+    return chat(stream, messages=messages, temperature=0, **more)
 
 
 def long_chat(size):
@@ -86,6 +86,8 @@ CASES = [
     Case("burst", "streams of 200 events, sent at once", chat(stream=True), BURST, unit="event", connections=16,
          peers=True),
     Case("hit", "cache hit in memory, 400 bytes (nginx: proxied)", kept_chat(), SMALL, hit=True),
+    # `user` does not count for the key: other bytes each time, and the same answer.
+    Case("hit-anew", "the same, each request in other bytes", kept_chat(user="########"), SMALL, hit=True),
     Case("hit-stream", "the same as a stream of 20 tokens", kept_chat(stream=True), CACHED, hit=True),
     Case("hit-redis", "cache hit in Redis, 400 bytes (nginx: proxied)", kept_chat(), SMALL, hit=True,
          only=("nginx", "sluice"), sluice=proxies.SluiceRedis),
