@@ -19,7 +19,7 @@ ${CC:-gcc} -I. -I"$bare" -D_GNU_SOURCE -std=gnu11 -c -o "$bare/docs_page.o" serv
 # shellcheck disable=SC2046
 ${CC:-gcc} -pthread ${SAN:-} -o "$bare/sluice" "$1/service/main.o" "$bare/docs_page.o" \
 	$(for f in service clients schemas config lib; do echo "$1/libsluice-$f.a"; done) \
-	-lh2o-evloop $(pkg-config --libs libcurl libnghttp2 yaml-0.1 libcjson openssl zlib) -lm
+	${LDLIBS:?what the program is linked with, of the Makefile}
 ln -sf "$(cd "$1" && pwd)/sluice-sim" "$bare/sluice-sim"
 # shellcheck disable=SC2016
 tests/serve.sh "$bare" "$bare" sh -euc '
