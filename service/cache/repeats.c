@@ -17,6 +17,7 @@ struct place {
 
 struct repeats {
 	struct place places[REPEATS_PLACES];
+	uint64_t lengths; /* a bit for each length that was noted, by its last six bits: spares most others the hash */
 };
 
 struct repeats *repeats_create(void)
@@ -31,6 +32,11 @@ void repeats_destroy(struct repeats *repeats)
 	free(repeats);
 }
 
+static uint64_t length_bit(struct span body)
+{
+	return UINT64_C(1) << body.len % 64;
+}
+
 static uint64_t hash_of(enum openai_endpoint endpoint, struct span authorization, struct span body)
 {
 	return hash_words(hash_words(hash_mix(HASH_START, endpoint), authorization), body);
@@ -39,7 +45,8 @@ static uint64_t hash_of(enum openai_endpoint endpoint, struct span authorization
 const struct repeat *repeats_find(const struct repeats *repeats, enum openai_endpoint endpoint,
 				  struct span authorization, struct span body)
 {
-	if (repeats == NULL || authorization.len + body.len > REPEATS_MOST)
+	if (repeats == NULL || authorization.len + body.len > REPEATS_MOST ||
+	    (repeats->lengths & length_bit(body)) == 0)
 		return NULL;
 	uint64_t hash = hash_of(endpoint, authorization, body);
 	const struct place *place = &repeats->places[hash % REPEATS_PLACES];
@@ -67,4 +74,5 @@ void repeats_note(struct repeats *repeats, const struct repeat *repeat)
 	*place = (struct place){.repeat = *repeat, .hash = hash, .bytes = bytes};
 	place->repeat.authorization = (struct span){bytes, repeat->authorization.len};
 	place->repeat.body = (struct span){bytes + repeat->authorization.len, repeat->body.len};
+	repeats->lengths |= length_bit(repeat->body);
 }
