@@ -8,8 +8,11 @@
 
 #include "tests/scenario/harness/check.h"
 
-/* Medians of the last quarter may be above those of the second by so much. */
-enum { GROWTH_PERCENT = 4, GROWTH_BYTES = 1 << 20, GROWTH_FDS = 64 };
+/*
+ * Medians of the last quarter may be above those of the second by so much. Those of a few samples wander more: the
+ * resident size has peaks of some MiB that come and go. A leak of 256 bytes per request is 7 MiB in two minutes.
+ */
+enum { GROWTH_PERCENT = 4, GROWTH_BYTES = 1 << 20, GROWTH_BYTES_FEW = 3 << 20, FEW_SAMPLES = 24, GROWTH_FDS = 64 };
 
 /* A number of a line of /proc/PID/status. */
 static size_t status_field(const struct sluice *sluice, const char *name)
@@ -123,7 +126,9 @@ static void judge(const struct samples *samples, const char *name, size_t offset
 	printf("%-22s %9zu %9zu %9zu %9zu\n", name, quarters[0] / unit, quarters[1] / unit, quarters[2] / unit,
 	       quarters[3] / unit);
 	check_memory(name, quarters[1], quarters[3],
-		     most == 0 ? quarters[1] * GROWTH_PERCENT / 100 + GROWTH_BYTES : most);
+		     most == 0 ? quarters[1] * GROWTH_PERCENT / 100 +
+				     (samples->count < FEW_SAMPLES ? GROWTH_BYTES_FEW : GROWTH_BYTES)
+			       : most);
 }
 
 /* What the traffic and the faults are there for: without it the flat lines say little. */
