@@ -189,7 +189,7 @@ sanitize-tsan:
 	tools/install.sh build test sanitize
 	$(MAKE) $(TSAN) -j$(JOBS) build-tests
 	$(MAKE) $(TSAN) test-unit
-	$(MAKE) $(TSAN) test-scenario test-engine
+	$(MAKE) $(TSAN) SCENARIO_JOBS=1 test-scenario test-engine # it is too slow for limits in time beside others
 
 .PHONY: test-compose
 test-compose: ## build the images and run docker-compose.yml for real
