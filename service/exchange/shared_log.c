@@ -54,16 +54,11 @@ static const struct failure *copy_failure(struct arena *arena, const struct fail
 	return arena_failed(arena) ? NULL : copy;
 }
 
-static bool is_within(struct span part, struct span whole)
-{
-	return whole.at != NULL && part.at >= whole.at && part.at + part.len <= whole.at + whole.len;
-}
-
 /* The data of a chunk is mostly a piece of its raw bytes: then these alone are kept. */
 static void copy_bytes(struct record *record, const struct event *event)
 {
 	struct event *copy = &record->event;
-	bool within = is_within(event->data, event->raw);
+	bool within = shared_data_is_raw(event);
 	char *at = record->bytes;
 	if (event->raw.at != NULL) {
 		memcpy(at, event->raw.at, event->raw.len);
@@ -80,7 +75,7 @@ static void copy_bytes(struct record *record, const struct event *event)
 
 struct record *shared_log_copy(struct shared_log *log, const struct event *event)
 {
-	size_t bytes = event->raw.len + (is_within(event->data, event->raw) ? 0 : event->data.len);
+	size_t bytes = event->raw.len + (shared_data_is_raw(event) ? 0 : event->data.len);
 	struct record *record = malloc(sizeof(*record) + bytes);
 	if (record == NULL)
 		return NULL;

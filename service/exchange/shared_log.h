@@ -26,6 +26,13 @@ struct shared_log {
 	struct arena arena;
 };
 
+/* Whether the event's data is a piece of its raw bytes, which need not be kept twice then. */
+static inline bool shared_data_is_raw(const struct event *event)
+{
+	const struct span data = event->data, raw = event->raw;
+	return raw.at != NULL && data.at >= raw.at && data.at + data.len <= raw.at + raw.len;
+}
+
 void shared_log_init(struct shared_log *log);
 void shared_log_fini(struct shared_log *log);
 

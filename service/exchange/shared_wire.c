@@ -3,6 +3,7 @@
 #include "service/exchange/shared_wire.h"
 
 #include "lib/little_endian.h"
+#include "service/exchange/shared_log.h"
 #include "service/plan/causes.h"
 
 /*
@@ -39,11 +40,6 @@ static void write_text(struct buf *out, struct span text)
 		buf_append(out, text);
 }
 
-static bool is_within(struct span part, struct span whole)
-{
-	return whole.at != NULL && part.at >= whole.at && part.at + part.len <= whole.at + whole.len;
-}
-
 static void write_failure(struct buf *out, const struct failure *failure)
 {
 	struct buf causes;
@@ -67,7 +63,7 @@ static void write_failure(struct buf *out, const struct failure *failure)
 static unsigned flags_of(const struct event *event)
 {
 	unsigned flags = (event->joined ? WIRE_JOINED : 0) | (event->gathered ? WIRE_GATHERED : 0) |
-			 (is_within(event->data, event->raw) ? WIRE_WITHIN : 0);
+			 (shared_data_is_raw(event) ? WIRE_WITHIN : 0);
 	if (event->kind == EVENT_ERROR)
 		flags |= (event->failure->retryable ? WIRE_RETRYABLE : 0) |
 			 (event->failure->should_retry ? WIRE_SHOULD_RETRY : 0) |
