@@ -130,23 +130,20 @@ static bool player_linger(struct player *player, bool wants_gate)
 /* Bytes that the peer, a process of this machine, has not read yet. */
 static unsigned player_unread(const struct player *player)
 {
-	struct sockaddr_in peer;
-	socklen_t size = sizeof peer;
-	struct tcp_table table = {0};
-	if (getpeername(player->fd, (struct sockaddr *)&peer, &size) != 0)
+	struct sockaddr_in own, peer;
+	socklen_t own_size = sizeof own, peer_size = sizeof peer;
+	if (getsockname(player->fd, (struct sockaddr *)&own, &own_size) != 0 ||
+	    getpeername(player->fd, (struct sockaddr *)&peer, &peer_size) != 0)
 		return 0;
-	tcp_table_read(&table);
-	const struct tcp_row *row = tcp_table_find_ports(&table, ntohs(peer.sin_port), (unsigned)player->backend->port);
-	unsigned unread = row == NULL ? 0 : row->unread;
-	tcp_table_free(&table);
-	return unread;
+	return tcp_unread(&peer, &own);
 }
 
 static void player_drain(struct player *player)
 {
 	struct timespec moment = {0, 200000};
-	while (player_unread(player) > 0)
+	do { /* a moment first: what was just sent may still be on its way */
 		nanosleep(&moment, NULL);
+	} while (player_unread(player) > 0);
 }
 
 static void player_flood(struct player *player, const struct step *step)

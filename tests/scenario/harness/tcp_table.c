@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* Reading /proc/net/tcp. */
+/* Reading /proc/net/tcp, and asking for one socket. */
 #include "tests/scenario/harness/tcp_table.h"
 
+#include <errno.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static void tcp_table_add(struct tcp_table *table, const struct tcp_row *row)
 {
@@ -65,4 +71,57 @@ bool tcp_table_has_listener(const struct tcp_table *table, unsigned port)
 		if (table->rows[i].state == TCP_TABLE_LISTEN && table->rows[i].local_port == port)
 			return true;
 	return false;
+}
+
+/* True when the kernel told, also that there is no such socket. */
+static bool diag_unread(int netlink, const struct sockaddr_in *local, const struct sockaddr_in *remote,
+			unsigned *unread)
+{
+	struct {
+		struct nlmsghdr head;
+		struct inet_diag_req_v2 wanted;
+	} question = {
+	    .head = {.nlmsg_len = sizeof question, .nlmsg_type = SOCK_DIAG_BY_FAMILY, .nlmsg_flags = NLM_F_REQUEST},
+	    .wanted = {.sdiag_family = AF_INET,
+		       .sdiag_protocol = IPPROTO_TCP,
+		       .idiag_states = ~0u,
+		       .id = {.idiag_sport = local->sin_port,
+			      .idiag_dport = remote->sin_port,
+			      .idiag_src = {local->sin_addr.s_addr},
+			      .idiag_dst = {remote->sin_addr.s_addr},
+			      .idiag_cookie = {INET_DIAG_NOCOOKIE, INET_DIAG_NOCOOKIE}}}};
+	struct {
+		struct nlmsghdr head;
+		union {
+			struct nlmsgerr error;
+			struct inet_diag_msg socket;
+			char room[4096];
+		} body;
+	} answer;
+	if (send(netlink, &question, sizeof question, 0) != (ssize_t)sizeof question ||
+	    recv(netlink, &answer, sizeof answer, 0) < (ssize_t)sizeof answer.head)
+		return false;
+	if (answer.head.nlmsg_type == NLMSG_ERROR) {
+		*unread = 0;
+		return answer.body.error.error == -ENOENT;
+	}
+	*unread = answer.body.socket.idiag_rqueue;
+	return answer.head.nlmsg_type == SOCK_DIAG_BY_FAMILY;
+}
+
+unsigned tcp_unread(const struct sockaddr_in *local, const struct sockaddr_in *remote)
+{
+	struct tcp_table table = {0};
+	unsigned unread = 0;
+	int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+	bool told = netlink >= 0 && diag_unread(netlink, local, remote, &unread);
+	if (netlink >= 0)
+		close(netlink);
+	if (told)
+		return unread;
+	tcp_table_read(&table);
+	const struct tcp_row *row = tcp_table_find_ports(&table, ntohs(local->sin_port), ntohs(remote->sin_port));
+	unread = row == NULL ? 0 : row->unread;
+	tcp_table_free(&table);
+	return unread;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The kernel's table of TCP sockets: who is connected to whom, and what waits unread. */
+/* The kernel's TCP sockets: who is connected to whom, and what waits unread. */
 #ifndef SLUICE_TESTS_HARNESS_TCP_TABLE_H
 #define SLUICE_TESTS_HARNESS_TCP_TABLE_H
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -28,5 +29,11 @@ void tcp_table_free(struct tcp_table *table);
 const struct tcp_row *tcp_table_find_inode(const struct tcp_table *table, unsigned long inode);
 const struct tcp_row *tcp_table_find_ports(const struct tcp_table *table, unsigned local_port, unsigned remote_port);
 bool tcp_table_has_listener(const struct tcp_table *table, unsigned port);
+
+/*
+ * What the owner of the socket with these two ends has not read; 0 when there is no such socket. Asks for the one
+ * socket (sock_diag), since the whole table takes milliseconds, and reads the table where the kernel can't tell.
+ */
+unsigned tcp_unread(const struct sockaddr_in *local, const struct sockaddr_in *remote);
 
 #endif
