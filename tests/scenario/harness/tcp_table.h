@@ -22,7 +22,8 @@ struct tcp_table {
 	size_t count;
 };
 
-/* Reads IPv4 and IPv6. Zero-initialise before; tcp_table_free after. Safe in any thread. */
+/* Reads IPv4 and IPv6, maybe without those in TIME_WAIT. Zero-initialise before; tcp_table_free after. Safe in any
+ * thread. */
 void tcp_table_read(struct tcp_table *table);
 void tcp_table_free(struct tcp_table *table);
 
@@ -31,8 +32,8 @@ const struct tcp_row *tcp_table_find_ports(const struct tcp_table *table, unsign
 bool tcp_table_has_listener(const struct tcp_table *table, unsigned port);
 
 /*
- * What the owner of the socket with these two ends has not read; 0 when there is no such socket. Asks for the one
- * socket (sock_diag), since the whole table takes milliseconds, and reads the table where the kernel can't tell.
+ * What the owner of the socket with these two ends has not read; 0 when there is no such socket. In microseconds,
+ * where the whole table takes milliseconds.
  */
 unsigned tcp_unread(const struct sockaddr_in *local, const struct sockaddr_in *remote);
 
