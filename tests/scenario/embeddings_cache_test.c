@@ -157,7 +157,7 @@ static void any_batches_cost_each_input_once(void **state)
 		size_t count = 1 + (size_t)rand() % BATCH_MOST;
 		struct bytes input = {0}, missing = {0};
 		for (size_t i = 0; i < count; i++) {
-			size_t chosen = (size_t)rand() % (size_t)(2 + round * POOL / ROUNDS);
+			size_t chosen = (size_t)rand() % (size_t)(2 + round * (POOL - 1) / ROUNDS);
 			bytes_printf(&input, "%s", i == 0 ? "[" : ",");
 			write_input(&input, chosen);
 			if (seen[chosen])

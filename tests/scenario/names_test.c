@@ -32,21 +32,24 @@ static void set_name(const char *address, int delay_ms)
 	setenv("SLUICE_TEST_NAMES", path, 1);
 }
 
+/* One worker: each looks names up for itself, so what one of them knows by now says nothing about another. */
 static struct world start(const char *address, int delay_ms)
 {
 	struct world world = {.sim = sim_start(NULL)};
 	set_name(address, delay_ms);
 	setenv("LD_PRELOAD", scenario_program("SLUICE_NAMES", "build/tests/scenario/fake_names.so"), 1);
-	world.sluice = sluice_start("backends:\n"
-				    "  named: { url: 'http://backend.test:%d/v1', resolve: 200ms, breaker: { enabled: "
-				    "false }, timeouts: { connect: "
-				    "2s } }\n"
-				    "  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
-				    "models:\n"
-				    "  named: named/count;tokens=4\n"
-				    "  guarded: { fallback: [named/count;tokens=4, sim/count;tokens=4] }\n"
-				    "  other: sim/count;tokens=4\n",
-				    world.sim->port, world.sim->port);
+	world.sluice =
+	    sluice_start_workers(1,
+				 "backends:\n"
+				 "  named: { url: 'http://backend.test:%d/v1', resolve: 200ms, breaker: { enabled: "
+				 "false }, timeouts: { connect: "
+				 "2s } }\n"
+				 "  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
+				 "models:\n"
+				 "  named: named/count;tokens=4\n"
+				 "  guarded: { fallback: [named/count;tokens=4, sim/count;tokens=4] }\n"
+				 "  other: sim/count;tokens=4\n",
+				 world.sim->port, world.sim->port);
 	unsetenv("LD_PRELOAD");
 	return world;
 }

@@ -48,12 +48,15 @@ static void on_over(struct load *load)
 	static const char sleep[] = "DEBUG SLEEP 2\r\n";
 	struct pause *pause = load->user;
 	if (pause->stopped == 0) {
-		/* A busy machine alone may have made Redis too slow: it is to be there just before. */
-		if (load->over < STOPS_AT || sluice_metric(pause->world->each[0], "sluice_redis_up") != 1)
+		/* A busy machine alone may have made Redis too slow: it is to be there just before, so that is asked
+		 * last. */
+		if (load->over < STOPS_AT)
 			return;
-		pause->stopped = load->over;
 		pause->sent = sent(pause->world);
 		pause->unanswered = commands(pause->world, "timeout");
+		if (sluice_metric(pause->world->each[0], "sluice_redis_up") != 1)
+			return;
+		pause->stopped = load->over;
 		if (pause->by_signal)
 			redis_process_signal(pause->world->redis, SIGSTOP);
 		else
