@@ -17,7 +17,7 @@ PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson hiredis libzstd openssl zlib
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Wvla
 # h2o leaves H2O_USE_LIBUV out of its own pkg-config file; struct layouts differ without it.
 # Its headers are included as system headers: they do not pass our warnings.
-CPPFLAGS  += -I. -D_GNU_SOURCE -DH2O_USE_LIBUV=0 -DSLUICE_VERSION='"$(VERSION)"'
+CPPFLAGS  += $(if $(LOAD_DIVISOR),-DLOAD_DIVISOR=$(LOAD_DIVISOR)) -I. -D_GNU_SOURCE -DH2O_USE_LIBUV=0 -DSLUICE_VERSION='"$(VERSION)"'
 CFLAGS    += -std=gnu11 $(OPT) $(WARNINGS) -fno-omit-frame-pointer -pthread $(SAN)
 LDFLAGS   += -pthread $(SAN)
 LDLIBS     = -lh2o-evloop $(shell pkg-config --libs $(PACKAGES)) -lm
@@ -133,6 +133,9 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 RATCHET_BENCH := $(BUILD)/tests/bench/ratchet_bench
 $(RATCHET_BENCH): %: %.o $(BUILD)/tests/bench/lockstep.o $(SCENARIO_HARNESS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
+# What the steps of .ci/run use besides the tests.
+.PHONY: build-tools
+build-tools: $(RATCHET_BENCH) $(BUILD)/tests/bench/decode_bench $(SOAK) $(BUILD)/tests/contract/validate
 .PHONY: ratchet ratchet-write
 ratchet: $(RATCHET_BENCH) $(BUILD)/tests/bench/decode_bench $(BUILD)/sluice ## instructions per request, event and cache hit; fails when one rose by more than 3 %
 	tools/install.sh build bench
@@ -159,7 +162,8 @@ reference: build ## write docs/reference from the binary's tables
 test: ## install what is missing, build, pass all tests
 	tools/install.sh build run test
 	$(MAKE) -j$(JOBS) build-tests
-	$(MAKE) test-unit test-fuzz-corpus test-reference test-contract test-examples
+	$(MAKE) -j$(JOBS) --output-sync=target test-unit
+	$(MAKE) test-fuzz-corpus test-reference test-contract test-examples
 	$(MAKE) test-conformance test-docs-page
 	$(MAKE) test-engine
 
@@ -176,20 +180,25 @@ lint: ## warnings under gcc and clang, clang-tidy, cppcheck, formatting, depende
 
 .PHONY: sanitize
 sanitize: sanitize-asan sanitize-tsan ## the whole suite under ASan+UBSan and under TSan
-ASAN := BUILD=build-asan CC=clang OPT="-O1 -g" SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-TSAN := BUILD=build-tsan CC=clang OPT="-O1 -g" SAN=-fsanitize=thread
+# The knob of the loads there (tests/scenario/harness/check.h): SANITIZE_LOAD_DIVISOR=1, after make clean, has them whole.
+SANITIZE_LOAD_DIVISOR ?= 4
+SANITIZED := CC=clang OPT="-O1 -g" LOAD_DIVISOR=$(SANITIZE_LOAD_DIVISOR)
+ASAN := BUILD=build-asan $(SANITIZED) SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+# It is slow: some miss limits in time beside others.
+TSAN := BUILD=build-tsan $(SANITIZED) SAN=-fsanitize=thread SCENARIO_ALONE="faults load memory"
 .PHONY: sanitize-asan
 sanitize-asan:
 	tools/install.sh build test sanitize
 	$(MAKE) $(ASAN) -j$(JOBS) build-tests
-	$(MAKE) $(ASAN) test-unit test-fuzz-corpus
+	$(MAKE) $(ASAN) -j$(JOBS) --output-sync=target test-unit
+	$(MAKE) $(ASAN) test-fuzz-corpus
 	$(MAKE) $(ASAN) test-scenario test-engine
 .PHONY: sanitize-tsan
 sanitize-tsan:
 	tools/install.sh build test sanitize
 	$(MAKE) $(TSAN) -j$(JOBS) build-tests
-	$(MAKE) $(TSAN) test-unit
-	$(MAKE) $(TSAN) SCENARIO_JOBS=1 test-scenario test-engine # it is too slow for limits in time beside others
+	$(MAKE) $(TSAN) -j$(JOBS) --output-sync=target test-unit
+	$(MAKE) $(TSAN) test-scenario test-engine
 
 .PHONY: test-compose
 test-compose: ## build the images and run docker-compose.yml for real

@@ -17,7 +17,8 @@
 #include "tests/scenario/harness/sim.h"
 #include "tests/scenario/harness/sse.h"
 
-enum { CANCELS = 10000, WARM_UP = 2000, ROUND = 2500, TOKENS = 40, GROWTH_MOST = 16 << 20, CONNECTIONS = 100 };
+enum { CANCELS = 10000 / LOAD_DIVISOR, WARM_UP = 2000 / LOAD_DIVISOR, ROUND = 2500 / LOAD_DIVISOR };
+enum { TOKENS = 40, GROWTH_MOST = 16 << 20, CONNECTIONS = 100 };
 
 struct world {
 	struct sim *sim;

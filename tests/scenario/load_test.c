@@ -14,7 +14,7 @@
 #include "tests/scenario/harness/sim.h"
 #include "tests/scenario/harness/sse.h"
 
-enum { STREAMS = 2000, CROWD = 10000, TOKENS = 50, H2_STREAMS = 100 };
+enum { STREAMS = 2000 / LOAD_DIVISOR, CROWD = 10000 / LOAD_DIVISOR, TOKENS = 50, H2_STREAMS = 100 };
 
 struct world {
 	struct sim *sim;

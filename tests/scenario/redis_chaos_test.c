@@ -18,7 +18,7 @@
 /* Memory holds a part of the answers only, so that Redis has much to say. */
 #define SMALL_MEMORY "cache: { size: 256KiB }\n"
 
-enum { REQUESTS = 8000, PARTS = 4, QUESTION_SHARE = 60, TIGHT = 40000 };
+enum { REQUESTS = 8000 / LOAD_DIVISOR, PARTS = 4, QUESTION_SHARE = 60, TIGHT = 40000 };
 
 static size_t request_count(void)
 {

@@ -27,14 +27,23 @@ $(SCENARIO_NAMES): tests/scenario/preload/fake_names.c
 build-scenario: $(SCENARIO_TESTS) $(SCENARIO_NAMES)
 
 # All of them run, also behind one that failed: a finding is worth more with its neighbours. Most of them wait most of the
-# time, so several run at once, and each one's output comes when it ends.
-SCENARIO_JOBS ?= $(JOBS)
-SCENARIO_RUNS := $(SCENARIO_TESTS:=.run)
-.PHONY: test-scenario $(SCENARIO_RUNS)
+# time, so several run at once, the long ones first, and each one's output comes when it ends. Those of SCENARIO_ALONE
+# judge the service's own time limits or open thousands of streams at once: behind the others, one after the other.
+SCENARIO_JOBS  ?= $(JOBS)
+SCENARIO_FIRST := chaos faults redis_flights redis_chaos plan_fuzz redis_topologies redis_cache cache tail redis_garbage
+SCENARIO_ALONE ?=
+scenario_runs   = $(patsubst %,$(BUILD)/tests/scenario/%_test.run,$(1))
+SCENARIO_RUNS  := $(filter-out $(call scenario_runs,$(SCENARIO_FIRST) $(SCENARIO_ALONE)),$(SCENARIO_TESTS:=.run))
+SCENARIO_RUNS  := $(filter-out $(call scenario_runs,$(SCENARIO_ALONE)),$(call scenario_runs,$(SCENARIO_FIRST))) $(SCENARIO_RUNS)
+SCENARIO_LAST  := $(call scenario_runs,$(SCENARIO_ALONE))
+.PHONY: test-scenario scenarios-together scenarios-alone $(SCENARIO_RUNS) $(SCENARIO_LAST)
 test-scenario: $(SCENARIO_TESTS) $(SCENARIO_NAMES) $(BUILD)/sluice $(BUILD)/sluice-sim ## run the scenario tests against the real binaries
 	@rm -f $(SCENARIO_RECORD)
-	@$(MAKE) --no-print-directory -k -j$(SCENARIO_JOBS) --output-sync=target $(SCENARIO_RUNS)
-$(SCENARIO_RUNS): %.run: %
+	@status=0; $(MAKE) --no-print-directory -k -j$(SCENARIO_JOBS) --output-sync=target scenarios-together || status=$$?; \
+	$(MAKE) --no-print-directory -k -j1 scenarios-alone && exit $$status
+scenarios-together: $(SCENARIO_RUNS)
+scenarios-alone: $(SCENARIO_LAST)
+$(SCENARIO_RUNS) $(SCENARIO_LAST): %.run: %
 	@echo "== $<"
 	@SLUICE_RECORD=$(SCENARIO_RECORD) $(SCENARIO_ENV) $<
 
