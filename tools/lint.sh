@@ -22,7 +22,7 @@ gate() {
 
 tidy() {
 	# shellcheck disable=SC2086
-	printf '%s\n' $product | xargs -P "$jobs" -n 4 sh -c 'clang-tidy --quiet "$@" -- '"$flags" tidy
+	printf '%s\n' $product | xargs -P "$jobs" -I FILE tools/tidy.sh FILE $flags
 }
 
 format() {
