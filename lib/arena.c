@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Blocks double in size up to 64 KiB; a request larger than that gets a block
- * of its own. See arena.h for the contract.
+ * Blocks double in size up to 64 KiB; what is larger than the next one gets a
+ * block of its own, and the present one is filled on. See arena.h for the
+ * contract.
  */
 #include "lib/arena.h"
 
@@ -41,54 +42,106 @@ void arena_reset(struct arena *arena)
 		return;
 	}
 	arena->blocks = newest->older;
-	size_t limit = arena->limit;
+	size_t limit = arena->limit, block_size = arena->block_size;
 	arena_fini(arena);
 	newest->older = NULL;
-	*arena = (struct arena){
-	    .blocks = newest, .next = newest->bytes, .left = newest->size, .used = newest->size, .limit = limit};
+	*arena = (struct arena){.blocks = newest,
+				.next = newest->bytes,
+				.left = newest->size,
+				.used = newest->size,
+				.limit = limit,
+				.block_size = block_size};
 }
 
-/* The size of the next block: double the newest one, at least need. */
-static size_t arena_next_size(const struct arena *arena, size_t need)
+static size_t arena_next_size(const struct arena *arena)
 {
-	size_t size = ARENA_FIRST_BLOCK;
-	if (arena->blocks != NULL && arena->blocks->size >= ARENA_FIRST_BLOCK)
-		size = arena->blocks->size >= ARENA_LAST_BLOCK / 2 ? ARENA_LAST_BLOCK : arena->blocks->size * 2;
-	return size < need ? need : size;
+	size_t size = arena->block_size == 0 ? ARENA_FIRST_BLOCK : arena->block_size * 2;
+	return size > ARENA_LAST_BLOCK ? ARENA_LAST_BLOCK : size;
 }
 
-static bool arena_grow(struct arena *arena, size_t need)
+static struct arena_block *arena_add_block(struct arena *arena, size_t size)
 {
-	size_t size = arena_next_size(arena, need);
 	if (size > arena->limit - arena->used)
-		size = need;
-	if (size > arena->limit - arena->used)
-		return false;
+		return NULL;
 	struct arena_block *block = malloc(sizeof(*block) + size);
 	if (block == NULL)
-		return false;
-	*block = (struct arena_block){.older = arena->blocks, .size = size};
-	arena->blocks = block;
-	arena->next = block->bytes;
-	arena->left = size;
+		return NULL;
+	block->size = size;
 	arena->used += size;
-	return true;
+	return block;
+}
+
+/* Room for size bytes in a block of its own, behind the newest one. */
+static void *arena_alloc_apart(struct arena *arena, size_t size)
+{
+	struct arena_block *block = arena_add_block(arena, size);
+	if (block == NULL)
+		return NULL;
+	struct arena_block **place = arena->blocks == NULL ? &arena->blocks : &arena->blocks->older;
+	block->older = *place;
+	*place = block;
+	return block->bytes;
+}
+
+/* size bytes that do not fit into the newest block. */
+static void *arena_alloc_slowly(struct arena *arena, size_t size)
+{
+	size_t next = arena_next_size(arena);
+	if (size > next || next > arena->limit - arena->used)
+		return arena_alloc_apart(arena, size);
+	struct arena_block *block = arena_add_block(arena, next);
+	if (block == NULL)
+		return NULL;
+	block->older = arena->blocks;
+	arena->blocks = block;
+	arena->block_size = next;
+	arena->next = block->bytes + size;
+	arena->left = next - size;
+	return block->bytes;
+}
+
+static size_t arena_round(size_t size)
+{
+	return size == 0 ? ARENA_ALIGN : (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
 }
 
 void *arena_alloc(struct arena *arena, size_t size)
 {
 	if (arena->failed || size > SIZE_MAX / 2)
 		goto fail;
-	size = size == 0 ? ARENA_ALIGN : (size + ARENA_ALIGN - 1) & ~(size_t)(ARENA_ALIGN - 1);
-	if (size > arena->left && !arena_grow(arena, size))
-		goto fail;
-	void *at = arena->next;
-	arena->next += size;
-	arena->left -= size;
-	return at;
+	size = arena_round(size);
+	if (size <= arena->left) {
+		void *at = arena->next;
+		arena->next += size;
+		arena->left -= size;
+		return at;
+	}
+	void *at = arena_alloc_slowly(arena, size);
+	if (at != NULL)
+		return at;
 fail:
 	arena->failed = true;
 	return NULL;
+}
+
+void *arena_shrink(struct arena *arena, void *at, size_t size, size_t needed)
+{
+	size = arena_round(size);
+	needed = arena_round(needed);
+	if ((char *)at + size == arena->next) {
+		arena->next -= size - needed;
+		arena->left += size - needed;
+		return at;
+	}
+	/* it has a block of its own: see arena_alloc_apart */
+	struct arena_block **place = arena->blocks->bytes == at ? &arena->blocks : &arena->blocks->older;
+	struct arena_block *block = realloc(*place, sizeof(*block) + needed);
+	if (block == NULL)
+		return at;
+	arena->used -= block->size - needed;
+	block->size = needed;
+	*place = block;
+	return block->bytes;
 }
 
 void *arena_zalloc(struct arena *arena, size_t count, size_t size)

@@ -18,6 +18,7 @@ struct arena {
 	struct arena_block *blocks; /* newest first */
 	char *next;                 /* first free byte of the newest block */
 	size_t left;                /* bytes free behind next */
+	size_t block_size;          /* of the last block that was not made for one large allocation; 0 = none yet */
 	size_t used;                /* bytes handed out by blocks so far */
 	size_t limit;               /* ceiling of used, bytes */
 	bool failed;
@@ -37,6 +38,12 @@ void arena_reset(struct arena *arena);
 
 /* size bytes, aligned for any object, uninitialised; NULL on exhaustion. */
 void *arena_alloc(struct arena *arena, size_t size);
+
+/*
+ * The last allocation, at, of size bytes, turned out to need only its first needed ones. Returns where they are now;
+ * what is given back is not counted against the limit if the allocation was a large one.
+ */
+void *arena_shrink(struct arena *arena, void *at, size_t size, size_t needed);
 
 /* As arena_alloc, for count objects of size bytes, zeroed. Refuses overflow. */
 void *arena_zalloc(struct arena *arena, size_t count, size_t size);

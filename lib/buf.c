@@ -104,6 +104,17 @@ bool buf_printf(struct buf *buf, const char *format, ...)
 	return true;
 }
 
+void buf_fit(struct buf *buf)
+{
+	if (buf->end == 0 || buf->end == buf->capacity)
+		return;
+	char *bytes = realloc(buf->bytes, buf->end);
+	if (bytes == NULL)
+		return;
+	buf->bytes = bytes;
+	buf->capacity = buf->end;
+}
+
 void buf_consume(struct buf *buf, size_t size)
 {
 	assert(size <= buf_len(buf));

@@ -40,6 +40,9 @@ bool buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(
 char *buf_reserve(struct buf *buf, size_t size);
 void buf_commit(struct buf *buf, size_t size);
 
+/* Gives back the memory that is not needed for what it holds. */
+void buf_fit(struct buf *buf);
+
 /* Drops size bytes from the front; size must not exceed buf_len(). */
 void buf_consume(struct buf *buf, size_t size);
 

@@ -265,7 +265,9 @@ static bool parse(struct json *json, struct arena *arena, struct span text, unsi
 	};
 	bool good = text.len < UINT32_MAX ? read_document(&r) : refuse(&r, start, "document too large") != NULL;
 	json->node_count = r.count;
-	if (!good)
+	if (good)
+		json->nodes = arena_shrink(arena, r.nodes, r.capacity * sizeof(*r.nodes), r.count * sizeof(*r.nodes));
+	else
 		fill_error(error, &r);
 	return good;
 }

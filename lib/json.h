@@ -107,16 +107,19 @@ struct span json_string(const struct json *json, uint32_t node, struct arena *ar
 /* As json_string_is, for a string that holds a backslash. */
 bool json_escaped_is(const struct json *json, uint32_t node, struct span text);
 
+/* True when node, a string, has these decoded bytes (which need no escape in JSON). */
+static inline bool json_string_equals(const struct json *json, uint32_t node, struct span text)
+{
+	const struct json_node *n = &json->nodes[node];
+	if (n->escaped)
+		return json_escaped_is(json, node, text);
+	return n->end - n->start - 2 == text.len && memcmp(json->text.at + n->start + 1, text.at, text.len) == 0;
+}
+
 /* True when node is a string whose decoded bytes equal text (which needs no escape in JSON). */
 static inline bool json_string_is(const struct json *json, uint32_t node, const char *text)
 {
-	const struct json_node *n = &json->nodes[node];
-	struct span wanted = span_of(text); /* known to the compiler, mostly */
-	if (n->type != JSON_STRING)
-		return false;
-	if (n->escaped)
-		return json_escaped_is(json, node, wanted);
-	return n->end - n->start - 2 == wanted.len && memcmp(json->text.at + n->start + 1, text, wanted.len) == 0;
+	return json->nodes[node].type == JSON_STRING && json_string_equals(json, node, span_of(text));
 }
 
 /* An integer number that fits int64_t. False otherwise. */

@@ -6,8 +6,9 @@ uint32_t json_member(const struct json *json, uint32_t object, const char *key)
 {
 	if (json->nodes[object].type != JSON_OBJECT)
 		return JSON_NONE;
+	struct span name = span_of(key);
 	for (uint32_t at = json_first(json, object); at != JSON_NONE; at = json_next(json, object, at))
-		if (json_string_is(json, at, key))
+		if (json_string_equals(json, at, name))
 			return at + 1;
 	return JSON_NONE;
 }

@@ -14,6 +14,27 @@
 
 #ifdef __SSE2__
 #include <emmintrin.h>
+
+enum { JSON_BLOCK = 64 };
+
+/* A bit for each of 16 bytes that is not plain. */
+static inline unsigned json_mask_16(const unsigned char *at)
+{
+	__m128i block;
+	memcpy(&block, at, sizeof(block));
+	/* signed: bytes from 0x80 on are less than a space as well */
+	__m128i special = _mm_or_si128(
+	    _mm_cmplt_epi8(block, _mm_set1_epi8(0x20)),
+	    _mm_or_si128(_mm_cmpeq_epi8(block, _mm_set1_epi8('"')), _mm_cmpeq_epi8(block, _mm_set1_epi8('\\'))));
+	return (unsigned)_mm_movemask_epi8(special);
+}
+
+/* A bit for each of JSON_BLOCK bytes that is not plain. */
+static inline uint64_t json_mask_block(const unsigned char *at)
+{
+	return (uint64_t)json_mask_16(at) | (uint64_t)json_mask_16(at + 16) << 16 |
+	       (uint64_t)json_mask_16(at + 32) << 32 | (uint64_t)json_mask_16(at + 48) << 48;
+}
 #endif
 
 static inline bool json_is_plain(unsigned char c)
@@ -39,15 +60,8 @@ static inline uint64_t json_not_plain(uint64_t word)
 static inline const unsigned char *json_skip_plain(const unsigned char *at, const unsigned char *end)
 {
 #ifdef __SSE2__
-	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), space = _mm_set1_epi8(0x20);
 	for (; end - at >= 16; at += 16) {
-		__m128i block;
-		memcpy(&block, at, sizeof(block));
-		/* signed: bytes from 0x80 on are less than a space as well */
-		__m128i special =
-		    _mm_or_si128(_mm_cmplt_epi8(block, space),
-				 _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash)));
-		unsigned mask = (unsigned)_mm_movemask_epi8(special);
+		unsigned mask = json_mask_16(at);
 		if (mask != 0)
 			return at + __builtin_ctz(mask);
 	}

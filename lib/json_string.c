@@ -88,33 +88,79 @@ static const unsigned char *scan_escape(const unsigned char *at, const unsigned 
 	return simple_escapes[at[1]] != 0 ? at + 2 : fault_at(fault, at, "invalid escape");
 }
 
+/* Scans what is not plain at at, an escape or a character of several bytes. Returns where it ends. */
+static inline const unsigned char *scan_special(const unsigned char *at, const unsigned char *end, bool relaxed,
+						bool *escaped, struct json_fault *fault)
+{
+	if (*at == '\\') {
+		*escaped = true;
+		bool simple = end - at >= 2 && simple_escapes[at[1]] != 0;
+		return simple ? at + 2 : scan_escape(at, end, relaxed, fault);
+	}
+	if (*at < 0x20)
+		return fault_at(fault, at, *at == 0 ? "NUL character" : "control character in a string");
+	size_t length = utf8_length(at, (size_t)(end - at));
+	return length == 0 ? fault_at(fault, at, "invalid UTF-8") : at + length;
+}
+
+#ifdef __SSE2__
+/*
+ * Scans block by block. Where text is dense with escapes, the cost is in branches
+ * that cannot be foretold; here there is one for a block, where its special bytes
+ * end. Returns the closing quote, or where less than a block is left.
+ */
+static const unsigned char *scan_blocks(const unsigned char *at, const unsigned char *end, bool relaxed, bool *escaped,
+					struct json_fault *fault)
+{
+	while (end - at >= JSON_BLOCK) {
+		const unsigned char *block = at;
+		uint64_t mask = json_mask_block(block);
+		at = block + JSON_BLOCK;
+		while (mask != 0) {
+			uint64_t bit = mask & -mask;
+			const unsigned char *special = block + __builtin_ctzll(mask);
+			if (*special == '\\' && special + 1 < at && simple_escapes[special[1]] != 0) {
+				*escaped = true;
+				mask &= ~(bit | bit << 1);
+				continue;
+			}
+			if (*special == '"')
+				return special;
+			const unsigned char *behind = scan_special(special, end, relaxed, escaped, fault);
+			if (behind == NULL)
+				return NULL;
+			if (behind >= at) {
+				at = behind;
+				break;
+			}
+			mask &= UINT64_MAX << (behind - block);
+		}
+	}
+	return at;
+}
+#else
+static const unsigned char *scan_blocks(const unsigned char *at, const unsigned char *end, bool relaxed, bool *escaped,
+					struct json_fault *fault)
+{
+	(void)end, (void)relaxed, (void)escaped, (void)fault;
+	return at;
+}
+#endif
+
 const unsigned char *json_scan_string(const unsigned char *at, const unsigned char *end, bool relaxed, bool *escaped,
 				      struct json_fault *fault)
 {
 	*escaped = false;
-	for (;;) {
+	at = scan_blocks(at, end, relaxed, escaped, fault);
+	while (at != NULL) {
 		at = json_skip_plain(at, end);
 		if (at == end)
 			return fault_at(fault, end, "unterminated string");
 		if (*at == '"')
 			return at + 1;
-		if (*at == '\\') {
-			*escaped = true;
-			bool simple = end - at >= 2 && simple_escapes[at[1]] != 0;
-			at = simple ? at + 2 : scan_escape(at, end, relaxed, fault);
-			if (at == NULL)
-				return NULL;
-			continue;
-		}
-		if (*at < 0x20)
-			return fault_at(fault, at, *at == 0 ? "NUL character" : "control character in a string");
-		do {
-			size_t length = utf8_length(at, (size_t)(end - at));
-			if (length == 0)
-				return fault_at(fault, at, "invalid UTF-8");
-			at += length;
-		} while (at < end && *at >= 0x80);
+		at = scan_special(at, end, relaxed, escaped, fault);
 	}
+	return NULL;
 }
 
 static unsigned char encode_utf8(unsigned char out[4], uint32_t c)

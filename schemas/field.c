@@ -174,8 +174,11 @@ static void check_members(const struct walk *walk, const struct field_table *tab
 	}
 	if (walk->findings == NULL || table == NULL)
 		return;
-	check_missing(walk, table, place, object, seen);
-	check_exclusions(walk, table, place, object, seen);
+	const struct field_index *index = field_index_of(table);
+	if (index == NULL || (index->required & ~seen) != 0)
+		check_missing(walk, table, place, object, seen);
+	if (index == NULL || (index->excluding & seen) != 0)
+		check_exclusions(walk, table, place, object, seen);
 	check_variant(walk, table, place, object);
 }
 

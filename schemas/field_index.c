@@ -31,6 +31,8 @@ static void make(struct field_index *index, const struct field_table *table)
 		while (index->slots[slot] != 0)
 			slot = (slot + 1) % FIELD_INDEX_SLOTS;
 		index->slots[slot] = (unsigned char)(i + 1);
+		index->required |= (uint64_t)table->fields[i].required << i;
+		index->excluding |= (uint64_t)(table->fields[i].excludes != NULL) << i;
 	}
 	atomic_store_explicit(&index->state, INDEX_ST_READY, memory_order_release);
 }
@@ -53,6 +55,11 @@ static const struct field *find_in_rows(const struct field_table *table, struct 
 		if (is_named(&table->fields[i], name))
 			return &table->fields[i];
 	return NULL;
+}
+
+const struct field_index *field_index_of(const struct field_table *table)
+{
+	return table->index != NULL && is_ready(table->index, table) ? table->index : NULL;
 }
 
 const struct field *field_index_find(const struct field_table *table, struct span name)

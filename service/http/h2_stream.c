@@ -139,6 +139,7 @@ void h2_stream_dispatch(struct h2_stream *stream)
 		req->input.method = h2o_iovec_init(H2O_STRLIT("GET"));
 	if (req->input.path.base == NULL) /* CONNECT, or a head over its limit */
 		req->input.path = h2o_iovec_init(H2O_STRLIT("/"));
+	buf_fit(&stream->body); /* it stays until the answer is over */
 	struct span body = buf_span(&stream->body);
 	req->entity = h2o_iovec_init(body.at, body.len);
 	h2o_process_request(req);

@@ -58,6 +58,29 @@ static void the_limit_holds_and_exhaustion_sticks(void **state)
 	arena_fini(&arena);
 }
 
+static void the_last_allocation_may_shrink(void **state)
+{
+	(void)state;
+	static const size_t sizes[] = {100, 5000, 100000};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct arena arena;
+		arena_init(&arena, 200000);
+		char *before = i == 0 ? NULL : arena_alloc(&arena, 10);
+		if (before != NULL)
+			memset(before, 'b', 10);
+		char *at = arena_alloc(&arena, sizes[i]);
+		memset(at, 'x', sizes[i]);
+		at = arena_shrink(&arena, at, sizes[i], 50);
+		char *behind = arena_zalloc(&arena, 1, 1000);
+		memset(behind, 'y', 1000);
+		for (int k = 0; k < 50; k++)
+			assert_int_equal(at[k], 'x');
+		assert_true(before == NULL || before[9] == 'b');
+		assert_non_null(arena_alloc(&arena, 150000)); /* what was given back counts no more */
+		arena_fini(&arena);
+	}
+}
+
 static void copies_end_with_a_nul(void **state)
 {
 	(void)state;
@@ -75,6 +98,7 @@ int main(void)
 	    cmocka_unit_test(allocations_are_aligned_and_apart),
 	    cmocka_unit_test(zeroed_memory_is_zero_and_overflow_is_refused),
 	    cmocka_unit_test(the_limit_holds_and_exhaustion_sticks),
+	    cmocka_unit_test(the_last_allocation_may_shrink),
 	    cmocka_unit_test(copies_end_with_a_nul),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
