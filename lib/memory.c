@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Trimming the heap and the mapped code; memory.h holds the contract. */
+/* Trimming the heap and what is mapped of programs and libraries; memory.h holds the contract. */
 #include "lib/memory.h"
 
 #include <link.h>
@@ -11,13 +11,21 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+enum { LARGE_BLOCK = 4 * 1024 * 1024, FREE_END = 2 * LARGE_BLOCK /* that much a heap may keep of its free end */ };
+
+void memory_setup(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+	mallopt(M_TRIM_THRESHOLD, FREE_END);
+}
+
 void memory_trim(void)
 {
 	malloc_trim(0);
 }
 
-/* Code is never written, so nothing is lost with its pages. */
-static int drop_code(struct dl_phdr_info *object, size_t size, void *context)
+/* Code and constants are never written, so nothing is lost with their pages: they are read from the file again. */
+static int drop_mapped(struct dl_phdr_info *object, size_t size, void *context)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	(void)size, (void)context;
@@ -25,7 +33,7 @@ static int drop_code(struct dl_phdr_info *object, size_t size, void *context)
 		return 0;
 	for (size_t i = 0; i < object->dlpi_phnum; i++) {
 		const ElfW(Phdr) *part = &object->dlpi_phdr[i];
-		if (part->p_type != PT_LOAD || (part->p_flags & (PF_X | PF_W)) != PF_X)
+		if (part->p_type != PT_LOAD || (part->p_flags & PF_W) != 0)
 			continue;
 		uintptr_t start = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
 		uintptr_t end = (object->dlpi_addr + part->p_vaddr + part->p_memsz + page - 1) & ~(page - 1);
@@ -62,9 +70,29 @@ static void empty_thread_cache(void)
 		free_all(blocks);
 }
 
+/*
+ * malloc_trim() leaves the free end of a thread's heap alone. It is allocated
+ * here, without touching it, to be given back.
+ */
+static void drop_heap_end(void)
+{
+	enum { BLOCKS = 5, BLOCK = LARGE_BLOCK / 2 };
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	void *blocks[BLOCKS];
+	for (size_t i = 0; i < BLOCKS; i++) {
+		blocks[i] = malloc(BLOCK);
+		size_t before = -(uintptr_t)blocks[i] & (page - 1); /* bytes until a page begins */
+		if (blocks[i] != NULL)
+			madvise((char *)blocks[i] + before, (BLOCK - before) & ~(page - 1), MADV_DONTNEED);
+	}
+	for (size_t i = BLOCKS; i-- > 0;)
+		free(blocks[i]);
+}
+
 void memory_rest(void)
 {
 	empty_thread_cache();
 	memory_trim();
-	dl_iterate_phdr(drop_code, NULL);
+	drop_heap_end();
+	dl_iterate_phdr(drop_mapped, NULL);
 }

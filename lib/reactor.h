@@ -42,6 +42,8 @@ struct reactor_ops {
 	void (*rewatch)(struct reactor *reactor, struct watch *watch, unsigned interest);
 	/* Stops watching, before the fd is closed. Events already fetched are dropped. */
 	void (*unwatch)(struct reactor *reactor, struct watch *watch);
+	/* The thread comes to rest behind a load: gives back the memory that only one needs. */
+	void (*rest)(struct reactor *reactor);
 };
 
 struct reactor {

@@ -282,6 +282,7 @@ int app_run(const struct config *config)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* inherited by the workers: only this thread takes them */
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
+	memory_setup();
 	if (http_client_global_setup() && create_workers(&app, &errors) && listen_and_start(&app, &errors)) {
 		tell_ready(&app);
 		memory_rest(); /* from what the start needed */

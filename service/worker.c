@@ -22,7 +22,8 @@ struct worker {
 	struct loop *loop;
 	struct http_client *client;
 	struct http_origin **origins;
-	struct arena arena; /* plans */
+	struct arena arena;   /* plans */
+	struct arena scratch; /* of the plans: see plan_worker */
 	const struct plan **plans;
 	struct redis *redis; /* NULL = there is none */
 	struct cache_worker cache;
@@ -140,7 +141,8 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 							     .loop = worker->loop,
 							     .health = options->health,
 							     .limits = options->limits,
-							     .metrics = metrics_cells_of(options->index)},
+							     .metrics = metrics_cells_of(options->index),
+							     .scratch = &worker->scratch},
 						    .plans = worker->plans,
 						    .cache = &worker->cache};
 	worker->routes.exchange = &worker->exchange;
@@ -158,6 +160,7 @@ struct worker *worker_create(const struct worker_options *options, struct buf *e
 	if (worker == NULL)
 		return NULL;
 	arena_init(&worker->arena, 0);
+	arena_init(&worker->scratch, 0); /* what is read into it is bounded by the caps on events and answers */
 	worker->config = config_hold(options->config);
 	if (create_parts(worker, options, error))
 		return worker;
@@ -260,6 +263,7 @@ void worker_destroy(struct worker *worker)
 		http_client_destroy(worker->client);
 	if (worker->loop != NULL)
 		loop_destroy(worker->loop);
+	arena_fini(&worker->scratch);
 	arena_fini(&worker->arena);
 	config_drop(worker->config);
 	free(worker);

@@ -26,7 +26,7 @@ struct flight {
 static void flight_free(struct task *task)
 {
 	struct flight *flight = (struct flight *)((char *)task - offsetof(struct flight, reap));
-	arena_fini(&flight->shared.scratch);
+	arena_reset(flight->context.worker->scratch); /* what a large answer left there goes with it */
 	arena_fini(&flight->arena);
 	free(flight);
 }
@@ -79,7 +79,6 @@ struct flight *flight_create(const struct plan_worker *worker, size_t arena_limi
 	if (flight == NULL)
 		return NULL;
 	arena_init(&flight->arena, arena_limit);
-	arena_init(&flight->shared.scratch, 0); /* what is read into it is bounded by the caps on events and answers */
 	flight->context.shared = &flight->shared;
 	flight->context.worker = worker;
 	flight->context.arena = &flight->arena;

@@ -21,6 +21,8 @@
 
 #include <h2o.h>
 
+#include "lib/memory.h"
+
 enum { LOOP_EVENTS_PER_FETCH = 256, LOOP_MAX_WAIT_US = 600 * 1000000, LOOP_FIRST_INPUT = 4096, LOOP_SPARE_INPUTS = 4 };
 
 struct loop_slot {
@@ -143,6 +145,32 @@ static void loop_unwatch(struct reactor *reactor, struct watch *watch)
 	watch->slot = 0;
 }
 
+/*
+ * h2o keeps some freed blocks of its memory pools for each thread and never
+ * gives them back; behind a load each keeps the pages it lies in. So a pool takes
+ * them, and they are freed as the malloc()ed blocks that they are (h2o 2.2: the
+ * first word of each points to the one before).
+ */
+static void drop_spare_chunks(void)
+{
+	enum { CHUNKS = 16, PIECES = 4, PIECE = 1000 /* larger ones get memory of their own */ };
+	h2o_mem_pool_t pool;
+	h2o_mem_init_pool(&pool);
+	for (int i = 0; i < CHUNKS * PIECES; i++)
+		h2o_mem_alloc_pool(&pool, PIECE);
+	for (void *chunk = pool.chunks, *before; chunk != NULL; chunk = before) {
+		before = *(void **)chunk;
+		free(chunk);
+	}
+}
+
+static void loop_rest(struct reactor *reactor)
+{
+	(void)reactor;
+	drop_spare_chunks();
+	memory_rest();
+}
+
 static void loop_dispatch(struct loop *loop, const struct epoll_event *event)
 {
 	uint32_t number = (uint32_t)event->data.u64;
@@ -195,7 +223,7 @@ void loop_post(struct loop *loop, struct loop_message *message)
 
 struct loop *loop_create(void)
 {
-	static const struct reactor_ops ops = {loop_watch, loop_rewatch, loop_unwatch};
+	static const struct reactor_ops ops = {loop_watch, loop_rewatch, loop_unwatch, loop_rest};
 	struct loop *loop = calloc(1, sizeof(*loop));
 	if (loop == NULL)
 		return NULL;

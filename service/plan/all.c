@@ -87,7 +87,7 @@ static void all_fail_code(struct all_run *all, enum error_code code)
 
 static bool all_is_out_of_memory(const struct all_run *all)
 {
-	return arena_failed(&all->run.context->shared->scratch) || buf_failed(&all->out);
+	return arena_failed(all->run.context->worker->scratch) || buf_failed(&all->out);
 }
 
 static void all_on_chunk(struct all_child *child, const struct event *event)
@@ -101,7 +101,7 @@ static void all_on_chunk(struct all_child *child, const struct event *event)
 	if (!event->gathered)
 		child->lane.target = span_of(event->target->target);
 	buf_reset(&all->out);
-	if (!openai_chunk_write_lane(event->data, &child->lane, &all->run.context->shared->scratch, &all->out) ||
+	if (!openai_chunk_write_lane(event->data, &child->lane, all->run.context->worker->scratch, &all->out) ||
 	    all_is_out_of_memory(all)) {
 		all_fail_code(all, all_is_out_of_memory(all) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 		return;
@@ -135,7 +135,7 @@ static void all_merge(struct all_run *all)
 		lanes[i] = all->children[i].lane;
 	}
 	buf_reset(&all->out);
-	if (!openai_answers_merge(bodies, lanes, count, &context->shared->scratch, &all->out)) {
+	if (!openai_answers_merge(bodies, lanes, count, context->worker->scratch, &all->out)) {
 		all_fail_code(all, all_is_out_of_memory(all) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 		return;
 	}

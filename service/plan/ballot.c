@@ -62,13 +62,13 @@ enum error_code ballot_add(struct ballot *ballot, const struct event *event, str
 
 enum error_code ballot_close(struct ballot *ballot, struct run_context *context)
 {
-	arena_reset(&context->shared->scratch);
+	arena_reset(context->worker->scratch);
 	if (!context->request->stream &&
-	    !openai_text_add(&ballot->text, buf_span(&ballot->data), &context->shared->scratch))
+	    !openai_text_add(&ballot->text, buf_span(&ballot->data), context->worker->scratch))
 		return ERROR_UPSTREAM_INVALID;
-	openai_text_write_key(&ballot->text, openai_request_wants_json(context->request), &context->shared->scratch,
+	openai_text_write_key(&ballot->text, openai_request_wants_json(context->request), context->worker->scratch,
 			      &ballot->key);
-	return buf_failed(&ballot->key) || arena_failed(&context->shared->scratch) ? ERROR_OVERLOADED : ERROR_NONE;
+	return buf_failed(&ballot->key) || arena_failed(context->worker->scratch) ? ERROR_OVERLOADED : ERROR_NONE;
 }
 
 bool ballot_agrees(const struct ballot *ballot, const struct ballot *other)

@@ -39,6 +39,7 @@ struct plan_worker {
 	struct health *health; /* of the process; NULL = nothing is known, every call may start (tests) */
 	struct limit *const *limits; /* by index of the target in config->targets; NULL = none */
 	struct metrics_cells *metrics;
+	struct arena *scratch; /* for one event: emptied by the leaf that begins one, shared by all it passes */
 };
 
 struct run_resumption;
@@ -64,11 +65,10 @@ struct run_tap {
 
 /* What all runs of one flight have in common and may change. */
 struct run_shared {
-	struct arena scratch; /* for one event: emptied by the leaf that begins one, shared by all it passes */
-	unsigned attempts;    /* calls started so far */
-	unsigned retries;     /* of them those that repeat a failed one */
-	unsigned open_calls;  /* calls not yet gone */
-	struct run_tap *tap;  /* hears the leaves; NULL = nobody does */
+	unsigned attempts;                             /* calls started so far */
+	unsigned retries;                              /* of them those that repeat a failed one */
+	unsigned open_calls;                           /* calls not yet gone */
+	struct run_tap *tap;                           /* hears the leaves; NULL = nobody does */
 	void (*on_settled)(struct run_shared *shared); /* open_calls fell to 0; may be called many times */
 };
 

@@ -143,11 +143,11 @@ static void tell_body(struct quorum_run *quorum)
 {
 	struct run_context *context = quorum->run.context;
 	struct usage sum = quorum_usage(quorum);
-	arena_reset(&context->shared->scratch);
+	arena_reset(context->worker->scratch);
 	buf_reset(&quorum->out);
-	if (!openai_answer_write_usage(buf_span(&quorum->chosen->ballot.data), &sum, &context->shared->scratch,
+	if (!openai_answer_write_usage(buf_span(&quorum->chosen->ballot.data), &sum, context->worker->scratch,
 				       &quorum->out) ||
-	    arena_failed(&context->shared->scratch) || buf_failed(&quorum->out)) {
+	    arena_failed(context->worker->scratch) || buf_failed(&quorum->out)) {
 		quorum_fail_code(quorum, ERROR_OVERLOADED);
 		return;
 	}
@@ -263,7 +263,7 @@ static void child_is_unusable(struct quorum_child *child, enum error_code code)
 
 static void child_on_piece(struct quorum_child *child, const struct event *event)
 {
-	enum error_code error = ballot_add(&child->ballot, event, &child->quorum->run.context->shared->scratch);
+	enum error_code error = ballot_add(&child->ballot, event, child->quorum->run.context->worker->scratch);
 	if (error != ERROR_NONE)
 		child_is_unusable(child, error);
 }

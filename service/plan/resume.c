@@ -140,7 +140,7 @@ static enum config_resume resume_way(const struct resume_run *resume)
 	if (wanted == CONFIG_RESUME_REPLAY || text.at == NULL)
 		return CONFIG_RESUME_OFF;
 	return openai_request_takes_prefill(context->request, text, (int64_t)resume->joint.chunks,
-					    &context->shared->scratch)
+					    context->worker->scratch)
 		   ? CONFIG_RESUME_CONTINUE
 		   : CONFIG_RESUME_OFF;
 }
@@ -237,7 +237,7 @@ static void resume_hear(struct resume_run *resume, const struct event *event)
 	enum openai_joint_step step = OPENAI_JOINT_APART;
 	resume->before = openai_joint_size(&resume->joint);
 	if (event->kind == EVENT_CHUNK)
-		step = openai_joint_hear(&resume->joint, &data, &resume->run.context->shared->scratch);
+		step = openai_joint_hear(&resume->joint, &data, resume->run.context->worker->scratch);
 	if (step == OPENAI_JOINT_APART)
 		resume_diverge(resume, event->target);
 	else if (step == OPENAI_JOINT_JOINED)
@@ -259,7 +259,7 @@ static void resume_pass(struct resume_run *resume, const struct event *event)
 {
 	struct event passed = *event;
 	if (event->kind == EVENT_CHUNK && resume->able) {
-		openai_joint_said(&resume->joint, &passed.data, &resume->run.context->shared->scratch);
+		openai_joint_said(&resume->joint, &passed.data, resume->run.context->worker->scratch);
 		if (resume->tries > 0)
 			passed.raw = (struct span){NULL, 0};
 	}

@@ -68,10 +68,10 @@ void target_refusal_on_end(struct target_run *target)
 	struct run_context *context = target->run.context;
 	struct span body = buf_span(&target->answer);
 	struct span code = {NULL, 0};
-	arena_reset(&context->shared->scratch);
-	bool relayable = refusal_is_relayable(body, &context->shared->scratch, &code);
+	arena_reset(context->worker->scratch);
+	bool relayable = refusal_is_relayable(body, context->worker->scratch, &code);
 	struct failure failure = refusal_failure(target->status, code);
-	struct span told = openai_error_message(body, &context->shared->scratch);
+	struct span told = openai_error_message(body, context->worker->scratch);
 	failure.message = told.at == NULL
 			      ? arena_printf(context->arena, "The backend answered with status %d. (target %s)",
 					     target->status, target->target->target)

@@ -48,7 +48,7 @@ static void stream_on_done(struct target_run *target)
 
 static void stream_on_event(struct target_run *target, const struct sse_event *sse)
 {
-	struct arena *scratch = &target->run.context->shared->scratch;
+	struct arena *scratch = target->run.context->worker->scratch;
 	struct openai_chunk chunk;
 	if (stream_is_done(sse->data)) {
 		stream_on_done(target);

@@ -45,10 +45,10 @@ static void whole_judge(struct target_run *target)
 	struct run_context *context = target->run.context;
 	struct openai_answer answer;
 	struct span body = buf_span(&target->answer);
-	arena_reset(&context->shared->scratch);
-	if (!openai_answer_read(context->request->endpoint, body, &context->shared->scratch, &answer)) {
+	arena_reset(context->worker->scratch);
+	if (!openai_answer_read(context->request->endpoint, body, context->worker->scratch, &answer)) {
 		target_fail_code(target,
-				 arena_failed(&context->shared->scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
+				 arena_failed(context->worker->scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 		return;
 	}
 	if ((answer.carries & CARRIES_ERROR) != 0) {

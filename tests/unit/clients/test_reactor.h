@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/memory.h"
 #include "lib/reactor.h"
 
 enum { TEST_REACTOR_SLOTS = 4096, TEST_REACTOR_EVENTS = 256 };
@@ -87,6 +88,12 @@ static inline void test_reactor_unwatch(struct reactor *reactor, struct watch *w
 	watch->slot = 0;
 }
 
+static inline void test_reactor_rest(struct reactor *reactor)
+{
+	(void)reactor;
+	memory_rest();
+}
+
 static inline uint64_t test_reactor_clock(void *context)
 {
 	const struct test_reactor *test = context;
@@ -97,7 +104,8 @@ static inline uint64_t test_reactor_clock(void *context)
 
 static inline struct test_reactor *test_reactor_create(void)
 {
-	static const struct reactor_ops ops = {test_reactor_watch, test_reactor_rewatch, test_reactor_unwatch};
+	static const struct reactor_ops ops = {test_reactor_watch, test_reactor_rewatch, test_reactor_unwatch,
+					       test_reactor_rest};
 	struct test_reactor *test = calloc(1, sizeof(*test));
 	assert(test != NULL);
 	reactor_init(&test->reactor, &ops, test_reactor_clock, test);

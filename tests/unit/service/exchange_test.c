@@ -31,6 +31,7 @@ static struct plan plan;
 static const struct plan *plans[1];
 static struct http_origin *origins[1];
 static struct exchange_worker worker;
+static struct arena scratch;
 
 static void client_head(void *client, int s, const struct http_field *list, size_t count, int64_t content_length)
 {
@@ -95,8 +96,8 @@ static int set_up(void **state)
 	assert_non_null(config);
 	plan = (struct plan){.kind = &plan_kind_target, .source = config->models[0].plan, .width = 1};
 	plans[0] = &plan;
-	worker = (struct exchange_worker){.plan = {.reactor = &reactor, .config = config, .origins = origins},
-					  .plans = plans};
+	worker = (struct exchange_worker){
+	    .plan = {.reactor = &reactor, .config = config, .origins = origins, .scratch = &scratch}, .plans = plans};
 	return 0;
 }
 
@@ -106,6 +107,7 @@ static int tear_down(void **state)
 	assert_int_equal(worker.in_flight, 0);
 	reactor_run_tasks(&reactor);
 	reactor_fini(&reactor);
+	arena_fini(&scratch);
 	config_drop(config);
 	return 0;
 }

@@ -33,6 +33,7 @@ static unsigned fake_runs[FAKE_LEAVES];          /* of each that were started */
 static uint64_t fake_now;
 static struct reactor fake_reactor;
 static struct plan_worker fake_worker;
+static struct arena fake_scratch;
 static struct config_plan fake_root_source;
 static struct failure fake_failure; /* the last that the root's sink saw */
 static char fake_text[FAKE_TEXT];   /* what the root's sink saw, one word per event */
@@ -133,6 +134,7 @@ static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, s
 	fake_failure = (struct failure){.code = ERROR_NONE};
 	reactor_init(&fake_reactor, NULL, fake_read_clock, NULL);
 	fake_worker.reactor = &fake_reactor;
+	fake_worker.scratch = &fake_scratch;
 	arena_init(&fake_arena, 0);
 	fake_request =
 	    (struct openai_request){.endpoint = OPENAI_CHAT, .model = SPAN("m"), .choices = 1, .stream = stream};
@@ -142,7 +144,7 @@ static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, s
 					    .arena = &fake_arena,
 					    .request = &fake_request,
 					    .id = SPAN("chatcmpl-x")};
-	arena_init(&fake_shared.scratch, 0);
+	arena_init(&fake_scratch, 0);
 	fake_sink.on_event = fake_on_event;
 	static const char *const names[FAKE_LEAVES] = {"a/0", "a/1", "a/2", "a/3", "a/4", "a/5", "a/6", "a/7"};
 	for (size_t i = 0; i < count; i++) {
@@ -163,7 +165,7 @@ static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, s
 static void fake_teardown(void)
 {
 	reactor_fini(&fake_reactor);
-	arena_fini(&fake_shared.scratch);
+	arena_fini(&fake_scratch);
 	arena_fini(&fake_arena);
 }
 

@@ -33,6 +33,7 @@ static struct config_backend backend;
 static struct config_plan source;
 static struct plan plan;
 static struct plan_worker worker;
+static struct arena scratch;
 static struct run_shared shared;
 static struct run_context context;
 static struct arena arena;
@@ -108,10 +109,10 @@ static void prepare(bool stream)
 	config = (struct config){.backends = &backend, .backend_count = 1, .limits = {.event = 4096}};
 	source = (struct config_plan){.backend = &backend, .target_model = "real", .target = "b/real"};
 	plan = (struct plan){.kind = &plan_kind_target, .source = &source, .width = 1};
-	worker = (struct plan_worker){.reactor = &reactor, .config = &config, .origins = origins};
+	worker = (struct plan_worker){.reactor = &reactor, .config = &config, .origins = origins, .scratch = &scratch};
 	shared = (struct run_shared){.on_settled = on_settled};
 	context = (struct run_context){.shared = &shared, .worker = &worker, .arena = &arena, .request = &request};
-	arena_init(&shared.scratch, 0);
+	arena_init(&scratch, 0);
 	sink.on_event = on_event;
 	assert_true(openai_request_decode(&request, OPENAI_CHAT, &arena, body, 64, &findings));
 }
@@ -133,7 +134,7 @@ static void finish(void)
 	run->ops->cancel(run);
 	reactor_run_tasks(&reactor);
 	reactor_fini(&reactor);
-	arena_fini(&shared.scratch);
+	arena_fini(&scratch);
 	arena_fini(&arena);
 }
 

@@ -120,6 +120,7 @@ static struct reactor reactor;
 static const struct config *config;
 static struct http_origin *origins[1];
 static struct exchange_worker worker;
+static struct arena scratch;
 
 static int set_up(void **state)
 {
@@ -139,7 +140,8 @@ static int set_up(void **state)
 	buf_init(&errors, 4096);
 	config = config_load_text(SPAN(yaml), "test", &errors);
 	assert_non_null(config);
-	worker = (struct exchange_worker){.plan = {.reactor = &reactor, .config = config, .origins = origins}};
+	worker = (struct exchange_worker){
+	    .plan = {.reactor = &reactor, .config = config, .origins = origins, .scratch = &scratch}};
 	return 0;
 }
 
@@ -149,6 +151,7 @@ static int tear_down(void **state)
 	assert_int_equal(worker.in_flight, 0);
 	reactor_run_tasks(&reactor);
 	reactor_fini(&reactor);
+	arena_fini(&scratch);
 	config_drop(config);
 	return 0;
 }

@@ -30,6 +30,7 @@ static const struct plan *plans[1];
 static struct http_origin *origins[1];
 static struct cache_worker cached;
 static struct exchange_worker worker;
+static struct arena scratch;
 
 /* ---- a cache that is slow ---- */
 
@@ -134,10 +135,13 @@ static int set_up(void **state)
 	plan = (struct plan){.kind = &plan_kind_target, .source = config->models[0].plan, .width = 1};
 	plans[0] = &plan;
 	cached = (struct cache_worker){.cache = cache_create(config), .reactor = loop_reactor(loop)};
-	worker = (struct exchange_worker){
-	    .plan = {.reactor = loop_reactor(loop), .config = config, .origins = origins, .loop = loop},
-	    .plans = plans,
-	    .cache = &cached};
+	worker = (struct exchange_worker){.plan = {.reactor = loop_reactor(loop),
+						   .config = config,
+						   .origins = origins,
+						   .loop = loop,
+						   .scratch = &scratch},
+					  .plans = plans,
+					  .cache = &cached};
 	return 0;
 }
 
@@ -148,6 +152,7 @@ static int tear_down(void **state)
 	assert_int_equal(pending_count, 0);
 	assert_int_equal(worker.in_flight, 0);
 	cache_destroy(cached.cache);
+	arena_fini(&scratch);
 	loop_destroy(loop);
 	config_drop(config);
 	return 0;
