@@ -103,10 +103,10 @@ test-unit: $(UNIT_RUNS) ## run the unit tests (cmocka)
 $(UNIT_RUNS): %.run: %
 	@LSAN_OPTIONS=suppressions=tests/lsan.supp:print_suppressions=0 $<
 
-$(BUILD)/tests/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay_main.o $(call links,schemas)
-	$(CC) $(LDFLAGS) -o $@ $^ -lm
-$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(call links,schemas)
-	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ -lm
+$(BUILD)/tests/fuzz/%_replay: $(BUILD)/tests/fuzz/%_fuzz.o $(BUILD)/tests/fuzz/replay_main.o $(call links,clients)
+	$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/tests/fuzz/%_fuzz: $(BUILD)/tests/fuzz/%_fuzz.o $(call links,clients)
+	$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(LDLIBS)
 
 .PHONY: test-fuzz-corpus
 test-fuzz-corpus: $(FUZZ_TARGETS:%=$(BUILD)/tests/fuzz/%_replay) ## replay the fuzzing corpora

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The state machine of a call, and how its caller is told. call_deliver is the
- * only place where a caller's callback runs. What the callback may do to its own
- * call is to end it: the call is then GONE, but stays in place until the
- * callback has returned.
+ * The state machine of a call, and how its caller is told. What a callback may
+ * do to its own call is to end it: the call is then GONE, but stays in place
+ * until the callback has returned.
  */
 #include "clients/http/call.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
+#include "clients/http/attempt.h"
 #include "clients/http/client.h"
-#include "clients/http/easy.h"
+#include "clients/http/channel.h"
 #include "clients/http/failure.h"
 #include "clients/http/origin.h"
+#include "clients/http/request.h"
 #include "clients/http/rest.h"
+#include "clients/http/transfer.h"
 #include "lib/metrics.h"
 
-enum { CALL_INBOX_CEILING = 64 * 1024, CALL_INBOX_KEEP = 2048, CALL_LINES_CEILING = 64 * 1024 };
+enum { CALL_INBOX_CEILING = 64 * 1024, CALL_OUT_CEILING = 128 * 1024 };
 
 #define ST(state) (1u << CALL_ST_##state)
 
@@ -25,7 +27,7 @@ enum { CALL_INBOX_CEILING = 64 * 1024, CALL_INBOX_KEEP = 2048, CALL_LINES_CEILIN
 static const unsigned followers[CALL_ST_COUNT] = {
     [CALL_ST_IDLE] = ST(RESOLVING) | ST(QUEUED) | ST(ENDED),
     [CALL_ST_RESOLVING] = ST(QUEUED) | ST(ENDED) | ST(GONE),
-    [CALL_ST_QUEUED] = ST(CONNECTING) | ST(ENDED) | ST(GONE),
+    [CALL_ST_QUEUED] = ST(CONNECTING) | ST(SENT) | ST(ENDED) | ST(GONE),
     [CALL_ST_CONNECTING] = ST(SENT) | ST(ENDED) | ST(GONE),
     [CALL_ST_SENT] = ST(BODY) | ST(ENDED) | ST(GONE),
     [CALL_ST_BODY] = ST(ENDED) | ST(GONE),
@@ -37,7 +39,7 @@ static struct call_list *call_list_of(const struct http_call *call, enum call_st
 {
 	switch (state) {
 	case CALL_ST_IDLE:
-		return &call->origin->idle;
+		return &call->origin->idle_calls;
 	case CALL_ST_RESOLVING:
 		return &call->origin->name.waiting;
 	case CALL_ST_QUEUED:
@@ -63,11 +65,6 @@ void call_set_state(struct http_call *call, enum call_state state)
 		TAILQ_INSERT_TAIL(to, call, link);
 }
 
-static bool call_is_in_multi(const struct http_call *call)
-{
-	return call->state == CALL_ST_CONNECTING || call->state == CALL_ST_SENT || call->state == CALL_ST_BODY;
-}
-
 struct http_call *call_create(struct http_origin *origin)
 {
 	struct http_call *call = calloc(1, sizeof(*call));
@@ -75,30 +72,21 @@ struct http_call *call_create(struct http_origin *origin)
 		return NULL;
 	call->origin = origin;
 	head_init(&call->head);
+	buf_init(&call->out, CALL_OUT_CEILING);
 	buf_init(&call->inbox, CALL_INBOX_CEILING);
-	buf_init(&call->extra_lines, CALL_LINES_CEILING);
-	if (easy_init(call)) {
-		TAILQ_INSERT_TAIL(&origin->idle, call, link);
-		return call;
-	}
-	if (call->easy != NULL)
-		curl_easy_cleanup(call->easy);
-	free(call);
-	return NULL;
+	TAILQ_INSERT_TAIL(&origin->idle_calls, call, link);
+	return call;
 }
 
 void call_destroy(struct http_call *call)
 {
 	assert(call->state == CALL_ST_IDLE);
-	TAILQ_REMOVE(&call->origin->idle, call, link);
-	curl_easy_cleanup(call->easy);
+	TAILQ_REMOVE(&call->origin->idle_calls, call, link);
 	head_fini(&call->head);
-	buf_fini(&call->inbox);
-	buf_fini(&call->extra_lines);
 	free(call);
 }
 
-void call_make_ready(struct http_call *call)
+static void call_make_ready(struct http_call *call)
 {
 	if (call->is_ready)
 		return;
@@ -123,43 +111,18 @@ void call_fail(struct http_call *call, enum error_code error, const char *detail
 	call_make_ready(call);
 }
 
+/* Lets go of what it waits for and of what it uses. */
 static void call_take_back(struct http_call *call)
 {
 	timer_stop(&call->origin->client->reactor->timers, &call->timer);
-	if (call_is_in_multi(call))
-		client_remove_easy(call->origin->client, call->easy);
+	if (call->attempt != NULL)
+		attempt_abandon(call->attempt);
+	if (call->channel != NULL)
+		channel_close(call->channel);
+	call->channel = NULL;
 }
 
-static enum failure_phase call_phase(const struct http_call *call)
-{
-	if (call->state == CALL_ST_BODY)
-		return FAILURE_BODY;
-	return call->state == CALL_ST_SENT ? FAILURE_SENT : FAILURE_CONNECTING;
-}
-
-static const char *call_detail_of(const struct http_call *call, CURLcode code)
-{
-	if (code == CURLE_OK)
-		return "the connection was closed inside the response head";
-	return call->error_text[0] != '\0' ? call->error_text : curl_easy_strerror(code);
-}
-
-void call_end(struct http_call *call, CURLcode code)
-{
-	enum failure_phase phase = call_phase(call);
-	call_take_back(call);
-	if (code == CURLE_OK && phase == FAILURE_BODY) {
-		call->error = ERROR_NONE; /* what was noted, say a socket for one of several addresses, did no harm */
-		call->error_detail = "";
-	} else if (call->error == ERROR_NONE) {
-		call->error = failure_of(code, phase, call->error_text);
-		call->error_detail = call_detail_of(call, code);
-	}
-	call_set_state(call, CALL_ST_ENDED);
-	call_make_ready(call);
-}
-
-void call_end_early(struct http_call *call, enum error_code error, const char *detail)
+void call_end(struct http_call *call, enum error_code error, const char *detail)
 {
 	call_take_back(call);
 	call->error = error;
@@ -167,6 +130,39 @@ void call_end_early(struct http_call *call, enum error_code error, const char *d
 	call_set_state(call, CALL_ST_ENDED);
 	call_make_ready(call);
 	client_wake(call->origin->client);
+}
+
+void call_begin(struct http_call *call)
+{
+	struct http_origin *origin = call->origin;
+	struct http_channel *channel = call->fresh ? NULL : channel_borrow(origin, call);
+	if (channel != NULL) {
+		call->channel = channel;
+		call->reused = true;
+		transfer_begin(call);
+	} else if (attempt_start(origin, call)) {
+		call_set_state(call, CALL_ST_CONNECTING);
+	} else {
+		call_end(call, ERROR_OVERLOADED, "no memory for a connection");
+	}
+}
+
+void call_attempted(struct http_call *call, CURLcode code)
+{
+	struct http_attempt *attempt = call->attempt;
+	if (code != CURLE_OK) {
+		enum error_code error = call->error != ERROR_NONE ? call->error : failure_of(code);
+		const char *words = attempt->words[0] != '\0' ? attempt->words : curl_easy_strerror(code);
+		call->words = call->error != ERROR_NONE ? NULL : strdup(words);
+		call_end(call, error, call->words == NULL ? call->error_detail : call->words);
+		return;
+	}
+	call->error = ERROR_NONE; /* what was noted, say a socket for one of several addresses, did no harm */
+	call->channel = channel_create(attempt, call);
+	if (call->channel == NULL)
+		call_end(call, ERROR_OVERLOADED, "no memory for a connection");
+	else
+		transfer_begin(call);
 }
 
 /* The caller has no more to do with it. */
@@ -182,13 +178,13 @@ static void call_leave(struct http_call *call)
 static void call_recycle(struct http_call *call)
 {
 	head_reset(&call->head);
-	if (call->inbox.capacity > CALL_INBOX_KEEP)
-		buf_fini(&call->inbox);
-	buf_reset(&call->inbox);
-	call->head_due = call->paused = call->stalled = call->opened = call->reused = false;
+	buf_fini(&call->out);
+	buf_fini(&call->inbox);
+	free(call->words);
+	call->words = NULL;
+	call->head_due = call->paused = call->stalled = call->reused = call->answered = call->deaf = false;
 	call->error = ERROR_NONE;
 	call->error_detail = NULL;
-	call->error_text[0] = '\0';
 	call_set_state(call, CALL_ST_IDLE);
 	origin_give(call->origin, call);
 }
@@ -203,42 +199,38 @@ static void call_tell_head(struct http_call *call)
 	call->ops->on_head(call->context, &view);
 }
 
-/* Lets curl go on once the inbox is empty. It may fill it again at once, which makes the call ready again. */
-static void call_unstall(struct http_call *call)
+/* What the caller does not take now waits in the inbox; nothing is read meanwhile, so it is one read at most. */
+static void call_keep(struct http_call *call, struct span body)
 {
-	if (!call->stalled || call->paused || !call_is_in_multi(call))
+	if (body.len == 0 || buf_append(&call->inbox, body))
 		return;
-	call->stalled = false;
-	CURLcode code = curl_easy_pause(call->easy, CURLPAUSE_CONT);
-	if (code != CURLE_OK)
-		call_fail(call, ERROR_OVERLOADED, "curl could not go on after a pause");
+	call_fail(call, ERROR_OVERLOADED, "no memory for the body");
+	client_wake(call->origin->client);
 }
 
-static void call_tell_body(struct http_call *call)
+static void call_tell_body(struct http_call *call, struct span body)
 {
-	if (call->state == CALL_ST_GONE || call->paused)
+	if (call->state == CALL_ST_GONE)
 		return;
-	/* Nothing is added to the inbox meanwhile: curl is not called before the callback has returned. */
+	if (call->paused || buf_len(&call->inbox) > 0)
+		call_keep(call, body);
+	if (call->paused)
+		return;
 	if (buf_len(&call->inbox) > 0)
-		call->ops->on_body(call->context, buf_span(&call->inbox));
-	if (call->inbox.capacity > CALL_INBOX_KEEP)
-		buf_fini(&call->inbox); /* a stream at rest keeps little memory */
-	else
-		buf_reset(&call->inbox);
-	call_unstall(call);
-}
-
-/* curl does not say whether it read the beginning of a first line; that a backend dies inside one is not told apart. */
-static bool call_is_stale(const struct http_call *call)
-{
-	return call->reused && call->error == ERROR_UPSTREAM_RESET && call->head.bytes == 0;
+		body = buf_span(&call->inbox);
+	if (body.len > 0)
+		call->ops->on_body(call->context, body);
+	buf_fini(&call->inbox); /* a stream at rest keeps little memory */
+	if (call->state == CALL_ST_SENT || call->state == CALL_ST_BODY)
+		transfer_resume(call);
 }
 
 static void call_tell_end(struct http_call *call)
 {
 	if (call->state != CALL_ST_ENDED || buf_len(&call->inbox) > 0)
 		return; /* ended but paused: the rest is told after the resume */
-	bool stale = call_is_stale(call);
+	/* To a connection that the peer closed while it was idle, or as the request came */
+	bool stale = call->reused && call->error == ERROR_UPSTREAM_RESET && !call->answered;
 	call_leave(call);
 	if (stale)
 		metrics_count(call->origin->metrics, METRIC_STALE_CONNECTIONS, call->origin->backend);
@@ -251,21 +243,21 @@ static void call_tell_end(struct http_call *call)
 	call->ops->on_done(call->context, &result);
 }
 
-void call_deliver(struct http_call *call)
+bool call_deliver(struct http_call *call, struct span body)
 {
 	struct http_client *client = call->origin->client;
 	call_drop_ready(call);
-	if (call->error != ERROR_NONE && call_is_in_multi(call)) {
-		call_take_back(call);
-		call_set_state(call, CALL_ST_ENDED);
-	}
+	if (call->error != ERROR_NONE && call->state != CALL_ST_ENDED)
+		call_end(call, call->error, call->error_detail);
 	client->delivering = call;
 	call_tell_head(call);
-	call_tell_body(call);
+	call_tell_body(call, body);
 	call_tell_end(call);
 	client->delivering = NULL;
-	if (call->state == CALL_ST_GONE)
-		call_recycle(call);
+	if (call->state != CALL_ST_GONE)
+		return call->state != CALL_ST_ENDED;
+	call_recycle(call);
+	return false;
 }
 
 struct http_call *http_call_start(struct http_origin *origin, const struct http_call_request *request,
@@ -276,10 +268,13 @@ struct http_call *http_call_start(struct http_origin *origin, const struct http_
 	struct http_call *call = origin_borrow(origin);
 	if (call == NULL)
 		return NULL;
-	if (!easy_configure(call, request)) {
+	if (!request_write_head(origin, request, &call->out)) {
+		buf_fini(&call->out);
 		origin_give(origin, call);
 		return NULL;
 	}
+	call->body = request->get || request->body.len == 0 ? (struct span){"", 0} : request->body;
+	call->fresh = request->fresh;
 	call->ops = ops;
 	call->context = context;
 	origin->client->active++;

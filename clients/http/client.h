@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inside of a client: what its calls, origins and sockets share. Private to clients/http. */
+/* Inside of a client: what its calls, origins and connections share. Private to clients/http. */
 #ifndef SLUICE_CLIENTS_HTTP_CLIENT_H
 #define SLUICE_CLIENTS_HTTP_CLIENT_H
 
@@ -12,6 +12,14 @@
 
 TAILQ_HEAD(call_list, http_call);
 TAILQ_HEAD(origin_list, http_origin);
+TAILQ_HEAD(channel_list, http_channel);
+TAILQ_HEAD(attempt_list, http_attempt);
+
+/* Counts what waits to be used again. */
+struct pool {
+	size_t count;
+	size_t unused; /* the least of count in this period: that many nobody needed */
+};
 
 struct http_client {
 	struct reactor *reactor; /* borrows */
@@ -22,14 +30,15 @@ struct http_client {
 	struct timer timer; /* curl's next deadline */
 	struct timer rest;  /* gives back what is not needed; runs while there is something */
 	size_t calls_this_period;
-	bool surplus;      /* connections are of a load that is over */
-	struct task task;  /* adds the queued calls, delivers to the ready ones */
-	bool driving;      /* curl's deadlines are asked for afterwards, not listened to */
-	unsigned max_idle; /* idle connections to keep */
-	size_t active;     /* calls that are not idle */
-	size_t in_multi;   /* calls that curl knows */
+	struct task task;         /* begins the queued calls, delivers to the ready ones */
+	bool driving;             /* curl's deadlines are asked for afterwards, not listened to */
+	size_t active;            /* calls that are not idle */
+	char *read_buffer;        /* TRANSFER_READ bytes: what was read last, until the caller was told */
+	struct channel_list idle; /* of all origins; the coldest first */
+	size_t idle_count;
+	unsigned max_idle;
 	struct call_list queued;
-	struct call_list running;     /* known to curl, or ended and not told yet */
+	struct call_list running;     /* begun, or ended and not told yet */
 	struct call_list ready;       /* have something to tell: by ready_link */
 	struct http_call *delivering; /* whose callback is running; NULL once it was cancelled in there */
 	struct origin_list origins;
@@ -40,10 +49,23 @@ struct http_client {
 void client_drive_socket(struct http_client *client, int fd, int bits);
 /* Runs the task at the end of the turn. */
 void client_wake(struct http_client *client);
-/* Hands an easy to curl, and takes it back. False: out of memory. */
-bool client_add_easy(struct http_client *client, CURL *easy);
-void client_remove_easy(struct http_client *client, CURL *easy);
-/* Closes all connections: curl knows no call. When there is no memory for a new multi the old one stays. */
-void client_renew_multi(struct http_client *client);
+static inline void pool_put(struct pool *pool)
+{
+	pool->count++;
+}
+
+static inline void pool_take(struct pool *pool)
+{
+	if (pool->unused > --pool->count)
+		pool->unused = pool->count;
+}
+
+/* A period ends. Returns how many nobody needed in it. */
+static inline size_t pool_rest(struct pool *pool)
+{
+	size_t unused = pool->unused;
+	pool->unused = pool->count - unused;
+	return unused;
+}
 
 #endif

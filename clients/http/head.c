@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parsing of response heads. libcurl parses them as well, but more kindly than
- * a gateway may: it takes the last of two Content-Length values and lets
- * Transfer-Encoding win over both. Refusing such a response here fails the
- * transfer, which closes its connection.
+ * Parsing of response heads, strictly: of two Content-Length values that differ,
+ * or of one beside Transfer-Encoding, none is believed. Refusing such a response
+ * closes its connection. A line may end in a bare LF (RFC 9112, section 2.2).
  */
 #include "clients/http/head.h"
 
@@ -11,20 +10,24 @@
 
 enum { HEAD_KEEP_CAPACITY = 2048 };
 
-static const char *const field_names[HEAD_FIELD_COUNT] = {
-    [HEAD_CONTENT_TYPE] = "content-type",     [HEAD_CONTENT_ENCODING] = "content-encoding",
-    [HEAD_RETRY_AFTER] = "retry-after",       [HEAD_RETRY_AFTER_MS] = "retry-after-ms",
-    [HEAD_X_SHOULD_RETRY] = "x-should-retry", [HEAD_REQUEST_ID] = "x-request-id",
+#define HEAD_TOO_LARGE "the response head is too large"
+
+static const struct span field_names[HEAD_FIELD_COUNT] = {
+    [HEAD_CONTENT_TYPE] = {"content-type", 12},     [HEAD_CONTENT_ENCODING] = {"content-encoding", 16},
+    [HEAD_RETRY_AFTER] = {"retry-after", 11},       [HEAD_RETRY_AFTER_MS] = {"retry-after-ms", 14},
+    [HEAD_X_SHOULD_RETRY] = {"x-should-retry", 14}, [HEAD_REQUEST_ID] = {"x-request-id", 12},
 };
 
 void head_init(struct head *head)
 {
 	*head = (struct head){.content_length = -1};
+	buf_init(&head->line, HEAD_MAX_LINE);
 	buf_init(&head->values, HEAD_MAX_BYTES);
 }
 
 void head_fini(struct head *head)
 {
+	buf_fini(&head->line);
 	buf_fini(&head->values);
 }
 
@@ -40,6 +43,7 @@ void head_reset(struct head *head)
 {
 	if (head->values.capacity > HEAD_KEEP_CAPACITY)
 		buf_fini(&head->values);
+	buf_fini(&head->line);
 	head_forget_fields(head);
 	head->state = HEAD_ST_STATUS;
 	head->status = 0;
@@ -68,6 +72,8 @@ static void head_status_line(struct head *head, struct span line)
 		head_refuse(head, "the status line is malformed");
 		return;
 	}
+	head->http_1_0 = line.at[7] == '0';
+	head->persistent = !head->http_1_0;
 	head->status = (line.at[9] - '0') * 100 + (line.at[10] - '0') * 10 + (line.at[11] - '0');
 	if (head->status >= 200 && head->status < 600)
 		head->state = HEAD_ST_FIELDS;
@@ -104,17 +110,47 @@ static void head_content_length(struct head *head, struct span value)
 		head->content_length = length;
 }
 
-static bool name_is(struct span name, const char *lower)
+static bool is_blank(char c)
 {
-	return strlen(lower) == name.len && strncasecmp(name.at, lower, name.len) == 0;
+	return c == ' ' || c == '\t';
+}
+
+static struct span trim(struct span text)
+{
+	while (text.len > 0 && is_blank(text.at[0]))
+		text = (struct span){text.at + 1, text.len - 1};
+	while (text.len > 0 && is_blank(text.at[text.len - 1]))
+		text.len--;
+	return text;
+}
+
+static bool text_is(struct span text, struct span lower)
+{
+	return text.len == lower.len && strncasecmp(text.at, lower.at, lower.len) == 0;
 }
 
 static void head_transfer_encoding(struct head *head, struct span value)
 {
 	/* We send no TE: anything but one "chunked" was not asked for. */
-	if (head->chunked || !name_is(value, "chunked"))
+	if (head->chunked || !text_is(value, SPAN("chunked")))
 		head_refuse(head, "a transfer coding other than chunked");
 	head->chunked = true;
+}
+
+/* Options of the connection: a list, of which two are known. */
+static void head_connection(struct head *head, struct span value)
+{
+	while (value.len > 0) {
+		const char *comma = memchr(value.at, ',', value.len);
+		size_t len = comma == NULL ? value.len : (size_t)(comma - value.at);
+		struct span option = trim((struct span){value.at, len});
+		if (text_is(option, SPAN("close")))
+			head->persistent = false;
+		else if (text_is(option, SPAN("keep-alive")) && head->http_1_0)
+			head->persistent = true;
+		value.at += comma == NULL ? len : len + 1;
+		value.len -= comma == NULL ? len : len + 1;
+	}
 }
 
 static void head_keep(struct head *head, enum head_field field, struct span value)
@@ -128,22 +164,21 @@ static void head_keep(struct head *head, enum head_field field, struct span valu
 
 static void head_field(struct head *head, struct span name, struct span value)
 {
-	if (name_is(name, "content-length")) {
+	if (text_is(name, SPAN("content-length"))) {
 		head_content_length(head, value);
 		return;
 	}
-	if (name_is(name, "transfer-encoding")) {
+	if (text_is(name, SPAN("transfer-encoding"))) {
 		head_transfer_encoding(head, value);
 		return;
 	}
+	if (text_is(name, SPAN("connection"))) {
+		head_connection(head, value);
+		return;
+	}
 	for (int i = 0; i < HEAD_FIELD_COUNT; i++)
-		if (name_is(name, field_names[i]))
+		if (text_is(name, field_names[i]))
 			head_keep(head, (enum head_field)i, value);
-}
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
 }
 
 /* RFC 9112, section 5: no folding, no space before the colon. */
@@ -156,12 +191,7 @@ static void head_field_line(struct head *head, struct span line)
 		return;
 	}
 	struct span name = {line.at, (size_t)(colon - line.at)};
-	struct span value = {colon + 1, line.len - name.len - 1};
-	while (value.len > 0 && is_blank(value.at[0]))
-		value = (struct span){value.at + 1, value.len - 1};
-	while (value.len > 0 && is_blank(value.at[value.len - 1]))
-		value.len--;
-	head_field(head, name, value);
+	head_field(head, name, trim((struct span){colon + 1, line.len - name.len - 1}));
 }
 
 static void head_end(struct head *head)
@@ -185,25 +215,48 @@ static struct span without_line_end(struct span line)
 	return line;
 }
 
-enum head_state head_line(struct head *head, struct span line)
+/* One line with its end. */
+static void head_line(struct head *head, struct span line)
 {
-	head->bytes += line.len;
-	if (head->state == HEAD_ST_REFUSED)
-		return head->state;
-	if (line.len > HEAD_MAX_LINE || head->bytes > HEAD_MAX_BYTES) {
-		head_refuse(head, "the response head is too large");
-		return head->state;
-	}
 	line = without_line_end(line);
-	if (head->state == HEAD_ST_COMPLETE)
-		return head->state; /* a trailer: counted, not used */
 	if (head->state == HEAD_ST_STATUS)
 		head_status_line(head, line);
 	else if (line.len == 0)
 		head_end(head);
 	else
 		head_field_line(head, line);
-	return head->state;
+}
+
+static void head_line_of_parts(struct head *head, struct span end)
+{
+	if (buf_append(&head->line, end))
+		head_line(head, buf_span(&head->line));
+	else
+		head_refuse(head, HEAD_TOO_LARGE);
+	buf_fini(&head->line);
+}
+
+/* The first line among the bytes, or their all if it has no end. Returns how many bytes it took. */
+static size_t head_next_line(struct head *head, struct span bytes)
+{
+	const char *end = memchr(bytes.at, '\n', bytes.len);
+	struct span line = {bytes.at, end == NULL ? bytes.len : (size_t)(end - bytes.at) + 1};
+	head->bytes += line.len;
+	if (line.len > HEAD_MAX_LINE || head->bytes > HEAD_MAX_BYTES || (end == NULL && !buf_append(&head->line, line)))
+		head_refuse(head, HEAD_TOO_LARGE);
+	else if (end != NULL && buf_len(&head->line) > 0)
+		head_line_of_parts(head, line);
+	else if (end != NULL)
+		head_line(head, line);
+	return line.len;
+}
+
+size_t head_take(struct head *head, struct span bytes)
+{
+	size_t taken = 0;
+	while (taken < bytes.len && head->state != HEAD_ST_COMPLETE && head->state != HEAD_ST_REFUSED)
+		taken += head_next_line(head, (struct span){bytes.at + taken, bytes.len - taken});
+	return taken;
 }
 
 void head_view(const struct head *head, struct http_head *view)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The head of a response, fed line by line: keeps the few fields that callers
+ * The head of a response, fed as it comes: keeps the few fields that callers
  * read and refuses whatever would let two parties disagree about where the
  * body ends (RFC 9112, section 6.3). Bounded in bytes and in 1xx answers.
  */
@@ -11,7 +11,7 @@
 #include "lib/buf.h"
 
 enum {
-	HEAD_MAX_BYTES = 64 * 1024, /* all lines of one response, 1xx heads and trailers included */
+	HEAD_MAX_BYTES = 64 * 1024, /* all lines of one response, 1xx heads included */
 	HEAD_MAX_LINE = 32 * 1024,
 	HEAD_MAX_INFORMATIONAL = 16
 };
@@ -20,7 +20,7 @@ enum head_state {
 	HEAD_ST_STATUS,        /* the status line comes next */
 	HEAD_ST_INFORMATIONAL, /* fields of a 1xx */
 	HEAD_ST_FIELDS,        /* fields of the final response */
-	HEAD_ST_COMPLETE,      /* trailers may follow */
+	HEAD_ST_COMPLETE,
 	HEAD_ST_REFUSED
 };
 
@@ -41,7 +41,10 @@ struct head {
 	size_t bytes;           /* of all lines */
 	int64_t content_length; /* -1 = not told */
 	bool chunked;
+	bool http_1_0;
+	bool persistent;   /* the connection may serve another request (RFC 9112, section 9.3) */
 	const char *why;   /* static: the reason of HEAD_ST_REFUSED */
+	struct buf line;   /* the beginning of a line whose end has not come yet */
 	struct buf values; /* the bytes of the kept fields */
 	struct {
 		size_t at, len; /* in values; len 0 = absent */
@@ -53,8 +56,8 @@ void head_fini(struct head *head);
 /* Ready for the next response; keeps a little memory. */
 void head_reset(struct head *head);
 
-/* Takes one line with its line end. Returns the state after it; refused stays refused. */
-enum head_state head_line(struct head *head, struct span line);
+/* Takes bytes until the head is complete or refused. Returns how many it took. */
+size_t head_take(struct head *head, struct span bytes);
 
 /* Spans into head, valid until head_reset. */
 void head_view(const struct head *head, struct http_head *view);

@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client: one curl multi on the reactor. curl is entered from here only,
- * when a descriptor is ready, a deadline has passed or calls were queued; after
- * it has returned, its results are collected and the callers are told.
+ * The client: one curl multi on the reactor, which connects. curl is driven from
+ * here only, when a descriptor is ready, a deadline has passed or calls were
+ * queued; after it has returned, its results are collected and the callers are
+ * told.
  */
 #include "clients/http/http_client.h"
 
+#include <signal.h>
 #include <stdlib.h>
 
+#include "clients/http/attempt.h"
 #include "clients/http/call.h"
 #include "clients/http/client.h"
-#include "clients/http/easy.h"
 #include "clients/http/origin.h"
+#include "clients/http/transfer.h"
 
 bool http_client_global_setup(void)
 {
+	signal(SIGPIPE, SIG_IGN); /* OpenSSL's writes raise it */
 	return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
 }
 
@@ -28,40 +32,17 @@ size_t http_client_active(const struct http_client *client)
 	return client->active;
 }
 
-/* curl's limit counts the connections in use as well, and it means the idle ones to us. */
-static void client_limit_connections(struct http_client *client)
-{
-	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)(client->max_idle + client->in_multi));
-}
-
-bool client_add_easy(struct http_client *client, CURL *easy)
-{
-	client->in_multi++;
-	client_limit_connections(client);
-	if (curl_multi_add_handle(client->multi, easy) == CURLM_OK)
-		return true;
-	client->in_multi--;
-	return false;
-}
-
-void client_remove_easy(struct http_client *client, CURL *easy)
-{
-	curl_multi_remove_handle(client->multi, easy);
-	client->in_multi--;
-	client_limit_connections(client);
-}
-
 static void client_collect(struct http_client *client)
 {
 	CURLMsg *message;
 	int left;
 	while ((message = curl_multi_info_read(client->multi, &left)) != NULL) {
-		struct http_call *call = NULL;
+		struct http_attempt *attempt = NULL;
 		CURLcode code = message->data.result; /* the message goes with its easy */
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&call);
-		call_end(call, code);
+		curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&attempt);
+		call_attempted(attempt->call, code);
 	}
 }
 
@@ -70,7 +51,7 @@ static void client_deliver(struct http_client *client)
 	struct http_call *call;
 	client_collect(client);
 	while ((call = TAILQ_FIRST(&client->ready)) != NULL)
-		call_deliver(call);
+		call_deliver(call, (struct span){"", 0});
 }
 
 void client_drive_socket(struct http_client *client, int fd, int bits)
@@ -119,27 +100,21 @@ static void on_due(struct timer *timer)
 	client_drive_deadlines((struct http_client *)((char *)timer - offsetof(struct http_client, timer)));
 }
 
-static void client_start_call(struct http_client *client, struct http_call *call)
-{
-	easy_set_addresses(call);
-	if (client_add_easy(client, call->easy))
-		call_set_state(call, CALL_ST_CONNECTING);
-	else
-		call_end_early(call, ERROR_OVERLOADED, "no memory for a transfer");
-}
-
 static void on_turn_end(struct task *task)
 {
 	struct http_client *client = (struct http_client *)((char *)task - offsetof(struct http_client, task));
 	struct http_call *call;
-	if (TAILQ_EMPTY(&client->queued)) {
-		client_deliver(client);
-		return;
-	}
+	bool connecting = false;
 	client->driving = true;
-	while ((call = TAILQ_FIRST(&client->queued)) != NULL)
-		client_start_call(client, call);
-	client_drive_deadlines(client);
+	while ((call = TAILQ_FIRST(&client->queued)) != NULL) {
+		call_begin(call);
+		connecting |= call->attempt != NULL;
+	}
+	client->driving = false;
+	if (connecting)
+		client_drive_deadlines(client);
+	else
+		client_deliver(client);
 }
 
 void client_wake(struct http_client *client)
@@ -147,37 +122,19 @@ void client_wake(struct http_client *client)
 	task_queue(client->reactor, &client->task);
 }
 
-static bool client_set_up_multi(struct http_client *client)
+static bool client_set_up_curl(struct http_client *client)
 {
-	CURLM *multi = curl_multi_init();
-	if (multi == NULL)
+	client->share = curl_share_init();
+	client->multi = curl_multi_init();
+	if (client->share == NULL || client->multi == NULL)
 		return false;
-	client->multi = multi;
+	curl_share_setopt(client->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 	curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, sockets_on_interest);
 	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, &client->sockets);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_deadline_changed);
 	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
 	curl_multi_setopt(client->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
-	client_limit_connections(client);
 	return true;
-}
-
-void client_renew_multi(struct http_client *client)
-{
-	CURLM *old = client->multi;
-	if (!client_set_up_multi(client))
-		return;
-	curl_multi_cleanup(old);
-	timer_stop(&client->reactor->timers, &client->timer);
-}
-
-static bool client_set_up_curl(struct http_client *client)
-{
-	client->share = curl_share_init();
-	if (client->share == NULL)
-		return false;
-	curl_share_setopt(client->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
-	return client_set_up_multi(client);
 }
 
 struct http_client *http_client_create(struct reactor *reactor, unsigned max_connections)
@@ -191,10 +148,12 @@ struct http_client *http_client_create(struct reactor *reactor, unsigned max_con
 	TAILQ_INIT(&client->queued);
 	TAILQ_INIT(&client->running);
 	TAILQ_INIT(&client->ready);
+	TAILQ_INIT(&client->idle);
 	TAILQ_INIT(&client->origins);
 	sockets_init(&client->sockets, client);
 	client->lookups = lookups_create(reactor);
-	if (client->lookups != NULL && client_set_up_curl(client))
+	client->read_buffer = malloc(TRANSFER_READ);
+	if (client->lookups != NULL && client->read_buffer != NULL && client_set_up_curl(client))
 		return client;
 	http_client_destroy(client);
 	return NULL;
@@ -230,5 +189,6 @@ void http_client_destroy(struct http_client *client)
 	timer_stop(&client->reactor->timers, &client->rest);
 	task_drop(client->reactor, &client->task);
 	sockets_fini(&client->sockets);
+	free(client->read_buffer);
 	free(client);
 }

@@ -23,7 +23,7 @@ struct http_origin; /* one per backend and worker */
 struct http_call;   /* one transfer */
 struct metrics_cells;
 
-/* Once per process, before any thread / after all of them. */
+/* Once per process, before any thread / after all of them. SIGPIPE is ignored from then on. */
 bool http_client_global_setup(void);
 void http_client_global_teardown(void);
 
@@ -84,7 +84,7 @@ enum { HTTP_CALL_EXTRA_MOST = 8 };
 struct http_call_request {
 	const char *path;               /* appended to the origin's URL; borrowed until the end of the call */
 	bool get;                       /* GET without a body, else POST of application/json */
-	struct span body;               /* borrowed until the end of the call (done, or http_call_cancel returned) */
+	struct span body;               /* borrowed until it is sent, or the call ends (done, or cancel returned) */
 	bool stream;                    /* Accept: text/event-stream, else application/json */
 	bool fresh;                     /* on a connection that served no other call */
 	const struct http_field *extra; /* further request headers, at most HTTP_CALL_EXTRA_MOST, copied */
@@ -94,6 +94,9 @@ struct http_call_request {
 /* Starts a transfer. NULL when out of memory: no callback follows. ops and context: borrowed until the end. */
 struct http_call *http_call_start(struct http_origin *origin, const struct http_call_request *request,
 				  const struct http_call_ops *ops, void *context);
+
+/* Whether the whole request has gone out: its body may be freed. */
+bool http_call_is_sent(const struct http_call *call);
 
 /*
  * Ends it without on_done. The connection is closed (before the loop waits again), so that the backend

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "clients/http/call.h"
+#include "clients/http/channel.h"
 #include "clients/http/origin.h"
 
 enum { NAME_RETRY_US = 2 * 1000000 };
@@ -49,9 +50,28 @@ static bool name_set_addresses(struct http_origin *origin, const char *addresses
 		return false;
 	curl_slist_free_all(name->addresses);
 	name->addresses = list;
+	name->addresses_at = strlen(list->data) - strlen(addresses);
 	name->generation++;
-	sockets_retire(&origin->client->sockets, origin->number, addresses);
+	channels_retire(origin);
 	return true;
+}
+
+bool name_leads_to(const struct name *name, int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t size = sizeof(peer);
+	char text[LOOKUP_ADDRESS_CHARS];
+	if (name->addresses == NULL)
+		return true;
+	if (getpeername(fd, (struct sockaddr *)&peer, &size) != 0 ||
+	    !lookup_write_address((struct sockaddr *)&peer, text))
+		return false;
+	const char *addresses = name->addresses->data + name->addresses_at;
+	size_t len = strlen(text);
+	for (const char *at = addresses; (at = strstr(at, text)) != NULL; at += len)
+		if ((at == addresses || at[-1] == ',') && (at[len] == ',' || at[len] == '\0'))
+			return true;
+	return false;
 }
 
 static void name_queue_waiting(struct http_origin *origin)
@@ -70,7 +90,7 @@ static void name_fail(struct http_origin *origin, const char *why)
 	origin->name.state = NAME_ST_FAILED;
 	origin->name.why = why;
 	while ((call = TAILQ_FIRST(&origin->name.waiting)) != NULL)
-		call_end_early(call, ERROR_UPSTREAM_DNS, why);
+		call_end(call, ERROR_UPSTREAM_DNS, why);
 }
 
 static void on_answer(void *context, const char *addresses, const char *why)
@@ -127,7 +147,7 @@ void name_fini(struct http_origin *origin)
 static void on_wait_over(struct timer *timer)
 {
 	struct http_call *call = (struct http_call *)((char *)timer - offsetof(struct http_call, timer));
-	call_end_early(call, ERROR_UPSTREAM_DNS, "the name was not resolved in time");
+	call_end(call, ERROR_UPSTREAM_DNS, "the name was not resolved in time");
 }
 
 void name_admit(struct http_origin *origin, struct http_call *call)
@@ -142,10 +162,10 @@ void name_admit(struct http_origin *origin, struct http_call *call)
 	case NAME_ST_UNKNOWN:
 		call_set_state(call, CALL_ST_RESOLVING);
 		if (!timer_start(timers, &call->timer, origin->connect_timeout_us, on_wait_over))
-			call_end_early(call, ERROR_OVERLOADED, "no memory for a timer");
+			call_end(call, ERROR_OVERLOADED, "no memory for a timer");
 		break;
 	case NAME_ST_FAILED:
-		call_end_early(call, ERROR_UPSTREAM_DNS, origin->name.why);
+		call_end(call, ERROR_UPSTREAM_DNS, origin->name.why);
 		break;
 	}
 }

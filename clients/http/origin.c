@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An origin: its URL, parsed once per path, the header lists that all its
- * requests share, and the pool of calls with their easies. It lives until its
- * owner has let go of it and the last call is back.
+ * An origin: what its requests have in common, written once, and its pools of
+ * connections and calls. It lives until its owner has let go of it and the last
+ * call is back.
  */
 #include "clients/http/origin.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clients/http/attempt.h"
 #include "clients/http/call.h"
+#include "clients/http/channel.h"
 #include "clients/http/credentials.h"
 
 enum { ORIGIN_MAX_IDLE_CALLS = 256 };
@@ -31,13 +33,56 @@ static CURLU *url_parse(const char *prefix, const char *path)
 	return NULL;
 }
 
+/* A part of the URL, to be freed by curl_free; NULL: it has none. */
+static char *url_part(CURLU *url, CURLUPart part, unsigned flags)
+{
+	char *text = NULL;
+	return curl_url_get(url, part, &text, flags) == CURLUE_OK ? text : NULL;
+}
+
 /* Whether the URL has the part; its text is not wanted. */
 static bool url_has(CURLU *url, CURLUPart part)
 {
-	char *text = NULL;
-	bool has = curl_url_get(url, part, &text, 0) == CURLUE_OK;
+	char *text = url_part(url, part, 0);
 	curl_free(text);
-	return has;
+	return text != NULL;
+}
+
+/* "METHOD path?query HTTP/1.1" and "Host: host:port". */
+static char *opening_print(const char *method, CURLU *url)
+{
+	char *path = url_part(url, CURLUPART_PATH, 0), *query = url_part(url, CURLUPART_QUERY, 0);
+	char *host = url_part(url, CURLUPART_HOST, CURLU_PUNYCODE);
+	char *port = url_part(url, CURLUPART_PORT, CURLU_NO_DEFAULT_PORT);
+	char *text = NULL;
+	if (path != NULL && host != NULL &&
+	    asprintf(&text, "%s %s%s%s HTTP/1.1\r\nHost: %s%s%s\r\n", method, path, query == NULL ? "" : "?",
+		     query == NULL ? "" : query, host, port == NULL ? "" : ":", port == NULL ? "" : port) < 0)
+		text = NULL;
+	curl_free(path);
+	curl_free(query);
+	curl_free(host);
+	curl_free(port);
+	return text;
+}
+
+static bool path_open(struct http_path *entry, const char *prefix)
+{
+	CURLU *url = url_parse(prefix, entry->path);
+	if (url == NULL)
+		return false;
+	char *post = opening_print("POST", url), *get = opening_print("GET", url);
+	curl_url_cleanup(url);
+	entry->opening[false] = span_of(post);
+	entry->opening[true] = span_of(get);
+	return post != NULL && get != NULL;
+}
+
+static void path_free(struct http_path *entry)
+{
+	free((char *)entry->opening[false].at);
+	free((char *)entry->opening[true].at);
+	free(entry);
 }
 
 /* Paths are few: constants of the dialects. So they are kept for good. */
@@ -47,13 +92,12 @@ const struct http_path *origin_path(struct http_origin *origin, const char *path
 		if (strcmp(at->path, path) == 0)
 			return at;
 	size_t size = strlen(path) + 1;
-	struct http_path *entry = malloc(sizeof(*entry) + size);
+	struct http_path *entry = calloc(1, sizeof(*entry) + size);
 	if (entry == NULL)
 		return NULL;
 	memcpy(entry->path, path, size);
-	entry->url = url_parse(origin->url, path);
-	if (entry->url == NULL) {
-		free(entry);
+	if (!path_open(entry, origin->url)) {
+		path_free(entry);
 		return NULL;
 	}
 	entry->next = origin->paths;
@@ -61,42 +105,35 @@ const struct http_path *origin_path(struct http_origin *origin, const char *path
 	return entry;
 }
 
-static bool headers_add(struct curl_slist **list, const char *header)
+static char *lines_print(bool get, bool stream, const char *bearer)
 {
-	struct curl_slist *longer = curl_slist_append(*list, header);
-	if (longer != NULL)
-		*list = longer;
-	return longer != NULL;
+	char *text = NULL;
+	int len = asprintf(
+	    &text,
+	    "User-Agent: sluice/" SLUICE_VERSION "\r\nAccept: %s\r\n"
+	    "Accept-Encoding: identity\r\n%s%s%s%s",
+	    stream ? "text/event-stream" : "application/json", get ? "" : "Content-Type: application/json\r\n",
+	    bearer == NULL ? "" : "Authorization: Bearer ", bearer == NULL ? "" : bearer, bearer == NULL ? "" : "\r\n");
+	return len < 0 ? NULL : text;
 }
 
-/* "Expect:" takes curl's own Expect header away. */
-static bool headers_build(struct curl_slist **list, bool get, bool stream, const char *authorization)
+static bool origin_print_lines(struct http_origin *origin, const char *bearer)
 {
-	return headers_add(list, "User-Agent: sluice/" SLUICE_VERSION) &&
-	       headers_add(list, stream ? "Accept: text/event-stream" : "Accept: application/json") &&
-	       headers_add(list, "Accept-Encoding: identity") &&
-	       (get || (headers_add(list, "Content-Type: application/json") && headers_add(list, "Expect:"))) &&
-	       (authorization == NULL || headers_add(list, authorization));
-}
-
-static void headers_free(struct curl_slist *list)
-{
-	for (struct curl_slist *at = list; at != NULL; at = at->next)
-		explicit_bzero(at->data, strlen(at->data)); /* one of them is a secret */
-	curl_slist_free_all(list);
-}
-
-static bool origin_build_headers(struct http_origin *origin, const char *bearer)
-{
-	char *authorization = NULL;
-	bool ok = bearer == NULL || asprintf(&authorization, "Authorization: Bearer %s", bearer) >= 0;
+	bool ok = true;
 	for (int get = 0; get < 2; get++)
-		for (int stream = 0; stream < 2; stream++)
-			ok = ok && headers_build(&origin->headers[get][stream], get, stream, authorization);
-	if (bearer != NULL && authorization != NULL)
-		explicit_bzero(authorization, strlen(authorization));
-	free(authorization);
+		for (int stream = 0; stream < 2; stream++) {
+			origin->lines[get][stream] = span_of(lines_print(get, stream, bearer));
+			ok &= origin->lines[get][stream].at != NULL;
+		}
 	return ok;
+}
+
+static void lines_free(struct span lines)
+{
+	if (lines.at == NULL)
+		return;
+	explicit_bzero((char *)lines.at, lines.len); /* one of them is a secret */
+	free((char *)lines.at);
 }
 
 /* What is wrong with a URL, or NULL. */
@@ -164,7 +201,7 @@ static const char *origin_set(struct http_origin *origin, const struct http_orig
 	if (host == NULL || !text_copy(&origin->url, options->url) || !text_copy(&origin->ca_file, options->ca_file) ||
 	    !text_copy(&origin->certificate, options->certificate) ||
 	    !text_copy(&origin->key, options->key == NULL ? options->certificate : options->key) ||
-	    !origin_build_headers(origin, options->bearer)) {
+	    !origin_print_lines(origin, options->bearer)) {
 		free(host);
 		goto out;
 	}
@@ -181,12 +218,11 @@ static void origin_free(struct http_origin *origin)
 		origin_detach(origin);
 	while (origin->paths != NULL) {
 		struct http_path *next = origin->paths->next;
-		curl_url_cleanup(origin->paths->url);
-		free(origin->paths);
+		path_free(origin->paths);
 		origin->paths = next;
 	}
 	for (int i = 0; i < 4; i++)
-		headers_free(origin->headers[i / 2][i % 2]);
+		lines_free(origin->lines[i / 2][i % 2]);
 	free(origin->url);
 	free(origin->ca_file);
 	free(origin->certificate);
@@ -215,6 +251,9 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 	origin->resolve_us = options->resolve_us;
 	origin->metrics = options->metrics;
 	origin->backend = options->backend;
+	TAILQ_INIT(&origin->idle_calls);
+	TAILQ_INIT(&origin->spare);
+	TAILQ_INIT(&origin->used);
 	TAILQ_INIT(&origin->idle);
 	TAILQ_INIT(&origin->name.waiting);
 	TAILQ_INSERT_TAIL(&client->origins, origin, link);
@@ -234,9 +273,10 @@ void http_origin_destroy(struct http_origin *origin)
 void origin_detach(struct http_origin *origin)
 {
 	struct http_call *call;
-	while ((call = TAILQ_FIRST(&origin->idle)) != NULL)
+	channels_close_idle(origin, origin->channel_pool.count);
+	attempts_destroy_spare(origin);
+	while ((call = TAILQ_FIRST(&origin->idle_calls)) != NULL)
 		call_destroy(call);
-	origin->idle_count = 0;
 	name_fini(origin);
 	TAILQ_REMOVE(&origin->client->origins, origin, link);
 	origin->client = NULL;
@@ -244,13 +284,11 @@ void origin_detach(struct http_origin *origin)
 
 struct http_call *origin_borrow(struct http_origin *origin)
 {
-	struct http_call *call = TAILQ_LAST(&origin->idle, call_list); /* the warmest */
+	struct http_call *call = TAILQ_LAST(&origin->idle_calls, call_list); /* the warmest */
 	if (call != NULL)
-		origin->idle_count--;
+		pool_take(&origin->call_pool);
 	else
 		call = call_create(origin);
-	if (origin->unused_count > origin->idle_count)
-		origin->unused_count = origin->idle_count;
 	if (call != NULL)
 		origin->holders++;
 	return call;
@@ -258,9 +296,9 @@ struct http_call *origin_borrow(struct http_origin *origin)
 
 void origin_give(struct http_origin *origin, struct http_call *call)
 {
-	if (origin->idle_count >= ORIGIN_MAX_IDLE_CALLS)
+	if (origin->call_pool.count >= ORIGIN_MAX_IDLE_CALLS)
 		call_destroy(call);
 	else
-		origin->idle_count++;
+		pool_put(&origin->call_pool);
 	origin_drop(origin);
 }

@@ -10,10 +10,10 @@
 
 #include "clients/http/client.h"
 
-/* A parsed URL of the origin; lives as long as the origin. */
+/* How requests to a path begin; lives as long as the origin. */
 struct http_path {
 	struct http_path *next;
-	CURLU *url;
+	struct span opening[2]; /* [get]: the request line and the Host field; owned */
 	char path[];
 };
 
@@ -31,6 +31,7 @@ struct name {
 	struct lookup *lookup;        /* NULL = none under way */
 	struct timer timer;           /* the next lookup */
 	struct curl_slist *addresses; /* "host:port:address,…" */
+	size_t addresses_at;          /* where in that the addresses begin */
 	unsigned generation;          /* counts changes of addresses */
 	struct call_list waiting;
 	const char *why; /* static: of NAME_ST_FAILED */
@@ -50,15 +51,19 @@ struct http_origin {
 	bool secure;
 	uint64_t connect_timeout_us;
 	uint64_t resolve_us;
-	struct curl_slist *headers[2][2]; /* [get][stream] */
+	struct span lines[2][2]; /* [get][stream]: fields that all its requests have; owned */
 	struct http_path *paths;
-	struct call_list idle;
-	size_t idle_count;
-	size_t unused_count; /* the least of idle_count in this period: that many nobody needed */
+	struct call_list idle_calls;
+	struct pool call_pool;
+	struct attempt_list spare; /* attempts that none is using */
+	size_t spare_count;
+	struct channel_list used; /* connections of calls */
+	struct channel_list idle; /* the warmest one last */
+	struct pool channel_pool; /* of these */
 	struct name name;
 };
 
-/* The parsed URL of a path, made when it is new. NULL: out of memory or not a URL. */
+/* The openings of a path, made when it is new. NULL: out of memory or not a URL. */
 const struct http_path *origin_path(struct http_origin *origin, const char *path);
 
 /* A call from the pool or a new one; holds origin. NULL: out of memory. */
@@ -72,6 +77,8 @@ void origin_detach(struct http_origin *origin);
 /* Starts the lookups, unless the host is numeric. host: takes. */
 void name_init(struct http_origin *origin, char *host, unsigned port);
 void name_fini(struct http_origin *origin);
+/* Whether the descriptor is connected to one of the addresses, or nothing is known of them. */
+bool name_leads_to(const struct name *name, int fd);
 /* The state of a new call, and its first step: waits for addresses, is queued, or fails. */
 void name_admit(struct http_origin *origin, struct http_call *call);
 

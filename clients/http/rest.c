@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Pooled easies and idle connections are the memory of the largest load so far,
- * some ten kilobytes per call. Every now and then the easies that no call of the
- * last period needed are freed. When a whole period had no call at all, or so few
- * that many easies were freed, the multi is made anew: curl has no other way of
- * closing idle connections. Those of a load that is over are as many as its
- * easies were, and probes or a trickle of calls use only the warmest.
+ * Pooled calls and idle connections are as many as the largest load so far
+ * needed. Every now and then those are let go that nobody needed in the last
+ * period; so a client without calls keeps none.
  */
 #include "clients/http/rest.h"
 
+#include "clients/http/attempt.h"
 #include "clients/http/call.h"
+#include "clients/http/channel.h"
 #include "clients/http/origin.h"
 #include "lib/memory.h"
 
-enum { REST_PERIOD_US = 20 * 1000 * 1000, REST_MANY = 64 /* easies: worth a trim, for which other threads wait */ };
+enum {
+	REST_PERIOD_US = 20 * 1000 * 1000,
+	REST_MANY = 64 /* calls and connections: worth a trim, for which other threads wait */
+};
 
 static void on_period(struct timer *timer);
 
@@ -30,46 +32,33 @@ void rest_note_call(struct http_client *client)
 	client->calls_this_period++;
 }
 
-/* The coldest ones are in front. Returns how many it freed. */
-static size_t free_unused(struct http_origin *origin)
+/* The coldest ones are in front. Returns how many it let go. */
+static size_t let_go(struct http_origin *origin)
 {
-	size_t count = origin->unused_count;
-	for (; origin->unused_count > 0; origin->unused_count--, origin->idle_count--)
-		call_destroy(TAILQ_FIRST(&origin->idle));
-	origin->unused_count = origin->idle_count;
-	return count;
-}
-
-static size_t free_unused_of_all(struct http_client *client)
-{
-	struct http_origin *origin;
-	size_t freed = 0;
-	TAILQ_FOREACH(origin, &client->origins, link)
-	freed += free_unused(origin);
-	return freed;
-}
-
-/* What an easy told the old multi is lost: they go, too, all being idle. */
-static void close_connections(struct http_client *client)
-{
-	free_unused_of_all(client);
-	client_renew_multi(client);
-	client->surplus = false;
+	size_t calls = pool_rest(&origin->call_pool), connections = pool_rest(&origin->channel_pool);
+	origin->call_pool.count -= calls;
+	for (size_t i = 0; i < calls; i++)
+		call_destroy(TAILQ_FIRST(&origin->idle_calls));
+	channels_close_idle(origin, connections);
+	return calls + connections;
 }
 
 static void on_period(struct timer *timer)
 {
 	struct http_client *client = (struct http_client *)((char *)timer - offsetof(struct http_client, rest));
-	bool idle = client->active == 0 && client->in_multi == 0;
-	size_t freed = free_unused_of_all(client);
-	client->surplus |= freed >= REST_MANY;
-	bool quiet = client->calls_this_period == 0;
-	if (idle && (quiet || client->surplus)) {
-		close_connections(client);
-		memory_rest();
-	} else if (freed >= REST_MANY) {
-		memory_trim();
+	struct http_origin *origin;
+	size_t gone = 0;
+	bool at_rest = client->active == 0 && client->calls_this_period == 0;
+	TAILQ_FOREACH(origin, &client->origins, link)
+	{
+		gone += let_go(origin);
+		if (at_rest)
+			attempts_destroy_spare(origin);
 	}
-	if (!idle || !quiet)
+	if (at_rest)
+		client->reactor->ops->rest(client->reactor);
+	else if (gone >= REST_MANY)
+		memory_trim();
+	if (!at_rest)
 		start_period(client);
 }

@@ -160,6 +160,8 @@ void target_content(struct target_run *target)
 {
 	uint64_t now = target_now(target);
 	target->content_seen = true;
+	if (target->call != NULL && http_call_is_sent(target->call))
+		buf_fini(&target->request);
 	target->first_content_us = now > target->started_us ? now - target->started_us : 1;
 	health_first_content(&target->health, now);
 	metrics_first_content(target->run.context->worker->metrics, target_backend_index(target),

@@ -199,6 +199,114 @@ static void ambiguous_framing_is_refused_and_the_connection_closed(void **state)
 	      &test);
 }
 
+static void chunks_are_read_strictly(void **state)
+{
+	(void)state;
+#define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+	static const char *const answers[] = {
+	    CHUNKED "5\nhello\r\n0\r\n\r\n",      CHUNKED "5\r\nhello\n0\r\n\r\n",
+	    CHUNKED "5\r\nhelloo\r\n0\r\n\r\n", CHUNKED "\r\nhello\r\n0\r\n\r\n",
+	    CHUNKED " 5\r\nhello\r\n0\r\n\r\n", CHUNKED "5;a\nhello\r\n0\r\n\r\n",
+	};
+	struct test_call test;
+	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
+		fault(say_and_stay, answers[i], ERROR_UPSTREAM_PROTOCOL, &test);
+	fault(say_and_stay, CHUNKED "5 ;a=\"b\"\r\nhello\r\n00001\r\n!\r\n000\r\nX-Trailer: 1\r\n\r\n", ERROR_NONE,
+	      &test);
+	assert_string_equal(test.body, "hello!");
+#undef CHUNKED
+}
+
+/* Byte by byte. */
+static void dribble(struct test_peer *peer)
+{
+	if (!peer_read(peer))
+		return;
+	for (const char *at = peer->server->context; *at != '\0'; at++) {
+		peer_write(peer, at, 1);
+		usleep(200);
+	}
+	peer_await_close(peer);
+}
+
+static void an_answer_may_come_in_single_bytes(void **state)
+{
+	(void)state;
+	struct test_call test;
+	fault(dribble,
+	      "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n"
+	      "Transfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nX-A: 1\r\n\r\n",
+	      ERROR_NONE, &test);
+	assert_string_equal(test.body, "hello world");
+	assert_string_equal(test.content_type, "text/plain");
+	fault(dribble, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", ERROR_NONE, &test);
+	assert_string_equal(test.body, "hello");
+}
+
+/* The same answer to every request. */
+static void repeat(struct test_peer *peer)
+{
+	while (peer_read(peer))
+		peer_say(peer, peer->server->context);
+}
+
+static void a_connection_is_used_again_only_if_the_answer_allows_it(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *answer;
+		bool again;
+	} cases[] = {
+	    {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true},
+	    {"HTTP/1.1 200 OK\r\nConnection: x,\tCLOSE , y\r\nContent-Length: 2\r\n\r\nok", false},
+	    {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false},
+	    {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", true},
+	    {"HTTP/1.1 204 No Content\r\n\r\n", true},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct test_env env;
+		struct test_call first = {0}, second = {0};
+		env_open(&env, repeat, (void *)(uintptr_t)cases[i].answer);
+		call_start(&env, &first, "{}");
+		RUN_UNTIL(&env, first.dones > 0);
+		call_start(&env, &second, "{}");
+		RUN_UNTIL(&env, second.dones > 0);
+		call_expect(&second, ERROR_NONE);
+		assert_int_equal(second.reused, cases[i].again);
+		env_close(&env);
+	}
+}
+
+/* Answers before it has read the body, and reads no more. */
+static void refuse_early(struct test_peer *peer)
+{
+	char byte;
+	if (recv(peer->fd, &byte, 1, MSG_PEEK) <= 0)
+		return;
+	peer_say(peer, peer->server->context);
+	peer_await_release(peer);
+}
+
+static void an_answer_before_the_request_has_gone_out_counts(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call test = {0};
+	size_t len = 32 << 20; /* more than the kernel takes for a peer that reads nothing */
+	char *body = calloc(1, len);
+	assert_non_null(body);
+	env_open(&env, refuse_early, (void *)(uintptr_t) "HTTP/1.1 413 No\r\nContent-Length: 2\r\n\r\nno");
+	struct http_call_request request = {.path = "/v1/x", .body = {body, len}};
+	call_start_request(&env, &test, env.origin, &request);
+	RUN_UNTIL(&env, test.dones > 0);
+	call_expect(&test, ERROR_NONE);
+	assert_int_equal(test.head.status, 413);
+	assert_int_equal(env.reactor->watched, 1); /* the look-ups'; the connection is not used again */
+	atomic_store(&env.server->release, true);
+	free(body);
+	env_close(&env);
+}
+
 static void a_body_without_a_length_ends_with_the_connection(void **state)
 {
 	(void)state;
@@ -326,7 +434,7 @@ static void reset_on_second(struct test_peer *peer)
 	peer_reset(peer);
 }
 
-/* libcurl would send a POST again, up to five times, when a reused connection dies without an answer. */
+/* To send it again is for the caller to decide, who is told that the connection was stale. */
 static void no_resend_with(test_script script)
 {
 	struct test_env env;
@@ -559,6 +667,10 @@ int main(void)
 	    cmocka_unit_test(a_reset_in_the_body_is_a_reset),
 	    cmocka_unit_test(what_is_not_http_is_a_protocol_error),
 	    cmocka_unit_test(ambiguous_framing_is_refused_and_the_connection_closed),
+	    cmocka_unit_test(chunks_are_read_strictly),
+	    cmocka_unit_test(an_answer_may_come_in_single_bytes),
+	    cmocka_unit_test(a_connection_is_used_again_only_if_the_answer_allows_it),
+	    cmocka_unit_test(an_answer_before_the_request_has_gone_out_counts),
 	    cmocka_unit_test(a_body_without_a_length_ends_with_the_connection),
 	    cmocka_unit_test(statuses_and_fields_are_told_as_they_are),
 	    cmocka_unit_test(nothing_is_inflated),
