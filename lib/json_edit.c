@@ -54,3 +54,8 @@ void json_edit_finish(struct json_edit *edit)
 {
 	json_edit_copy_to(edit, edit->json->text.len);
 }
+
+struct span json_edit_rest(const struct json_edit *edit)
+{
+	return (struct span){edit->json->text.at + edit->done, edit->json->text.len - edit->done};
+}

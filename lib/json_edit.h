@@ -44,4 +44,7 @@ void json_edit_copy_to(struct json_edit *edit, size_t offset);
 /* Copies the rest. */
 void json_edit_finish(struct json_edit *edit);
 
+/* Instead of copying it: the rest, which lies in the document. */
+struct span json_edit_rest(const struct json_edit *edit);
+
 #endif

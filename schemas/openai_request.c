@@ -134,7 +134,8 @@ static void splice_model(struct json_edit *edit, uint32_t node, const struct ope
 		buf_append(edit->out, SPAN(",\"continue_final_message\":true,\"add_generation_prompt\":false"));
 }
 
-void openai_request_splice(const struct openai_request *request, const struct openai_splice *splice, struct buf *out)
+struct span openai_request_splice(const struct openai_request *request, const struct openai_splice *splice,
+				  struct buf *out)
 {
 	const struct json *json = &request->json;
 	bool ask = splice->ask_usage && request->stream && !request->include_usage;
@@ -151,7 +152,7 @@ void openai_request_splice(const struct openai_request *request, const struct op
 		else if (prefill && is_limit(json, at))
 			splice_limit(&edit, at + 1, splice->spent);
 	}
-	json_edit_finish(&edit);
+	return json_edit_rest(&edit);
 }
 
 size_t openai_splice_growth(const struct openai_splice *splice)

@@ -50,10 +50,12 @@ struct openai_splice {
 };
 
 /*
- * Appends the body for a target: the client's own bytes but for what splice says; what is in the client's own
- * stream_options stays. Failure is the buffer's sticky failure.
+ * Makes the body for a target: the client's own bytes but for what splice says; what is in the client's own
+ * stream_options stays. Appends it up to the last change; the rest, which is returned, are the request's own bytes.
+ * Failure is the buffer's sticky failure.
  */
-void openai_request_splice(const struct openai_request *request, const struct openai_splice *splice, struct buf *out);
+struct span openai_request_splice(const struct openai_request *request, const struct openai_splice *splice,
+				  struct buf *out);
 
 /* Most bytes that the body grows by. */
 size_t openai_splice_growth(const struct openai_splice *splice);

@@ -260,6 +260,11 @@ bool call_deliver(struct http_call *call, struct span body)
 	return false;
 }
 
+static struct span body_part(const struct http_call_request *request, struct span part)
+{
+	return request->get || part.len == 0 ? (struct span){"", 0} : part;
+}
+
 struct http_call *http_call_start(struct http_origin *origin, const struct http_call_request *request,
 				  const struct http_call_ops *ops, void *context)
 {
@@ -273,7 +278,8 @@ struct http_call *http_call_start(struct http_origin *origin, const struct http_
 		origin_give(origin, call);
 		return NULL;
 	}
-	call->body = request->get || request->body.len == 0 ? (struct span){"", 0} : request->body;
+	call->body = body_part(request, request->body);
+	call->tail = body_part(request, request->tail);
 	call->fresh = request->fresh;
 	call->ops = ops;
 	call->context = context;

@@ -57,7 +57,7 @@ struct http_call {
 	struct http_channel *channel; /* of CALL_ST_SENT and CALL_ST_BODY */
 	struct timer timer;           /* the wait for addresses, or for the next turn to read on */
 	struct buf out;               /* bytes to send before the rest of the body */
-	struct span body;             /* that rest */
+	struct span body, tail;       /* that rest */
 	struct head head;
 	struct framing framing;
 	struct buf inbox;         /* body bytes that the caller has not seen */

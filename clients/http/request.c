@@ -56,7 +56,7 @@ bool request_write_head(struct http_origin *origin, const struct http_call_reque
 			write_field(to, &request->extra[i]);
 	buf_append(to, origin->lines[request->get][request->stream]);
 	if (!request->get)
-		write_length(to, request->body.len);
+		write_length(to, request->body.len + request->tail.len);
 	buf_append(to, SPAN("\r\n"));
 	return !buf_failed(to);
 }

@@ -20,7 +20,7 @@ enum {
 
 static bool is_sent(const struct http_call *call)
 {
-	return call->deaf || (buf_len(&call->out) == 0 && call->body.len == 0);
+	return call->deaf || (buf_len(&call->out) == 0 && call->body.len + call->tail.len == 0);
 }
 
 bool http_call_is_sent(const struct http_call *call)
@@ -41,33 +41,46 @@ static void transfer_want(struct http_call *call)
 		call_end(call, ERROR_OVERLOADED, "the socket cannot be watched");
 }
 
+/* Takes up to most bytes off the front of part. */
+static struct span take(struct span *part, size_t most)
+{
+	struct span taken = {part->at, most < part->len ? most : part->len};
+	*part = (struct span){part->at + taken.len, part->len - taken.len};
+	return taken;
+}
+
+static bool transfer_gather_part(struct http_call *call, struct span *part)
+{
+	size_t len = buf_len(&call->out);
+	struct span piece = take(part, len < TRANSFER_TLS_PIECE ? TRANSFER_TLS_PIECE - len : 0);
+	return piece.len == 0 || buf_append(&call->out, piece);
+}
+
 /* Under TLS the parts are brought together: each write is a record, and one that must wait is written again as it was.
  */
 static bool transfer_gather(struct http_call *call)
 {
-	size_t len = buf_len(&call->out);
-	if (!call->origin->secure || len >= TRANSFER_TLS_PIECE || call->body.len == 0)
-		return true;
-	size_t piece = TRANSFER_TLS_PIECE - len < call->body.len ? TRANSFER_TLS_PIECE - len : call->body.len;
-	if (!buf_append(&call->out, (struct span){call->body.at, piece}))
-		return false;
-	call->body = (struct span){call->body.at + piece, call->body.len - piece};
-	return true;
+	return !call->origin->secure ||
+	       (transfer_gather_part(call, &call->body) && transfer_gather_part(call, &call->tail));
 }
 
 static void transfer_sent(struct http_call *call, size_t sent)
 {
 	size_t of_out = sent < buf_len(&call->out) ? sent : buf_len(&call->out);
 	buf_consume(&call->out, of_out);
-	call->body = (struct span){call->body.at + (sent - of_out), call->body.len - (sent - of_out)};
+	sent -= of_out;
+	sent -= take(&call->body, sent).len;
+	take(&call->tail, sent);
 }
 
 static enum channel_result transfer_write(struct http_call *call)
 {
 	struct span out = buf_span(&call->out);
-	const struct iovec parts[] = {{(void *)out.at, out.len}, {(void *)call->body.at, call->body.len}};
+	const struct iovec parts[] = {{(void *)out.at, out.len},
+				      {(void *)call->body.at, call->body.len},
+				      {(void *)call->tail.at, call->tail.len}};
 	size_t sent = 0;
-	enum channel_result result = channel_write(call->channel, parts, 2, &sent);
+	enum channel_result result = channel_write(call->channel, parts, 3, &sent);
 	if (result == CHANNEL_OK)
 		transfer_sent(call, sent);
 	else if (result == CHANNEL_FAILED)

@@ -124,7 +124,7 @@ void target_complete(struct target_run *target)
 	target_enter(target);
 	target_judge(target, ERROR_NONE);
 	timer_stop(target_timers(target), &target->silence);
-	if (target->call == NULL) {
+	if (target->call == NULL || !http_call_is_sent(target->call)) { /* the request may go with its client */
 		target_end(target);
 	} else {
 		target_set_state(target, TARGET_ST_LINGER);

@@ -63,11 +63,12 @@ bool target_call_start(struct target_run *target)
 		extra[count++] = (struct http_field){SPAN("x-stainless-retry-count"), retries};
 	struct openai_splice splice = target_splice(target);
 	buf_reset(&target->request);
-	openai_request_splice(request, &splice, &target->request);
+	struct span tail = openai_request_splice(request, &splice, &target->request);
 	if (buf_failed(&target->request))
 		return false;
 	struct http_call_request call = {.path = openai_endpoint_path(request->endpoint),
 					 .body = buf_span(&target->request),
+					 .tail = tail,
 					 .stream = request->stream,
 					 .fresh = target->resent,
 					 .extra = extra,

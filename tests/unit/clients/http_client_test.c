@@ -142,11 +142,13 @@ static void a_large_body_goes_out_whole(void **state)
 	char *body = malloc(len);
 	memset(body, 'x', len);
 	env_open(&env, echo, NULL);
-	struct http_call_request request = {.path = "/v1/x", .body = {body, len}};
+	body[1000] = 'y';
+	struct http_call_request request = {.path = "/v1/x", .body = {body, 1000}, .tail = {body + 1000, len - 1000}};
 	call_start_request(&env, &test, env.origin, &request);
 	RUN_UNTIL(&env, test.dones > 0);
 	call_expect(&test, ERROR_NONE);
 	assert_int_equal(test.body_len, len);
+	assert_memory_equal(test.body, body, TEST_CALL_KEEP);
 	free(body);
 	env_close(&env);
 }

@@ -204,9 +204,8 @@ static void chunks_are_read_strictly(void **state)
 	(void)state;
 #define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	static const char *const answers[] = {
-	    CHUNKED "5\nhello\r\n0\r\n\r\n",      CHUNKED "5\r\nhello\n0\r\n\r\n",
-	    CHUNKED "5\r\nhelloo\r\n0\r\n\r\n", CHUNKED "\r\nhello\r\n0\r\n\r\n",
-	    CHUNKED " 5\r\nhello\r\n0\r\n\r\n", CHUNKED "5;a\nhello\r\n0\r\n\r\n",
+	    CHUNKED "5\nhello\r\n0\r\n\r\n",  CHUNKED "5\r\nhello\n0\r\n\r\n",    CHUNKED "5\r\nhelloo\r\n0\r\n\r\n",
+	    CHUNKED "\r\nhello\r\n0\r\n\r\n", CHUNKED " 5\r\nhello\r\n0\r\n\r\n", CHUNKED "5;a\nhello\r\n0\r\n\r\n",
 	};
 	struct test_call test;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)

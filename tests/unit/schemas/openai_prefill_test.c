@@ -93,7 +93,7 @@ static void check_spliced(enum openai_prefill_form form, const char *members, co
 	struct buf out;
 	decode(members);
 	buf_init(&out, request.json.text.len + openai_splice_growth(&splice));
-	openai_request_splice(&request, &splice, &out);
+	buf_append(&out, openai_request_splice(&request, &splice, &out));
 	if (!span_is(buf_span(&out), want))
 		fail_msg("\n got %.*s\nwant %s", SPAN_ARG(buf_span(&out)), want);
 	buf_fini(&out);

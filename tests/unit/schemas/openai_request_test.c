@@ -244,7 +244,8 @@ static void expect_spliced(const char *body, const char *model, bool ask_usage, 
 	struct buf out;
 	buf_init(&out, 4096);
 	expect_decoded(OPENAI_CHAT, body);
-	openai_request_splice(&request, &(struct openai_splice){.model = span_of(model), .ask_usage = ask_usage}, &out);
+	const struct openai_splice splice = {.model = span_of(model), .ask_usage = ask_usage};
+	buf_append(&out, openai_request_splice(&request, &splice, &out));
 	assert_false(buf_failed(&out));
 	if (!span_is(buf_span(&out), want))
 		fail_msg("\n got %.*s\nwant %s", SPAN_ARG(buf_span(&out)), want);

@@ -34,7 +34,7 @@ struct http_call *http_call_start(struct http_origin *origin, const struct http_
 		return NULL;
 	calls_started++;
 	call = (struct http_call){.ops = ops, .context = context};
-	snprintf(call.body, sizeof(call.body), "%.*s", SPAN_ARG(ask->body));
+	snprintf(call.body, sizeof(call.body), "%.*s%.*s", SPAN_ARG(ask->body), SPAN_ARG(ask->tail));
 	for (size_t i = 0, used = 0; i < ask->extra_count && used < sizeof(call.fields); i++)
 		used += (size_t)snprintf(call.fields + used, sizeof(call.fields) - used, "%.*s: %.*s;",
 					 SPAN_ARG(ask->extra[i].name), SPAN_ARG(ask->extra[i].value));

@@ -35,7 +35,7 @@ struct http_call *http_call_start(struct http_origin *origin, const struct http_
 	(void)origin;
 	assert_in_range(call_count, 1, CALLS);
 	*call = (struct http_call){.ops = ops, .context = context};
-	snprintf(call->body, sizeof(call->body), "%.*s", SPAN_ARG(ask->body));
+	snprintf(call->body, sizeof(call->body), "%.*s%.*s", SPAN_ARG(ask->body), SPAN_ARG(ask->tail));
 	return call;
 }
 
