@@ -196,8 +196,15 @@ void attempt_take_tls(struct http_attempt *attempt)
 	if (attempt->tls != NULL || curl_easy_getinfo(attempt->easy, CURLINFO_TLS_SSL_PTR, &info) != CURLE_OK ||
 	    info->backend != CURLSSLBACKEND_OPENSSL || info->internals == NULL)
 		return;
-	if (SSL_set_fd(info->internals, attempt_descriptor(attempt)) == 1)
-		attempt->tls = info->internals;
+	if (SSL_set_fd(info->internals, attempt_descriptor(attempt)) != 1)
+		return;
+	attempt->tls = info->internals;
+	SSL_set_options(attempt->tls, SSL_OP_NO_RENEGOTIATION); /* else reading may wait for writing */
+}
+
+bool attempt_has_pending(const struct http_attempt *attempt)
+{
+	return attempt->tls != NULL && SSL_has_pending(attempt->tls) == 1;
 }
 
 static enum channel_result tls_result(const SSL *tls, const char **why)

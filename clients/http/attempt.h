@@ -26,7 +26,7 @@ struct http_attempt {
 	char words[CURL_ERROR_SIZE];
 };
 
-/* Connects for the call; what comes of it is told by call_connected or call_end. False: out of memory. */
+/* Connects for the call; what comes of it is told by call_attempted. False: out of memory. */
 bool attempt_start(struct http_origin *origin, struct http_call *call);
 /* Its call gave up, or was told that it failed. */
 void attempt_abandon(struct http_attempt *attempt);
@@ -45,6 +45,9 @@ struct http_attempt *attempt_keep(struct http_attempt *attempt);
 
 /* The first answer has begun: what TLS tells behind its handshake (session tickets) is with curl by now. */
 void attempt_take_tls(struct http_attempt *attempt);
+
+/* Whether bytes were read off the socket that attempt_read has not told yet. */
+bool attempt_has_pending(const struct http_attempt *attempt);
 
 /* As channel_read and channel_write, under TLS. */
 enum channel_result attempt_read(struct http_attempt *attempt, char *bytes, size_t size, size_t *got, const char **why);

@@ -182,7 +182,8 @@ static void call_recycle(struct http_call *call)
 	buf_fini(&call->inbox);
 	free(call->words);
 	call->words = NULL;
-	call->head_due = call->paused = call->stalled = call->reused = call->answered = call->deaf = false;
+	call->head_due = call->paused = call->stalled = call->reused = call->answered = call->deaf = call->reset =
+	    false;
 	call->error = ERROR_NONE;
 	call->error_detail = NULL;
 	call_set_state(call, CALL_ST_IDLE);

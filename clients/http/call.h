@@ -50,6 +50,7 @@ struct http_call {
 	bool reused;                /* its connection had served another call */
 	bool answered;              /* a byte of the answer came */
 	bool deaf;                  /* the peer reads no more of the request */
+	bool reset;                 /* it told so by a reset: what ends then was cut */
 	struct http_origin *origin; /* holds while not idle */
 	const struct http_call_ops *ops;
 	void *context;

@@ -79,12 +79,24 @@ void channel_close(struct http_channel *channel)
 	free(channel);
 }
 
+/*
+ * Whether the peer has said or closed anything since the last answer, which would be taken for the next one. The watch
+ * tells it as well, but only in the next turn of the loop.
+ */
+static bool channel_is_quiet(const struct http_channel *channel)
+{
+	char byte;
+	if (channel->attempt != NULL && attempt_has_pending(channel->attempt))
+		return false;
+	return recv(channel->watch.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && errno == EAGAIN;
+}
+
 struct http_channel *channel_borrow(struct http_origin *origin, struct http_call *call)
 {
 	struct http_channel *channel;
 	uint64_t now = timers_now(&origin->client->reactor->timers);
 	while ((channel = TAILQ_LAST(&origin->idle, channel_list)) != NULL &&
-	       now - channel->idle_since_us > CHANNEL_IDLE_US)
+	       (now - channel->idle_since_us > CHANNEL_IDLE_US || !channel_is_quiet(channel)))
 		channel_close(channel);
 	if (channel == NULL)
 		return NULL;

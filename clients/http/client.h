@@ -40,7 +40,7 @@ struct http_client {
 	struct call_list queued;
 	struct call_list running;     /* begun, or ended and not told yet */
 	struct call_list ready;       /* have something to tell: by ready_link */
-	struct http_call *delivering; /* whose callback is running; NULL once it was cancelled in there */
+	struct http_call *delivering; /* whose callback is running; NULL = nobody's */
 	struct origin_list origins;
 	uint64_t last_origin; /* number */
 };
@@ -60,10 +60,10 @@ static inline void pool_take(struct pool *pool)
 		pool->unused = pool->count;
 }
 
-/* A period ends. Returns how many nobody needed in it. */
-static inline size_t pool_rest(struct pool *pool)
+/* A period ends. Returns how many nobody needed in it, or at rest, all. */
+static inline size_t pool_rest(struct pool *pool, bool at_rest)
 {
-	size_t unused = pool->unused;
+	size_t unused = at_rest ? pool->count : pool->unused;
 	pool->unused = pool->count - unused;
 	return unused;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Stricter than RFC 9112 asks of a recipient: lines of chunks end in CR LF, and
- * nothing stands between a size and its extension. What two parties could read
+ * only blanks stand between a size and its extension. What two parties could read
  * differently is broken.
  */
 #include "clients/http/framing.h"
@@ -53,11 +53,22 @@ static void framing_size(struct framing *framing, char c)
 	} else if (framing->digits > 0 && c == '\r') {
 		framing->state = FRAMING_ST_SIZE_LF;
 	} else if (framing->digits > 0 && (c == ';' || c == ' ' || c == '\t')) {
-		framing->state = FRAMING_ST_EXTENSION;
+		framing->state = c == ';' ? FRAMING_ST_EXTENSION : FRAMING_ST_BLANK;
 		framing->line = 0;
 	} else {
 		framing_break(framing, "the size of a chunk is malformed");
 	}
+}
+
+/* Some pad sizes. */
+static void framing_blank(struct framing *framing, char c)
+{
+	if (c == ';')
+		framing->state = FRAMING_ST_EXTENSION;
+	else if (c == '\r')
+		framing->state = FRAMING_ST_SIZE_LF;
+	else if ((c != ' ' && c != '\t') || ++framing->line > FRAMING_MAX_EXTENSION)
+		framing_break(framing, "the size of a chunk is malformed");
 }
 
 static void framing_extension(struct framing *framing, char c)
@@ -70,8 +81,10 @@ static void framing_extension(struct framing *framing, char c)
 
 static void framing_trailer(struct framing *framing, char c)
 {
-	if (++framing->trailer > FRAMING_MAX_TRAILER)
-		framing_break(framing, "the trailers are too large");
+	bool bare = framing->cr && c != '\n'; /* the CR before was none of a line's end */
+	framing->cr = c == '\r';
+	if (++framing->trailer > FRAMING_MAX_TRAILER || bare)
+		framing_break(framing, bare ? "a trailer is malformed" : "the trailers are too large");
 	else if (c == '\n' && framing->line == 0)
 		framing->state = FRAMING_ST_END;
 	else if (c == '\n')
@@ -94,6 +107,9 @@ static void framing_step(struct framing *framing, char c)
 	switch (framing->state) {
 	case FRAMING_ST_SIZE:
 		framing_size(framing, c);
+		break;
+	case FRAMING_ST_BLANK:
+		framing_blank(framing, c);
 		break;
 	case FRAMING_ST_EXTENSION:
 		framing_extension(framing, c);

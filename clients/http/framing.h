@@ -16,6 +16,7 @@ enum framing_state {
 	FRAMING_ST_LENGTH, /* left: bytes until the end */
 	FRAMING_ST_UNTIL_CLOSE,
 	FRAMING_ST_SIZE,      /* the digits of a chunk's size */
+	FRAMING_ST_BLANK,     /* blanks behind them */
 	FRAMING_ST_EXTENSION, /* behind them, until the line ends */
 	FRAMING_ST_SIZE_LF,
 	FRAMING_ST_DATA, /* left: bytes of the chunk */
@@ -32,6 +33,7 @@ struct framing {
 	unsigned digits;  /* of this chunk's size so far */
 	unsigned line;    /* bytes of this line so far, without its end */
 	unsigned trailer; /* bytes of all trailers */
+	bool cr;          /* of a trailer: the last byte was a CR */
 	const char *why;  /* static: of FRAMING_ST_BROKEN */
 };
 

@@ -73,7 +73,7 @@ static void head_status_line(struct head *head, struct span line)
 		return;
 	}
 	head->http_1_0 = line.at[7] == '0';
-	head->persistent = !head->http_1_0;
+	head->closes = head->keeps_alive = false;
 	head->status = (line.at[9] - '0') * 100 + (line.at[10] - '0') * 10 + (line.at[11] - '0');
 	if (head->status >= 200 && head->status < 600)
 		head->state = HEAD_ST_FIELDS;
@@ -145,9 +145,9 @@ static void head_connection(struct head *head, struct span value)
 		size_t len = comma == NULL ? value.len : (size_t)(comma - value.at);
 		struct span option = trim((struct span){value.at, len});
 		if (text_is(option, SPAN("close")))
-			head->persistent = false;
-		else if (text_is(option, SPAN("keep-alive")) && head->http_1_0)
-			head->persistent = true;
+			head->closes = true;
+		else if (text_is(option, SPAN("keep-alive")))
+			head->keeps_alive = true;
 		value.at += comma == NULL ? len : len + 1;
 		value.len -= comma == NULL ? len : len + 1;
 	}
@@ -202,6 +202,8 @@ static void head_end(struct head *head)
 	} else if (head->chunked && head->content_length >= 0) {
 		head_refuse(head, "both Content-Length and Transfer-Encoding");
 	} else {
+		/* of an HTTP/1.0 peer chunks are not to be trusted (RFC 9112, section 6.1) */
+		head->persistent = !head->closes && (!head->http_1_0 || (head->keeps_alive && !head->chunked));
 		head->state = HEAD_ST_COMPLETE;
 	}
 }

@@ -42,6 +42,8 @@ struct head {
 	int64_t content_length; /* -1 = not told */
 	bool chunked;
 	bool http_1_0;
+	bool closes;       /* Connection: close */
+	bool keeps_alive;  /* Connection: keep-alive */
 	bool persistent;   /* the connection may serve another request (RFC 9112, section 9.3) */
 	const char *why;   /* static: the reason of HEAD_ST_REFUSED */
 	struct buf line;   /* the beginning of a line whose end has not come yet */

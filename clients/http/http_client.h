@@ -106,7 +106,10 @@ bool http_call_is_sent(const struct http_call *call);
  */
 void http_call_cancel(struct http_call *call);
 
-/* Stops and restarts the flow of on_body. Bytes wait in curl (bounded) and in the kernel. Idempotent. */
+/*
+ * Stops and restarts reading, and with it all callbacks but those for what was read already. One read at most waits
+ * here, the rest in the kernel. Idempotent.
+ */
 void http_call_pause(struct http_call *call);
 void http_call_resume(struct http_call *call);
 

@@ -33,9 +33,10 @@ void rest_note_call(struct http_client *client)
 }
 
 /* The coldest ones are in front. Returns how many it let go. */
-static size_t let_go(struct http_origin *origin)
+static size_t let_go(struct http_origin *origin, bool at_rest)
 {
-	size_t calls = pool_rest(&origin->call_pool), connections = pool_rest(&origin->channel_pool);
+	size_t calls = pool_rest(&origin->call_pool, at_rest);
+	size_t connections = pool_rest(&origin->channel_pool, at_rest);
 	origin->call_pool.count -= calls;
 	for (size_t i = 0; i < calls; i++)
 		call_destroy(TAILQ_FIRST(&origin->idle_calls));
@@ -49,9 +50,8 @@ static void on_period(struct timer *timer)
 	struct http_origin *origin;
 	size_t gone = 0;
 	bool at_rest = client->active == 0 && client->calls_this_period == 0;
-	TAILQ_FOREACH(origin, &client->origins, link)
-	{
-		gone += let_go(origin);
+	for (origin = TAILQ_FIRST(&client->origins); origin != NULL; origin = TAILQ_NEXT(origin, link)) {
+		gone += let_go(origin, at_rest);
 		if (at_rest)
 			attempts_destroy_spare(origin);
 	}

@@ -6,6 +6,7 @@
  */
 #include "clients/http/transfer.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "clients/http/client.h"
@@ -83,8 +84,10 @@ static enum channel_result transfer_write(struct http_call *call)
 	enum channel_result result = channel_write(call->channel, parts, 3, &sent);
 	if (result == CHANNEL_OK)
 		transfer_sent(call, sent);
-	else if (result == CHANNEL_FAILED)
+	if (result == CHANNEL_FAILED) {
 		call->deaf = true;
+		call->reset = errno == ECONNRESET;
+	}
 	return result;
 }
 
@@ -150,7 +153,9 @@ static struct span transfer_take(struct http_call *call, char *bytes, size_t len
 
 static void transfer_closed(struct http_call *call)
 {
-	if (call->state == CALL_ST_BODY && framing_may_end(&call->framing))
+	if (call->state == CALL_ST_BODY && framing_may_end(&call->framing) && call->reset)
+		call_end(call, ERROR_UPSTREAM_RESET, "the connection was reset inside the response body");
+	else if (call->state == CALL_ST_BODY && framing_may_end(&call->framing))
 		call_end(call, ERROR_NONE, "");
 	else if (call->state == CALL_ST_BODY)
 		call_end(call, ERROR_UPSTREAM_TRUNCATED, "the connection was closed inside the response body");

@@ -537,6 +537,32 @@ static void a_client_at_rest_keeps_no_connections(void **state)
 	env_close(&env);
 }
 
+static void say_when_released(struct test_peer *peer)
+{
+	if (!peer_read(peer))
+		return;
+	peer_await_release(peer);
+	peer_say(peer, REPLY(2, "ok"));
+	peer_await_close(peer);
+}
+
+static void connections_of_calls_that_outlast_a_period_are_closed_at_rest(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call first = {0}, second = {0};
+	env_open(&env, say_when_released, NULL);
+	call_start(&env, &first, "{}");
+	call_start(&env, &second, "{}");
+	RUN_UNTIL(&env, env.server->requests == 2);
+	let_a_period_pass(&env);
+	atomic_store(&env.server->release, true);
+	RUN_UNTIL(&env, first.dones > 0 && second.dones > 0);
+	let_a_period_pass(&env);
+	RUN_UNTIL(&env, env.server->closed == 2);
+	env_close(&env);
+}
+
 /* Those of a load that is over are in nobody's way but take memory, here and there. */
 static void connections_of_a_load_that_is_over_are_closed_though_calls_go_on(void **state)
 {
@@ -723,6 +749,7 @@ int main(void)
 	    cmocka_unit_test(a_call_may_be_paused_by_another),
 	    cmocka_unit_test(five_hundred_calls_run_at_once_and_keep_their_connections),
 	    cmocka_unit_test(a_client_at_rest_keeps_no_connections),
+	    cmocka_unit_test(connections_of_calls_that_outlast_a_period_are_closed_at_rest),
 	    cmocka_unit_test(connections_of_a_load_that_is_over_are_closed_though_calls_go_on),
 	    cmocka_unit_test(a_call_that_outlasts_periods_keeps_its_connection),
 	    cmocka_unit_test(a_name_is_resolved_off_the_loop),

@@ -204,8 +204,9 @@ static void chunks_are_read_strictly(void **state)
 	(void)state;
 #define CHUNKED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 	static const char *const answers[] = {
-	    CHUNKED "5\nhello\r\n0\r\n\r\n",  CHUNKED "5\r\nhello\n0\r\n\r\n",    CHUNKED "5\r\nhelloo\r\n0\r\n\r\n",
-	    CHUNKED "\r\nhello\r\n0\r\n\r\n", CHUNKED " 5\r\nhello\r\n0\r\n\r\n", CHUNKED "5;a\nhello\r\n0\r\n\r\n",
+	    CHUNKED "5\nhello\r\n0\r\n\r\n",    CHUNKED "5\r\nhello\n0\r\n\r\n",     CHUNKED "5\r\nhelloo\r\n0\r\n\r\n",
+	    CHUNKED "\r\nhello\r\n0\r\n\r\n",   CHUNKED "5 0\r\nhello\r\n0\r\n\r\n", CHUNKED "0\r\nX: 1\r\r\n\r\n",
+	    CHUNKED " 5\r\nhello\r\n0\r\n\r\n", CHUNKED "5;a\nhello\r\n0\r\n\r\n",
 	};
 	struct test_call test;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++)
@@ -260,6 +261,8 @@ static void a_connection_is_used_again_only_if_the_answer_allows_it(void **state
 	    {"HTTP/1.1 200 OK\r\nConnection: x,\tCLOSE , y\r\nContent-Length: 2\r\n\r\nok", false},
 	    {"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false},
 	    {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", true},
+	    {"HTTP/1.0 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\nContent-Length: 2\r\n\r\nok", false},
+	    {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
 	    {"HTTP/1.1 204 No Content\r\n\r\n", true},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -274,6 +277,71 @@ static void a_connection_is_used_again_only_if_the_answer_allows_it(void **state
 		assert_int_equal(second.reused, cases[i].again);
 		env_close(&env);
 	}
+}
+
+/* The answer ends where a read ends, and bytes that nobody asked for are behind it. */
+static void answer_and_more(struct test_peer *peer)
+{
+	static const char more[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
+	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 32000\r\nX-Pad: ";
+	enum { READ = 32 * 1024, BODY = 32000 };
+	static char bytes[READ + sizeof(more)];
+	if (!peer_read(peer))
+		return;
+	memset(bytes, 'x', sizeof(bytes));
+	memcpy(bytes, head, sizeof(head) - 1);
+	memcpy(bytes + READ - BODY - 4, "\r\n\r\n", 4);
+	memcpy(bytes + READ, more, sizeof(more) - 1);
+	peer_write(peer, bytes, READ + sizeof(more) - 1);
+	while (peer_read(peer))
+		peer_say(peer, REPLY(4, "good"));
+}
+
+static void start_other(struct test_call *test)
+{
+	call_start(test->context, test->other, "{}");
+}
+
+static void bytes_behind_an_answer_are_not_the_next_one(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call second = {0}, first = {.at_done = start_other, .other = &second, .context = &env};
+	env_open(&env, answer_and_more, NULL);
+	call_start(&env, &first, "{}");
+	RUN_UNTIL(&env, second.dones > 0);
+	assert_int_equal(first.body_len, 32000);
+	assert_false(second.reused);
+	assert_int_equal(second.body_len, 32000); /* the first answer of another connection */
+	env_close(&env);
+}
+
+/* Says something without a length, reads nothing, and resets. */
+static void begin_and_reset(struct test_peer *peer)
+{
+	char bytes[1000];
+	if (recv(peer->fd, bytes, sizeof(bytes), 0) <= 0)
+		return;
+	peer_say(peer, peer->server->context);
+	usleep(100000);
+	peer_reset(peer);
+}
+
+static void a_reset_that_sending_meets_cuts_the_body_as_well(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call test = {0};
+	size_t len = 8 << 20;
+	char *body = calloc(1, len);
+	assert_non_null(body);
+	env_open(&env, begin_and_reset, (void *)(uintptr_t) "HTTP/1.1 200 OK\r\n\r\ndata: par");
+	struct http_call_request request = {.path = "/v1/x", .body = {body, len}};
+	call_start_request(&env, &test, env.origin, &request);
+	RUN_UNTIL(&env, test.dones > 0);
+	call_expect(&test, ERROR_UPSTREAM_RESET);
+	free(body);
+	env_close(&env);
 }
 
 /* Answers before it has read the body, and reads no more. */
@@ -669,6 +737,8 @@ int main(void)
 	    cmocka_unit_test(chunks_are_read_strictly),
 	    cmocka_unit_test(an_answer_may_come_in_single_bytes),
 	    cmocka_unit_test(a_connection_is_used_again_only_if_the_answer_allows_it),
+	    cmocka_unit_test(bytes_behind_an_answer_are_not_the_next_one),
+	    cmocka_unit_test(a_reset_that_sending_meets_cuts_the_body_as_well),
 	    cmocka_unit_test(an_answer_before_the_request_has_gone_out_counts),
 	    cmocka_unit_test(a_body_without_a_length_ends_with_the_connection),
 	    cmocka_unit_test(statuses_and_fields_are_told_as_they_are),
