@@ -189,10 +189,10 @@ lint: ## warnings under gcc and clang, clang-tidy, cppcheck, formatting, depende
 sanitize: sanitize-asan sanitize-tsan ## the whole suite under ASan+UBSan and under TSan
 # The knob of the loads there (tests/scenario/harness/check.h): SANITIZE_LOAD_DIVISOR=1, after make clean, has them whole.
 SANITIZE_LOAD_DIVISOR ?= 4
-SANITIZED := CC=clang OPT="-O1 -g" LOAD_DIVISOR=$(SANITIZE_LOAD_DIVISOR)
-ASAN := BUILD=build-asan $(SANITIZED) SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined" SCENARIO_ALONE=tail
-# It is slow: some miss limits in time beside others. tail tells slow from fast by the time it takes.
-TSAN := BUILD=build-tsan $(SANITIZED) SAN=-fsanitize=thread SCENARIO_ALONE="faults load memory tail"
+# They are slow: some miss limits in time beside others, and tail tells slow from fast by the time that calls take.
+SANITIZED := CC=clang OPT="-O1 -g" LOAD_DIVISOR=$(SANITIZE_LOAD_DIVISOR) SCENARIO_ALONE="faults load memory tail"
+ASAN := BUILD=build-asan $(SANITIZED) SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
+TSAN := BUILD=build-tsan $(SANITIZED) SAN=-fsanitize=thread
 .PHONY: sanitize-asan
 sanitize-asan:
 	tools/install.sh build test sanitize
