@@ -44,7 +44,8 @@ static void check_requests(enum via via, enum openai_endpoint endpoint, const ch
 	struct backend *backend = backend_start();
 	backend_script(backend, refusal);
 	struct sluice *sluice = sluice_start("backends: { b: { url: 'http://127.0.0.1:%d/v1', stream_usage: false } }\n"
-					     "models: { small: b/org/real }\n",
+					     "models: { small: b/org/real }\n"
+					     "cache: { policy: off }\n", /* it would ask for the same input once */
 					     backend_port(backend));
 	struct buf document;
 	struct model_place model = {0};
