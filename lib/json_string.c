@@ -6,16 +6,9 @@
  */
 #include "lib/json_internal.h"
 
+#include "lib/hex.h"
 #include "lib/json_plain.h"
 #include "lib/utf8.h"
-
-static int hex_digit(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* The four digits of \uXXXX at at; -1 when they are not four hexadecimal digits. */
 static int hex_four(const unsigned char *at, const unsigned char *end)
@@ -24,7 +17,7 @@ static int hex_four(const unsigned char *at, const unsigned char *end)
 		return -1;
 	int value = 0;
 	for (int i = 0; i < 4; i++) {
-		int digit = hex_digit(at[i]);
+		int digit = hex_value((char)at[i]);
 		if (digit < 0)
 			return -1;
 		value = value << 4 | digit;

@@ -2,16 +2,7 @@
 /* Decoding of percent-encoded text; percent.h holds the contract. */
 #include "lib/percent.h"
 
-/* -1 when c is no hexadecimal digit. */
-static int hex_value(char c)
-{
-	static const char digits[] = "0123456789abcdefABCDEF";
-	const char *at = c == '\0' ? NULL : strchr(digits, c);
-	if (at == NULL)
-		return -1;
-	int value = (int)(at - digits);
-	return value < 16 ? value : value - 6;
-}
+#include "lib/hex.h"
 
 /* The byte that the triple at at stands for, or -1. */
 static int triple(struct span in, size_t at)

@@ -30,7 +30,7 @@ struct http_attempt {
 bool attempt_start(struct http_origin *origin, struct http_call *call);
 /* Its call gave up, or was told that it failed. */
 void attempt_abandon(struct http_attempt *attempt);
-/* Closes its channel, if it has one. */
+/* Closes its connection, if it has one. */
 void attempt_destroy(struct http_attempt *attempt);
 
 /* Those of the origin that none is using. */

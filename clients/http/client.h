@@ -42,7 +42,6 @@ struct http_client {
 	struct call_list ready;       /* have something to tell: by ready_link */
 	struct http_call *delivering; /* whose callback is running; NULL = nobody's */
 	struct origin_list origins;
-	uint64_t last_origin; /* number */
 };
 
 /* Lets curl act on a ready descriptor (bits: CURL_CSELECT_*), then delivers. */

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "clients/http/head.h"
+#include "lib/hex.h"
 
 enum {
 	FRAMING_MAX_DIGITS = 15,        /* so that left cannot overflow */
@@ -34,14 +35,6 @@ static void framing_break(struct framing *framing, const char *why)
 {
 	framing->state = FRAMING_ST_BROKEN;
 	framing->why = why;
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static void framing_size(struct framing *framing, char c)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Where the body of a response ends (RFC 9112, sections 6 and 7): by a length,
- * by chunks, with the channel, or at once. Decodes in place.
+ * by chunks, with the connection, or at once. Decodes in place.
  */
 #ifndef SLUICE_CLIENTS_HTTP_FRAMING_H
 #define SLUICE_CLIENTS_HTTP_FRAMING_H

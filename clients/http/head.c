@@ -6,16 +6,16 @@
  */
 #include "clients/http/head.h"
 
-#include <strings.h>
+#include "lib/http_text.h"
 
 enum { HEAD_KEEP_CAPACITY = 2048 };
 
 #define HEAD_TOO_LARGE "the response head is too large"
 
-static const struct span field_names[HEAD_FIELD_COUNT] = {
-    [HEAD_CONTENT_TYPE] = {"content-type", 12},     [HEAD_CONTENT_ENCODING] = {"content-encoding", 16},
-    [HEAD_RETRY_AFTER] = {"retry-after", 11},       [HEAD_RETRY_AFTER_MS] = {"retry-after-ms", 14},
-    [HEAD_X_SHOULD_RETRY] = {"x-should-retry", 14}, [HEAD_REQUEST_ID] = {"x-request-id", 12},
+static const char *const field_names[HEAD_FIELD_COUNT] = {
+    [HEAD_CONTENT_TYPE] = "content-type",     [HEAD_CONTENT_ENCODING] = "content-encoding",
+    [HEAD_RETRY_AFTER] = "retry-after",       [HEAD_RETRY_AFTER_MS] = "retry-after-ms",
+    [HEAD_X_SHOULD_RETRY] = "x-should-retry", [HEAD_REQUEST_ID] = "x-request-id",
 };
 
 void head_init(struct head *head)
@@ -115,24 +115,10 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-static struct span trim(struct span text)
-{
-	while (text.len > 0 && is_blank(text.at[0]))
-		text = (struct span){text.at + 1, text.len - 1};
-	while (text.len > 0 && is_blank(text.at[text.len - 1]))
-		text.len--;
-	return text;
-}
-
-static bool text_is(struct span text, struct span lower)
-{
-	return text.len == lower.len && strncasecmp(text.at, lower.at, lower.len) == 0;
-}
-
 static void head_transfer_encoding(struct head *head, struct span value)
 {
 	/* We send no TE: anything but one "chunked" was not asked for. */
-	if (head->chunked || !text_is(value, SPAN("chunked")))
+	if (head->chunked || !http_is_word(value, "chunked"))
 		head_refuse(head, "a transfer coding other than chunked");
 	head->chunked = true;
 }
@@ -140,16 +126,12 @@ static void head_transfer_encoding(struct head *head, struct span value)
 /* Options of the connection: a list, of which two are known. */
 static void head_connection(struct head *head, struct span value)
 {
-	while (value.len > 0) {
-		const char *comma = memchr(value.at, ',', value.len);
-		size_t len = comma == NULL ? value.len : (size_t)(comma - value.at);
-		struct span option = trim((struct span){value.at, len});
-		if (text_is(option, SPAN("close")))
+	while (value.at != NULL) {
+		struct span option = http_take(&value, ',');
+		if (http_is_word(option, "close"))
 			head->closes = true;
-		else if (text_is(option, SPAN("keep-alive")))
+		else if (http_is_word(option, "keep-alive"))
 			head->keeps_alive = true;
-		value.at += comma == NULL ? len : len + 1;
-		value.len -= comma == NULL ? len : len + 1;
 	}
 }
 
@@ -164,20 +146,20 @@ static void head_keep(struct head *head, enum head_field field, struct span valu
 
 static void head_field(struct head *head, struct span name, struct span value)
 {
-	if (text_is(name, SPAN("content-length"))) {
+	if (http_is_word(name, "content-length")) {
 		head_content_length(head, value);
 		return;
 	}
-	if (text_is(name, SPAN("transfer-encoding"))) {
+	if (http_is_word(name, "transfer-encoding")) {
 		head_transfer_encoding(head, value);
 		return;
 	}
-	if (text_is(name, SPAN("connection"))) {
+	if (http_is_word(name, "connection")) {
 		head_connection(head, value);
 		return;
 	}
 	for (int i = 0; i < HEAD_FIELD_COUNT; i++)
-		if (text_is(name, field_names[i]))
+		if (http_is_word(name, field_names[i]))
 			head_keep(head, (enum head_field)i, value);
 }
 
@@ -191,7 +173,7 @@ static void head_field_line(struct head *head, struct span line)
 		return;
 	}
 	struct span name = {line.at, (size_t)(colon - line.at)};
-	head_field(head, name, trim((struct span){colon + 1, line.len - name.len - 1}));
+	head_field(head, name, http_trim((struct span){colon + 1, line.len - name.len - 1}));
 }
 
 static void head_end(struct head *head)

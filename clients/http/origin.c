@@ -245,7 +245,6 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 		return NULL;
 	}
 	origin->client = client;
-	origin->number = ++client->last_origin;
 	origin->holders = 1;
 	origin->connect_timeout_us = options->connect_timeout_us;
 	origin->resolve_us = options->resolve_us;

@@ -40,7 +40,6 @@ struct name {
 struct http_origin {
 	TAILQ_ENTRY(http_origin) link;
 	struct http_client *client; /* NULL once the client was destroyed */
-	uint64_t number;            /* never that of another: for what may outlive it */
 	unsigned holders;           /* its owner and the calls that are not idle */
 	char *url;
 	char *ca_file;     /* NULL = the system's */

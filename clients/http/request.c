@@ -6,7 +6,9 @@
  */
 #include "clients/http/request.h"
 
-enum { REQUEST_MAX_FIELD = 8192, REQUEST_LENGTH_CHARS = 20 };
+#include "lib/decimal.h"
+
+enum { REQUEST_MAX_FIELD = 8192 };
 
 static bool has_control(struct span text)
 {
@@ -32,19 +34,6 @@ static void write_field(struct buf *to, const struct http_field *field)
 	buf_append(to, SPAN("\r\n"));
 }
 
-static void write_length(struct buf *to, size_t length)
-{
-	char digits[REQUEST_LENGTH_CHARS];
-	size_t at = sizeof(digits);
-	do {
-		digits[--at] = (char)('0' + length % 10);
-		length /= 10;
-	} while (length != 0);
-	buf_append(to, SPAN("Content-Length: "));
-	buf_append(to, (struct span){digits + at, sizeof(digits) - at});
-	buf_append(to, SPAN("\r\n"));
-}
-
 bool request_write_head(struct http_origin *origin, const struct http_call_request *request, struct buf *to)
 {
 	const struct http_path *path = origin_path(origin, request->path);
@@ -55,8 +44,11 @@ bool request_write_head(struct http_origin *origin, const struct http_call_reque
 		if (is_sendable(&request->extra[i]))
 			write_field(to, &request->extra[i]);
 	buf_append(to, origin->lines[request->get][request->stream]);
-	if (!request->get)
-		write_length(to, request->body.len + request->tail.len);
+	if (!request->get) {
+		buf_append(to, SPAN("Content-Length: "));
+		decimal_append(to, request->body.len + request->tail.len);
+		buf_append(to, SPAN("\r\n"));
+	}
 	buf_append(to, SPAN("\r\n"));
 	return !buf_failed(to);
 }
