@@ -285,7 +285,7 @@ static void answer_and_more(struct test_peer *peer)
 	static const char more[] = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil";
 	static const char head[] = "HTTP/1.1 200 OK\r\nContent-Length: 32000\r\nX-Pad: ";
 	enum { READ = 32 * 1024, BODY = 32000 };
-	static char bytes[READ + sizeof(more)];
+	char bytes[READ + sizeof(more)];
 	if (!peer_read(peer))
 		return;
 	memset(bytes, 'x', sizeof(bytes));
@@ -441,7 +441,7 @@ static void flood_informational(struct test_peer *peer)
 /* One header line without an end. */
 static void flood_line(struct test_peer *peer)
 {
-	static char block[65536];
+	char block[65536];
 	memset(block, 'x', sizeof(block) - 1);
 	if (peer_read(peer) && peer_say(peer, "HTTP/1.1 200 OK\r\nX-Large: "))
 		while (peer_say(peer, block))

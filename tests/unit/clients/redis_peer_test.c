@@ -105,7 +105,7 @@ static void what_is_too_large_is_refused_before_it_came(void **state)
 
 static void say_endless_line(struct test_peer *peer)
 {
-	static char line[65536];
+	char line[65536];
 	memset(line, 'x', sizeof(line));
 	if (!peer_greet(peer) || !peer_hear(peer))
 		return;
