@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARENA_FIRST_BLOCK = 2048, ARENA_LAST_BLOCK = 65536, ARENA_ALIGN = 16 };
+enum { ARENA_FIRST_BLOCK = 1536 /* what a usual exchange needs */, ARENA_LAST_BLOCK = 65536, ARENA_ALIGN = 16 };
 
 struct arena_block {
 	struct arena_block *older;

@@ -15,6 +15,13 @@ void buf_init(struct buf *buf, size_t ceiling)
 	*buf = (struct buf){.ceiling = ceiling};
 }
 
+void buf_init_over(struct buf *buf, char *room, size_t size)
+{
+	buf_init(buf, size);
+	buf->bytes = room;
+	buf->capacity = size;
+}
+
 void buf_fini(struct buf *buf)
 {
 	free(buf->bytes);

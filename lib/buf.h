@@ -24,6 +24,9 @@ struct buf {
 /* Starts empty; allocates nothing yet. ceiling in bytes, must not be 0. */
 void buf_init(struct buf *buf, size_t ceiling);
 
+/* Starts empty over size bytes of the caller's and never holds more; there is nothing to free. */
+void buf_init_over(struct buf *buf, char *room, size_t size);
+
 /* Frees the memory; the buffer is empty and usable again. */
 void buf_fini(struct buf *buf);
 

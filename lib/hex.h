@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Hexadecimal digits, of either case. */
+/* Hexadecimal digits: read in either case, written in lower case. */
 #ifndef SLUICE_LIB_HEX_H
 #define SLUICE_LIB_HEX_H
+
+#include <stdint.h>
+
+#include "lib/buf.h"
+
+enum { HEX_SIZE = 16 }; /* the digits of the largest number */
 
 /* The value of a digit, or -1. */
 static inline int hex_value(char c)
@@ -10,6 +16,17 @@ static inline int hex_value(char c)
 		return c - '0';
 	c |= 0x20;
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* Appends the number in lower case, with zeros in front of it up to so many digits; the same failure as buf_append. */
+static inline bool hex_append(struct buf *buf, uint64_t value, size_t digits)
+{
+	char out[HEX_SIZE];
+	size_t at = HEX_SIZE;
+	do
+		out[--at] = "0123456789abcdef"[value & 15];
+	while ((value >>= 4) != 0 || HEX_SIZE - at < digits);
+	return buf_append(buf, (struct span){&out[at], HEX_SIZE - at});
 }
 
 #endif

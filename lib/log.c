@@ -131,10 +131,7 @@ static void write_time(struct buf *text)
 void log_open(struct log_line *line, enum log_level level, const char *message)
 {
 	line->cut = false;
-	/* A buffer as large as its ceiling never asks for memory. */
-	buf_init(&line->text, LOG_LINE_MAX - sizeof(line_end));
-	line->text.bytes = line->bytes;
-	line->text.capacity = line->text.ceiling;
+	buf_init_over(&line->text, line->bytes, LOG_LINE_MAX - sizeof(line_end));
 	buf_append(&line->text, SPAN("{\"ts\":\""));
 	write_time(&line->text);
 	buf_append(&line->text, SPAN("\",\"level\":\""));

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A cached answer on its way to and from a store that others can write to: the
- * entry (entry.h), compressed when that pays, with the key that it answers, how long it may live, and a SHA-256 over
- * all of it. Whatever is not exactly what was sent under that very key is refused, so that no damage, no older
- * version and no mixed-up reply is ever taken for an answer. Numbers are little-endian.
+ * entry (entry.h), compressed when that pays, with the key that it answers, how long it may live, and a checksum of
+ * 128 bits over all of it. Whatever is not exactly what was sent under that very key is refused, so that no damage, no
+ * older version and no mixed-up reply is ever taken for an answer. Numbers are little-endian.
  */
 #ifndef SLUICE_SERVICE_CACHE_PARCEL_H
 #define SLUICE_SERVICE_CACHE_PARCEL_H
@@ -17,7 +17,7 @@ struct parcel {
 	struct span entry; /* as cache_entry_encode wrote it */
 };
 
-/* Appends the parcel. Failures are the buffer's; also when a digest is not to be had. */
+/* Appends the parcel. Failures are the buffer's. */
 void parcel_encode(const struct parcel *parcel, const struct cache_key *key, struct buf *out);
 
 /*

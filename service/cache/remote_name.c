@@ -7,10 +7,9 @@
 #include <stdio.h>
 
 #include "lib/hash.h"
+#include "lib/hex.h"
 #include "service/cache/key.h"
 #include "service/cache/remote.h"
-
-enum { NAME_NUMBER_SIZE = 24 };
 
 void remote_name_add(struct remote_name *name, struct span text)
 {
@@ -20,35 +19,46 @@ void remote_name_add(struct remote_name *name, struct span text)
 	name->text[name->len] = '\0';
 }
 
-struct remote_name remote_answer_name(const struct remote *remote, const struct store_tags *tags,
-				      const struct cache_key *key)
+static void add_number(struct buf *text, bool has, uint64_t number)
 {
-	struct remote_name name = {.len = 0};
-	char hex[2 * CACHE_KEY_SIZE + 1];
-	cache_key_text(key, hex);
-	int len = snprintf(name.text, REMOTE_NAME_SIZE, "%s:1:%016" PRIx64 ":%016" PRIx64 ":{%s}",
-			   remote_options_of(remote)->prefix, remote_model(remote, tags->model), tags->tenant, hex);
-	assert(len > 0 && len < REMOTE_NAME_SIZE);
-	name.len = (size_t)len;
-	return name;
+	if (has)
+		hex_append(text, number, HEX_SIZE);
+	else
+		buf_append(text, SPAN("*"));
 }
 
 struct remote_name remote_pattern(const struct remote *remote, const struct remote_wanted *wanted)
 {
-	struct remote_name pattern = {.len = 0};
-	char number[NAME_NUMBER_SIZE], hex[2 * CACHE_KEY_SIZE + 1];
-	remote_name_add(&pattern, span_of(remote_options_of(remote)->prefix));
-	remote_name_add(&pattern, SPAN(":1:"));
-	snprintf(number, sizeof(number), "%016" PRIx64, wanted->model);
-	remote_name_add(&pattern, wanted->has_model ? span_of(number) : SPAN("*"));
-	remote_name_add(&pattern, SPAN(":"));
-	snprintf(number, sizeof(number), "%016" PRIx64, wanted->tenant);
-	remote_name_add(&pattern, wanted->has_tenant ? span_of(number) : SPAN("*"));
-	remote_name_add(&pattern, SPAN(":{"));
-	cache_key_text(&wanted->key, hex);
-	remote_name_add(&pattern, wanted->has_key ? span_of(hex) : SPAN("*"));
-	remote_name_add(&pattern, SPAN("}"));
-	return pattern;
+	struct remote_name name;
+	struct buf text;
+	buf_init_over(&text, name.text, REMOTE_NAME_SIZE - 1);
+	buf_append(&text, span_of(remote_options_of(remote)->prefix));
+	buf_append(&text, SPAN(":1:"));
+	add_number(&text, wanted->has_model, wanted->model);
+	buf_append(&text, SPAN(":"));
+	add_number(&text, wanted->has_tenant, wanted->tenant);
+	buf_append(&text, SPAN(":{"));
+	if (wanted->has_key)
+		cache_key_write(&wanted->key, &text);
+	else
+		buf_append(&text, SPAN("*"));
+	buf_append(&text, SPAN("}"));
+	assert(!buf_failed(&text));
+	name.len = buf_len(&text);
+	name.text[name.len] = '\0';
+	return name;
+}
+
+struct remote_name remote_answer_name(const struct remote *remote, const struct store_tags *tags,
+				      const struct cache_key *key)
+{
+	const struct remote_wanted all = {.has_key = true,
+					  .has_model = true,
+					  .has_tenant = true,
+					  .key = *key,
+					  .model = remote_model(remote, tags->model),
+					  .tenant = tags->tenant};
+	return remote_pattern(remote, &all);
 }
 
 uint64_t remote_model(const struct remote *remote, uint32_t model)

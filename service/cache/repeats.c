@@ -39,7 +39,7 @@ static uint64_t length_bit(struct span body)
 
 static uint64_t hash_of(enum openai_endpoint endpoint, struct span authorization, struct span body)
 {
-	return hash_words(hash_words(hash_mix(HASH_START, endpoint), authorization), body);
+	return hash_bytes(hash_bytes(hash_mix(HASH_START, endpoint), authorization), body);
 }
 
 const struct repeat *repeats_find(const struct repeats *repeats, enum openai_endpoint endpoint,

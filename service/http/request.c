@@ -9,6 +9,7 @@
 #include <assert.h>
 
 #include "config/config.h"
+#include "lib/hash.h"
 #include "lib/media_type.h"
 #include "service/http/linger.h"
 
@@ -165,27 +166,23 @@ int http_request_version(const struct http_request *request)
 	return (version >> 8) * 10 + (version & 0xff);
 }
 
-/* FNV-1a of 64 bits. */
-static uint64_t hash_bytes(const void *bytes, size_t len)
+static uint64_t hash_address(const void *address, size_t len)
 {
-	uint64_t hash = UINT64_C(0xcbf29ce484222325);
-	for (size_t i = 0; i < len; i++)
-		hash = (hash ^ ((const unsigned char *)bytes)[i]) * UINT64_C(0x100000001b3);
-	return hash;
+	return hash_bytes(HASH_START, (struct span){address, len});
 }
 
 uint64_t http_request_client(const struct http_request *request)
 {
 	struct span key = http_request_field(request, "authorization");
 	if (key.len > 0)
-		return hash_bytes(key.at, key.len);
+		return hash_bytes(HASH_START, key);
 	h2o_conn_t *connection = request->h2o->conn;
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	socklen_t len = connection->callbacks->get_peername(connection, (struct sockaddr *)&peer);
 	if (len > 0 && peer.ss_family == AF_INET)
-		return hash_bytes(&((struct sockaddr_in *)&peer)->sin_addr, sizeof(struct in_addr));
+		return hash_address(&((struct sockaddr_in *)&peer)->sin_addr, sizeof(struct in_addr));
 	if (len > 0 && peer.ss_family == AF_INET6)
-		return hash_bytes(&((struct sockaddr_in6 *)&peer)->sin6_addr, sizeof(struct in6_addr));
+		return hash_address(&((struct sockaddr_in6 *)&peer)->sin6_addr, sizeof(struct in6_addr));
 	return 0;
 }
 

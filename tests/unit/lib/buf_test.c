@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The buffer: a queue of bytes under a ceiling, compared with a naive one over random operations. */
 #include "lib/buf.h"
+#include "lib/hex.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -67,6 +68,24 @@ static void an_empty_buffer_has_an_empty_span(void **state)
 	buf_fini(&buf);
 }
 
+static void room_of_the_callers_is_never_left(void **state)
+{
+	char room[8 + 1] = "........!";
+	struct buf buf;
+	(void)state;
+	buf_init_over(&buf, room, 8);
+	assert_true(hex_append(&buf, 0x2f, 4));
+	assert_true(hex_append(&buf, 0xabc, 1));
+	assert_true(span_is(buf_span(&buf), "002fabc"));
+	assert_ptr_equal(buf_span(&buf).at, room);
+	assert_false(hex_append(&buf, UINT64_MAX, 1));
+	assert_true(buf_failed(&buf));
+	buf_reset(&buf);
+	assert_true(hex_append(&buf, 0, 0));
+	assert_true(span_is(buf_span(&buf), "0"));
+	assert_int_equal(room[8], '!');
+}
+
 static void it_behaves_as_a_naive_queue(void **state)
 {
 	(void)state;
@@ -111,6 +130,7 @@ int main(void)
 	    cmocka_unit_test(consumed_room_can_be_used_again),
 	    cmocka_unit_test(reserve_and_commit_append),
 	    cmocka_unit_test(an_empty_buffer_has_an_empty_span),
+	    cmocka_unit_test(room_of_the_callers_is_never_left),
 	    cmocka_unit_test(it_behaves_as_a_naive_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -26,14 +26,15 @@ static void a_list_is_taken_apart_and_trimmed(void **state)
 static void tokens_have_no_separators(void **state)
 {
 	(void)state;
-	static const char *const bad[] = {"",   " ",   "a b", "a,b", "a:b",      "a;",
-					  "(a", "a\"", "a/b", "a@",  "\xc3\xa4", "\x7f"};
+	static const char good[] = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	assert_true(http_is_token(SPAN("x-stainless-lang")));
-	assert_true(http_is_token(SPAN("!#$%&'*+-.^_`|~09azAZ")));
-	assert_false(http_is_token(SPAN("a\0")));
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (http_is_token(span_of(bad[i])))
-			fail_msg("\"%s\" is a token", bad[i]);
+	assert_false(http_is_token(SPAN("")));
+	for (unsigned byte = 0; byte < 256; byte++) {
+		char name[] = {'a', (char)(unsigned char)byte, 'z'};
+		bool wanted = byte != 0 && strchr(good, (int)byte) != NULL;
+		if (http_is_token((struct span){name, sizeof(name)}) != wanted)
+			fail_msg("byte %u is%s in a token", byte, wanted ? " not" : "");
+	}
 }
 
 static void a_media_type_is_known_by_its_name_alone(void **state)
