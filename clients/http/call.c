@@ -197,7 +197,11 @@ static void call_tell_head(struct http_call *call)
 	struct http_head view;
 	call->head_due = false;
 	head_view(&call->head, &view);
+	struct buf values =
+	    call->head.values; /* the call may be over behind the callback; at rest it needs none of them */
+	buf_init(&call->head.values, values.ceiling);
 	call->ops->on_head(call->context, &view);
+	buf_fini(&values);
 }
 
 /* What the caller does not take now waits in the inbox; nothing is read meanwhile, so it is one read at most. */

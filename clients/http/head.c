@@ -8,8 +8,6 @@
 
 #include "lib/http_text.h"
 
-enum { HEAD_KEEP_CAPACITY = 2048 };
-
 #define HEAD_TOO_LARGE "the response head is too large"
 
 static const char *const field_names[HEAD_FIELD_COUNT] = {
@@ -41,8 +39,7 @@ static void head_forget_fields(struct head *head)
 
 void head_reset(struct head *head)
 {
-	if (head->values.capacity > HEAD_KEEP_CAPACITY)
-		buf_fini(&head->values);
+	buf_fini(&head->values);
 	buf_fini(&head->line);
 	head_forget_fields(head);
 	head->state = HEAD_ST_STATUS;

@@ -55,7 +55,7 @@ struct head {
 
 void head_init(struct head *head);
 void head_fini(struct head *head);
-/* Ready for the next response; keeps a little memory. */
+/* Ready for the next response. */
 void head_reset(struct head *head);
 
 /* Takes bytes until the head is complete or refused. Returns how many it took. */

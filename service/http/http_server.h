@@ -81,12 +81,14 @@ enum error_code http_request_error(const struct http_request *request);
 /* Registers the application's side. Call once, in on_request, before responding. */
 void http_request_attach(struct http_request *request, const struct http_request_ops *ops, void *context);
 
-/* A field for the head of the response, whoever will give it. Copied. Any number of times, before responding. */
+/* A field for the head of the response, whoever will give it. name: a literal in lower case; value: copied. Any number
+ * of times, before responding. */
 void http_request_add_field(struct http_request *request, struct span name, struct span value);
 
 /*
  * Responses. A head, then any number of writes, then finish or abort.
- * content_length: bytes, or -1 = unknown (chunked on HTTP/1.1). Fields are copied.
+ * content_length: bytes, or -1 = unknown (chunked on HTTP/1.1). Fields have literals in lower case for names; their
+ * values are copied.
  * HEAD requests get the head only: writes are dropped.
  */
 void http_respond_head(struct http_request *request, int status, const struct http_field *fields, size_t count,

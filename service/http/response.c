@@ -12,7 +12,6 @@
 #include "service/http/request.h"
 
 #include <assert.h>
-#include <strings.h>
 #include <sys/socket.h>
 
 #include "lib/media_type.h"
@@ -41,43 +40,32 @@ static void buffer_empty(struct buf *buf)
 		buf_reset(buf);
 }
 
-/* Bytes for the pool of the request, lower case when a name. */
-static h2o_iovec_t pool_copy(h2o_mem_pool_t *pool, struct span bytes, bool lower)
-{
-	h2o_iovec_t copy = h2o_strdup(pool, bytes.at, bytes.len);
-	if (lower)
-		h2o_strtolower(copy.base, copy.len);
-	return copy;
-}
-
 static bool is_framing_field(struct span name)
 {
 	static const char *const framing[] = {"content-length", "transfer-encoding", "connection", "keep-alive"};
 	for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++)
-		if (name.len == strlen(framing[i]) && strncasecmp(name.at, framing[i], name.len) == 0)
+		if (span_is(name, framing[i]))
 			return true;
 	return false;
 }
 
-/* A line break in a name or value would let whoever chose it write further fields. */
+/* A line break in a value would let whoever chose it write further fields. */
 static bool is_one_line(struct span s)
 {
-	for (size_t i = 0; i < s.len; i++)
-		if (s.at[i] == '\r' || s.at[i] == '\n' || s.at[i] == '\0')
-			return false;
-	return true;
+	return s.len == 0 || (memchr(s.at, '\r', s.len) == NULL && memchr(s.at, '\n', s.len) == NULL &&
+			      memchr(s.at, '\0', s.len) == NULL);
 }
 
 static void add_field(struct http_request *request, const struct http_field *field)
 {
 	h2o_req_t *h2o = request->h2o;
-	if (is_framing_field(field->name) || !is_one_line(field->name) || !is_one_line(field->value))
+	if (is_framing_field(field->name) || !is_one_line(field->value))
 		return;
-	h2o_iovec_t name = pool_copy(&h2o->pool, field->name, true);
-	h2o_iovec_t value = pool_copy(&h2o->pool, field->value, false);
-	if (h2o_memis(name.base, name.len, H2O_STRLIT("content-type")))
+	if (span_is(field->name, "content-type"))
 		request->event_stream = media_type_is(field->value, "text/event-stream");
-	h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, name.base, name.len, 1, NULL, value.base, value.len);
+	h2o_iovec_t value = h2o_strdup(&h2o->pool, field->value.at, field->value.len);
+	h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, field->name.at, field->name.len, 1, NULL, value.base,
+			      value.len);
 }
 
 static enum response_framing choose_framing(const struct http_request *request, int status, int64_t content_length)

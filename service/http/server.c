@@ -23,7 +23,9 @@
 enum {
 	HTTP1_REQUEST_MS = 60000,      /* head and body together, and an idle connection */
 	BODY_HARD_LIMIT_EXTRA = 65536, /* beyond twice the limit h2o refuses by itself */
-	HTTP1_VERSIONS = 0x200         /* h2o's versions below are HTTP/1 */
+	HTTP1_VERSIONS = 0x200,        /* h2o's versions below are HTTP/1 */
+	LARGE_INPUT = 65536,           /* bytes of a body that is a large one */
+	LARGE_INPUT_ROOM = 262144      /* bytes that the next one finds room for at once */
 };
 
 struct catch_all {
@@ -40,6 +42,17 @@ static enum error_code http1_error(const struct http_server *server, const h2o_r
 	return error;
 }
 
+/*
+ * h2o frees a connection's input buffer behind each request, starts the next one with 4 KiB and doubles it as the body
+ * comes, which for a large prompt is a tenth of its cost. What a client sent last is the best guess of what it sends
+ * next.
+ */
+static void choose_input(struct http_server *server, const h2o_req_t *req, h2o_socket_t *sock)
+{
+	bool large = req->entity.len >= LARGE_INPUT;
+	h2o_buffer_set_prototype(&sock->input, large ? &server->large_input : &h2o_socket_buffer_prototype);
+}
+
 static void on_http1(struct http_server *server, h2o_req_t *req)
 {
 	struct http_connection *connection = connection_of(req->conn->callbacks->get_socket(req->conn));
@@ -48,6 +61,7 @@ static void on_http1(struct http_server *server, h2o_req_t *req)
 		req->http1_is_persistent = 0;
 	struct http_request *request = request_create(server, req, connection, NULL, error);
 	connection->request = request;
+	choose_input(server, req, connection->sock);
 	server->callbacks.on_request(server->callbacks.context, request);
 	if (request->state > REQUEST_ST_ANSWERING)
 		response_pump(request); /* answered on the spot: h2o is spared two passes and two epoll_ctl */
@@ -76,6 +90,9 @@ static void setup_h2o(struct http_server *server)
 {
 	h2o_globalconf_t *config = &server->h2o_config;
 	h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX; /* prompts never touch /tmp */
+	server->large_input = h2o_socket_buffer_prototype;
+	server->large_input.allocator = (h2o_mem_recycle_t){0}; /* none is kept */
+	server->large_input._initial_buf.capacity = LARGE_INPUT_ROOM;
 	h2o_config_init(config);
 	config->server_name = h2o_iovec_init(H2O_STRLIT("sluice/" SLUICE_VERSION));
 	config->http1.req_timeout = HTTP1_REQUEST_MS;

@@ -28,6 +28,7 @@ struct http_server {
 	h2o_globalconf_t h2o_config;
 	h2o_context_t h2o;
 	h2o_accept_ctx_t h2o_accept;
+	h2o_buffer_prototype_t large_input; /* what connections read into that brought a large request before */
 
 	nghttp2_session_callbacks *h2_callbacks;
 	nghttp2_option *h2_options;

@@ -113,7 +113,7 @@ static inline size_t query_number(struct http_request *request, const char *key)
 static inline void stream_head(struct http_request *request)
 {
 	const struct http_field fields[] = {{SPAN("content-type"), SPAN("text/event-stream")},
-					    {SPAN("Cache-Control"), SPAN("no-cache")}};
+					    {SPAN("cache-control"), SPAN("no-cache")}};
 	http_respond_head(request, 200, fields, 2, -1);
 }
 

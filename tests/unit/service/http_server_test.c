@@ -55,6 +55,31 @@ static void a_body_arrives_by_length_and_by_chunks(void **state)
 	client_close(&client);
 }
 
+/* Input buffers of connections grow, and start large or small by what came before; bytes behind a body stay. */
+static void bodies_of_all_sizes_may_follow_each_other(void **state)
+{
+	static const size_t sizes[] = {10, 65535, 300000, 65536, 1, 262144, 700000, 3, 131072, 20};
+	struct client client;
+	char text[256];
+	char *body = malloc(700000 + 1);
+	assert_non_null(body);
+	client_open(&client, *state);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		for (size_t at = 0; at < sizes[i]; at++)
+			body[at] = (char)('a' + (at * 7 + i) % 23);
+		body[sizes[i]] = '\0';
+		client.len = 0;
+		snprintf(text, sizeof(text), "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: %zu\r\n\r\n", sizes[i]);
+		client_send(&client, text);
+		client_send_bytes(&client, body, sizes[i]);
+		client_send(&client, "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nafter");
+		assert_true(client_wait(&client, "\r\n\r\n5"));
+		assert_non_null(strstr(client.in, body));
+	}
+	client_close(&client);
+	free(body);
+}
+
 static void expect_100_continue_is_honoured(void **state)
 {
 	struct client client;
@@ -656,6 +681,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_get_is_answered_and_the_connection_kept),
 	    TEST(a_body_arrives_by_length_and_by_chunks),
+	    TEST(bodies_of_all_sizes_may_follow_each_other),
 	    TEST(expect_100_continue_is_honoured),
 	    TEST(pipelined_requests_are_answered_in_order),
 	    TEST(a_stream_is_chunked_and_complete),
