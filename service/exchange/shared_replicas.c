@@ -2,7 +2,8 @@
 /*
  * A shared flight among replicas: the one that gets the lease runs the plan and, once others want to hear it, publishes
  * its events; the others listen. Chunks that come before any content are held back, so that a flight whose
- * replica died early can be begun anew without anybody noticing. shared_internal.h holds the contract.
+ * replica died early can be begun anew without anybody noticing; one that was told but for its end is complete.
+ * shared_internal.h holds the contract.
  */
 #include "service/cache/lease.h"
 #include "service/cache/listen.h"
@@ -17,9 +18,12 @@ struct shared_replicas {
 	struct listen listen;
 	unsigned asked;
 	bool publishing;
-	uint64_t heard;  /* number of the last record */
-	bool delivering; /* content came: what is heard is passed on at once */
-	struct buf held; /* records before that, each with its length (a size_t) in front */
+	uint64_t heard;    /* number of the last record */
+	bool delivering;   /* content came: what is heard is passed on at once */
+	int64_t finished;  /* choices whose finish_reason was passed on */
+	uint64_t body;     /* bytes of a whole answer that were passed on */
+	int64_t body_size; /* of all of it; -1 = not known */
+	struct buf held;   /* records before that, each with its length (a size_t) in front */
 	struct buf wire;
 	struct task reap; /* callers up the stack may still hold the listener */
 };
@@ -120,12 +124,31 @@ void shared_replicas_publish(struct shared *shared, const struct record *record)
 
 /* ---- listening ---- */
 
+/* What the end would only confirm. */
+static void note_progress(struct shared_replicas *replicas, const struct event *event)
+{
+	if (event->kind == EVENT_CHUNK && (event->carries & CARRIES_FINISH) != 0)
+		replicas->finished++;
+	if (event->kind == EVENT_BODY) {
+		replicas->body += event->data.len;
+		replicas->body_size = event->total;
+	}
+}
+
+/* All of the answer was passed on, as far as one can tell: so a backend is believed, too, that breaks off then. */
+static bool is_complete(const struct shared_replicas *replicas)
+{
+	return (replicas->finished > 0 && replicas->finished >= replicas->shared->request.choices) ||
+	       (replicas->body > 0 && (int64_t)replicas->body == replicas->body_size);
+}
+
 /* Passes an event on. False when that was the last one, or nobody wants more. */
 static bool deliver(struct shared *shared, struct span record)
 {
 	struct shared_wire wire;
 	if (!shared_wire_read(record, shared->plan->source, &wire))
 		return false;
+	note_progress(shared->replicas, &wire.event);
 	shared_add(shared, &wire.event);
 	return shared->state != SHARED_ST_LANDED;
 }
@@ -184,8 +207,11 @@ static void on_record(struct listen *listen, struct span record)
 
 static void on_lost(struct shared_replicas *replicas)
 {
+	const struct event end = {.kind = EVENT_END, .total = -1, .usage = USAGE_UNKNOWN};
 	struct shared *shared = replicas->shared;
-	if (replicas->delivering)
+	if (replicas->delivering && is_complete(replicas))
+		shared_add(shared, &end);
+	else if (replicas->delivering)
 		shared_fail(shared, ERROR_UPSTREAM_RESET);
 	else if (!shared_replicas_ask(shared))
 		shared_take_off(shared);

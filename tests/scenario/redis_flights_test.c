@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/scenario/harness/backend.h"
 #include "tests/scenario/harness/cached.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
@@ -208,6 +209,45 @@ static void a_replica_that_dies_in_the_middle_is_an_error(void **state)
 	sluice_wait_idle(world.each[1]);
 }
 
+#define CHUNK(delta, finish)                                                                               \
+	"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"x\"," \
+	"\"choices\":[{\"index\":0,\"delta\":{" delta "},\"finish_reason\":" finish "}]}\n\n"
+
+/* When all but the end was told, nothing is missing: as of a backend that breaks off there. */
+static void a_replica_that_dies_behind_the_finish_is_no_error(void **state)
+{
+	static const struct step script[] = {
+	    SEND(STREAM_HEAD CHUNK("\"role\":\"assistant\",\"content\":\"all\"", "null")), GATE,
+	    SEND(CHUNK("\"content\":\" of it\"", "null") CHUNK("", "\"stop\"")), SCRIPT_END};
+	struct replicas world = replicas_prepare();
+	struct backend *backend = backend_start();
+	struct client first, other;
+	struct sse sse = {0};
+	(void)state;
+	backend_script(backend, script);
+	for (int i = 0; i < REPLICAS; i++) {
+		world.each[i] = sluice_start("backends: { b: { url: 'http://127.0.0.1:%d/v1' } }\n"
+					     "redis: { servers: [127.0.0.1:%d], budget: 5s }\nmodels: { m: b/x }\n",
+					     backend_port(backend), world.redis->port);
+		replicas_wait_up(world.each[i]);
+	}
+	post(&first, &world, 0, VIA_H1, true);
+	client_wait_head(&first);
+	post(&other, &world, 1, VIA_H1, true);
+	client_wait_events(&other, &sse, 1);
+	backend_open_gate(backend);
+	client_wait_events(&other, &sse, 3);
+	proc_kill(world.each[0]->proc);
+	client_close(&first);
+	client_wait_end(&other);
+	check_sse_whole(&client_answer(&other)->body, 1);
+	check_contains(&client_answer(&other)->body, "\"finish_reason\":\"stop\"");
+	client_close(&other);
+	sse_free(&sse);
+	sluice_wait_idle(world.each[1]);
+	assert_int_equal(replicas_answers(&world, NULL), 0);
+}
+
 static void a_failure_is_everybodys_everywhere(void **state)
 {
 	struct replicas world = replicas_start(
@@ -315,6 +355,7 @@ int main(void)
 	    SCENARIO(when_all_have_left_everywhere_the_call_ends),
 	    SCENARIO(a_replica_that_dies_early_is_replaced),
 	    SCENARIO(a_replica_that_dies_in_the_middle_is_an_error),
+	    SCENARIO(a_replica_that_dies_behind_the_finish_is_no_error),
 	    SCENARIO(a_failure_is_everybodys_everywhere),
 	    SCENARIO(what_is_not_kept_is_shared_all_the_same),
 	    SCENARIO(a_redis_that_forgets_corrupts_nothing),
