@@ -4,7 +4,7 @@
 
 #include <inttypes.h>
 
-#include "lib/json_edit.h"
+#include "lib/decimal.h"
 #include "lib/json_write.h"
 #include "lib/utf8.h"
 #include "schemas/openai_answer.h"
@@ -22,22 +22,58 @@ struct telling {
 	struct buf out;
 };
 
-bool openai_replay_whole(const struct openai_replay *replay, struct arena *scratch, struct buf *out)
+static struct openai_mark mark(const struct json *json, const char *key)
+{
+	uint32_t value = json_member(json, 0, key);
+	if (value == JSON_NONE)
+		return (struct openai_mark){0, 0};
+	return (struct openai_mark){json->nodes[value].start, json->nodes[value].end};
+}
+
+bool openai_replay_mark(struct span body, struct arena *scratch, struct openai_marks *marks)
 {
 	struct json json;
-	if (!openai_read_object(&json, scratch, replay->body))
+	if (!openai_read_object(&json, scratch, body))
 		return false;
-	struct json_edit edit = json_edit_start(&json, out);
-	for (uint32_t at = json_first(&json, 0); at != JSON_NONE; at = json_next(&json, 0, at)) {
-		if (replay->id.at != NULL && openai_key_is(&json, at, SPAN("id"))) {
-			json_edit_replace(&edit, at + 1);
-			json_write_string(out, replay->id);
-		} else if (replay->created >= 0 && openai_key_is(&json, at, SPAN("created"))) {
-			json_edit_replace(&edit, at + 1);
-			buf_printf(out, "%" PRId64, replay->created);
-		}
-	}
-	json_edit_finish(&edit);
+	*marks = (struct openai_marks){.id = mark(&json, "id"), .created = mark(&json, "created")};
+	return true;
+}
+
+/* Appends the body from done to a mark, and steps over that. */
+static void append_to(const struct openai_replay *replay, struct openai_mark to, size_t *done, struct buf *out)
+{
+	buf_append(out, (struct span){replay->body.at + *done, to.start - *done});
+	*done = to.end;
+}
+
+static void put_id(const struct openai_replay *replay, size_t *done, struct buf *out)
+{
+	if (replay->id.at == NULL || replay->marks.id.end == 0)
+		return;
+	append_to(replay, replay->marks.id, done, out);
+	buf_append(out, SPAN("\""));
+	buf_append(out, replay->id);
+	buf_append(out, SPAN("\""));
+}
+
+static void put_created(const struct openai_replay *replay, size_t *done, struct buf *out)
+{
+	if (replay->created < 0 || replay->marks.created.end == 0)
+		return;
+	append_to(replay, replay->marks.created, done, out);
+	decimal_append_signed(out, replay->created);
+}
+
+bool openai_replay_whole(const struct openai_replay *replay, struct buf *out)
+{
+	size_t done = 0;
+	bool id_first = replay->marks.id.start < replay->marks.created.start;
+	if (id_first)
+		put_id(replay, &done, out);
+	put_created(replay, &done, out);
+	if (!id_first)
+		put_id(replay, &done, out);
+	append_to(replay, (struct openai_mark){replay->body.len, replay->body.len}, &done, out);
 	return !buf_failed(out);
 }
 

@@ -25,14 +25,19 @@ void cache_destroy(struct cache *cache)
 	free(cache);
 }
 
+bool cache_hit_of(struct store_value *value, uint64_t now_us, struct cache_hit *hit)
+{
+	*hit = (struct cache_hit){
+	    .value = value, .age_us = now_us - value->stored_us, .ttl_us = (int64_t)(value->fresh_until_us - now_us)};
+	return cache_entry_decode((struct span){value->bytes, value->len}, &hit->entry);
+}
+
 bool cache_find(struct cache *cache, const struct cache_key *key, uint64_t now_us, struct cache_hit *hit)
 {
 	struct store_value *value = store_get(cache->store, key, now_us);
 	if (value == NULL)
 		return false;
-	*hit = (struct cache_hit){
-	    .value = value, .age_us = now_us - value->stored_us, .ttl_us = (int64_t)(value->fresh_until_us - now_us)};
-	if (cache_entry_decode((struct span){value->bytes, value->len}, &hit->entry))
+	if (cache_hit_of(value, now_us, hit))
 		return true;
 	cache_hit_drop(hit);
 	store_purge(cache->store, &(struct store_filter){.key = key});

@@ -42,6 +42,9 @@ void cache_destroy(struct cache *cache);
 bool cache_find(struct cache *cache, const struct cache_key *key, uint64_t now_us, struct cache_hit *hit);
 void cache_hit_drop(struct cache_hit *hit);
 
+/* A value that is held, as it is at that time. False when it is no entry. */
+bool cache_hit_of(struct store_value *value, uint64_t now_us, struct cache_hit *hit);
+
 /* How old an answer is, and how long it lives on. */
 struct cache_lives {
 	uint64_t age_us;

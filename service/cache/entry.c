@@ -7,12 +7,13 @@
 /*
  *   0  magic and version, 4 bytes
  *   4  endpoint, 8 bytes; created, 8; prompt, completion and total tokens, 8 each
- *  44  bytes of target, finish and body, 8 each
- *  68  target, finish, body
+ *  44  start and end of the body's id, start and end of its time, 8 each
+ *  76  bytes of target, finish and body, 8 each
+ * 100  target, finish, body
  */
-enum { ENTRY_TABLE = 4, ENTRY_NUMBERS = 8, ENTRY_HEADER = ENTRY_TABLE + ENTRY_NUMBERS * 8 };
+enum { ENTRY_TABLE = 4, ENTRY_NUMBERS = 12, ENTRY_HEADER = ENTRY_TABLE + ENTRY_NUMBERS * 8 };
 
-static const char entry_magic[ENTRY_TABLE] = {'S', 'l', 'C', 2};
+static const char entry_magic[ENTRY_TABLE] = {'S', 'l', 'C', 3};
 
 void cache_entry_encode(const struct cache_entry *entry, struct buf *out)
 {
@@ -21,6 +22,10 @@ void cache_entry_encode(const struct cache_entry *entry, struct buf *out)
 						 (uint64_t)entry->usage.prompt_tokens,
 						 (uint64_t)entry->usage.completion_tokens,
 						 (uint64_t)entry->usage.total_tokens,
+						 entry->marks.id.start,
+						 entry->marks.id.end,
+						 entry->marks.created.start,
+						 entry->marks.created.end,
 						 entry->target.len,
 						 entry->finish.len,
 						 entry->body.len};
@@ -53,6 +58,17 @@ static bool take_texts(struct span rest, const uint64_t lengths[3], struct span 
 	return rest.len == 0;
 }
 
+static bool is_within(struct openai_mark mark, size_t len)
+{
+	return mark.start <= mark.end && mark.end <= len;
+}
+
+static bool are_marks(struct openai_marks marks, size_t len)
+{
+	return is_within(marks.id, len) && is_within(marks.created, len) &&
+	       (marks.id.end <= marks.created.start || marks.created.end <= marks.id.start);
+}
+
 bool cache_entry_decode(struct span bytes, struct cache_entry *entry)
 {
 	uint64_t numbers[ENTRY_NUMBERS];
@@ -65,6 +81,8 @@ bool cache_entry_decode(struct span bytes, struct cache_entry *entry)
 		return false;
 	*entry = (struct cache_entry){.endpoint = (enum openai_endpoint)numbers[0],
 				      .created = (int64_t)numbers[1],
-				      .usage = {(int64_t)numbers[2], (int64_t)numbers[3], (int64_t)numbers[4]}};
-	return take_texts((struct span){bytes.at + ENTRY_HEADER, bytes.len - ENTRY_HEADER}, &numbers[5], texts);
+				      .usage = {(int64_t)numbers[2], (int64_t)numbers[3], (int64_t)numbers[4]},
+				      .marks = {{numbers[5], numbers[6]}, {numbers[7], numbers[8]}}};
+	return take_texts((struct span){bytes.at + ENTRY_HEADER, bytes.len - ENTRY_HEADER}, &numbers[9], texts) &&
+	       are_marks(entry->marks, entry->body.len);
 }

@@ -8,15 +8,16 @@
 #define SLUICE_SERVICE_CACHE_ENTRY_H
 
 #include "lib/buf.h"
-#include "schemas/openai_request.h"
+#include "schemas/openai_replay.h"
 
 struct cache_entry {
 	enum openai_endpoint endpoint;
 	int64_t created; /* when it was kept, Unix seconds */
 	struct usage usage;
-	struct span target; /* who gave it: "backend/model"; empty = several */
-	struct span finish; /* finish_reason */
-	struct span body;   /* the whole answer, JSON */
+	struct span target;        /* who gave it: "backend/model"; empty = several */
+	struct span finish;        /* finish_reason */
+	struct span body;          /* the whole answer, JSON */
+	struct openai_marks marks; /* of the body; of embeddings none */
 };
 
 /* Appends the entry. Failures are the buffer's. */

@@ -2,8 +2,7 @@
 /* Exchanges and the cache; caching.h holds the contract. */
 #include "service/exchange/caching.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "lib/hash.h"
 #include "lib/http_text.h"
@@ -61,6 +60,15 @@ static bool compute_key(struct exchange *exchange, struct span tenant)
 	return computed;
 }
 
+/* What an answer is kept with, but for its key; the model is known. */
+static void keep_under(struct exchange *exchange, struct span tenant)
+{
+	struct cache_keeping *keeping = &exchange->caching.keeping;
+	keeping->rule = &exchange->report.model->cache;
+	keeping->tags.model = (uint32_t)exchange->report.model_index;
+	keeping->tags.tenant = hash_bytes(HASH_START, tenant);
+}
+
 void caching_consider(struct exchange *exchange, const struct exchange_request *request)
 {
 	struct caching *caching = &exchange->caching;
@@ -68,9 +76,7 @@ void caching_consider(struct exchange *exchange, const struct exchange_request *
 	if (exchange->worker->cache == NULL)
 		return;
 	caching->directives = cache_directives_read(request->cache_control);
-	caching->keeping.rule = rule;
-	caching->keeping.tags.model = (uint32_t)exchange->report.model_index;
-	caching->keeping.tags.tenant = hash_bytes(HASH_START, request->authorization);
+	keep_under(exchange, request->authorization);
 	caching->on =
 	    !caching->directives.no_store && cache_ineligible(&exchange->request, rule) == NULL &&
 	    (exchange->request.endpoint == OPENAI_EMBEDDINGS ? embedding_open(exchange, request->authorization)
@@ -95,8 +101,8 @@ static enum caching_step follow(struct exchange *exchange)
 	struct caching *caching = &exchange->caching;
 	struct shared_request ask = {.key = caching->keeping.key,
 				     .endpoint = exchange->request.endpoint,
-				     .body = caching->request.body,
-				     .options = caching->options,
+				     .body = caching->request->body,
+				     .options = *caching->options,
 				     .keeping = caching->keeping,
 				     .convertible = is_convertible(&exchange->request),
 				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
@@ -125,49 +131,13 @@ static void note_repeat(const struct exchange *exchange)
 {
 	const struct caching *caching = &exchange->caching;
 	struct repeat repeat = {.endpoint = exchange->request.endpoint,
-				.authorization = caching->request.authorization,
-				.body = caching->request.body,
+				.authorization = caching->request->authorization,
+				.body = caching->request->body,
 				.key = caching->keeping.key,
 				.model_index = exchange->report.model_index,
 				.stream = exchange->request.stream,
 				.include_usage = exchange->request.include_usage};
 	repeats_note(exchange->worker->cache->repeats, &repeat);
-}
-
-/* The exchange as reading the request would have left it. */
-static void take_repeat(struct exchange *exchange, const struct repeat *repeat)
-{
-	struct caching *caching = &exchange->caching;
-	exchange->request.endpoint = repeat->endpoint;
-	exchange->request.stream = repeat->stream;
-	exchange->request.include_usage = repeat->include_usage;
-	exchange->report.model_index = repeat->model_index;
-	exchange->report.model = &exchange->worker->plan.config->models[repeat->model_index];
-	caching->keeping.key = repeat->key;
-}
-
-bool caching_give_repeated(struct exchange *exchange, const struct exchange_request *request)
-{
-	struct caching *caching = &exchange->caching;
-	struct cache_worker *cache = exchange->worker->cache;
-	struct cache_hit hit;
-	const struct repeat *repeat =
-	    cache == NULL ? NULL
-			  : repeats_find(cache->repeats, request->endpoint, request->authorization, request->body);
-	if (repeat == NULL)
-		return false;
-	caching->directives = cache_directives_read(request->cache_control);
-	if (caching->directives.no_cache || caching->directives.no_store ||
-	    !cache_find(cache->cache, &repeat->key, exchange_now(exchange), &hit))
-		return false;
-	if (hit.ttl_us <= 0 || !is_young(caching, &hit)) {
-		cache_hit_drop(&hit);
-		return false;
-	}
-	caching->if_none_match = request->if_none_match;
-	take_repeat(exchange, repeat);
-	caching_give(exchange, &hit, METRICS_CACHE_HIT);
-	return true;
 }
 
 /* What was found, if it may be given. True when the exchange is over. */
@@ -179,12 +149,11 @@ static bool give_found(struct exchange *exchange)
 		return false;
 	caching->fetch.hit.value = NULL;
 	if (hit.ttl_us > 0 && is_young(caching, &hit)) {
-		note_repeat(exchange);
 		caching_give(exchange, &hit, METRICS_CACHE_HIT);
 		return true;
 	}
 	if (hit.ttl_us <= 0)
-		caching->stale = hit;
+		caching->stale = hit.value;
 	else
 		cache_hit_drop(&hit);
 	return false;
@@ -206,57 +175,139 @@ static enum caching_step go_on(struct exchange *exchange)
 static void on_fetched(struct cache_fetch *fetch)
 {
 	struct exchange *exchange = (struct exchange *)((char *)fetch - offsetof(struct exchange, caching.fetch));
+	if (fetch->hit.value != NULL)
+		note_repeat(exchange);
 	if (go_on(exchange) == CACHING_FAILED)
 		exchange_fail_code(exchange, ERROR_OVERLOADED);
+}
+
+/* Looks for the answer of the key. True when the result is there. */
+static bool fetch(struct exchange *exchange, void (*on_done)(struct cache_fetch *fetch))
+{
+	struct caching *caching = &exchange->caching;
+	caching->fetched = true;
+	caching->fetch = (struct cache_fetch){.key = caching->keeping.key,
+					      .tags = caching->keeping.tags,
+					      .rule = caching->keeping.rule,
+					      .on_done = on_done};
+	return cache_fetch_begin(exchange->worker->cache, &caching->fetch);
+}
+
+static bool keep_request(struct exchange *exchange, const struct exchange_request *request)
+{
+	struct caching *caching = &exchange->caching;
+	caching->request = arena_alloc(flight_arena(exchange->flight), sizeof(*request));
+	if (caching->request != NULL)
+		*caching->request = *request;
+	return caching->request != NULL;
 }
 
 enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
 				const struct flight_options *options)
 {
 	struct caching *caching = &exchange->caching;
-	caching->if_none_match = request->if_none_match;
-	caching->request = *request;
-	caching->options = *options;
+	caching->options = arena_alloc(flight_arena(exchange->flight), sizeof(*options));
+	if (caching->options == NULL || (caching->request == NULL && !keep_request(exchange, request)))
+		return CACHING_FAILED;
+	*caching->options = *options;
 	if (caching->embedding != NULL)
 		return embedding_start(exchange);
-	if (!caching->on || caching->directives.no_cache)
+	if (!caching->on || caching->directives.no_cache || caching->fetched)
 		return go_on(exchange);
-	caching->fetch = (struct cache_fetch){.key = caching->keeping.key,
-					      .tags = caching->keeping.tags,
-					      .rule = caching->keeping.rule,
-					      .on_done = on_fetched};
-	return cache_fetch_begin(exchange->worker->cache, &caching->fetch) ? go_on(exchange) : CACHING_RUNS;
+	if (!fetch(exchange, on_fetched))
+		return CACHING_RUNS;
+	if (caching->fetch.hit.value != NULL)
+		note_repeat(exchange);
+	return go_on(exchange);
 }
+
+/* ---- requests that came before ---- */
+
+/* The exchange as reading the request would have left it. */
+static void take_repeat(struct exchange *exchange, const struct repeat *repeat)
+{
+	struct caching *caching = &exchange->caching;
+	exchange->request.endpoint = repeat->endpoint;
+	exchange->request.stream = repeat->stream;
+	exchange->request.include_usage = repeat->include_usage;
+	exchange->report.model_index = repeat->model_index;
+	exchange->report.model = &exchange->worker->plan.config->models[repeat->model_index];
+	caching->keeping.key = repeat->key;
+	keep_under(exchange, repeat->authorization);
+}
+
+/* Back to an exchange whose request was not read. */
+static void leave_repeat(struct exchange *exchange)
+{
+	exchange->request = (struct openai_request){0};
+	exchange->report.model = NULL;
+	exchange->report.model_index = exchange->worker->plan.config->model_count;
+}
+
+/* The shared store has said what it has of a request that came before. */
+static void on_recalled(struct cache_fetch *fetch)
+{
+	struct exchange *exchange = (struct exchange *)((char *)fetch - offsetof(struct exchange, caching.fetch));
+	if (give_found(exchange))
+		return;
+	leave_repeat(exchange);
+	exchange_admit(exchange, exchange->caching.request);
+}
+
+enum caching_step caching_recall(struct exchange *exchange, const struct exchange_request *request)
+{
+	struct caching *caching = &exchange->caching;
+	struct cache_worker *cache = exchange->worker->cache;
+	const struct repeat *repeat =
+	    cache == NULL ? NULL
+			  : repeats_find(cache->repeats, request->endpoint, request->authorization, request->body);
+	if (repeat == NULL)
+		return CACHING_PASSED;
+	caching->directives = cache_directives_read(request->cache_control);
+	if (caching->directives.no_cache || caching->directives.no_store || !keep_request(exchange, request))
+		return CACHING_PASSED;
+	take_repeat(exchange, repeat);
+	if (!fetch(exchange, on_recalled))
+		return CACHING_RUNS;
+	if (give_found(exchange))
+		return CACHING_ANSWERED;
+	leave_repeat(exchange);
+	return CACHING_PASSED;
+}
+
+/* ---- failures ---- */
 
 bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
 {
-	struct cache_hit hit = exchange->caching.stale;
+	struct cache_hit hit;
 	if (error_row(failure->code)->blame == BLAME_CLIENT)
 		return false;
 	if (exchange->caching.embedding != NULL)
 		return embedding_stand_in(exchange);
-	if (hit.value == NULL)
+	if (exchange->caching.stale == NULL || !cache_hit_of(exchange->caching.stale, exchange_now(exchange), &hit))
 		return false;
-	exchange->caching.stale.value = NULL;
-	hit.age_us = exchange_now(exchange) - hit.value->stored_us;
+	exchange->caching.stale = NULL;
 	caching_give(exchange, &hit, METRICS_CACHE_STALE);
 	return true;
 }
 
 /* ---- events of a flight that may have another form ---- */
 
-static void convert_begin(struct exchange *exchange)
+static bool convert_begin(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
-	if (!caching->converts)
-		whole_init(&caching->whole, exchange->worker->plan.config->cache.entry + SHARED_MOST);
-	caching->converts = true;
+	if (caching->whole != NULL)
+		return true;
+	caching->whole = malloc(sizeof(*caching->whole));
+	if (caching->whole != NULL)
+		whole_init(caching->whole, exchange->worker->plan.config->cache.entry + SHARED_MOST);
+	return caching->whole != NULL;
 }
 
 /* All of it came: it goes out in the form that was asked for. */
 static void convert_end(struct exchange *exchange)
 {
-	struct whole *whole = &exchange->caching.whole;
+	struct whole *whole = exchange->caching.whole;
 	struct openai_replay replay = {
 	    .endpoint = exchange->request.endpoint, .created = -1, .include_usage = exchange->request.include_usage};
 	struct buf body;
@@ -299,9 +350,11 @@ void caching_on_event(struct exchange *exchange, const struct event *event)
 	}
 	if ((event->kind == EVENT_BODY && stream) ||
 	    ((event->kind == EVENT_CHUNK || event->kind == EVENT_USAGE) && !stream)) {
-		convert_begin(exchange);
-		whole_add(&exchange->caching.whole, event);
-	} else if (event->kind == EVENT_END && exchange->caching.converts) {
+		if (convert_begin(exchange))
+			whole_add(exchange->caching.whole, event);
+		else
+			exchange_fail_code(exchange, ERROR_OVERLOADED);
+	} else if (event->kind == EVENT_END && exchange->caching.whole != NULL) {
 		convert_end(exchange);
 	} else {
 		struct event recast = recast_usage(exchange, event);
@@ -309,59 +362,18 @@ void caching_on_event(struct exchange *exchange, const struct event *event)
 	}
 }
 
-/* ---- the head, and the end ---- */
-
-/* Why a target was asked (RFC 9211, section 2.2). */
-static const char *forward(const struct exchange *exchange)
-{
-	const struct caching *caching = &exchange->caching;
-	if (caching->directives.no_cache)
-		return "request";
-	if (caching->embedding != NULL)
-		return embedding_forward(exchange);
-	return caching->stale.value != NULL ? "stale" : "miss";
-}
-
-size_t caching_fields(struct exchange *exchange, struct http_field *fields)
-{
-	struct caching *caching = &exchange->caching;
-	size_t count = 0;
-	switch (exchange->report.cache) {
-	case METRICS_CACHE_NONE:
-		return 0;
-	case METRICS_CACHE_BYPASS:
-		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=bypass");
-		break;
-	case METRICS_CACHE_MISS:
-	case METRICS_CACHE_PARTIAL:
-		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=%s", forward(exchange));
-		break;
-	case METRICS_CACHE_COLLAPSED:
-		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; fwd=%s; collapsed", forward(exchange));
-		break;
-	default:
-		snprintf(caching->status, CACHING_STATUS_SIZE, "sluice; hit; ttl=%" PRId64, caching->ttl_s);
-		snprintf(caching->age, CACHING_NUMBER_SIZE, "%" PRId64, caching->age_s);
-		fields[count++] = (struct http_field){SPAN("age"), span_of(caching->age)};
-		fields[count++] = (struct http_field){SPAN("etag"), span_of(caching->etag)};
-	}
-	if (exchange->report.cache == METRICS_CACHE_PARTIAL) {
-		snprintf(caching->age, CACHING_NUMBER_SIZE, "%" PRId64, caching->age_s);
-		fields[count++] = (struct http_field){SPAN("age"), span_of(caching->age)};
-	}
-	fields[count++] = (struct http_field){SPAN("cache-status"), span_of(caching->status)};
-	return count;
-}
+/* ---- the end ---- */
 
 void caching_close(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
 	cache_fetch_cancel(&caching->fetch);
+	cache_hit_drop(&caching->fetch.hit);
 	embedding_close(exchange);
 	if (caching->follower != NULL)
 		follower_leave(caching->follower);
-	if (caching->stale.value != NULL)
-		cache_hit_drop(&caching->stale);
-	if (caching->converts)
-		whole_fini(&caching->whole);
+	store_value_drop(caching->stale);
+	if (caching->whole != NULL)
+		whole_fini(caching->whole);
+	free(caching->whole);
 }

@@ -23,51 +23,52 @@ struct cache_directives {
 enum {
 	CACHING_SECOND_US = 1000000,
 	CACHING_FIELDS = 3,
-	CACHING_STATUS_SIZE = 64,
-	CACHING_ETAG_SIZE = 48,
-	CACHING_NUMBER_SIZE = 24,
-	CACHING_ID_SIZE = 64
+	CACHING_TEXT_SIZE = 160, /* of all fields */
+	CACHING_TAG_SIZE = 40
 };
 
 struct embedding;
 
+/* What the entity tag of a hit is made of: which answer, and when it was kept. */
+struct caching_tag {
+	uint64_t keys, times;
+};
+
 /* What an exchange knows of the cache. */
 struct caching {
-	bool on;       /* the exchange goes by the cache */
-	bool converts; /* the flight comes in another form than was asked for: it is gathered first */
+	bool on;      /* the exchange goes by the cache */
+	bool fetched; /* the cache has been asked */
 	struct cache_directives directives;
 	struct cache_keeping keeping;
-	struct span if_none_match;
-	struct exchange_request request; /* for when the cache has said what it has */
-	struct flight_options options;
+	struct exchange_request *request; /* for when the cache has said what it has; in the flight's arena */
+	struct flight_options *options;   /* as well */
 	struct cache_fetch fetch;
-	struct follower *follower;   /* of a shared flight; NULL = none */
-	struct cache_hit stale;      /* may stand in; its value NULL = none */
-	struct whole whole;          /* with converts */
+	struct follower *follower; /* of a shared flight; NULL = none */
+	struct store_value *stale; /* held; may stand in; NULL = none */
+	struct whole *whole;       /* the flight comes in another form than was asked for: gathered first; NULL = not */
 	struct embedding *embedding; /* of embeddings, which take another way from here; NULL = none */
 	/* of a hit, for the head */
 	int64_t age_s, ttl_s;
-	char status[CACHING_STATUS_SIZE];
-	char age[CACHING_NUMBER_SIZE];
-	char etag[CACHING_ETAG_SIZE];
+	struct caching_tag tag;
 };
 
 struct cache_directives cache_directives_read(struct span cache_control);
 
+enum caching_step {
+	CACHING_RUNS,     /* events will come */
+	CACHING_ANSWERED, /* the exchange is over */
+	CACHING_PASSED,   /* the request has to be read */
+	CACHING_FAILED,   /* out of memory: nothing was done */
+};
+
 /*
  * Answers a request whose very bytes were answered from the cache before, without reading them again, when that is
- * still possible: true, and the exchange is over.
+ * still possible. Should that turn out later not to be so, the exchange is admitted then.
  */
-bool caching_give_repeated(struct exchange *exchange, const struct exchange_request *request);
+enum caching_step caching_recall(struct exchange *exchange, const struct exchange_request *request);
 
 /* Decides whether the exchange goes by the cache, once its request is decoded and its model known. */
 void caching_consider(struct exchange *exchange, const struct exchange_request *request);
-
-enum caching_step {
-	CACHING_RUNS,     /* a flight runs; events will come */
-	CACHING_ANSWERED, /* the exchange is over */
-	CACHING_FAILED,   /* out of memory: nothing was done */
-};
 
 /* Answers from the cache, or follows a flight, at once or as soon as the cache has said what it has. */
 enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
@@ -79,14 +80,19 @@ void caching_on_event(struct exchange *exchange, const struct event *event);
 /* The flight failed before anything was sent: true when a stale answer stood in, and the exchange is over. */
 bool caching_stand_in(struct exchange *exchange, const struct failure *failure);
 
-/* The fields of the answer's head: Cache-Status, and Age and ETag of a hit. Returns how many, at most CACHING_FIELDS;
- * they borrow from the exchange. */
-size_t caching_fields(struct exchange *exchange, struct http_field *fields);
+/* Fields of a head, with their text. */
+struct caching_fields {
+	struct http_field list[CACHING_FIELDS];
+	size_t count;
+	char text[CACHING_TEXT_SIZE];
+};
+
+/* The fields of the answer's head: Cache-Status, and Age and ETag of a hit. */
+void caching_tell(const struct exchange *exchange, struct caching_fields *fields);
 
 void caching_close(struct exchange *exchange);
 
-/* What embeddings have in common with other answers: the tag, and the client that has the answer already. */
-void caching_write_etag(struct caching *caching, uint64_t keys, uint64_t created);
+/* What embeddings have in common with other answers: the client may have the answer already. */
 bool caching_is_unchanged(const struct exchange *exchange);
 void caching_give_not_modified(struct exchange *exchange);
 

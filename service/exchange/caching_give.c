@@ -2,34 +2,22 @@
 /* Giving kept answers, in the form that was asked for; caching_give.h holds the contract. */
 #include "service/exchange/caching_give.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <time.h>
 
-#include "lib/etag.h"
+#include "lib/decimal.h"
 #include "lib/random.h"
 #include "schemas/sse_write.h"
 #include "service/exchange/exchange_internal.h"
 
-void caching_write_etag(struct caching *caching, uint64_t keys, uint64_t created)
-{
-	snprintf(caching->etag, CACHING_ETAG_SIZE, "W/\"%016" PRIx64 "-%" PRIx64 "\"", keys, created);
-}
+enum { ID_DIGITS = 32, ID_SIZE = sizeof("chatcmpl-") + ID_DIGITS };
 
-bool caching_is_unchanged(const struct exchange *exchange)
+/* Like those of backends. */
+static struct span fresh_id(const struct exchange *exchange, char id[ID_SIZE])
 {
-	const struct caching *caching = &exchange->caching;
-	struct span opaque = {caching->etag + 2, strlen(caching->etag) - 2}; /* without W/: compared weakly */
-	return caching->if_none_match.len > 0 && etag_matches(caching->if_none_match, opaque);
-}
-
-static struct span fresh_id(const struct exchange *exchange, char id[CACHING_ID_SIZE])
-{
-	char hex[33];
-	random_hex(hex, 16);
-	int len = snprintf(id, CACHING_ID_SIZE, "%s-%s",
-			   exchange->request.endpoint == OPENAI_CHAT ? "chatcmpl" : "cmpl", hex);
-	return (struct span){id, (size_t)len};
+	struct span prefix = exchange->request.endpoint == OPENAI_CHAT ? SPAN("chatcmpl-") : SPAN("cmpl-");
+	memcpy(id, prefix.at, prefix.len);
+	random_hex(id + prefix.len, ID_DIGITS / 2);
+	return (struct span){id, prefix.len + ID_DIGITS};
 }
 
 static bool emit_chunk(void *context, struct span data, unsigned carries)
@@ -58,12 +46,10 @@ void caching_give_stream(struct exchange *exchange, const struct openai_replay *
 void caching_give_whole(struct exchange *exchange, const struct openai_replay *replay)
 {
 	struct event event = {.kind = EVENT_BODY, .usage = USAGE_UNKNOWN};
-	struct arena scratch;
 	struct buf body;
-	arena_init(&scratch, 0);
-	buf_init(&body, replay->body.len + CACHING_ID_SIZE + 64);
-	bool told = openai_replay_whole(replay, &scratch, &body);
-	arena_fini(&scratch);
+	size_t most = replay->body.len + ID_SIZE + DECIMAL_SIZE + 2; /* its quotes */
+	buf_init(&body, most);
+	bool told = buf_reserve(&body, most) != NULL && openai_replay_whole(replay, &body);
 	report_event(&exchange->report, &event, exchange_now(exchange));
 	if (told)
 		exchange_head(exchange, EXCHANGE_ST_BODY, NULL, (int64_t)buf_len(&body));
@@ -76,20 +62,23 @@ void caching_give_whole(struct exchange *exchange, const struct openai_replay *r
 
 void caching_give_not_modified(struct exchange *exchange)
 {
-	struct http_field fields[CACHING_FIELDS + 1];
-	size_t count = caching_fields(exchange, fields);
-	fields[count++] = (struct http_field){SPAN("x-request-id"), exchange->report.request_id};
-	exchange->to.ops->head(exchange->to.client, 304, fields, count, 0);
+	struct http_field list[CACHING_FIELDS + 1];
+	struct caching_fields fields;
+	caching_tell(exchange, &fields);
+	memcpy(list, fields.list, fields.count * sizeof(fields.list[0]));
+	list[fields.count] = (struct http_field){SPAN("x-request-id"), exchange->report.request_id};
+	exchange->to.ops->head(exchange->to.client, 304, list, fields.count + 1, 0);
 	exchange->report.status = 304;
 	exchange_finish(exchange);
 }
 
 void caching_give(struct exchange *exchange, const struct cache_hit *hit, enum metrics_cache how)
 {
-	char id[CACHING_ID_SIZE];
+	char id[ID_SIZE];
 	struct caching *caching = &exchange->caching;
 	struct openai_replay replay = {.endpoint = exchange->request.endpoint,
 				       .body = hit->entry.body,
+				       .marks = hit->entry.marks,
 				       .id = fresh_id(exchange, id),
 				       .created = time(NULL),
 				       .include_usage = exchange->request.include_usage};
@@ -97,7 +86,7 @@ void caching_give(struct exchange *exchange, const struct cache_hit *hit, enum m
 	exchange->report.cache = how;
 	caching->age_s = (int64_t)(hit->age_us / CACHING_SECOND_US);
 	caching->ttl_s = hit->ttl_us / CACHING_SECOND_US;
-	caching_write_etag(caching, cache_key_hash(&caching->keeping.key), (uint64_t)hit->entry.created);
+	caching->tag = (struct caching_tag){cache_key_hash(&caching->keeping.key), (uint64_t)hit->entry.created};
 	metrics_add(exchange->worker->plan.metrics, hit->entry.body.len, METRIC_CACHE_GIVEN_BYTES,
 		    exchange->report.model_index);
 	if (caching_is_unchanged(exchange))

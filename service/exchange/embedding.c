@@ -122,7 +122,7 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 	struct embedding *embedding = caching->embedding;
 	struct shared_request ask = {.endpoint = OPENAI_EMBEDDINGS,
 				     .body = exchange->request.json.text,
-				     .options = caching->options,
+				     .options = *caching->options,
 				     .keeping = caching->keeping,
 				     .batch = batch,
 				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
@@ -300,7 +300,7 @@ static void ask_plainly(struct exchange *exchange)
 	caching->follower = NULL;
 	openai_vectors_fini(&caching->embedding->came);
 	exchange->report.cache = METRICS_CACHE_BYPASS;
-	if (!flight_start(exchange->flight, &caching->options, &exchange->subscriber))
+	if (!flight_start(exchange->flight, caching->options, &exchange->subscriber))
 		exchange_fail_code(exchange, ERROR_OVERLOADED);
 }
 
@@ -333,12 +333,12 @@ bool embedding_stand_in(struct exchange *exchange)
 	return true;
 }
 
-const char *embedding_forward(const struct exchange *exchange)
+struct span embedding_forward(const struct exchange *exchange)
 {
 	const struct embedding *embedding = exchange->caching.embedding;
 	if (embedding->fresh > 0)
-		return "partial";
-	return embedding->stale == embedding->distinct ? "stale" : "miss";
+		return SPAN("partial");
+	return embedding->stale == embedding->distinct ? SPAN("stale") : SPAN("miss");
 }
 
 void embedding_close(struct exchange *exchange)

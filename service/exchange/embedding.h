@@ -28,7 +28,7 @@ bool embedding_stand_in(struct exchange *exchange);
 void embedding_on_drained(struct exchange *exchange);
 
 /* Why the plan was asked, as Cache-Status says it: "miss", "partial" or "stale". */
-const char *embedding_forward(const struct exchange *exchange);
+struct span embedding_forward(const struct exchange *exchange);
 
 void embedding_close(struct exchange *exchange);
 

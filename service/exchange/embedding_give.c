@@ -62,7 +62,7 @@ static void tell_etag(struct exchange *exchange)
 		keys = hash_mix(keys, cache_key_hash(&first->fetch.key));
 		times = hash_mix(times, (uint64_t)first->fetch.hit.entry.created);
 	}
-	caching_write_etag(&exchange->caching, keys, times);
+	exchange->caching.tag = (struct caching_tag){keys, times};
 }
 
 /* Each vector that was kept counts its share of what its own request took. Unknown when any of them is. */

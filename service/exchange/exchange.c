@@ -72,13 +72,14 @@ void exchange_abort(struct exchange *exchange, enum error_code code)
 void exchange_head(struct exchange *exchange, enum exchange_state state, const struct config_plan *target,
 		   int64_t content_length)
 {
-	struct http_field more[CACHING_FIELDS];
+	struct caching_fields more;
+	caching_tell(exchange, &more);
 	struct respond_head head = {.target = target == NULL ? NULL : target->target,
 				    .attempts = exchange_attempts(exchange),
 				    .processing_us = exchange_now(exchange) - exchange->report.started_us,
 				    .stream = state == EXCHANGE_ST_STREAM,
-				    .more = more,
-				    .more_count = caching_fields(exchange, more)};
+				    .more = more.list,
+				    .more_count = more.count};
 	exchange_set_state(exchange, state);
 	exchange->report.status = 200;
 	exchange->report.target = head.target;
@@ -249,11 +250,11 @@ static int64_t read_count(struct span text)
 	return count;
 }
 
-/* When a client that waits for so many seconds gives up; 0 = it does not say. */
-static uint64_t read_deadline(struct span seconds, uint64_t now_us)
+/* When a client that waits for so many seconds from then on gives up; 0 = it does not say. */
+static uint64_t read_deadline(struct span seconds, uint64_t started_us)
 {
 	int64_t count = read_count(seconds);
-	return count <= 0 ? 0 : now_us + (uint64_t)count * 1000000;
+	return count <= 0 ? 0 : started_us + (uint64_t)count * 1000000;
 }
 
 /* Runs the plan, unless the cache has the answer. */
@@ -269,12 +270,25 @@ static enum caching_step exchange_take_off(struct exchange *exchange, const stru
 					 .request_id = exchange->report.request_id,
 					 .traceparent = arena_copy(arena, span_of(traceparent)),
 					 .client = request->client,
-					 .deadline_us = read_deadline(request->timeout, exchange_now(exchange)),
+					 .deadline_us = read_deadline(request->timeout, exchange->report.started_us),
 					 .retries_before = exchange->report.retries_before,
 					 .tap = exchange->tap};
 	if (exchange->caching.on || exchange->caching.directives.only_if_cached)
 		return caching_start(exchange, request, &options);
 	return flight_start(exchange->flight, &options, &exchange->subscriber) ? CACHING_RUNS : CACHING_FAILED;
+}
+
+enum caching_step exchange_admit(struct exchange *exchange, const struct exchange_request *request)
+{
+	struct findings findings = {.count = 0};
+	const struct plan *plan = exchange->kind->admit(exchange, request, &findings);
+	enum caching_step step = plan == NULL ? CACHING_FAILED : exchange_take_off(exchange, request, plan);
+	if (step != CACHING_FAILED)
+		return step;
+	if (plan != NULL)
+		finding_only(&findings, (struct finding){.code = ERROR_OVERLOADED});
+	exchange_refuse_findings(exchange, &findings);
+	return CACHING_ANSWERED;
 }
 
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *request)
@@ -304,7 +318,6 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 				const struct exchange_client_ops *ops, void *client)
 {
 	struct exchange *exchange = exchange_create(worker, request);
-	struct findings findings = {.count = 0};
 	if (exchange == NULL) {
 		respond_overloaded(ops, client);
 		report_refusal(worker->plan.metrics, request->request_id, request->http_version, ERROR_OVERLOADED);
@@ -317,14 +330,9 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 					   .named = request->purpose == EXCHANGE_FANOUT};
 	exchange->report.model_index = worker->plan.config->model_count;
 	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
-	if (request->purpose == EXCHANGE_RELAY && caching_give_repeated(exchange, request))
-		return NULL;
-	const struct plan *plan = exchange->kind->admit(exchange, request, &findings);
-	enum caching_step step = plan == NULL ? CACHING_FAILED : exchange_take_off(exchange, request, plan);
-	if (step != CACHING_FAILED)
-		return step == CACHING_RUNS ? exchange : NULL;
-	if (plan != NULL)
-		finding_only(&findings, (struct finding){.code = ERROR_OVERLOADED});
-	exchange_refuse_findings(exchange, &findings);
-	return NULL;
+	enum caching_step step =
+	    request->purpose == EXCHANGE_RELAY ? caching_recall(exchange, request) : CACHING_PASSED;
+	if (step == CACHING_PASSED)
+		step = exchange_admit(exchange, request);
+	return step == CACHING_RUNS ? exchange : NULL;
 }

@@ -57,6 +57,10 @@ static inline uint64_t exchange_now(const struct exchange *exchange)
 	return timers_now(&exchange->worker->plan.reactor->timers);
 }
 
+/* Reads the request and starts on what it asks for, unless the cache answers; refuses what is at fault. Never
+ * CACHING_PASSED or CACHING_FAILED. */
+enum caching_step exchange_admit(struct exchange *exchange, const struct exchange_request *request);
+
 /* Calls that were started for it so far. */
 unsigned exchange_attempts(const struct exchange *exchange);
 

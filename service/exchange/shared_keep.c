@@ -7,20 +7,21 @@
 #include "service/exchange/shared_internal.h"
 #include "service/exchange/whole.h"
 
-/* Why the answer is not kept, or that it can be. */
-static enum metrics_kept shared_judge(const struct shared *shared, const struct whole *whole, struct span body,
-				      struct span *finish, struct arena *scratch)
+/* Why the answer, the body of entry, is not kept, or that it can be; fills in what else its body tells. */
+static enum metrics_kept shared_judge(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
+				      struct arena *scratch)
 {
 	const struct config_cache_rule *rule = shared->keeping.rule;
 	if (whole->streamed && !shared->convertible)
 		return METRICS_KEPT_FORM;
-	if (body.len > shared->worker->plan.config->cache.entry)
+	if (entry->body.len > shared->worker->plan.config->cache.entry)
 		return METRICS_KEPT_TOO_LARGE;
 	if (whole->joined || !plan_is_first_choice(shared->plan, whole->target))
 		return METRICS_KEPT_STAND_IN;
-	*finish = openai_finish_reason(body, scratch);
-	return openai_answer_is_keepable(body, rule->finish == CONFIG_CACHE_ANY, scratch) ? METRICS_KEPT_YES
-											  : METRICS_KEPT_UNFINISHED;
+	entry->finish = openai_finish_reason(entry->body, scratch);
+	bool keepable = openai_answer_is_keepable(entry->body, rule->finish == CONFIG_CACHE_ANY, scratch) &&
+			openai_replay_mark(entry->body, scratch, &entry->marks);
+	return keepable ? METRICS_KEPT_YES : METRICS_KEPT_UNFINISHED;
 }
 
 bool shared_keep(struct shared *shared)
@@ -41,9 +42,10 @@ bool shared_keep(struct shared *shared)
 	for (const struct record *at = shared->log.bytes > SHARED_MOST ? NULL : shared->log.first; at != NULL;
 	     at = at->next)
 		whole_add(&whole, &at->event);
-	if (whole_write(&whole, &body))
-		kept = shared_judge(shared, &whole, buf_span(&body), &entry.finish, &scratch);
+	bool written = whole_write(&whole, &body);
 	entry.body = buf_span(&body);
+	if (written)
+		kept = shared_judge(shared, &whole, &entry, &scratch);
 	entry.usage = whole.usage;
 	entry.target = whole.target == NULL ? SPAN("") : span_of(whole.target->target);
 	if (kept == METRICS_KEPT_YES && !cache_keep(worker->cache, &shared->keeping, &entry))

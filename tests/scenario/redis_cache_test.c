@@ -182,7 +182,7 @@ static void damage_is_noticed_and_removed(void **state)
 {
 	struct replicas world = replicas_start(MODEL);
 	static const char *const damages[] = {"SETRANGE %s 200 damage", "SETRANGE %s 0 x", "APPEND %s x", "SET %s PX",
-					      "SETRANGE %s 15 x"}; /* none of these bytes is ever that already */
+					      "SETRANGE %s 31 x"}; /* none of these bytes is ever that already */
 	char name[REPLICAS_NAME_MOST];
 	struct answer answer;
 	(void)state;

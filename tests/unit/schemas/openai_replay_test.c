@@ -115,7 +115,8 @@ static void the_id_and_the_time_are_fresh(void **state)
 	struct buf out;
 	(void)state;
 	buf_init(&out, 65536);
-	assert_true(openai_replay_whole(&ask, &arena, &out));
+	assert_true(openai_replay_mark(ask.body, &arena, &ask.marks));
+	assert_true(openai_replay_whole(&ask, &out));
 	assert_true(span_is(
 	    buf_span(&out),
 	    "{\"id\":\"new\",\"created\":99,\"model\":\"m\",\"system_fingerprint\":\"fp\",\"choices\":[{\"index\":0,"
@@ -127,6 +128,39 @@ static void the_id_and_the_time_are_fresh(void **state)
 	assert_int_equal(count, 4);
 	assert_non_null(strstr(chunks, "{\"content\":\"a\"},\"logprobs\":{\"content\":[1]}"));
 	assert_non_null(strstr(chunks, "\"choices\":[],\"usage\":{\"total_tokens\":3}}\n"));
+	buf_fini(&out);
+}
+
+/* Wherever id and time stand, and whatever they are; and those of what is inside are left alone. */
+static void only_the_id_and_the_time_are_replaced(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"{}", "{}"},
+	    {"{\"id\":null}", "{\"id\":\"new\"}"},
+	    {" { \"created\" : 1.5e3 , \"id\" : {\"id\":1} } ", " { \"created\" : 99 , \"id\" : \"new\" } "},
+	    {"{\"a\":{\"id\":1,\"created\":2},\"created\":[3]}", "{\"a\":{\"id\":1,\"created\":2},\"created\":99}"},
+	    {"{\"\\u0069d\":\"x\",\"b\":1}", "{\"\\u0069d\":\"new\",\"b\":1}"},
+	};
+	struct buf out;
+	(void)state;
+	buf_init(&out, 65536);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct openai_replay ask = {
+		    .endpoint = OPENAI_CHAT, .body = span_of(cases[i][0]), .id = SPAN("new"), .created = 99};
+		assert_true(openai_replay_mark(ask.body, &arena, &ask.marks));
+		buf_reset(&out);
+		assert_true(openai_replay_whole(&ask, &out));
+		assert_true(span_is(buf_span(&out), cases[i][1]));
+		ask.id.at = NULL;
+		ask.created = -1;
+		buf_reset(&out);
+		assert_true(openai_replay_whole(&ask, &out));
+		assert_true(span_equal(buf_span(&out), ask.body));
+	}
+	struct openai_marks marks;
+	assert_false(openai_replay_mark(SPAN("[{\"id\":1}]"), &arena, &marks));
+	assert_false(openai_replay_mark(SPAN("{\"id\":1"), &arena, &marks));
+	assert_false(openai_replay_mark(SPAN("{\"id\":1,\"id\":2}"), &arena, &marks));
 	buf_fini(&out);
 }
 
@@ -190,6 +224,7 @@ int main(void)
 	    cmocka_unit_test(chunks_amount_to_the_answer),
 	    cmocka_unit_test(long_texts_come_in_pieces_of_whole_characters),
 	    cmocka_unit_test(the_id_and_the_time_are_fresh),
+	    cmocka_unit_test(only_the_id_and_the_time_are_replaced),
 	    cmocka_unit_test(completions_are_text),
 	    cmocka_unit_test(it_stops_when_told_and_refuses_what_is_none),
 	};

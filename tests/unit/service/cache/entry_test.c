@@ -14,7 +14,8 @@ static const struct cache_entry sample = {.endpoint = OPENAI_COMPLETIONS,
 					  .usage = {12, -1, 15},
 					  .target = {"alpha/river-1", sizeof("alpha/river-1") - 1},
 					  .finish = {"stop", sizeof("stop") - 1},
-					  .body = {"{\"choices\":[]}", sizeof("{\"choices\":[]}") - 1}};
+					  .body = {"{\"choices\":[]}", sizeof("{\"choices\":[]}") - 1},
+					  .marks = {.id = {11, 13}, .created = {2, 9}}};
 
 static struct buf bytes;
 
@@ -46,6 +47,28 @@ static void what_was_written_is_read(void **state)
 	assert_true(span_equal(entry.target, sample.target));
 	assert_true(span_equal(entry.finish, sample.finish));
 	assert_true(span_equal(entry.body, sample.body));
+	assert_memory_equal(&entry.marks, &sample.marks, sizeof(sample.marks));
+}
+
+static void marks_lie_within_the_body_and_apart(void **state)
+{
+	static const struct {
+		struct openai_marks marks;
+		bool good;
+	} cases[] = {
+	    {{{0, 0}, {0, 0}}, true},   {{{3, 5}, {0, 0}}, true},   {{{0, 14}, {14, 14}}, true},
+	    {{{3, 5}, {5, 7}}, true},   {{{3, 15}, {0, 0}}, false}, {{{5, 3}, {0, 0}}, false},
+	    {{{3, 5}, {4, 7}}, false},  {{{4, 7}, {3, 5}}, false},  {{{3, 9}, {4, 5}}, false},
+	    {{{0, 0}, {0, 15}}, false}, {{{0, 0}, {9, 8}}, false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct cache_entry entry = sample, read;
+		entry.marks = cases[i].marks;
+		buf_reset(&bytes);
+		cache_entry_encode(&entry, &bytes);
+		assert_int_equal(cache_entry_decode(buf_span(&bytes), &read), cases[i].good);
+	}
 }
 
 /* Whatever is read of damaged bytes lies within them. */
@@ -66,7 +89,7 @@ static void flipped_bits_lead_nowhere(void **state)
 		}
 		at[bit / 8] = (char)(at[bit / 8] ^ (1 << bit % 8));
 	}
-	assert_true(refused >= 32 + 3 * 64); /* magic, version and lengths */
+	assert_true(refused >= 32 + 3 * 64 + 4 * 56); /* magic, version and lengths; of marks whatever lies outside */
 	assert_true(cache_entry_decode(span, &entry));
 }
 
@@ -84,6 +107,7 @@ static void every_cut_is_noticed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(marks_lie_within_the_body_and_apart, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_was_written_is_read, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(flipped_bits_lead_nowhere, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(every_cut_is_noticed, set_up, tear_down),
