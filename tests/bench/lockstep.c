@@ -38,14 +38,14 @@ static int listen_somewhere(int *port)
 	return fd;
 }
 
-static void write_config(const char *path, int backend_port)
+static void write_config(const char *path, int backend_port, const char *more)
 {
 	FILE *file = fopen(path, "w");
 	assert_non_null(file);
 	fprintf(file,
 		"listen: ['127.0.0.1:0']\nworkers: 1\nbackends:\n  b: { url: 'http://127.0.0.1:%d/v1', timeouts: "
-		"{ connect: 60s, first_content: 600s, idle: 600s } }\nmodels:\n  demo: b/river-1\n",
-		backend_port);
+		"{ connect: 60s, first_content: 600s, idle: 600s } }\nmodels:\n  demo: b/river-1\n%s",
+		backend_port, more);
 	fclose(file);
 }
 
@@ -60,7 +60,7 @@ static bool it_listens(const struct bytes *log, void *user)
 	return true;
 }
 
-void lockstep_start(struct lockstep *lockstep, const char *directory)
+void lockstep_start(struct lockstep *lockstep, const char *directory, const char *more)
 {
 	char config[128];
 	char profile[256];
@@ -68,7 +68,7 @@ void lockstep_start(struct lockstep *lockstep, const char *directory)
 	*lockstep = (struct lockstep){.backend = -1, .directory = directory};
 	lockstep->listener = listen_somewhere(&backend_port);
 	snprintf(config, sizeof config, "%s/sluice.yaml", scenario_directory());
-	write_config(config, backend_port);
+	write_config(config, backend_port, more);
 	mkdir(directory, 0777);
 	snprintf(profile, sizeof profile, "--callgrind-out-file=%s/profile", directory);
 	const char *const command[] = {VALGRIND,

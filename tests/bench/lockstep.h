@@ -25,8 +25,9 @@ struct lockstep {
 	uint64_t marker_cost; /* instructions of one marker */
 };
 
-/* Starts SLUICE_BIN with one worker under callgrind; profiles are left in the directory. Ended at tear-down. */
-void lockstep_start(struct lockstep *lockstep, const char *directory);
+/* Starts SLUICE_BIN with one worker under callgrind; profiles are left in the directory. more: further lines of its
+ * configuration. Ended at tear-down. */
+void lockstep_start(struct lockstep *lockstep, const char *directory, const char *more);
 
 /* Returns when every thread of the gateway sleeps. */
 void lockstep_settle(struct lockstep *lockstep);

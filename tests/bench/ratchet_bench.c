@@ -14,6 +14,7 @@
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/h2.h"
 #include "tests/scenario/harness/scenario.h"
+#include "tests/redis/redis_server.h"
 
 enum { WARM_UP = 40, COUNTED = 200, LARGE_COUNTED = 20, EVENTS = 1000, CACHED_EVENTS = 50, LARGE_PROMPT = 200000 };
 
@@ -178,20 +179,32 @@ struct request_case {
 	answer_fn others; /* and the others; NULL: it does not hear of them */
 	int status;
 	size_t count;
+	bool anew; /* each time in other bytes, which mean the same */
 };
 
 static void measure_requests(struct bench *bench, const struct request_case *it)
 {
 	struct h1 h1;
+	struct bytes body = {0};
+	bytes_append(&body, it->body->at, it->body->len);
 	h1_open(&h1, bench->lockstep.port, false);
-	ask(bench, &h1, it->body, it->status, it->first);
-	for (size_t i = 1; i < WARM_UP; i++)
-		ask(bench, &h1, it->body, it->status, it->others);
-	lockstep_count(&bench->lockstep);
-	for (size_t i = 0; i < it->count; i++)
-		ask(bench, &h1, it->body, it->status, it->others);
+	for (size_t i = 0; i < WARM_UP + it->count; i++) {
+		if (i == WARM_UP)
+			lockstep_count(&bench->lockstep);
+		ask(bench, &h1, &body, it->status, i == 0 ? it->first : it->others);
+		if (it->anew)
+			bytes_append(&body, " ", 1);
+	}
 	tell(bench, it->name, it->count);
 	h1_close(&h1);
+	bytes_free(&body);
+}
+
+/* Cases of a gateway of their own. */
+static void measure_all(struct bench *bench, const struct request_case *cases, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		measure_requests(bench, &cases[i]);
 }
 
 static void measure_h1_events(struct bench *bench)
@@ -235,8 +248,8 @@ static void measure_h2_events(struct bench *bench)
 
 static void instructions_are_counted(void **state)
 {
-	const char *directory = getenv("RATCHET_DIR");
 	const char *path = getenv("RATCHET_OUT");
+	const char *directory = getenv("RATCHET_DIR") == NULL ? "build/ratchet" : getenv("RATCHET_DIR");
 	struct bench bench = {.out = fopen(path == NULL ? "/dev/stdout" : path, "w")};
 	struct bytes bad = {0};
 	(void)state;
@@ -244,19 +257,32 @@ static void instructions_are_counted(void **state)
 	make_requests(&bench);
 	replace(&bad, bytes_text(&bench.whole), "\"temperature\":0.2", "\"temperature\":9.5");
 	const struct request_case cases[] = {
-	    {"request-h1", &bench.whole, answer_whole, answer_whole, 200, COUNTED},
-	    {"request-200k", &bench.large, answer_whole, answer_whole, 200, LARGE_COUNTED},
-	    {"stream-52", &bench.stream, answer_stream, answer_stream, 200, LARGE_COUNTED},
-	    {"hit", &bench.cacheable, answer_whole, NULL, 200, COUNTED},
-	    {"hit-stream-52", &bench.cacheable_stream, answer_stream, NULL, 200, COUNTED},
-	    {"rejected", &bad, NULL, NULL, 400, COUNTED},
+	    {"request-h1", &bench.whole, answer_whole, answer_whole, 200, COUNTED, false},
+	    {"request-200k", &bench.large, answer_whole, answer_whole, 200, LARGE_COUNTED, false},
+	    {"stream-52", &bench.stream, answer_stream, answer_stream, 200, LARGE_COUNTED, false},
+	    {"hit", &bench.cacheable, answer_whole, NULL, 200, COUNTED, false},
+	    {"hit-anew", &bench.cacheable, NULL, NULL, 200, COUNTED, true},
+	    {"hit-stream-52", &bench.cacheable_stream, answer_stream, NULL, 200, COUNTED, false},
+	    {"rejected", &bad, NULL, NULL, 400, COUNTED, false},
 	};
-	lockstep_start(&bench.lockstep, directory == NULL ? "build/ratchet" : directory);
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-		measure_requests(&bench, &cases[i]);
+	const struct request_case remote_cases[] = {
+	    {"hit-redis", &bench.cacheable, answer_whole, NULL, 200, COUNTED, false},
+	};
+	lockstep_start(&bench.lockstep, directory, "");
+	measure_all(&bench, cases, sizeof cases / sizeof *cases);
 	measure_h1_events(&bench);
 	measure_h2_events(&bench);
 	lockstep_close(&bench.lockstep);
+
+	struct redis_process *redis = redis_process_start("");
+	char more[256];
+	snprintf(more, sizeof more, "cache: { size: 0 }\nredis: { unix: %s, budget: 10s, connect: 10s }\n",
+		 redis->socket);
+	lockstep_start(&bench.lockstep, directory, more);
+	measure_all(&bench, remote_cases, sizeof remote_cases / sizeof *remote_cases);
+	lockstep_close(&bench.lockstep);
+	redis_process_stop(redis);
+
 	fclose(bench.out);
 	bytes_free(&bad);
 	bytes_free(&bench.whole);
