@@ -71,22 +71,16 @@ static void empty_thread_cache(void)
 }
 
 /*
- * malloc_trim() leaves the free end of a thread's heap alone. It is allocated
- * here, without touching it, to be given back.
+ * malloc_trim() leaves the free end of a thread's heap alone. What is freed within reach of it has it looked at, which
+ * gives back what is above the threshold.
  */
 static void drop_heap_end(void)
 {
-	enum { BLOCKS = 5, BLOCK = LARGE_BLOCK / 2 };
-	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-	void *blocks[BLOCKS];
-	for (size_t i = 0; i < BLOCKS; i++) {
-		blocks[i] = malloc(BLOCK);
-		size_t before = -(uintptr_t)blocks[i] & (page - 1); /* bytes until a page begins */
-		if (blocks[i] != NULL)
-			madvise((char *)blocks[i] + before, (BLOCK - before) & ~(page - 1), MADV_DONTNEED);
-	}
-	for (size_t i = BLOCKS; i-- > 0;)
-		free(blocks[i]);
+	enum { LARGE_ENOUGH = 256 * 1024 /* for glibc to look */ };
+	mallopt(M_TRIM_THRESHOLD, 0);
+	void *volatile block = malloc(LARGE_ENOUGH); /* or the compiler leaves both out */
+	free(block);
+	mallopt(M_TRIM_THRESHOLD, FREE_END);
 }
 
 void memory_rest(void)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,10 +67,60 @@ static void small_blocks_that_lie_scattered_are_given_back_at_rest(void **state)
 #endif
 }
 
+/* A block whose pages are there. volatile: compilers leave out what nobody reads. */
+static void *touched(size_t size)
+{
+	enum { PAGE = 4096 };
+	volatile char *block = malloc(size);
+	assert_non_null((const void *)block);
+	for (size_t at = 0; at < size; at += PAGE)
+		block[at] = 1;
+	return (void *)block;
+}
+
+/* Holes of two megabytes in a thread's heap, and a free end of three: neither may stay. */
+static void *make_holes(void *context)
+{
+	enum { HOLES = 8, HOLE = 2 << 20, END = 3 << 20 };
+	void *holes[HOLES], *pins[HOLES];
+	size_t *kib = context;
+	for (size_t i = 0; i < HOLES; i++) {
+		holes[i] = touched(HOLE);
+		pins[i] = malloc(64);
+	}
+	void *end = touched(END);
+	kib[0] = anonymous();
+	free(end);
+	for (size_t i = 0; i < HOLES; i++)
+		free(holes[i]);
+	memory_rest();
+	kib[1] = anonymous();
+	for (size_t i = 0; i < HOLES; i++)
+		free(pins[i]);
+	return NULL;
+}
+
+static void the_free_end_of_a_threads_heap_is_given_back_at_rest(void **state)
+{
+	pthread_t thread;
+	size_t kib[2] = {0};
+	(void)state;
+	memory_setup();
+	size_t before = anonymous();
+	assert_int_equal(pthread_create(&thread, NULL, make_holes, kib), 0);
+	pthread_join(thread, NULL);
+	print_message("%zu KiB, with the blocks %zu, at rest %zu\n", before, kib[0], kib[1]);
+#ifndef SANITIZED
+	assert_true(kib[0] >= before + 18 * 1024);
+	assert_true(kib[1] < before + 1024);
+#endif
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(small_blocks_that_lie_scattered_are_given_back_at_rest),
+	    cmocka_unit_test(the_free_end_of_a_threads_heap_is_given_back_at_rest),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
