@@ -26,8 +26,8 @@ daemon_install() {
 	[ ${#missing[@]} = 0 ] && return
 	echo "compose: installing ${missing[*]}"
 	export DEBIAN_FRONTEND=noninteractive
-	step 120 apt-get update -q || give_up 'apt-get update failed'
-	step 300 apt-get install -q -y --no-install-recommends "${missing[@]}" ||
+	step 600 apt-get update -q || give_up 'apt-get update failed'
+	step 900 apt-get install -q -y --no-install-recommends "${missing[@]}" ||
 		give_up 'apt-get install failed'
 }
 
@@ -58,11 +58,11 @@ daemon_start() {
 # The two images that docker-compose.yml and deploy/Dockerfile take from a registry.
 daemon_base_images() {
 	# Like the official image: no documentation, no fsync per package. The lists stay: apt in RUN has them at once.
-	step 180 env TMPDIR="$work" mmdebstrap --variant=minbase --include=ca-certificates --skip=cleanup/apt/lists \
+	step 900 env TMPDIR="$work" mmdebstrap --variant=minbase --include=ca-certificates --skip=cleanup/apt/lists \
 		--dpkgopt=force-unsafe-io --dpkgopt=path-exclude='/usr/share/doc/*' \
 		--dpkgopt=path-exclude='/usr/share/man/*' bookworm "$work/rootfs.tar" ||
 		give_up 'mmdebstrap failed'
-	step 60 docker import -c 'CMD ["bash"]' "$work/rootfs.tar" "$base_image" || give_up 'docker import failed'
+	step 300 docker import -c 'CMD ["bash"]' "$work/rootfs.tar" "$base_image" || give_up 'docker import failed'
 	rm "$work/rootfs.tar"
 	build_image redis:7 tests/compose/redis/Dockerfile tests/compose/redis || give_up 'building redis:7 failed'
 }
@@ -72,7 +72,7 @@ build_image() {
 	local builder=()
 	# The private daemon has no bridge: RUN uses the host's network, which the classic builder allows.
 	[ "$daemon" = existing ] || builder=(env DOCKER_BUILDKIT=0)
-	step 300 "${builder[@]}" docker build --network host --build-arg http_proxy --build-arg https_proxy \
+	step 900 "${builder[@]}" docker build --network host --build-arg http_proxy --build-arg https_proxy \
 		-t "$1" -f "$2" "${@:4}" "$3"
 }
 

@@ -70,6 +70,7 @@ step() {
 	wait "$step_pid"
 	status=$?
 	step_pid=''
+	[ "$status" != 124 ] || printf '== was not done in %s s\n' "$limit" >>"$log"
 	return "$status"
 }
 
@@ -206,7 +207,7 @@ check_v2() {
 }
 
 run_checks() {
-	check 'sluice becomes healthy' is_healthy sluice 60
+	check 'sluice becomes healthy' is_healthy sluice 300
 	check 'GET /readyz answers 200 on the published port' ask /readyz
 	check 'a whole answer' answers_whole demo 1
 	check 'a streamed answer ends in [DONE]' answers_stream demo
@@ -266,7 +267,7 @@ for target in sluice sim; do
 	name=${target/#sim/sluice-sim}
 	build_image "$name:$tag" deploy/Dockerfile . --target "$target" || give_up "building the image $name failed"
 done
-step 120 "${compose[@]}" up -d --no-build || {
+step 600 "${compose[@]}" up -d --no-build || {
 	"${compose[@]}" logs --no-color --tail 40 >>"$log" 2>&1
 	give_up 'docker-compose up failed'
 }
