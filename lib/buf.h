@@ -24,7 +24,7 @@ struct buf {
 /* Starts empty; allocates nothing yet. ceiling in bytes, must not be 0. */
 void buf_init(struct buf *buf, size_t ceiling);
 
-/* Starts empty over size bytes of the caller's and never holds more; there is nothing to free. */
+/* Starts empty over size bytes of the caller's and never holds more. Not for buf_fini and buf_fit, which free. */
 void buf_init_over(struct buf *buf, char *room, size_t size);
 
 /* Frees the memory; the buffer is empty and usable again. */
@@ -53,7 +53,7 @@ void buf_consume(struct buf *buf, size_t size);
 static inline bool buf_append(struct buf *buf, struct span bytes)
 {
 	size_t most = buf->capacity < buf->ceiling + buf->start ? buf->capacity : buf->ceiling + buf->start;
-	if (buf->failed || bytes.len == 0 || buf->end + bytes.len > most)
+	if (buf->failed || bytes.len == 0 || bytes.len > most - buf->end)
 		return buf_append_slowly(buf, bytes);
 	memcpy(buf->bytes + buf->end, bytes.at, bytes.len);
 	buf->end += bytes.len;

@@ -18,7 +18,8 @@ static inline int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* Appends the number in lower case, with zeros in front of it up to so many digits; the same failure as buf_append. */
+/* Appends the number in lower case, with zeros in front of it up to so many digits, at most HEX_SIZE; the same failure
+ * as buf_append. */
 static inline bool hex_append(struct buf *buf, uint64_t value, size_t digits)
 {
 	char out[HEX_SIZE];

@@ -71,16 +71,20 @@ static void empty_thread_cache(void)
 }
 
 /*
- * malloc_trim() leaves the free end of a thread's heap alone. What is freed within reach of it has it looked at, which
- * gives back what is above the threshold.
+ * malloc_trim() leaves the free end of a thread's heap alone. A large block that is freed has glibc look at it, which
+ * gives back all but 128 KiB when it is above the threshold. The threshold is the process's: one thread at a time;
+ * others that free something meanwhile give back more than they had to.
  */
 static void drop_heap_end(void)
 {
 	enum { LARGE_ENOUGH = 256 * 1024 /* for glibc to look */ };
+	static pthread_mutex_t alone = PTHREAD_MUTEX_INITIALIZER;
+	pthread_mutex_lock(&alone);
 	mallopt(M_TRIM_THRESHOLD, 0);
 	void *volatile block = malloc(LARGE_ENOUGH); /* or the compiler leaves both out */
 	free(block);
 	mallopt(M_TRIM_THRESHOLD, FREE_END);
+	pthread_mutex_unlock(&alone);
 }
 
 void memory_rest(void)

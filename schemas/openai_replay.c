@@ -48,7 +48,7 @@ static void append_to(const struct openai_replay *replay, struct openai_mark to,
 
 static void put_id(const struct openai_replay *replay, size_t *done, struct buf *out)
 {
-	if (replay->id.at == NULL || replay->marks.id.end == 0)
+	if (replay->id.at == NULL || replay->marks.id.start == replay->marks.id.end)
 		return;
 	append_to(replay, replay->marks.id, done, out);
 	buf_append(out, SPAN("\""));
@@ -58,7 +58,7 @@ static void put_id(const struct openai_replay *replay, size_t *done, struct buf 
 
 static void put_created(const struct openai_replay *replay, size_t *done, struct buf *out)
 {
-	if (replay->created < 0 || replay->marks.created.end == 0)
+	if (replay->created < 0 || replay->marks.created.start == replay->marks.created.end)
 		return;
 	append_to(replay, replay->marks.created, done, out);
 	decimal_append_signed(out, replay->created);

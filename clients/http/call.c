@@ -190,6 +190,7 @@ static void call_recycle(struct http_call *call)
 	origin_give(call->origin, call);
 }
 
+/* The call may be over behind the callback; at rest it needs no field. */
 static void call_tell_head(struct http_call *call)
 {
 	if (!call->head_due)
@@ -197,9 +198,7 @@ static void call_tell_head(struct http_call *call)
 	struct http_head view;
 	call->head_due = false;
 	head_view(&call->head, &view);
-	struct buf values =
-	    call->head.values; /* the call may be over behind the callback; at rest it needs none of them */
-	buf_init(&call->head.values, values.ceiling);
+	struct buf values = head_take_values(&call->head);
 	call->ops->on_head(call->context, &view);
 	buf_fini(&values);
 }

@@ -257,3 +257,11 @@ void head_view(const struct head *head, struct http_head *view)
 	    .content_length = head->content_length,
 	};
 }
+
+struct buf head_take_values(struct head *head)
+{
+	struct buf values = head->values;
+	buf_init(&head->values, values.ceiling);
+	memset(head->fields, 0, sizeof(head->fields));
+	return values;
+}

@@ -61,7 +61,10 @@ void head_reset(struct head *head);
 /* Takes bytes until the head is complete or refused. Returns how many it took. */
 size_t head_take(struct head *head, struct span bytes);
 
-/* Spans into head, valid until head_reset. */
+/* Spans into the values of head. */
 void head_view(const struct head *head, struct http_head *view);
+
+/* Takes the values out, which the caller frees; the head has no fields any more. */
+struct buf head_take_values(struct head *head);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Requests that were answered from the cache lately, byte by byte: the same bytes of the same client mean the same key,
+ * Requests for which the cache had an answer lately, byte by byte: the same bytes of the same client mean the same key,
  * so that a request which comes again need not be parsed, checked, put into canonical form and hashed once more. One
  * worker's; of bounded memory; what does not fit pushes out what was there.
  *

@@ -282,11 +282,12 @@ enum caching_step exchange_admit(struct exchange *exchange, const struct exchang
 {
 	struct findings findings = {.count = 0};
 	const struct plan *plan = exchange->kind->admit(exchange, request, &findings);
-	enum caching_step step = plan == NULL ? CACHING_FAILED : exchange_take_off(exchange, request, plan);
-	if (step != CACHING_FAILED)
-		return step;
-	if (plan != NULL)
+	if (plan != NULL) {
+		enum caching_step step = exchange_take_off(exchange, request, plan);
+		if (step != CACHING_FAILED)
+			return step;
 		finding_only(&findings, (struct finding){.code = ERROR_OVERLOADED});
+	}
 	exchange_refuse_findings(exchange, &findings);
 	return CACHING_ANSWERED;
 }

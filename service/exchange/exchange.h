@@ -15,7 +15,8 @@ struct exchange;
 
 /* How an exchange answers. The client stays valid until finish or abort returned, or exchange_on_gone was called. */
 struct exchange_client_ops {
-	/* The response head; fields are copied. content_length: bytes, -1 = unknown. */
+	/* The response head; names are literals in lower case, values are copied. content_length: bytes, -1 = unknown.
+	 */
 	void (*head)(void *client, int status, const struct http_field *fields, size_t count, int64_t content_length);
 	/* Body bytes, copied. False when out of memory. */
 	bool (*write)(void *client, struct span bytes);

@@ -135,11 +135,16 @@ static void note_progress(struct shared_replicas *replicas, const struct event *
 	}
 }
 
-/* All of the answer was passed on, as far as one can tell: so a backend is believed, too, that breaks off then. */
+/*
+ * All of the answer was passed on, as far as one can tell: so a backend is believed, too, that breaks off then. Of a
+ * plan that gathers, who finished last is not known here.
+ */
 static bool is_complete(const struct shared_replicas *replicas)
 {
-	return (replicas->finished > 0 && replicas->finished >= replicas->shared->request.choices) ||
-	       (replicas->body > 0 && (int64_t)replicas->body == replicas->body_size);
+	const struct shared *shared = replicas->shared;
+	bool finished =
+	    !shared->plan->gathers && replicas->finished > 0 && replicas->finished >= shared->request.choices;
+	return finished || (replicas->body > 0 && (int64_t)replicas->body == replicas->body_size);
 }
 
 /* Passes an event on. False when that was the last one, or nobody wants more. */

@@ -248,6 +248,46 @@ static void a_replica_that_dies_behind_the_finish_is_no_error(void **state)
 	assert_int_equal(replicas_answers(&world, NULL), 0);
 }
 
+/* Of several answers that are gathered one may be finished and another one not: that is no complete answer. */
+static void a_replica_that_dies_behind_one_finish_of_two_is_an_error(void **state)
+{
+	static const struct step done[] = {
+	    SEND(STREAM_HEAD CHUNK("\"role\":\"assistant\",\"content\":\"all\"", "null")), GATE,
+	    SEND(CHUNK("\"content\":\" of it\"", "null") CHUNK("", "\"stop\"") "data: [DONE]\n\n"), SCRIPT_END};
+	static const struct step half[] = {
+	    SEND(STREAM_HEAD CHUNK("\"role\":\"assistant\",\"content\":\"only ha\"", "null")), SCRIPT_END};
+	struct replicas world = replicas_prepare();
+	struct backend *b = backend_start(), *c = backend_start();
+	struct client first, other;
+	struct sse sse = {0};
+	(void)state;
+	backend_script(b, done);
+	backend_script(c, half);
+	for (int i = 0; i < REPLICAS; i++) {
+		world.each[i] = sluice_start("backends:\n  b: { url: 'http://127.0.0.1:%d/v1' }\n"
+					     "  c: { url: 'http://127.0.0.1:%d/v1' }\n"
+					     "redis: { servers: [127.0.0.1:%d], budget: 5s }\n"
+					     "models: { m: { all: [b/x, c/x] } }\n",
+					     backend_port(b), backend_port(c), world.redis->port);
+		replicas_wait_up(world.each[i]);
+	}
+	post(&first, &world, 0, VIA_H1, true);
+	client_wait_head(&first);
+	post(&other, &world, 1, VIA_H1, true);
+	client_wait_events(&other, &sse, 2);
+	backend_open_gate(b);
+	client_wait_events(&other, &sse, 4);
+	proc_kill(world.each[0]->proc);
+	client_close(&first);
+	client_wait_end(&other);
+	check_contains(&client_answer(&other)->body, "only ha");
+	check_contains(&client_answer(&other)->body, "\"code\":\"upstream_reset\"");
+	assert_false(bytes_contain(&client_answer(&other)->body, "[DONE]"));
+	client_close(&other);
+	sse_free(&sse);
+	sluice_wait_idle(world.each[1]);
+}
+
 static void a_failure_is_everybodys_everywhere(void **state)
 {
 	struct replicas world = replicas_start(
@@ -356,6 +396,7 @@ int main(void)
 	    SCENARIO(a_replica_that_dies_early_is_replaced),
 	    SCENARIO(a_replica_that_dies_in_the_middle_is_an_error),
 	    SCENARIO(a_replica_that_dies_behind_the_finish_is_no_error),
+	    SCENARIO(a_replica_that_dies_behind_one_finish_of_two_is_an_error),
 	    SCENARIO(a_failure_is_everybodys_everywhere),
 	    SCENARIO(what_is_not_kept_is_shared_all_the_same),
 	    SCENARIO(a_redis_that_forgets_corrupts_nothing),

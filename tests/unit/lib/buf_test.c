@@ -86,6 +86,19 @@ static void room_of_the_callers_is_never_left(void **state)
 	assert_int_equal(room[8], '!');
 }
 
+static void a_length_beyond_all_memory_is_refused(void **state)
+{
+	struct buf buf;
+	volatile size_t len = SIZE_MAX - 2; /* not for the compiler to see */
+	(void)state;
+	buf_init(&buf, 64);
+	assert_true(buf_append(&buf, SPAN("some")));
+	assert_false(buf_append(&buf, (struct span){"x", len}));
+	assert_true(buf_failed(&buf));
+	assert_true(span_is(buf_span(&buf), "some"));
+	buf_fini(&buf);
+}
+
 static void it_behaves_as_a_naive_queue(void **state)
 {
 	(void)state;
@@ -131,6 +144,7 @@ int main(void)
 	    cmocka_unit_test(reserve_and_commit_append),
 	    cmocka_unit_test(an_empty_buffer_has_an_empty_span),
 	    cmocka_unit_test(room_of_the_callers_is_never_left),
+	    cmocka_unit_test(a_length_beyond_all_memory_is_refused),
 	    cmocka_unit_test(it_behaves_as_a_naive_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

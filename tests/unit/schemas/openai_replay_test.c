@@ -157,6 +157,14 @@ static void only_the_id_and_the_time_are_replaced(void **state)
 		assert_true(openai_replay_whole(&ask, &out));
 		assert_true(span_equal(buf_span(&out), ask.body));
 	}
+	struct openai_replay empty = {
+	    .body = SPAN("{\"created\":7}"),
+	    .id = SPAN("new"),
+	    .created = 99,
+	    .marks = {.id = {11, 11}, .created = {11, 12}}}; /* nowhere, where the other begins */
+	buf_reset(&out);
+	assert_true(openai_replay_whole(&empty, &out));
+	assert_true(span_is(buf_span(&out), "{\"created\":99}"));
 	struct openai_marks marks;
 	assert_false(openai_replay_mark(SPAN("[{\"id\":1}]"), &arena, &marks));
 	assert_false(openai_replay_mark(SPAN("{\"id\":1"), &arena, &marks));
