@@ -368,7 +368,6 @@ void caching_close(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
 	cache_fetch_cancel(&caching->fetch);
-	cache_hit_drop(&caching->fetch.hit);
 	embedding_close(exchange);
 	if (caching->follower != NULL)
 		follower_leave(caching->follower);
