@@ -52,8 +52,6 @@ static void write_many_values(struct bytes *text, size_t size)
 static void script_answer(struct backend *backend, const struct bytes *text, bool chunked)
 {
 	struct bytes wire = {0};
-	struct step *steps = calloc(3, sizeof *steps);
-	assert_non_null(steps);
 	bytes_printf(&wire, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n");
 	if (!chunked)
 		bytes_printf(&wire, "Content-Length: %zu\r\n", text->len);
@@ -68,11 +66,8 @@ static void script_answer(struct backend *backend, const struct bytes *text, boo
 	}
 	if (chunked)
 		bytes_printf(&wire, "0\r\n\r\n");
-	steps[0] = (struct step)SEND_BYTES(wire.at, wire.len);
-	steps[1] = (struct step)FIN;
-	scenario_defer(free, wire.at);
-	scenario_defer(free, steps);
-	backend_script(backend, steps);
+	backend_script(backend, (const struct step[]){SEND_BYTES(wire.at, wire.len), FIN});
+	bytes_free(&wire);
 }
 
 static void check_sizes(void (*write)(struct bytes *text, size_t size), bool chunked)

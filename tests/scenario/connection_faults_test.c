@@ -176,8 +176,8 @@ static void row_22_a_pooled_connection_that_died_quietly_costs_nothing(void **st
 	struct sim *spare = sim_start(NULL);
 	struct backend *backend = backend_start();
 	struct bytes text = with_length(chat_answer);
-	const struct step script[] = {SEND_BYTES(text.at, text.len), FIN, SCRIPT_END};
-	backend_script(backend, script);
+	backend_script(backend, (const struct step[]){SEND_BYTES(text.at, text.len), FIN});
+	bytes_free(&text);
 	snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", backend_port(backend));
 	struct sluice *sluice = start_for(url, "10s", spare);
 	struct h1 h1; /* one connection, so that all requests meet the same worker and its pool */
@@ -192,8 +192,6 @@ static void row_22_a_pooled_connection_that_died_quietly_costs_nothing(void **st
 		wait_until_closed(backend_port(backend));
 	}
 	h1_close(&h1);
-	assert_true(proc_stop(sluice->proc)); /* nobody plays the script any more */
-	bytes_free(&text);
 }
 
 /*
@@ -280,6 +278,8 @@ static void row_16_bytes_left_over_do_not_spoil_the_next_request(void **state)
 	snprintf(url, sizeof url, "http://127.0.0.1:%d/v1", backend_port(backend));
 	for (size_t round = 0; round < ROUNDS; round++)
 		backend_script(backend, scripts[round % SCRIPTS]);
+	bytes_free(&text);
+	bytes_free(&more);
 	struct sluice *sluice = start_for(url, "10s", spare);
 	struct h1 h1; /* one connection, so that all requests meet the same worker and its pool */
 	h1_open(&h1, sluice->port, false);
@@ -292,9 +292,6 @@ static void row_16_bytes_left_over_do_not_spoil_the_next_request(void **state)
 		backend_wait_left(backend, round);
 	}
 	h1_close(&h1);
-	assert_true(proc_stop(sluice->proc)); /* nobody plays the scripts any more */
-	bytes_free(&text);
-	bytes_free(&more);
 }
 
 int main(void)

@@ -248,14 +248,9 @@ static int start_refusing(const char *status, const char *body)
 	struct bytes text = {0};
 	bytes_printf(&text, "HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %zu\r\n\r\n%s", status, strlen(body),
 		     body);
-	struct step *steps = calloc(3, sizeof *steps);
-	assert_non_null(steps);
-	steps[0] = (struct step)SEND_BYTES(text.at, text.len);
-	steps[1] = (struct step)FIN;
-	scenario_defer(free, text.at);
-	scenario_defer(free, steps);
-	struct backend *backend = backend_start(); /* ends before its script is freed */
-	backend_script(backend, steps);
+	struct backend *backend = backend_start();
+	backend_script(backend, (const struct step[]){SEND_BYTES(text.at, text.len), FIN});
+	bytes_free(&text);
 	return backend_port(backend);
 }
 

@@ -46,21 +46,12 @@ static struct sluice *start_for(const struct backend *backend)
 			    backend_port(backend));
 }
 
-/* One response per offset, each cut there: script k sends k bytes, then the rest. The caller frees it. */
-static struct step *add_cuts(struct backend *backend, const char *response, size_t len)
+/* One response per offset, each cut there: script k sends k bytes, then the rest. */
+static void add_cuts(struct backend *backend, const char *response, size_t len)
 {
-	enum { STEPS = 5 };
-	struct step *steps = calloc(len * STEPS, sizeof *steps);
-	assert_non_null(steps);
-	for (size_t cut = 1; cut < len; cut++) {
-		struct step *script = &steps[cut * STEPS];
-		script[0] = (struct step){STEP_SEND, response, cut, 0};
-		script[1] = (struct step)DRAIN;
-		script[2] = (struct step){STEP_SEND, response + cut, len - cut, 0};
-		script[3] = (struct step)AGAIN;
-		backend_script(backend, script);
-	}
-	return steps;
+	for (size_t cut = 1; cut < len; cut++)
+		backend_script(backend, (const struct step[]){SEND_BYTES(response, cut), DRAIN,
+							      SEND_BYTES(response + cut, len - cut), AGAIN});
 }
 
 /* Fetches one answer on a kept connection; its body is compared with *want, which the first one fills. */
@@ -85,7 +76,7 @@ static void check_every_cut(const char *response, size_t len, bool stream, const
 	struct bytes expected = {0};
 	struct h1 h1;
 	struct backend *backend = backend_start();
-	struct step *steps = add_cuts(backend, response, len);
+	add_cuts(backend, response, len);
 	struct sluice *sluice = start_for(backend);
 	bytes_append(&expected, want, want == NULL ? 0 : strlen(want));
 	h1_open(&h1, sluice->port, false);
@@ -94,9 +85,6 @@ static void check_every_cut(const char *response, size_t len, bool stream, const
 	h1_close(&h1);
 	assert_int_equal(backend_requests(backend), len - 1);
 	bytes_free(&expected);
-	assert_true(proc_stop(sluice->proc));
-	backend_wait_idle(backend); /* nobody holds the script any more */
-	free(steps);
 }
 
 static void with_length(struct bytes *response, const char *type, const char *body)

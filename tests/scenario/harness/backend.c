@@ -67,7 +67,8 @@ static void *backend_accept(void *argument)
 	}
 }
 
-void backend_wait_idle(struct backend *backend)
+/* Until every connection of it has ended. */
+static void wait_idle(struct backend *backend)
 {
 	size_t players = 1;
 	struct patience patience = patience_for("the backend's threads");
@@ -87,14 +88,11 @@ static void backend_stop(void *object)
 	if (write(backend->stop, &one, sizeof one) != sizeof one)
 		abort();
 	pthread_join(backend->acceptor, NULL);
-	backend_wait_idle(backend);
+	wait_idle(backend);
 	for (size_t i = 0; i < backend->request_count; i++)
 		bytes_free(&backend->requests[i].text);
-	for (size_t i = 0; i < backend->own_count; i++) {
-		free((char *)(uintptr_t)backend->own_scripts[i]->bytes);
-		free(backend->own_scripts[i]);
-	}
-	free(backend->own_scripts);
+	for (size_t i = 0; i < backend->script_count; i++)
+		free(backend->scripts[i]);
 	free(backend->scripts);
 	free(backend->requests);
 	close(backend->listener);
@@ -129,26 +127,50 @@ int backend_port(const struct backend *backend)
 	return backend->port;
 }
 
+static bool ends_script(enum step_kind kind)
+{
+	return kind == STEP_END || kind == STEP_AGAIN || kind == STEP_FIN || kind == STEP_RST;
+}
+
+static size_t step_len(const struct step *step)
+{
+	return step->len == 0 && step->bytes != NULL ? strlen(step->bytes) : step->len;
+}
+
+/* One block: the steps, then their bytes. */
+static struct step *copy_script(const struct step *steps)
+{
+	size_t count = 1, size = step_len(&steps[0]);
+	for (; !ends_script(steps[count - 1].kind); count++)
+		size += step_len(&steps[count]);
+	struct step *copy = malloc(count * sizeof *copy + size);
+	if (copy == NULL)
+		abort();
+	char *to = (char *)(copy + count);
+	for (size_t i = 0; i < count; i++) {
+		size_t len = step_len(&steps[i]);
+		copy[i] = (struct step){steps[i].kind, to, len, steps[i].count};
+		to = mempcpy(to, len == 0 ? "" : steps[i].bytes, len);
+	}
+	return copy;
+}
+
 void backend_script(struct backend *backend, const struct step *steps)
 {
+	struct step *script = copy_script(steps);
 	pthread_mutex_lock(&backend->lock);
-	backend->scripts = backend_grow(backend->scripts, backend->script_count, sizeof steps);
-	backend->scripts[backend->script_count++] = steps;
+	backend->scripts = backend_grow(backend->scripts, backend->script_count, sizeof script);
+	backend->scripts[backend->script_count++] = script;
 	pthread_mutex_unlock(&backend->lock);
 }
 
 void backend_reply(struct backend *backend, const char *content_type, const char *body)
 {
-	char *text;
-	struct step *steps = calloc(3, sizeof *steps);
-	assert_non_null(steps);
-	assert_true(asprintf(&text, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s",
-			     content_type, strlen(body), body) > 0);
-	steps[0] = (struct step)SEND(text);
-	steps[1] = (struct step)AGAIN;
-	backend->own_scripts = backend_grow(backend->own_scripts, backend->own_count, sizeof steps);
-	backend->own_scripts[backend->own_count++] = steps;
-	backend_script(backend, steps);
+	struct bytes text = {0};
+	bytes_printf(&text, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n%s", content_type,
+		     strlen(body), body);
+	backend_script(backend, (const struct step[]){SEND_BYTES(text.at, text.len), AGAIN});
+	bytes_free(&text);
 }
 
 void backend_open_gate(struct backend *backend)

@@ -75,14 +75,12 @@ struct backend;
 /* Listens on a free port of 127.0.0.1. Ended at tear-down. */
 struct backend *backend_start(void);
 
-/* Waits until every connection of it has ended: from then on nobody reads its scripts. */
-void backend_wait_idle(struct backend *backend);
 int backend_port(const struct backend *backend);
 
 /*
  * The script for the requests to come: the first request gets the first script
- * added, the next the next, and the last script serves all the rest. steps:
- * borrows until tear-down, ends with SCRIPT_END.
+ * added, the next the next, and the last script serves all the rest. steps: to
+ * SCRIPT_END, AGAIN, FIN or RST; they and their bytes are copied.
  */
 void backend_script(struct backend *backend, const struct step *steps);
 

@@ -20,14 +20,12 @@ struct backend {
 	int stop; /* eventfd, readable for ever once set */
 	pthread_t acceptor;
 	pthread_mutex_t lock; /* over all that follows */
-	const struct step **scripts;
+	struct step **scripts;
 	size_t script_count;
 	struct request *requests;
 	size_t request_count;
 	size_t connection_count;
-	size_t players;            /* threads alive */
-	struct step **own_scripts; /* of backend_reply */
-	size_t own_count;
+	size_t players; /* threads alive */
 };
 
 struct player {

@@ -148,9 +148,8 @@ static void player_drain(struct player *player)
 
 static void player_flood(struct player *player, const struct step *step)
 {
-	size_t len = step->len == 0 ? strlen(step->bytes) : step->len;
 	for (size_t i = 0; i < step->count && !player->over; i++)
-		player_send(player, step->bytes, len);
+		player_send(player, step->bytes, step->len);
 }
 
 static void player_close(struct player *player, bool reset)
@@ -170,7 +169,7 @@ static const struct step *player_step(struct player *player, const struct step *
 {
 	switch (step->kind) {
 	case STEP_SEND:
-		player_send(player, step->bytes, step->len == 0 ? strlen(step->bytes) : step->len);
+		player_send(player, step->bytes, step->len);
 		break;
 	case STEP_FLOOD:
 		player_flood(player, step);
