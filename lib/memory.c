@@ -19,9 +19,27 @@ void memory_setup(void)
 	mallopt(M_TRIM_THRESHOLD, FREE_END);
 }
 
+/*
+ * malloc_trim() leaves the free end of a thread's heap alone. A large block that is freed has glibc look at it, which
+ * gives back all but 128 KiB when it is above the threshold. The threshold is the process's: one thread at a time;
+ * others that free something meanwhile give back more than they had to.
+ */
+static void drop_heap_end(void)
+{
+	enum { LARGE_ENOUGH = 256 * 1024 /* for glibc to look */ };
+	static pthread_mutex_t alone = PTHREAD_MUTEX_INITIALIZER;
+	pthread_mutex_lock(&alone);
+	mallopt(M_TRIM_THRESHOLD, 0);
+	void *volatile block = malloc(LARGE_ENOUGH); /* or the compiler leaves both out */
+	free(block);
+	mallopt(M_TRIM_THRESHOLD, FREE_END);
+	pthread_mutex_unlock(&alone);
+}
+
 void memory_trim(void)
 {
 	malloc_trim(0);
+	drop_heap_end();
 }
 
 /* Code and constants are never written, so nothing is lost with their pages: they are read from the file again. */
@@ -70,27 +88,9 @@ static void empty_thread_cache(void)
 		free_all(blocks);
 }
 
-/*
- * malloc_trim() leaves the free end of a thread's heap alone. A large block that is freed has glibc look at it, which
- * gives back all but 128 KiB when it is above the threshold. The threshold is the process's: one thread at a time;
- * others that free something meanwhile give back more than they had to.
- */
-static void drop_heap_end(void)
-{
-	enum { LARGE_ENOUGH = 256 * 1024 /* for glibc to look */ };
-	static pthread_mutex_t alone = PTHREAD_MUTEX_INITIALIZER;
-	pthread_mutex_lock(&alone);
-	mallopt(M_TRIM_THRESHOLD, 0);
-	void *volatile block = malloc(LARGE_ENOUGH); /* or the compiler leaves both out */
-	free(block);
-	mallopt(M_TRIM_THRESHOLD, FREE_END);
-	pthread_mutex_unlock(&alone);
-}
-
 void memory_rest(void)
 {
 	empty_thread_cache();
 	memory_trim();
-	drop_heap_end();
 	dl_iterate_phdr(drop_mapped, NULL);
 }

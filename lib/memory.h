@@ -10,12 +10,14 @@
  */
 void memory_setup(void);
 
-/* Gives free heap pages back to the system. Takes about a millisecond per 100 MB that were used: for a thread at rest.
+/*
+ * Gives free heap pages back to the system, the end of this thread's heap too. Takes about a millisecond per 100 MB
+ * that were used, for which other threads may wait: for every now and then.
  */
 void memory_trim(void);
 
 /*
- * For a process at rest: as memory_trim(), also for the end of this thread's heap,
+ * For a process at rest: as memory_trim(), with the small blocks that glibc keeps for this thread,
  * and unmaps the pages of code and constants, ours and the libraries', until they
  * are used again. They stay in the system's page cache: what is used comes back by
  * minor faults, what only the start needed does not.

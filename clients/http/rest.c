@@ -2,7 +2,9 @@
 /*
  * Pooled calls and idle connections are as many as the largest load so far
  * needed. Every now and then those are let go that nobody needed in the last
- * period; so a client without calls keeps none.
+ * period; so a client without calls keeps none. What answers of all sizes left
+ * free between others in the heap is given back then, too: under steady traffic
+ * it would only grow.
  */
 #include "clients/http/rest.h"
 
@@ -12,10 +14,7 @@
 #include "clients/http/origin.h"
 #include "lib/memory.h"
 
-enum {
-	REST_PERIOD_US = 20 * 1000 * 1000,
-	REST_MANY = 64 /* calls and connections: worth a trim, for which other threads wait */
-};
+enum { REST_PERIOD_US = 20 * 1000 * 1000 };
 
 static void on_period(struct timer *timer);
 
@@ -32,8 +31,8 @@ void rest_note_call(struct http_client *client)
 	client->calls_this_period++;
 }
 
-/* The coldest ones are in front. Returns how many it let go. */
-static size_t let_go(struct http_origin *origin, bool at_rest)
+/* The coldest ones are in front. */
+static void let_go(struct http_origin *origin, bool at_rest)
 {
 	size_t calls = pool_rest(&origin->call_pool, at_rest);
 	size_t connections = pool_rest(&origin->channel_pool, at_rest);
@@ -41,24 +40,22 @@ static size_t let_go(struct http_origin *origin, bool at_rest)
 	for (size_t i = 0; i < calls; i++)
 		call_destroy(TAILQ_FIRST(&origin->idle_calls));
 	channels_close_idle(origin, connections);
-	return calls + connections;
 }
 
 static void on_period(struct timer *timer)
 {
 	struct http_client *client = (struct http_client *)((char *)timer - offsetof(struct http_client, rest));
 	struct http_origin *origin;
-	size_t gone = 0;
 	bool at_rest = client->active == 0 && client->calls_this_period == 0;
 	for (origin = TAILQ_FIRST(&client->origins); origin != NULL; origin = TAILQ_NEXT(origin, link)) {
-		gone += let_go(origin, at_rest);
+		let_go(origin, at_rest);
 		if (at_rest)
 			attempts_destroy_spare(origin);
 	}
-	if (at_rest)
+	if (at_rest) {
 		client->reactor->ops->rest(client->reactor);
-	else if (gone >= REST_MANY)
-		memory_trim();
-	if (!at_rest)
-		start_period(client);
+		return;
+	}
+	memory_trim();
+	start_period(client);
 }

@@ -6,6 +6,8 @@
 #include <dirent.h>
 
 #include "lib/errors.h"
+#include "lib/memory.h"
+#include "tests/unit/heap.h"
 
 /* Answers every request with its own body. */
 static void echo(struct test_peer *peer)
@@ -588,6 +590,36 @@ static void connections_of_a_load_that_is_over_are_closed_though_calls_go_on(voi
 	env_close(&env);
 }
 
+/* Under steady traffic no thread is ever at rest, and the holes that answers of all sizes leave add up. */
+static void what_is_free_in_the_heap_is_given_back_though_calls_go_on(void **state)
+{
+	(void)state;
+	struct test_env env;
+	struct test_call test = {0};
+	struct heap_holes heap;
+	memory_setup();
+	memory_rest(); /* from what the tests before left */
+	env_open(&env, endless, NULL);
+	call_start(&env, &test, "{}");
+	RUN_UNTIL(&env, test.body_len >= 5);
+	size_t before = heap_resident();
+	heap_holes_fill(&heap);
+	size_t used = heap_resident();
+	heap_holes_open(&heap);
+	size_t open = heap_resident();
+	let_a_period_pass(&env);
+	size_t after = heap_resident();
+	assert_int_equal(test.dones, 0);
+	if (!HEAP_SANITIZED) {
+		assert_true(used >= before + 15 * 1024);
+		assert_true(open >= before + 15 * 1024);
+		assert_true(after < before + 1024);
+	}
+	heap_holes_forget(&heap);
+	http_call_cancel(test.call);
+	env_close(&env);
+}
+
 static void a_call_that_outlasts_periods_keeps_its_connection(void **state)
 {
 	(void)state;
@@ -751,6 +783,7 @@ int main(void)
 	    cmocka_unit_test(a_client_at_rest_keeps_no_connections),
 	    cmocka_unit_test(connections_of_calls_that_outlast_a_period_are_closed_at_rest),
 	    cmocka_unit_test(connections_of_a_load_that_is_over_are_closed_though_calls_go_on),
+	    cmocka_unit_test(what_is_free_in_the_heap_is_given_back_though_calls_go_on),
 	    cmocka_unit_test(a_call_that_outlasts_periods_keeps_its_connection),
 	    cmocka_unit_test(a_name_is_resolved_off_the_loop),
 	    cmocka_unit_test(an_ipv6_address_needs_no_lookup),
