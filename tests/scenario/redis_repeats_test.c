@@ -5,6 +5,7 @@
  */
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/scenario/harness/cached.h"
@@ -18,16 +19,21 @@
 #define MODEL "models:\n  m: sim/count;tokens=20\n"
 #define ZERO CACHED_ZERO
 
-/* One worker, since each remembers for itself. */
-static struct replicas start(const char *budget)
+/* One worker, since each remembers for itself. cache: more of its settings, each with a comma in front. */
+static struct replicas start_cached(const char *budget, const char *cache)
 {
 	struct replicas world = replicas_prepare();
 	world.each[0] = sluice_start_workers(1,
 					     "backends: { sim: { url: 'http://127.0.0.1:%d/v1' } }\n"
-					     "redis: { unix: %s, budget: %s }\ncache: { size: 0 }\n" MODEL,
-					     world.sim->port, world.redis->socket, budget);
+					     "redis: { unix: %s, budget: %s }\ncache: { size: 0%s }\n" MODEL,
+					     world.sim->port, world.redis->socket, budget, cache);
 	replicas_wait_up(world.each[0]);
 	return world;
+}
+
+static struct replicas start(const char *budget)
+{
+	return start_cached(budget, "");
 }
 
 static void expect(const struct replicas *world, const char *headers, bool stream, const char *status)
@@ -103,6 +109,44 @@ static void clients_have_their_way(void **state)
 	assert_int_equal(sim_call_count(world.sim, ""), 4);
 }
 
+/* Asks until Cache-Status has that in it. */
+static void ask_until(const struct replicas *world, const char *headers, const char *wanted)
+{
+	struct patience patience = patience_for("an answer to grow old");
+	bool seen = false;
+	for (bool stream = false; !seen; stream = !stream) {
+		struct answer answer;
+		patience_wait(&patience);
+		cached_ask(world->each[0], headers, cached_body("m", stream, ZERO), &answer);
+		cached_check(&answer, stream);
+		char *status = answer_header(&answer, "cache-status");
+		seen = strstr(status, wanted) != NULL;
+		free(status);
+		answer_free(&answer);
+	}
+}
+
+static void what_is_older_than_the_client_wants_is_asked_for_anew(void **state)
+{
+	struct replicas world = start("5s");
+	(void)state;
+	make_known(&world, 1);
+	ask_until(&world, "Cache-Control: max-age=0\r\n", "fwd=");
+	assert_int_equal(sim_call_count(world.sim, ""), 2);
+	expect(&world, "", true, "sluice; hit; ttl=");
+}
+
+static void what_is_stale_stands_in_for_a_failure(void **state)
+{
+	struct replicas world = start_cached("5s", ", ttl: 1s, stale_if_error: 1h");
+	(void)state;
+	make_known(&world, 1);
+	sim_control(world.sim, "{\"fault\":\"status=503\"}");
+	ask_until(&world, "", "sluice; hit; ttl=-");
+	assert_true(sluice_metric(world.each[0], "sluice_cache_requests_total{model=\"m\",result=\"stale\"}") >= 1);
+	sluice_wait_idle(world.each[0]);
+}
+
 /* A Redis that hangs costs its budget; then the request is read, and answered by the backend. */
 static void redis_may_hang(void **state)
 {
@@ -173,6 +217,8 @@ int main(void)
 	    SCENARIO(they_hit_as_often_as_they_come),
 	    SCENARIO(what_is_gone_is_asked_for_anew),
 	    SCENARIO(clients_have_their_way),
+	    SCENARIO(what_is_older_than_the_client_wants_is_asked_for_anew),
+	    SCENARIO(what_is_stale_stands_in_for_a_failure),
 	    SCENARIO(redis_may_hang),
 	    SCENARIO(clients_may_leave),
 	    SCENARIO(answers_may_come_and_go),
