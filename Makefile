@@ -40,7 +40,8 @@ uses_tools   := lib
 links      = $(foreach f,$(uses_$(1)),$(call archive,$(f)))
 
 SIM_OBJECTS := $(call objects,$(shell find tools/sim -name '*.c' 2>/dev/null | sort))
-UNIT_TESTS  := $(patsubst %.c,$(BUILD)/%,$(shell find tests/unit -name '*_test.c' 2>/dev/null | sort))
+UNIT_FOLDERS ?= $(FOLDERS) tools
+UNIT_TESTS  := $(patsubst %.c,$(BUILD)/%,$(shell find $(UNIT_FOLDERS:%=tests/unit/%) -name '*_test.c' 2>/dev/null | sort))
 
 .DEFAULT_GOAL := build
 .PHONY: build
@@ -192,7 +193,8 @@ SANITIZE_LOAD_DIVISOR ?= 4
 # They are slow: some miss limits in time beside others, and tail tells slow from fast by the time that calls take.
 SANITIZED := CC=clang OPT="-O1 -g" LOAD_DIVISOR=$(SANITIZE_LOAD_DIVISOR) SCENARIO_ALONE="faults load memory tail"
 ASAN := BUILD=build-asan $(SANITIZED) SAN="-fsanitize=address,undefined -fno-sanitize-recover=undefined"
-TSAN := BUILD=build-tsan $(SANITIZED) SAN=-fsanitize=thread
+# Only the folders whose unit tests have threads.
+TSAN := BUILD=build-tsan $(SANITIZED) SAN=-fsanitize=thread UNIT_FOLDERS="lib clients service"
 .PHONY: sanitize-asan
 sanitize-asan:
 	tools/install.sh build test sanitize
