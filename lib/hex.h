@@ -18,6 +18,19 @@ static inline int hex_value(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
+/* The number that digits say, at most HEX_SIZE of them. False when it is none. */
+static inline bool hex_read(struct span digits, uint64_t *number)
+{
+	*number = 0;
+	for (size_t i = 0; i < digits.len; i++) {
+		int value = hex_value(digits.at[i]);
+		if (value < 0)
+			return false;
+		*number = *number << 4 | (unsigned)value;
+	}
+	return digits.len > 0 && digits.len <= HEX_SIZE;
+}
+
 /* Appends the number in lower case, with zeros in front of it up to so many digits, at most HEX_SIZE; the same failure
  * as buf_append. */
 static inline bool hex_append(struct buf *buf, uint64_t value, size_t digits)

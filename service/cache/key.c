@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <openssl/evp.h>
 
+#include "lib/hex.h"
+
 enum { KEY_FORMAT = 1, KEY_PLAN_MOST = 1 << 20 };
 
 void cache_key_write_plan(const struct config_plan *plan, struct buf *out)
@@ -86,19 +88,12 @@ void cache_key_write(const struct cache_key *key, struct buf *out)
 	buf_append(out, span_of(hex));
 }
 
-static int digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool cache_key_read(struct span hex, struct cache_key *key)
 {
 	if (hex.len != 2 * (size_t)CACHE_KEY_SIZE)
 		return false;
 	for (size_t i = 0; i < CACHE_KEY_SIZE; i++) {
-		int high = digit(hex.at[2 * i]), low = digit(hex.at[2 * i + 1]);
+		int high = hex_value(hex.at[2 * i]), low = hex_value(hex.at[2 * i + 1]);
 		if (high < 0 || low < 0)
 			return false;
 		key->bytes[i] = (uint8_t)(high * 16 + low);

@@ -6,15 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "service/cache/key.h"
-
-enum {
-	WATCH_EVERY_US = 1000000,
-	WATCH_FIRST_US = 20000,
-	WATCH_ID_SIZE = 48,
-	WATCH_BATCH = 1000,
-	WATCH_HASH_DIGITS = 16
-};
+enum { WATCH_EVERY_US = 1000000, WATCH_FIRST_US = 20000, WATCH_ID_SIZE = 48, WATCH_BATCH = 1000 };
 
 #define WATCH_BATCH_TEXT SPAN("1000")
 
@@ -33,71 +25,28 @@ static struct remote_name stream_name(const struct remote *remote)
 	return name;
 }
 
-/* MODEL:TENANT:KEY, in hexadecimal, each "*" for any. */
 bool purge_watch_announce(struct remote *remote, const struct remote_wanted *wanted)
 {
 	struct remote_name name = stream_name(remote);
-	char what[2 * WATCH_HASH_DIGITS + 2 * CACHE_KEY_SIZE + 8];
-	char model[WATCH_HASH_DIGITS + 1] = "*", tenant[WATCH_HASH_DIGITS + 1] = "*", key[2 * CACHE_KEY_SIZE + 1] = "*";
-	if (wanted->has_model)
-		snprintf(model, sizeof(model), "%016llx", (unsigned long long)wanted->model);
-	if (wanted->has_tenant)
-		snprintf(tenant, sizeof(tenant), "%016llx", (unsigned long long)wanted->tenant);
-	if (wanted->has_key)
-		cache_key_text(&wanted->key, key);
-	int len = snprintf(what, sizeof(what), "%s:%s:%s", model, tenant, key);
+	char room[REMOTE_NAME_SIZE];
+	struct buf what;
+	buf_init_over(&what, room, sizeof(room));
+	remote_wanted_write(wanted, &what);
 	const struct span args[] = {SPAN("XADD"), remote_name_span(&name), SPAN("MAXLEN"),
 				    SPAN("~"),    WATCH_BATCH_TEXT,        SPAN("*"),
-				    SPAN("what"), {what, (size_t)len}};
+				    SPAN("what"), buf_span(&what)};
 	return remote_tell(remote, args, sizeof(args) / sizeof(args[0]));
 }
 
 /* ---- reading ---- */
-
-static struct span take_part(struct span *text)
-{
-	const char *colon = memchr(text->at, ':', text->len);
-	struct span part = {text->at, colon == NULL ? text->len : (size_t)(colon - text->at)};
-	size_t taken = part.len + (colon != NULL);
-	*text = (struct span){text->at + taken, text->len - taken};
-	return part;
-}
-
-/* "*", or sixteen digits. False when it is neither. */
-static bool read_hash(struct span part, const char *digits, bool *has, uint64_t *hash)
-{
-	char text[WATCH_HASH_DIGITS + 1] = "";
-	*has = !span_is(part, "*");
-	if (!*has)
-		return true;
-	if (part.len != WATCH_HASH_DIGITS || strspn(part.at, digits) < part.len)
-		return false;
-	memcpy(text, part.at, part.len);
-	*hash = strtoull(text, NULL, WATCH_HASH_DIGITS);
-	return true;
-}
-
-static bool read_wanted(struct span what, struct remote_wanted *wanted)
-{
-	static const char digits[] = "0123456789abcdef";
-	char copy[2 * WATCH_HASH_DIGITS + 2 * CACHE_KEY_SIZE + 8] = "";
-	if (what.len >= sizeof(copy))
-		return false;
-	memcpy(copy, what.at, what.len);
-	struct span rest = {copy, what.len};
-	struct span model = take_part(&rest), tenant = take_part(&rest);
-	wanted->has_key = !span_is(rest, "*");
-	return read_hash(model, digits, &wanted->has_model, &wanted->model) &&
-	       read_hash(tenant, digits, &wanted->has_tenant, &wanted->tenant) &&
-	       (!wanted->has_key || cache_key_read(rest, &wanted->key));
-}
 
 /* A model that is not configured here has nothing here. */
 static void purge_memory(const struct remote *remote, struct span what)
 {
 	struct remote_wanted wanted = {.has_key = false};
 	uint32_t model = 0;
-	if (!read_wanted(what, &wanted) || (wanted.has_model && !remote_find_model(remote, wanted.model, &model)))
+	if (!remote_wanted_read(what, &wanted) ||
+	    (wanted.has_model && !remote_find_model(remote, wanted.model, &model)))
 		return;
 	const struct store_filter filter = {.key = wanted.has_key ? &wanted.key : NULL,
 					    .model = wanted.has_model ? &model : NULL,

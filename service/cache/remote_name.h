@@ -3,6 +3,7 @@
 #ifndef SLUICE_SERVICE_CACHE_REMOTE_NAME_H
 #define SLUICE_SERVICE_CACHE_REMOTE_NAME_H
 
+#include "lib/buf.h"
 #include "service/cache/cache_key.h"
 #include "service/cache/store.h"
 
@@ -34,6 +35,11 @@ struct remote_wanted {
 	struct cache_key key;
 	uint64_t model, tenant;
 };
+
+/* Appends them as MODEL:TENANT:{KEY} in hexadecimal, each of which is "*" for any, as in names; and reads that. False
+ * when it is something else. */
+void remote_wanted_write(const struct remote_wanted *wanted, struct buf *text);
+bool remote_wanted_read(struct span text, struct remote_wanted *wanted);
 
 /* The pattern (of SCAN) of the names of those answers. */
 struct remote_name remote_pattern(const struct remote *remote, const struct remote_wanted *wanted);

@@ -438,7 +438,7 @@ static void a_purge_by_another_clock_is_heard(void **state)
 		replicas_await(&world, 0, "stored", 1);
 	}
 	redis_process_say(world.redis, "DEL sluice:1:purges");
-	redis_process_say(world.redis, "XADD sluice:1:purges 5-1 what *:*:*");
+	redis_process_say(world.redis, "XADD sluice:1:purges 5-1 what *:*:{*}");
 	await_entries(&world, 0, 0);
 	await_entries(&world, 1, 0);
 }
