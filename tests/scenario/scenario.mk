@@ -14,9 +14,14 @@ SCENARIO_ENV      = SLUICE_BIN=$(BUILD)/sluice SLUICE_SIM=$(BUILD)/sluice-sim \
 SCENARIO_RECORD  := $(abspath $(BUILD)/exchanges.jsonl)
 SCENARIO_LIBS    := -lnghttp2 -lssl -lcrypto -lcjson -lcmocka -lpthread
 
+# The programs go without sanitizers: what they try is the service, which is slow enough with them.
+$(BUILD)/tests/scenario/%.o $(BUILD)/tests/redis/%.o: private SANITIZER :=
+$(BUILD)/tests/scenario/%.o: private CPPFLAGS += -DSERVICE_SANITIZED=$(if $(SAN),1,0)
+$(BUILD)/tests/scenario/%_test: private SANITIZER :=
 $(BUILD)/tests/scenario/%_test: $(BUILD)/tests/scenario/%_test.o $(SCENARIO_HARNESS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
 # Its requests are made from the field tables.
+$(BUILD)/tests/scenario/roundtrip_test: private SANITIZER = $(SAN)
 $(BUILD)/tests/scenario/roundtrip_test: $(call links,schemas)
 
 $(SCENARIO_NAMES): tests/scenario/preload/fake_names.c

@@ -5,17 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
 uint64_t clock_us(void)
 {
 	struct timespec now;
@@ -65,6 +54,6 @@ void check_same(const void *got, size_t got_len, const void *want, size_t want_l
 
 void check_memory(const char *what, size_t before, size_t after, size_t most)
 {
-	if (!SANITIZED && after > before + most)
+	if (!SERVICE_SANITIZED && after > before + most)
 		fail_msg("%s: memory grew from %zu to %zu bytes, more than %zu", what, before, after, most);
 }
