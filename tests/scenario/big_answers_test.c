@@ -5,7 +5,6 @@
  * reserved for reading it was taken for one that can't be understood.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/scenario/harness/backend.h"

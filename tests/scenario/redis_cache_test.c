@@ -112,16 +112,7 @@ static void a_shared_answer_stands_in_when_it_is_stale(void **state)
 	answer_free(&answer);
 	replicas_await(&world, 0, "stored", 1);
 	sim_control(world.sim, "{\"fault\":\"status=503\"}");
-	struct patience patience = patience_for("the answer to be stale");
-	for (bool stale = false; !stale;) {
-		patience_wait(&patience);
-		ask(&world, 1, "", cached_body("m", true, ZERO), &answer);
-		cached_check(&answer, true);
-		char *status = answer_header(&answer, "cache-status");
-		stale = strstr(status, "ttl=-") != NULL;
-		free(status);
-		answer_free(&answer);
-	}
+	cached_ask_until(world.each[1], "", "m", true, "ttl=-");
 	assert_true(sluice_metric(world.each[1], "sluice_cache_requests_total{model=\"m\",result=\"stale\"}") >= 1);
 }
 

@@ -213,6 +213,27 @@ static void a_replica_that_dies_in_the_middle_is_an_error(void **state)
 	"data: {\"id\":\"chatcmpl-1\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"x\"," \
 	"\"choices\":[{\"index\":0,\"delta\":{" delta "},\"finish_reason\":" finish "}]}\n\n"
 
+/*
+ * The first replica asks the backends and dies; the second one hears of it, so many events before the gate of a backend
+ * opens and behind it, and tells its client what it makes of that.
+ */
+static void die_asking(const struct replicas *world, struct backend *gated, size_t before, size_t behind,
+		       struct client *other)
+{
+	struct client first;
+	struct sse sse = {0};
+	post(&first, world, 0, VIA_H1, true);
+	client_wait_head(&first);
+	post(other, world, 1, VIA_H1, true);
+	client_wait_events(other, &sse, before);
+	backend_open_gate(gated);
+	client_wait_events(other, &sse, behind);
+	proc_kill(world->each[0]->proc);
+	client_close(&first);
+	client_wait_end(other);
+	sse_free(&sse);
+}
+
 /* When all but the end was told, nothing is missing: as of a backend that breaks off there. */
 static void a_replica_that_dies_behind_the_finish_is_no_error(void **state)
 {
@@ -221,8 +242,7 @@ static void a_replica_that_dies_behind_the_finish_is_no_error(void **state)
 	    SEND(CHUNK("\"content\":\" of it\"", "null") CHUNK("", "\"stop\"")), SCRIPT_END};
 	struct replicas world = replicas_prepare();
 	struct backend *backend = backend_start();
-	struct client first, other;
-	struct sse sse = {0};
+	struct client other;
 	(void)state;
 	backend_script(backend, script);
 	for (int i = 0; i < REPLICAS; i++) {
@@ -231,19 +251,10 @@ static void a_replica_that_dies_behind_the_finish_is_no_error(void **state)
 					     backend_port(backend), world.redis->port);
 		replicas_wait_up(world.each[i]);
 	}
-	post(&first, &world, 0, VIA_H1, true);
-	client_wait_head(&first);
-	post(&other, &world, 1, VIA_H1, true);
-	client_wait_events(&other, &sse, 1);
-	backend_open_gate(backend);
-	client_wait_events(&other, &sse, 3);
-	proc_kill(world.each[0]->proc);
-	client_close(&first);
-	client_wait_end(&other);
+	die_asking(&world, backend, 1, 3, &other);
 	check_sse_whole(&client_answer(&other)->body, 1);
 	check_contains(&client_answer(&other)->body, "\"finish_reason\":\"stop\"");
 	client_close(&other);
-	sse_free(&sse);
 	sluice_wait_idle(world.each[1]);
 	assert_int_equal(replicas_answers(&world, NULL), 0);
 }
@@ -258,8 +269,7 @@ static void a_replica_that_dies_behind_one_finish_of_two_is_an_error(void **stat
 	    SEND(STREAM_HEAD CHUNK("\"role\":\"assistant\",\"content\":\"only ha\"", "null")), SCRIPT_END};
 	struct replicas world = replicas_prepare();
 	struct backend *b = backend_start(), *c = backend_start();
-	struct client first, other;
-	struct sse sse = {0};
+	struct client other;
 	(void)state;
 	backend_script(b, done);
 	backend_script(c, half);
@@ -271,20 +281,11 @@ static void a_replica_that_dies_behind_one_finish_of_two_is_an_error(void **stat
 					     backend_port(b), backend_port(c), world.redis->port);
 		replicas_wait_up(world.each[i]);
 	}
-	post(&first, &world, 0, VIA_H1, true);
-	client_wait_head(&first);
-	post(&other, &world, 1, VIA_H1, true);
-	client_wait_events(&other, &sse, 2);
-	backend_open_gate(b);
-	client_wait_events(&other, &sse, 4);
-	proc_kill(world.each[0]->proc);
-	client_close(&first);
-	client_wait_end(&other);
+	die_asking(&world, b, 2, 4, &other);
 	check_contains(&client_answer(&other)->body, "only ha");
 	check_contains(&client_answer(&other)->body, "\"code\":\"upstream_reset\"");
 	assert_false(bytes_contain(&client_answer(&other)->body, "[DONE]"));
 	client_close(&other);
-	sse_free(&sse);
 	sluice_wait_idle(world.each[1]);
 }
 

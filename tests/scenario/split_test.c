@@ -6,7 +6,6 @@
  * a CR at the end of a read, half of a UTF-8 sequence, or a chunk border.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/scenario/harness/backend.h"

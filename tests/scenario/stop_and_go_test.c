@@ -11,7 +11,6 @@
  * stops for one piece, then for two, for three, …, past what the kernel holds.
  * (Taking decision 6 back has not turned this red yet: h2o's moment is narrower.)
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "tests/scenario/harness/backend.h"

@@ -69,6 +69,22 @@ void cached_check(const struct answer *answer, bool stream)
 		cached_check_whole(answer);
 }
 
+void cached_ask_until(const struct sluice *sluice, const char *headers, const char *model, bool stream,
+		      const char *wanted)
+{
+	struct patience patience = patience_for(wanted);
+	for (bool seen = false; !seen;) {
+		struct answer answer;
+		patience_wait(&patience);
+		cached_ask(sluice, headers, cached_body(model, stream, CACHED_ZERO), &answer);
+		cached_check(&answer, stream);
+		char *status = answer_header(&answer, "cache-status");
+		seen = strstr(status, wanted) != NULL;
+		free(status);
+		answer_free(&answer);
+	}
+}
+
 void cached_check_status(const struct answer *answer, const char *want)
 {
 	char *status = answer_header(answer, "cache-status");

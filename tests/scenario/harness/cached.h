@@ -17,6 +17,10 @@ const char *cached_body(const char *model, bool stream, const char *members);
 /* One chat over HTTP/1.1 with more header lines. The caller frees the answer. */
 void cached_ask(const struct sluice *sluice, const char *headers, const char *body, struct answer *answer);
 
+/* Asks a model for its deterministic answer until Cache-Status has that in it; each answer is the simulator's own. */
+void cached_ask_until(const struct sluice *sluice, const char *headers, const char *model, bool stream,
+		      const char *wanted);
+
 /* Fails unless it is the simulator's whole answer, complete. */
 void cached_check(const struct answer *answer, bool stream);
 void cached_check_whole(const struct answer *answer);
