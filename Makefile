@@ -18,7 +18,7 @@ SANITIZER  = $(SAN)
 LTO       ?= $(if $(findstring clang,$(CC))$(SAN),,-flto=auto -ffat-lto-objects)
 $(BUILD)/tests/%.o $(BUILD)/tools/%.o: LTO :=
 VERSION   := $(shell cat VERSION)
-PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson hiredis libzstd openssl zlib
+PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson hiredis libzstd libbrotlidec openssl zlib
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Wvla
 # h2o leaves H2O_USE_LIBUV out of its own pkg-config file; struct layouts differ without it.
@@ -92,9 +92,11 @@ FUZZ_SECONDS ?= 600
 # A unit test links what its folder may use: tests/unit/FOLDER/x_test.c.
 define unit_rule
 $(BUILD)/tests/unit/$(1)/%: $(BUILD)/tests/unit/$(1)/%.o $(if $(filter tools,$(1)),$(filter-out %/main.o,$(SIM_OBJECTS))) $(call links,$(1))
-	$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka $(LDLIBS)
+	$(CC) $(LDFLAGS) -o $$@ $$^ -lcmocka $$(LDLIBS)
 endef
 $(foreach f,$(FOLDERS) tools,$(eval $(call unit_rule,$(f))))
+
+$(BUILD)/tests/unit/lib/decoder_test: LDLIBS += -lbrotlienc
 
 # Those of clients/redis start real servers.
 $(filter $(BUILD)/tests/unit/clients/redis_%,$(UNIT_TESTS)): $(BUILD)/tests/redis/redis_server.o

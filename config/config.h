@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "lib/buf.h"
+#include "lib/failures.h"
 #include "lib/span.h"
 
 struct config_listener {
@@ -25,7 +26,8 @@ struct config_listener {
 struct config_timeouts {
 	uint64_t connect_us;
 	uint64_t first_content_us;
-	uint64_t idle_us;
+	uint64_t idle_us;       /* of streams */
+	uint64_t idle_whole_us; /* of whole answers */
 	uint64_t total_us;
 };
 
@@ -88,6 +90,7 @@ struct config_target {
 	const struct config_backend *backend;
 	const char *model; /* the model's name at the backend */
 	const char *name;  /* "backend/model" */
+	bool alone;        /* some model has no other target */
 };
 
 enum config_balance { CONFIG_BALANCE_P2C, CONFIG_BALANCE_WEIGHTED, CONFIG_BALANCE_PREFIX };
@@ -103,6 +106,7 @@ struct config_plan_options {
 	uint64_t after_us;         /* hedge: the spare starts then; 0 = at the live p95 of first content */
 	unsigned hedges;           /* hedge: spares, percent of the requests */
 	enum config_resume resume; /* balance, retry, fallback, hedge, race: when a stream breaks off */
+	failure_set on;            /* retry, fallback: what brings another try; 0 = by the kinds' own columns */
 	unsigned agree;            /* quorum: children that must agree; 0 = more than half */
 };
 

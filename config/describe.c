@@ -33,6 +33,8 @@ static const char *type_name(enum key_type type)
 		return "share";
 	case KEY_NUMBERS:
 		return "list of numbers";
+	case KEY_KINDS:
+		return "kind of failure, or a list of them";
 	case KEY_NAME:
 		return "name";
 	case KEY_PATH:

@@ -22,6 +22,7 @@ enum key_type {
 	KEY_PERCENT,  /* [unsigned] */
 	KEY_WORD,     /* [unsigned] as KEY_ENUM, its place among the words */
 	KEY_NUMBERS,  /* [const unsigned *] a list; bounds are those of its entries */
+	KEY_KINDS,    /* [failure_set] one kind of failure or a list */
 	KEY_NAME,     /* [const char *] letters, digits, ".", "_" and "-" */
 	KEY_PATH,     /* [const char *] a readable file, resolved; NULL when empty */
 	KEY_SECRET,   /* [const char *] never shown; NULL when empty */

@@ -4,6 +4,8 @@
 
 #include <stdio.h>
 
+#include "config/suggest.h"
+
 _Static_assert(sizeof(enum config_balance) == sizeof(unsigned) && sizeof(enum config_resume) == sizeof(unsigned),
 	       "words are stored as numbers");
 
@@ -88,6 +90,42 @@ static void read_numbers(const struct reader *reader, const char *path, const st
 	*numbers = read;
 }
 
+/* One kind of failure. Returns its bit, or 0 after a finding. */
+static failure_set read_kind(const struct reader *reader, const char *path, const struct tree_node *node)
+{
+	if (node->kind == TREE_SCALAR) {
+		char hint[SUGGEST_TEXT_MAX];
+		char shown[FINDING_VALUE_MAX];
+		enum failure_kind kind = failure_kind_named(node->text);
+		if (kind != FAILURE_NONE)
+			return (failure_set)1 << kind;
+		struct suggestion near = suggest(node->text);
+		for (unsigned i = FAILURE_NONE + 1; i < FAILURE_KINDS; i++)
+			suggest_offer(&near, span_of(failure_row((enum failure_kind)i)->name));
+		findings_add(reader->findings, node->line, path, "\"%s\" is no kind of failure%s",
+			     finding_value(node->text, shown), suggest_text(&near, hint));
+		return 0;
+	}
+	findings_add(reader->findings, node->line, path, "got %s; expected a kind of failure such as rate_limit",
+		     reader_kind(reader, node));
+	return 0;
+}
+
+/* One kind, or a list of them. */
+static void read_kinds(const struct reader *reader, const char *path, const struct tree_node *node, failure_set *kinds)
+{
+	failure_set read = 0;
+	if (node->kind != TREE_LIST) {
+		*kinds = read_kind(reader, path, node);
+		return;
+	}
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next)
+		read |= read_kind(reader, path, at);
+	if (node->count == 0)
+		findings_add(reader->findings, node->line, path, "got none; expected at least one kind of failure");
+	*kinds = read;
+}
+
 static void read_option(const struct reader *reader, const char *path, const struct plan_option *option,
 			const struct tree_node *node, struct config_plan *plan)
 {
@@ -99,6 +137,8 @@ static void read_option(const struct reader *reader, const char *path, const str
 	else if (key->type == KEY_NUMBERS)
 		read_numbers(reader, path, key, node,
 			     (const unsigned **)(void *)((char *)&plan->options + key->offset));
+	else if (key->type == KEY_KINDS)
+		read_kinds(reader, path, node, (failure_set *)(void *)((char *)&plan->options + key->offset));
 	else if (reader_value(reader, path, key, node, &value))
 		reader_store(key, &plan->options, &value);
 }

@@ -110,6 +110,32 @@ static struct config_plan **sort_leaves(struct arena *arena, const struct plan_t
 	return leaves;
 }
 
+/* Returns the only target below plan, or NULL. found: that of the plans before it, *several: there are others. */
+static const struct config_plan *only_leaf(const struct config_plan *plan, const struct config_plan *found,
+					   bool *several)
+{
+	if (plan == NULL || *several)
+		return found;
+	if (plan->combinator == NULL) {
+		*several = found != NULL && found->target_index != plan->target_index;
+		return plan;
+	}
+	for (size_t i = 0; i < plan->child_count; i++)
+		found = only_leaf(plan->children[i], found, several);
+	return found;
+}
+
+/* Marks the targets that are all that some model has. */
+static void mark_alone(const struct config *config, struct config_target *targets)
+{
+	for (size_t i = 0; i < config->model_count; i++) {
+		bool several = false;
+		const struct config_plan *leaf = only_leaf(config->models[i].plan, NULL, &several);
+		if (leaf != NULL && !several)
+			targets[leaf->target_index].alone = true;
+	}
+}
+
 void targets_number(struct arena *arena, struct config *config, struct plan_target *list)
 {
 	size_t leaf_count = 0;
@@ -121,9 +147,11 @@ void targets_number(struct arena *arena, struct config *config, struct plan_targ
 	for (size_t i = 0; i < leaf_count; i++) {
 		struct config_plan *leaf = leaves[i];
 		if (i == 0 || compare(leaves[i - 1], leaf) != 0)
-			targets[count++] = (struct config_target){leaf->backend, leaf->target_model, leaf->target};
+			targets[count++] = (struct config_target){
+			    .backend = leaf->backend, .model = leaf->target_model, .name = leaf->target};
 		leaf->target_index = count - 1;
 	}
 	config->targets = targets;
 	config->target_count = count;
+	mark_alone(config, targets);
 }

@@ -10,7 +10,7 @@
 extern const struct plan_grammar targets_grammar;
 
 /*
- * Fills config's targets and the index of every leaf in list. They are sorted: by the order of
+ * Fills config's targets and the index of every leaf in list; its models are known. They are sorted: by the order of
  * backends, then by the model's name. Running out of memory shows by the arena alone.
  */
 void targets_number(struct arena *arena, struct config *config, struct plan_target *list);

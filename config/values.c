@@ -234,6 +234,7 @@ static const char *type_expected(enum key_type type)
 	case KEY_PERCENT:
 		return "a share such as 5%";
 	case KEY_NUMBERS:
+	case KEY_KINDS:
 		return "a list of numbers such as [3, 1]";
 	case KEY_ENUM:
 	case KEY_WORD:
@@ -314,6 +315,7 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 	case KEY_CACHE_MODELS:
 	case KEY_PLAN:
 	case KEY_NUMBERS:
+	case KEY_KINDS:
 		break;
 	}
 	return false;

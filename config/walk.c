@@ -202,10 +202,16 @@ static void read_listeners(struct walk *walk, const struct key *key, const struc
 	walk->snapshot->config.listener_count = count;
 }
 
+/* A longest wait that nobody set is no shorter than the first one, unless that is so long that it must be a slip. */
+enum { WAIT_PLAUSIBLE_US = 300000000 };
+
 /* What no single value can tell. */
-static void check_backend(struct walk *walk, const struct tree_node *node, const struct config_backend *backend)
+static void check_backend(struct walk *walk, const struct tree_node *node, struct config_backend *backend)
 {
 	const struct tree_node *breaker = tree_member(node, "breaker");
+	if (breaker != NULL && tree_member(breaker, "wait_most") == NULL &&
+	    backend->breaker.wait_us > backend->breaker.wait_most_us && backend->breaker.wait_us <= WAIT_PLAUSIBLE_US)
+		backend->breaker.wait_most_us = backend->breaker.wait_us;
 	if (breaker == NULL || backend->breaker.wait_us <= backend->breaker.wait_most_us)
 		return;
 	size_t len = path_enter(walk, SPAN("breaker"));

@@ -7,6 +7,7 @@
 
 #include <inttypes.h>
 
+#include "schemas/failure_rules.h"
 #include "schemas/openai_internal.h"
 
 bool openai_read_object(struct json *json, struct arena *scratch, struct span text)
@@ -83,16 +84,8 @@ bool openai_stream_is_finished(const struct openai_stream *stream)
 	return any;
 }
 
-/* True when the member with this key, of a delta or a message, is generated content if it is filled. */
-static bool is_content_key(const struct json *json, uint32_t key)
-{
-	return openai_key_is(json, key, SPAN("content")) || openai_key_is(json, key, SPAN("reasoning_content")) ||
-	       openai_key_is(json, key, SPAN("reasoning")) || openai_key_is(json, key, SPAN("refusal")) ||
-	       openai_key_is(json, key, SPAN("tool_calls")) || openai_key_is(json, key, SPAN("function_call")) ||
-	       openai_key_is(json, key, SPAN("audio"));
-}
-
-/* What a delta or a message carries. */
+/* What a delta or a message carries. Whatever is in it but the role was generated: engines have members of their own.
+ */
 static unsigned read_message(const struct json *json, uint32_t message)
 {
 	unsigned carries = 0;
@@ -101,7 +94,7 @@ static unsigned read_message(const struct json *json, uint32_t message)
 			continue;
 		if (openai_key_is(json, at, SPAN("role")))
 			carries |= CARRIES_ROLE;
-		else if (is_content_key(json, at))
+		else
 			carries |= CARRIES_CONTENT;
 	}
 	return carries;
@@ -113,23 +106,62 @@ static bool is_finish(const struct json *json, uint32_t value)
 	return json_type(json, value) != JSON_NULL && openai_is_truthy(json, value);
 }
 
-/* What a choice carries; *delta is its delta or message, or JSON_NONE. */
-static unsigned read_choice(const struct json *json, enum openai_endpoint endpoint, uint32_t choice, uint32_t *delta)
+/* What is read of choices, one after the other. */
+struct choice_reader {
+	const struct json *json;
+	enum openai_endpoint endpoint;
+	struct arena *scratch;
+	const struct openai_error *error; /* of the first that failed */
+	bool failed;
+	uint32_t delta; /* of the choice read last: its delta or message, or JSON_NONE */
+};
+
+/* Notes that a choice failed: by its finish_reason, or by what stands under its "error". */
+static void choice_failed(struct choice_reader *reader, uint32_t value, bool finish)
 {
+	struct openai_error *error = reader->failed ? NULL : arena_zalloc(reader->scratch, 1, sizeof(*error));
+	reader->failed = true;
+	if (error == NULL)
+		return; /* the arena remembers */
+	if (finish)
+		error->type = json_string(reader->json, value, reader->scratch);
+	else
+		openai_error_read_member(reader->json, value, reader->scratch, error);
+	error->object = false;
+	error->choice = true;
+	reader->error = error;
+}
+
+/* Returns what a finish_reason carries. */
+static unsigned read_finish(struct choice_reader *reader, uint32_t value)
+{
+	const struct json *json = reader->json;
+	if (!is_finish(json, value))
+		return 0;
+	if (json_type(json, value) == JSON_STRING && failure_is_finish(json_string(json, value, reader->scratch)))
+		choice_failed(reader, value, true);
+	return CARRIES_FINISH;
+}
+
+/* Returns what a choice carries, and leaves its delta or message in the reader. */
+static unsigned read_choice(struct choice_reader *reader, uint32_t choice)
+{
+	const struct json *json = reader->json;
 	unsigned carries = 0;
-	*delta = JSON_NONE;
+	reader->delta = JSON_NONE;
 	for (uint32_t at = json_first(json, choice); at != JSON_NONE; at = json_next(json, choice, at)) {
 		if (openai_key_is(json, at, SPAN("delta")) || openai_key_is(json, at, SPAN("message"))) {
-			if (endpoint != OPENAI_CHAT || json_type(json, at + 1) != JSON_OBJECT)
+			if (reader->endpoint != OPENAI_CHAT || json_type(json, at + 1) != JSON_OBJECT)
 				continue;
-			*delta = at + 1;
+			reader->delta = at + 1;
 			carries |= read_message(json, at + 1);
 		} else if (openai_key_is(json, at, SPAN("text"))) {
-			if (endpoint == OPENAI_COMPLETIONS && openai_is_filled(json, at + 1))
+			if (reader->endpoint == OPENAI_COMPLETIONS && openai_is_filled(json, at + 1))
 				carries |= CARRIES_CONTENT;
 		} else if (openai_key_is(json, at, SPAN("finish_reason"))) {
-			if (is_finish(json, at + 1))
-				carries |= CARRIES_FINISH;
+			carries |= read_finish(reader, at + 1);
+		} else if (openai_key_is(json, at, SPAN("error")) && openai_is_truthy(json, at + 1)) {
+			choice_failed(reader, at + 1, false);
 		}
 	}
 	return carries;
@@ -200,20 +232,21 @@ static int64_t choice_index(const struct json *json, uint32_t choice, int64_t po
 	return index;
 }
 
-static unsigned read_stream_choices(struct openai_stream *stream, const struct json *json, uint32_t choices,
-				    struct openai_repairs *repairs, struct arena *scratch)
+static unsigned read_stream_choices(struct openai_stream *stream, struct choice_reader *reader, uint32_t choices,
+				    struct openai_repairs *repairs)
 {
+	const struct json *json = reader->json;
 	unsigned carries = 0;
 	int64_t position = 0;
 	for (uint32_t at = json_first(json, choices); at != JSON_NONE; at = json_next(json, choices, at), position++) {
-		uint32_t delta = JSON_NONE;
-		unsigned carried = read_choice(json, stream->endpoint, at, &delta);
+		unsigned carried = read_choice(reader, at);
+		uint32_t delta = reader->delta;
 		int64_t index = choice_index(json, at, position);
 		bool tracked = index >= 0 && index < OPENAI_CHOICES_TRACKED;
 		uint8_t untracked = 0;
 		if (delta != JSON_NONE)
 			repair_delta(json, delta, !test_bit(stream->role_seen, index),
-				     tracked ? &stream->tool_calls[index] : &untracked, repairs, scratch);
+				     tracked ? &stream->tool_calls[index] : &untracked, repairs, reader->scratch);
 		if (delta != JSON_NONE || stream->endpoint != OPENAI_CHAT)
 			set_bit(stream->role_seen, index);
 		if ((carried & CARRIES_FINISH) != 0)
@@ -228,11 +261,20 @@ static bool is_filled_array(const struct json *json, uint32_t node)
 	return json_type(json, node) == JSON_ARRAY && json->nodes[node].count > 0;
 }
 
+static const struct openai_error *read_error(const struct json *json, uint32_t value, struct arena *scratch)
+{
+	struct openai_error *error = arena_alloc(scratch, sizeof(*error));
+	if (error != NULL)
+		openai_error_read_member(json, value, scratch, error);
+	return error;
+}
+
 bool openai_chunk_read(struct openai_stream *stream, struct span data, struct arena *scratch,
 		       struct openai_chunk *chunk)
 {
 	struct json *json = &chunk->json;
 	struct openai_repairs repairs = {NULL, NULL, 0, 0};
+	struct choice_reader reader = {.json = json, .endpoint = stream->endpoint, .scratch = scratch};
 	*chunk = (struct openai_chunk){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
 	if (!openai_read_object(json, scratch, data))
 		return false;
@@ -240,28 +282,31 @@ bool openai_chunk_read(struct openai_stream *stream, struct span data, struct ar
 		uint32_t value = at + 1;
 		if (openai_key_is(json, at, SPAN("choices")) && is_filled_array(json, value)) {
 			chunk->carries &= ~(unsigned)CARRIES_NO_CHOICE;
-			chunk->carries |= read_stream_choices(stream, json, value, &repairs, scratch);
+			chunk->carries |= read_stream_choices(stream, &reader, value, &repairs);
 		} else if (openai_key_is(json, at, SPAN("usage")) && json_type(json, value) == JSON_OBJECT) {
 			chunk->carries |= CARRIES_USAGE;
 			chunk->usage = openai_usage_read(json, value);
 		} else if (openai_key_is(json, at, SPAN("error")) && openai_is_truthy(json, value)) {
 			chunk->carries |= CARRIES_ERROR;
-			chunk->error = openai_error_text(json, value, scratch);
-			chunk->error_status = openai_error_status(json, value);
+			chunk->error = read_error(json, value, scratch);
 		}
+	}
+	if (reader.failed && (chunk->carries & CARRIES_ERROR) == 0) {
+		chunk->carries |= CARRIES_ERROR;
+		chunk->error = reader.error;
 	}
 	chunk->repaired = openai_repair_apply(&repairs, scratch, data);
 	return !arena_failed(scratch);
 }
 
-static unsigned read_answer_choices(enum openai_endpoint endpoint, const struct json *json, uint32_t choices)
+static unsigned read_answer_choices(struct choice_reader *reader, uint32_t choices)
 {
+	const struct json *json = reader->json;
 	unsigned carries = 0;
-	uint32_t message = JSON_NONE;
-	if (endpoint == OPENAI_EMBEDDINGS)
+	if (reader->endpoint == OPENAI_EMBEDDINGS)
 		return CARRIES_CONTENT;
 	for (uint32_t at = json_first(json, choices); at != JSON_NONE; at = json_next(json, choices, at))
-		carries |= read_choice(json, endpoint, at, &message);
+		carries |= read_choice(reader, at);
 	return carries;
 }
 
@@ -269,13 +314,14 @@ bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct 
 			struct openai_answer *answer)
 {
 	struct json *json = &answer->json;
+	struct choice_reader reader = {.json = json, .endpoint = endpoint, .scratch = scratch};
 	*answer = (struct openai_answer){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
 	if (!openai_read_object(json, scratch, body))
 		return false;
 	/* The vectors of embeddings are called data; they are what choices are elsewhere. */
 	uint32_t choices = json_member(json, 0, endpoint == OPENAI_EMBEDDINGS ? "data" : "choices");
 	if (choices != JSON_NONE && is_filled_array(json, choices))
-		answer->carries = read_answer_choices(endpoint, json, choices);
+		answer->carries = read_answer_choices(&reader, choices);
 	uint32_t usage = json_member(json, 0, "usage");
 	if (usage != JSON_NONE && json_type(json, usage) == JSON_OBJECT) {
 		answer->carries |= CARRIES_USAGE;
@@ -284,8 +330,10 @@ bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct 
 	uint32_t error = json_member(json, 0, "error");
 	if (error != JSON_NONE && openai_is_truthy(json, error)) {
 		answer->carries |= CARRIES_ERROR;
-		answer->error = openai_error_text(json, error, scratch);
-		answer->error_status = openai_error_status(json, error);
+		answer->error = read_error(json, error, scratch);
+	} else if (reader.failed) {
+		answer->carries |= CARRIES_ERROR;
+		answer->error = reader.error;
 	}
 	return !arena_failed(scratch);
 }

@@ -9,14 +9,15 @@
 
 #include "lib/json.h"
 #include "schemas/openai.h"
+#include "schemas/openai_error.h"
 
 /* What one chunk carries; several at once are common. */
 enum {
-	CARRIES_ROLE = 1,       /* a delta with a role */
-	CARRIES_CONTENT = 2,    /* text, reasoning, refusal, audio or a tool call: any generated content, not empty */
-	CARRIES_FINISH = 4,     /* a finish_reason that is not null */
-	CARRIES_USAGE = 8,      /* a usage object */
-	CARRIES_ERROR = 16,     /* a truthy "error" member */
+	CARRIES_ROLE = 1,    /* a delta with a role */
+	CARRIES_CONTENT = 2, /* text, reasoning, refusal, audio or a tool call: any generated content, not empty */
+	CARRIES_FINISH = 4,  /* a finish_reason that is not null */
+	CARRIES_USAGE = 8,   /* a usage object */
+	CARRIES_ERROR = 16,  /* a truthy "error" member, at the top or in a choice, or a finish_reason of a failure */
 	CARRIES_NO_CHOICE = 32, /* choices is absent or empty */
 };
 
@@ -32,9 +33,8 @@ struct openai_stream {
 
 struct openai_chunk {
 	unsigned carries;
-	struct usage usage; /* with CARRIES_USAGE */
-	struct span error;  /* with CARRIES_ERROR: its message, in the arena or borrowed from the data */
-	int error_status;   /* with CARRIES_ERROR: an HTTP status found in error.code/status, else 0 */
+	struct usage usage;               /* with CARRIES_USAGE */
+	const struct openai_error *error; /* with CARRIES_ERROR: in the arena; NULL = memory ran out */
 	struct span
 	    repaired;     /* {NULL,0} when the data is fine as it is; else the whole data with repairs, in the arena */
 	struct json json; /* of the data as it came */
@@ -72,8 +72,7 @@ bool openai_chunk_write_lane(struct span data, const struct openai_lane *lane, s
 struct openai_answer {
 	unsigned carries; /* CARRIES_* */
 	struct usage usage;
-	struct span error;
-	int error_status;
+	const struct openai_error *error; /* as in struct openai_chunk */
 	struct json json;
 };
 
@@ -108,15 +107,5 @@ struct span openai_finish_reason(struct span data, struct arena *arena);
 /* Appends a final usage chunk's data: id, object and model as given, created in Unix seconds, empty choices, usage. */
 void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, struct span id, struct span model,
 			      int64_t created, const struct usage *usage);
-
-/* The finding a backend's JSON error body tells: {"error":{"message",…}} or {"error":"…"} or {"message":"…"} or
- * {"detail":…}; {NULL,0} when none. */
-struct span openai_error_message(struct span body, struct arena *arena);
-
-/*
- * Appends a backend's JSON error body with the member error.details = details (a JSON array) added; other bytes stay.
- * False, with nothing appended, when the body has no error object or one with details of its own.
- */
-bool openai_error_add_details(struct span body, struct span details, struct arena *scratch, struct buf *out);
 
 #endif

@@ -29,12 +29,6 @@ bool openai_is_truthy(const struct json *json, uint32_t node);
 /* A string, array or object with something in it. */
 bool openai_is_filled(const struct json *json, uint32_t node);
 
-/* The message of an error member at node: its string, its "message", or its own bytes. */
-struct span openai_error_text(const struct json *json, uint32_t node, struct arena *arena);
-
-/* The HTTP status told with the error member at node, in it or beside it; 0 when none between 400 and 599. */
-int openai_error_status(const struct json *json, uint32_t node);
-
 /* Token counts of the usage object at node. */
 struct usage openai_usage_read(const struct json *json, uint32_t node);
 

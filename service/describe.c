@@ -4,7 +4,9 @@
 
 #include "config/config.h"
 #include "lib/errors.h"
+#include "lib/failures.h"
 #include "lib/metrics.h"
+#include "schemas/failure_rules.h"
 #include "schemas/openapi.h"
 #include "schemas/reference.h"
 #include "service/plan/plan.h"
@@ -17,12 +19,30 @@ static void describe_config(struct buf *out)
 	config_describe_options(out);
 }
 
+static void describe_failures(struct buf *out)
+{
+	buf_append(
+	    out,
+	    SPAN("# Failures\n\nEvery failure of a call is of one kind. The kind says whether another target may help "
+		 "(`fallback` goes on), whether the same one may (`retry` asks again), what the target's breaker "
+		 "makes of it, and what a client receives when nothing is left to try. `on:` beside `retry` and "
+		 "`fallback` names kinds instead.\n\n"));
+	failure_describe(out);
+	buf_append(
+	    out,
+	    SPAN("\n## Which answer is of which kind\n\nThe first rule that fits decides. A failure within a 200 (an "
+		 "error event, an error in a choice) may name a status; one that names none fits rules with words or "
+		 "patterns, and those for `none`. Words are compared as a whole, patterns anywhere in the message, "
+		 "both in any case; `*` stands for any text.\n\n"));
+	failure_rules_describe(out);
+}
+
 static const struct {
 	const char *name;
 	void (*write)(struct buf *out);
 } topics[] = {
-    {"api", reference_write},      {"config", describe_config}, {"errors", error_describe},
-    {"metrics", metrics_describe}, {"openapi", openapi_write},
+    {"api", reference_write},        {"config", describe_config},   {"errors", error_describe},
+    {"failures", describe_failures}, {"metrics", metrics_describe}, {"openapi", openapi_write},
 };
 
 bool describe_write(struct buf *out, const char *topic)
@@ -38,5 +58,5 @@ bool describe_write(struct buf *out, const char *topic)
 
 const char *describe_topics(void)
 {
-	return "api, config, errors, metrics, openapi";
+	return "api, config, errors, failures, metrics, openapi";
 }

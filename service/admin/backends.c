@@ -24,6 +24,7 @@ static void write_breaker(struct buf *out, const struct health_report *report)
 {
 	write_text(out, "reason", health_reason_name(report->view.reason));
 	write_ms(out, "wait_ms", report->view.wait_us);
+	write_text(out, "operation", health_operation_name(report->operation));
 	write_text(out, "breaker", health_breaker_name(report->breaker));
 	write_text(out, "why", report->why);
 	write_text(out, "last_error", error_row(report->last)->code);

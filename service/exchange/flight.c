@@ -18,7 +18,6 @@ struct flight {
 	struct run *root;
 	struct flight_subscriber *subscriber;
 	enum flight_state state;
-	uint64_t started_us;
 	bool content_seen;
 	struct task reap;
 };
@@ -56,7 +55,17 @@ static void flight_note_content(struct flight *flight, const struct event *event
 	uint64_t now_us = timers_now(&context->worker->reactor->timers);
 	flight->content_seen = true;
 	health_model_content(context->worker->health, context->model_index, context->request->stream,
-			     now_us - flight->started_us, now_us);
+			     now_us - flight->shared.started_us, now_us);
+}
+
+/* The plan runs no more. */
+static void flight_stop(struct flight *flight, enum flight_state state)
+{
+	struct health *health = flight->context.worker->health;
+	if (flight->state == FLIGHT_ST_RUNNING && health != NULL)
+		health_plan_ends(health);
+	flight->state = state;
+	flight->shared.tap = NULL;
 }
 
 static void flight_on_event(struct run_sink *sink, struct run *run, const struct event *event)
@@ -65,10 +74,8 @@ static void flight_on_event(struct run_sink *sink, struct run *run, const struct
 	(void)run;
 	if (flight->state != FLIGHT_ST_RUNNING)
 		return;
-	if (event->kind == EVENT_END || event->kind == EVENT_ERROR) {
-		flight->state = FLIGHT_ST_ENDED;
-		flight->shared.tap = NULL;
-	}
+	if (event->kind == EVENT_END || event->kind == EVENT_ERROR)
+		flight_stop(flight, FLIGHT_ST_ENDED);
 	flight_note_content(flight, event);
 	flight->subscriber->on_event(flight->subscriber, event);
 }
@@ -125,7 +132,9 @@ bool flight_start(struct flight *flight, const struct flight_options *options, s
 	if (flight->root == NULL || arena_failed(&flight->arena))
 		return false;
 	flight->state = FLIGHT_ST_RUNNING;
-	flight->started_us = timers_now(&context->worker->reactor->timers);
+	if (context->worker->health != NULL)
+		health_plan_begins(context->worker->health);
+	flight->shared.started_us = timers_now(&context->worker->reactor->timers);
 	flight->root->ops->start(flight->root);
 	return true;
 }
@@ -144,8 +153,7 @@ unsigned flight_attempts(const struct flight *flight)
 void flight_leave(struct flight *flight)
 {
 	bool running = flight->state == FLIGHT_ST_RUNNING;
-	flight->state = FLIGHT_ST_LEFT;
-	flight->shared.tap = NULL;
+	flight_stop(flight, FLIGHT_ST_LEFT);
 	if (running)
 		flight->root->ops->cancel(flight->root);
 	flight_reap(flight);

@@ -4,9 +4,9 @@
 
 #include "service/health/jitter.h"
 
-void breaker_init(struct breaker *breaker, const struct config_breaker *options, uint64_t seed)
+void breaker_init(struct breaker *breaker, const struct config_breaker *options, bool alone, uint64_t seed)
 {
-	*breaker = (struct breaker){.options = options, .random = jitter_seed(seed)};
+	*breaker = (struct breaker){.options = options, .alone = alone, .random = jitter_seed(seed)};
 }
 
 const char *breaker_why_name(enum breaker_why why)
@@ -52,25 +52,20 @@ static void set_state(struct breaker *breaker, enum health_breaker state, uint64
 	}
 }
 
-unsigned breaker_opened(const struct breaker *breaker, uint64_t now_us)
-{
-	bool forgiven = breaker->state == HEALTH_BREAKER_CLOSED &&
-			latest(breaker, now_us) - breaker->closed_us >= breaker->options->window_us;
-	return forgiven ? 0 : breaker->opened;
-}
-
 static uint64_t full_wait(const struct breaker *breaker)
 {
 	const struct config_breaker *options = breaker->options;
 	uint64_t wait = options->wait_us;
 	for (unsigned i = 1; i < breaker->opened && wait < options->wait_most_us; i++)
 		wait = wait > UINT64_MAX / 2 ? UINT64_MAX : wait * 2;
+	if (breaker->alone && breaker->quick && wait > BREAKER_ALONE_WAIT_US)
+		wait = BREAKER_ALONE_WAIT_US;
 	return wait < options->wait_most_us ? wait : options->wait_most_us;
 }
 
 static void open_up(struct breaker *breaker, enum breaker_why why, uint64_t now_us)
 {
-	breaker->opened = breaker_opened(breaker, now_us) + 1;
+	breaker->opened++;
 	breaker->why = why;
 	breaker->until_us = now_us + jitter_half_to_full(&breaker->random, full_wait(breaker));
 	set_state(breaker, HEALTH_BREAKER_OPEN, now_us);
@@ -174,6 +169,7 @@ static void probe_succeeded(struct breaker *breaker, uint64_t now_us)
 {
 	breaker->probes--;
 	breaker->successes++;
+	breaker->opened = 0; /* a good probe ends the doubling of the wait */
 	if (breaker->successes >= BREAKER_SUCCESSES)
 		set_state(breaker, HEALTH_BREAKER_CLOSED, now_us);
 }
@@ -196,42 +192,43 @@ void breaker_content(struct breaker *breaker, struct health_call *call, uint64_t
 		succeed(breaker, call);
 }
 
-static void leave_probe(struct breaker *breaker, const struct health_call *call, enum breaker_outcome outcome)
+static void leave_probe(struct breaker *breaker, const struct health_call *call, enum failure_verdict verdict)
 {
-	if (outcome == BREAKER_FAILED || outcome == BREAKER_UNREACHABLE)
+	if (verdict >= FAILURE_IS_FAILED)
 		open_up(breaker, BREAKER_PROBE, breaker->latest_us);
-	else if (!call->content && outcome == BREAKER_GOOD)
+	else if (!call->content && verdict == FAILURE_IS_GOOD)
 		succeed(breaker, call);
 	else if (!call->content)
 		breaker->probes--;
 }
 
-static void leave_closed(struct breaker *breaker, const struct health_call *call, enum breaker_outcome outcome)
+static void leave_closed(struct breaker *breaker, const struct health_call *call, enum failure_verdict verdict)
 {
-	if (outcome == BREAKER_FAILED || outcome == BREAKER_UNREACHABLE) {
+	if (verdict >= FAILURE_IS_FAILED) {
 		if (call->content)
 			take_success_back(breaker, call);
 		breaker->breaks += call->content;
-		count_failure(breaker, outcome == BREAKER_UNREACHABLE, breaker->latest_us);
+		count_failure(breaker, verdict == FAILURE_IS_UNREACHABLE, breaker->latest_us);
 		return;
 	}
-	if (outcome == BREAKER_ANSWERED)
+	if (verdict == FAILURE_IS_ANSWERED)
 		breaker->unreachable = 0;
-	if (outcome != BREAKER_GOOD)
+	if (verdict != FAILURE_IS_GOOD)
 		return;
 	breaker->breaks = 0;
 	if (!call->content)
 		succeed(breaker, call);
 }
 
-void breaker_leave(struct breaker *breaker, const struct health_call *call, enum breaker_outcome outcome,
+void breaker_leave(struct breaker *breaker, const struct health_call *call, enum failure_verdict verdict,
 		   uint64_t now_us)
 {
 	breaker->latest_us = latest(breaker, now_us);
 	if (call->generation != breaker->generation)
 		return;
+	breaker->quick = now_us < call->started_us + BREAKER_QUICK_US;
 	if (call->probe)
-		leave_probe(breaker, call, outcome);
+		leave_probe(breaker, call, verdict);
 	else
-		leave_closed(breaker, call, outcome);
+		leave_closed(breaker, call, verdict);
 }

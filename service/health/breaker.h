@@ -5,7 +5,9 @@
  *
  * Closed, it counts outcomes in a window of buckets and opens by one of three
  * rules. Open, it refuses until a wait is over that doubles each time. Half-open,
- * real calls probe: 1, then 2, then 4 at once, and 3 successes close it.
+ * real calls probe: 1, then 2, then 4 at once, and 3 successes close it. A target
+ * without alternative that fails at once is tried again within two seconds: its
+ * breaker spares nobody anything.
  *
  * A ticket carries the generation of the state that let it in; what it tells
  * later, when the state is another one, judges nobody.
@@ -15,15 +17,11 @@
 
 #include "service/health/health.h"
 
-enum { BREAKER_BUCKETS = 6, BREAKER_SUCCESSES = 3 /* of probes, that close it */ };
-
-/* What a call's end says about its target. */
-enum breaker_outcome {
-	BREAKER_GOOD,
-	BREAKER_FAILED,
-	BREAKER_UNREACHABLE, /* failed: no connection came about */
-	BREAKER_ANSWERED,    /* neither good nor bad, but something answered: refused requests, backpressure */
-	BREAKER_NEUTRAL,     /* nothing */
+enum {
+	BREAKER_BUCKETS = 6,
+	BREAKER_SUCCESSES = 3,          /* of probes, that close it */
+	BREAKER_QUICK_US = 1000000,     /* a failure within that time came at once, and costs nobody much */
+	BREAKER_ALONE_WAIT_US = 2000000 /* longest wait of a target that fails at once and has no alternative */
 };
 
 /* The rule that opened it. */
@@ -37,6 +35,8 @@ struct breaker_bucket {
 
 struct breaker {
 	const struct config_breaker *options;
+	bool alone; /* its target has no alternative in some plan */
+	bool quick; /* the failure that opened it came at once */
 	enum health_breaker state;
 	uint32_t generation; /* of the state: another one after each change */
 	uint64_t random;     /* state of the jitter */
@@ -47,15 +47,15 @@ struct breaker {
 	unsigned unreachable; /* in a row, since anything answered */
 	unsigned probes;      /* half-open: without a verdict yet */
 	unsigned successes;   /* half-open: of probes */
-	unsigned opened;      /* times in a row */
+	unsigned opened;      /* times in a row, without a good probe between */
 	uint64_t until_us;    /* open: refuses until then */
 	uint64_t closed_us;   /* when it closed last; 0 = never */
 	enum breaker_why why;
 	uint64_t changes[HEALTH_BREAKER_STATES]; /* into each state */
 };
 
-/* options: borrows. */
-void breaker_init(struct breaker *breaker, const struct config_breaker *options, uint64_t seed);
+/* options: borrows. alone: some plan has no other target. */
+void breaker_init(struct breaker *breaker, const struct config_breaker *options, bool alone, uint64_t seed);
 
 /* Would a call be let through? Otherwise *wait_us is how long the refusal holds, 0 = not known. */
 bool breaker_admits(const struct breaker *breaker, uint64_t now_us, uint64_t *wait_us);
@@ -67,14 +67,11 @@ void breaker_enter(struct breaker *breaker, struct health_call *call, uint64_t n
 void breaker_content(struct breaker *breaker, struct health_call *call, uint64_t now_us);
 
 /* The call's end. After content, a failure takes the place of the success. */
-void breaker_leave(struct breaker *breaker, const struct health_call *call, enum breaker_outcome outcome,
+void breaker_leave(struct breaker *breaker, const struct health_call *call, enum failure_verdict verdict,
 		   uint64_t now_us);
 
 /* What the window holds. */
 struct breaker_bucket breaker_window(const struct breaker *breaker, uint64_t now_us);
-
-/* How often it opened in a row: forgiven when it stayed closed for a whole window. */
-unsigned breaker_opened(const struct breaker *breaker, uint64_t now_us);
 
 /* "consecutive", "share", "unreachable", "probe"; NULL = never opened. */
 const char *breaker_why_name(enum breaker_why why);

@@ -7,7 +7,8 @@
 bool budget_allows(const struct budget *budget, const struct config_budget *options)
 {
 	uint64_t extra = (uint64_t)budget->extra + 1;
-	return extra <= options->least || extra * 100 <= (uint64_t)budget->running * options->percent;
+	uint64_t running = (uint64_t)budget->running + 1; /* this one included: all calls of 100 % are allowed */
+	return extra <= options->least || extra * 100 <= running * options->percent;
 }
 
 void budget_enter(struct budget *budget, bool extra)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A retry budget: of the calls that run, so many may be extra ones. Counts only
- * what runs now, so nothing has to be paid back. Its owner locks.
+ * The retry budget of a backend: of the calls that run there, so many may repeat
+ * one that failed there. Serves all requests; what one can take of it are its own
+ * repeats. Counts only what runs now, so nothing has to be paid back. Its owner locks.
  */
 #ifndef SLUICE_SERVICE_HEALTH_BUDGET_H
 #define SLUICE_SERVICE_HEALTH_BUDGET_H

@@ -23,6 +23,16 @@ static bool create_cells(struct health *health, const struct config *config)
 	return health->targets != NULL && health->backends != NULL && health->models != NULL;
 }
 
+static void init_target(struct health *health, size_t target, uint64_t seed)
+{
+	struct target_cell *cell = &health->targets[target];
+	const struct config_target *config = &health->config->targets[target];
+	pthread_mutex_init(&cell->lock, NULL);
+	for (size_t i = 0; i < HEALTH_OPERATIONS; i++)
+		breaker_init(&cell->operations[i].breaker, &config->backend->breaker, config->alone,
+			     seed + target * HEALTH_OPERATIONS + i);
+}
+
 struct health *health_create(const struct config *config, uint64_t seed)
 {
 	struct health *health = calloc(1, sizeof(*health));
@@ -36,11 +46,8 @@ struct health *health_create(const struct config *config, uint64_t seed)
 		return NULL;
 	}
 	health->config = config;
-	pthread_mutex_init(&health->budget_lock, NULL);
-	for (size_t i = 0; i < config->target_count; i++) {
-		pthread_mutex_init(&health->targets[i].lock, NULL);
-		breaker_init(&health->targets[i].breaker, &config->targets[i].backend->breaker, seed + i);
-	}
+	for (size_t i = 0; i < config->target_count; i++)
+		init_target(health, i, seed);
 	for (size_t i = 0; i < config->backend_count; i++)
 		pthread_mutex_init(&health->backends[i].lock, NULL);
 	for (size_t i = 0; i <= config->model_count; i++)
@@ -58,7 +65,6 @@ void health_destroy(struct health *health)
 		pthread_mutex_destroy(&health->backends[i].lock);
 	for (size_t i = 0; i <= health->config->model_count; i++)
 		pthread_mutex_destroy(&health->models[i].lock);
-	pthread_mutex_destroy(&health->budget_lock);
 	free(health->targets);
 	free(health->backends);
 	free(health->models);
@@ -76,7 +82,7 @@ struct change {
 };
 
 /* What changed since from; to be logged when the lock is given back. */
-static struct change change_since(const struct target_cell *cell, enum health_breaker from, uint64_t now_us)
+static struct change change_since(const struct operation_cell *cell, enum health_breaker from, uint64_t now_us)
 {
 	const struct breaker *breaker = &cell->breaker;
 	bool open = breaker->state == HEALTH_BREAKER_OPEN;
@@ -87,13 +93,14 @@ static struct change change_since(const struct target_cell *cell, enum health_br
 			       .next_probe_us = open ? from_now(breaker->until_us, now_us) : 0};
 }
 
-static void log_change(const struct health *health, size_t target, const struct change *change)
+static void log_change(const struct health *health, const struct health_use *use, const struct change *change)
 {
 	struct log_line line;
 	if (change->from == change->to)
 		return;
 	log_begin(&line, change->to == HEALTH_BREAKER_OPEN ? LOG_WARN : LOG_INFO, "breaker changed");
-	log_str(&line, "target", span_of(health->config->targets[target].name));
+	log_str(&line, "target", span_of(health->config->targets[use->target].name));
+	log_str(&line, "operation", span_of(health_operation_name(use->operation)));
 	log_str(&line, "from", span_of(health_breaker_name(change->from)));
 	log_str(&line, "to", span_of(health_breaker_name(change->to)));
 	log_str(&line, "why", span_of(change->why));
@@ -105,54 +112,82 @@ static void log_change(const struct health *health, size_t target, const struct 
 
 /* ---- a call ---- */
 
-/* Takes a place at the gateway and at the backend; false when it is an extra one and there is none left. */
-static bool enter_budgets(struct health *health, struct backend_cell *backend, bool extra)
+/* Takes a place at the backend; false when it is a repeat and there is none left for those. */
+static bool enter_budget(const struct health *health, struct backend_cell *backend, bool extra)
 {
-	const struct config_budget *options = &health->config->retries;
-	pthread_mutex_lock(&health->budget_lock);
-	bool allowed = !extra || (budget_allows(&health->budget, options) && budget_allows(&backend->budget, options));
-	if (allowed) {
-		budget_enter(&health->budget, extra);
+	pthread_mutex_lock(&backend->lock);
+	bool allowed = !extra || budget_allows(&backend->budget, &health->config->retries);
+	if (allowed)
 		budget_enter(&backend->budget, extra);
-	}
-	pthread_mutex_unlock(&health->budget_lock);
+	pthread_mutex_unlock(&backend->lock);
 	return allowed;
 }
 
-static void leave_budgets(struct health *health, struct backend_cell *backend, bool extra)
+static void leave_budget(struct backend_cell *backend, bool extra)
 {
-	pthread_mutex_lock(&health->budget_lock);
-	budget_leave(&health->budget, extra);
+	pthread_mutex_lock(&backend->lock);
 	budget_leave(&backend->budget, extra);
-	pthread_mutex_unlock(&health->budget_lock);
+	pthread_mutex_unlock(&backend->lock);
 }
 
-static void begin_call(struct health *health, struct health_call *call, size_t target, bool extra, uint64_t now_us)
+static enum health_reason ask_standby(const struct health *health, const struct standby *standby,
+				      enum health_purpose purpose, uint64_t now_us)
 {
-	struct target_cell *cell = &health->targets[target];
-	*call = (struct health_call){.health = health, .target = target, .started_us = now_us, .extra = extra};
-	breaker_enter(&cell->breaker, call, now_us);
-	cell->running++;
+	if (purpose != HEALTH_DIVERTED && purpose != HEALTH_OVERDUE)
+		return HEALTH_OK;
+	unsigned plans = atomic_load_explicit(&health->plans, memory_order_relaxed);
+	switch (standby_ask(standby, &health->config->retries, plans, now_us)) {
+	case STANDBY_FAILS:
+		return HEALTH_FAILING;
+	case STANDBY_WAIT:
+		return purpose == HEALTH_OVERDUE ? HEALTH_OK : HEALTH_UNPROVEN;
+	default:
+		return HEALTH_OK;
+	}
 }
 
-enum health_reason health_enter(struct health *health, struct health_call *call, size_t target,
+static void begin_call(struct health *health, struct health_call *call, const struct health_use *use,
+		       enum health_purpose purpose, uint64_t now_us)
+{
+	struct operation_cell *cell = operation_of(health, use);
+	*call = (struct health_call){.health = health,
+				     .use = *use,
+				     .started_us = now_us,
+				     .extra = purpose == HEALTH_REPEAT,
+				     .scout = purpose == HEALTH_DIVERTED || purpose == HEALTH_OVERDUE};
+	breaker_enter(&cell->breaker, call, now_us);
+	cell->standby.scouts += call->scout;
+	health->targets[use->target].running++;
+}
+
+enum health_reason health_enter(struct health *health, struct health_call *call, const struct health_use *use,
 				enum health_purpose purpose, uint64_t now_us, uint64_t *wait_us)
 {
-	struct target_cell *cell = &health->targets[target];
-	bool extra = purpose == HEALTH_EXTRA;
+	struct target_cell *cell = &health->targets[use->target];
+	struct operation_cell *operation = operation_of(health, use);
 	pthread_mutex_lock(&cell->lock);
-	enum health_breaker before = cell->breaker.state;
-	enum health_reason reason = health_reason_of(health, target, now_us, wait_us);
-	if (reason == HEALTH_OK && !enter_budgets(health, backend_of(health, target), extra))
+	enum health_breaker before = operation->breaker.state;
+	enum health_reason reason = health_reason_of(health, use, now_us, wait_us);
+	if (reason == HEALTH_OK)
+		reason = ask_standby(health, &operation->standby, purpose, now_us);
+	if (reason == HEALTH_OK && !enter_budget(health, backend_of(health, use->target), purpose == HEALTH_REPEAT))
 		reason = HEALTH_BUDGET;
 	if (reason == HEALTH_OK)
-		begin_call(health, call, target, extra, now_us);
-	else
+		begin_call(health, call, use, purpose, now_us);
+	else if (reason != HEALTH_UNPROVEN)
 		cell->refused[reason]++;
-	struct change change = change_since(cell, before, now_us);
+	struct change change = change_since(operation, before, now_us);
 	pthread_mutex_unlock(&cell->lock);
-	log_change(health, target, &change);
+	log_change(health, use, &change);
 	return reason;
+}
+
+void health_give_up(struct health *health, size_t target)
+{
+	struct target_cell *cell = &health->targets[target];
+	pthread_mutex_lock(&cell->lock);
+	cell->refused[HEALTH_UNPROVEN]++;
+	pthread_mutex_unlock(&cell->lock);
 }
 
 /* A real call succeeded: more than any probe can tell. */
@@ -169,33 +204,25 @@ void health_first_content(struct health_call *call, uint64_t now_us)
 	struct health *health = call->health;
 	if (health == NULL || call->content)
 		return;
-	struct target_cell *cell = &health->targets[call->target];
+	struct target_cell *cell = &health->targets[call->use.target];
+	struct operation_cell *operation = operation_of(health, &call->use);
 	pthread_mutex_lock(&cell->lock);
-	enum health_breaker before = cell->breaker.state;
-	breaker_content(&cell->breaker, call, now_us);
-	latency_observe(&cell->latency, from_now(now_us, call->started_us), now_us);
-	struct change change = change_since(cell, before, now_us);
+	enum health_breaker before = operation->breaker.state;
+	breaker_content(&operation->breaker, call, now_us);
+	standby_content(&operation->standby, call->scout, now_us);
+	call->scout = false;
+	latency_observe(&operation->latency[call->use.stream], from_now(now_us, call->started_us), now_us);
+	struct change change = change_since(operation, before, now_us);
 	pthread_mutex_unlock(&cell->lock);
-	log_change(health, call->target, &change);
-	prove(health, call->target, now_us);
+	log_change(health, &call->use, &change);
+	prove(health, call->use.target, now_us);
 }
 
-static enum breaker_outcome judge(enum error_code outcome)
+/* What a request causes by itself is told once: its repeats count no more. */
+static enum failure_verdict judge(const struct health_outcome *outcome)
 {
-	switch (outcome) {
-	case ERROR_NONE:
-		return BREAKER_GOOD;
-	case ERROR_UPSTREAM_CONNECT:
-	case ERROR_UPSTREAM_CONNECT_TIMEOUT:
-	case ERROR_UPSTREAM_DNS:
-	case ERROR_UPSTREAM_TLS:
-		return BREAKER_UNREACHABLE;
-	case ERROR_UPSTREAM_BUSY:
-	case ERROR_UPSTREAM_REJECTED:
-		return BREAKER_ANSWERED;
-	default:
-		return error_row(outcome)->blame == BLAME_BACKEND ? BREAKER_FAILED : BREAKER_NEUTRAL;
-	}
+	enum failure_verdict verdict = failure_row(outcome->kind)->breaker;
+	return verdict == FAILURE_IS_FAILED && outcome->repeat ? FAILURE_IS_ANSWERED : verdict;
 }
 
 static void cool_down(struct target_cell *cell, uint64_t retry_after_us, uint64_t now_us)
@@ -207,44 +234,70 @@ static void cool_down(struct target_cell *cell, uint64_t retry_after_us, uint64_
 }
 
 /* Whoever waited for the first content gave up: the client, a hedge or race that another one won, or our own limit. */
-static bool was_given_up(const struct health_call *call, enum error_code outcome)
+static bool was_given_up(const struct health_call *call, enum error_code code)
 {
-	bool waited = outcome == ERROR_CLIENT_CLOSED || outcome == ERROR_UPSTREAM_FIRST_CONTENT ||
-		      outcome == ERROR_UPSTREAM_TOTAL;
+	bool waited =
+	    code == ERROR_CLIENT_CLOSED || code == ERROR_UPSTREAM_FIRST_CONTENT || code == ERROR_UPSTREAM_TOTAL;
 	return waited && !call->content;
 }
 
 /* The target's share of health_leave; under its lock. */
-static void end_call(struct target_cell *cell, const struct health_call *call, enum error_code outcome,
-		     uint64_t retry_after_us, uint64_t now_us)
+static void end_call(struct target_cell *cell, struct operation_cell *operation, const struct health_call *call,
+		     const struct health_outcome *outcome, uint64_t now_us)
 {
-	enum health_breaker before = cell->breaker.state;
+	enum health_breaker before = operation->breaker.state;
+	const struct failure_row *row = failure_row(outcome->kind);
 	cell->running--;
-	if (was_given_up(call, outcome))
-		latency_exceeds(&cell->latency, from_now(now_us, call->started_us), now_us);
-	breaker_leave(&cell->breaker, call, judge(outcome), now_us);
-	if (cell->breaker.state == HEALTH_BREAKER_OPEN && before != HEALTH_BREAKER_OPEN)
-		cell->last = outcome;
-	if (outcome == ERROR_UPSTREAM_BUSY)
-		cool_down(cell, retry_after_us, now_us);
+	operation->standby.scouts -= call->scout;
+	if (row->elsewhere && row->blame != BLAME_CLIENT)
+		standby_failed(&operation->standby, now_us);
+	if (was_given_up(call, outcome->code))
+		latency_exceeds(&operation->latency[call->use.stream], from_now(now_us, call->started_us), now_us);
+	breaker_leave(&operation->breaker, call, judge(outcome), now_us);
+	if (operation->breaker.state == HEALTH_BREAKER_OPEN && before != HEALTH_BREAKER_OPEN)
+		operation->last = outcome->code;
+	cool_down(cell, outcome->retry_after_us, now_us);
 }
 
-void health_leave(struct health_call *call, enum error_code outcome, uint64_t retry_after_us, uint64_t now_us)
+void health_leave(struct health_call *call, const struct health_outcome *outcome, uint64_t now_us)
 {
 	struct health *health = call->health;
 	if (health == NULL)
 		return;
-	struct target_cell *cell = &health->targets[call->target];
+	struct target_cell *cell = &health->targets[call->use.target];
+	struct operation_cell *operation = operation_of(health, &call->use);
 	pthread_mutex_lock(&cell->lock);
-	enum health_breaker before = cell->breaker.state;
-	end_call(cell, call, outcome, retry_after_us, now_us);
-	struct change change = change_since(cell, before, now_us);
+	enum health_breaker before = operation->breaker.state;
+	end_call(cell, operation, call, outcome, now_us);
+	struct change change = change_since(operation, before, now_us);
 	pthread_mutex_unlock(&cell->lock);
-	log_change(health, call->target, &change);
-	leave_budgets(health, backend_of(health, call->target), call->extra);
-	if (outcome == ERROR_NONE)
-		prove(health, call->target, now_us);
+	log_change(health, &call->use, &change);
+	leave_budget(backend_of(health, call->use.target), call->extra);
+	if (outcome->code == ERROR_NONE)
+		prove(health, call->use.target, now_us);
 	*call = (struct health_call){0};
+}
+
+void health_plan_begins(struct health *health)
+{
+	atomic_fetch_add_explicit(&health->plans, 1, memory_order_relaxed);
+}
+
+void health_plan_ends(struct health *health)
+{
+	atomic_fetch_sub_explicit(&health->plans, 1, memory_order_relaxed);
+}
+
+/* ---- what a backend refuses ---- */
+
+bool health_refuses_usage(const struct health *health, size_t backend)
+{
+	return atomic_load_explicit(&health->backends[backend].refuses_usage, memory_order_relaxed);
+}
+
+bool health_note_usage_refused(struct health *health, size_t backend)
+{
+	return !atomic_exchange(&health->backends[backend].refuses_usage, true);
 }
 
 /* ---- probes ---- */

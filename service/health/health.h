@@ -13,7 +13,7 @@
 #define SLUICE_SERVICE_HEALTH_HEALTH_H
 
 #include "config/config.h"
-#include "lib/errors.h"
+#include "lib/failures.h"
 
 struct health;
 
@@ -21,55 +21,87 @@ struct health;
 struct health *health_create(const struct config *config, uint64_t seed);
 void health_destroy(struct health *health);
 
+/* What a call does at a target. Breakers and latencies of different operations are kept apart. */
+enum { HEALTH_OPERATIONS = 3 };
+struct health_use {
+	size_t target;      /* its index in the configuration */
+	unsigned operation; /* chat, completions, embeddings: enum openai_endpoint */
+	bool stream;        /* latencies of streamed and whole answers are kept apart, too */
+};
+
 /* Why a call may not start. */
 enum health_reason {
 	HEALTH_OK,
-	HEALTH_OPEN,    /* the breaker is open, or half-open with all its probes out */
-	HEALTH_COOLING, /* the backend asked for a pause (Retry-After) */
-	HEALTH_DOWN,    /* its free probes fail */
-	HEALTH_BUDGET,  /* the retry budget is spent */
+	HEALTH_OPEN,     /* the breaker is open, or half-open with all its probes out */
+	HEALTH_COOLING,  /* the backend asked for a pause (Retry-After) */
+	HEALTH_DOWN,     /* its free probes fail */
+	HEALTH_BUDGET,   /* the retry budget of its backend is spent */
+	HEALTH_FAILING,  /* as a standby: its last calls failed */
+	HEALTH_UNPROVEN, /* as a standby: others try it first; ask again soon */
 	HEALTH_REASON_COUNT
 };
+
+/* "chat", "completions", "embeddings". */
+const char *health_operation_name(unsigned operation);
 
 /* "ok", "open", …: for metrics, logs and pages. */
 const char *health_reason_name(enum health_reason reason);
 
-/* What kind of call it is; extra ones need the budget. */
+/* Why a call is made. */
 enum health_purpose {
-	HEALTH_FIRST, /* the first of its request, or one that its plan makes in any case (race, all, quorum) */
-	HEALTH_EXTRA, /* a retry or a fallback */
-	HEALTH_HEDGE, /* counted apart: hedge_take has allowed it */
+	HEALTH_FIRST,    /* the first of its request, or one that its plan makes in any case (race, all, quorum) */
+	HEALTH_REPEAT,   /* the request failed at this backend before: comes out of the backend's retry budget */
+	HEALTH_DIVERTED, /* the request failed elsewhere: see standby.h */
+	HEALTH_OVERDUE,  /* a diverted one that has waited long enough for others to try the target first */
+	HEALTH_HEDGE,    /* hedge_take has allowed it */
 };
 
 /* A call's ticket. Zero-initialised means not entered. */
 struct health_call {
 	struct health *health; /* NULL = not entered */
-	size_t target;
+	struct health_use use;
 	uint64_t started_us;
 	uint32_t generation; /* of the breaker, when it entered */
 	bool probe;          /* one of the few that a half-open breaker lets through */
 	bool extra;          /* takes a place of the retry budget */
+	bool scout;          /* diverted, and without content yet */
 	bool content;        /* its first content was told */
 	uint64_t content_us; /* when */
 };
 
 /*
- * May a call to the target start now? HEALTH_OK: it counts as running from here on, and health_leave must follow.
+ * May a call start now? HEALTH_OK: it counts as running from here on, and health_leave must follow.
  * Otherwise *wait_us is how long the refusal holds, as far as known (0 = not known).
  */
-enum health_reason health_enter(struct health *health, struct health_call *call, size_t target,
+enum health_reason health_enter(struct health *health, struct health_call *call, const struct health_use *use,
 				enum health_purpose purpose, uint64_t now_us, uint64_t *wait_us);
+
+/* Counts a call that was given up because others still tried the target (HEALTH_UNPROVEN). */
+void health_give_up(struct health *health, size_t target);
 
 /* Its first content arrived. */
 void health_first_content(struct health_call *call, uint64_t now_us);
 
-/*
- * It ended. outcome: ERROR_NONE, or why it failed; the blame of the error's row decides what the breaker makes of it:
- * the client's own faults, its leaving and our own shortage are neutral; UPSTREAM_BUSY is backpressure, and cools
- * the target down for retry_after_us, at least 1 s and at most 5 min (0 = the backend did not say, nothing cools).
- * Harmless on a ticket that is not entered; the ticket is then as before health_enter.
- */
-void health_leave(struct health_call *call, enum error_code outcome, uint64_t retry_after_us, uint64_t now_us);
+/* How a call ended. */
+struct health_outcome {
+	enum error_code code;   /* ERROR_NONE: well */
+	enum failure_kind kind; /* decides what the breaker makes of it */
+	bool repeat;            /* the request failed there before: its failure was counted then */
+	uint64_t
+	    retry_after_us; /* the backend asks for a pause: at least 1 s and at most 5 min are kept; 0 = it does not */
+};
+
+/* It ended. Harmless on a ticket that is not entered; the ticket is then as before health_enter. */
+void health_leave(struct health_call *call, const struct health_outcome *outcome, uint64_t now_us);
+
+/* The plan of a request begins and ends: one that runs alone may try a standby that fails. */
+void health_plan_begins(struct health *health);
+void health_plan_ends(struct health *health);
+
+/* Whether the backend refuses to be asked for usage on streams, as a call found out. */
+bool health_refuses_usage(const struct health *health, size_t backend);
+/* Notes that. True when it was not known before. */
+bool health_note_usage_refused(struct health *health, size_t backend);
 
 /* A target as a chooser sees it. */
 struct health_view {
@@ -81,7 +113,7 @@ struct health_view {
 				      vain; 0 = not known yet */
 	double share;              /* slow start: from 0.1 to 1 of what it would get */
 };
-void health_view(struct health *health, size_t target, uint64_t now_us, struct health_view *view);
+void health_view(struct health *health, const struct health_use *use, uint64_t now_us, struct health_view *view);
 
 /*
  * The live p95 of the time to first content of a configured model, all targets together; 0 = too few yet. Streamed and
@@ -93,9 +125,11 @@ void health_model_content(struct health *health, size_t model, bool streamed, ui
 
 /*
  * May a request of that model start a spare call? percent: spares allowed per 100 requests.
- * Every request that could be hedged counts by health_hedge_request.
+ * Every request that could be hedged counts by health_hedge_request, and is under way until health_hedge_settled.
  */
 void health_hedge_request(struct health *health, size_t model);
+/* That request ended, or needs no spare any more. */
+void health_hedge_settled(struct health *health, size_t model);
 bool health_hedge_take(struct health *health, size_t model, unsigned percent);
 
 /* The result of a free probe of a backend. True when its state changed. */
@@ -105,6 +139,7 @@ bool health_probed(struct health *health, size_t backend, bool alive, uint64_t n
 enum health_breaker { HEALTH_BREAKER_CLOSED, HEALTH_BREAKER_OPEN, HEALTH_BREAKER_HALF_OPEN };
 struct health_report {
 	struct health_view view;
+	unsigned operation; /* whose breaker it is: of several that which lets the least through */
 	enum health_breaker breaker;
 	const char *why;           /* the rule that opened it last: "consecutive", "share", "unreachable" or, of a
 				      half-open one, "probe"; NULL = never */

@@ -2,13 +2,14 @@
 /*
  * What health.c (calls and probes) and health_report.c (what others see) share;
  * nobody else includes it. Locks: one of each target, each backend and each
- * model, and one of the budgets. They nest in the order target, backend or
- * budgets; nothing else is called while one is held.
+ * model. They nest in the order target, backend; nothing else is called while
+ * one is held.
  */
 #ifndef SLUICE_SERVICE_HEALTH_HEALTH_CELLS_H
 #define SLUICE_SERVICE_HEALTH_HEALTH_CELLS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "service/health/breaker.h"
 #include "service/health/budget.h"
@@ -16,12 +17,19 @@
 #include "service/health/liveness.h"
 #include "service/health/quantile.h"
 #include "service/health/spares.h"
+#include "service/health/standby.h"
+
+/* One operation of a target: what fails at it says nothing of the others. */
+struct operation_cell {
+	struct breaker breaker;
+	enum error_code last;      /* the failure that opened the breaker last */
+	struct latency latency[2]; /* of whole answers, of streamed ones */
+	struct standby standby;
+};
 
 struct target_cell {
 	pthread_mutex_t lock;
-	struct breaker breaker;
-	enum error_code last; /* the failure that opened the breaker last */
-	struct latency latency;
+	struct operation_cell operations[HEALTH_OPERATIONS];
 	unsigned running;
 	uint64_t cooling_until_us;
 	uint64_t refused[HEALTH_REASON_COUNT];
@@ -30,7 +38,8 @@ struct target_cell {
 struct backend_cell {
 	pthread_mutex_t lock;
 	struct liveness liveness;
-	struct budget budget; /* of budget_lock */
+	struct budget budget; /* under the lock */
+	atomic_bool refuses_usage;
 };
 
 struct model_cell {
@@ -44,8 +53,7 @@ struct health {
 	struct target_cell *targets;
 	struct backend_cell *backends;
 	struct model_cell *models;
-	pthread_mutex_t budget_lock;
-	struct budget budget; /* of the gateway */
+	atomic_uint plans; /* that run */
 };
 
 static inline struct backend_cell *backend_of(const struct health *health, size_t target)
@@ -61,7 +69,13 @@ static inline uint64_t from_now(uint64_t until_us, uint64_t now_us)
 /* Do the backend's probes fail? */
 bool health_is_down(struct backend_cell *backend);
 
-/* Why no call may start, the budget aside. Under the target's lock. */
-enum health_reason health_reason_of(const struct health *health, size_t target, uint64_t now_us, uint64_t *wait_us);
+static inline struct operation_cell *operation_of(const struct health *health, const struct health_use *use)
+{
+	return &health->targets[use->target].operations[use->operation];
+}
+
+/* Why no call may start, budget and scouts aside. Under the target's lock. */
+enum health_reason health_reason_of(const struct health *health, const struct health_use *use, uint64_t now_us,
+				    uint64_t *wait_us);
 
 #endif

@@ -20,11 +20,9 @@ void health_metrics_names(struct metrics_names *names)
 
 static uint64_t state_of(struct health *health, size_t target)
 {
-	struct target_cell *cell = &health->targets[target];
-	pthread_mutex_lock(&cell->lock);
-	uint64_t state = cell->breaker.state;
-	pthread_mutex_unlock(&cell->lock);
-	return state;
+	struct health_report report;
+	health_report(health, target, 0, &report);
+	return report.breaker;
 }
 
 /* Labels have one more value than there are names: for it there is nothing to tell. */

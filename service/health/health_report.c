@@ -8,7 +8,8 @@ enum { HEDGE_PERCENTILE = 95 };
 
 const char *health_reason_name(enum health_reason reason)
 {
-	static const char *const names[HEALTH_REASON_COUNT] = {"ok", "open", "cooling", "down", "budget"};
+	static const char *const names[HEALTH_REASON_COUNT] = {"ok",     "open",    "cooling", "down",
+							       "budget", "failing", "unproven"};
 	return names[reason];
 }
 
@@ -26,17 +27,24 @@ bool health_is_down(struct backend_cell *backend)
 	return down;
 }
 
-enum health_reason health_reason_of(const struct health *health, size_t target, uint64_t now_us, uint64_t *wait_us)
+const char *health_operation_name(unsigned operation)
 {
-	const struct target_cell *cell = &health->targets[target];
+	static const char *const names[HEALTH_OPERATIONS] = {"chat", "completions", "embeddings"};
+	return names[operation];
+}
+
+enum health_reason health_reason_of(const struct health *health, const struct health_use *use, uint64_t now_us,
+				    uint64_t *wait_us)
+{
+	const struct target_cell *cell = &health->targets[use->target];
 	*wait_us = from_now(cell->cooling_until_us, now_us);
-	if (health_is_down(backend_of(health, target))) {
+	if (health_is_down(backend_of(health, use->target))) {
 		*wait_us = 0;
 		return HEALTH_DOWN;
 	}
 	if (*wait_us != 0)
 		return HEALTH_COOLING;
-	return breaker_admits(&cell->breaker, now_us, wait_us) ? HEALTH_OK : HEALTH_OPEN;
+	return breaker_admits(&operation_of(health, use)->breaker, now_us, wait_us) ? HEALTH_OK : HEALTH_OPEN;
 }
 
 /* ---- what a model knows ---- */
@@ -66,6 +74,14 @@ void health_hedge_request(struct health *health, size_t model)
 	pthread_mutex_unlock(&cell->lock);
 }
 
+void health_hedge_settled(struct health *health, size_t model)
+{
+	struct model_cell *cell = &health->models[model];
+	pthread_mutex_lock(&cell->lock);
+	spares_settle(&cell->spares);
+	pthread_mutex_unlock(&cell->lock);
+}
+
 bool health_hedge_take(struct health *health, size_t model, unsigned percent)
 {
 	struct model_cell *cell = &health->models[model];
@@ -78,11 +94,11 @@ bool health_hedge_take(struct health *health, size_t model, unsigned percent)
 /* ---- what choosers, pages and metrics see ---- */
 
 /* Slow start, after whatever recovered last: the breaker, or the backend by its probes. */
-static double share_of(const struct health *health, size_t target, uint64_t now_us)
+static double share_of(const struct health *health, const struct health_use *use, uint64_t now_us)
 {
-	const struct config_backend *config = health->config->targets[target].backend;
-	struct backend_cell *backend = backend_of(health, target);
-	const struct breaker *breaker = &health->targets[target].breaker;
+	const struct config_backend *config = health->config->targets[use->target].backend;
+	struct backend_cell *backend = backend_of(health, use->target);
+	const struct breaker *breaker = &operation_of(health, use)->breaker;
 	uint64_t recovered_us = breaker->state == HEALTH_BREAKER_CLOSED ? breaker->closed_us : now_us;
 	pthread_mutex_lock(&backend->lock);
 	if (backend->liveness.recovered_us > recovered_us)
@@ -92,33 +108,34 @@ static double share_of(const struct health *health, size_t target, uint64_t now_
 }
 
 /* Under the target's lock. */
-static void view_locked(const struct health *health, size_t target, uint64_t now_us, struct health_view *view)
+static void view_locked(const struct health *health, const struct health_use *use, uint64_t now_us,
+			struct health_view *view)
 {
-	const struct target_cell *cell = &health->targets[target];
-	view->target = target;
-	view->reason = health_reason_of(health, target, now_us, &view->wait_us);
-	view->running = cell->running;
-	view->latency_us = latency_value(&cell->latency, now_us);
-	view->share = share_of(health, target, now_us);
+	view->target = use->target;
+	view->reason = health_reason_of(health, use, now_us, &view->wait_us);
+	view->running = health->targets[use->target].running;
+	view->latency_us = latency_value(&operation_of(health, use)->latency[use->stream], now_us);
+	view->share = share_of(health, use, now_us);
 }
 
-void health_view(struct health *health, size_t target, uint64_t now_us, struct health_view *view)
+void health_view(struct health *health, const struct health_use *use, uint64_t now_us, struct health_view *view)
 {
-	struct target_cell *cell = &health->targets[target];
+	struct target_cell *cell = &health->targets[use->target];
 	pthread_mutex_lock(&cell->lock);
-	view_locked(health, target, now_us, view);
+	view_locked(health, use, now_us, view);
 	pthread_mutex_unlock(&cell->lock);
 }
 
 unsigned health_extra(struct health *health, size_t backend)
 {
-	pthread_mutex_lock(&health->budget_lock);
-	unsigned extra = health->backends[backend].budget.extra;
-	pthread_mutex_unlock(&health->budget_lock);
+	struct backend_cell *cell = &health->backends[backend];
+	pthread_mutex_lock(&cell->lock);
+	unsigned extra = cell->budget.extra;
+	pthread_mutex_unlock(&cell->lock);
 	return extra;
 }
 
-static void report_breaker(const struct target_cell *cell, uint64_t now_us, struct health_report *report)
+static void report_breaker(const struct operation_cell *cell, uint64_t now_us, struct health_report *report)
 {
 	const struct breaker *breaker = &cell->breaker;
 	struct breaker_bucket window = breaker_window(breaker, now_us);
@@ -127,10 +144,42 @@ static void report_breaker(const struct target_cell *cell, uint64_t now_us, stru
 	report->why = breaker_why_name(breaker->why);
 	report->last = cell->last;
 	report->next_probe_us = open ? from_now(breaker->until_us, now_us) : 0;
-	report->opened = breaker_opened(breaker, now_us);
+	report->opened = breaker->opened;
 	report->outcomes = window.outcomes;
 	report->failed = window.failed;
-	report->cooling_us = from_now(cell->cooling_until_us, now_us);
+}
+
+/* How little a breaker lets through. */
+static unsigned closeness(const struct breaker *breaker)
+{
+	switch (breaker->state) {
+	case HEALTH_BREAKER_OPEN:
+		return 2;
+	case HEALTH_BREAKER_HALF_OPEN:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* The operation to report of a target: that whose breaker lets the least through, else that with latency to tell. */
+static struct health_use worst_use(const struct target_cell *cell, size_t target, uint64_t now_us)
+{
+	struct health_use use = {.target = target};
+	uint64_t most = 0;
+	for (unsigned i = 0; i < HEALTH_OPERATIONS; i++) {
+		const struct operation_cell *operation = &cell->operations[i];
+		for (unsigned stream = 0; stream < 2; stream++) {
+			uint64_t latency = latency_value(&operation->latency[stream], now_us);
+			uint64_t worth = ((uint64_t)closeness(&operation->breaker) << 62) | (latency >> 2);
+			if (worth <= most)
+				continue;
+			most = worth;
+			use.operation = i;
+			use.stream = stream != 0;
+		}
+	}
+	return use;
 }
 
 void health_report(struct health *health, size_t target, uint64_t now_us, struct health_report *report)
@@ -138,8 +187,11 @@ void health_report(struct health *health, size_t target, uint64_t now_us, struct
 	struct target_cell *cell = &health->targets[target];
 	struct backend_cell *backend = backend_of(health, target);
 	pthread_mutex_lock(&cell->lock);
-	view_locked(health, target, now_us, &report->view);
-	report_breaker(cell, now_us, report);
+	struct health_use use = worst_use(cell, target, now_us);
+	report->operation = use.operation;
+	view_locked(health, &use, now_us, &report->view);
+	report_breaker(&cell->operations[use.operation], now_us, report);
+	report->cooling_us = from_now(cell->cooling_until_us, now_us);
 	pthread_mutex_unlock(&cell->lock);
 	report->extra = health_extra(health, (size_t)(backend - health->backends));
 	report->probed_down = health_is_down(backend);
@@ -148,8 +200,10 @@ void health_report(struct health *health, size_t target, uint64_t now_us, struct
 uint64_t health_changes(struct health *health, size_t target, enum health_breaker breaker)
 {
 	struct target_cell *cell = &health->targets[target];
+	uint64_t changes = 0;
 	pthread_mutex_lock(&cell->lock);
-	uint64_t changes = cell->breaker.changes[breaker];
+	for (unsigned i = 0; i < HEALTH_OPERATIONS; i++)
+		changes += cell->operations[i].breaker.changes[breaker];
 	pthread_mutex_unlock(&cell->lock);
 	return changes;
 }

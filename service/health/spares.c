@@ -6,6 +6,12 @@ void spares_earn(struct spares *spares)
 {
 	if (spares->credit < UINT32_MAX)
 		spares->credit++;
+	spares->underway++;
+}
+
+void spares_settle(struct spares *spares)
+{
+	spares->underway--;
 }
 
 bool spares_take(struct spares *spares, unsigned percent)
@@ -14,8 +20,9 @@ bool spares_take(struct spares *spares, unsigned percent)
 		return false;
 	uint32_t price = percent >= 100 ? 1 : (100 + percent - 1) / percent;
 	/* The price is known only here, and so is the most that may have been saved. */
-	if (spares->credit > price * SPARES_BURST)
-		spares->credit = price * SPARES_BURST;
+	uint64_t most = (uint64_t)price * SPARES_BURST + spares->underway;
+	if (spares->credit > most)
+		spares->credit = (uint32_t)most;
 	if (spares->credit < price)
 		return false;
 	spares->credit -= price;

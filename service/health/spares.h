@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The hedge budget of a model: requests earn credit, a spare call spends it.
- * Starts empty, so that spares never exceed their share of all requests; what
- * was not used is kept for a small burst only. Its owner locks.
+ * Starts empty, so that spares never exceed their share of all requests. Of
+ * requests that are over the credit for a few spares is kept; those under way
+ * keep theirs, so that each of many slow ones can have its spare. Its owner locks.
  */
 #ifndef SLUICE_SERVICE_HEALTH_SPARES_H
 #define SLUICE_SERVICE_HEALTH_SPARES_H
@@ -13,11 +14,14 @@
 enum { SPARES_BURST = 3 };
 
 struct spares {
-	uint32_t credit; /* requests that no spare was paid with */
+	uint32_t credit;   /* requests that no spare was paid with */
+	uint32_t underway; /* requests that may still ask for one */
 };
 
 /* A request that could be hedged. */
 void spares_earn(struct spares *spares);
+/* It ended, or needs none any more. */
+void spares_settle(struct spares *spares);
 
 /* Spends the credit of one spare, if there is enough. percent: spares per 100 requests; 0 = none. */
 bool spares_take(struct spares *spares, unsigned percent);

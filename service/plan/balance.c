@@ -9,6 +9,7 @@
  *             then holds the beginning (openai_request_prefix says what is hashed);
  *             a child that runs more than 1.25 times the average is passed over
  *
+ * Targets that failed this request are chosen only when no other is left.
  * Children that take no calls at present are not chosen; of a child that is no
  * target its best leaf counts. When fewer than half take calls, health is not
  * looked at, as the others could not carry the load (panic): breakers still
@@ -90,24 +91,47 @@ static size_t balance_keep_available(const struct balance_run *balance, struct b
 	return kept;
 }
 
+static bool has_failed(const struct run_shared *shared, const struct plan *plan)
+{
+	for (const struct run_failed *at = shared->failed; at != NULL; at = at->next)
+		if (plan->child_count == 0 && at->target->target_index == plan->source->target_index)
+			return true;
+	return false;
+}
+
+/* Of the candidates those that have not failed this request, unless all have. Returns how many. */
+static size_t balance_keep_fresh(const struct balance_run *balance, struct balance_candidate *candidates, size_t count)
+{
+	const struct plan *plan = balance->contest.run.plan;
+	const struct run_shared *shared = balance->contest.run.context->shared;
+	size_t fresh = 0, kept = 0;
+	for (size_t i = 0; i < count; i++)
+		fresh += !has_failed(shared, plan->children[candidates[i].child]);
+	for (size_t i = 0; i < count; i++)
+		if (fresh == 0 || !has_failed(shared, plan->children[candidates[i].child]))
+			candidates[kept++] = candidates[i];
+	return kept;
+}
+
 /* Those that may be chosen: not tried yet, and available unless too few are (panic). Returns how many. */
 static size_t balance_candidates(const struct balance_run *balance, struct balance_candidate *candidates,
 				 enum metrics_balance *mode)
 {
 	const struct plan *plan = balance->contest.run.plan;
-	const struct plan_worker *worker = balance->contest.run.context->worker;
-	uint64_t now_us = timers_now(&worker->reactor->timers);
+	const struct run_context *context = balance->contest.run.context;
+	uint64_t now_us = timers_now(&context->worker->reactor->timers);
 	size_t untried = 0, available = 0, usable = 0;
 	for (size_t i = 0; i < plan->child_count; i++) {
 		struct balance_candidate *candidate = &candidates[untried];
 		candidate->child = i;
-		outlook_of(plan->children[i], worker, now_us, &candidate->view);
+		outlook_of(plan->children[i], context, now_us, &candidate->view);
 		available += candidate->view.reason == HEALTH_OK;
 		usable += candidate->view.reason == HEALTH_OK && !balance->tried[i];
 		untried += !balance->tried[i];
 	}
 	*mode = available * 2 < plan->child_count || usable == 0 ? METRICS_BALANCE_PANIC : METRICS_BALANCE_HEALTHY;
-	return *mode == METRICS_BALANCE_PANIC ? untried : balance_keep_available(balance, candidates, untried);
+	size_t count = *mode == METRICS_BALANCE_PANIC ? untried : balance_keep_available(balance, candidates, untried);
+	return balance_keep_fresh(balance, candidates, count);
 }
 
 static size_t balance_choose(const struct balance_run *balance, struct balance_candidate *candidates, size_t count)

@@ -86,13 +86,22 @@ static void contest_let_last_through(struct contest *contest)
 		contender_let_through(at);
 }
 
+/* Whether another contender may help: the plan says on what, else the kind of failure does. */
+static bool contest_goes_on(const struct contest *contest, const struct failure *failure)
+{
+	failure_set on = contest->run.plan->source->options.on;
+	if (on == 0 || failure->refused)
+		return failure->retryable;
+	return failure_set_has(on, failure->kind);
+}
+
 static void contender_failed(struct contender *contender, const struct failure *failure)
 {
 	struct contest *contest = contender->contest;
 	contender_is_out(contender);
 	run_count_lost(contest->run.context, &contender->usage);
 	causes_add(&contest->causes, contender->run, failure);
-	if (failure->retryable)
+	if (contest_goes_on(contest, failure))
 		contest->rules->on_failed(contest, failure);
 	if (contest->running == 0 && !contest->awaited)
 		contest_give_up(contest);

@@ -12,6 +12,7 @@
 #define SLUICE_SERVICE_PLAN_EVENT_H
 
 #include "config/config.h"
+#include "lib/failures.h"
 #include "schemas/openai_answer.h"
 
 enum event_kind {
@@ -33,9 +34,11 @@ struct cause {
 
 /* Why a run failed. */
 struct failure {
-	enum error_code code;
+	enum error_code code;    /* what the client receives */
+	enum failure_kind kind;  /* what combinators and breakers go by */
 	int status;              /* the backend's own HTTP status when it is to be relayed, else 0: the code's */
 	bool retryable;          /* another target may do better */
+	bool again;              /* the same target may do better */
 	bool should_retry;       /* the client may do better by asking again */
 	bool refused;            /* the gateway itself let no call start */
 	struct span message;     /* {NULL,0} = the code's text */
@@ -47,13 +50,21 @@ struct failure {
 	const struct cause *causes;       /* all that failed on the way to it, in order; NULL = nothing but itself */
 };
 
-/* The failure that a code alone tells. What only one target or plan is short of, another one may have. */
+/* Returns a failure of that kind, which the client receives as code. */
+static inline struct failure failure_make(enum failure_kind kind, enum error_code code)
+{
+	bool client = error_row(code)->retryable;
+	return (struct failure){.code = code,
+				.kind = kind,
+				.retryable = failure_row(kind)->elsewhere,
+				.again = failure_row(kind)->again && client,
+				.should_retry = client};
+}
+
+/* Returns the failure that a code alone means. */
 static inline struct failure failure_of(enum error_code code)
 {
-	const struct error_row *row = error_row(code);
-	bool elsewhere = row->retryable && (row->scope & ERROR_ON_INFERENCE) != 0;
-	return (struct failure){
-	    .code = code, .retryable = row->blame == BLAME_BACKEND || elsewhere, .should_retry = row->retryable};
+	return failure_make(failure_kind_of(code), code);
 }
 
 struct event {

@@ -4,12 +4,11 @@
  *
  * Streams: events before the first content are kept back while another child
  * could still take over; with the last child nothing is kept back. Errors: a
- * failure that another target could not mend ends it at once, and so does any
- * failure after commit; when all failed the most telling failure is told, with
- * all of them as its causes. The next child's calls come out of the retry
- * budget, unless no call was made before (a target that takes none, or has no
- * room, costs nothing). Usage: of the child that answered. Timeouts: each
- * call's own; fallback adds none. The rest is contest.h's.
+ * failure that another target could not mend (its kind, or what options.on leaves
+ * out) ends it at once, and so does any failure after commit; when all failed the
+ * most telling failure is told, with all of them as its causes. Calls to other
+ * backends than those that failed need no budget (service/health/standby.h). Usage: of the child that answered.
+ * Timeouts: each call's own; fallback adds none. The rest is contest.h's.
  */
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"

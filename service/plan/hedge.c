@@ -27,6 +27,7 @@ struct hedge_run {
 	struct contest contest; /* first */
 	size_t next;            /* index of the child that would start next */
 	uint64_t after_us;
+	bool counted;       /* among the model's requests that may be hedged */
 	struct timer timer; /* until the next spare */
 };
 
@@ -84,6 +85,7 @@ static void hedge_begin(struct contest *contest)
 	struct health *health = hedge_worker(hedge)->health;
 	if (health != NULL)
 		health_hedge_request(health, contest->run.context->model_index);
+	hedge->counted = true;
 	hedge->after_us = hedge_after_us(hedge);
 	contest_launch(contest->first, contest->reason);
 	timer_start(hedge_timers(hedge), &hedge->timer, hedge->after_us, on_slow);
@@ -103,7 +105,10 @@ static void hedge_on_closed(struct contest *contest)
 {
 	struct hedge_run *hedge = (struct hedge_run *)contest;
 	const struct run_context *context = contest->run.context;
+	struct health *health = context->worker->health;
 	timer_stop(hedge_timers(hedge), &hedge->timer);
+	if (health != NULL && hedge->counted)
+		health_hedge_settled(health, context->model_index);
 	if (contest->winner != NULL && contest->winner->reason == METRICS_ATTEMPT_HEDGE)
 		metrics_count(context->worker->metrics, METRIC_HEDGES_WON, context->model_index);
 }

@@ -26,18 +26,21 @@ int outlook_compare(const struct health_view *a, const struct health_view *b)
 	return (first > second) - (first < second);
 }
 
-void outlook_of(const struct plan *plan, const struct plan_worker *worker, uint64_t now_us, struct health_view *view)
+void outlook_of(const struct plan *plan, const struct run_context *context, uint64_t now_us, struct health_view *view)
 {
 	*view = (struct health_view){.target = METRICS_UNKNOWN, .reason = HEALTH_OK, .share = 1};
-	if (worker->health == NULL)
+	if (context->worker->health == NULL)
 		return;
 	if (plan->child_count == 0) {
-		health_view(worker->health, plan->source->target_index, now_us, view);
+		struct health_use use = {.target = plan->source->target_index,
+					 .operation = context->request->endpoint,
+					 .stream = context->request->stream};
+		health_view(context->worker->health, &use, now_us, view);
 		return;
 	}
 	for (size_t i = 0; i < plan->child_count; i++) {
 		struct health_view child;
-		outlook_of(plan->children[i], worker, now_us, &child);
+		outlook_of(plan->children[i], context, now_us, &child);
 		if (i == 0 || outlook_compare(&child, view) < 0)
 			*view = child;
 	}

@@ -7,7 +7,7 @@
 #include "service/plan/plan.h"
 
 /* Of a target its own view, of anything else that of its best leaf. Without health every child is available. */
-void outlook_of(const struct plan *plan, const struct plan_worker *worker, uint64_t now_us, struct health_view *view);
+void outlook_of(const struct plan *plan, const struct run_context *context, uint64_t now_us, struct health_view *view);
 
 /*
  * Negative when a call to a had better go ahead of one to b: the available one; of two that are, the one with

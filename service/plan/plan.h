@@ -63,8 +63,18 @@ struct run_tap {
 	const struct run_tap_ops *ops;
 };
 
+/* A target that failed this request. */
+struct run_failed {
+	const struct run_failed *next;
+	const struct config_plan *target;
+	bool backend; /* the failure says something of all of the backend's models */
+};
+
 /* What all runs of one flight have in common and may change. */
 struct run_shared {
+	uint64_t started_us;                           /* when the plan began, on the worker's clock */
+	const struct run_failed *failed;               /* in the flight's arena */
+	bool timed_out;                                /* one of them was silent for too long */
 	unsigned attempts;                             /* calls started so far */
 	unsigned retries;                              /* of them those that repeat a failed one */
 	unsigned open_calls;                           /* calls not yet gone */

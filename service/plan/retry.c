@@ -3,6 +3,10 @@
  * retry: the same child again when it fails before commit; with several
  * children each in turn, round and round, so that another one is preferred.
  *
+ * A failure that asking the same target again does not mend (its kind, or the
+ * backend's x-should-retry: false) ends it: after a timeout, a fallback around it
+ * moves on. options.on names the kinds instead.
+ *
  * options.attempts bounds the tries, the first included. Before each further
  * one it waits: a random time up to 100 ms, 200 ms, 400 ms, … (full jitter, at
  * most 2 s), or as long as the backend's Retry-After says when that is at most
@@ -11,8 +15,8 @@
  * it will be over, such as a spent retry budget.
  *
  * Streams: early events wait while another try is possible. Errors: as fallback.
- * Usage: of the try that answered. Cancellation ends a wait, too. Budget: every
- * further try is an extra call, unless none was made before. Timeouts: each
+ * Usage: of the try that answered. Cancellation ends a wait, too. Budget:
+ * repeats at a backend come out of its retry budget. Timeouts: each
  * call's own.
  */
 #include "lib/random.h"
@@ -68,11 +72,17 @@ static uint64_t retry_jitter_us(const struct retry_run *retry)
 	return random_u64() % (most + 1);
 }
 
-/* Whether the next child may do better: the same one only when asking again helps. */
+static bool has_one_target(const struct plan *plan)
+{
+	return plan->child_count == 0 || (plan->child_count == 1 && has_one_target(plan->children[0]));
+}
+
+/* Whether the next child may do better: the same target only when asking again helps. */
 static bool retry_is_worth_it(const struct contest *contest, const struct failure *failure, int64_t told)
 {
-	bool same = contest->run.plan->child_count == 1;
-	if (!retry_has_more(contest) || (same && !failure->should_retry))
+	bool same = has_one_target(contest->run.plan);
+	bool again = contest->run.plan->source->options.on != 0 || failure->again;
+	if (!retry_has_more(contest) || (same && !again))
 		return false;
 	return failure->refused ? told >= 0 && told <= RETRY_LONGEST_WAIT_S : told <= RETRY_LONGEST_WAIT_S;
 }

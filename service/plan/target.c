@@ -14,12 +14,13 @@
  */
 #include "service/plan/target.h"
 
+#include "lib/log.h"
 #include "lib/media_type.h"
 #include "schemas/retry_after.h"
 #include "service/plan/kinds.h"
 
 /* How long a finished answer's transfer may take to end by itself, microseconds. */
-enum { TARGET_LINGER_US = 1000000 };
+enum { TARGET_LINGER_US = 1000000, TARGET_WHOLE_MOST = 1 << 20 /* bytes of a whole answer that are kept */ };
 
 static struct target_run *target_of(struct run *run)
 {
@@ -31,13 +32,14 @@ void target_set_state(struct target_run *target, enum target_state state)
 #define FROM(st) (1u << TARGET_ST_##st)
 	static const unsigned allowed[TARGET_ST_COUNT] = {
 	    [TARGET_ST_QUEUED] = FROM(NEW),
-	    [TARGET_ST_WAITING] = FROM(NEW) | FROM(QUEUED),
+	    [TARGET_ST_HELD] = FROM(NEW) | FROM(QUEUED),
+	    [TARGET_ST_WAITING] = FROM(NEW) | FROM(QUEUED) | FROM(HELD) | FROM(REFUSAL),
 	    [TARGET_ST_STREAM] = FROM(WAITING),
 	    [TARGET_ST_WHOLE] = FROM(WAITING),
 	    [TARGET_ST_REFUSAL] = FROM(WAITING),
 	    [TARGET_ST_LINGER] = FROM(STREAM),
-	    [TARGET_ST_ENDED] =
-		FROM(NEW) | FROM(QUEUED) | FROM(WAITING) | FROM(STREAM) | FROM(WHOLE) | FROM(REFUSAL) | FROM(LINGER),
+	    [TARGET_ST_ENDED] = FROM(NEW) | FROM(QUEUED) | FROM(HELD) | FROM(WAITING) | FROM(STREAM) | FROM(WHOLE) |
+				FROM(REFUSAL) | FROM(LINGER),
 	};
 #undef FROM
 	if ((allowed[state] & 1u << target->state) == 0)
@@ -58,6 +60,9 @@ static void target_release(struct target_run *target)
 	buf_fini(&target->request);
 	buf_fini(&target->answer);
 	sse_fini(&target->sse);
+	decoder_destroy(target->decoder);
+	target->decoder = NULL;
+	target_collect_fini(target);
 }
 
 static void target_enter(struct target_run *target)
@@ -72,11 +77,11 @@ static void target_leave(struct target_run *target)
 }
 
 /* What became of the call, as seen by whoever wanted its answer. Once for each call that was started. */
-static void target_judge(struct target_run *target, enum error_code outcome)
+static void target_judge(struct target_run *target, enum error_code code, enum failure_kind kind)
 {
-	target_gate_leave(target, outcome);
+	target_gate_leave(target, code, kind);
 	if (target->started)
-		metrics_call_judged(target->run.context->worker->metrics, target_backend_index(target), outcome);
+		metrics_call_judged(target->run.context->worker->metrics, target_backend_index(target), code);
 }
 
 static void target_end(struct target_run *target)
@@ -84,6 +89,7 @@ static void target_end(struct target_run *target)
 	target_set_state(target, TARGET_ST_ENDED);
 	timer_stop(target_timers(target), &target->silence);
 	timer_stop(target_timers(target), &target->total);
+	timer_stop(target_timers(target), &target->hold);
 	task_drop(target->run.context->worker->reactor, &target->late_failure);
 	if (target->call != NULL) {
 		http_call_cancel(target->call);
@@ -122,7 +128,7 @@ void target_complete(struct target_run *target)
 {
 	struct event event = {.kind = EVENT_END};
 	target_enter(target);
-	target_judge(target, ERROR_NONE);
+	target_judge(target, ERROR_NONE, FAILURE_NONE);
 	timer_stop(target_timers(target), &target->silence);
 	if (target->call == NULL || !http_call_is_sent(target->call)) { /* the request may go with its client */
 		target_end(target);
@@ -141,18 +147,46 @@ void target_fail(struct target_run *target, struct failure *failure)
 	struct event event = {.kind = EVENT_ERROR, .failure = failure};
 	failure->target = target->target;
 	target_enter(target);
-	target_judge(target, failure->code);
+	if (target->started)
+		target_gate_note(target, failure->kind);
+	target_judge(target, failure->code, failure->kind);
 	target_end(target);
 	target_emit(target, &event);
 	target_leave(target);
+}
+
+/* "The backend sent no content in time. (a/m, timeouts.first_content: 120 s)" */
+static struct span failure_message(const struct target_run *target, enum error_code code)
+{
+	const struct config_timeouts *limits = &target_backend(target)->timeouts;
+	struct arena *arena = target->run.context->arena;
+	const char *name = target->target->target;
+	const char *text = error_row(code)->text;
+	switch (code) {
+	case ERROR_UPSTREAM_CONNECT_TIMEOUT:
+		return arena_printf(arena, "%s (%s; timeouts.connect: %g s)", text, name,
+				    (double)limits->connect_us / 1e6);
+	case ERROR_UPSTREAM_FIRST_CONTENT:
+		return arena_printf(arena, "%s (%s; timeouts.first_content: %g s)", text, name,
+				    (double)limits->first_content_us / 1e6);
+	case ERROR_UPSTREAM_IDLE:
+		return arena_printf(arena, "%s (%s; timeouts.idle: %g s)", text, name,
+				    (double)target_idle_limit(target) / 1e6);
+	case ERROR_UPSTREAM_TOTAL:
+		return arena_printf(arena, "%s (%s; timeouts.total: %g s)", text, name, (double)limits->total_us / 1e6);
+	case ERROR_UPSTREAM_TOO_LARGE:
+		return arena_printf(arena, "%s (%s; limits.event: %zu bytes)", text, name,
+				    target->run.context->worker->config->limits.event);
+	default:
+		return arena_printf(arena, "%s (%s)", text, name);
+	}
 }
 
 void target_fail_code(struct target_run *target, enum error_code code)
 {
 	struct failure failure = failure_of(code);
 	if (code != ERROR_OVERLOADED)
-		failure.message = arena_printf(target->run.context->arena, "%s (target %s)", error_row(code)->text,
-					       target->target->target);
+		failure.message = failure_message(target, code);
 	target_fail(target, &failure);
 }
 
@@ -179,32 +213,67 @@ static bool is_event_stream(const struct http_head *head)
 	return media_type_is(head->content_type, "text/event-stream");
 }
 
-/* What a response head means; ERROR_NONE when its body may be read. */
-static enum error_code judge_head(const struct target_run *target, const struct http_head *head)
+static bool has_coding(const struct http_head *head)
+{
+	return head->content_encoding.len != 0 && !span_is(head->content_encoding, "identity");
+}
+
+/* Returns whether the body may be read. A status of failure says what it says, whatever the coding of its body. */
+static enum error_code judge_head(const struct http_head *head)
 {
 	if (head->status >= 300 && head->status < 400)
 		return ERROR_UPSTREAM_REDIRECT;
-	if (head->content_encoding.len != 0 && !span_is(head->content_encoding, "identity"))
-		return ERROR_UPSTREAM_ENCODING;
 	if (head->status >= 400)
 		return ERROR_NONE;
-	if (head->status != 200 || (is_event_stream(head) && !target->run.context->request->stream))
-		return ERROR_UPSTREAM_INVALID;
-	return ERROR_NONE;
+	if (has_coding(head) && !decoder_knows(head->content_encoding))
+		return ERROR_UPSTREAM_ENCODING;
+	return head->status != 200 ? ERROR_UPSTREAM_INVALID : ERROR_NONE;
 }
 
-/* A body of another type, for a request that streams, is read whole: it may tell an error. */
+/* A stream is read as one even when a whole answer was asked for; another type, for a stream, is read whole. */
 static bool is_stream(const struct target_run *target, const struct http_head *head)
 {
-	return target->run.context->request->stream && (is_event_stream(head) || head->content_type.len == 0);
+	return is_event_stream(head) || (target->run.context->request->stream && head->content_type.len == 0);
+}
+
+/* The state in which the body is read. */
+static void target_open_body(struct target_run *target, const struct http_head *head)
+{
+	bool stream = head->status < 400 && is_stream(target, head);
+	if (has_coding(head))
+		target->decoder = decoder_create(head->content_encoding);
+	target->answer_total = has_coding(head) ? -1 : head->content_length;
+	if (head->status >= 400)
+		target_set_state(target, TARGET_ST_REFUSAL);
+	else
+		target_set_state(target, stream ? TARGET_ST_STREAM : TARGET_ST_WHOLE);
+	if (target->state != TARGET_ST_STREAM)
+		target_alive(target);
+	bool memory = head->status >= 400 || !has_coding(head) || target->decoder != NULL;
+	if (stream && !target->run.context->request->stream)
+		memory &= target_collect_begin(target);
+	if (!memory)
+		target_fail_code(target, ERROR_OVERLOADED);
+}
+
+/* The backend takes the request without what it refused: other requests need not find that out. */
+static void target_note_usage_refused(const struct target_run *target)
+{
+	const struct plan_worker *worker = target->run.context->worker;
+	struct log_line line;
+	if (worker->health == NULL || !health_note_usage_refused(worker->health, target_backend_index(target)))
+		return;
+	log_begin(&line, LOG_WARN, "a backend refuses stream_options, and is asked without");
+	log_str(&line, "backend", span_of(target_backend(target)->name));
+	log_str(&line, "hint", SPAN("backends.*.stream_usage: false"));
+	log_end(&line);
 }
 
 static void on_head(void *context, const struct http_head *head)
 {
 	struct target_run *target = context;
-	enum error_code error = judge_head(target, head);
+	enum error_code error = judge_head(head);
 	target->status = head->status;
-	target->answer_total = head->content_length;
 	target->retry_after =
 	    retry_after_told(head->retry_after_ms, head->retry_after, time(NULL), target->run.context->arena);
 	if (span_is(head->x_should_retry, "true"))
@@ -215,24 +284,52 @@ static void on_head(void *context, const struct http_head *head)
 		target_fail_code(target, error);
 		return;
 	}
-	if (head->status >= 400)
-		target_set_state(target, TARGET_ST_REFUSAL);
-	else
-		target_set_state(target, is_stream(target, head) ? TARGET_ST_STREAM : TARGET_ST_WHOLE);
-	if (target->state != TARGET_ST_STREAM)
-		target_alive(target);
+	if (head->status < 400 && target->usage_refused)
+		target_note_usage_refused(target);
+	target_open_body(target, head);
 }
 
-static void on_body(void *context, struct span bytes)
+void target_take(struct target_run *target, struct span bytes)
 {
-	struct target_run *target = context;
-	target_enter(target);
 	if (target->state == TARGET_ST_STREAM)
 		target_stream_on_body(target, bytes);
 	else if (target->state == TARGET_ST_WHOLE)
 		target_whole_on_body(target, bytes);
 	else if (target->state == TARGET_ST_REFUSAL)
 		target_refusal_on_body(target, bytes);
+}
+
+static bool takes_body(const struct target_run *target)
+{
+	return target->state == TARGET_ST_STREAM || target->state == TARGET_ST_WHOLE ||
+	       target->state == TARGET_ST_REFUSAL;
+}
+
+static bool take_decoded(void *context, struct span bytes)
+{
+	target_take(context, bytes);
+	return takes_body(context);
+}
+
+static void target_decode(struct target_run *target, struct span bytes)
+{
+	enum decoder_result result = decoder_feed(target->decoder, bytes, take_decoded, target);
+	if (result == DECODER_OK || result == DECODER_STOPPED)
+		return;
+	if (target->state == TARGET_ST_REFUSAL)
+		target_refusal_on_end(target); /* the status alone tells enough */
+	else
+		target_fail_code(target, result == DECODER_NO_MEMORY ? ERROR_OVERLOADED : ERROR_UPSTREAM_ENCODING);
+}
+
+static void on_body(void *context, struct span bytes)
+{
+	struct target_run *target = context;
+	target_enter(target);
+	if (target->decoder == NULL)
+		target_take(target, bytes);
+	else if (takes_body(target))
+		target_decode(target, bytes);
 	target_leave(target);
 }
 
@@ -250,6 +347,34 @@ static bool target_resend(struct target_run *target)
 	return target_call_start(target);
 }
 
+bool target_ask_again(struct target_run *target)
+{
+	target->asked_usage = false;
+	target->usage_refused = true;
+	if (target->call != NULL) {
+		http_call_cancel(target->call);
+		target_call_gone(target);
+	}
+	timer_stop(target_timers(target), &target->silence);
+	target->idle = false;
+	buf_reset(&target->answer);
+	decoder_destroy(target->decoder);
+	target->decoder = NULL;
+	target_set_state(target, TARGET_ST_WAITING);
+	if (!target_call_start(target) || (target->run.context->request->stream && !target_silence_begin(target))) {
+		struct failure failure = failure_of(ERROR_OVERLOADED);
+		target_fail_late(target, &failure);
+	}
+	return true;
+}
+
+/* A body whose coding has not ended is cut, however well HTTP says that it ended. */
+static enum error_code end_of_body(const struct target_run *target, enum error_code error)
+{
+	bool cut = target->decoder != NULL && !decoder_is_done(target->decoder);
+	return error == ERROR_NONE && cut ? ERROR_UPSTREAM_TRUNCATED : error;
+}
+
 static void on_done(void *context, const struct http_call_result *result)
 {
 	struct target_run *target = context;
@@ -261,10 +386,10 @@ static void on_done(void *context, const struct http_call_result *result)
 	}
 	switch (target->state) {
 	case TARGET_ST_STREAM:
-		target_stream_on_end(target, result->error);
+		target_stream_on_end(target, end_of_body(target, result->error));
 		break;
 	case TARGET_ST_WHOLE:
-		target_whole_on_end(target, result->error);
+		target_whole_on_end(target, end_of_body(target, result->error));
 		break;
 	case TARGET_ST_REFUSAL:
 		target_refusal_on_end(target);
@@ -348,7 +473,7 @@ static void target_cancel(struct run *run)
 	if (target->state == TARGET_ST_ENDED)
 		return;
 	if (target->state != TARGET_ST_LINGER)
-		target_judge(target, ERROR_CLIENT_CLOSED);
+		target_judge(target, ERROR_CLIENT_CLOSED, FAILURE_CLIENT);
 	target_end(target);
 	target_tell_tap(target, NULL);
 }
@@ -358,6 +483,16 @@ static const char *target_prepare(struct plan *plan, struct arena *arena)
 	(void)arena;
 	plan->width = 1;
 	return NULL;
+}
+
+/* Usage that the client did not ask for is asked for when the backend takes that. */
+static bool target_asks_usage(const struct run_context *context, const struct config_backend *backend)
+{
+	const struct plan_worker *worker = context->worker;
+	if (!context->request->stream || context->request->include_usage || !backend->stream_usage)
+		return false;
+	return worker->health == NULL ||
+	       !health_refuses_usage(worker->health, (size_t)(backend - worker->config->backends));
 }
 
 static struct run *target_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)
@@ -370,11 +505,11 @@ static struct run *target_create_run(const struct plan *plan, struct run_context
 		return NULL;
 	target->run = (struct run){.ops = &ops, .plan = plan, .context = context, .sink = sink};
 	target->target = plan->source;
-	target->asked_usage = request->stream && !request->include_usage && plan->source->backend->stream_usage;
+	target->asked_usage = target_asks_usage(context, plan->source->backend);
 	target->late_failure.run = on_late_failure;
 	target->stream.endpoint = request->endpoint;
 	buf_init(&target->request, target_request_most(target));
-	buf_init(&target->answer, limits->event);
+	buf_init(&target->answer, limits->event < TARGET_WHOLE_MOST ? limits->event : TARGET_WHOLE_MOST);
 	sse_init(&target->sse, limits->event);
 	return &target->run;
 }

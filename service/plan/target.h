@@ -3,12 +3,15 @@
  * The run of a target, shared by the files that implement it: target.c (the
  * run's life, timeouts, ends), target_gate.c (whether and when a call may
  * start), target_call.c (the request that goes out), target_silence.c (the
- * limits of silence), target_stream.c (streamed answers), target_whole.c (whole answers)
- * and target_refusal.c (error statuses).
+ * limits of silence), target_stream.c (streamed answers), target_whole.c (whole answers),
+ * target_form.c (answers of the other form than was asked for) and target_refusal.c
+ * (error statuses).
  */
 #ifndef SLUICE_SERVICE_PLAN_TARGET_H
 #define SLUICE_SERVICE_PLAN_TARGET_H
 
+#include "lib/decoder.h"
+#include "lib/json_scan.h"
 #include "schemas/sse.h"
 #include "service/health/health.h"
 #include "service/health/limit.h"
@@ -18,6 +21,7 @@
 enum target_state {
 	TARGET_ST_NEW,
 	TARGET_ST_QUEUED,  /* waits for a place among the target's calls */
+	TARGET_ST_HELD,    /* waits until others have tried the target (service/health/standby.h) */
 	TARGET_ST_WAITING, /* the request is out, no head yet */
 	TARGET_ST_STREAM,  /* a streamed answer arrives */
 	TARGET_ST_WHOLE,   /* a whole answer arrives */
@@ -33,9 +37,10 @@ enum target_advice { TARGET_ADVICE_NONE, TARGET_ADVICE_RETRY, TARGET_ADVICE_STOP
 struct target_run {
 	struct run run;
 	enum target_state state;
-	unsigned busy;     /* depth of callbacks under way: buffers must stay */
-	bool asked_usage;  /* we ask for usage, the client did not */
-	bool content_seen; /* the first content event went up */
+	unsigned busy;      /* depth of callbacks under way: buffers must stay */
+	bool asked_usage;   /* we ask for usage, the client did not */
+	bool usage_refused; /* the backend refused that, and was asked again without */
+	bool content_seen;  /* the first content event went up */
 	bool paused;
 	bool tapped;  /* the tap was told that it started, and not yet how it ended */
 	bool started; /* a call went out */
@@ -51,6 +56,9 @@ struct target_run {
 	unsigned lane;               /* what the tap calls it */
 	struct health_call health;   /* ticket */
 	struct limit_waiter waiter;
+	struct timer hold;         /* until it asks again for leave to start */
+	uint64_t hold_step_us;     /* the next wait */
+	uint64_t hold_until_us;    /* then it waits no more */
 	uint64_t started_us;       /* of the call */
 	uint64_t first_content_us; /* how long it took; 0 = there was none yet */
 	uint64_t last_event_us;    /* when the last complete event arrived */
@@ -59,12 +67,15 @@ struct target_run {
 	struct timer total;        /* of the answer, then of lingering */
 	struct task late_failure;  /* a failure at start, told at the end of the turn */
 	struct failure late;
-	struct buf request;   /* body of the request */
-	struct buf answer;    /* whole answer or refusal */
-	int64_t answer_total; /* bytes announced; -1 = not told */
-	size_t answer_sent;   /* bytes of a whole answer passed up already: more than 0 = committed */
+	struct buf request;      /* body of the request */
+	struct buf answer;       /* whole answer or refusal */
+	int64_t answer_total;    /* bytes announced; -1 = not told */
+	size_t answer_sent;      /* bytes of a whole answer passed up already: more than 0 = committed */
+	struct decoder *decoder; /* of the body's content coding; NULL = none */
 	struct sse_parser sse;
 	struct openai_stream stream;
+	struct target_collection *collection; /* of a stream for a whole answer; NULL = none (target_form.c) */
+	struct json_scan scan;                /* of a whole answer that passes in pieces */
 };
 
 static inline struct timers *target_timers(const struct target_run *target)
@@ -89,8 +100,11 @@ void target_set_state(struct target_run *target, enum target_state state);
 /* Asks for leave to start: target_begin, a place in the queue, or a late failure follows. */
 void target_gate_enter(struct target_run *target);
 
-/* Once it is known what became of it: the place and the ticket go back, or the queue is left. */
-void target_gate_leave(struct target_run *target, enum error_code outcome);
+/* Gives the place and the ticket back once the end of the call is known, or leaves the queue. */
+void target_gate_leave(struct target_run *target, enum error_code code, enum failure_kind kind);
+
+/* Notes that the target failed this request; later calls of it are judged by that. */
+void target_gate_note(struct target_run *target, enum failure_kind kind);
 
 /* The call may start now. */
 void target_begin(struct target_run *target);
@@ -128,6 +142,9 @@ void target_content(struct target_run *target);
 /* The limit of silence until the first content begins. False: out of memory. */
 bool target_silence_begin(struct target_run *target);
 
+/* How long the target may be silent in the middle of its answer, microseconds. */
+uint64_t target_idle_limit(const struct target_run *target);
+
 /* The limits of silence stand still, or go on. */
 void target_silence_pause(struct target_run *target, bool paused);
 
@@ -142,10 +159,27 @@ void target_stream_on_body(struct target_run *target, struct span bytes);
 void target_stream_on_end(struct target_run *target, enum error_code error);
 void target_whole_on_body(struct target_run *target, struct span bytes);
 void target_whole_on_end(struct target_run *target, enum error_code error);
+/* Body bytes of any state, decoded. */
+void target_take(struct target_run *target, struct span bytes);
+
+/*
+ * Answers of the other form. target_collect_begin: the stream that comes is gathered into a whole answer; false when
+ * out of memory. target_collect takes a chunk, target_collect_end gives the answer up and completes the run.
+ * target_replay gives a whole answer up as chunks and completes the run.
+ */
+bool target_collect_begin(struct target_run *target);
+void target_collect(struct target_run *target, struct span data, const struct openai_chunk *chunk);
+void target_collect_end(struct target_run *target);
+void target_collect_fini(struct target_run *target);
+void target_replay(struct target_run *target, struct span body, const struct openai_answer *answer);
+
 void target_refusal_on_body(struct target_run *target, struct span bytes);
 void target_refusal_on_end(struct target_run *target);
 
-/* The answer holds an error although its status was 200. status: the HTTP status it tells, or 0. */
-void target_fail_inside(struct target_run *target, int status, struct span message);
+/* Fails: the answer holds an error although its status was 200. error: NULL = memory ran out. */
+void target_fail_inside(struct target_run *target, const struct openai_error *error);
+
+/* Sends the request once more, without what the backend refused of it. False when that is not possible. */
+bool target_ask_again(struct target_run *target);
 
 #endif

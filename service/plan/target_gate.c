@@ -8,7 +8,18 @@
 #include "schemas/retry_after.h"
 #include "service/plan/target.h"
 
-enum { GATE_SECOND_US = 1000000 };
+enum {
+	GATE_SECOND_US = 1000000,
+	GATE_HOLD_FIRST_US = 2000, /* between two questions of a call that is held; grows by half each time */
+	GATE_HOLD_MOST_US = 50000
+};
+
+static struct health_use gate_use(const struct target_run *target)
+{
+	const struct openai_request *request = target->run.context->request;
+	return (struct health_use){
+	    .target = target->target->target_index, .operation = request->endpoint, .stream = request->stream};
+}
 
 static struct limit *gate_limit(const struct target_run *target)
 {
@@ -40,9 +51,8 @@ static struct span gate_breaker_message(struct target_run *target, uint64_t now_
 	const char *name = target->target->target;
 	health_report(target->run.context->worker->health, target->target->target_index, now_us, &report);
 	return arena_printf(target->run.context->arena,
-			    "Target %s takes no calls: its breaker is open, the last failure was %s; the next probe is "
-			    "due in %.1f s.",
-			    name, report.last == ERROR_NONE ? "not told" : error_row(report.last)->code,
+			    "%s is out of service after repeated failures (last: %s); next attempt in %.1f s.", name,
+			    report.last == ERROR_NONE ? "unknown" : error_row(report.last)->code,
 			    (double)report.next_probe_us / GATE_SECOND_US);
 }
 
@@ -52,25 +62,40 @@ static struct span gate_message(struct target_run *target, enum health_reason re
 	const char *name = target->target->target;
 	switch (reason) {
 	case HEALTH_COOLING:
-		return arena_printf(arena,
-				    "Target %s takes no calls: its backend asked for a pause, which is over in %.1f s.",
-				    name, (double)wait_us / GATE_SECOND_US);
+		return arena_printf(arena, "%s asked for a pause (Retry-After), which is over in %.1f s.", name,
+				    (double)wait_us / GATE_SECOND_US);
 	case HEALTH_DOWN:
-		return arena_printf(arena, "Target %s takes no calls: its backend does not answer probes.", name);
+		return arena_printf(arena, "%s is out of service: its backend does not answer probes.", name);
 	case HEALTH_BUDGET:
-		return arena_printf(arena, "Target %s was not tried: the retry budget is spent.", name);
+		return arena_printf(arena, "%s was not asked again: the retry budget is spent.", name);
+	case HEALTH_FAILING:
+		return arena_printf(arena, "%s was not tried: its last calls failed.", name);
+	case HEALTH_UNPROVEN:
+		return arena_printf(arena, "%s was not tried: no call that did has been answered yet.", name);
 	default:
 		return gate_breaker_message(target, now_us);
 	}
 }
 
-static enum health_purpose gate_purpose(enum metrics_attempt reason)
+/* How this request has fared with the target so far. */
+static enum health_purpose gate_history(const struct target_run *target)
 {
-	switch (reason) {
+	const struct config_plan *own = target->target;
+	for (const struct run_failed *at = target->run.context->shared->failed; at != NULL; at = at->next) {
+		if (at->target->target_index == own->target_index ||
+		    (at->backend && at->target->backend == own->backend))
+			return HEALTH_REPEAT;
+	}
+	return HEALTH_DIVERTED;
+}
+
+static enum health_purpose gate_purpose(const struct target_run *target)
+{
+	switch (target->reason) {
 	case METRICS_ATTEMPT_RETRY:
 	case METRICS_ATTEMPT_FALLBACK:
 	case METRICS_ATTEMPT_RESUME:
-		return HEALTH_EXTRA;
+		return gate_history(target);
 	case METRICS_ATTEMPT_HEDGE:
 		return HEALTH_HEDGE;
 	default:
@@ -78,19 +103,100 @@ static enum health_purpose gate_purpose(enum metrics_attempt reason)
 	}
 }
 
-/* There is a place: what does its health say? */
-static void gate_ask_health(struct target_run *target)
+/* A failure that tells of the whole backend, not only of one of its models. */
+static bool gate_is_of_backend(enum failure_kind kind)
 {
-	const struct plan_worker *worker = target->run.context->worker;
-	uint64_t now_us = target_now(target), wait_us = 0;
-	enum health_reason reason = HEALTH_OK;
-	if (worker->health != NULL)
-		reason = health_enter(worker->health, &target->health, target->target->target_index,
-				      gate_purpose(target->reason), now_us, &wait_us);
+	const struct failure_row *row = failure_row(kind);
+	return row->breaker >= FAILURE_IS_FAILED || kind == FAILURE_OVERLOAD;
+}
+
+void target_gate_note(struct target_run *target, enum failure_kind kind)
+{
+	struct run_context *context = target->run.context;
+	struct run_failed *failed = arena_alloc(context->arena, sizeof(*failed));
+	context->shared->timed_out |= kind == FAILURE_TIMEOUT;
+	if (failed == NULL)
+		return;
+	*failed = (struct run_failed){context->shared->failed, target->target, gate_is_of_backend(kind)};
+	context->shared->failed = failed;
+}
+
+static void gate_settle(struct target_run *target, enum health_reason reason, uint64_t wait_us)
+{
+	uint64_t now_us = target_now(target);
 	if (reason == HEALTH_OK)
 		target_begin(target);
 	else
 		gate_refuse(target, ERROR_UPSTREAM_UNAVAILABLE, gate_message(target, reason, wait_us, now_us), wait_us);
+}
+
+static enum health_reason gate_enter_health(struct target_run *target, enum health_purpose purpose, uint64_t *wait_us)
+{
+	struct health_use use = gate_use(target);
+	return health_enter(target->run.context->worker->health, &target->health, &use, purpose, target_now(target),
+			    wait_us);
+}
+
+/*
+ * The wait for others to try the target is over. Where backends were silent the next one may be, too: then nobody
+ * follows those who try it. Where they failed at once, it is merely slow.
+ */
+static void gate_end_hold(struct target_run *target)
+{
+	uint64_t wait_us = 0;
+	enum health_reason reason = HEALTH_UNPROVEN;
+	if (target->run.context->shared->timed_out)
+		health_give_up(target->run.context->worker->health, target->target->target_index);
+	else
+		reason = gate_enter_health(target, HEALTH_OVERDUE, &wait_us);
+	gate_settle(target, reason, wait_us);
+}
+
+static void on_hold(struct timer *timer);
+
+/* Asks again soon. */
+static void gate_hold(struct target_run *target)
+{
+	uint64_t step_us = target->hold_step_us;
+	target->hold_step_us = step_us + step_us / 2 < GATE_HOLD_MOST_US ? step_us + step_us / 2 : GATE_HOLD_MOST_US;
+	if (target_now(target) >= target->hold_until_us ||
+	    !timer_start(target_timers(target), &target->hold, step_us, on_hold))
+		gate_end_hold(target);
+}
+
+static void on_hold(struct timer *timer)
+{
+	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, hold));
+	uint64_t wait_us = 0;
+	enum health_reason reason = gate_enter_health(target, HEALTH_DIVERTED, &wait_us);
+	if (reason == HEALTH_UNPROVEN)
+		gate_hold(target);
+	else
+		gate_settle(target, reason, wait_us);
+}
+
+/* It waits for those who try the target as long as the request has taken so far, at least a second. */
+static void gate_begin_hold(struct target_run *target)
+{
+	uint64_t now_us = target_now(target);
+	uint64_t age_us = now_us - target->run.context->shared->started_us;
+	target_set_state(target, TARGET_ST_HELD);
+	target->hold_step_us = GATE_HOLD_FIRST_US;
+	target->hold_until_us = now_us + (age_us < GATE_SECOND_US ? GATE_SECOND_US : age_us);
+	gate_hold(target);
+}
+
+/* There is a place: what does its health say? */
+static void gate_ask_health(struct target_run *target)
+{
+	uint64_t wait_us = 0;
+	enum health_reason reason = HEALTH_OK;
+	if (target->run.context->worker->health != NULL)
+		reason = gate_enter_health(target, gate_purpose(target), &wait_us);
+	if (reason == HEALTH_UNPROVEN)
+		gate_begin_hold(target);
+	else
+		gate_settle(target, reason, wait_us);
 }
 
 static void gate_no_place(struct target_run *target, enum error_code code)
@@ -150,20 +256,40 @@ void target_gate_enter(struct target_run *target)
 	}
 }
 
-static bool gate_is_overload(enum error_code outcome)
+static bool gate_is_overload(enum failure_kind kind)
 {
-	return outcome == ERROR_UPSTREAM_BUSY || outcome == ERROR_UPSTREAM_FIRST_CONTENT ||
-	       outcome == ERROR_UPSTREAM_IDLE || outcome == ERROR_UPSTREAM_TOTAL;
+	return kind == FAILURE_RATE_LIMIT || kind == FAILURE_OVERLOAD || kind == FAILURE_TIMEOUT;
 }
 
-void target_gate_leave(struct target_run *target, enum error_code outcome)
+/* True when the request failed at this very target before, here or in an earlier try of its client. */
+static bool gate_is_repeat(const struct target_run *target)
+{
+	const struct run_context *context = target->run.context;
+	unsigned before = 0;
+	for (const struct run_failed *at = context->shared->failed; at != NULL; at = at->next)
+		before += at->target->target_index == target->target->target_index;
+	return before > 1 || context->retries_before > 0;
+}
+
+/* How long the backend asks to be left alone; 0 = it does not. */
+static uint64_t gate_pause_us(const struct target_run *target, enum failure_kind kind)
+{
+	bool heeded = kind == FAILURE_RATE_LIMIT || kind == FAILURE_OVERLOAD || kind == FAILURE_SERVER;
+	int64_t pause = heeded ? retry_after_seconds(target->retry_after, time(NULL)) : -1;
+	return pause > 0 ? (uint64_t)pause * GATE_SECOND_US : 0;
+}
+
+void target_gate_leave(struct target_run *target, enum error_code code, enum failure_kind kind)
 {
 	uint64_t now_us = target_now(target);
-	int64_t pause = outcome == ERROR_UPSTREAM_BUSY ? retry_after_seconds(target->retry_after, time(NULL)) : -1;
+	struct health_outcome outcome = {.code = code,
+					 .kind = kind,
+					 .repeat = gate_is_repeat(target),
+					 .retry_after_us = gate_pause_us(target, kind)};
 	if (target->state == TARGET_ST_QUEUED)
 		limit_abandon(&target->waiter, now_us); /* harmless when its wait is over */
-	health_leave(&target->health, outcome, pause > 0 ? (uint64_t)pause * GATE_SECOND_US : 0, now_us);
+	health_leave(&target->health, &outcome, now_us);
 	if (target->placed)
-		limit_leave(gate_limit(target), target->first_content_us, gate_is_overload(outcome), now_us);
+		limit_leave(gate_limit(target), target->first_content_us, gate_is_overload(kind), now_us);
 	target->placed = false;
 }

@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Refusals: error statuses of a backend with whatever body they have, and
- * errors told inside a 200. An error in the dialect's own form is relayed as it
- * is, as long as it concerns the client.
+ * errors told inside a 200. The rules of schemas/failure_rules.def say of which
+ * kind they are, and the kind (lib/failures.def) says what follows. Of the
+ * backend's own words a client receives what the kind allows, without
+ * credentials; the log has the rest.
  */
+#include "lib/log.h"
+#include "lib/redact.h"
+#include "schemas/failure_rules.h"
 #include "service/plan/target.h"
 
 /* Bytes of an error body worth reading. */
@@ -17,72 +22,127 @@ void target_refusal_on_body(struct target_run *target, struct span bytes)
 		target_alive(target);
 }
 
-/* True when the body is the dialect's own error object, fit to be relayed as it is. */
-static bool refusal_is_relayable(struct span body, struct arena *scratch, struct span *code)
+/* What the gateway wrote into the request, as FAILURE_WHERE_*. */
+static unsigned refusal_written(const struct target_run *target)
 {
-	struct json json;
-	struct json_error error;
-	if (!json_parse_relaxed(&json, scratch, body, 32, &error))
-		return false;
-	uint32_t object = json_member(&json, 0, "error");
-	if (object == JSON_NONE || json_type(&json, object) != JSON_OBJECT)
-		return false;
-	uint32_t member = json_member(&json, object, "code");
-	if (member != JSON_NONE && json_type(&json, member) == JSON_STRING)
-		*code = json_string(&json, member, scratch);
-	return true;
+	const struct run_resumption *resumption = target->run.context->resumption;
+	bool prefill = resumption != NULL && resumption->prefill.at != NULL;
+	return (target->asked_usage ? FAILURE_WHERE_WRITTEN_USAGE : 0) | (prefill ? FAILURE_WHERE_WRITTEN_PREFILL : 0);
 }
 
-/* What an error status means, whether another target may do better, and whether the client may. */
-static struct failure refusal_failure(int status, struct span code)
+static struct span refusal_redact(const struct target_run *target, struct span text)
 {
-	struct failure failure = {
-	    .code = ERROR_UPSTREAM_STATUS, .status = status, .retryable = true, .should_retry = true};
-	if (status == 429 || status == 529) {
-		failure.code = ERROR_UPSTREAM_BUSY;
-		failure.status = 429;
-	} else if (status == 401 || status == 403) {
-		failure.status = 0; /* the gateway's own credentials: not the client's to mend */
-		failure.should_retry = false;
-	} else if (status < 500) {
-		failure.code = ERROR_UPSTREAM_REJECTED;
-		failure.should_retry = status == 408 || status == 409;
-		failure.retryable = failure.should_retry || status == 404 || span_is(code, "context_length_exceeded");
+	return redact(text, target->target->backend->api_key, target->run.context->arena);
+}
+
+/* The status that the client receives; 0 = that of the error's row. */
+static int refusal_status(enum failure_kind kind, int status)
+{
+	switch (kind) {
+	case FAILURE_TIMEOUT:
+		return 504;
+	case FAILURE_REQUEST:
+	case FAILURE_FILTER:
+		return status >= 400 && status < 500 ? status : 400;
+	case FAILURE_UNSUPPORTED:
+		return status >= 400 ? status : 0;
+	case FAILURE_SERVER:
+		return status >= 500 ? status : 0;
+	default:
+		return 0;
 	}
+}
+
+/* "The backend is overloaded. (HTTP 503 from a/m: no slot is free)" */
+static struct span refusal_message(const struct target_run *target, enum failure_kind kind, int status,
+				   struct span words)
+{
+	struct arena *arena = target->run.context->arena;
+	const char *name = target->target->target;
+	const char *text = failure_row(kind)->text;
+	bool told = words.at != NULL && failure_row(kind)->words != FAILURE_WORDS_NONE;
+	if (told && status != 0)
+		return arena_printf(arena, "%.*s (HTTP %d from %s)", SPAN_ARG(words), status, name);
+	if (told)
+		return arena_printf(arena, "%.*s (from %s)", SPAN_ARG(words), name);
+	return status != 0 ? arena_printf(arena, "%s (HTTP %d from %s)", text, status, name)
+			   : arena_printf(arena, "%s (%s)", text, name);
+}
+
+/* What only the operator can mend is logged in the backend's words, which no client receives. */
+static void refusal_log(const struct target_run *target, enum failure_kind kind, int status, struct span words)
+{
+	struct log_line line;
+	if (failure_row(kind)->blame != BLAME_GATEWAY)
+		return;
+	log_begin(&line, LOG_WARN, "a backend refuses the gateway");
+	log_str(&line, "request_id", target->run.context->request_id);
+	log_str(&line, "target", span_of(target->target->target));
+	log_str(&line, "kind", span_of(failure_row(kind)->name));
+	log_int(&line, "status", status);
+	log_str(&line, "words", words);
+	log_end(&line);
+}
+
+static struct failure refusal_failure(const struct target_run *target, enum failure_kind kind, int status,
+				      const struct openai_error *error)
+{
+	struct failure failure = failure_make(kind, failure_row(kind)->error);
+	struct span words = refusal_redact(target, error->message);
+	failure.status = refusal_status(kind, status);
+	failure.message = refusal_message(target, kind, status, words);
+	failure.retry_after = target->retry_after;
+	failure.should_retry &= failure_row(kind)->blame != BLAME_GATEWAY; /* only the operator can mend it */
+	refusal_log(target, kind, status, words);
 	return failure;
 }
 
-void target_fail_inside(struct target_run *target, int status, struct span message)
+static enum failure_kind refusal_kind(const struct target_run *target, int status, const struct openai_error *error)
 {
-	struct failure failure = failure_of(ERROR_UPSTREAM_ERROR);
-	if (status != 0)
-		failure = refusal_failure(status, SPAN(""));
+	struct failure_signs signs = {.where = error->choice ? FAILURE_WHERE_CHOICE : refusal_written(target),
+				      .status = status,
+				      .code = error->code,
+				      .type = error->type,
+				      .message = error->message};
+	return failure_classify(&signs);
+}
+
+/* What was told inside a 200 did not refuse a request: the generation failed, unless it says another reason. */
+void target_fail_inside(struct target_run *target, const struct openai_error *error)
+{
+	if (error == NULL) {
+		target_fail_code(target, ERROR_OVERLOADED);
+		return;
+	}
+	enum failure_kind kind = refusal_kind(target, error->status, error);
+	struct failure failure = refusal_failure(target, kind, 0, error);
 	if (failure.code == ERROR_UPSTREAM_STATUS)
 		failure.code = ERROR_UPSTREAM_ERROR;
-	failure.message = arena_copy(target->run.context->arena, message);
 	target_fail(target, &failure);
+}
+
+/* The backend's own error object goes to the client as it is. */
+static void refusal_relay(const struct target_run *target, struct failure *failure, const struct openai_error *error)
+{
+	bool whole = error->object && failure_row(failure->kind)->words == FAILURE_WORDS_BODY;
+	if (whole && (failure->status != 0 || failure->kind != FAILURE_SERVER))
+		failure->body = refusal_redact(target, buf_span(&target->answer));
+	else if (failure->kind == FAILURE_SERVER)
+		failure->status = 0;
 }
 
 void target_refusal_on_end(struct target_run *target)
 {
-	struct run_context *context = target->run.context;
-	struct span body = buf_span(&target->answer);
-	struct span code = {NULL, 0};
-	arena_reset(context->worker->scratch);
-	bool relayable = refusal_is_relayable(body, context->worker->scratch, &code);
-	struct failure failure = refusal_failure(target->status, code);
-	struct span told = openai_error_message(body, context->worker->scratch);
-	failure.message = told.at == NULL
-			      ? arena_printf(context->arena, "The backend answered with status %d. (target %s)",
-					     target->status, target->target->target)
-			      : arena_printf(context->arena, "%.*s (status %d from target %s)", SPAN_ARG(told),
-					     target->status, target->target->target);
-	if (relayable && failure.status != 0)
-		failure.body = body;
-	else if (failure.code == ERROR_UPSTREAM_STATUS)
-		failure.status = 0;
-	failure.retry_after = target->retry_after;
+	struct arena *scratch = target->run.context->worker->scratch;
+	struct openai_error error;
+	arena_reset(scratch);
+	openai_error_read(buf_span(&target->answer), scratch, &error);
+	enum failure_kind kind = refusal_kind(target, target->status, &error);
+	if (kind == FAILURE_REWRITE && target->asked_usage && target_ask_again(target))
+		return;
+	struct failure failure = refusal_failure(target, kind, target->status, &error);
+	refusal_relay(target, &failure, &error);
 	if (target->advice != TARGET_ADVICE_NONE)
-		failure.retryable = failure.should_retry = target->advice == TARGET_ADVICE_RETRY;
+		failure.again = failure.should_retry = target->advice == TARGET_ADVICE_RETRY;
 	target_fail(target, &failure);
 }

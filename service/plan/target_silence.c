@@ -9,9 +9,10 @@
  */
 #include "service/plan/target.h"
 
-static uint64_t idle_limit(const struct target_run *target)
+uint64_t target_idle_limit(const struct target_run *target)
 {
-	return target->target->backend->timeouts.idle_us;
+	const struct config_timeouts *limits = &target->target->backend->timeouts;
+	return target->state == TARGET_ST_WHOLE ? limits->idle_whole_us : limits->idle_us;
 }
 
 static void silence_is_over(struct target_run *target)
@@ -19,7 +20,7 @@ static void silence_is_over(struct target_run *target)
 	switch (target->state) {
 	case TARGET_ST_STREAM:
 		if (target_stream_is_finished(target))
-			target_complete(target);
+			target_stream_on_end(target, ERROR_NONE);
 		else
 			target_fail_code(target,
 					 target->content_seen ? ERROR_UPSTREAM_IDLE : ERROR_UPSTREAM_FIRST_CONTENT);
@@ -40,8 +41,8 @@ static void on_silence(struct timer *timer)
 	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, silence));
 	/* the timer is not restarted for every event: look how old the last one really is */
 	uint64_t age_us = target_now(target) - target->last_event_us;
-	if (!target->idle || age_us >= idle_limit(target) ||
-	    !timer_start(target_timers(target), timer, idle_limit(target) - age_us, on_silence))
+	if (!target->idle || age_us >= target_idle_limit(target) ||
+	    !timer_start(target_timers(target), timer, target_idle_limit(target) - age_us, on_silence))
 		silence_is_over(target);
 }
 
@@ -56,9 +57,9 @@ void target_alive(struct target_run *target)
 	bool running = timer_is_running(&target->silence) && target->idle;
 	target->idle = true;
 	target->last_event_us = target_now(target);
-	target->silence_left_us = idle_limit(target);
+	target->silence_left_us = target_idle_limit(target);
 	if (!running && !target->paused)
-		timer_start(target_timers(target), &target->silence, idle_limit(target), on_silence);
+		timer_start(target_timers(target), &target->silence, target_idle_limit(target), on_silence);
 }
 
 void target_silence_pause(struct target_run *target, bool paused)

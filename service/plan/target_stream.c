@@ -27,7 +27,19 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 		target_content(target);
 	if (target->content_seen)
 		target_alive(target);
-	target_emit(target, &event);
+	if (target->collection != NULL)
+		target_collect(target, event.data, chunk);
+	else
+		target_emit(target, &event);
+}
+
+/* All choices have finished. */
+static void stream_complete(struct target_run *target)
+{
+	if (target->collection != NULL)
+		target_collect_end(target);
+	else
+		target_complete(target);
 }
 
 static bool stream_is_done(struct span data)
@@ -41,7 +53,7 @@ static bool stream_is_done(struct span data)
 static void stream_on_done(struct target_run *target)
 {
 	if (openai_stream_is_finished(&target->stream))
-		target_complete(target);
+		stream_complete(target);
 	else
 		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
 }
@@ -60,7 +72,7 @@ static void stream_on_event(struct target_run *target, const struct sse_event *s
 	if (!openai_chunk_read(&target->stream, sse->data, scratch, &chunk))
 		target_fail_code(target, arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 	else if ((chunk.carries & CARRIES_ERROR) != 0)
-		target_fail_inside(target, chunk.error_status, chunk.error);
+		target_fail_inside(target, chunk.error);
 	else
 		stream_pass_up(target, sse, &chunk);
 }
@@ -96,7 +108,7 @@ void target_stream_on_body(struct target_run *target, struct span bytes)
 void target_stream_on_end(struct target_run *target, enum error_code error)
 {
 	if (target_stream_is_finished(target))
-		target_complete(target);
+		stream_complete(target);
 	else
 		target_fail_code(target, error == ERROR_NONE ? ERROR_UPSTREAM_TRUNCATED : error);
 }

@@ -4,13 +4,18 @@
  *
  * A whole answer is kept until it is complete, so that a cut one can still be
  * replaced by another target's. One that outgrows the cap is passed up as it
- * comes from then on: it is committed, and a later cut shows as a cut.
+ * comes from then on: it is committed, and a later cut shows as a cut. So does
+ * JSON that never closes, although HTTP says that all of it came.
  */
 #include "service/plan/target.h"
 
 static void whole_pass_up(struct target_run *target, struct span bytes, int64_t total)
 {
 	struct event event = {.kind = EVENT_BODY, .data = bytes, .total = total, .usage = USAGE_UNKNOWN};
+	if (!json_scan_add(&target->scan, bytes)) {
+		target_fail_code(target, ERROR_UPSTREAM_INVALID);
+		return;
+	}
 	if (!target->content_seen)
 		target_content(target);
 	target->answer_sent += bytes.len;
@@ -52,14 +57,18 @@ static void whole_judge(struct target_run *target)
 		return;
 	}
 	if ((answer.carries & CARRIES_ERROR) != 0) {
-		target_fail_inside(target, answer.error_status, answer.error);
+		target_fail_inside(target, answer.error);
 		return;
 	}
-	if (context->request->stream || (answer.carries & CARRIES_NO_CHOICE) != 0) {
+	if ((answer.carries & CARRIES_NO_CHOICE) != 0) {
 		target_fail_code(target, ERROR_UPSTREAM_INVALID);
 		return;
 	}
 	target_content(target);
+	if (context->request->stream) {
+		target_replay(target, body, &answer);
+		return;
+	}
 	struct event event = {.kind = EVENT_BODY, .data = body, .total = (int64_t)body.len, .usage = answer.usage};
 	target_emit(target, &event);
 	if (target->state == TARGET_ST_WHOLE)
@@ -70,8 +79,10 @@ void target_whole_on_end(struct target_run *target, enum error_code error)
 {
 	if (error != ERROR_NONE)
 		target_fail_code(target, error);
-	else if (target->answer_sent > 0)
+	else if (target->answer_sent == 0)
+		whole_judge(target);
+	else if (json_scan_is_whole(&target->scan))
 		target_complete(target);
 	else
-		whole_judge(target);
+		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
 }

@@ -64,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	struct openai_stream stream = {.endpoint = (enum openai_endpoint)(data[0] % 3)};
 	struct openai_answer answer;
+	struct openai_error error;
 	struct span lines[LINES];
 	struct arena arena;
 	size_t count = 0;
@@ -79,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < count; i++) {
 		check_chunk(&stream, lines[i], &arena);
 		openai_answer_read(stream.endpoint, lines[i], &arena, &answer);
-		openai_error_message(lines[i], &arena);
+		openai_error_read(lines[i], &arena, &error);
 	}
 	check_merge(lines, count, size, &arena);
 	arena_fini(&arena);

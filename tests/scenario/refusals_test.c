@@ -36,7 +36,8 @@ static struct world start(const char *settings)
 /* Exchanges that failed by what a backend said, whatever it was. */
 static double refusals(const struct world *world)
 {
-	static const char *const codes[] = {"upstream_status", "upstream_busy", "upstream_rejected"};
+	static const char *const codes[] = {"upstream_status",         "upstream_busy",        "upstream_rejected",
+					    "context_length_exceeded", "upstream_unsupported", "request_too_large"};
 	double sum = 0;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		sum += sluice_errors(world->sluice, codes[i]);
@@ -101,6 +102,22 @@ static void a_context_overflow_may_go_to_another_target(void **state)
 	check_status("status=400;code=context_length_exceeded", 400, "context_length_exceeded", true);
 }
 
+/* What only another backend can mend is tried there; alone it is told in our words. */
+static void odd_statuses_fail_over_and_alone_are_told_in_our_words(void **state)
+{
+	(void)state;
+	check_status("status=402", 502, "upstream_status", true);
+	check_status("status=404", 502, "upstream_status", true);
+	check_status("status=410", 502, "upstream_status", true);
+	check_status("status=413", 413, "request_too_large", true);
+	check_status("status=424", 502, "upstream_status", true);
+	check_status("status=499", 502, "upstream_status", true);
+	check_status("status=400;code=model_not_found", 502, "upstream_status", true);
+	check_status("status=400;code=model_decommissioned", 502, "upstream_status", true);
+	check_status("status=400;code=exceed_context_size_error", 400, "context_length_exceeded", true);
+	check_status("status=429;code=insufficient_quota", 502, "upstream_status", true);
+}
+
 static void a_content_filter_is_not_tried_elsewhere(void **state)
 {
 	(void)state;
@@ -151,6 +168,7 @@ int main(void)
 	    SCENARIO(a_rate_limit_and_an_overload_fail_over_and_alone_are_429),
 	    SCENARIO(a_bad_request_is_the_clients_own_and_not_tried_elsewhere),
 	    SCENARIO(a_context_overflow_may_go_to_another_target),
+	    SCENARIO(odd_statuses_fail_over_and_alone_are_told_in_our_words),
 	    SCENARIO(a_content_filter_is_not_tried_elsewhere),
 	    SCENARIO(the_gateways_own_credentials_are_not_the_clients_fault),
 	    SCENARIO(row_21_retry_after_is_clamped),

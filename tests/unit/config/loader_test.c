@@ -15,7 +15,7 @@ static void the_least_configuration_has_every_default(void **state)
 	assert_int_equal(config->limits.connections, 16384);
 	assert_int_equal(config->limits.streams, 256);
 	assert_int_equal(config->limits.header_list, 64 << 10);
-	assert_int_equal(config->limits.event, 1 << 20);
+	assert_int_equal(config->limits.event, 16 << 20);
 	assert_int_equal(config->limits.buffer, 256 << 10);
 	assert_int_equal(config->fanout.depth, 4);
 	assert_int_equal(config->fanout.width, 8);
@@ -32,8 +32,9 @@ static void the_least_configuration_has_every_default(void **state)
 	assert_null(backend->ca);
 	assert_true(backend->stream_usage);
 	assert_int_equal(backend->timeouts.connect_us, 2000000);
-	assert_int_equal(backend->timeouts.first_content_us, 30000000);
+	assert_int_equal(backend->timeouts.first_content_us, 120000000);
 	assert_int_equal(backend->timeouts.idle_us, 30000000);
+	assert_int_equal(backend->timeouts.idle_whole_us, 120000000);
 	assert_int_equal(backend->timeouts.total_us, 600000000);
 	config_drop(config);
 }
@@ -52,7 +53,7 @@ static void a_backend_is_resilient_by_default(void **state)
 	assert_int_equal(backend->breaker.consecutive, 5);
 	assert_int_equal(backend->breaker.unreachable, 3);
 	assert_int_equal(backend->breaker.wait_us, 5000000);
-	assert_int_equal(backend->breaker.wait_most_us, 300000000);
+	assert_int_equal(backend->breaker.wait_most_us, 30000000);
 	assert_int_equal(backend->concurrency.calls, 0);
 	assert_false(backend->concurrency.adaptive);
 	assert_int_equal(backend->concurrency.queue, 128);

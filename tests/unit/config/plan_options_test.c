@@ -174,7 +174,7 @@ static void every_option_has_readable_defaults_bounds_and_a_sentence(void **stat
 			if (texts[t] != NULL)
 				assert_true(value_read(&arena, &entry, span_of(texts[t]), "", &value, expected));
 		assert_true((key->least == NULL) == (key->most == NULL));
-		assert_true((key->type == KEY_WORD) == (key->least == NULL));
+		assert_true((key->type == KEY_WORD || key->type == KEY_KINDS) == (key->least == NULL));
 		assert_true(key->text[strlen(key->text) - 1] == '.');
 		assert_ptr_equal(plan_option_find(span_of(key->path)), &plan_options_table[i]);
 	}

@@ -77,7 +77,7 @@ static void content_is_anything_generated(void **state)
 	expect_carries(DELTA("\"tool_calls\":null"), 0);
 	expect_carries(DELTA("\"function_call\":{\"name\":\"f\"}"), CARRIES_CONTENT);
 	expect_carries(DELTA("\"audio\":{\"data\":\"x\"}"), CARRIES_CONTENT);
-	expect_carries(DELTA("\"other\":\"x\""), 0);
+	expect_carries(DELTA("\"other\":\"x\""), CARRIES_CONTENT);
 	expect_carries("{\"choices\":[{\"index\":0,\"text\":\"x\"}]}", 0);
 }
 
@@ -116,20 +116,20 @@ static void errors_are_what_sdks_raise_on(void **state)
 {
 	(void)state;
 	expect_carries("{\"error\":{\"message\":\"out\\nof memory\",\"code\":503}}", CARRIES_NO_CHOICE | CARRIES_ERROR);
-	assert_true(span_is(chunk.error, "out\nof memory"));
-	assert_int_equal(chunk.error_status, 503);
+	assert_true(span_is(chunk.error->message, "out\nof memory"));
+	assert_int_equal(chunk.error->status, 503);
 	expect_carries("{\"error\":\"overloaded\",\"status\":429}", CARRIES_NO_CHOICE | CARRIES_ERROR);
-	assert_true(span_is(chunk.error, "overloaded"));
-	assert_int_equal(chunk.error_status, 429);
+	assert_true(span_is(chunk.error->message, "overloaded"));
+	assert_int_equal(chunk.error->status, 429);
 	expect_carries("{\"error\":{\"status\":400,\"code\":\"bad\"}}", CARRIES_NO_CHOICE | CARRIES_ERROR);
-	assert_true(span_is(chunk.error, "{\"status\":400,\"code\":\"bad\"}"));
-	assert_int_equal(chunk.error_status, 400);
+	assert_true(span_is(chunk.error->message, "{\"status\":400,\"code\":\"bad\"}"));
+	assert_int_equal(chunk.error->status, 400);
 	expect_carries("{\"error\":{\"code\":200,\"status\":999}}", CARRIES_NO_CHOICE | CARRIES_ERROR);
-	assert_int_equal(chunk.error_status, 0);
+	assert_int_equal(chunk.error->status, 0);
 	expect_carries("{\"error\":null}", CARRIES_NO_CHOICE);
 	expect_carries("{\"error\":\"\"}", CARRIES_NO_CHOICE);
 	expect_carries("{\"error\":false}", CARRIES_NO_CHOICE);
-	assert_null(chunk.error.at);
+	assert_null(chunk.error);
 }
 
 static void a_first_delta_without_role_gets_one(void **state)
@@ -249,8 +249,8 @@ static void whole_answers_are_read(void **state)
 	assert_true(
 	    openai_answer_read(OPENAI_CHAT, SPAN("{\"error\":{\"message\":\"m\",\"code\":400}}"), &arena, &answer));
 	assert_int_equal(answer.carries, CARRIES_NO_CHOICE | CARRIES_ERROR);
-	assert_true(span_is(answer.error, "m"));
-	assert_int_equal(answer.error_status, 400);
+	assert_true(span_is(answer.error->message, "m"));
+	assert_int_equal(answer.error->status, 400);
 	assert_false(openai_answer_read(OPENAI_CHAT, SPAN("[]"), &arena, &answer));
 }
 
@@ -337,28 +337,25 @@ static void usage_adds_what_is_known(void **state)
 	assert_true(a.total_tokens == INT64_MAX);
 }
 
-static void error_bodies_of_every_form_are_understood(void **state)
+static void a_failed_generation_is_an_error(void **state)
 {
 	(void)state;
-	static const char *const rows[][2] = {
-	    {"{\"error\":{\"message\":\"m\",\"type\":\"t\"}}", "m"},
-	    {"{\"error\":\"m\"}", "m"},
-	    {"{\"object\":\"error\",\"message\":\"m\",\"code\":400}", "m"},
-	    {"{\"detail\":\"m\"}", "m"},
-	    {"{\"detail\":[{\"loc\":[\"body\"],\"msg\":\"m\"}]}", "m"},
-	    {"{\"detail\":{\"message\":\"m\"}}", "m"},
-	    {"{\"error\":null,\"message\":\"m\"}", "m"},
-	    {"{\"error\":{}}", NULL},
-	    {"{\"detail\":[]}", NULL},
-	    {"{}", NULL},
-	    {"<html>", NULL},
-	    {"\"m\"", NULL},
-	};
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct span text = openai_error_message(span_of(rows[i][0]), &arena);
-		if (rows[i][1] == NULL ? text.at != NULL : !span_is(text, rows[i][1]))
-			fail_msg("%s: %.*s", rows[i][0], SPAN_ARG(text));
-	}
+	expect_carries("{\"choices\":[{\"delta\":{},\"finish_reason\":\"error\"}]}", CARRIES_FINISH | CARRIES_ERROR);
+	assert_true(chunk.error->choice && span_is(chunk.error->type, "error"));
+	expect_carries("{\"choices\":[{\"delta\":{},\"finish_reason\":\"abort\"}]}", CARRIES_FINISH | CARRIES_ERROR);
+	expect_carries("{\"choices\":[{\"delta\":{},\"error\":{\"message\":\"oom\",\"code\":503}}]}", CARRIES_ERROR);
+	assert_true(chunk.error->choice && span_is(chunk.error->message, "oom") && chunk.error->status == 503);
+	expect_carries("{\"choices\":[{\"delta\":{},\"error\":null,\"finish_reason\":\"stop\"}]}", CARRIES_FINISH);
+}
+
+static void whatever_is_in_a_delta_was_generated(void **state)
+{
+	(void)state;
+	expect_carries("{\"choices\":[{\"delta\":{\"reasoning_details\":[{\"text\":\"x\"}]}}]}", CARRIES_CONTENT);
+	expect_carries("{\"choices\":[{\"delta\":{\"thinking_blocks\":[{}]}}]}", CARRIES_CONTENT);
+	expect_carries("{\"choices\":[{\"delta\":{\"images\":[{}],\"role\":\"assistant\"}}]}",
+		       CARRIES_CONTENT | CARRIES_ROLE);
+	expect_carries("{\"choices\":[{\"delta\":{\"content\":null,\"images\":[]}}]}", 0);
 }
 
 static void exhaustion_is_told(void **state)
@@ -404,7 +401,8 @@ int main(void)
 	    TEST(one_answer_keeps_its_usage_bytes),
 	    TEST(a_usage_chunk_is_written),
 	    TEST(usage_adds_what_is_known),
-	    TEST(error_bodies_of_every_form_are_understood),
+	    TEST(a_failed_generation_is_an_error),
+	    TEST(whatever_is_in_a_delta_was_generated),
 	    TEST(exhaustion_is_told),
 	    TEST(every_endpoint_has_its_path),
 	};

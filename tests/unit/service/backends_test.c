@@ -21,7 +21,8 @@ static const struct config_backend backends[] = {
     {.name = "a", .breaker = {true, 60 * SECOND, 10, 50, 5, 3, 5 * SECOND, 300 * SECOND}},
     {.name = "none"},
 };
-static const struct config_target targets[] = {{&backends[0], "x\"y", "a/x\"y"}, {&backends[0], "z", "a/z"}};
+static const struct config_target targets[] = {{&backends[0], "x\"y", "a/x\"y", false},
+					       {&backends[0], "z", "a/z", false}};
 static const struct config config = {
     .backends = backends, .backend_count = 2, .targets = targets, .target_count = 2, .retries = {20, 3}};
 
@@ -57,7 +58,8 @@ static const char *page(struct limit *const *limits, uint64_t now_us)
 static void enter(struct health_call *call, size_t target, enum health_purpose purpose, uint64_t now_us)
 {
 	uint64_t wait;
-	assert_int_equal(health_enter(health, call, target, purpose, now_us, &wait), HEALTH_OK);
+	struct health_use use = {.target = target};
+	assert_int_equal(health_enter(health, call, &use, purpose, now_us, &wait), HEALTH_OK);
 }
 
 static void all_that_is_known_is_told(void **state)
@@ -65,18 +67,24 @@ static void all_that_is_known_is_told(void **state)
 	struct health_call call = {0};
 	struct health_call other = {0};
 	(void)state;
-	enter(&call, 0, HEALTH_EXTRA, 10 * SECOND);
+	enter(&call, 0, HEALTH_REPEAT, 10 * SECOND);
 	health_first_content(&call, 10 * SECOND + 12345);
 	enter(&other, 1, HEALTH_FIRST, 20 * SECOND);
-	health_leave(&other, ERROR_UPSTREAM_BUSY, 7 * SECOND, 20 * SECOND);
+	struct health_outcome busy = {
+	    .code = ERROR_UPSTREAM_BUSY, .kind = FAILURE_RATE_LIMIT, .retry_after_us = 7 * SECOND};
+	health_leave(&other, &busy, 20 * SECOND);
 	assert_string_equal(
 	    page(NULL, 10 * SECOND + 12345),
 	    "{\"object\":\"list\",\"data\":[{\"id\":\"a\",\"object\":\"backend\",\"targets\":["
-	    "{\"id\":\"a/x\\\"y\",\"object\":\"target\",\"model\":\"x\\\"y\",\"reason\":\"ok\",\"wait_ms\":0.000,"
+	    "{\"id\":\"a/"
+	    "x\\\"y\",\"object\":\"target\",\"model\":\"x\\\"y\",\"reason\":\"ok\",\"wait_ms\":0.000,\"operation\":"
+	    "\"chat\","
 	    "\"breaker\":\"closed\",\"why\":null,\"last_error\":null,\"next_probe_ms\":0.000,\"opened\":0,"
 	    "\"outcomes\":1,\"failed\":0,\"cooling_ms\":0.000,\"probed_down\":false,\"running\":1,"
 	    "\"latency_ms\":12.345,\"share\":1.000,\"queue\":null},"
-	    "{\"id\":\"a/z\",\"object\":\"target\",\"model\":\"z\",\"reason\":\"cooling\",\"wait_ms\":16987.655,"
+	    "{\"id\":\"a/"
+	    "z\",\"object\":\"target\",\"model\":\"z\",\"reason\":\"cooling\",\"wait_ms\":16987.655,\"operation\":"
+	    "\"chat\","
 	    "\"breaker\":\"closed\",\"why\":null,\"last_error\":null,\"next_probe_ms\":0.000,\"opened\":0,"
 	    "\"outcomes\":0,\"failed\":0,\"cooling_ms\":16987.655,\"probed_down\":false,\"running\":0,"
 	    "\"latency_ms\":null,\"share\":1.000,\"queue\":null}],\"running\":1,\"retries\":1},"
@@ -89,7 +97,8 @@ static void an_open_breaker_tells_what_opened_it(void **state)
 	for (unsigned i = 0; i < 3; i++) {
 		struct health_call call = {0};
 		enter(&call, 0, HEALTH_FIRST, 10 * SECOND);
-		health_leave(&call, ERROR_UPSTREAM_DNS, 0, 10 * SECOND);
+		struct health_outcome unreachable = {.code = ERROR_UPSTREAM_DNS, .kind = FAILURE_CONNECT};
+		health_leave(&call, &unreachable, 10 * SECOND);
 	}
 	assert_non_null(strstr(page(NULL, 10 * SECOND), "\"reason\":\"open\",\"wait_ms\":"));
 	assert_non_null(strstr(text, "\"breaker\":\"open\",\"why\":\"unreachable\",\"last_error\":\"upstream_dns\""));

@@ -55,13 +55,15 @@ static struct health_call *run_one(size_t target)
 	uint64_t wait;
 	struct health_call *ticket = &tickets[ticket_count++];
 	*ticket = (struct health_call){.health = NULL};
-	assert_int_equal(health_enter(fake_worker.health, ticket, target, HEALTH_FIRST, FAKE_SECOND, &wait), HEALTH_OK);
+	struct health_use use = {.target = target};
+	assert_int_equal(health_enter(fake_worker.health, ticket, &use, HEALTH_FIRST, FAKE_SECOND, &wait), HEALTH_OK);
 	return ticket;
 }
 
 static void break_one(size_t target)
 {
-	health_leave(run_one(target), ERROR_UPSTREAM_RESET, 0, FAKE_SECOND);
+	struct health_outcome outcome = {.code = ERROR_UPSTREAM_RESET, .kind = FAILURE_BROKEN};
+	health_leave(run_one(target), &outcome, FAKE_SECOND);
 }
 
 static size_t chosen(size_t count)

@@ -198,7 +198,11 @@ static inline void fake_fail(size_t leaf, struct failure failure)
 
 static inline void fake_error(size_t leaf, enum error_code code, bool retryable)
 {
-	fake_fail(leaf, (struct failure){.code = code, .retryable = retryable, .should_retry = retryable});
+	fake_fail(leaf, (struct failure){.code = code,
+					 .kind = failure_kind_of(code),
+					 .retryable = retryable,
+					 .again = retryable,
+					 .should_retry = retryable});
 }
 
 /* No call was made; retry_after: seconds, or NULL. */

@@ -23,6 +23,7 @@ static char last_message[1024];
 static char last_retry_after[64];
 static int last_status;
 static bool last_retryable;
+static bool last_again;
 static bool last_had_body;
 static bool last_refused;
 static unsigned settled;
@@ -78,6 +79,7 @@ static void on_event(struct run_sink *unused, struct run *from, const struct eve
 		snprintf(last_retry_after, sizeof(last_retry_after), "%.*s", SPAN_ARG(event->failure->retry_after));
 		last_status = event->failure->status;
 		last_retryable = event->failure->retryable;
+		last_again = event->failure->again;
 		last_refused = event->failure->refused;
 		last_had_body = event->failure->body.at != NULL;
 		break;
@@ -104,8 +106,10 @@ static void prepare(bool stream)
 	cancel_on_event = false;
 	reactor_init(&reactor, NULL, read_fake_clock, NULL);
 	arena_init(&arena, 0);
-	backend = (struct config_backend){
-	    .name = "b", .stream_usage = true, .timeouts = {2 * SECOND, 30 * SECOND, 10 * SECOND, 600 * SECOND}};
+	backend =
+	    (struct config_backend){.name = "b",
+				    .stream_usage = true,
+				    .timeouts = {2 * SECOND, 30 * SECOND, 10 * SECOND, 20 * SECOND, 600 * SECOND}};
 	config = (struct config){.backends = &backend, .backend_count = 1, .limits = {.event = 4096}};
 	source = (struct config_plan){.backend = &backend, .target_model = "real", .target = "b/real"};
 	plan = (struct plan){.kind = &plan_kind_target, .source = &source, .width = 1};

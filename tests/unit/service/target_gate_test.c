@@ -83,7 +83,8 @@ static void ungate(void)
 static unsigned running_calls(void)
 {
 	struct health_view view;
-	health_view(worker.health, 0, fake_now, &view);
+	struct health_use use = {.target = 0, .stream = request.stream};
+	health_view(worker.health, &use, fake_now, &view);
 	return view.running;
 }
 
@@ -215,6 +216,7 @@ static void fail_one(void)
 	call_head(200, "text/event-stream");
 	call_done(ERROR_UPSTREAM_RESET);
 	seen[0] = '\0';
+	shared.failed = NULL; /* another request */
 }
 
 static void an_open_breaker_refuses_says_why_and_gives_the_place_back(void **state)
@@ -228,7 +230,7 @@ static void an_open_breaker_refuses_says_why_and_gives_the_place_back(void **sta
 	turn();
 	assert_string_equal(seen, "error upstream_unavailable;");
 	assert_non_null(strstr(last_message, "b/real"));
-	assert_non_null(strstr(last_message, "breaker is open"));
+	assert_non_null(strstr(last_message, "out of service"));
 	assert_non_null(strstr(last_message, "upstream_reset"));
 	assert_in_range(atoi(last_retry_after), 2, 4);
 	assert_true(last_refused);
@@ -257,11 +259,13 @@ static void a_busy_backend_cools_down_as_long_as_it_asked(void **state)
 	ungate();
 }
 
-static void a_retry_beyond_the_budget_is_refused(void **state)
+static void a_repeat_beyond_the_budget_is_refused(void **state)
 {
+	static const struct run_failed before = {.target = &source, .backend = true};
 	(void)state;
 	gate(LIMIT_GO, true);
 	context.reason = METRICS_ATTEMPT_RETRY;
+	shared.failed = &before;
 	start();
 	struct run *first = run;
 	start();
@@ -272,6 +276,66 @@ static void a_retry_beyond_the_budget_is_refused(void **state)
 	first->ops->cancel(first);
 	ungate();
 	context.reason = METRICS_ATTEMPT_FIRST;
+}
+
+/* The budget here allows one scout. */
+static void begin_diverted(struct run **scout)
+{
+	gate(LIMIT_GO, true);
+	context.reason = METRICS_ATTEMPT_FALLBACK;
+	shared.started_us = fake_now;
+	start();
+	*scout = run;
+	start();
+	turn();
+	assert_int_equal(calls_started, 1);
+	assert_string_equal(seen, "");
+}
+
+static void end_diverted(struct run *scout)
+{
+	scout->ops->cancel(scout);
+	ungate();
+	context.reason = METRICS_ATTEMPT_FIRST;
+	shared.timed_out = false;
+}
+
+static void a_call_from_elsewhere_waits_for_the_scout_and_no_longer_than_a_second(void **state)
+{
+	struct run *scout;
+	(void)state;
+	begin_diverted(&scout);
+	pass(SECOND - 1);
+	assert_int_equal(calls_started, 1);
+	pass(60000);
+	assert_int_equal(calls_started, 2);
+	end_diverted(scout);
+}
+
+static void a_call_from_a_silent_backend_is_not_sent_to_another_silent_one(void **state)
+{
+	struct run *scout;
+	(void)state;
+	begin_diverted(&scout);
+	shared.timed_out = true;
+	pass(SECOND + 60000);
+	turn();
+	assert_int_equal(calls_started, 1);
+	assert_string_equal(seen, "error upstream_unavailable;");
+	assert_true(last_refused);
+	end_diverted(scout);
+}
+
+static void a_call_that_is_held_can_be_cancelled(void **state)
+{
+	struct run *scout;
+	(void)state;
+	begin_diverted(&scout);
+	run->ops->cancel(run);
+	pass(2 * SECOND);
+	assert_int_equal(calls_started, 1);
+	assert_int_equal(running_calls(), 1);
+	end_diverted(scout);
 }
 
 static void a_client_that_leaves_is_no_failure_of_the_target(void **state)
@@ -333,18 +397,18 @@ static void a_dead_connection_that_was_fresh_is_a_failure(void **state)
 	ungate();
 }
 
-static void a_backend_may_say_that_nobody_should_retry(void **state)
+static void a_backend_says_whether_it_should_be_asked_again_and_no_more(void **state)
 {
 	(void)state;
 	gate(LIMIT_GO, true);
 	start();
 	call_refusal(500, NULL, NULL, "false");
-	assert_false(last_retryable);
+	assert_true(last_retryable && !last_again);
 	ungate();
 	gate(LIMIT_GO, true);
 	start();
 	call_refusal(400, NULL, NULL, "true");
-	assert_true(last_retryable);
+	assert_true(!last_retryable && last_again);
 	ungate();
 }
 
@@ -395,12 +459,15 @@ int main(void)
 	    cmocka_unit_test(a_pause_is_remembered_until_the_call_starts),
 	    cmocka_unit_test(an_open_breaker_refuses_says_why_and_gives_the_place_back),
 	    cmocka_unit_test(a_busy_backend_cools_down_as_long_as_it_asked),
-	    cmocka_unit_test(a_retry_beyond_the_budget_is_refused),
+	    cmocka_unit_test(a_repeat_beyond_the_budget_is_refused),
+	    cmocka_unit_test(a_call_from_elsewhere_waits_for_the_scout_and_no_longer_than_a_second),
+	    cmocka_unit_test(a_call_from_a_silent_backend_is_not_sent_to_another_silent_one),
+	    cmocka_unit_test(a_call_that_is_held_can_be_cancelled),
 	    cmocka_unit_test(a_client_that_leaves_is_no_failure_of_the_target),
 	    cmocka_unit_test(a_call_that_finds_no_memory_gives_all_back),
 	    cmocka_unit_test(a_dead_pooled_connection_costs_one_resend_and_no_attempt),
 	    cmocka_unit_test(a_dead_connection_that_was_fresh_is_a_failure),
-	    cmocka_unit_test(a_backend_may_say_that_nobody_should_retry),
+	    cmocka_unit_test(a_backend_says_whether_it_should_be_asked_again_and_no_more),
 	    cmocka_unit_test(retry_after_in_milliseconds_goes_first),
 	    cmocka_unit_test(repetitions_are_told_to_the_backend),
 	};

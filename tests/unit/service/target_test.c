@@ -100,7 +100,7 @@ static void an_error_event_fails_the_call_and_may_be_retried(void **state)
 	call_head(200, "text/event-stream");
 	call_bytes("data: {\"error\":{\"message\":\"out of memory\",\"code\":500}}\n\n");
 	assert_string_equal(seen, "error upstream_error;");
-	assert_string_equal(last_message, "out of memory");
+	assert_string_equal(last_message, "out of memory (from b/real)");
 	assert_true(last_retryable);
 	finish();
 }
@@ -235,6 +235,7 @@ static void a_whole_answer_over_the_cap_is_passed_up_as_it_comes(void **state)
 	(void)state;
 	char big[3001];
 	memset(big, 'x', 3000);
+	big[0] = '[';
 	big[3000] = '\0';
 	begin(false);
 	call_head(200, "application/json");
@@ -248,6 +249,105 @@ static void a_whole_answer_over_the_cap_is_passed_up_as_it_comes(void **state)
 	finish();
 }
 
+/* It was 200 with a correct Content-Length, and nothing was logged. */
+static void a_whole_answer_over_the_cap_whose_json_never_closes_is_truncated(void **state)
+{
+	char big[3001];
+	(void)state;
+	memset(big, ' ', 3000);
+	big[3000] = '\0';
+	for (int whole = 0; whole < 2; whole++) {
+		begin(false);
+		call_head(200, "application/json");
+		call_bytes("{\"choices\":[{\"message\":{\"content\":\"}\"}}");
+		call_bytes(big);
+		call_bytes(big);
+		call_bytes(whole ? "]}" : "]");
+		call_done(ERROR_NONE);
+		assert_int_equal(strstr(seen, "error upstream_truncated;") == NULL, whole);
+		assert_int_equal(strstr(seen, "end;") != NULL, whole);
+		finish();
+	}
+}
+
+static void a_stream_for_a_whole_answer_is_gathered(void **state)
+{
+	(void)state;
+	begin(false);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT TEXT STOP DONE);
+	assert_non_null(strstr(seen, "body {"));
+	assert_non_null(strstr(seen, "\"finish_reason\":\"stop\""));
+	assert_non_null(strstr(seen, ";end;"));
+	assert_null(strstr(seen, "raw"));
+	call_done(ERROR_NONE);
+	finish();
+}
+
+static void a_stream_for_a_whole_answer_that_is_cut_is_an_error(void **state)
+{
+	(void)state;
+	begin(false);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT);
+	call_done(ERROR_NONE);
+	assert_string_equal(seen, "error upstream_truncated;");
+	finish();
+}
+
+static void a_whole_answer_for_a_stream_becomes_its_chunks(void **state)
+{
+	(void)state;
+	begin(true);
+	call_head(200, "application/json");
+	call_bytes("{\"id\":\"i\",\"model\":\"m\",\"created\":1,\"choices\":[{\"index\":0,\"message\":{\"role\":"
+		   "\"assistant\",\"content\":\"hi\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,"
+		   "\"completion_tokens\":1,\"total_tokens\":2}}");
+	call_done(ERROR_NONE);
+	assert_non_null(strstr(seen, "\"content\":\"hi\""));
+	assert_non_null(strstr(seen, "\"finish_reason\":\"stop\""));
+	assert_non_null(strstr(seen, "usage;end;"));
+	finish();
+}
+
+static void a_finish_reason_of_a_failure_fails_the_call(void **state)
+{
+	(void)state;
+	begin(true);
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\"}]}\n\n" DONE);
+	assert_non_null(strstr(seen, "error upstream_error;"));
+	assert_null(strstr(seen, "end;"));
+	assert_null(strstr(seen, "finish_reason"));
+	finish();
+	begin(false);
+	call_head(200, "application/json");
+	call_bytes("{\"choices\":[{\"message\":{\"content\":\"x\"},\"finish_reason\":\"abort\"}]}");
+	call_done(ERROR_NONE);
+	assert_string_equal(seen, "error upstream_error;");
+	assert_true(last_retryable);
+	finish();
+}
+
+/* The client read "Extra inputs are not permitted" on every stream, about a member that it never sent. */
+static void stream_options_that_are_refused_are_left_out(void **state)
+{
+	(void)state;
+	begin(true);
+	assert_non_null(strstr(call.body, "stream_options"));
+	call_head(422, "application/json");
+	call_bytes("{\"detail\":[{\"loc\":[\"body\",\"stream_options\"],\"msg\":\"Extra inputs are not permitted\"}]}");
+	call_done(ERROR_NONE);
+	assert_string_equal(seen, "");
+	assert_null(strstr(call.body, "stream_options"));
+	call_head(200, "text/event-stream");
+	call_bytes(ROLE TEXT STOP DONE);
+	assert_non_null(strstr(seen, "end;"));
+	assert_int_equal(shared.attempts, 1);
+	call_done(ERROR_NONE);
+	finish();
+}
+
 static void an_error_inside_a_200_is_an_error(void **state)
 {
 	(void)state;
@@ -256,7 +356,7 @@ static void an_error_inside_a_200_is_an_error(void **state)
 	call_bytes("{\"error\":\"no memory\"}");
 	call_done(ERROR_NONE);
 	assert_string_equal(seen, "error upstream_error;");
-	assert_string_equal(last_message, "no memory");
+	assert_string_equal(last_message, "no memory (from b/real)");
 	finish();
 }
 
@@ -293,6 +393,7 @@ static void the_gateways_own_credentials_are_not_the_clients_fault(void **state)
 	call_bytes("{\"error\":{\"message\":\"bad key\"}}");
 	call_done(ERROR_NONE);
 	assert_string_equal(seen, "error upstream_status;");
+	assert_null(strstr(last_message, "bad key"));
 	assert_int_equal(last_status, 0);
 	assert_false(last_had_body);
 	assert_true(last_retryable);
@@ -323,7 +424,7 @@ static void retry_after_is_clamped(void **state)
 	}
 }
 
-static void redirects_and_encodings_are_refused(void **state)
+static void redirects_and_unknown_encodings_are_refused(void **state)
 {
 	(void)state;
 	begin(true);
@@ -332,10 +433,28 @@ static void redirects_and_encodings_are_refused(void **state)
 	finish();
 	begin(true);
 	struct http_head h = {
-	    .status = 200, .content_encoding = SPAN("gzip"), .content_type = SPAN("text/event-stream")};
+	    .status = 200, .content_encoding = SPAN("compress"), .content_type = SPAN("text/event-stream")};
 	call.ops->on_head(call.context, &h);
 	assert_string_equal(seen, "error upstream_encoding;");
 	finish();
+}
+
+/* A rate limit in gzip was 502, and five refused requests in gzip opened the breaker. */
+static void the_status_decides_whatever_the_coding_of_the_body(void **state)
+{
+	static const char *const codings[] = {"gzip", "compress"};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		begin(false);
+		struct http_head h = {.status = 429, .content_encoding = span_of(codings[i]), .retry_after = SPAN("7")};
+		call.ops->on_head(call.context, &h);
+		call_bytes("not gzip at all");
+		if (strcmp(seen, "") == 0)
+			call_done(ERROR_NONE);
+		assert_string_equal(seen, "error upstream_busy;");
+		assert_string_equal(last_retry_after, "7");
+		finish();
+	}
 }
 
 static void a_failed_connection_tells_its_reason(void **state)
@@ -400,7 +519,7 @@ static void silence_behind_the_head_of_a_whole_answer_is_idle(void **state)
 	for (size_t i = 0; i < 2; i++) {
 		begin(false);
 		call_head(statuses[i], "application/json");
-		pass(11 * SECOND);
+		pass((i == 0 ? 21 : 11) * SECOND);
 		assert_string_equal(seen, i == 0 ? "error upstream_idle;" : "error upstream_status;");
 		assert_true(call.cancelled);
 		finish();
@@ -491,12 +610,19 @@ int main(void)
 	    cmocka_unit_test(a_whole_answer_comes_at_once_when_complete),
 	    cmocka_unit_test(a_cut_whole_answer_is_an_error),
 	    cmocka_unit_test(a_whole_answer_over_the_cap_is_passed_up_as_it_comes),
+	    cmocka_unit_test(a_whole_answer_over_the_cap_whose_json_never_closes_is_truncated),
+	    cmocka_unit_test(a_stream_for_a_whole_answer_is_gathered),
+	    cmocka_unit_test(a_stream_for_a_whole_answer_that_is_cut_is_an_error),
+	    cmocka_unit_test(a_whole_answer_for_a_stream_becomes_its_chunks),
+	    cmocka_unit_test(a_finish_reason_of_a_failure_fails_the_call),
+	    cmocka_unit_test(stream_options_that_are_refused_are_left_out),
 	    cmocka_unit_test(an_error_inside_a_200_is_an_error),
 	    cmocka_unit_test(a_clients_mistake_is_relayed_and_not_retried),
 	    cmocka_unit_test(context_overflow_may_go_to_another_model),
 	    cmocka_unit_test(the_gateways_own_credentials_are_not_the_clients_fault),
 	    cmocka_unit_test(retry_after_is_clamped),
-	    cmocka_unit_test(redirects_and_encodings_are_refused),
+	    cmocka_unit_test(redirects_and_unknown_encodings_are_refused),
+	    cmocka_unit_test(the_status_decides_whatever_the_coding_of_the_body),
 	    cmocka_unit_test(a_failed_connection_tells_its_reason),
 	    cmocka_unit_test(cancel_aborts_the_call_and_says_nothing),
 	    cmocka_unit_test(done_without_finish_reason_is_truncated),

@@ -32,7 +32,7 @@ static uint64_t now;
 static int setup(void **state)
 {
 	(void)state;
-	breaker_init(&breaker, &options, 1);
+	breaker_init(&breaker, &options, false, 1);
 	now = 1000 * SECOND;
 	return 0;
 }
@@ -51,25 +51,25 @@ static struct health_call enter(void)
 	return call;
 }
 
-static void leave(const struct health_call *call, enum breaker_outcome outcome)
+static void leave(const struct health_call *call, enum failure_verdict outcome)
 {
 	breaker_leave(&breaker, call, outcome, now);
 }
 
-static void run(enum breaker_outcome outcome)
+static void run(enum failure_verdict outcome)
 {
 	struct health_call call = enter();
 	leave(&call, outcome);
 }
 
-static void run_many(unsigned count, enum breaker_outcome outcome)
+static void run_many(unsigned count, enum failure_verdict outcome)
 {
 	while (count-- > 0)
 		run(outcome);
 }
 
 /* A call with content that ends well or not. */
-static void run_content(enum breaker_outcome outcome)
+static void run_content(enum failure_verdict outcome)
 {
 	struct health_call call = enter();
 	breaker_content(&breaker, &call, now);
@@ -91,7 +91,7 @@ static void wait_for_probe(void)
 
 static void open_it(void)
 {
-	run_many(5, BREAKER_FAILED);
+	run_many(5, FAILURE_IS_FAILED);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_OPEN);
 }
 
@@ -100,18 +100,18 @@ static void open_it(void)
 static void five_failures_in_a_row_open_it(void **state)
 {
 	(void)state;
-	run_many(4, BREAKER_FAILED);
+	run_many(4, FAILURE_IS_FAILED);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
-	run(BREAKER_FAILED);
+	run(FAILURE_IS_FAILED);
 	expect_opened(BREAKER_CONSECUTIVE);
 }
 
 static void a_success_interrupts_the_row(void **state)
 {
 	(void)state;
-	run_many(4, BREAKER_FAILED);
-	run(BREAKER_GOOD);
-	run_many(4, BREAKER_FAILED);
+	run_many(4, FAILURE_IS_FAILED);
+	run(FAILURE_IS_GOOD);
+	run_many(4, FAILURE_IS_FAILED);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
 }
 
@@ -119,9 +119,9 @@ static void content_interrupts_the_row_while_its_call_runs_on(void **state)
 {
 	(void)state;
 	struct health_call call = enter();
-	run_many(4, BREAKER_FAILED);
+	run_many(4, FAILURE_IS_FAILED);
 	breaker_content(&breaker, &call, now);
-	run_many(4, BREAKER_FAILED);
+	run_many(4, FAILURE_IS_FAILED);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
 }
 
@@ -129,12 +129,12 @@ static void half_of_ten_outcomes_failed_opens_it(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 4; i++) {
-		run(BREAKER_GOOD);
-		run(BREAKER_FAILED);
+		run(FAILURE_IS_GOOD);
+		run(FAILURE_IS_FAILED);
 	}
-	run(BREAKER_GOOD);
+	run(FAILURE_IS_GOOD);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
-	run(BREAKER_FAILED);
+	run(FAILURE_IS_FAILED);
 	expect_opened(BREAKER_SHARE);
 }
 
@@ -142,9 +142,9 @@ static void less_than_half_does_not(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 30; i++) {
-		run(BREAKER_GOOD);
-		run(BREAKER_GOOD);
-		run(BREAKER_FAILED);
+		run(FAILURE_IS_GOOD);
+		run(FAILURE_IS_GOOD);
+		run(FAILURE_IS_FAILED);
 	}
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
 }
@@ -152,13 +152,13 @@ static void less_than_half_does_not(void **state)
 static void outcomes_older_than_the_window_do_not_count(void **state)
 {
 	(void)state;
-	run_many(4, BREAKER_FAILED);
-	run(BREAKER_GOOD);
-	run_many(4, BREAKER_FAILED);
+	run_many(4, FAILURE_IS_FAILED);
+	run(FAILURE_IS_GOOD);
+	run_many(4, FAILURE_IS_FAILED);
 	now += 60 * SECOND;
 	assert_int_equal(breaker_window(&breaker, now).outcomes, 0);
-	run(BREAKER_GOOD);
-	run(BREAKER_FAILED);
+	run(FAILURE_IS_GOOD);
+	run(FAILURE_IS_FAILED);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
 	assert_int_equal(breaker_window(&breaker, now).outcomes, 2);
 	assert_int_equal(breaker_window(&breaker, now).failed, 1);
@@ -167,21 +167,21 @@ static void outcomes_older_than_the_window_do_not_count(void **state)
 static void three_unreachable_in_a_row_open_it(void **state)
 {
 	(void)state;
-	run_many(2, BREAKER_UNREACHABLE);
+	run_many(2, FAILURE_IS_UNREACHABLE);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
-	run(BREAKER_UNREACHABLE);
+	run(FAILURE_IS_UNREACHABLE);
 	expect_opened(BREAKER_NO_CONNECTION);
 }
 
 static void any_answer_interrupts_the_row_of_unreachable(void **state)
 {
 	(void)state;
-	static const enum breaker_outcome answers[] = {BREAKER_GOOD, BREAKER_FAILED, BREAKER_ANSWERED};
+	static const enum failure_verdict answers[] = {FAILURE_IS_GOOD, FAILURE_IS_FAILED, FAILURE_IS_ANSWERED};
 	for (unsigned i = 0; i < 3; i++) {
 		setup(NULL);
-		run_many(2, BREAKER_UNREACHABLE);
+		run_many(2, FAILURE_IS_UNREACHABLE);
 		run(answers[i]);
-		run(BREAKER_UNREACHABLE);
+		run(FAILURE_IS_UNREACHABLE);
 		assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
 	}
 }
@@ -189,11 +189,11 @@ static void any_answer_interrupts_the_row_of_unreachable(void **state)
 static void neutral_outcomes_count_for_nothing(void **state)
 {
 	(void)state;
-	run_many(4, BREAKER_FAILED);
-	run_many(100, BREAKER_NEUTRAL);
-	run_many(100, BREAKER_ANSWERED);
+	run_many(4, FAILURE_IS_FAILED);
+	run_many(100, FAILURE_IS_NEUTRAL);
+	run_many(100, FAILURE_IS_ANSWERED);
 	assert_int_equal(breaker_window(&breaker, now).outcomes, 4);
-	run(BREAKER_FAILED);
+	run(FAILURE_IS_FAILED);
 	expect_opened(BREAKER_CONSECUTIVE);
 }
 
@@ -201,11 +201,11 @@ static void breaks_after_content_count_as_failures(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 4; i++)
-		run_content(BREAKER_FAILED);
+		run_content(FAILURE_IS_FAILED);
 	assert_int_equal(breaker_window(&breaker, now).outcomes, 4);
 	assert_int_equal(breaker_window(&breaker, now).failed, 4);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
-	run_content(BREAKER_FAILED);
+	run_content(FAILURE_IS_FAILED);
 	expect_opened(BREAKER_CONSECUTIVE);
 }
 
@@ -213,9 +213,9 @@ static void a_call_that_is_good_to_its_end_interrupts_the_row_of_breaks(void **s
 {
 	(void)state;
 	for (unsigned i = 0; i < 4; i++)
-		run_content(BREAKER_FAILED);
-	run_content(BREAKER_GOOD);
-	run_content(BREAKER_FAILED);
+		run_content(FAILURE_IS_FAILED);
+	run_content(FAILURE_IS_GOOD);
+	run_content(FAILURE_IS_FAILED);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
 }
 
@@ -225,8 +225,8 @@ static void a_break_long_after_its_content_is_one_failure(void **state)
 	struct health_call call = enter();
 	breaker_content(&breaker, &call, now);
 	now += 600 * SECOND;
-	run(BREAKER_GOOD);
-	leave(&call, BREAKER_FAILED);
+	run(FAILURE_IS_GOOD);
+	leave(&call, FAILURE_IS_FAILED);
 	assert_int_equal(breaker_window(&breaker, now).outcomes, 2);
 	assert_int_equal(breaker_window(&breaker, now).failed, 1);
 }
@@ -236,8 +236,8 @@ static void a_disabled_one_never_opens(void **state)
 	(void)state;
 	struct config_breaker disabled = options;
 	disabled.enabled = false;
-	breaker_init(&breaker, &disabled, 1);
-	run_many(100, BREAKER_UNREACHABLE);
+	breaker_init(&breaker, &disabled, false, 1);
+	run_many(100, FAILURE_IS_UNREACHABLE);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
 }
 
@@ -251,9 +251,9 @@ static void it_waits_from_half_to_full_and_doubles_up_to_the_most(void **state)
 	for (unsigned i = 0; i < 20; i++) {
 		uint64_t wait = breaker.until_us - now;
 		assert_in_range(wait, full / 2, full);
-		assert_int_equal(breaker_opened(&breaker, now), i + 1);
+		assert_int_equal(breaker.opened, i + 1);
 		wait_for_probe();
-		run(BREAKER_FAILED);
+		run(FAILURE_IS_FAILED);
 		expect_opened(BREAKER_PROBE);
 		full = full * 2 < 300 * SECOND ? full * 2 : 300 * SECOND;
 	}
@@ -266,7 +266,7 @@ static void waits_differ_between_seeds(void **state)
 	uint64_t least = UINT64_MAX;
 	uint64_t most = 0;
 	for (uint64_t seed = 0; seed < 100; seed++) {
-		breaker_init(&breaker, &options, seed);
+		breaker_init(&breaker, &options, false, seed);
 		open_it();
 		uint64_t wait = breaker.until_us - now;
 		least = wait < least ? wait : least;
@@ -291,22 +291,47 @@ static void a_refusal_tells_how_long_it_holds(void **state)
 	assert_int_equal(wait, 0);
 }
 
-static void a_whole_window_without_opening_forgives_earlier_times(void **state)
+/* A backend that was down for two minutes waited up to five minutes more when it failed once again. */
+static void a_good_probe_ends_the_doubling(void **state)
 {
 	(void)state;
 	open_it();
+	for (unsigned i = 0; i < 4; i++) {
+		wait_for_probe();
+		run(FAILURE_IS_FAILED);
+	}
+	assert_int_equal(breaker.opened, 5);
 	wait_for_probe();
-	run_many(3, BREAKER_GOOD);
-	now += 60 * SECOND - 1;
-	assert_int_equal(breaker_opened(&breaker, now), 1);
-	open_it();
-	assert_int_equal(breaker_opened(&breaker, now), 2);
-	wait_for_probe();
-	run_many(3, BREAKER_GOOD);
-	now += 60 * SECOND;
-	assert_int_equal(breaker_opened(&breaker, now), 0);
-	open_it();
-	assert_int_equal(breaker_opened(&breaker, now), 1);
+	run(FAILURE_IS_GOOD);
+	run(FAILURE_IS_FAILED);
+	assert_int_equal(breaker.opened, 1);
+	assert_in_range(breaker.until_us, now + 5 * SECOND / 2, now + 5 * SECOND);
+}
+
+static void open_at_pace(bool alone, uint64_t took_us)
+{
+	breaker_init(&breaker, &options, alone, 1);
+	for (unsigned opened = 0; opened < 6; opened++) {
+		if (breaker.state == HEALTH_BREAKER_OPEN)
+			now = breaker.until_us;
+		do {
+			struct health_call call = {.started_us = now};
+			breaker_enter(&breaker, &call, now);
+			now += took_us;
+			breaker_leave(&breaker, &call, FAILURE_IS_FAILED, now);
+		} while (breaker.state != HEALTH_BREAKER_OPEN);
+	}
+}
+
+static void a_target_without_alternative_that_fails_at_once_is_back_within_two_seconds(void **state)
+{
+	(void)state;
+	open_at_pace(true, 1000);
+	assert_in_range(breaker.until_us - now, SECOND, 2 * SECOND);
+	open_at_pace(true, 2 * SECOND);
+	assert_true(breaker.until_us - now > 2 * SECOND);
+	open_at_pace(false, 1000);
+	assert_true(breaker.until_us - now > 2 * SECOND);
 }
 
 /* ---- half-open ---- */
@@ -337,12 +362,12 @@ static void three_successes_close_it(void **state)
 	(void)state;
 	open_it();
 	wait_for_probe();
-	run_many(2, BREAKER_GOOD);
+	run_many(2, FAILURE_IS_GOOD);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_HALF_OPEN);
-	run(BREAKER_GOOD);
+	run(FAILURE_IS_GOOD);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
 	assert_int_equal(breaker_window(&breaker, now).outcomes, 0);
-	run_many(4, BREAKER_FAILED);
+	run_many(4, FAILURE_IS_FAILED);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
 	assert_int_equal(breaker.changes[HEALTH_BREAKER_OPEN], 1);
 	assert_int_equal(breaker.changes[HEALTH_BREAKER_HALF_OPEN], 1);
@@ -354,8 +379,8 @@ static void one_failed_probe_opens_it_again(void **state)
 	(void)state;
 	open_it();
 	wait_for_probe();
-	run_many(2, BREAKER_GOOD);
-	run(BREAKER_UNREACHABLE);
+	run_many(2, FAILURE_IS_GOOD);
+	run(FAILURE_IS_UNREACHABLE);
 	expect_opened(BREAKER_PROBE);
 }
 
@@ -368,7 +393,7 @@ static void content_is_the_success_and_its_break_the_failure_of_a_probe(void **s
 	breaker_content(&breaker, &call, now);
 	assert_int_equal(breaker.successes, 1);
 	assert_int_equal(breaker.probes, 0);
-	leave(&call, BREAKER_FAILED);
+	leave(&call, FAILURE_IS_FAILED);
 	expect_opened(BREAKER_PROBE);
 }
 
@@ -378,7 +403,7 @@ static void content_and_a_good_end_are_one_success(void **state)
 	open_it();
 	wait_for_probe();
 	for (unsigned i = 1; i <= 2; i++) {
-		run_content(BREAKER_GOOD);
+		run_content(FAILURE_IS_GOOD);
 		assert_int_equal(breaker.successes, i);
 		assert_int_equal(breaker.probes, 0);
 	}
@@ -390,15 +415,15 @@ static void neutral_ends_give_a_probes_place_back(void **state)
 	open_it();
 	wait_for_probe();
 	for (unsigned i = 0; i < 10; i++) {
-		run(BREAKER_NEUTRAL);
-		run(BREAKER_ANSWERED);
+		run(FAILURE_IS_NEUTRAL);
+		run(FAILURE_IS_ANSWERED);
 		assert_int_equal(breaker.state, HEALTH_BREAKER_HALF_OPEN);
 		assert_int_equal(breaker.successes, 0);
 		assert_int_equal(breaker.probes, 0);
 	}
 	struct health_call call = enter();
 	breaker_content(&breaker, &call, now);
-	leave(&call, BREAKER_NEUTRAL);
+	leave(&call, FAILURE_IS_NEUTRAL);
 	assert_int_equal(breaker.successes, 1);
 	assert_int_equal(breaker.probes, 0);
 }
@@ -411,24 +436,24 @@ static void what_belongs_to_an_earlier_state_judges_nobody(void **state)
 	struct health_call broken = enter();
 	breaker_content(&breaker, &broken, now);
 	open_it();
-	leave(&good, BREAKER_GOOD);
+	leave(&good, FAILURE_IS_GOOD);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_OPEN);
 	wait_for_probe();
 	struct health_call probe = enter();
-	leave(&bad, BREAKER_FAILED);
-	leave(&broken, BREAKER_FAILED);
+	leave(&bad, FAILURE_IS_FAILED);
+	leave(&broken, FAILURE_IS_FAILED);
 	assert_int_equal(breaker.state, HEALTH_BREAKER_HALF_OPEN);
 	assert_int_equal(breaker.probes, 1);
-	leave(&probe, BREAKER_GOOD);
+	leave(&probe, FAILURE_IS_GOOD);
 	assert_int_equal(breaker.successes, 1);
 }
 
 static void a_clock_that_is_behind_takes_nothing_back(void **state)
 {
 	(void)state;
-	run_many(4, BREAKER_FAILED);
+	run_many(4, FAILURE_IS_FAILED);
 	now -= 90 * SECOND;
-	run(BREAKER_GOOD);
+	run(FAILURE_IS_GOOD);
 	assert_int_equal(breaker_window(&breaker, now).outcomes, 5);
 	now += 90 * SECOND;
 	assert_int_equal(breaker_window(&breaker, now).outcomes, 5);
@@ -495,8 +520,7 @@ static void model_window(unsigned *outcomes, unsigned *failed)
 /* It opened: the wait is the breaker's own, if it may be. */
 static void model_open(void)
 {
-	bool new_trouble = model.state == HEALTH_BREAKER_CLOSED && now >= model.closed_us + options.window_us;
-	model.opened = new_trouble ? 1 : model.opened + 1;
+	model.opened++;
 	uint64_t full = options.wait_us;
 	for (unsigned i = 1; i < model.opened; i++)
 		full = full * 2 > options.wait_most_us ? options.wait_most_us : full * 2;
@@ -540,6 +564,7 @@ static bool model_admits(void)
 static void model_success(int call)
 {
 	if (model.state == HEALTH_BREAKER_HALF_OPEN) {
+		model.opened = 0;
 		if (++model.good_probes == 3)
 			model_enter_state(HEALTH_BREAKER_CLOSED);
 		return;
@@ -590,20 +615,20 @@ static void step_content(int call)
 		model_success(call);
 }
 
-static void step_leave(int call, enum breaker_outcome outcome)
+static void step_leave(int call, enum failure_verdict outcome)
 {
 	bool counts = calls[call].era == model.era;
 	breaker_leave(&breaker, &calls[call].ticket, outcome, now);
 	calls[call].running = false;
 	if (!counts)
 		return;
-	if (outcome == BREAKER_FAILED || outcome == BREAKER_UNREACHABLE) {
-		model_failure(call, outcome == BREAKER_UNREACHABLE);
+	if (outcome == FAILURE_IS_FAILED || outcome == FAILURE_IS_UNREACHABLE) {
+		model_failure(call, outcome == FAILURE_IS_UNREACHABLE);
 		return;
 	}
-	if (outcome == BREAKER_ANSWERED)
+	if (outcome == FAILURE_IS_ANSWERED)
 		model.unreachable = 0;
-	if (outcome == BREAKER_GOOD) {
+	if (outcome == FAILURE_IS_GOOD) {
 		model.breaks = 0;
 		if (!calls[call].content)
 			model_success(call);
@@ -625,12 +650,12 @@ static void compare(void)
 }
 
 /* How bad the backend is at present, percent of failures; changes now and then. */
-static enum breaker_outcome draw_outcome(struct seed *seed, unsigned badness)
+static enum failure_verdict draw_outcome(struct seed *seed, unsigned badness)
 {
 	if (seed_below(seed, 100) < badness)
-		return seed_below(seed, 3) == 0 ? BREAKER_UNREACHABLE : BREAKER_FAILED;
-	static const enum breaker_outcome others[] = {BREAKER_GOOD, BREAKER_GOOD, BREAKER_GOOD, BREAKER_ANSWERED,
-						      BREAKER_NEUTRAL};
+		return seed_below(seed, 3) == 0 ? FAILURE_IS_UNREACHABLE : FAILURE_IS_FAILED;
+	static const enum failure_verdict others[] = {FAILURE_IS_GOOD, FAILURE_IS_GOOD, FAILURE_IS_GOOD,
+						      FAILURE_IS_ANSWERED, FAILURE_IS_NEUTRAL};
 	return others[seed_below(seed, 5)];
 }
 
@@ -687,7 +712,8 @@ int main(void)
 	    cmocka_unit_test_setup(it_waits_from_half_to_full_and_doubles_up_to_the_most, setup),
 	    cmocka_unit_test_setup(waits_differ_between_seeds, setup),
 	    cmocka_unit_test_setup(a_refusal_tells_how_long_it_holds, setup),
-	    cmocka_unit_test_setup(a_whole_window_without_opening_forgives_earlier_times, setup),
+	    cmocka_unit_test_setup(a_good_probe_ends_the_doubling, setup),
+	    cmocka_unit_test_setup(a_target_without_alternative_that_fails_at_once_is_back_within_two_seconds, setup),
 	    cmocka_unit_test_setup(one_then_two_then_four_probes_run_at_once, setup),
 	    cmocka_unit_test_setup(three_successes_close_it, setup),
 	    cmocka_unit_test_setup(one_failed_probe_opens_it_again, setup),

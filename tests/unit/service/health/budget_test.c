@@ -46,8 +46,8 @@ static void a_fifth_of_what_runs_is_allowed(void **state)
 	budget_enter(&budget, true);
 	enter_many(&budget, 9, false);
 	assert_true(budget_allows(&budget, &twenty)); /* 124 run */
-	enter_many(&budget, 5, true);
-	assert_false(budget_allows(&budget, &twenty)); /* the 26th of 129 */
+	enter_many(&budget, 6, true);
+	assert_false(budget_allows(&budget, &twenty)); /* the 27th of 131 */
 }
 
 static void a_place_is_given_back_when_its_call_leaves(void **state)
@@ -71,6 +71,17 @@ static void nothing_is_allowed_of_nothing(void **state)
 }
 
 /* The model: the calls themselves, recounted each time. */
+static void all_are_allowed_at_100_percent(void **state)
+{
+	static const struct config_budget all = {100, 0};
+	struct budget budget = {0};
+	(void)state;
+	for (unsigned i = 0; i < 30; i++) {
+		assert_true(budget_allows(&budget, &all));
+		budget_enter(&budget, true);
+	}
+}
+
 static void random_calls_agree_with_a_recount(void **state)
 {
 	enum { CALLS = 200 };
@@ -86,7 +97,7 @@ static void random_calls_agree_with_a_recount(void **state)
 			running += calls[i] != 0;
 			extra += calls[i] == 'e';
 		}
-		double most = running * 0.2 < 3 ? 3 : running * 0.2;
+		double most = (running + 1) * 0.2 < 3 ? 3 : (running + 1) * 0.2;
 		bool allowed = extra + 1 <= most + 1e-9;
 		assert_int_equal(budget_allows(&budget, &twenty), allowed);
 		assert_int_equal(budget.running, running);
@@ -133,11 +144,25 @@ static void what_was_saved_makes_a_small_burst_only(void **state)
 {
 	(void)state;
 	struct spares spares = {0};
-	for (unsigned i = 0; i < 100000; i++)
+	for (unsigned i = 0; i < 100000; i++) {
 		spares_earn(&spares);
+		spares_settle(&spares);
+	}
 	for (unsigned i = 0; i < SPARES_BURST; i++)
 		assert_true(spares_take(&spares, 5));
 	assert_false(spares_take(&spares, 5));
+}
+
+/* Of ten slow requests at once seven had no spare, although every one was allowed to have its own. */
+static void each_of_many_that_are_under_way_keeps_its_credit(void **state)
+{
+	(void)state;
+	struct spares spares = {0};
+	for (unsigned i = 0; i < 300; i++)
+		spares_earn(&spares);
+	for (unsigned i = 0; i < 300; i++)
+		assert_true(spares_take(&spares, 100));
+	assert_false(spares_take(&spares, 100));
 }
 
 /* The model: every request and spare as a letter; credit is counted again from the beginning. */
@@ -173,6 +198,7 @@ static void random_requests_agree_with_a_recount(void **state)
 		for (unsigned i = 0; i < HISTORY; i++) {
 			if (seed_below(&seed, eager) != 0) {
 				spares_earn(&spares);
+				spares_settle(&spares);
 				history[length++] = 'r';
 				requests++;
 				continue;
@@ -195,9 +221,11 @@ int main(void)
 	    cmocka_unit_test(a_fifth_of_what_runs_is_allowed),
 	    cmocka_unit_test(a_place_is_given_back_when_its_call_leaves),
 	    cmocka_unit_test(nothing_is_allowed_of_nothing),
+	    cmocka_unit_test(all_are_allowed_at_100_percent),
 	    cmocka_unit_test(random_calls_agree_with_a_recount),
 	    cmocka_unit_test(a_spare_costs_twenty_requests_at_five_percent),
 	    cmocka_unit_test(what_was_saved_makes_a_small_burst_only),
+	    cmocka_unit_test(each_of_many_that_are_under_way_keeps_its_credit),
 	    cmocka_unit_test(random_requests_agree_with_a_recount),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

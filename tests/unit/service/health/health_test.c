@@ -26,7 +26,7 @@ enum { BACKENDS = 2, TARGETS = 3, MODELS = 2 };
 
 static struct config_backend backends[BACKENDS];
 static const struct config_target targets[TARGETS] = {
-    {&backends[0], "x", "a/x"}, {&backends[0], "y", "a/y"}, {&backends[1], "x", "b/x"}};
+    {&backends[0], "x", "a/x", false}, {&backends[0], "y", "a/y", false}, {&backends[1], "x", "b/x", false}};
 static const struct config_model models[MODELS] = {{.name = "m"}, {.name = "n"}};
 static struct config config;
 static struct health *health;
@@ -66,10 +66,24 @@ static void start_over(void)
 	assert_int_equal(setup(NULL), 0);
 }
 
+static struct health_use use_of(size_t target)
+{
+	return (struct health_use){.target = target};
+}
+
+static void leave(struct health_call *call, enum error_code code, uint64_t retry_after_us, uint64_t at)
+{
+	struct health_outcome outcome = {.code = code,
+					 .kind = failure_kind_of(code),
+					 .retry_after_us = code == ERROR_UPSTREAM_BUSY ? retry_after_us : 0};
+	health_leave(call, &outcome, at);
+}
+
 static enum health_reason enter_as(struct health_call *call, size_t target, enum health_purpose purpose)
 {
 	uint64_t wait;
-	return health_enter(health, call, target, purpose, now, &wait);
+	struct health_use use = use_of(target);
+	return health_enter(health, call, &use, purpose, now, &wait);
 }
 
 /* One call to the first target. False when it was refused. */
@@ -78,14 +92,15 @@ static bool run(enum error_code outcome, uint64_t retry_after_us)
 	struct health_call call = {0};
 	if (enter_as(&call, 0, HEALTH_FIRST) != HEALTH_OK)
 		return false;
-	health_leave(&call, outcome, retry_after_us, now);
+	leave(&call, outcome, retry_after_us, now);
 	return true;
 }
 
 static struct health_view view_of(size_t target)
 {
 	struct health_view view;
-	health_view(health, target, now, &view);
+	struct health_use use = use_of(target);
+	health_view(health, &use, now, &view);
 	return view;
 }
 
@@ -103,7 +118,7 @@ static void only_the_backends_own_failures_count(void **state)
 	(void)state;
 	for (enum error_code code = ERROR_NONE + 1; code < ERROR_COUNT; code++) {
 		start_over();
-		bool counts = error_row(code)->blame == BLAME_BACKEND && code != ERROR_UPSTREAM_BUSY;
+		bool counts = failure_row(failure_kind_of(code))->breaker >= FAILURE_IS_FAILED;
 		for (unsigned i = 0; i < 5; i++)
 			run(code, 0);
 		if ((report_of(0).breaker == HEALTH_BREAKER_OPEN) != counts)
@@ -137,7 +152,8 @@ static void an_open_target_refuses_and_its_neighbours_do_not(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 5; i++)
 		run(ERROR_UPSTREAM_RESET, 0);
-	assert_int_equal(health_enter(health, &call, 0, HEALTH_FIRST, now, &wait), HEALTH_OPEN);
+	struct health_use use = use_of(0);
+	assert_int_equal(health_enter(health, &call, &use, HEALTH_FIRST, now, &wait), HEALTH_OPEN);
 	assert_in_range(wait, 5 * SECOND / 2, 5 * SECOND);
 	assert_null(call.health);
 	assert_int_equal(view_of(0).reason, HEALTH_OPEN);
@@ -186,7 +202,7 @@ static void a_shorter_pause_does_not_end_a_longer_one(void **state)
 	(void)state;
 	enter_as(&call, 0, HEALTH_FIRST);
 	run(ERROR_UPSTREAM_BUSY, 60 * SECOND);
-	health_leave(&call, ERROR_UPSTREAM_BUSY, 2 * SECOND, now);
+	leave(&call, ERROR_UPSTREAM_BUSY, 2 * SECOND, now);
 	assert_int_equal(report_of(0).cooling_us, 60 * SECOND);
 }
 
@@ -209,10 +225,10 @@ static void a_ticket_that_is_not_entered_does_no_harm(void **state)
 	struct health_call call = {0};
 	(void)state;
 	health_first_content(&call, now);
-	health_leave(&call, ERROR_UPSTREAM_RESET, 0, now);
+	leave(&call, ERROR_UPSTREAM_RESET, 0, now);
 	assert_int_equal(enter_as(&call, 0, HEALTH_FIRST), HEALTH_OK);
-	health_leave(&call, ERROR_NONE, 0, now);
-	health_leave(&call, ERROR_NONE, 0, now);
+	leave(&call, ERROR_NONE, 0, now);
+	leave(&call, ERROR_NONE, 0, now);
 	assert_int_equal(view_of(0).running, 0);
 	assert_int_equal(report_of(0).outcomes, 1);
 }
@@ -242,13 +258,13 @@ static void a_call_that_was_given_up_tells_how_long_it_took_at_least(void **stat
 	for (size_t i = 0; i < 3; i++) {
 		enter_as(&call, i, HEALTH_FIRST);
 		now += 250000;
-		health_leave(&call, outcomes[i], 0, now);
+		leave(&call, outcomes[i], 0, now);
 		assert_int_equal(view_of(i).latency_us, 250000);
 	}
 	enter_as(&call, 0, HEALTH_FIRST);
 	now += 1000;
 	uint64_t before = view_of(0).latency_us;
-	health_leave(&call, ERROR_CLIENT_CLOSED, 0, now);
+	leave(&call, ERROR_CLIENT_CLOSED, 0, now);
 	assert_int_equal(view_of(0).latency_us, before);
 }
 
@@ -258,36 +274,119 @@ static void a_failure_tells_no_latency(void **state)
 	(void)state;
 	enter_as(&call, 0, HEALTH_FIRST);
 	now += 2000;
-	health_leave(&call, ERROR_UPSTREAM_CONNECT, 0, now);
+	leave(&call, ERROR_UPSTREAM_CONNECT, 0, now);
 	assert_int_equal(view_of(0).latency_us, 0);
 }
 
 /* ---- budgets ---- */
 
-static void retries_are_bounded_at_each_backend_and_over_all(void **state)
+static void repeats_are_bounded_at_each_backend_and_starve_no_other(void **state)
 {
 	struct health_call calls[64] = {0};
 	unsigned used = 0;
 	(void)state;
-	while (used < 15) /* 15 run at b: its own share is 3, that of all of them too */
-		assert_int_equal(enter_as(&calls[used++], 2, HEALTH_FIRST), HEALTH_OK);
 	for (unsigned i = 0; i < 3; i++)
-		assert_int_equal(enter_as(&calls[used++], 0, HEALTH_EXTRA), HEALTH_OK);
-	assert_int_equal(enter_as(&calls[used], 0, HEALTH_EXTRA), HEALTH_BUDGET);
+		assert_int_equal(enter_as(&calls[used++], 0, HEALTH_REPEAT), HEALTH_OK);
+	assert_int_equal(enter_as(&calls[used], 0, HEALTH_REPEAT), HEALTH_BUDGET);
 	assert_null(calls[used].health);
-	assert_int_equal(enter_as(&calls[used], 2, HEALTH_EXTRA), HEALTH_BUDGET);
+	assert_int_equal(enter_as(&calls[used], 1, HEALTH_REPEAT), HEALTH_BUDGET); /* a model of the same backend */
+	assert_int_equal(enter_as(&calls[used++], 2, HEALTH_REPEAT), HEALTH_OK);   /* of another one */
 	assert_int_equal(health_extra(health, 0), 3);
 	assert_int_equal(report_of(0).extra, 3);
-	assert_int_equal(report_of(2).extra, 0);
-	while (used < 40) /* of all there is room now, at a there is none */
-		assert_int_equal(enter_as(&calls[used++], 2, HEALTH_FIRST), HEALTH_OK);
-	assert_int_equal(enter_as(&calls[used], 1, HEALTH_EXTRA), HEALTH_BUDGET);
-	assert_int_equal(enter_as(&calls[used++], 2, HEALTH_EXTRA), HEALTH_OK);
+	assert_int_equal(report_of(2).extra, 1);
+	while (used < 20) /* 16 first calls of 19 at a: the fourth repeat is one of 20 */
+		assert_int_equal(enter_as(&calls[used++], 0, HEALTH_FIRST), HEALTH_OK);
+	assert_int_equal(enter_as(&calls[used++], 1, HEALTH_REPEAT), HEALTH_OK);
+	assert_int_equal(enter_as(&calls[used], 1, HEALTH_REPEAT), HEALTH_BUDGET);
 	assert_int_equal(enter_as(&calls[used++], 0, HEALTH_HEDGE), HEALTH_OK);
-	health_leave(&calls[15], ERROR_NONE, 0, now);
-	assert_int_equal(enter_as(&calls[used++], 1, HEALTH_EXTRA), HEALTH_OK);
+	leave(&calls[0], ERROR_NONE, 0, now);
+	assert_int_equal(enter_as(&calls[used++], 1, HEALTH_REPEAT), HEALTH_OK);
 	assert_int_equal(health_refused(health, 0, HEALTH_BUDGET), 1);
-	assert_int_equal(health_refused(health, 2, HEALTH_BUDGET), 1);
+	assert_int_equal(health_refused(health, 1, HEALTH_BUDGET), 2);
+}
+
+/* A standby of which nothing is known gets three scouts; the rest follow the first content. */
+static void calls_from_elsewhere_follow_the_first_that_has_content(void **state)
+{
+	struct health_call calls[8] = {0};
+	(void)state;
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(enter_as(&calls[i], 0, HEALTH_DIVERTED), HEALTH_OK);
+	assert_int_equal(enter_as(&calls[3], 0, HEALTH_DIVERTED), HEALTH_UNPROVEN);
+	assert_int_equal(enter_as(&calls[3], 0, HEALTH_FIRST), HEALTH_OK);
+	assert_int_equal(enter_as(&calls[4], 0, HEALTH_OVERDUE), HEALTH_OK);
+	health_first_content(&calls[1], now);
+	for (unsigned i = 5; i < 8; i++)
+		assert_int_equal(enter_as(&calls[i], 0, HEALTH_DIVERTED), HEALTH_OK);
+	assert_int_equal(health_refused(health, 0, HEALTH_UNPROVEN), 0);
+	health_give_up(health, 0);
+	assert_int_equal(health_refused(health, 0, HEALTH_UNPROVEN), 1);
+}
+
+static void calls_from_elsewhere_pass_a_standby_over_that_fails(void **state)
+{
+	struct health_call calls[4] = {0};
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(enter_as(&calls[i], 0, HEALTH_DIVERTED), HEALTH_OK);
+		leave(&calls[i], ERROR_UPSTREAM_RESET, 0, now);
+	}
+	assert_int_equal(enter_as(&calls[0], 0, HEALTH_DIVERTED), HEALTH_OK); /* hardly anything else runs */
+	leave(&calls[0], ERROR_UPSTREAM_RESET, 0, now);
+	for (unsigned i = 0; i < 4; i++)
+		health_plan_begins(health);
+	assert_int_equal(enter_as(&calls[0], 0, HEALTH_DIVERTED), HEALTH_FAILING);
+	assert_int_equal(enter_as(&calls[0], 0, HEALTH_OVERDUE), HEALTH_FAILING);
+	assert_int_equal(health_refused(health, 0, HEALTH_FAILING), 2);
+	now += SECOND;
+	assert_int_equal(enter_as(&calls[0], 0, HEALTH_DIVERTED), HEALTH_OK); /* one tries it now and then */
+	assert_int_equal(enter_as(&calls[1], 0, HEALTH_DIVERTED), HEALTH_FAILING);
+	health_first_content(&calls[0], now);
+	assert_int_equal(enter_as(&calls[1], 0, HEALTH_DIVERTED), HEALTH_OK);
+}
+
+/* A context that is too long says nothing of the standby. */
+static void what_is_the_requests_own_fault_fails_no_standby(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		struct health_outcome outcome = {.code = ERROR_CONTEXT_LENGTH, .kind = FAILURE_CONTEXT};
+		assert_int_equal(enter_as(&call, 0, HEALTH_DIVERTED), HEALTH_OK);
+		health_leave(&call, &outcome, now);
+	}
+	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_CLOSED);
+}
+
+static void repeats_of_one_request_count_once(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	for (unsigned i = 0; i < 20; i++) {
+		struct health_outcome outcome = {
+		    .code = ERROR_UPSTREAM_STATUS, .kind = FAILURE_SERVER, .repeat = i > 0};
+		enter_as(&call, 0, HEALTH_FIRST);
+		health_leave(&call, &outcome, now);
+	}
+	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_CLOSED);
+	assert_int_equal(report_of(0).failed, 1);
+}
+
+static void operations_of_a_target_have_breakers_of_their_own(void **state)
+{
+	struct health_use embeddings = {.target = 0, .operation = 2};
+	struct health_outcome failed = {.code = ERROR_UPSTREAM_STATUS, .kind = FAILURE_SERVER};
+	struct health_call call = {0};
+	uint64_t wait;
+	(void)state;
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(health_enter(health, &call, &embeddings, HEALTH_FIRST, now, &wait), HEALTH_OK);
+		health_leave(&call, &failed, now);
+	}
+	assert_int_equal(health_enter(health, &call, &embeddings, HEALTH_FIRST, now, &wait), HEALTH_OPEN);
+	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_OPEN);
+	assert_int_equal(report_of(0).operation, 2);
+	assert_true(run(ERROR_NONE, 0));
 }
 
 static void a_refusal_for_the_budget_leaves_no_probe_out(void **state)
@@ -295,11 +394,11 @@ static void a_refusal_for_the_budget_leaves_no_probe_out(void **state)
 	struct health_call calls[4] = {0};
 	(void)state;
 	for (unsigned i = 0; i < 3; i++)
-		enter_as(&calls[i], 2, HEALTH_EXTRA);
+		enter_as(&calls[i], 1, HEALTH_REPEAT);
 	for (unsigned i = 0; i < 5; i++)
 		run(ERROR_UPSTREAM_RESET, 0);
 	now += report_of(0).next_probe_us;
-	assert_int_equal(enter_as(&calls[3], 0, HEALTH_EXTRA), HEALTH_BUDGET);
+	assert_int_equal(enter_as(&calls[3], 0, HEALTH_REPEAT), HEALTH_BUDGET);
 	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_OPEN);
 	assert_true(run(ERROR_NONE, 0));
 	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_HALF_OPEN);
@@ -422,9 +521,9 @@ static void each_change_of_a_breaker_is_one_log_line(void **state)
 	for (const char *at = text; *at != '\0'; at++)
 		lines += *at == '\n';
 	assert_int_equal(lines, 3);
-	assert_non_null(strstr(text,
-			       "\"msg\":\"breaker changed\",\"target\":\"a/x\",\"from\":\"closed\",\"to\":\"open\","
-			       "\"why\":\"consecutive\",\"error\":\"upstream_reset\",\"next_probe_ms\":"));
+	assert_non_null(strstr(text, "\"msg\":\"breaker changed\",\"target\":\"a/x\",\"operation\":\"chat\","
+				     "\"from\":\"closed\",\"to\":\"open\",\"why\":\"consecutive\",\"error\":\"upstream_"
+				     "reset\",\"next_probe_ms\":"));
 	assert_non_null(strstr(text, "\"from\":\"open\",\"to\":\"half_open\""));
 	assert_non_null(strstr(text, "\"from\":\"half_open\",\"to\":\"closed\""));
 }
@@ -440,7 +539,7 @@ static void metrics_tell_what_health_knows(void **state)
 {
 	struct health_call call = {0};
 	(void)state;
-	assert_int_equal(enter_as(&call, 2, HEALTH_EXTRA), HEALTH_OK);
+	assert_int_equal(enter_as(&call, 2, HEALTH_REPEAT), HEALTH_OK);
 	for (unsigned i = 0; i < 8; i++)
 		run(ERROR_UPSTREAM_RESET, 0);
 	assert_true(value_of(METRIC_BREAKER, 0, 0) == 1);
@@ -454,7 +553,7 @@ static void metrics_tell_what_health_knows(void **state)
 	assert_true(value_of(METRIC_BREAKER, TARGETS, 0) == -1);
 	assert_true(value_of(METRIC_RETRIES_IN_FLIGHT, BACKENDS, 0) == -1);
 	assert_true(value_of(METRIC_LOG_DROPPED, 0, 0) == -1);
-	health_leave(&call, ERROR_NONE, 0, now);
+	leave(&call, ERROR_NONE, 0, now);
 	assert_true(value_of(METRIC_RETRIES_IN_FLIGHT, 1, 0) == 0);
 }
 
@@ -514,7 +613,7 @@ static bool room_for_extra(size_t backend)
 	unsigned running;
 	unsigned extra;
 	recount(backend, &running, &extra);
-	return extra < 3 || (extra + 1) * 5 <= running;
+	return extra < 3 || (extra + 1) * 5 <= running + 1;
 }
 
 static uint64_t pause_left(size_t target)
@@ -533,7 +632,7 @@ static enum health_reason expected(size_t target, bool extra)
 		return HEALTH_DOWN;
 	if (pause_left(target) != 0)
 		return HEALTH_COOLING;
-	return extra && !(room_for_extra(backend) && room_for_extra(BACKENDS)) ? HEALTH_BUDGET : HEALTH_OK;
+	return extra && !room_for_extra(backend) ? HEALTH_BUDGET : HEALTH_OK;
 }
 
 static void model_prove(size_t backend)
@@ -546,16 +645,18 @@ static void model_prove(size_t backend)
 static void step_enter(unsigned i, struct seed *seed)
 {
 	size_t target = seed_below(seed, TARGETS);
-	enum health_purpose purpose = (enum health_purpose)seed_below(seed, 3);
+	static const enum health_purpose purposes[] = {HEALTH_FIRST, HEALTH_REPEAT, HEALTH_HEDGE};
+	enum health_purpose purpose = purposes[seed_below(seed, 3)];
+	struct health_use use = use_of(target);
 	uint64_t wait = 0;
-	enum health_reason want = expected(target, purpose == HEALTH_EXTRA);
-	assert_int_equal(health_enter(health, &tickets[i], target, purpose, now, &wait), want);
+	enum health_reason want = expected(target, purpose == HEALTH_REPEAT);
+	assert_int_equal(health_enter(health, &tickets[i], &use, purpose, now, &wait), want);
 	if (want == HEALTH_COOLING)
 		assert_int_equal(wait, pause_left(target));
 	if (want != HEALTH_OK)
 		return;
 	model.calls[i].running = true;
-	model.calls[i].extra = purpose == HEALTH_EXTRA;
+	model.calls[i].extra = purpose == HEALTH_REPEAT;
 	model.calls[i].target = target;
 }
 
@@ -566,7 +667,7 @@ static void step_leave(unsigned i, struct seed *seed)
 	enum error_code outcome = outcomes[seed_below(seed, 5)];
 	uint64_t pause = seed_below(seed, 4) == 0 ? seed_below(seed, 400 * SECOND) : 0;
 	size_t target = model.calls[i].target;
-	health_leave(&tickets[i], outcome, pause, now);
+	leave(&tickets[i], outcome, pause, now);
 	assert_null(tickets[i].health);
 	model.calls[i].running = false;
 	if (outcome == ERROR_NONE)
@@ -647,7 +748,7 @@ static void random_calls_agree_with_a_recount_of_their_tickets(void **state)
 		step(&seed);
 		compare();
 	}
-	for (unsigned reason = HEALTH_COOLING; reason < HEALTH_REASON_COUNT; reason++)
+	for (unsigned reason = HEALTH_COOLING; reason <= HEALTH_BUDGET; reason++)
 		assert_true(refused_at_all((enum health_reason)reason) > 100); /* it saw life */
 }
 
@@ -665,12 +766,14 @@ static void hammer_step(struct health_call *call, struct seed *seed)
 	uint64_t wait;
 	struct health_report report;
 	size_t target = seed_below(seed, TARGETS);
+	struct health_use use = {
+	    .target = target, .operation = seed_below(seed, 3), .stream = seed_below(seed, 2) == 0};
 	if (call->health == NULL)
-		health_enter(health, call, target, (enum health_purpose)seed_below(seed, 3), at, &wait);
+		health_enter(health, call, &use, (enum health_purpose)seed_below(seed, 5), at, &wait);
 	else if (seed_below(seed, 2) == 0)
 		health_first_content(call, at);
 	else
-		health_leave(call, outcomes[seed_below(seed, 6)], seed_below(seed, 2 * SECOND), at);
+		leave(call, outcomes[seed_below(seed, 6)], seed_below(seed, 2 * SECOND), at);
 	if (seed_below(seed, 16) != 0)
 		return;
 	health_probed(health, seed_below(seed, BACKENDS), seed_below(seed, 4) != 0, at);
@@ -689,7 +792,7 @@ static void *hammer(void *context)
 	for (unsigned i = 0; i < THREAD_STEPS; i++)
 		hammer_step(&calls[seed_below(&seed, THREAD_CALLS)], &seed);
 	for (unsigned i = 0; i < THREAD_CALLS; i++)
-		health_leave(&calls[i], ERROR_CLIENT_CLOSED, 0, atomic_load(&shared_now));
+		leave(&calls[i], ERROR_CLIENT_CLOSED, 0, atomic_load(&shared_now));
 	return NULL;
 }
 
@@ -718,7 +821,7 @@ static void nothing_leaks_between_four_threads(void **state)
 		struct health_call call = {0};
 		assert_int_equal(view_of(target).running, 0);
 		assert_int_equal(view_of(target).reason, HEALTH_OK); /* no probe's place was lost either */
-		assert_int_equal(enter_as(&call, target, HEALTH_EXTRA), HEALTH_OK);
+		assert_int_equal(enter_as(&call, target, HEALTH_REPEAT), HEALTH_OK);
 		assert_true(health_changes(health, target, HEALTH_BREAKER_OPEN) > 0);
 	}
 }
@@ -737,7 +840,12 @@ int main(void)
 	    TEST(content_tells_the_latency_once),
 	    TEST(a_call_that_was_given_up_tells_how_long_it_took_at_least),
 	    TEST(a_failure_tells_no_latency),
-	    TEST(retries_are_bounded_at_each_backend_and_over_all),
+	    TEST(repeats_are_bounded_at_each_backend_and_starve_no_other),
+	    TEST(calls_from_elsewhere_follow_the_first_that_has_content),
+	    TEST(calls_from_elsewhere_pass_a_standby_over_that_fails),
+	    TEST(what_is_the_requests_own_fault_fails_no_standby),
+	    TEST(repeats_of_one_request_count_once),
+	    TEST(operations_of_a_target_have_breakers_of_their_own),
 	    TEST(a_refusal_for_the_budget_leaves_no_probe_out),
 	    TEST(failing_probes_take_all_targets_of_a_backend_out),
 	    TEST(a_real_success_of_any_target_outranks_failing_probes),
