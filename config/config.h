@@ -216,7 +216,8 @@ struct config {
 	const char *file; /* name for messages; "(embedded)" for the demo */
 	const struct config_listener *listeners;
 	size_t listener_count;
-	unsigned workers; /* 0 = one per core */
+	unsigned workers;      /* 0 = one per core */
+	uint64_t keepalive_us; /* silence of a stream until its client gets a comment; 0 = none */
 	const struct config_backend *backends;
 	size_t backend_count;
 	const struct config_target *targets; /* of all plans */

@@ -228,6 +228,7 @@ static enum sse_result skip_between(struct sse_parser *parser, struct span *inpu
 			return SSE_EVENT;
 		if (size > parser->cap)
 			return too_large(parser);
+		parser->commented = true;
 		input_skip(input, size);
 	}
 	return SSE_MORE;
@@ -243,6 +244,7 @@ static enum sse_result finish_comment(struct sse_parser *parser, struct span *in
 	size_t size = (size_t)(stop - input->at) + 1;
 	if (buf_len(&parser->kept) + size > parser->cap)
 		return too_large(parser);
+	parser->commented = true;
 	input_skip(input, size);
 	buf_reset(&parser->kept);
 	return SSE_EVENT;

@@ -30,6 +30,7 @@ struct sse_parser {
 	struct buf joined; /* data of a block that is not plain */
 	size_t cap;        /* bytes of one block; 0 once a block was too large */
 	bool started;      /* the first bytes were seen: no BOM any more */
+	bool commented;    /* a comment stood between blocks; for the caller to read and reset */
 };
 
 /* cap: most bytes of one block, its line ends included. Allocates nothing yet. */

@@ -51,6 +51,7 @@ static void exchange_close(struct exchange *exchange)
 		exchange->kind->close(exchange);
 	caching_close(exchange);
 	timer_stop(&exchange->worker->plan.reactor->timers, &exchange->stalled);
+	keepalive_end(exchange);
 	flight_leave(exchange->flight);
 	buf_fini(&exchange->out);
 	free(exchange);
@@ -73,6 +74,10 @@ void exchange_head(struct exchange *exchange, enum exchange_state state, const s
 		   int64_t content_length)
 {
 	struct caching_fields more;
+	if (target != NULL)
+		exchange->report.target = target->target;
+	if (exchange->state == EXCHANGE_ST_STREAM && state == EXCHANGE_ST_STREAM)
+		return; /* a comment needed it */
 	caching_tell(exchange, &more);
 	struct respond_head head = {.target = target == NULL ? NULL : target->target,
 				    .attempts = exchange_attempts(exchange),
@@ -82,7 +87,6 @@ void exchange_head(struct exchange *exchange, enum exchange_state state, const s
 				    .more_count = more.count};
 	exchange_set_state(exchange, state);
 	exchange->report.status = 200;
-	exchange->report.target = head.target;
 	respond_head(&exchange->to, &head, content_length);
 }
 
@@ -198,6 +202,7 @@ bool exchange_send(struct exchange *exchange, struct span bytes)
 	if (!exchange->to.ops->write(exchange->to.client, bytes))
 		return false;
 	exchange->report.bytes += bytes.len;
+	exchange->sent_us = exchange_now(exchange);
 	if (!exchange->paused &&
 	    exchange->to.ops->backlog(exchange->to.client) >= exchange->worker->plan.config->limits.buffer) {
 		exchange->paused = true;
@@ -306,6 +311,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	exchange->kind = relays ? &exchange_relay : &exchange_fanout;
 	exchange->flight = flight;
 	exchange->subscriber.on_event = exchange_on_event;
+	exchange->subscriber.on_comment = keepalive_on_comment;
 	buf_init(&exchange->out, worker->plan.config->limits.event * 2 + 65536);
 	report_open(&exchange->report, relays ? request->endpoint : REPORT_FANOUT, request->http_version,
 		    worker->plan.metrics, exchange_now(exchange));
@@ -335,5 +341,8 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 	    request->purpose == EXCHANGE_RELAY ? caching_recall(exchange, request) : CACHING_PASSED;
 	if (step == CACHING_PASSED)
 		step = exchange_admit(exchange, request);
-	return step == CACHING_RUNS ? exchange : NULL;
+	if (step != CACHING_RUNS)
+		return NULL;
+	keepalive_begin(exchange);
+	return exchange;
 }

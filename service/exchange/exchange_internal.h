@@ -40,9 +40,11 @@ struct exchange {
 	struct respond_to to;
 	enum exchange_state state;
 	bool paused;
-	struct timer stalled;  /* while it is paused */
-	uint64_t taken;        /* bytes that the client had taken when the timer was started */
-	struct flight *flight; /* its own; only its arena is used when it follows a shared one */
+	struct timer stalled;   /* while it is paused */
+	uint64_t taken;         /* bytes that the client had taken when the timer was started */
+	struct timer keepalive; /* until a stream has been silent for too long (keepalive.c) */
+	uint64_t sent_us;       /* when something was sent last */
+	struct flight *flight;  /* its own; only its arena is used when it follows a shared one */
 	struct flight_subscriber subscriber;
 	struct openai_request request;
 	struct run_tap *tap;       /* for the flight; NULL = none */
@@ -64,7 +66,14 @@ enum caching_step exchange_admit(struct exchange *exchange, const struct exchang
 /* Calls that were started for it so far. */
 unsigned exchange_attempts(const struct exchange *exchange);
 
-/* The head of a good answer. target: who gives it, NULL = several. content_length: bytes, -1 = unknown. */
+/* Watches for silence from here on, and no more. */
+void keepalive_begin(struct exchange *exchange);
+void keepalive_end(struct exchange *exchange);
+/* A backend sent a comment: as good as one of ours. */
+void keepalive_on_comment(struct flight_subscriber *subscriber);
+
+/* The head of a good answer; that of a stream may have gone out before. target: who gives it, NULL = several.
+ * content_length: bytes, -1 = unknown. */
 void exchange_head(struct exchange *exchange, enum exchange_state state, const struct config_plan *target,
 		   int64_t content_length);
 

@@ -44,6 +44,13 @@ static void flight_on_settled(struct run_shared *shared)
 		flight_reap((struct flight *)shared);
 }
 
+static void flight_on_comment(struct run_shared *shared)
+{
+	struct flight *flight = (struct flight *)shared;
+	if (flight->state == FLIGHT_ST_RUNNING && flight->subscriber->on_comment != NULL)
+		flight->subscriber->on_comment(flight->subscriber);
+}
+
 /* How long the plan took to give something: what hedges go by. */
 static void flight_note_content(struct flight *flight, const struct event *event)
 {
@@ -90,6 +97,7 @@ struct flight *flight_create(const struct plan_worker *worker, size_t arena_limi
 	flight->context.worker = worker;
 	flight->context.arena = &flight->arena;
 	flight->shared.on_settled = flight_on_settled;
+	flight->shared.on_comment = flight_on_comment;
 	flight->sink.on_event = flight_on_event;
 	flight->reap.run = flight_free;
 	return flight;

@@ -14,6 +14,8 @@ struct flight;
 /* Whoever the answer is for. Nothing is called after the terminal event or flight_leave. */
 struct flight_subscriber {
 	void (*on_event)(struct flight_subscriber *subscriber, const struct event *event);
+	/* A backend sent a comment within its stream. NULL = no interest. */
+	void (*on_comment)(struct flight_subscriber *subscriber);
 };
 
 /* A flight that is not started yet; its arena may be used. worker: borrows. NULL: out of memory. */

@@ -8,7 +8,7 @@
 
 static void relay_on_chunk(struct exchange *exchange, const struct event *event)
 {
-	if (exchange->state == EXCHANGE_ST_WAITING)
+	if (exchange->report.events == 0)
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
 	report_event(&exchange->report, event, exchange_now(exchange));
 	if (event->raw.at != NULL) {

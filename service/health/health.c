@@ -290,14 +290,14 @@ void health_plan_ends(struct health *health)
 
 /* ---- what a backend refuses ---- */
 
-bool health_refuses_usage(const struct health *health, size_t backend)
+bool health_refuses(const struct health *health, size_t target, enum health_rewrite what)
 {
-	return atomic_load_explicit(&health->backends[backend].refuses_usage, memory_order_relaxed);
+	return (atomic_load_explicit(&backend_of(health, target)->refuses, memory_order_relaxed) & 1u << what) != 0;
 }
 
-bool health_note_usage_refused(struct health *health, size_t backend)
+bool health_note_refused(struct health *health, size_t target, enum health_rewrite what)
 {
-	return !atomic_exchange(&health->backends[backend].refuses_usage, true);
+	return (atomic_fetch_or(&backend_of(health, target)->refuses, 1u << what) & 1u << what) == 0;
 }
 
 /* ---- probes ---- */

@@ -98,10 +98,15 @@ void health_leave(struct health_call *call, const struct health_outcome *outcome
 void health_plan_begins(struct health *health);
 void health_plan_ends(struct health *health);
 
-/* Whether the backend refuses to be asked for usage on streams, as a call found out. */
-bool health_refuses_usage(const struct health *health, size_t backend);
+/* What the gateway may write into a request, and a backend may refuse. */
+enum health_rewrite {
+	HEALTH_REWRITE_USAGE,   /* being asked for usage on streams */
+	HEALTH_REWRITE_PREFILL, /* the beginning of the answer */
+};
+/* Whether a call found out that the target's backend refuses it. */
+bool health_refuses(const struct health *health, size_t target, enum health_rewrite what);
 /* Notes that. True when it was not known before. */
-bool health_note_usage_refused(struct health *health, size_t backend);
+bool health_note_refused(struct health *health, size_t target, enum health_rewrite what);
 
 /* A target as a chooser sees it. */
 struct health_view {

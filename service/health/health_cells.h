@@ -39,7 +39,7 @@ struct backend_cell {
 	pthread_mutex_t lock;
 	struct liveness liveness;
 	struct budget budget; /* under the lock */
-	atomic_bool refuses_usage;
+	atomic_uint refuses;  /* bits by enum health_rewrite */
 };
 
 struct model_cell {

@@ -16,7 +16,10 @@ static bool is_failing(const struct standby *standby, unsigned plans, uint64_t n
 {
 	if (standby->failures < STANDBY_FAILURES || (standby->scouts == 0 && plans <= 1))
 		return false;
-	return standby->scouts > 0 || is_within(standby->failed_us, STANDBY_PAUSE_US, now_us);
+	unsigned doublings = standby->failures - STANDBY_FAILURES;
+	uint64_t pause_us = (uint64_t)STANDBY_PAUSE_US
+			    << (doublings < STANDBY_DOUBLINGS ? doublings : STANDBY_DOUBLINGS);
+	return standby->scouts > 0 || is_within(standby->failed_us, pause_us, now_us);
 }
 
 enum standby_answer standby_ask(const struct standby *standby, const struct config_budget *budget, unsigned plans,

@@ -10,6 +10,9 @@ unsigned causes_rank(enum error_code code)
 {
 	static const unsigned char ranks[ERROR_COUNT] = {
 	    [ERROR_UPSTREAM_REJECTED] = 12,
+	    [ERROR_CONTEXT_LENGTH] = 12,
+	    [ERROR_BODY_TOO_LARGE] = 12,
+	    [ERROR_UPSTREAM_UNSUPPORTED] = 11,
 	    [ERROR_UPSTREAM_ERROR] = 11,
 	    [ERROR_UPSTREAM_STATUS] = 11,
 	    [ERROR_UPSTREAM_INVALID] = 10,
@@ -36,10 +39,16 @@ unsigned causes_rank(enum error_code code)
 	return ranks[code];
 }
 
+/* What the gateway itself wrote into a request is nobody's news but the operator's. */
+static unsigned rank_of(const struct failure *failure)
+{
+	return failure->kind == FAILURE_REWRITE ? 0 : causes_rank(failure->code);
+}
+
 /* True when the new failure tells at least as much as the one that told most so far. */
 static bool tells_more(const struct failure *now, const struct failure *before)
 {
-	unsigned rank = causes_rank(now->code), most = causes_rank(before->code);
+	unsigned rank = rank_of(now), most = rank_of(before);
 	if (rank != most || !now->refused || !before->refused)
 		return rank >= most;
 	int64_t wait = retry_after_seconds(now->retry_after, 0);

@@ -80,6 +80,8 @@ struct run_shared {
 	unsigned open_calls;                           /* calls not yet gone */
 	struct run_tap *tap;                           /* hears the leaves; NULL = nobody does */
 	void (*on_settled)(struct run_shared *shared); /* open_calls fell to 0; may be called many times */
+	void (*on_comment)(
+	    struct run_shared *shared); /* a stream had a comment; may end the runs. NULL = no interest */
 };
 
 /* What runs are created with: the flight's, but for runs that go on where another one's answer broke off. */

@@ -14,8 +14,10 @@
  * Streams: chunks behind the joint have the id, created and model of the first
  * answer, and a comment in front of the first of them tells what happened.
  * Errors: what cannot be joined ends with the most telling failure, all of them
- * as its causes; nothing that was relayed is taken back. Usage: what the target
- * told that finished; what others told is counted in the metrics. Whole answers,
+ * as its causes; nothing that was relayed is taken back. A target that refuses the
+ * prefill is not asked for one again, and the failure that broke the stream is what
+ * is told. Usage: what the target told that finished, behind a prefill with its
+ * tokens as completion (chunks, at least); what others told is counted in the metrics. Whole answers,
  * more than one choice and requests that are not meant to be repeatable
  * (replay) pass as without the option. Budget: every further call is an extra
  * one. Cancellation: as without. Timeouts: each call's own, but not behind a
@@ -27,7 +29,9 @@
 #include "schemas/openai_caching.h"
 #include "schemas/openai_joint.h"
 #include "schemas/openai_text.h"
+#include "schemas/openai_usage.h"
 #include "schemas/sse_write.h"
+#include "service/health/health.h"
 #include "service/plan/causes.h"
 #include "service/plan/kinds.h"
 
@@ -56,12 +60,14 @@ struct resume_run {
 	struct usage usage;               /* that the current run told last */
 	struct causes causes;
 	struct openai_joint joint;
-	struct buf out; /* the first chunk behind a joint, framed, with its comment */
+	struct buf out;    /* the first chunk behind a joint, framed, with its comment */
+	struct buf mended; /* a chunk with usage */
 };
 
 static const char *const resume_words[] = {[CONFIG_RESUME_REPLAY] = "replay", [CONFIG_RESUME_CONTINUE] = "continue"};
 
-const char *resume_bars(const struct run_resumption *resumption, const struct config_plan *target)
+const char *resume_bars(const struct run_resumption *resumption, const struct health *health,
+			const struct config_plan *target)
 {
 	if (resumption == NULL)
 		return NULL;
@@ -70,16 +76,19 @@ const char *resume_bars(const struct run_resumption *resumption, const struct co
 			return "was not asked to go on: its own answer broke off";
 	if (resumption->prefill.at != NULL && target->backend->prefill == CONFIG_PREFILL_NONE)
 		return "was not asked to go on: its backend takes no prefill";
+	if (resumption->prefill.at != NULL && health != NULL &&
+	    health_refuses(health, target->target_index, HEALTH_REWRITE_PREFILL))
+		return "was not asked to go on: its backend refused to";
 	return NULL;
 }
 
 /* True when some leaf may be called. */
-static bool has_target(const struct plan *plan, const struct run_resumption *resumption)
+static bool has_target(const struct plan *plan, const struct run_resumption *resumption, const struct health *health)
 {
 	if (plan->child_count == 0)
-		return resume_bars(resumption, plan->source) == NULL;
+		return resume_bars(resumption, health, plan->source) == NULL;
 	for (size_t i = 0; i < plan->child_count; i++)
-		if (has_target(plan->children[i], resumption))
+		if (has_target(plan->children[i], resumption, health))
 			return true;
 	return false;
 }
@@ -90,6 +99,7 @@ static void resume_release(struct resume_run *resume)
 		return;
 	openai_joint_fini(&resume->joint);
 	buf_fini(&resume->out);
+	buf_fini(&resume->mended);
 }
 
 static void resume_emit(struct resume_run *resume, const struct event *event)
@@ -149,6 +159,7 @@ static enum config_resume resume_way(const struct resume_run *resume)
 static bool resume_prepare(struct resume_run *resume)
 {
 	const struct plan *plan = resume->run.plan;
+	const struct health *health = resume->run.context->worker->health;
 	resume->how = resume_way(resume);
 	resume->resumption = (struct run_resumption){.broken = resume->broken};
 	if (resume->how == CONFIG_RESUME_OFF)
@@ -160,9 +171,9 @@ static bool resume_prepare(struct resume_run *resume)
 	} else {
 		openai_joint_again(&resume->joint);
 	}
-	if (!has_target(plan, &resume->resumption))
+	if (!has_target(plan, &resume->resumption, health))
 		resume->resumption.broken = NULL;
-	return has_target(plan, &resume->resumption) && !arena_failed(resume->run.context->arena);
+	return has_target(plan, &resume->resumption, health) && !arena_failed(resume->run.context->arena);
 }
 
 static bool resume_run_again(struct resume_run *resume)
@@ -254,10 +265,41 @@ static void resume_on_failure(struct resume_run *resume, const struct event *eve
 		resume_emit(resume, event);
 }
 
+/*
+ * The usage of a call that went on with a prefill: what it was given of the answer is not prompt but completion. The
+ * sum stays.
+ */
+static void resume_mend_usage(struct resume_run *resume, struct event *event)
+{
+	struct usage *usage = &event->usage;
+	int64_t spent = resume->resumption.spent;
+	if (resume->how != CONFIG_RESUME_CONTINUE || usage->completion_tokens < 0)
+		return;
+	usage->completion_tokens += spent;
+	if (usage->prompt_tokens >= 0) {
+		usage->prompt_tokens = usage->prompt_tokens > spent ? usage->prompt_tokens - spent : 0;
+		usage->total_tokens = usage->prompt_tokens + usage->completion_tokens;
+	}
+	buf_reset(&resume->mended);
+	if (event->kind == EVENT_CHUNK &&
+	    openai_usage_replace(event->data, usage, resume->run.context->worker->scratch, &resume->mended) &&
+	    !buf_failed(&resume->mended)) {
+		event->data = buf_span(&resume->mended);
+		event->raw = (struct span){NULL, 0};
+	}
+}
+
+static bool tells_usage(const struct event *event)
+{
+	return event->kind == EVENT_USAGE || (event->kind == EVENT_CHUNK && (event->carries & CARRIES_USAGE) != 0);
+}
+
 /* An event that goes up; what a chunk says is remembered. */
 static void resume_pass(struct resume_run *resume, const struct event *event)
 {
 	struct event passed = *event;
+	if (tells_usage(event) && resume->tries > 0)
+		resume_mend_usage(resume, &passed);
 	if (event->kind == EVENT_CHUNK && resume->able) {
 		openai_joint_said(&resume->joint, &passed.data, resume->run.context->worker->scratch);
 		if (resume->tries > 0)
@@ -271,7 +313,7 @@ static void resume_on_event(struct run_sink *sink, struct run *run, const struct
 	struct resume_run *resume = (struct resume_run *)((char *)sink - offsetof(struct resume_run, sink));
 	if (resume->state == RESUME_ST_ENDED || run != resume->current)
 		return;
-	if (event->kind == EVENT_USAGE || (event->kind == EVENT_CHUNK && (event->carries & CARRIES_USAGE) != 0))
+	if (tells_usage(event))
 		resume->usage = event->usage;
 	if (event->kind == EVENT_ERROR)
 		resume_on_failure(resume, event);
@@ -331,6 +373,7 @@ static struct run *resume_create_run(const struct plan *plan, struct run_context
 	resume->able = request->stream && request->choices == 1 && request->endpoint != OPENAI_EMBEDDINGS;
 	openai_joint_init(&resume->joint, context->arena, openai_request_wants_json(request));
 	buf_init(&resume->out, context->worker->config->limits.event * 2 + 1024);
+	buf_init(&resume->mended, context->worker->config->limits.event * 2 + 1024);
 	resume->current = plan_create_run(plan->children[0], context, &resume->sink);
 	return resume->current == NULL ? NULL : &resume->run;
 }

@@ -6,6 +6,8 @@
 #include "config/config.h"
 #include "lib/span.h"
 
+struct health;
+
 /* A target whose answer broke off: it is not asked again while there is another. */
 struct run_broken {
 	const struct config_plan *target;
@@ -18,7 +20,11 @@ struct run_resumption {
 	int64_t spent;                   /* tokens of it, at least */
 };
 
-/* Why target may not go on, as the end of a sentence; NULL = it may. resumption: NULL = nothing broke off. */
-const char *resume_bars(const struct run_resumption *resumption, const struct config_plan *target);
+/*
+ * Returns why target may not go on, as the end of a sentence; NULL = it may. resumption: NULL = nothing broke off.
+ * health: NULL = nothing is known.
+ */
+const char *resume_bars(const struct run_resumption *resumption, const struct health *health,
+			const struct config_plan *target);
 
 #endif

@@ -14,7 +14,6 @@
  */
 #include "service/plan/target.h"
 
-#include "lib/log.h"
 #include "lib/media_type.h"
 #include "schemas/retry_after.h"
 #include "service/plan/kinds.h"
@@ -256,19 +255,6 @@ static void target_open_body(struct target_run *target, const struct http_head *
 		target_fail_code(target, ERROR_OVERLOADED);
 }
 
-/* The backend takes the request without what it refused: other requests need not find that out. */
-static void target_note_usage_refused(const struct target_run *target)
-{
-	const struct plan_worker *worker = target->run.context->worker;
-	struct log_line line;
-	if (worker->health == NULL || !health_note_usage_refused(worker->health, target_backend_index(target)))
-		return;
-	log_begin(&line, LOG_WARN, "a backend refuses stream_options, and is asked without");
-	log_str(&line, "backend", span_of(target_backend(target)->name));
-	log_str(&line, "hint", SPAN("backends.*.stream_usage: false"));
-	log_end(&line);
-}
-
 static void on_head(void *context, const struct http_head *head)
 {
 	struct target_run *target = context;
@@ -285,7 +271,7 @@ static void on_head(void *context, const struct http_head *head)
 		return;
 	}
 	if (head->status < 400 && target->usage_refused)
-		target_note_usage_refused(target);
+		target_note_refused(target, HEALTH_REWRITE_USAGE);
 	target_open_body(target, head);
 }
 
@@ -486,13 +472,12 @@ static const char *target_prepare(struct plan *plan, struct arena *arena)
 }
 
 /* Usage that the client did not ask for is asked for when the backend takes that. */
-static bool target_asks_usage(const struct run_context *context, const struct config_backend *backend)
+static bool target_asks_usage(const struct run_context *context, const struct config_plan *target)
 {
-	const struct plan_worker *worker = context->worker;
-	if (!context->request->stream || context->request->include_usage || !backend->stream_usage)
+	const struct health *health = context->worker->health;
+	if (!context->request->stream || context->request->include_usage || !target->backend->stream_usage)
 		return false;
-	return worker->health == NULL ||
-	       !health_refuses_usage(worker->health, (size_t)(backend - worker->config->backends));
+	return health == NULL || !health_refuses(health, target->target_index, HEALTH_REWRITE_USAGE);
 }
 
 static struct run *target_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)
@@ -505,7 +490,7 @@ static struct run *target_create_run(const struct plan *plan, struct run_context
 		return NULL;
 	target->run = (struct run){.ops = &ops, .plan = plan, .context = context, .sink = sink};
 	target->target = plan->source;
-	target->asked_usage = target_asks_usage(context, plan->source->backend);
+	target->asked_usage = target_asks_usage(context, plan->source);
 	target->late_failure.run = on_late_failure;
 	target->stream.endpoint = request->endpoint;
 	buf_init(&target->request, target_request_most(target));

@@ -103,6 +103,10 @@ void target_gate_enter(struct target_run *target);
 /* Gives the place and the ticket back once the end of the call is known, or leaves the queue. */
 void target_gate_leave(struct target_run *target, enum error_code code, enum failure_kind kind);
 
+/* Notes, and logs once, that the backend refuses what the gateway wrote into the request: others need not find that
+ * out. */
+void target_note_refused(const struct target_run *target, enum health_rewrite what);
+
 /* Notes that the target failed this request; later calls of it are judged by that. */
 void target_gate_note(struct target_run *target, enum failure_kind kind);
 

@@ -230,7 +230,7 @@ static void gate_bar(struct target_run *target, const char *why)
 void target_gate_enter(struct target_run *target)
 {
 	const struct run_context *context = target->run.context;
-	const char *barred = resume_bars(context->resumption, target->target);
+	const char *barred = resume_bars(context->resumption, context->worker->health, target->target);
 	if (barred != NULL) {
 		gate_bar(target, barred);
 		return;

@@ -84,6 +84,26 @@ static void refusal_log(const struct target_run *target, enum failure_kind kind,
 	log_end(&line);
 }
 
+void target_note_refused(const struct target_run *target, enum health_rewrite what)
+{
+	static const struct {
+		const char *message;
+		const char *hint;
+	} words[] = {
+	    [HEALTH_REWRITE_USAGE] = {"a backend refuses stream_options, and is asked without", "stream_usage: false"},
+	    [HEALTH_REWRITE_PREFILL] = {"a backend refuses to continue an answer, and is not asked to",
+					"prefill: false"},
+	};
+	const struct plan_worker *worker = target->run.context->worker;
+	struct log_line line;
+	if (worker->health == NULL || !health_note_refused(worker->health, target->target->target_index, what))
+		return;
+	log_begin(&line, LOG_WARN, words[what].message);
+	log_str(&line, "backend", span_of(target->target->backend->name));
+	log_str(&line, "hint", span_of(words[what].hint));
+	log_end(&line);
+}
+
 static struct failure refusal_failure(const struct target_run *target, enum failure_kind kind, int status,
 				      const struct openai_error *error)
 {
@@ -140,6 +160,8 @@ void target_refusal_on_end(struct target_run *target)
 	enum failure_kind kind = refusal_kind(target, target->status, &error);
 	if (kind == FAILURE_REWRITE && target->asked_usage && target_ask_again(target))
 		return;
+	if (kind == FAILURE_REWRITE)
+		target_note_refused(target, HEALTH_REWRITE_PREFILL);
 	struct failure failure = refusal_failure(target, kind, target->status, &error);
 	refusal_relay(target, &failure, &error);
 	if (target->advice != TARGET_ADVICE_NONE)

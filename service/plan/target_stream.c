@@ -5,6 +5,7 @@
  * one by one. What cannot be understood ends the answer: a stream that is cut,
  * stalled or malformed must never look like success.
  */
+#include "schemas/openai_usage.h"
 #include "service/plan/target.h"
 
 /* Usage that only we asked for must not reach the client as a chunk. */
@@ -12,6 +13,19 @@ static bool stream_is_hidden(const struct target_run *target, const struct opena
 {
 	return target->asked_usage && (chunk->carries & CARRIES_NO_CHOICE) != 0 &&
 	       (chunk->carries & CARRIES_USAGE) != 0;
+}
+
+/* What an engine put beside the usage that only we asked for. */
+static void stream_pass_rest(struct target_run *target, struct span data)
+{
+	struct buf out;
+	buf_init(&out, data.len + 256);
+	if (openai_usage_hide(data, target->stream.endpoint, target->run.context->worker->scratch, &out) &&
+	    !buf_failed(&out)) {
+		struct event rest = {.kind = EVENT_CHUNK, .data = buf_span(&out), .usage = USAGE_UNKNOWN};
+		target_emit(target, &rest);
+	}
+	buf_fini(&out);
 }
 
 static void stream_pass_up(struct target_run *target, const struct sse_event *sse, const struct openai_chunk *chunk)
@@ -27,10 +41,13 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 		target_content(target);
 	if (target->content_seen)
 		target_alive(target);
-	if (target->collection != NULL)
+	if (target->collection != NULL) {
 		target_collect(target, event.data, chunk);
-	else
-		target_emit(target, &event);
+		return;
+	}
+	target_emit(target, &event);
+	if (event.kind == EVENT_USAGE && target->state == TARGET_ST_STREAM)
+		stream_pass_rest(target, sse->data);
 }
 
 /* All choices have finished. */
@@ -85,6 +102,17 @@ bool target_stream_is_finished(const struct target_run *target)
 	return finished >= target->run.context->request->choices && openai_stream_is_finished(&target->stream);
 }
 
+/* Comments are not relayed, but a client that waits hears that there were some. */
+static void stream_tell_comments(struct target_run *target)
+{
+	struct run_shared *shared = target->run.context->shared;
+	if (!target->sse.commented)
+		return;
+	target->sse.commented = false;
+	if (shared->on_comment != NULL)
+		shared->on_comment(shared);
+}
+
 void target_stream_on_body(struct target_run *target, struct span bytes)
 {
 	struct sse_event event;
@@ -94,6 +122,7 @@ void target_stream_on_body(struct target_run *target, struct span bytes)
 			stream_on_event(target, &event);
 			break;
 		case SSE_MORE:
+			stream_tell_comments(target);
 			return;
 		case SSE_TOO_LARGE:
 			target_fail_code(target, ERROR_UPSTREAM_TOO_LARGE);

@@ -14,7 +14,7 @@
 #include "tests/scenario/harness/sim.h"
 #include "tests/scenario/harness/sse.h"
 
-enum { GROWTH_MOST = 40 << 20 /* an event may have 16 MiB, and its buffer grows by doubling */, ROUNDS = 5 };
+enum { GROWTH_MOST = 16 << 20, and its buffer grows by doubling * /, ROUNDS = 5 };
 
 /* The high-water mark of a program's memory, bytes. */
 static size_t peak_rss(const struct proc *proc)
@@ -36,6 +36,7 @@ static struct sluice *start(const struct sim *sim)
 	return sluice_start(
 	    "backends:\n"
 	    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { idle: 300ms } }\n"
+	    "limits: { event: 1MiB }\n"
 	    "models:\n"
 	    "  good: sim/count;tokens=5\n"
 	    "  line: sim/count;long_line;bytes=100m\n"

@@ -207,6 +207,51 @@ static void a_target_with_prefill_goes_on_with_the_text(void **state)
 	sluice_wait_idle(world.sluice);
 }
 
+/* The client got the 400 of the backend that went on, about a message that it never sent; the cut stood in the details.
+ */
+static void a_refused_prefill_is_not_the_clients_fault_and_is_tried_once(void **state)
+{
+	struct world world =
+	    start("  m: { fallback: [a/count;reset_mid;tokens=20, b/count;status=400], resume: continue }\n");
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		struct answer answer;
+		fetch(&world, VIA_H1, "m", "", &answer);
+		check_broken(&answer, "upstream_reset", round == 0 ? "upstream_rejected" : NULL, 3);
+	}
+	assert_int_equal(sim_call_count(world.b, ""), 1);
+	sluice_wait_idle(world.sluice);
+}
+
+/* It told the tokens of the last call only. */
+static void the_usage_behind_a_prefill_counts_all_that_the_client_received(void **state)
+{
+	struct world world =
+	    start("  cut: { fallback: [a/count;reset_mid;after=8;tokens=20, b/count;tokens=20], resume: continue }\n"
+		  "  whole: b/count;tokens=20\n");
+	static const char *const models[] = {"whole", "cut"};
+	int total[2], completion[2];
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct answer answer;
+		struct sse sse = {0};
+		fetch(&world, VIA_H2, models[i], "", &answer);
+		check_sse_whole(&answer.body, 1);
+		sse_read(&sse, &answer.body);
+		cJSON *last = cJSON_Parse(sse.data[sse.count - 2]);
+		const cJSON *usage = cJSON_GetObjectItem(last, "usage");
+		assert_non_null(usage);
+		completion[i] = cJSON_GetObjectItem(usage, "completion_tokens")->valueint;
+		total[i] = cJSON_GetObjectItem(usage, "total_tokens")->valueint;
+		assert_int_equal(total[i], completion[i] + cJSON_GetObjectItem(usage, "prompt_tokens")->valueint);
+		cJSON_Delete(last);
+		sse_free(&sse);
+		answer_free(&answer);
+	}
+	assert_int_equal(completion[0], TOKENS);
+	assert_int_equal(completion[1], TOKENS);
+}
+
 /* The only target with prefill is the one that broke off: it is asked, and breaks off again. */
 static void without_another_target_the_same_is_asked(void **state)
 {
@@ -306,6 +351,8 @@ int main(void)
 	    SCENARIO(what_differs_is_not_joined),
 	    SCENARIO(what_may_differ_is_not_asked_again),
 	    SCENARIO(a_target_with_prefill_goes_on_with_the_text),
+	    SCENARIO(a_refused_prefill_is_not_the_clients_fault_and_is_tried_once),
+	    SCENARIO(the_usage_behind_a_prefill_counts_all_that_the_client_received),
 	    SCENARIO(without_another_target_the_same_is_asked),
 	    SCENARIO(a_tool_call_is_joined_between_its_pieces),
 	    SCENARIO(a_client_that_leaves_meanwhile_ends_it),

@@ -174,8 +174,9 @@ static void a_backend_that_fails_gets_no_more_repeats_than_its_budget(void **sta
 	assert_true(repeats <= 60);
 }
 
-/* None of three backends works; most requests ask only the first. */
-static void check_outage(const char *plan, size_t count, size_t at_once)
+/* None of three backends works; most requests ask only the first. A rate limit opens no breaker: one that asks alone
+ * tries all. */
+static void check_outage(const char *plan, size_t count, size_t at_once, double most)
 {
 	char models[256];
 	snprintf(models, sizeof models, "models: { m: { fallback: [%s] } }\n", plan);
@@ -194,16 +195,16 @@ static void check_outage(const char *plan, size_t count, size_t at_once)
 	double calls = sluice_metric(world.sluice, "sluice_attempts_total{model=\"m\",reason=\"first\"}") +
 		       sluice_metric(world.sluice, "sluice_attempts_total{model=\"m\",reason=\"fallback\"}");
 	print_message("%s, %zu at once: %g calls for %zu requests\n", plan, at_once, calls, count);
-	assert_true(calls * 10 <= (double)count * 12);
+	assert_true(calls <= (double)count * most);
 }
 
 static void when_all_backends_of_a_chain_fail_there_are_few_calls(void **state)
 {
 	(void)state;
-	check_outage("p/x;hang_before_head, q/y;hang_before_head, q/z;hang_before_head", 300, 300);
-	check_outage("p/x;status=503, q/y;status=503, q/z;status=503", 300, 30);
-	check_outage("p/x;reset_before_head, q/y;reset_before_head", 300, 30);
-	check_outage("p/x;status=429, q/y;status=429, q/z;status=429", 300, 30);
+	check_outage("p/x;hang_before_head, q/y;hang_before_head, q/z;hang_before_head", 300, 300, 1.2);
+	check_outage("p/x;status=503, q/y;status=503, q/z;status=503", 300, 30, 1.2);
+	check_outage("p/x;reset_before_head, q/y;reset_before_head", 300, 30, 1.2);
+	check_outage("p/x;status=429, q/y;status=429, q/z;status=429", 300, 30, 1.5);
 }
 
 int main(void)

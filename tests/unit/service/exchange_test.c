@@ -76,16 +76,32 @@ static void client_abort(void *client)
 static const struct exchange_client_ops client_ops = {client_head, client_write, client_waiting, client_finish,
 						      client_abort};
 
+static uint64_t now;
+
+static uint64_t read_clock(void *unused)
+{
+	(void)unused;
+	return now;
+}
+
+static void pass(uint64_t us)
+{
+	now += us;
+	timers_stale(&reactor.timers);
+	timers_run(&reactor.timers);
+}
+
 static int set_up(void **state)
 {
 	(void)state;
+	now = 1000000;
 	log_set_level(LOG_ERROR);
 	said[0] = fields[0] = '\0';
 	status = 0;
 	finished = aborted = no_memory = calls_fail = false;
 	client_backlog = 0;
 	calls_started = 0;
-	reactor_init(&reactor, NULL, NULL, NULL);
+	reactor_init(&reactor, NULL, read_clock, NULL);
 	static const char yaml[] = "listen: [127.0.0.1:0]\n"
 				   "backends: { b: { url: http://127.0.0.1:1/v1, stream_usage: false } }\n"
 				   "models: { m: b/real }\n"
@@ -167,6 +183,78 @@ static void a_failure_before_the_head_is_a_status(void **state)
 	assert_int_equal(length, (int64_t)strlen(said));
 	assert_non_null(strstr(said, "\"code\":\"upstream_connect\""));
 	assert_non_null(strstr(fields, "x-should-retry: true;"));
+	assert_true(finished);
+}
+
+#define COMMENT ": keepalive\n"
+
+static void a_silent_stream_gets_its_head_and_a_comment(void **state)
+{
+	(void)state;
+	assert_non_null(ask(STREAM));
+	pass(14999999);
+	assert_int_equal(status, 0);
+	pass(1);
+	assert_int_equal(status, 200);
+	assert_string_equal(said, COMMENT);
+	call_head(200, "text/event-stream");
+	pass(10000000);
+	call_bytes(TEXT);
+	pass(14999999);
+	assert_string_equal(said, COMMENT TEXT);
+	pass(1);
+	assert_string_equal(said, COMMENT TEXT COMMENT);
+	call_bytes(STOP "data: [DONE]\n\n");
+	assert_true(finished);
+}
+
+static void a_failure_after_a_comment_is_told_in_the_stream(void **state)
+{
+	(void)state;
+	assert_non_null(ask(STREAM));
+	pass(15000000);
+	call_done(ERROR_UPSTREAM_RESET);
+	assert_int_equal(status, 200);
+	assert_non_null(strstr(said, COMMENT "data: {\"error\":"));
+	assert_null(strstr(said, "[DONE]"));
+	assert_true(finished);
+}
+
+static void a_whole_answer_gets_no_comment(void **state)
+{
+	(void)state;
+	assert_non_null(ask(WHOLE));
+	pass(60000000);
+	assert_int_equal(status, 0);
+	call_done(ERROR_UPSTREAM_RESET);
+	assert_int_equal(status, 502);
+}
+
+static void a_client_that_has_enough_to_read_gets_no_comment(void **state)
+{
+	(void)state;
+	struct exchange *exchange = ask(STREAM);
+	call_head(200, "text/event-stream");
+	client_backlog = 65536;
+	call_bytes(TEXT);
+	pass(16000000);
+	assert_string_equal(said, TEXT);
+	exchange_on_gone(exchange);
+}
+
+static void a_comment_of_the_backend_is_passed_on_once_a_second(void **state)
+{
+	(void)state;
+	assert_non_null(ask(STREAM));
+	call_head(200, "text/event-stream");
+	call_bytes(": thinking\n\n");
+	assert_int_equal(status, 0);
+	pass(1000000);
+	call_bytes(": thinking\n\n");
+	assert_string_equal(said, COMMENT);
+	call_bytes(": thinking\n\n");
+	assert_string_equal(said, COMMENT);
+	call_bytes(TEXT STOP "data: [DONE]\n\n");
 	assert_true(finished);
 }
 
@@ -311,6 +399,11 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_stream_ends_with_done, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_cut_stream_ends_with_an_error_and_no_done, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_failure_before_the_head_is_a_status, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_silent_stream_gets_its_head_and_a_comment, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_failure_after_a_comment_is_told_in_the_stream, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_whole_answer_gets_no_comment, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_client_that_has_enough_to_read_gets_no_comment, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_comment_of_the_backend_is_passed_on_once_a_second, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_whole_answer_has_its_length, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_whole_answer_cut_after_its_head_is_aborted, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_backends_own_error_is_relayed_as_it_is, set_up, tear_down),
