@@ -117,6 +117,7 @@ struct config_plan {
 	const char *target;                   /* of a target: "backend/model" as written */
 	size_t target_index;                  /* of a target: in the configuration's targets */
 	const char *name;                     /* of a child, for lanes and causes; NULL = its target, or its place */
+	bool strict;                          /* of a model in a client's plan: the model is strict */
 	struct config_plan_options options;   /* of a combinator */
 	const struct config_plan *const *children;
 	size_t child_count;
@@ -175,6 +176,7 @@ struct config_model {
 	const char *name;
 	const struct config_plan *plan;
 	unsigned line;
+	bool strict; /* its requests must keep the strict rules of the field tables, too */
 	struct config_cache_rule cache;
 };
 

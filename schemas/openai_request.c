@@ -79,6 +79,15 @@ bool openai_request_decode(struct openai_request *request, enum openai_endpoint 
 	return false;
 }
 
+bool openai_request_check_strict(const struct openai_request *request, struct arena *arena, struct findings *findings)
+{
+	if (field_check_strict(&request->json, openai_request_fields(request->endpoint), "body", arena, findings))
+		return true;
+	if (arena_failed(arena))
+		finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
+	return false;
+}
+
 /* Sets include_usage in the client's own stream_options, whose value is at node. */
 static void splice_options(struct json_edit *edit, uint32_t node)
 {
@@ -112,7 +121,7 @@ static void splice_messages(struct json_edit *edit, uint32_t messages, const str
 static void splice_limit(struct json_edit *edit, uint32_t node, int64_t spent)
 {
 	int64_t most = 0;
-	if (!json_int(edit->json, node, &most))
+	if (!json_int(edit->json, node, &most) || most < 0)
 		return;
 	json_edit_replace(edit, node);
 	buf_printf(edit->out, "%" PRId64, most > spent ? most - spent : 1);

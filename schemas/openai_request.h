@@ -33,6 +33,12 @@ struct openai_request {
 bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
 			   struct span body, unsigned max_depth, struct findings *findings);
 
+/*
+ * Validates a decoded request by the strict rules as well: OpenAI's documented bounds, roles and content parts. False
+ * with findings as above.
+ */
+bool openai_request_check_strict(const struct openai_request *request, struct arena *arena, struct findings *findings);
+
 /* How a target is asked to go on with an answer that began elsewhere (chat only). */
 enum openai_prefill_form {
 	OPENAI_PREFILL_MESSAGE,  /* its text as an assistant's message behind the others */

@@ -97,6 +97,8 @@ static const struct plan *relay_admit(struct exchange *exchange, const struct ex
 	}
 	exchange->report.model = model;
 	exchange->report.model_index = (size_t)(model - config->models);
+	if (model->strict && !openai_request_check_strict(&exchange->request, arena, findings))
+		return NULL;
 	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
 	if (!relay_check_plan(exchange, plan, findings))
 		return NULL;

@@ -18,7 +18,7 @@
 static struct sluice *start(void)
 {
 	return sluice_start("backends:\n  b: { url: 'http://127.0.0.1:1/v1' }\n"
-			    "models:\n  small: b/m\n  big: { fallback: [b/x, b/y] }\n"
+			    "models:\n  small: b/m\n  big: { plan: { fallback: [b/x, b/y] }, strict: true }\n"
 			    "limits: { body: 4KiB, json_depth: 8 }\n");
 }
 
@@ -196,7 +196,7 @@ static void a_bad_parameter_is_named_by_its_path(void **state)
 		      "missing_required_parameter", "model", NULL);
 	check_refused(sluice, "{\"model\":7,\"messages\":[]}", 400, "invalid_type", "model", NULL);
 	check_refused(sluice,
-		      "{\"model\":\"small\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"king\","
+		      "{\"model\":\"big\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"king\","
 		      "\"content\":\"y\"}]}",
 		      400, "invalid_value", "messages[1].role", NULL);
 	check_refused(sluice, "{\"model\":\"small\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":1}]}",
@@ -205,8 +205,8 @@ static void a_bad_parameter_is_named_by_its_path(void **state)
 		      "{\"model\":\"small\",\"stream\":\"yes\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
 		      400, "invalid_type", "stream", NULL);
 	check_refused(sluice,
-		      "{\"model\":\"small\",\"max_tokens\":-1,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
-		      400, "invalid_value", "max_tokens", NULL);
+		      "{\"model\":\"big\",\"max_tokens\":-1,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}", 400,
+		      "invalid_value", "max_tokens", NULL);
 }
 
 int main(void)
