@@ -43,7 +43,7 @@ bool fanout_request_decode(struct fanout_request *request, struct openai_request
 {
 	struct json_error error;
 	if (!json_parse(&request->json, arena, body, max_depth, &error)) {
-		openai_refuse_json(findings, arena, &error);
+		openai_refuse_json(findings, arena, &request->json, &error, max_depth);
 		return false;
 	}
 	if (!field_read(&request->json, &fanout_fields, "body", arena, &request->fields, findings))

@@ -6,16 +6,48 @@
 
 #include "lib/json_edit.h"
 #include "lib/json_write.h"
+#include "schemas/field_message.h"
 #include "schemas/openai_internal.h"
 
-void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json_error *error)
+/* Returns the places from the root to the duplicate key, in the arena; NULL when memory ran out. */
+static const struct field_place *find_place(const struct json *json, struct arena *arena,
+					    const struct json_error *error)
+{
+	uint32_t container = error->object, key = error->key, index = 0;
+	struct field_place *inner = NULL, *first = NULL;
+	do {
+		struct field_place *place = arena_zalloc(arena, 1, sizeof(*place));
+		if (place == NULL)
+			return NULL;
+		if (key != JSON_NONE)
+			place->name = json_string(json, key, arena);
+		place->index = index;
+		if (inner != NULL)
+			inner->around = place;
+		inner = place;
+		first = first == NULL ? place : first;
+	} while (json_step_out(json, &container, &key, &index));
+	return first;
+}
+
+void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json *json,
+			const struct json_error *error, unsigned max_depth)
 {
 	struct finding finding = {.code = ERROR_INVALID_JSON};
 	if (arena_failed(arena) || strcmp(error->what, "out of memory") == 0)
 		finding.code = ERROR_OVERLOADED;
+	else if (error->what == json_too_deep)
+		finding.message = arena_printf(
+		    arena, "Invalid JSON at line %u, column %u: %s; the limit is %u levels (limits.json_depth)",
+		    error->line, error->column, error->what, max_depth);
 	else
 		finding.message = arena_printf(arena, "Invalid JSON at line %u, column %u: %s", error->line,
 					       error->column, error->what);
+	const struct field_place *place = error->key == JSON_NONE ? NULL : find_place(json, arena, error);
+	if (place != NULL) {
+		finding.param = field_path(arena, place);
+		finding.loc = field_location(arena, "body", place);
+	}
 	finding_only(findings, finding);
 }
 
@@ -67,7 +99,7 @@ bool openai_request_decode(struct openai_request *request, enum openai_endpoint 
 	*request = (struct openai_request){.endpoint = endpoint};
 	struct json_error error;
 	if (!json_parse(&request->json, arena, body, max_depth, &error)) {
-		openai_refuse_json(findings, arena, &error);
+		openai_refuse_json(findings, arena, &request->json, &error, max_depth);
 		return false;
 	}
 	if (!field_read(&request->json, openai_request_fields(endpoint), "body", arena, &request->chat, findings))

@@ -179,11 +179,12 @@ static void broken_json_is_told_with_line_and_column(void **state)
 	check_refused(sluice, "{\"model\":\"small\",\n  \"messages\":[}", 400, "invalid_json", NULL, "column 15");
 	check_refused(sluice, "", 400, "invalid_json", NULL, NULL);
 	check_refused(sluice, "{\"a\":1}x", 400, "invalid_json", NULL, NULL);
-	check_refused(sluice, "{\"a\":1,\"a\":2}", 400, "invalid_json", NULL, NULL);
+	check_refused(sluice, "{\"a\":[0,{\"b\":1,\"b\":2}]}", 400, "invalid_json", "a[1].b", NULL);
 	check_refused(sluice, "{\"a\":\"\\u0000\"}", 400, "invalid_json", NULL, NULL);
 	check_refused(sluice, "{\"a\":\"\\ud800\"}", 400, "invalid_json", NULL, NULL);
 	check_refused(sluice, "{\"a\":\"\xff\"}", 400, "invalid_json", NULL, NULL);
-	check_refused(sluice, "{\"a\":[[[[[[[[[[1]]]]]]]]]]}", 400, "invalid_json", NULL, NULL);
+	check_refused(sluice, "{\"a\":[[[[[[[[[[1]]]]]]]]]]}", 400, "invalid_json", NULL,
+		      "the limit is 8 levels (limits.json_depth)");
 	assert_true(sluice_errors(sluice, "invalid_json") == before + 9 * VIA_COUNT);
 }
 

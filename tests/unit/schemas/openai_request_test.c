@@ -226,9 +226,23 @@ static void the_path_names_the_exact_place(void **state)
 static void broken_json_is_told_by_line_and_column(void **state)
 {
 	(void)state;
-	expect_refused(OPENAI_CHAT, "{\n \"model\":\"m\",\n      \"model\":\"n\"}", ERROR_INVALID_JSON, NULL,
+	expect_refused(OPENAI_CHAT, "{\n \"model\":\"m\",\n      \"model\":\"n\"}", ERROR_INVALID_JSON, "model",
 		       "Invalid JSON at line 3, column 7: duplicate key");
+	assert_false(openai_request_decode(&request, OPENAI_CHAT, &arena, SPAN("{\"a\":[[1]]}"), 2, &findings));
+	assert_string_equal(finding->message.at, "Invalid JSON at line 1, column 7: nested too deeply; the limit is 2 "
+						 "levels (limits.json_depth)");
 	expect_refused(OPENAI_CHAT, "", ERROR_INVALID_JSON, NULL, "Invalid JSON at line 1, column 1: unexpected end");
+}
+
+static void a_duplicate_key_names_its_path(void **state)
+{
+	(void)state;
+	expect_refused(OPENAI_CHAT,
+		       SAYING("{\"role\":\"user\"},{\"x\":[1,[2,{\"k\":1,\"a\":{\"\":0},\"\\u006b\":2}]]}"),
+		       ERROR_INVALID_JSON, "messages[1].x[1][1].k", "Invalid JSON at line 1, column 71: duplicate key");
+	assert_string_equal(finding->loc.at, "[\"body\",\"messages\",1,\"x\",1,1,\"k\"]");
+	expect_refused(OPENAI_CHAT, "[{\"a\":1,\"a\":2}]", ERROR_INVALID_JSON, "[0].a",
+		       "Invalid JSON at line 1, column 9: duplicate key");
 }
 
 static void an_exhausted_arena_is_overload_and_not_bad_json(void **state)
@@ -358,6 +372,7 @@ int main(void)
 	    TEST(what_some_backend_accepts_is_refused_only_by_the_strict_rules),
 	    TEST(the_path_names_the_exact_place),
 	    TEST(broken_json_is_told_by_line_and_column),
+	    TEST(a_duplicate_key_names_its_path),
 	    TEST(an_exhausted_arena_is_overload_and_not_bad_json),
 	    TEST(completions_take_every_form_of_prompt),
 	    TEST(embeddings_take_every_form_of_input),
