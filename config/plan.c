@@ -190,8 +190,8 @@ static struct config_plan *read_plan(struct plan_reader *reader, const struct tr
 				     unsigned depth)
 {
 	if (depth > reader->depth_most) {
-		findings_add(reader->in.findings, node->line, path, "the plan is nested deeper than %u levels",
-			     reader->depth_most);
+		findings_add(reader->in.findings, node->line, path, "the plan is nested deeper than %u levels%s",
+			     reader->depth_most, reader->grammar->depth);
 		return NULL;
 	}
 	if (node->kind == TREE_MAPPING)
@@ -202,8 +202,8 @@ static struct config_plan *read_plan(struct plan_reader *reader, const struct tr
 		return NULL;
 	}
 	if (++reader->leaves > reader->leaves_most) {
-		findings_add(reader->in.findings, node->line, path, "the plan has more than %u %s", reader->leaves_most,
-			     reader->grammar->leaves);
+		findings_add(reader->in.findings, node->line, path, "the plan has more than %u %s%s",
+			     reader->leaves_most, reader->grammar->leaves, reader->grammar->width);
 		return NULL;
 	}
 	return reader->grammar->read_leaf(reader, node, path);

@@ -109,6 +109,8 @@ static const struct plan_grammar grammar = {
     .children = "[\"small\", \"large\"]",
     .named = "{\"name\": \"first\", \"plan\": \"small\"}",
     .leaves = "models",
+    .width = " (fanout.width)",
+    .depth = " (fanout.depth)",
 };
 
 /* The first of the findings; without any, memory ran out. */

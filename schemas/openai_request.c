@@ -71,24 +71,35 @@ static void read_stream(struct openai_request *request, struct arena *arena, con
 	request->include_usage = options.include_usage.value;
 }
 
+/* Returns the model that the typed struct names; {NULL,0} when none. */
+static struct span model_of(const struct openai_request *request)
+{
+	switch (request->endpoint) {
+	case OPENAI_CHAT:
+		return request->chat.model.value;
+	case OPENAI_COMPLETIONS:
+		return request->completion.model.value;
+	default:
+		return request->embedding.model.value;
+	}
+}
+
 /* Fills what the endpoints have in common from the typed struct. */
 static void read_common(struct openai_request *request, struct arena *arena)
 {
 	request->choices = 1;
+	request->model = model_of(request);
 	switch (request->endpoint) {
 	case OPENAI_CHAT:
-		request->model = request->chat.model.value;
 		request->choices = request->chat.n.value;
 		read_stream(request, arena, &request->chat.stream, &request->chat.stream_options);
 		break;
 	case OPENAI_COMPLETIONS:
-		request->model = request->completion.model.value;
 		request->choices =
 		    request->completion.n.value * count_prompts(&request->json, request->completion.prompt.node);
 		read_stream(request, arena, &request->completion.stream, &request->completion.stream_options);
 		break;
 	case OPENAI_EMBEDDINGS:
-		request->model = request->embedding.model.value;
 		break;
 	}
 }
@@ -102,8 +113,10 @@ bool openai_request_decode(struct openai_request *request, enum openai_endpoint 
 		openai_refuse_json(findings, arena, &request->json, &error, max_depth);
 		return false;
 	}
-	if (!field_read(&request->json, openai_request_fields(endpoint), "body", arena, &request->chat, findings))
+	if (!field_read(&request->json, openai_request_fields(endpoint), "body", arena, &request->chat, findings)) {
+		request->model = model_of(request);
 		return false;
+	}
 	read_common(request, arena);
 	if (!arena_failed(arena))
 		return true;

@@ -17,7 +17,7 @@ struct openai_request {
 		struct openai_embedding embedding;
 	};
 	/* what all endpoints have in common */
-	struct span model; /* decoded */
+	struct span model; /* decoded; of a refused body too, where it names one */
 	int64_t choices;   /* that a complete answer has: n for each prompt */
 	bool stream;
 	bool include_usage; /* the client itself asked for stream_options.include_usage */

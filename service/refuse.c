@@ -39,7 +39,11 @@ void refuse(struct http_request *request, struct metrics_cells *metrics, const s
 					 .param = refusal->param,
 					 .details = refusal->details,
 					 .request_id = request_id});
-	report_refusal(metrics, request_id, http_request_version(request), refusal->code);
+	report_refusal(metrics, &(struct report_refused){.request_id = request_id,
+							 .method = http_request_method(request),
+							 .path = http_request_path(request),
+							 .http_version = http_request_version(request),
+							 .error = refusal->code});
 	send(request, refusal, form, request_id, buf_span(&body));
 	buf_fini(&body);
 	arena_fini(&arena);

@@ -11,6 +11,7 @@
 #include "service/http/http_exchange.h"
 #include "service/methods.h"
 #include "service/notice.h"
+#include "service/refusal_text.h"
 #include "service/refuse.h"
 #include "service/reply.h"
 #include "service/waiting.h"
@@ -26,6 +27,24 @@ static void (*const answers[OPERATION_COUNT])(const struct admin_request *reques
 static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
 {
 	refuse(request, routes->exchange->plan.metrics, &refusal);
+}
+
+/* Refuses what routing finds, in words about this request. allow: the field Allow, or NULL. */
+static void refuse_with(struct routes *routes, struct http_request *request, enum error_code error, const char *allow)
+{
+	struct arena arena;
+	arena_init(&arena, 0);
+	struct refusal refusal = {.code = error, .allow = allow};
+	struct span method = http_request_method(request), path = http_request_path(request);
+	if (error == ERROR_UNKNOWN_PATH)
+		refusal.message = refusal_text_path(method, path, &arena);
+	else if (error == ERROR_METHOD_NOT_ALLOWED)
+		refusal.message = refusal_text_method(method, path, allow, &arena);
+	else
+		refusal.message = refusal_text_size(error, http_request_body(request).len,
+						    &routes->exchange->plan.config->limits, &arena);
+	refuse_as(routes, request, refusal);
+	arena_fini(&arena);
 }
 
 static void answer_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
@@ -101,12 +120,15 @@ static void answer_options(struct routes *routes, struct http_request *request, 
 static void answer_other(struct routes *routes, struct http_request *request)
 {
 	char allow[METHODS_ALLOW_SIZE];
-	if (!methods_allow(http_request_path(request), allow))
-		refuse_as(routes, request, (struct refusal){.code = ERROR_NOT_FOUND});
+	struct span method = http_request_method(request), path = http_request_path(request);
+	if (span_is(path, "/") && (span_is(method, "GET") || span_is(method, "HEAD")))
+		reply_redirect(request, operation_row(OPERATION_DOCS)->path);
+	else if (!methods_allow(path, allow))
+		refuse_with(routes, request, ERROR_UNKNOWN_PATH, NULL);
 	else if (span_is(http_request_method(request), "OPTIONS"))
 		answer_options(routes, request, allow);
 	else
-		refuse_as(routes, request, (struct refusal){.code = ERROR_METHOD_NOT_ALLOWED, .allow = allow});
+		refuse_with(routes, request, ERROR_METHOD_NOT_ALLOWED, allow);
 }
 
 /* Whatever the answer will be, it tells that the operation is on its way out. */
@@ -127,7 +149,7 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 	enum error_code error = http_request_error(request);
 	cors_add(&routes->exchange->plan.config->cors, request);
 	if (error != ERROR_NONE) {
-		refuse_as(routes, request, (struct refusal){.code = error});
+		refuse_with(routes, request, error, NULL);
 		return;
 	}
 	enum operation operation = methods_find(http_request_path(request), http_request_method(request), &argument);

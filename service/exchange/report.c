@@ -78,8 +78,8 @@ void report_close(const struct report *report, struct metrics_cells *metrics, ui
 	log_str(&line, "request_id", report->request_id);
 	log_str(&line, "endpoint", span_of(report_endpoints[report->endpoint]));
 	log_int(&line, "http", report->http_version);
-	if (report->model != NULL)
-		log_str(&line, "model", span_of(report->model->name));
+	if (report->model != NULL || report->requested.at != NULL)
+		log_str(&line, "model", report->model != NULL ? span_of(report->model->name) : report->requested);
 	if (report->target != NULL)
 		log_str(&line, "target", span_of(report->target));
 	log_int(&line, "status", report->error == ERROR_CLIENT_CLOSED ? row->status : report->status);
@@ -99,15 +99,20 @@ void report_close(const struct report *report, struct metrics_cells *metrics, ui
 	log_end(&line);
 }
 
-void report_refusal(struct metrics_cells *metrics, struct span request_id, int http_version, enum error_code error)
+void report_refusal(struct metrics_cells *metrics, const struct report_refused *refused)
 {
 	struct log_line line;
-	metrics_count(metrics, METRIC_REQUESTS, METRICS_UNKNOWN, METRICS_UNKNOWN, error);
-	metrics_count(metrics, METRIC_ERRORS, error);
+	const struct error_row *row = error_row(refused->error);
+	metrics_count(metrics, METRIC_REQUESTS, METRICS_UNKNOWN, METRICS_UNKNOWN, refused->error);
+	metrics_count(metrics, METRIC_ERRORS, refused->error);
 	log_begin(&line, LOG_INFO, "refused");
-	log_str(&line, "request_id", request_id);
-	log_int(&line, "http", http_version);
-	log_int(&line, "status", error_row(error)->status);
-	log_str(&line, "error", span_of(error_row(error)->code));
+	log_str(&line, "request_id", refused->request_id);
+	if (refused->method.at != NULL)
+		log_str(&line, "method", refused->method);
+	if (refused->path.at != NULL)
+		log_str(&line, "path", refused->path);
+	log_int(&line, "http", refused->http_version);
+	log_int(&line, "status", row->status);
+	log_str(&line, "error", span_of(row->code));
 	log_end(&line);
 }

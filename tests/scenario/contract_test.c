@@ -330,7 +330,7 @@ static void a_path_that_is_not_there_is_404_whatever_the_method(void **state)
 	struct sluice *sluice = start();
 	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
 		struct answer answer = ask(sluice, i % VIA_COUNT, methods[i], "/v1/nothing", NULL, NULL);
-		check_error(&answer, 404, "not_found");
+		check_error(&answer, 404, "unknown_url");
 		check_header(&answer, "allow", NULL);
 		answer_free(&answer);
 	}
@@ -363,7 +363,7 @@ static void every_refusal_has_both_forms(void **state)
 	struct sluice *sluice = start();
 	memset(big, ' ', sizeof big - 1);
 	big[sizeof big - 1] = '\0';
-	check_both_forms(sluice, "GET", "/nowhere", none, NULL, 404, "not_found");
+	check_both_forms(sluice, "GET", "/nowhere", none, NULL, 404, "unknown_url");
 	check_both_forms(sluice, "GET", "/v1/models/none", none, NULL, 404, "model_not_found");
 	check_both_forms(sluice, "GET", CHAT, none, NULL, 405, "method_not_allowed");
 	check_both_forms(sluice, "POST", CHAT, (struct h2_header){"content-encoding", "gzip"}, "{}", 415,

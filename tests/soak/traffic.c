@@ -135,7 +135,7 @@ static const struct kind kinds[] = {
      .shape = SHAPE_ERROR,
      .code = "invalid_plan",
      .body = "{\"plan\":{\"all\":[\"plain\",{\"race\":\"nobody\"}]}," WITHIN},
-    {.name = "no such path", .path = "/v1/nothing", .weight = 1, .shape = SHAPE_ERROR, .code = "not_found"},
+    {.name = "no such path", .path = "/v1/nothing", .weight = 1, .shape = SHAPE_ERROR, .code = "unknown_url"},
     {.name = "models", .path = "/v1/models", .weight = 2, .shape = SHAPE_ANY},
     {.name = "metrics", .path = "/metrics", .weight = 2, .shape = SHAPE_ANY},
     {.name = "backends", .path = "/admin/backends", .weight = 2, .shape = SHAPE_ANY},
