@@ -108,7 +108,7 @@ struct span refusal_text_size(enum error_code error, size_t size, const struct c
 		return (struct span){NULL, 0};
 	size_text(limits->body, most);
 	if (size <= limits->body)
-		return arena_printf(arena, "The request body is too large; the limit is %s (limits.body).", most);
+		return arena_printf(arena, "The request body is larger than %s (limits.body).", most);
 	return arena_printf(arena, "The request body has %s; the limit is %s (limits.body).", size_text(size, has),
 			    most);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The words of refusals by routing: a path that is not served, a method that it does not take, a size over its limit. */
+/* The words of refusals by routing: a path that is not served, a method that it does not take, a size over its limit.
+ */
 #ifndef SLUICE_SERVICE_REFUSAL_TEXT_H
 #define SLUICE_SERVICE_REFUSAL_TEXT_H
 

@@ -47,15 +47,35 @@ static void refuse_with(struct routes *routes, struct http_request *request, enu
 	arena_fini(&arena);
 }
 
+/* Unpacks a gzip body. False: it was refused. */
+static bool unpack(struct routes *routes, struct http_request *request)
+{
+	const struct config_limits *limits = &routes->exchange->plan.config->limits;
+	enum error_code error = http_request_gunzip_body(request, limits->body);
+	if (error == ERROR_INVALID_VALUE)
+		refuse_as(
+		    routes, request,
+		    (struct refusal){.code = error, .message = SPAN("The request body is not complete gzip data.")});
+	else if (error != ERROR_NONE)
+		refuse_with(routes, request, error, NULL);
+	return error == ERROR_NONE;
+}
+
 static void answer_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
 {
 	struct span type = http_request_field(request, "content-type");
 	struct span encoding = http_request_field(request, "content-encoding");
+	bool packed = encoding.len != 0 && !media_type_is(encoding, "identity");
 	struct refusal refusal = {.code = ERROR_UNSUPPORTED_MEDIA_TYPE};
 	if (type.at != NULL && !media_type_is(type, "application/json")) /* tools that send no type send JSON */
 		refusal.message = SPAN("The request body must be JSON: set the header Content-Type: application/json.");
-	else if (encoding.len != 0 && !span_is(encoding, "identity"))
-		refusal.message = SPAN("The request body must not be compressed: send it without Content-Encoding.");
+	else if (packed && !media_type_is(encoding, "gzip") && !media_type_is(encoding, "x-gzip"))
+		refusal = (struct refusal){.code = ERROR_UNSUPPORTED_MEDIA_TYPE,
+					   .message = SPAN("The request body must be sent as it is, or with "
+							   "Content-Encoding: gzip."),
+					   .accept_encoding = "gzip, identity"};
+	else if (packed && !unpack(routes, request))
+		return;
 	if (refusal.message.at != NULL)
 		refuse_as(routes, request, refusal);
 	else

@@ -366,7 +366,7 @@ static void every_refusal_has_both_forms(void **state)
 	check_both_forms(sluice, "GET", "/nowhere", none, NULL, 404, "unknown_url");
 	check_both_forms(sluice, "GET", "/v1/models/none", none, NULL, 404, "model_not_found");
 	check_both_forms(sluice, "GET", CHAT, none, NULL, 405, "method_not_allowed");
-	check_both_forms(sluice, "POST", CHAT, (struct h2_header){"content-encoding", "gzip"}, "{}", 415,
+	check_both_forms(sluice, "POST", CHAT, (struct h2_header){"content-encoding", "br"}, "{}", 415,
 			 "unsupported_media_type");
 	check_both_forms(sluice, "POST", CHAT, none, "{", 400, "invalid_json");
 	check_both_forms(sluice, "POST", CHAT, none, "{\"model\":\"one\"}", 400, "missing_required_parameter");

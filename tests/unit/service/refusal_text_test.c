@@ -97,7 +97,7 @@ static void a_size_over_its_limit_names_both_and_the_key(void **state)
 	expect(refusal_text_size(ERROR_BODY_TOO_LARGE, 5000000, &limits, &arena),
 	       "The request body has 5.0 MB; the limit is 4 MiB (limits.body).");
 	expect(refusal_text_size(ERROR_BODY_TOO_LARGE, 0, &limits, &arena),
-	       "The request body is too large; the limit is 4 MiB (limits.body).");
+	       "The request body is larger than 4 MiB (limits.body).");
 	expect(refusal_text_size(ERROR_HEADERS_TOO_LARGE, 0, &limits, &arena),
 	       "The request headers are too large; the limit is 64 KiB (limits.header_list).");
 	assert_null(refusal_text_size(ERROR_MALFORMED_HTTP, 0, &limits, &arena).at);
