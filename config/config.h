@@ -210,6 +210,13 @@ struct config_cors {
 	uint64_t max_age_us;        /* how long a browser may keep the answer to a preflight */
 };
 
+/* Something in the file that is allowed, but does not do what its author probably wants. */
+struct config_advice {
+	unsigned line;
+	const char *key; /* dotted path */
+	const char *text;
+};
+
 struct config {
 	const char *file; /* name for messages; "(embedded)" for the demo */
 	const struct config_listener *listeners;
@@ -228,6 +235,8 @@ struct config {
 	struct config_redis redis;
 	struct config_cors cors;
 	const char *log_level; /* "debug", "info", "warn", "error" */
+	const struct config_advice *advices;
+	size_t advice_count;
 };
 
 /*
@@ -239,6 +248,9 @@ const struct config *config_load_file(const char *path, struct buf *errors);
 
 /* As config_load_file, from memory; name stands for the file in messages. */
 const struct config *config_load_text(struct span yaml, const char *name, struct buf *errors);
+
+/* Appends every advice as a line "FILE:LINE: KEY: warning: text". */
+void config_write_advices(const struct config *config, struct buf *out);
 
 /* The embedded demonstration configuration, as YAML text (config/demo.yaml). */
 struct span config_demo_yaml(void);
