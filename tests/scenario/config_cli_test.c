@@ -198,6 +198,32 @@ static void the_openapi_document_is_json_of_the_right_version(void **state)
 	bytes_free(&err);
 }
 
+static void the_readme_lists_every_combinator(void **state)
+{
+	const char *const arguments[] = {"--describe", "config", NULL};
+	struct bytes out = {0}, err = {0}, readme = {0};
+	char text[4096];
+	size_t got = 0, combinators = 0;
+	(void)state;
+	FILE *file = fopen("README.md", "r");
+	assert_non_null(file);
+	while ((got = fread(text, 1, sizeof text, file)) != 0)
+		bytes_append(&readme, text, got);
+	fclose(file);
+	assert_int_equal(sluice_run(arguments, &out, &err), 0);
+	for (const char *at = bytes_text(&out); (at = strstr(at, " | at least ")) != NULL; at++, combinators++) {
+		const char *line = at;
+		while (line[-1] != '\n')
+			line--;
+		snprintf(text, sizeof text, "\n%.*s | ", (int)(at - line), line);
+		check_contains(&readme, text);
+	}
+	assert_true(combinators >= 7);
+	bytes_free(&out);
+	bytes_free(&err);
+	bytes_free(&readme);
+}
+
 static void the_version_is_printed(void **state)
 {
 	(void)state;
@@ -249,6 +275,7 @@ int main(void)
 	    SCENARIO(a_bad_file_does_not_start),
 	    SCENARIO(the_references_are_printed_from_the_tables),
 	    SCENARIO(the_openapi_document_is_json_of_the_right_version),
+	    SCENARIO(the_readme_lists_every_combinator),
 	    SCENARIO(the_version_is_printed),
 	    SCENARIO(the_key_of_a_request_is_explained),
 	    SCENARIO(an_unknown_option_is_refused_with_the_usage),
