@@ -20,7 +20,7 @@ struct walk {
 	struct snapshot *snapshot;
 	struct config_model *models;   /* the snapshot's, once they are read */
 	struct reader in;              /* its arena is the snapshot's */
-	struct plan_reader *reader;    /* of the models' plans, while they are read */
+	struct plan_reader reader;     /* of the models' plans */
 	char path[WALK_PATH_MAX];      /* of the key at hand, for messages */
 	const struct tree_node *plans; /* the mapping of models, read last */
 	const struct tree_node *cache; /* the mapping of models' caching, read behind it */
@@ -251,32 +251,30 @@ static void read_backends(struct walk *walk, const struct key *key, const struct
 /* node: a plan, or a mapping of `plan` and other keys of the model. */
 static void read_model(struct walk *walk, const struct tree_node *node, struct config_model *model)
 {
-	const struct tree_node *strict = tree_member(node, "strict");
 	*model = (struct config_model){.name = node->key.at, .line = node->key_line};
 	store_defaults(walk, KEY_OF_config_model, model);
 	if (tree_member(node, "plan") != NULL)
 		read_section(walk, "models.*", node, model);
-	else if (strict != NULL)
-		findings_add(walk->in.findings, strict->key_line, walk->path,
+	else if (tree_member(node, "strict") != NULL)
+		findings_add(walk->in.findings, tree_member(node, "strict")->key_line, walk->path,
 			     "strict stands beside \"plan\", such as { plan: a/model, strict: true }");
 	else
-		model->plan = plan_read(walk->reader, node, walk->path);
+		model->plan = plan_read(&walk->reader, node, walk->path);
 }
 
 /* Reads the plans, once all backends are known. */
 static void read_models(struct walk *walk, const struct tree_node *node)
 {
 	struct config *config = &walk->snapshot->config;
-	struct plan_reader reader = {.in = walk->in,
-				     .grammar = &targets_grammar,
-				     .config = config,
-				     .depth_most = PLAN_DEPTH_MAX,
-				     .leaves_most = PLAN_LEAVES_MAX};
+	walk->reader = (struct plan_reader){.in = walk->in,
+					    .grammar = &targets_grammar,
+					    .config = config,
+					    .depth_most = PLAN_DEPTH_MAX,
+					    .leaves_most = PLAN_LEAVES_MAX};
 	struct config_model *models = arena_zalloc(walk->in.arena, node->count, sizeof(*models));
 	if (models == NULL)
 		return;
 	reader_refuse_duplicates(&walk->in, walk->path, node);
-	walk->reader = &reader;
 	size_t count = 0;
 	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
 		size_t len = path_enter(walk, at->key);
@@ -288,7 +286,7 @@ static void read_models(struct walk *walk, const struct tree_node *node)
 	}
 	config->models = walk->models = models;
 	config->model_count = count;
-	targets_number(walk->in.arena, config, reader.targets);
+	targets_number(walk->in.arena, config, walk->reader.targets);
 }
 
 static struct config_model *find_model(struct config_model *models, size_t count, struct span name)
@@ -359,7 +357,7 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 			walk->plans = node;
 		break;
 	case KEY_PLAN:
-		((struct config_model *)owner)->plan = plan_read(walk->reader, node, walk->path);
+		((struct config_model *)owner)->plan = plan_read(&walk->reader, node, walk->path);
 		break;
 	case KEY_CACHE_MODELS:
 		if (node->kind != TREE_NULL && expect_kind(walk, node, TREE_MAPPING, key))

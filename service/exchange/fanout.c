@@ -53,7 +53,7 @@ static const struct plan *fanout_admit(struct exchange *exchange, const struct e
 		return NULL;
 	const struct plan *plan = fanout_plan(fanout, findings);
 	bool strict = plan != NULL && config_plan_is_strict(plan->source);
-	if (strict && !openai_request_check_strict(&exchange->request, flight_arena(exchange->flight), findings))
+	if (strict && !fanout_request_check_strict(&fanout->request, flight_arena(exchange->flight), findings))
 		return NULL;
 	return plan;
 }

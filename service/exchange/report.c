@@ -3,11 +3,17 @@
 #include "service/exchange/report.h"
 
 #include "lib/log.h"
+#include "schemas/operations.h"
 
 const char *const report_endpoints[REPORT_ENDPOINTS] = {[OPENAI_CHAT] = "chat",
 							[OPENAI_COMPLETIONS] = "completions",
 							[OPENAI_EMBEDDINGS] = "embeddings",
 							[REPORT_FANOUT] = "fanout"};
+
+static const enum operation report_operations[REPORT_ENDPOINTS] = {[OPENAI_CHAT] = OPERATION_CHAT,
+								   [OPENAI_COMPLETIONS] = OPERATION_COMPLETIONS,
+								   [OPENAI_EMBEDDINGS] = OPERATION_EMBEDDINGS,
+								   [REPORT_FANOUT] = OPERATION_FANOUT};
 
 void report_open(struct report *report, unsigned endpoint, int http_version, struct metrics_cells *metrics,
 		 uint64_t now)
@@ -69,6 +75,16 @@ static void tell_usage(struct log_line *line, const struct usage *usage)
 		log_int(line, "completion_tokens", usage->completion_tokens);
 }
 
+/* A refusal says what was asked in full. */
+static void tell_operation(struct log_line *line, const struct report *report)
+{
+	const struct operation_row *row = operation_row(report_operations[report->endpoint]);
+	if (error_row(report->error)->blame != BLAME_CLIENT)
+		return;
+	log_str(line, "method", span_of(row->method));
+	log_str(line, "path", span_of(row->path));
+}
+
 void report_close(const struct report *report, struct metrics_cells *metrics, uint64_t now)
 {
 	struct log_line line;
@@ -77,6 +93,7 @@ void report_close(const struct report *report, struct metrics_cells *metrics, ui
 	log_begin(&line, row->blame == BLAME_BACKEND || row->blame == BLAME_GATEWAY ? LOG_WARN : LOG_INFO, "exchange");
 	log_str(&line, "request_id", report->request_id);
 	log_str(&line, "endpoint", span_of(report_endpoints[report->endpoint]));
+	tell_operation(&line, report);
 	log_int(&line, "http", report->http_version);
 	if (report->model != NULL || report->requested.at != NULL)
 		log_str(&line, "model", report->model != NULL ? span_of(report->model->name) : report->requested);

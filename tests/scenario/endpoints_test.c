@@ -254,10 +254,12 @@ static void the_log_line_of_a_refusal_says_what_was_asked(void **state)
 	    "\"method\":\"PATCH\",\"path\":\"/v1/responses\",\"http\":11,\"status\":404,\"error\":\"unknown_url\"");
 	client_fetch(sluice, VIA_H1, CHAT, chat_body("smal", false), &answer);
 	answer_free(&answer);
-	expect_line(sluice, "\"endpoint\":\"chat\",\"http\":11,\"model\":\"smal\",\"status\":404");
+	expect_line(sluice, "\"endpoint\":\"chat\",\"method\":\"POST\",\"path\":\"/v1/chat/"
+			    "completions\",\"http\":11,\"model\":\"smal\",\"status\":404");
 	client_fetch(sluice, VIA_H1, CHAT, "{\"messages\":7,\"model\":\"asked-for\"}", &answer);
 	answer_free(&answer);
-	expect_line(sluice, "\"endpoint\":\"chat\",\"http\":11,\"model\":\"asked-for\",\"status\":400");
+	expect_line(sluice, "\"endpoint\":\"chat\",\"method\":\"POST\",\"path\":\"/v1/chat/"
+			    "completions\",\"http\":11,\"model\":\"asked-for\",\"status\":400");
 }
 
 static void broken_json_is_told_with_line_and_column(void **state)

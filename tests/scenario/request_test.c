@@ -297,6 +297,7 @@ static void a_strict_model_in_a_fan_out_makes_the_request_strict(void **state)
 	snprintf(body, sizeof body, request, "plan", "{\"fallback\":[\"small\",{\"retry\":\"closed\"}]}");
 	client_fetch(sluice, VIA_H1, "/v1/fanout", body, &answer);
 	check_error(&answer, 400, "invalid_value");
+	check_contains(&answer.body, "\"request.max_tokens\"");
 	answer_free(&answer);
 	snprintf(body, sizeof body, request, "targets", "[\"small\"]");
 	client_fetch(sluice, VIA_H1, "/v1/fanout", body, &answer);
