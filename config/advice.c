@@ -51,9 +51,13 @@ static void check_listener(const struct config *config, size_t index, struct fin
 	}
 }
 
+/* A child is NULL where the file is wrong elsewhere, such as in its backends. */
+
 /* The longest time to first content that a call of the plan may take. */
 static uint64_t longest_wait(const struct config_plan *plan)
 {
+	if (plan == NULL)
+		return 0;
 	uint64_t most = plan->backend == NULL ? 0 : plan->backend->timeouts.first_content_us;
 	for (size_t i = 0; i < plan->child_count; i++) {
 		uint64_t wait = longest_wait(plan->children[i]);
@@ -65,6 +69,8 @@ static uint64_t longest_wait(const struct config_plan *plan)
 
 static bool can_continue(const struct config_plan *plan)
 {
+	if (plan == NULL)
+		return true;
 	bool can = plan->backend != NULL && plan->backend->prefill != CONFIG_PREFILL_NONE;
 	for (size_t i = 0; i < plan->child_count && !can; i++)
 		can = can_continue(plan->children[i]);
@@ -81,6 +87,8 @@ static void write_duration(char text[32], uint64_t us)
 
 static void check_plan(const struct config_plan *plan, const char *key, struct findings *findings)
 {
+	if (plan == NULL)
+		return;
 	const struct config_plan_options *options = &plan->options;
 	uint64_t wait = options->after_us == 0 ? 0 : longest_wait(plan->children[0]);
 	if (wait != 0 && options->after_us >= wait) {
@@ -109,7 +117,6 @@ void advice_give(const struct config *config, struct findings *findings)
 	for (size_t i = 0; i < config->model_count; i++) {
 		char key[ADVICE_KEY_MAX];
 		snprintf(key, sizeof(key), "models.%s", config->models[i].name);
-		if (config->models[i].plan != NULL)
-			check_plan(config->models[i].plan, key, findings);
+		check_plan(config->models[i].plan, key, findings);
 	}
 }

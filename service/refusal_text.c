@@ -45,8 +45,9 @@ static struct span meant(struct span path, struct arena *arena)
 {
 	struct span bare = without_slashes(path);
 	struct span longer = arena_printf(arena, "%s%.*s", version, SPAN_ARG(bare));
-	struct span shorter = begins(bare, version) ? (struct span){bare.at + VERSION_LEN, bare.len - VERSION_LEN}
-						    : (struct span){NULL, 0};
+	struct span shorter = SPAN("");
+	if (begins(bare, version))
+		shorter = (struct span){bare.at + VERSION_LEN, bare.len - VERSION_LEN};
 	if (bare.len > 1 && is_served(bare))
 		return bare;
 	if (longer.at != NULL && is_served(longer))

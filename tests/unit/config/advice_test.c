@@ -86,6 +86,15 @@ static void advice_stands_among_errors_in_the_order_of_lines(void **state)
 	    "the part in front of it\n");
 }
 
+static void a_plan_over_backends_that_are_wrong_gets_none(void **state)
+{
+	(void)state;
+	fixture_bad(
+	    "listen: [h:1]\nbackends: nothing\nmodels:\n  m: { hedge: [b/x, b/y], after: 1s, resume: continue }\n",
+	    "t.yaml:2: backends: got a single value; expected a mapping of names to backends, such as local: {url: "
+	    "\"http://127.0.0.1:8000/v1\"}\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -93,6 +102,7 @@ int main(void)
 	    cmocka_unit_test(a_listener_that_is_listed_twice_gets_advice),
 	    cmocka_unit_test(a_spare_that_starts_too_late_gets_advice),
 	    cmocka_unit_test(a_stream_that_nobody_can_continue_gets_advice),
+	    cmocka_unit_test(a_plan_over_backends_that_are_wrong_gets_none),
 	    cmocka_unit_test(advice_stands_among_errors_in_the_order_of_lines),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
