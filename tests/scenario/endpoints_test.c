@@ -80,6 +80,10 @@ static void an_unknown_model_is_404_model_not_found(void **state)
 	sluice_get(sluice, "/v1/models/smal", &answer);
 	check_error(&answer, 404, "model_not_found");
 	answer_free(&answer);
+	sluice_get(sluice, "/v1/models/small/", &answer);
+	check_error(&answer, 404, "model_not_found");
+	check_contains(&answer.body, "Did you mean `small`, without the slash at the end of the path?");
+	answer_free(&answer);
 	double before = sluice_errors(sluice, "model_not_found");
 	check_refused(sluice, chat_body("smal", false), 404, "model_not_found", NULL, "smal");
 	check_refused(sluice, chat_body("smal", true), 404, "model_not_found", NULL, NULL);
