@@ -26,7 +26,8 @@ WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmis
 CPPFLAGS  += $(if $(LOAD_DIVISOR),-DLOAD_DIVISOR=$(LOAD_DIVISOR)) -I. -D_GNU_SOURCE -DH2O_USE_LIBUV=0 -DSLUICE_VERSION='"$(VERSION)"'
 CFLAGS    += -std=gnu11 $(OPT) $(LTO) $(WARNINGS) -fno-omit-frame-pointer -pthread $(SANITIZER)
 LDFLAGS   += -pthread $(SANITIZER)
-LDLIBS     = -lh2o-evloop $(shell pkg-config --libs $(PACKAGES)) -lm
+# Without a word where the packages are not there yet: targets such as run install them, and the compiler names what is missing.
+LDLIBS    := -lh2o-evloop $(shell pkg-config --libs $(PACKAGES) 2>/dev/null) -lm
 
 FOLDERS   := lib schemas config clients service
 sources    = $(filter-out service/main.c,$(shell find $(1) -name '*.c' 2>/dev/null | sort))

@@ -121,6 +121,7 @@ struct config_plan {
 	const char *target;                   /* of a target: "backend/model" as written */
 	size_t target_index;                  /* of a target: in the configuration's targets */
 	const char *name;                     /* of a child, for lanes and causes; NULL = its target, or its place */
+	bool strict;                          /* of a model in a client's plan: the model is strict */
 	struct config_plan_options options;   /* of a combinator */
 	const struct config_plan *const *children;
 	size_t child_count;
@@ -179,6 +180,7 @@ struct config_model {
 	const char *name;
 	const struct config_plan *plan;
 	unsigned line;
+	bool strict; /* its requests must keep the strict rules of the field tables, too */
 	struct config_cache_rule cache;
 };
 
@@ -212,6 +214,13 @@ struct config_cors {
 	uint64_t max_age_us;        /* how long a browser may keep the answer to a preflight */
 };
 
+/* Something in the file that is allowed, but does not do what its author probably wants. */
+struct config_advice {
+	unsigned line;
+	const char *key; /* dotted path */
+	const char *text;
+};
+
 struct config {
 	const char *file; /* name for messages; "(embedded)" for the demo */
 	const struct config_listener *listeners;
@@ -231,6 +240,8 @@ struct config {
 	struct config_redis redis;
 	struct config_cors cors;
 	const char *log_level; /* "debug", "info", "warn", "error" */
+	const struct config_advice *advices;
+	size_t advice_count;
 };
 
 /*
@@ -242,6 +253,9 @@ const struct config *config_load_file(const char *path, struct buf *errors);
 
 /* As config_load_file, from memory; name stands for the file in messages. */
 const struct config *config_load_text(struct span yaml, const char *name, struct buf *errors);
+
+/* Appends every advice as a line "FILE:LINE: KEY: warning: text". */
+void config_write_advices(const struct config *config, struct buf *out);
 
 /* The embedded demonstration configuration, as YAML text (config/demo.yaml). */
 struct span config_demo_yaml(void);

@@ -35,20 +35,34 @@ static struct finding *findings_place(struct findings *findings, unsigned line)
 	return &list[at];
 }
 
-void findings_add(struct findings *findings, unsigned line, const char *key, const char *format, ...)
+static void add(struct findings *findings, struct finding at, const char *format, va_list args)
 {
-	findings->total++;
-	struct finding *finding = findings_place(findings, line);
+	struct finding *finding = findings_place(findings, at.line);
 	if (finding == NULL)
 		return;
 	char text[FINDING_TEXT_MAX];
-	va_list args;
-	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	const char *place = key == NULL ? NULL : arena_copy(&findings->arena, span_of(key)).at;
+	const char *place = at.key == NULL ? NULL : arena_copy(&findings->arena, span_of(at.key)).at;
 	const char *copy = arena_copy(&findings->arena, span_of(text)).at;
-	*finding = (struct finding){line, place, copy == NULL ? "out of memory" : copy};
+	*finding = (struct finding){at.line, place, copy == NULL ? "out of memory" : copy, at.advice};
+}
+
+void findings_add(struct findings *findings, unsigned line, const char *key, const char *format, ...)
+{
+	va_list args;
+	findings->total++;
+	va_start(args, format);
+	add(findings, (struct finding){.line = line, .key = key}, format, args);
+	va_end(args);
+}
+
+void findings_advise(struct findings *findings, unsigned line, const char *key, const char *format, ...)
+{
+	va_list args;
+	findings->advices++;
+	va_start(args, format);
+	add(findings, (struct finding){.line = line, .key = key, .advice = true}, format, args);
+	va_end(args);
 }
 
 void findings_write(const struct findings *findings, struct buf *out)
@@ -60,11 +74,11 @@ void findings_write(const struct findings *findings, struct buf *out)
 			buf_printf(out, ":%u", finding->line);
 		if (finding->key != NULL)
 			buf_printf(out, ": %s", finding->key);
-		buf_printf(out, ": %s\n", finding->text);
+		buf_printf(out, ": %s%s\n", finding->advice ? "warning: " : "", finding->text);
 	}
-	if (findings->total > findings->count)
+	if (findings->total + findings->advices > findings->count)
 		buf_printf(out, "%s: %zu more errors are not shown\n", findings->file,
-			   findings->total - findings->count);
+			   findings->total + findings->advices - findings->count);
 }
 
 const char *finding_value(struct span value, char shown[FINDING_VALUE_MAX])

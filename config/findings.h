@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is wrong with a configuration file: at most FINDINGS_MAX lines, those
+ * What is wrong with a configuration file, and advice about it: at most FINDINGS_MAX lines, those
  * nearest to the top of the file, in the order of their lines. Loading goes on
  * after a finding so that one run shows all of them.
  */
@@ -16,14 +16,16 @@ struct finding {
 	unsigned line;   /* from 1; 0 = the file as a whole */
 	const char *key; /* dotted path; NULL = about none */
 	const char *text;
+	bool advice; /* the file can be used all the same */
 };
 
 struct findings {
 	struct arena arena; /* the texts */
 	const char *file;   /* borrowed, for messages */
 	struct finding list[FINDINGS_MAX];
-	size_t count; /* kept */
-	size_t total; /* added */
+	size_t count;   /* kept */
+	size_t total;   /* errors added */
+	size_t advices; /* pieces of advice added */
 };
 
 /* file: borrows, as long as the findings live. */
@@ -37,7 +39,14 @@ void findings_fini(struct findings *findings);
 void findings_add(struct findings *findings, unsigned line, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
-/* Appends "FILE:LINE: KEY: text\n" for each, and a last line when some had to be left out. */
+/* Adds advice about what is allowed but does not do what its author probably wants. */
+void findings_advise(struct findings *findings, unsigned line, const char *key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/*
+ * Appends "FILE:LINE: KEY: text\n" for each, advice as "FILE:LINE: KEY: warning: text\n", and a last line when some
+ * had to be left out.
+ */
 void findings_write(const struct findings *findings, struct buf *out);
 
 /*

@@ -40,6 +40,7 @@ enum key_owner {
 	KEY_OF_config,
 	KEY_OF_config_listener,
 	KEY_OF_config_backend,
+	KEY_OF_config_model,
 	KEY_OF_config_cache_rule,
 	KEY_OF_config_plan_options
 };

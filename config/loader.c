@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "config/advice.h"
 #include "config/walk.h"
 
 /* The directory of a file, with a trailing slash; "" for none. */
@@ -15,6 +16,21 @@ static const char *directory_of(struct arena *arena, const char *name)
 {
 	const char *slash = strrchr(name, '/');
 	return slash == NULL ? "" : arena_copy(arena, (struct span){name, (size_t)(slash - name) + 1}).at;
+}
+
+/* Copies the advice among the findings into the snapshot. */
+static void keep_advices(struct snapshot *snapshot, const struct findings *findings)
+{
+	struct arena *arena = &snapshot->arena;
+	struct config_advice *advices = arena_zalloc(arena, findings->count + 1, sizeof(*advices));
+	snapshot->config.advices = advices;
+	for (size_t i = 0; advices != NULL && i < findings->count; i++) {
+		const struct finding *finding = &findings->list[i];
+		if (finding->advice)
+			advices[snapshot->config.advice_count++] =
+			    (struct config_advice){finding->line, arena_copy(arena, span_of(finding->key)).at,
+						   arena_copy(arena, span_of(finding->text)).at};
+	}
 }
 
 /* Fills the snapshot; everything wrong goes to findings. */
@@ -27,6 +43,8 @@ static void load(struct snapshot *snapshot, struct span yaml, const char *name, 
 	if (root == NULL)
 		return;
 	walk_file(snapshot, findings, directory == NULL ? "" : directory, root);
+	advice_give(&snapshot->config, findings);
+	keep_advices(snapshot, findings);
 	if (findings->total == 0 && (arena_failed(arena) || !snapshot_seal(snapshot)))
 		findings_add(findings, 0, NULL, "out of memory");
 }
@@ -82,4 +100,11 @@ const struct config *config_load_file(const char *path, struct buf *errors)
 		buf_printf(errors, "%s: the file cannot be read: %s\n", path, strerror(errno));
 	buf_fini(&bytes);
 	return config;
+}
+
+void config_write_advices(const struct config *config, struct buf *out)
+{
+	for (size_t i = 0; i < config->advice_count; i++)
+		buf_printf(out, "%s:%u: %s: warning: %s\n", config->file, config->advices[i].line,
+			   config->advices[i].key, config->advices[i].text);
 }

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "config/combinators.h"
 #include "config/plan_options.h"
 #include "config/suggest.h"
 
@@ -162,6 +163,29 @@ static bool refuse_names(struct plan_reader *reader, const struct tree_node *nod
 	return false;
 }
 
+/* False after adding a finding: there is no such combinator, or it needs more children. */
+static bool check_combinator(struct plan_reader *reader, const struct tree_node *combinator, const char *path)
+{
+	struct suggestion near;
+	char hint[SUGGEST_TEXT_MAX];
+	/* a plan in JSON is told of too few children when it is built: there the place is known to the client */
+	size_t least = reader->in.json ? 1 : combinator_least(combinator->key);
+	size_t count = combinator->kind == TREE_LIST ? combinator->count : 1;
+	if (combinator_is_unknown(combinator->key, &near))
+		findings_add(reader->in.findings, combinator->key_line, path, "there is no combinator \"%s\"%s",
+			     combinator->key.at, suggest_text(&near, hint));
+	else if (combinator->kind == TREE_NULL || count == 0)
+		findings_add(reader->in.findings, combinator->line, path,
+			     "%s takes a plan, or %s of at least one, such as %s", combinator->key.at,
+			     reader->in.json ? "an array" : "a list", reader->grammar->children);
+	else if (count < least)
+		findings_add(reader->in.findings, combinator->line, path, "%s needs at least %zu children; got %zu",
+			     combinator->key.at, least, count);
+	else
+		return true;
+	return false;
+}
+
 static struct config_plan *read_combinator(struct plan_reader *reader, const struct tree_node *node, const char *path,
 					   unsigned depth)
 {
@@ -169,14 +193,8 @@ static struct config_plan *read_combinator(struct plan_reader *reader, const str
 	if (!refuse_names(reader, node, path))
 		return NULL;
 	const struct tree_node *combinator = find_combinator(reader, node, path);
-	if (combinator == NULL)
+	if (combinator == NULL || !check_combinator(reader, combinator, path))
 		return NULL;
-	if (combinator->kind == TREE_NULL || (combinator->kind == TREE_LIST && combinator->count == 0)) {
-		findings_add(reader->in.findings, combinator->line, path,
-			     "%s takes a plan, or %s of at least one, such as %s", combinator->key.at,
-			     reader->in.json ? "an array" : "a list", reader->grammar->children);
-		return NULL;
-	}
 	struct config_plan *plan = arena_zalloc(reader->in.arena, 1, sizeof(*plan));
 	if (plan == NULL)
 		return NULL;
@@ -190,8 +208,8 @@ static struct config_plan *read_plan(struct plan_reader *reader, const struct tr
 				     unsigned depth)
 {
 	if (depth > reader->depth_most) {
-		findings_add(reader->in.findings, node->line, path, "the plan is nested deeper than %u levels",
-			     reader->depth_most);
+		findings_add(reader->in.findings, node->line, path, "the plan is nested deeper than %u levels%s",
+			     reader->depth_most, reader->grammar->depth);
 		return NULL;
 	}
 	if (node->kind == TREE_MAPPING)
@@ -202,8 +220,8 @@ static struct config_plan *read_plan(struct plan_reader *reader, const struct tr
 		return NULL;
 	}
 	if (++reader->leaves > reader->leaves_most) {
-		findings_add(reader->in.findings, node->line, path, "the plan has more than %u %s", reader->leaves_most,
-			     reader->grammar->leaves);
+		findings_add(reader->in.findings, node->line, path, "the plan has more than %u %s%s",
+			     reader->leaves_most, reader->grammar->leaves, reader->grammar->width);
 		return NULL;
 	}
 	return reader->grammar->read_leaf(reader, node, path);

@@ -29,6 +29,8 @@ struct plan_grammar {
 	const char *children; /* an example of a list of them */
 	const char *named;    /* an example of a child with a name */
 	const char *leaves;   /* what leaves are, several of them: "targets" */
+	const char *width;    /* the key of the limit of leaves, as " (fanout.width)", or "" */
+	const char *depth;    /* the key of the limit of levels */
 };
 
 struct plan_reader {

@@ -91,7 +91,16 @@ static struct config_plan *read_model(struct plan_reader *reader, const struct t
 		return NULL;
 	*plan = *model->plan;
 	plan->name = model->name;
+	plan->strict = model->strict;
 	return plan;
+}
+
+bool config_plan_is_strict(const struct config_plan *plan)
+{
+	bool strict = plan->strict;
+	for (size_t i = 0; i < plan->child_count && !strict; i++)
+		strict = config_plan_is_strict(plan->children[i]);
+	return strict;
 }
 
 static const struct plan_grammar grammar = {
@@ -100,6 +109,8 @@ static const struct plan_grammar grammar = {
     .children = "[\"small\", \"large\"]",
     .named = "{\"name\": \"first\", \"plan\": \"small\"}",
     .leaves = "models",
+    .width = " (fanout.width)",
+    .depth = " (fanout.depth)",
 };
 
 /* The first of the findings; without any, memory ran out. */

@@ -33,4 +33,7 @@ const struct config_plan *config_plan_read_json(const struct config *config, con
 						const struct config_fanout *limits, struct arena *arena,
 						struct config_plan_finding *finding);
 
+/* True when a model in such a plan is strict. */
+bool config_plan_is_strict(const struct config_plan *plan);
+
 #endif

@@ -80,6 +80,8 @@ const struct plan_grammar targets_grammar = {
     .children = "[a/model, b/model]",
     .named = "{ name: first, plan: a/model }",
     .leaves = "targets",
+    .width = "",
+    .depth = "",
 };
 
 static int compare(const struct config_plan *left, const struct config_plan *right)

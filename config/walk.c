@@ -20,6 +20,7 @@ struct walk {
 	struct snapshot *snapshot;
 	struct config_model *models;   /* the snapshot's, once they are read */
 	struct reader in;              /* its arena is the snapshot's */
+	struct plan_reader reader;     /* of the models' plans */
 	char path[WALK_PATH_MAX];      /* of the key at hand, for messages */
 	const struct tree_node *plans; /* the mapping of models, read last */
 	const struct tree_node *cache; /* the mapping of models' caching, read behind it */
@@ -253,15 +254,29 @@ static void read_backends(struct walk *walk, const struct key *key, const struct
 	walk->snapshot->config.backend_count = count;
 }
 
+/* node: a plan, or a mapping of `plan` and other keys of the model. */
+static void read_model(struct walk *walk, const struct tree_node *node, struct config_model *model)
+{
+	*model = (struct config_model){.name = node->key.at, .line = node->key_line};
+	store_defaults(walk, KEY_OF_config_model, model);
+	if (tree_member(node, "plan") != NULL)
+		read_section(walk, "models.*", node, model);
+	else if (tree_member(node, "strict") != NULL)
+		findings_add(walk->in.findings, tree_member(node, "strict")->key_line, walk->path,
+			     "strict stands beside \"plan\", such as { plan: a/model, strict: true }");
+	else
+		model->plan = plan_read(&walk->reader, node, walk->path);
+}
+
 /* Reads the plans, once all backends are known. */
 static void read_models(struct walk *walk, const struct tree_node *node)
 {
 	struct config *config = &walk->snapshot->config;
-	struct plan_reader reader = {.in = walk->in,
-				     .grammar = &targets_grammar,
-				     .config = config,
-				     .depth_most = PLAN_DEPTH_MAX,
-				     .leaves_most = PLAN_LEAVES_MAX};
+	walk->reader = (struct plan_reader){.in = walk->in,
+					    .grammar = &targets_grammar,
+					    .config = config,
+					    .depth_most = PLAN_DEPTH_MAX,
+					    .leaves_most = PLAN_LEAVES_MAX};
 	struct config_model *models = arena_zalloc(walk->in.arena, node->count, sizeof(*models));
 	if (models == NULL)
 		return;
@@ -272,13 +287,12 @@ static void read_models(struct walk *walk, const struct tree_node *node)
 		if (at->key.len == 0 || at->key.len > MODEL_NAME_MAX)
 			findings_add(walk->in.findings, at->key_line, walk->path, "a model's name is 1 to %d bytes",
 				     MODEL_NAME_MAX);
-		models[count] = (struct config_model){
-		    .name = at->key.at, .plan = plan_read(&reader, at, walk->path), .line = at->key_line};
+		read_model(walk, at, &models[count]);
 		path_leave(walk, len);
 	}
 	config->models = walk->models = models;
 	config->model_count = count;
-	targets_number(walk->in.arena, config, reader.targets);
+	targets_number(walk->in.arena, config, walk->reader.targets);
 }
 
 static struct config_model *find_model(struct config_model *models, size_t count, struct span name)
@@ -347,6 +361,9 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 	case KEY_MODELS:
 		if (expect_members(walk, key, node, TREE_MAPPING))
 			walk->plans = node;
+		break;
+	case KEY_PLAN:
+		((struct config_model *)owner)->plan = plan_read(&walk->reader, node, walk->path);
 		break;
 	case KEY_CACHE_MODELS:
 		if (node->kind != TREE_NULL && expect_kind(walk, node, TREE_MAPPING, key))

@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: MIT
 #
 # Sluice from a shell: every call stands alone, copy what you need. Start the demo
-# first with `make run`. Other models of the demo: demo-fallback, and demo-all (which
-# gathers two answers as two choices, and so has no embeddings).
+# first with `make run`. SLUICE_URL and SLUICE_MODEL choose another service and
+# model; without SLUICE_MODEL it is the first one that the service lists.
 
 set -eu
 
 BASE=${SLUICE_URL:-http://127.0.0.1:8080/v1}
-MODEL=${SLUICE_MODEL:-demo}
 
 echo '# Which models are there?'
-curl -sS --fail-with-body "$BASE/models"
+MODELS=$(curl -sS --fail-with-body "$BASE/models")
+echo "$MODELS"
+FIRST=$(echo "$MODELS" | sed -n 's/.*"first_id":"\([^"]*\)".*/\1/p')
+MODEL=${SLUICE_MODEL:-$FIRST}
 
-printf '\n\n# A whole answer\n'
+printf '\n# A whole answer\n'
 curl -sS --fail-with-body "$BASE/chat/completions" -H 'content-type: application/json' -d '{
   "model": "'"$MODEL"'",
   "messages": [{"role": "user", "content": "What is a sluice?"}],
@@ -31,14 +33,14 @@ curl -sSN --fail-with-body "$BASE/chat/completions" -H 'content-type: applicatio
 
 printf '# Two models side by side: every lane is told, then the result\n'
 curl -sSN --fail-with-body "$BASE/fanout" -H 'content-type: application/json' -d '{
-  "targets": ["'"$MODEL"'", "demo-fallback"],
+  "targets": ["'"$MODEL"'", "'"$FIRST"'"],
   "strategy": "all",
   "request": {"messages": [{"role": "user", "content": "What is a sluice?"}], "max_tokens": 20},
   "stream": true
 }'
 
-printf '# Embeddings\n'
-curl -sS --fail-with-body "$BASE/embeddings" -H 'content-type: application/json' -d '{
+printf '# Embeddings; a model that gathers several answers has none\n'
+curl -sS "$BASE/embeddings" -H 'content-type: application/json' -d '{
   "model": "'"$MODEL"'",
   "input": ["a sluice", "a gate"]
 }'

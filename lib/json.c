@@ -7,6 +7,8 @@
 #include "lib/json_internal.h"
 #include "lib/json_plain.h"
 
+const char json_too_deep[] = "nested too deeply";
+
 static const uint32_t no_container = UINT32_MAX;
 
 /*
@@ -26,6 +28,8 @@ struct reader {
 	struct json *json;
 	struct arena *arena;
 	struct json_fault fault;
+	uint32_t twice;    /* the later of two equal keys; JSON_NONE: there are none */
+	uint32_t twice_in; /* the object that holds them */
 };
 
 static const unsigned char *refuse(struct reader *r, const unsigned char *at, const char *what)
@@ -145,6 +149,9 @@ static const unsigned char *close_container(struct reader *r, const unsigned cha
 	uint32_t key = 0;
 	switch (json_find_duplicate(r->json, closing, &key)) {
 	case JSON_DUPLICATE:
+		r->twice = key;
+		r->twice_in = closing;
+		n->after = r->open; /* as open containers have it: json_step_out() goes that way */
 		return refuse(r, r->start + r->nodes[key].start, "duplicate key");
 	case JSON_UNKNOWN:
 		return refuse(r, at, "out of memory");
@@ -157,7 +164,7 @@ static const unsigned char *close_container(struct reader *r, const unsigned cha
 static const unsigned char *open_container(struct reader *r, const unsigned char *at, enum json_type type, bool *whole)
 {
 	if (r->depth_left == 0)
-		return refuse(r, at, "nested too deeply");
+		return refuse(r, at, json_too_deep);
 	r->depth_left--;
 	if (add_node(r, at, at, (struct json_node){.type = (uint8_t)type}) == NULL)
 		return NULL;
@@ -242,11 +249,27 @@ static bool read_document(struct reader *r)
 
 static void fill_error(struct json_error *error, const struct reader *r)
 {
-	*error = (struct json_error){.what = r->fault.what, .offset = (size_t)(r->fault.at - r->start), .line = 1};
+	*error = (struct json_error){.what = r->fault.what,
+				     .offset = (size_t)(r->fault.at - r->start),
+				     .line = 1,
+				     .key = r->twice,
+				     .object = r->twice_in};
 	const unsigned char *line = r->start;
 	for (const unsigned char *lf; (lf = memchr(line, '\n', (size_t)(r->fault.at - line))) != NULL; line = lf + 1)
 		error->line++;
 	error->column = (uint32_t)(r->fault.at - line) + 1;
+}
+
+bool json_step_out(const struct json *json, uint32_t *container, uint32_t *key, uint32_t *index)
+{
+	uint32_t around = json->nodes[*container].after;
+	if (around == no_container)
+		return false;
+	const struct json_node *n = &json->nodes[around];
+	*key = n->type == JSON_OBJECT ? *container - 1 : JSON_NONE;
+	*index = n->count - 1;
+	*container = around;
+	return true;
 }
 
 static bool parse(struct json *json, struct arena *arena, struct span text, unsigned max_depth, bool relaxed,

@@ -41,12 +41,24 @@ struct json {
 	uint32_t node_count;
 };
 
+/* What is wrong with a document of too many levels. */
+extern const char json_too_deep[];
+
 struct json_error {
 	const char *what; /* static: what is wrong, e.g. "duplicate key" */
 	size_t offset;    /* where, bytes from the start */
 	uint32_t line;    /* from 1 */
 	uint32_t column;  /* bytes from 1 */
+	uint32_t key;     /* of a duplicate key: its node; else JSON_NONE */
+	uint32_t object;  /* of a duplicate key: the object that has it */
 };
+
+/*
+ * Returns the container around an open one after json_parse() refused a duplicate key: start with error.object.
+ * False at the root. *key: the name under which the container stands in an object; JSON_NONE: it is element *index of
+ * an array.
+ */
+bool json_step_out(const struct json *json, uint32_t *container, uint32_t *key, uint32_t *index);
 
 enum { JSON_NONE = 0 }; /* "no such node": index 0 is the root and nobody's child */
 

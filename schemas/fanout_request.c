@@ -38,12 +38,21 @@ static struct span write_chat(const struct fanout_request *request, struct arena
 	return copy;
 }
 
+bool fanout_request_check_strict(const struct fanout_request *request, struct arena *arena, struct findings *findings)
+{
+	if (field_check_strict(&request->json, &fanout_fields, "body", arena, findings))
+		return true;
+	if (arena_failed(arena))
+		finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
+	return false;
+}
+
 bool fanout_request_decode(struct fanout_request *request, struct openai_request *chat, struct arena *arena,
 			   struct span body, unsigned max_depth, struct findings *findings)
 {
 	struct json_error error;
 	if (!json_parse(&request->json, arena, body, max_depth, &error)) {
-		openai_refuse_json(findings, arena, &error);
+		openai_refuse_json(findings, arena, &request->json, &error, max_depth);
 		return false;
 	}
 	if (!field_read(&request->json, &fanout_fields, "body", arena, &request->fields, findings))

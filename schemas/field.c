@@ -17,6 +17,7 @@ struct walk {
 	struct arena *arena;
 	const char *where;
 	struct findings *findings; /* NULL: the document is known to be valid, only decode */
+	bool strict;               /* the strict rules apply where rows have them */
 };
 
 static struct finding *find_fault(const struct walk *walk, enum error_code code, const struct field_place *place,
@@ -44,17 +45,24 @@ static void refuse(const struct walk *walk, enum error_code code, const struct f
 static void check_members(const struct walk *walk, const struct field_table *table, const struct field *values,
 			  const struct field_place *place, uint32_t object, void *into);
 
+/* Returns the rule for types, bounds and choices. */
+static const struct field *rule_of(const struct walk *walk, const struct field *field)
+{
+	return walk->strict && field->strict != NULL ? field->strict : field;
+}
+
 static void check_value(const struct walk *walk, const struct field *field, const struct field_place *place,
 			uint32_t node)
 {
+	const struct field *rule = rule_of(walk, field);
 	if (field->nullable && json_type(walk->json, node) == JSON_NULL)
 		return;
-	if ((field_types_of(walk->json, node, field->types) & field->types) == 0) {
-		refuse(walk, field->types == 0 ? ERROR_UNSUPPORTED_PARAMETER : ERROR_INVALID_TYPE, field, place, node);
+	if ((field_types_of(walk->json, node, rule->types) & rule->types) == 0) {
+		refuse(walk, rule->types == 0 ? ERROR_UNSUPPORTED_PARAMETER : ERROR_INVALID_TYPE, rule, place, node);
 		return;
 	}
-	if (!field_value_fits(walk->json, field, node, walk->arena)) {
-		refuse(walk, ERROR_INVALID_VALUE, field, place, node);
+	if (!field_value_fits(walk->json, rule, node, walk->arena)) {
+		refuse(walk, ERROR_INVALID_VALUE, rule, place, node);
 		return;
 	}
 	if (json_type(walk->json, node) == JSON_ARRAY && field->element != NULL) {
@@ -111,7 +119,7 @@ static void check_missing(const struct walk *walk, const struct field_table *tab
 {
 	for (size_t i = 0; i < table->count; i++) {
 		const struct field *row = &table->fields[i];
-		if (!row->required || (seen >> i & 1) != 0)
+		if (!(row->required || rule_of(walk, row)->required) || (seen >> i & 1) != 0)
 			continue;
 		if (row->unless != NULL && is_there(walk->json, object, row->unless))
 			continue;
@@ -175,7 +183,7 @@ static void check_members(const struct walk *walk, const struct field_table *tab
 	if (walk->findings == NULL || table == NULL)
 		return;
 	const struct field_index *index = field_index_of(table);
-	if (index == NULL || (index->required & ~seen) != 0)
+	if (index == NULL || walk->strict || (index->required & ~seen) != 0)
 		check_missing(walk, table, place, object, seen);
 	if (index == NULL || (index->excluding & seen) != 0)
 		check_exclusions(walk, table, place, object, seen);
@@ -186,7 +194,7 @@ bool field_read(const struct json *json, const struct field_table *table, const 
 		void *into, struct findings *findings)
 {
 	static const struct field root = {.types = FIELD_OBJECT};
-	struct walk walk = {json, arena, where, findings};
+	struct walk walk = {.json = json, .arena = arena, .where = where, .findings = findings};
 	findings->count = 0;
 	if (into != NULL)
 		field_store_defaults(table, into);
@@ -197,10 +205,19 @@ bool field_read(const struct json *json, const struct field_table *table, const 
 	return findings->count == 0;
 }
 
+bool field_check_strict(const struct json *json, const struct field_table *table, const char *where,
+			struct arena *arena, struct findings *findings)
+{
+	struct walk walk = {.json = json, .arena = arena, .where = where, .findings = findings, .strict = true};
+	findings->count = 0;
+	check_members(&walk, table, NULL, NULL, 0, NULL);
+	return findings->count == 0;
+}
+
 void field_decode(const struct json *json, const struct field_table *table, uint32_t node, struct arena *arena,
 		  void *into)
 {
-	struct walk walk = {json, arena, NULL, NULL};
+	struct walk walk = {.json = json, .arena = arena};
 	field_store_defaults(table, into);
 	if (node != JSON_NONE && json_type(json, node) == JSON_OBJECT)
 		check_members(&walk, table, NULL, NULL, node, into);

@@ -78,6 +78,7 @@ struct field {
 	const struct field *element;  /* the rule of an array's elements, or NULL */
 	const struct field *values;   /* the rule of those members of an object that no table names, or NULL */
 	const struct field_table *of; /* the rule of an object's members, or NULL */
+	const struct field *strict;   /* types, bounds, choices and required for strict requests; NULL = these */
 	const char *standard;         /* the default, as JSON text; NULL = none */
 	const char *example;          /* as JSON text */
 	const char *doc;              /* one line of documentation */
@@ -112,6 +113,13 @@ struct field_table {
  */
 bool field_read(const struct json *json, const struct field_table *table, const char *where, struct arena *arena,
 		void *into, struct findings *findings);
+
+/*
+ * Validates a document that field_read() accepts by the strict rules of its rows as well. Same findings, nothing is
+ * decoded.
+ */
+bool field_check_strict(const struct json *json, const struct field_table *table, const char *where,
+			struct arena *arena, struct findings *findings);
 
 /* The row that names the member whose key is at node, or NULL. */
 const struct field *field_find(const struct json *json, const struct field_table *table, uint32_t key);

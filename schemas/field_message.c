@@ -168,6 +168,7 @@ static void write_type(struct buf *out, const struct field *field, unsigned type
 	}
 }
 
+/* value: decides which bound is reported. */
 static void write_allowed(struct buf *out, const struct field *field, double value)
 {
 	static const unsigned order[] = {FIELD_STRING, FIELD_BOOLEAN, FIELD_INTEGER,
@@ -231,6 +232,16 @@ struct span field_message(struct arena *arena, const struct json *json, const st
 	buf_append(&out, SPAN("; got "));
 	write_got(&out, json, field, node);
 	return finish(arena, &out);
+}
+
+void field_write_doc(struct buf *out, const struct field *field)
+{
+	buf_append(out, span_of(field->doc));
+	if (field->strict == NULL)
+		return;
+	buf_append(out, SPAN(" A model with `strict: true` accepts only "));
+	write_allowed(out, field->strict, 0);
+	buf_append(out, field->strict->required ? SPAN(", and requires it.") : SPAN("."));
 }
 
 struct span field_missing_message(struct arena *arena, const struct field_place *place)

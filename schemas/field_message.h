@@ -12,7 +12,7 @@ struct field_place {
 	uint32_t index;                   /* of an element */
 };
 
-/* All of them give texts in the arena, {NULL,0} on exhaustion. */
+/* Spans are texts in the arena, {NULL,0} on exhaustion. */
 
 /* Such as tools[0].function.name; {NULL,0} for the root (place NULL). */
 struct span field_path(struct arena *arena, const struct field_place *place);
@@ -35,5 +35,8 @@ struct span field_excluded_message(struct arena *arena, const struct field_place
 
 /* Such as: limti is not known here; did you mean "limit"? near: {NULL,0} = nothing is near. */
 struct span field_unknown_message(struct arena *arena, const struct field_place *place, struct span near);
+
+/* Appends the documentation of a row, and what its strict rule allows. */
+void field_write_doc(struct buf *out, const struct field *field);
 
 #endif

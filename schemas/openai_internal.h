@@ -17,8 +17,10 @@ static inline bool openai_key_is(const struct json *json, uint32_t key, struct s
 	return n->end - n->start - 2 == name.len && memcmp(json->text.at + n->start + 1, name.at, name.len) == 0;
 }
 
-/* The one finding of a request that is no JSON: it names line and column. */
-void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json_error *error);
+/* Adds the one finding of a request that is no JSON: it names line and column, the path of a duplicate key, the limit
+ * of levels. */
+void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json *json,
+			const struct json_error *error, unsigned max_depth);
 
 /* Reads text as one JSON object. */
 bool openai_read_object(struct json *json, struct arena *scratch, struct span text);

@@ -25,11 +25,12 @@ static bool may_stop(const struct json *json, struct span text, struct arena *sc
 	return false;
 }
 
+/* A negative limit is none. */
 static bool has_tokens_left(const struct json *json, const char *key, int64_t spent)
 {
 	int64_t most = 0;
 	uint32_t node = json_member(json, 0, key);
-	return node == JSON_NONE || !json_int(json, node, &most) || most > spent;
+	return node == JSON_NONE || !json_int(json, node, &most) || most < 0 || most > spent;
 }
 
 /* True when the client's own last message is an assistant's. */

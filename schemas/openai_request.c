@@ -6,16 +6,48 @@
 
 #include "lib/json_edit.h"
 #include "lib/json_write.h"
+#include "schemas/field_message.h"
 #include "schemas/openai_internal.h"
 
-void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json_error *error)
+/* Returns the places from the root to the duplicate key, in the arena; NULL when memory ran out. */
+static const struct field_place *find_place(const struct json *json, struct arena *arena,
+					    const struct json_error *error)
+{
+	uint32_t container = error->object, key = error->key, index = 0;
+	struct field_place *inner = NULL, *first = NULL;
+	do {
+		struct field_place *place = arena_zalloc(arena, 1, sizeof(*place));
+		if (place == NULL)
+			return NULL;
+		if (key != JSON_NONE)
+			place->name = json_string(json, key, arena);
+		place->index = index;
+		if (inner != NULL)
+			inner->around = place;
+		inner = place;
+		first = first == NULL ? place : first;
+	} while (json_step_out(json, &container, &key, &index));
+	return first;
+}
+
+void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json *json,
+			const struct json_error *error, unsigned max_depth)
 {
 	struct finding finding = {.code = ERROR_INVALID_JSON};
 	if (arena_failed(arena) || strcmp(error->what, "out of memory") == 0)
 		finding.code = ERROR_OVERLOADED;
+	else if (error->what == json_too_deep)
+		finding.message = arena_printf(
+		    arena, "Invalid JSON at line %u, column %u: %s; the limit is %u levels (limits.json_depth)",
+		    error->line, error->column, error->what, max_depth);
 	else
 		finding.message = arena_printf(arena, "Invalid JSON at line %u, column %u: %s", error->line,
 					       error->column, error->what);
+	const struct field_place *place = error->key == JSON_NONE ? NULL : find_place(json, arena, error);
+	if (place != NULL) {
+		finding.param = field_path(arena, place);
+		finding.loc = field_location(arena, "body", place);
+	}
 	finding_only(findings, finding);
 }
 
@@ -39,24 +71,35 @@ static void read_stream(struct openai_request *request, struct arena *arena, con
 	request->include_usage = options.include_usage.value;
 }
 
+/* Returns the model that the typed struct names; {NULL,0} when none. */
+static struct span model_of(const struct openai_request *request)
+{
+	switch (request->endpoint) {
+	case OPENAI_CHAT:
+		return request->chat.model.value;
+	case OPENAI_COMPLETIONS:
+		return request->completion.model.value;
+	default:
+		return request->embedding.model.value;
+	}
+}
+
 /* Fills what the endpoints have in common from the typed struct. */
 static void read_common(struct openai_request *request, struct arena *arena)
 {
 	request->choices = 1;
+	request->model = model_of(request);
 	switch (request->endpoint) {
 	case OPENAI_CHAT:
-		request->model = request->chat.model.value;
 		request->choices = request->chat.n.value;
 		read_stream(request, arena, &request->chat.stream, &request->chat.stream_options);
 		break;
 	case OPENAI_COMPLETIONS:
-		request->model = request->completion.model.value;
 		request->choices =
 		    request->completion.n.value * count_prompts(&request->json, request->completion.prompt.node);
 		read_stream(request, arena, &request->completion.stream, &request->completion.stream_options);
 		break;
 	case OPENAI_EMBEDDINGS:
-		request->model = request->embedding.model.value;
 		break;
 	}
 }
@@ -67,15 +110,26 @@ bool openai_request_decode(struct openai_request *request, enum openai_endpoint 
 	*request = (struct openai_request){.endpoint = endpoint};
 	struct json_error error;
 	if (!json_parse(&request->json, arena, body, max_depth, &error)) {
-		openai_refuse_json(findings, arena, &error);
+		openai_refuse_json(findings, arena, &request->json, &error, max_depth);
 		return false;
 	}
-	if (!field_read(&request->json, openai_request_fields(endpoint), "body", arena, &request->chat, findings))
+	if (!field_read(&request->json, openai_request_fields(endpoint), "body", arena, &request->chat, findings)) {
+		request->model = model_of(request);
 		return false;
+	}
 	read_common(request, arena);
 	if (!arena_failed(arena))
 		return true;
 	finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
+	return false;
+}
+
+bool openai_request_check_strict(const struct openai_request *request, struct arena *arena, struct findings *findings)
+{
+	if (field_check_strict(&request->json, openai_request_fields(request->endpoint), "body", arena, findings))
+		return true;
+	if (arena_failed(arena))
+		finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
 	return false;
 }
 
@@ -112,7 +166,7 @@ static void splice_messages(struct json_edit *edit, uint32_t messages, const str
 static void splice_limit(struct json_edit *edit, uint32_t node, int64_t spent)
 {
 	int64_t most = 0;
-	if (!json_int(edit->json, node, &most))
+	if (!json_int(edit->json, node, &most) || most < 0)
 		return;
 	json_edit_replace(edit, node);
 	buf_printf(edit->out, "%" PRId64, most > spent ? most - spent : 1);

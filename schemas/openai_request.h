@@ -17,7 +17,7 @@ struct openai_request {
 		struct openai_embedding embedding;
 	};
 	/* what all endpoints have in common */
-	struct span model; /* decoded */
+	struct span model; /* decoded; of a refused body too, where it names one */
 	int64_t choices;   /* that a complete answer has: n for each prompt */
 	bool stream;
 	bool include_usage; /* the client itself asked for stream_options.include_usage */
@@ -32,6 +32,12 @@ struct openai_request {
  */
 bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
 			   struct span body, unsigned max_depth, struct findings *findings);
+
+/*
+ * Validates a decoded request by the strict rules as well: OpenAI's documented bounds, roles and content parts. False
+ * with findings as above.
+ */
+bool openai_request_check_strict(const struct openai_request *request, struct arena *arena, struct findings *findings);
 
 /* How a target is asked to go on with an answer that began elsewhere (chat only). */
 enum openai_prefill_form {

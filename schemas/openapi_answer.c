@@ -78,6 +78,8 @@ static const struct answer_header {
      "For requests of web pages whose origin is configured: that origin, or *."},
     {"access-control-expose-headers", ANSWER_ALL, 0, is_any, "{\"type\":\"string\"}", "\"x-request-id\"",
      "For such pages: the header fields that their scripts may read."},
+    {"accept-encoding", ANSWER_ERROR, 415, is_any, "{\"type\":\"string\"}", "\"gzip, identity\"",
+     "The content codings of request bodies that are accepted, where the request had another one."},
     {"allow", ANSWER_ERROR, 405, is_any, "{\"type\":\"string\"}", "\"GET, HEAD\"", "The methods that are allowed."},
     {"deprecation", ANSWER_ALL, 0, is_deprecated, "{\"type\":\"string\",\"pattern\":\"^@-?[0-9]+$\"}",
      "\"@1790000000\"", "Since when the operation is deprecated (RFC 9745)."},

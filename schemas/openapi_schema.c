@@ -6,6 +6,10 @@
  */
 #include "schemas/openapi_internal.h"
 
+#include "schemas/field_message.h"
+
+enum { DOC_BYTES_MOST = 4096 };
+
 static const struct {
 	unsigned type;
 	const char *name;
@@ -90,7 +94,11 @@ static void add_alternatives(struct openapi *document, cJSON *schema, const stru
 
 static void add_notes(struct openapi *document, cJSON *schema, const struct field *field)
 {
-	openapi_add_text(document, schema, "description", field->doc);
+	struct buf doc;
+	buf_init(&doc, DOC_BYTES_MOST);
+	field_write_doc(&doc, field);
+	openapi_add_buf(document, schema, "description", &doc);
+	buf_fini(&doc);
 	if (field->standard != NULL)
 		openapi_add_json(document, schema, "default", field->standard);
 	if (field->example != NULL)

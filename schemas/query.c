@@ -81,12 +81,24 @@ static bool is_known(const struct query *query, struct span name)
 	return false;
 }
 
-/* Adds one name=value pair. */
-static void add(struct query *query, struct span pair)
+static bool is_row(const struct field_table *table, struct span name)
 {
-	struct span rest = pair;
-	struct span name = decode(query, take(&rest, '='));
-	struct span value = decode(query, rest);
+	for (size_t i = 0; i < table->count; i++)
+		if (span_is(name, table->fields[i].name))
+			return true;
+	return false;
+}
+
+/* Returns the pair's name, decoded; *value is its value. */
+static struct span split_pair(const struct query *query, struct span pair, struct span *value)
+{
+	*value = pair;
+	return decode(query, take(value, '='));
+}
+
+/* Adds one name=value pair. */
+static void add(struct query *query, struct span name, struct span value)
+{
 	if (!is_text(name))
 		refuse(query, ERROR_INVALID_VALUE, (struct span){NULL, 0},
 		       SPAN("A parameter's name in the query is not UTF-8 text."));
@@ -104,14 +116,16 @@ static void split(struct query *query, struct span text)
 {
 	while (text.at != NULL) {
 		struct span pair = take(&text, '&');
-		if (pair.len == 0)
+		struct span value;
+		struct span name = split_pair(query, pair, &value);
+		if (pair.len == 0 || (!query->table->refuse_unknown && !is_row(query->table, name)))
 			continue;
 		if (query->count == PARAMETERS_MOST) {
 			refuse(query, ERROR_INVALID_VALUE, (struct span){NULL, 0},
 			       SPAN("The query has too many parameters."));
 			return;
 		}
-		add(query, pair);
+		add(query, name, decode(query, value));
 	}
 }
 

@@ -3,6 +3,7 @@
 #include "schemas/reference.h"
 
 #include "schemas/answers.h"
+#include "schemas/field_message.h"
 #include "schemas/operations.h"
 
 enum { TABLES_MOST = 128 };
@@ -120,7 +121,9 @@ static void write_row(struct buf *out, struct tables *tables, const struct field
 		buf_printf(out, "`%s`", field->standard);
 	buf_append(out, SPAN(" | "));
 	write_bounds(out, field);
-	buf_printf(out, " | %s%s |\n", field->deprecated ? "*Deprecated.* " : "", field->doc);
+	buf_printf(out, " | %s", field->deprecated ? "*Deprecated.* " : "");
+	field_write_doc(out, field);
+	buf_append(out, SPAN(" |\n"));
 }
 
 static void write_rows(struct buf *out, struct tables *tables, const struct field *fields, size_t count)

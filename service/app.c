@@ -26,6 +26,7 @@
 #include "service/cache/cache.h"
 #include "service/health/health_metrics.h"
 #include "service/health/limit.h"
+#include "service/ready.h"
 #include "service/worker.h"
 
 enum { APP_DRAIN_SECONDS = 30 };
@@ -203,6 +204,7 @@ static void tell_ready(const struct app *app)
 		log_int(&line, "workers", app->worker_count);
 		log_end(&line);
 	}
+	ready_log(app->config, app->addresses);
 }
 
 static void *join_all(void *context)

@@ -7,6 +7,7 @@
 #include "lib/failures.h"
 #include "lib/metrics.h"
 #include "schemas/failure_rules.h"
+#include "lib/suggest.h"
 #include "schemas/openapi.h"
 #include "schemas/reference.h"
 #include "service/plan/plan.h"
@@ -54,6 +55,14 @@ bool describe_write(struct buf *out, const char *topic)
 		}
 	}
 	return false;
+}
+
+struct span describe_suggest(const char *topic)
+{
+	struct suggestion near = suggest(span_of(topic));
+	for (size_t i = 0; i < sizeof(topics) / sizeof(topics[0]); i++)
+		suggest_offer(&near, span_of(topics[i].name));
+	return near.best;
 }
 
 const char *describe_topics(void)

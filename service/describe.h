@@ -11,4 +11,7 @@ bool describe_write(struct buf *out, const char *topic);
 /* The topics, for messages: "config, errors, metrics, openapi". */
 const char *describe_topics(void);
 
+/* The topic that was probably meant; {NULL,0} when none is near. */
+struct span describe_suggest(const char *topic);
+
 #endif

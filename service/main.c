@@ -6,19 +6,28 @@
 
 #include "config/config.h"
 #include "lib/log.h"
+#include "lib/suggest.h"
 #include "service/app.h"
 #include "service/cache_main.h"
 #include "service/command.h"
 #include "service/describe.h"
+#include "service/plan/plan.h"
+#include "service/ready.h"
 
 enum { MAIN_TEXT_MAX = 16 * 1024 * 1024 };
 
 static const char usage[] =
     "Usage: sluice [--config FILE]   serve; without a file: the embedded demonstration\n"
-    "       sluice --check FILE      check a configuration: exit 0, or errors with file:line and key\n"
+    "       sluice --check FILE      check a configuration: exit 0 and what it has, or errors with file:line and key\n"
     "       sluice --describe WHAT   print a reference: api, config, errors, failures, metrics or openapi\n"
     "       sluice --version\n"
     "       sluice --help\n";
+
+/* "5 backends", "1 model" */
+static void write_count(struct buf *out, size_t count, const char *what)
+{
+	buf_printf(out, "%zu %s%s", count, what, count == 1 ? "" : "s");
+}
 
 static int serve(const char *path, struct buf *text)
 {
@@ -28,6 +37,7 @@ static int serve(const char *path, struct buf *text)
 	enum log_level level = LOG_INFO;
 	log_level_parse(config->log_level, &level);
 	log_setup(STDERR_FILENO, level);
+	ready_log_advices(config);
 	int status = app_run(config);
 	config_drop(config);
 	return status;
@@ -38,16 +48,28 @@ static int check(const char *path, struct buf *text)
 	const struct config *config = command_load(path, text);
 	if (config == NULL)
 		return COMMAND_FAILED;
+	config_write_advices(config, text);
 	bool usable = app_check(config, text);
+	command_print(stderr, text);
+	if (usable) {
+		buf_append(text, SPAN("ok: "));
+		write_count(text, config->backend_count, "backend");
+		buf_append(text, SPAN(", "));
+		write_count(text, config->model_count, "model");
+		buf_append(text, SPAN("\n"));
+		command_print(stdout, text);
+	}
 	config_drop(config);
-	command_print(usable ? stdout : stderr, text);
 	return usable ? COMMAND_OK : COMMAND_FAILED;
 }
 
 static int describe(const char *what, struct buf *text)
 {
 	if (!describe_write(text, what)) {
-		fprintf(stderr, "sluice: --describe: got \"%s\"; expected one of %s\n", what, describe_topics());
+		struct span near = describe_suggest(what);
+		fprintf(stderr, "sluice: --describe: got \"%s\"%s%.*s%s; expected one of %s\n", what,
+			near.at == NULL ? "" : "; did you mean \"", SPAN_ARG(near), near.at == NULL ? "" : "\"?",
+			describe_topics());
 		return COMMAND_USAGE;
 	}
 	if (buf_failed(text)) {
@@ -58,9 +80,19 @@ static int describe(const char *what, struct buf *text)
 	return COMMAND_OK;
 }
 
+/* Says what is wrong with the argument, and what was probably meant. */
 static int misuse(const char *argument)
 {
-	fprintf(stderr, "sluice: unexpected argument \"%s\"\n%s%s", argument, usage, cache_main_usage);
+	static const char *const words[] = {"--config", "--check", "--describe", "--version", "--help",
+					    "cache",    "key",     "show",       "purge",     "--url",
+					    "--key",    "--model", "--tenant",   "--text"};
+	struct suggestion near = suggest(span_of(argument));
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		suggest_offer(&near, span_of(words[i]));
+	fprintf(stderr, "sluice: unexpected argument \"%s\"", argument);
+	if (near.best.at != NULL && near.distance > 0)
+		fprintf(stderr, "; did you mean \"%.*s\"?", SPAN_ARG(near.best));
+	fprintf(stderr, "\n%s%s", usage, cache_main_usage);
 	return COMMAND_USAGE;
 }
 
@@ -69,6 +101,12 @@ static int cache(int count, char **arguments, struct buf *text)
 	const char *unexpected = NULL;
 	int status = cache_main(count, arguments, text, &unexpected);
 	return unexpected == NULL ? status : misuse(unexpected);
+}
+
+/* Commands that take one value. */
+static bool is_command(const char *word)
+{
+	return strcmp(word, "--config") == 0 || strcmp(word, "--check") == 0 || strcmp(word, "--describe") == 0;
 }
 
 static int run(int argc, char **argv, struct buf *text)
@@ -86,19 +124,24 @@ static int run(int argc, char **argv, struct buf *text)
 	}
 	if (argc >= 2 && strcmp(argv[1], "cache") == 0)
 		return cache(argc - 2, argv + 2, text);
+	if (argc == 2 && is_command(argv[1])) {
+		fprintf(stderr, "sluice: %s needs a value\n%s", argv[1], usage);
+		return COMMAND_USAGE;
+	}
 	if (argc == 3 && strcmp(argv[1], "--config") == 0)
 		return serve(argv[2], text);
 	if (argc == 3 && strcmp(argv[1], "--check") == 0)
 		return check(argv[2], text);
 	if (argc == 3 && strcmp(argv[1], "--describe") == 0)
 		return describe(argv[2], text);
-	return misuse(argc == 2 ? argv[1] : argv[argc - 1]);
+	return misuse(is_command(argv[1]) && argc > 3 ? argv[3] : argv[1]);
 }
 
 int main(int argc, char **argv)
 {
 	struct buf text;
 	buf_init(&text, MAIN_TEXT_MAX);
+	plan_declare_combinators();
 	int status = run(argc, argv, &text);
 	buf_fini(&text);
 	return status;

@@ -5,21 +5,24 @@
 #include "service/exchange/exchange.h"
 #include "service/exchange/report.h"
 
-enum { REFUSAL_BYTES_MAX = 128 * 1024 };
+enum { REFUSAL_BYTES_MAX = 128 * 1024, REFUSAL_FIELDS_MAX = 7 };
 
 static void send(struct http_request *request, const struct refusal *refusal, enum error_form form,
 		 struct span request_id, struct span body)
 {
 	const struct error_row *row = error_row(refusal->code);
-	const struct http_field fields[] = {
+	struct http_field fields[REFUSAL_FIELDS_MAX] = {
 	    {SPAN("content-type"), span_of(error_media_type(form))},
 	    {SPAN("cache-control"), SPAN("no-store")},
 	    {SPAN("vary"), SPAN("accept")},
 	    {SPAN("x-request-id"), request_id},
 	    {SPAN("x-should-retry"), row->retryable ? SPAN("true") : SPAN("false")},
-	    {SPAN("allow"), span_of(refusal->allow)},
 	};
-	size_t count = sizeof(fields) / sizeof(fields[0]) - (refusal->allow == NULL);
+	size_t count = REFUSAL_FIELDS_MAX - 2;
+	if (refusal->allow != NULL)
+		fields[count++] = (struct http_field){SPAN("allow"), span_of(refusal->allow)};
+	if (refusal->accept_encoding != NULL)
+		fields[count++] = (struct http_field){SPAN("accept-encoding"), span_of(refusal->accept_encoding)};
 	http_respond_head(request, row->status, fields, count, (int64_t)body.len);
 	http_respond_write(request, body);
 	http_respond_finish(request);
@@ -39,7 +42,11 @@ void refuse(struct http_request *request, struct metrics_cells *metrics, const s
 					 .param = refusal->param,
 					 .details = refusal->details,
 					 .request_id = request_id});
-	report_refusal(metrics, request_id, http_request_version(request), refusal->code);
+	report_refusal(metrics, &(struct report_refused){.request_id = request_id,
+							 .method = http_request_method(request),
+							 .path = http_request_path(request),
+							 .http_version = http_request_version(request),
+							 .error = refusal->code});
 	send(request, refusal, form, request_id, buf_span(&body));
 	buf_fini(&body);
 	arena_fini(&arena);

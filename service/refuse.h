@@ -7,10 +7,11 @@
 
 struct refusal {
 	enum error_code code;
-	struct span message; /* {NULL,0} = the error's own text */
-	struct span param;   /* {NULL,0} = none */
-	struct span details; /* findings as a JSON array; {NULL,0} = none */
-	const char *allow;   /* value of the field Allow; NULL = none */
+	struct span message;         /* {NULL,0} = the error's own text */
+	struct span param;           /* {NULL,0} = none */
+	struct span details;         /* findings as a JSON array; {NULL,0} = none */
+	const char *allow;           /* value of the field Allow; NULL = none */
+	const char *accept_encoding; /* value of the field Accept-Encoding; NULL = none */
 };
 
 /* Answers the request, counts and logs it. */

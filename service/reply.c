@@ -75,3 +75,16 @@ void reply_allow(struct http_request *request, const char *allow, struct arena *
 	http_respond_head(request, 204, head.fields, head.count, -1);
 	http_respond_finish(request);
 }
+
+void reply_redirect(struct http_request *request, const char *path)
+{
+	struct arena arena;
+	struct head head = {.count = 0};
+	arena_init(&arena, 0);
+	add(&head, SPAN("location"), span_of(path));
+	add(&head, SPAN("cache-control"), SPAN("no-store"));
+	add_request_id(&head, request, &arena);
+	http_respond_head(request, 302, head.fields, head.count, 0);
+	http_respond_finish(request);
+	arena_fini(&arena);
+}

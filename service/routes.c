@@ -11,6 +11,7 @@
 #include "service/http/http_exchange.h"
 #include "service/methods.h"
 #include "service/notice.h"
+#include "service/refusal_text.h"
 #include "service/refuse.h"
 #include "service/reply.h"
 #include "service/waiting.h"
@@ -28,15 +29,53 @@ static void refuse_as(struct routes *routes, struct http_request *request, struc
 	refuse(request, routes->exchange->plan.metrics, &refusal);
 }
 
+/* Refuses what routing finds, in words about this request. allow: the field Allow, or NULL. */
+static void refuse_with(struct routes *routes, struct http_request *request, enum error_code error, const char *allow)
+{
+	struct arena arena;
+	arena_init(&arena, 0);
+	struct refusal refusal = {.code = error, .allow = allow};
+	struct span method = http_request_method(request), path = http_request_path(request);
+	if (error == ERROR_UNKNOWN_PATH)
+		refusal.message = refusal_text_path(method, path, &arena);
+	else if (error == ERROR_METHOD_NOT_ALLOWED)
+		refusal.message = refusal_text_method(method, path, allow, &arena);
+	else
+		refusal.message = refusal_text_size(error, http_request_body(request).len,
+						    &routes->exchange->plan.config->limits, &arena);
+	refuse_as(routes, request, refusal);
+	arena_fini(&arena);
+}
+
+/* Unpacks a gzip body. False: it was refused. */
+static bool unpack(struct routes *routes, struct http_request *request)
+{
+	const struct config_limits *limits = &routes->exchange->plan.config->limits;
+	enum error_code error = http_request_gunzip_body(request, limits->body);
+	if (error == ERROR_INVALID_VALUE)
+		refuse_as(
+		    routes, request,
+		    (struct refusal){.code = error, .message = SPAN("The request body is not complete gzip data.")});
+	else if (error != ERROR_NONE)
+		refuse_with(routes, request, error, NULL);
+	return error == ERROR_NONE;
+}
+
 static void answer_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
 {
 	struct span type = http_request_field(request, "content-type");
 	struct span encoding = http_request_field(request, "content-encoding");
+	bool packed = encoding.len != 0 && !media_type_is(encoding, "identity");
 	struct refusal refusal = {.code = ERROR_UNSUPPORTED_MEDIA_TYPE};
 	if (type.at != NULL && !media_type_is(type, "application/json")) /* tools that send no type send JSON */
 		refusal.message = SPAN("The request body must be JSON: set the header Content-Type: application/json.");
-	else if (encoding.len != 0 && !span_is(encoding, "identity"))
-		refusal.message = SPAN("The request body must not be compressed: send it without Content-Encoding.");
+	else if (packed && !media_type_is(encoding, "gzip") && !media_type_is(encoding, "x-gzip"))
+		refusal = (struct refusal){.code = ERROR_UNSUPPORTED_MEDIA_TYPE,
+					   .message = SPAN("The request body must be sent as it is, or with "
+							   "Content-Encoding: gzip."),
+					   .accept_encoding = "gzip, identity"};
+	else if (packed && !unpack(routes, request))
+		return;
 	if (refusal.message.at != NULL)
 		refuse_as(routes, request, refusal);
 	else
@@ -101,12 +140,15 @@ static void answer_options(struct routes *routes, struct http_request *request, 
 static void answer_other(struct routes *routes, struct http_request *request)
 {
 	char allow[METHODS_ALLOW_SIZE];
-	if (!methods_allow(http_request_path(request), allow))
-		refuse_as(routes, request, (struct refusal){.code = ERROR_NOT_FOUND});
+	struct span method = http_request_method(request), path = http_request_path(request);
+	if (span_is(path, "/") && (span_is(method, "GET") || span_is(method, "HEAD")))
+		reply_redirect(request, operation_row(OPERATION_DOCS)->path);
+	else if (!methods_allow(path, allow))
+		refuse_with(routes, request, ERROR_UNKNOWN_PATH, NULL);
 	else if (span_is(http_request_method(request), "OPTIONS"))
 		answer_options(routes, request, allow);
 	else
-		refuse_as(routes, request, (struct refusal){.code = ERROR_METHOD_NOT_ALLOWED, .allow = allow});
+		refuse_with(routes, request, ERROR_METHOD_NOT_ALLOWED, allow);
 }
 
 /* Whatever the answer will be, it tells that the operation is on its way out. */
@@ -127,7 +169,7 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 	enum error_code error = http_request_error(request);
 	cors_add(&routes->exchange->plan.config->cors, request);
 	if (error != ERROR_NONE) {
-		refuse_as(routes, request, (struct refusal){.code = error});
+		refuse_with(routes, request, error, NULL);
 		return;
 	}
 	enum operation operation = methods_find(http_request_path(request), http_request_method(request), &argument);

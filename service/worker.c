@@ -43,7 +43,8 @@ static bool create_origins(struct worker *worker, unsigned index, struct buf *er
 	worker->origins = calloc(config->backend_count, sizeof(struct http_origin *));
 	if (worker->origins == NULL)
 		return false;
-	for (size_t i = 0; i < config->backend_count; i++) {
+	bool good = true;
+	for (size_t i = 0; i < config->backend_count; i++) { /* as for plans */
 		const struct config_backend *backend = &config->backends[i];
 		const char *why = "out of memory";
 		struct http_origin_options options = {.url = backend->url,
@@ -58,10 +59,10 @@ static bool create_origins(struct worker *worker, unsigned index, struct buf *er
 		worker->origins[i] = http_origin_create(worker->client, &options, &why);
 		if (worker->origins[i] == NULL) {
 			buf_printf(error, "%s:%u: backends.%s: %s\n", config->file, backend->line, backend->name, why);
-			return false;
+			good = false;
 		}
 	}
-	return true;
+	return good;
 }
 
 static bool create_plans(struct worker *worker, struct buf *error)
@@ -70,12 +71,12 @@ static bool create_plans(struct worker *worker, struct buf *error)
 	worker->plans = arena_zalloc(&worker->arena, config->model_count, sizeof(struct plan *));
 	if (worker->plans == NULL)
 		return false;
-	for (size_t i = 0; i < config->model_count; i++) {
+	bool good = true;
+	for (size_t i = 0; i < config->model_count; i++) { /* all of them, so that one run tells everything */
 		worker->plans[i] = plan_build(config, &config->models[i], &worker->arena, error);
-		if (worker->plans[i] == NULL)
-			return false;
+		good = good && worker->plans[i] != NULL;
 	}
-	return true;
+	return good;
 }
 
 static void on_request(void *context, struct http_request *request)
@@ -132,8 +133,10 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	if (worker->loop == NULL)
 		return false;
 	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
-	if (!create_cache(worker, options) || worker->client == NULL ||
-	    !create_origins(worker, options->index, error) || !create_plans(worker, error))
+	if (!create_cache(worker, options) || worker->client == NULL)
+		return false;
+	bool reaches = create_origins(worker, options->index, error);
+	if (!create_plans(worker, error) || !reaches)
 		return false;
 	worker->exchange = (struct exchange_worker){.plan = {.reactor = loop_reactor(worker->loop),
 							     .config = worker->config,

@@ -64,8 +64,27 @@ if [ "$(id -u)" != 0 ]; then
 	echo "  apt-get install --no-install-recommends$missing" >&2
 	exit 1
 fi
+
+# Runs apt-get, again and again as long as another apt or dpkg has the lock, for up to five minutes.
+patient_apt() {
+	tries=150
+	while ! said=$(apt-get "$@" 2>&1 >/dev/null); do
+		case $said in
+		*"get lock"* | *"lock-frontend"* | *"Unable to lock"*) ;;
+		*) tries=0 ;;
+		esac
+		if [ "$tries" = 0 ]; then
+			echo "$said" >&2
+			return 1
+		fi
+		[ "$tries" != 150 ] || echo "waiting for another apt to finish" >&2
+		tries=$((tries - 1))
+		sleep 2
+	done
+}
+
 echo "installing:$missing"
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -q >/dev/null
+patient_apt update -q
 # shellcheck disable=SC2086
-apt-get install -q -y --no-install-recommends $missing >/dev/null
+patient_apt install -q -y --no-install-recommends $missing

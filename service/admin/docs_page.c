@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The docs page's files; the only file that knows zlib. */
+/* The docs page's files, compressed as they were built in. */
 #include "service/admin/docs_page.h"
 
-#include <zlib.h>
+#include "lib/gunzip.h"
+
+enum { FILE_BYTES_MOST = 64 << 20 };
 
 /* Each .inc holds the bytes of one compressed file, of none where the page was left out. */
 static const unsigned char index_html[] = {
@@ -44,20 +46,5 @@ const struct docs_file *docs_page_find(struct span name)
 
 bool docs_page_inflate(const struct docs_file *file, struct buf *out)
 {
-	enum { PIECE = 65536, GZIP_WINDOW = 16 + MAX_WBITS };
-	z_stream z = {.next_in = (z_const Bytef *)file->gzip.at, .avail_in = (uInt)file->gzip.len};
-	if (inflateInit2(&z, GZIP_WINDOW) != Z_OK)
-		return false;
-	int status = Z_OK;
-	while (status == Z_OK) {
-		char *room = buf_reserve(out, PIECE);
-		if (room == NULL)
-			break;
-		z.next_out = (Bytef *)room;
-		z.avail_out = PIECE;
-		status = inflate(&z, Z_NO_FLUSH);
-		buf_commit(out, PIECE - z.avail_out);
-	}
-	inflateEnd(&z);
-	return status == Z_STREAM_END;
+	return gunzip(file->gzip, FILE_BYTES_MOST, out) == GUNZIP_DONE;
 }

@@ -67,6 +67,13 @@ void admin_models(const struct admin_request *request, struct admin_answer *answ
 		admin_refuse_findings(request, answer, &findings);
 }
 
+/* Adds a suggestion when there is a model of that name, which the client wrote with a slash at the end. */
+static void tell_trailing_slash(const struct config *config, struct span name, struct buf *message)
+{
+	if (config_find_model(config, name) != NULL)
+		buf_printf(message, " Did you mean `%.*s`, without the slash at the end of the path?", SPAN_ARG(name));
+}
+
 void admin_model(const struct admin_request *request, struct admin_answer *answer)
 {
 	char decoded[1024];
@@ -80,4 +87,6 @@ void admin_model(const struct admin_request *request, struct admin_answer *answe
 	}
 	answer->error = ERROR_MODEL_NOT_FOUND;
 	buf_printf(&answer->body, "The model `%.*s` does not exist.", SPAN_ARG(name));
+	if (name.len > 0 && name.at[name.len - 1] == '/')
+		tell_trailing_slash(request->config, (struct span){name.at, name.len - 1}, &answer->body);
 }

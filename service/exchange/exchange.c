@@ -327,7 +327,10 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 	struct exchange *exchange = exchange_create(worker, request);
 	if (exchange == NULL) {
 		respond_overloaded(ops, client);
-		report_refusal(worker->plan.metrics, request->request_id, request->http_version, ERROR_OVERLOADED);
+		struct report_refused refused = {.request_id = request->request_id,
+						 .http_version = request->http_version,
+						 .error = ERROR_OVERLOADED};
+		report_refusal(worker->plan.metrics, &refused);
 		return NULL;
 	}
 	exchange->to = (struct respond_to){.ops = ops,

@@ -10,6 +10,7 @@
 
 #include <time.h>
 
+#include "config/plan_inline.h"
 #include "lib/random.h"
 #include "schemas/sse_write.h"
 
@@ -50,7 +51,11 @@ static const struct plan *fanout_admit(struct exchange *exchange, const struct e
 	if (!fanout_request_decode(&fanout->request, &exchange->request, flight_arena(exchange->flight), request->body,
 				   exchange->worker->plan.config->limits.json_depth, findings))
 		return NULL;
-	return fanout_plan(fanout, findings);
+	const struct plan *plan = fanout_plan(fanout, findings);
+	bool strict = plan != NULL && config_plan_is_strict(plan->source);
+	if (strict && !fanout_request_check_strict(&fanout->request, flight_arena(exchange->flight), findings))
+		return NULL;
+	return plan;
 }
 
 /* The plan is done, and every lane was told. */

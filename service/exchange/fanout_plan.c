@@ -32,7 +32,8 @@ static bool check_targets(const struct fanout_run *fanout, struct findings *find
 	unsigned index = 0;
 	if (count > most) {
 		refuse(findings, ERROR_INVALID_PLAN, SPAN("targets"),
-		       arena_printf(arena_of(fanout), "There are %u targets; at most %u are allowed.", count, most));
+		       arena_printf(arena_of(fanout), "There are %u targets; the limit is %u (fanout.width).", count,
+				    most));
 		return false;
 	}
 	for (uint32_t at = json_first(json, targets); at != JSON_NONE; at = json_next(json, targets, at), index++) {

@@ -83,8 +83,10 @@ static const struct plan *relay_admit(struct exchange *exchange, const struct ex
 {
 	const struct config *config = exchange->worker->plan.config;
 	struct arena *arena = flight_arena(exchange->flight);
-	if (!openai_request_decode(&exchange->request, request->endpoint, arena, request->body,
-				   config->limits.json_depth, findings))
+	bool good = openai_request_decode(&exchange->request, request->endpoint, arena, request->body,
+					  config->limits.json_depth, findings);
+	exchange->report.requested = exchange->request.model;
+	if (!good)
 		return NULL;
 	const struct config_model *model = config_find_model(config, exchange->request.model);
 	if (model == NULL) {
@@ -97,6 +99,8 @@ static const struct plan *relay_admit(struct exchange *exchange, const struct ex
 	}
 	exchange->report.model = model;
 	exchange->report.model_index = (size_t)(model - config->models);
+	if (model->strict && !openai_request_check_strict(&exchange->request, arena, findings))
+		return NULL;
 	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
 	if (!relay_check_plan(exchange, plan, findings))
 		return NULL;

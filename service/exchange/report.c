@@ -3,11 +3,17 @@
 #include "service/exchange/report.h"
 
 #include "lib/log.h"
+#include "schemas/operations.h"
 
 const char *const report_endpoints[REPORT_ENDPOINTS] = {[OPENAI_CHAT] = "chat",
 							[OPENAI_COMPLETIONS] = "completions",
 							[OPENAI_EMBEDDINGS] = "embeddings",
 							[REPORT_FANOUT] = "fanout"};
+
+static const enum operation report_operations[REPORT_ENDPOINTS] = {[OPENAI_CHAT] = OPERATION_CHAT,
+								   [OPENAI_COMPLETIONS] = OPERATION_COMPLETIONS,
+								   [OPENAI_EMBEDDINGS] = OPERATION_EMBEDDINGS,
+								   [REPORT_FANOUT] = OPERATION_FANOUT};
 
 void report_open(struct report *report, unsigned endpoint, int http_version, struct metrics_cells *metrics,
 		 uint64_t now)
@@ -69,6 +75,16 @@ static void tell_usage(struct log_line *line, const struct usage *usage)
 		log_int(line, "completion_tokens", usage->completion_tokens);
 }
 
+/* A refusal says what was asked in full. */
+static void tell_operation(struct log_line *line, const struct report *report)
+{
+	const struct operation_row *row = operation_row(report_operations[report->endpoint]);
+	if (error_row(report->error)->blame != BLAME_CLIENT)
+		return;
+	log_str(line, "method", span_of(row->method));
+	log_str(line, "path", span_of(row->path));
+}
+
 void report_close(const struct report *report, struct metrics_cells *metrics, uint64_t now)
 {
 	struct log_line line;
@@ -77,9 +93,10 @@ void report_close(const struct report *report, struct metrics_cells *metrics, ui
 	log_begin(&line, row->blame == BLAME_BACKEND || row->blame == BLAME_GATEWAY ? LOG_WARN : LOG_INFO, "exchange");
 	log_str(&line, "request_id", report->request_id);
 	log_str(&line, "endpoint", span_of(report_endpoints[report->endpoint]));
+	tell_operation(&line, report);
 	log_int(&line, "http", report->http_version);
-	if (report->model != NULL)
-		log_str(&line, "model", span_of(report->model->name));
+	if (report->model != NULL || report->requested.at != NULL)
+		log_str(&line, "model", report->model != NULL ? span_of(report->model->name) : report->requested);
 	if (report->target != NULL)
 		log_str(&line, "target", span_of(report->target));
 	log_int(&line, "status", report->error == ERROR_CLIENT_CLOSED ? row->status : report->status);
@@ -99,15 +116,20 @@ void report_close(const struct report *report, struct metrics_cells *metrics, ui
 	log_end(&line);
 }
 
-void report_refusal(struct metrics_cells *metrics, struct span request_id, int http_version, enum error_code error)
+void report_refusal(struct metrics_cells *metrics, const struct report_refused *refused)
 {
 	struct log_line line;
-	metrics_count(metrics, METRIC_REQUESTS, METRICS_UNKNOWN, METRICS_UNKNOWN, error);
-	metrics_count(metrics, METRIC_ERRORS, error);
+	const struct error_row *row = error_row(refused->error);
+	metrics_count(metrics, METRIC_REQUESTS, METRICS_UNKNOWN, METRICS_UNKNOWN, refused->error);
+	metrics_count(metrics, METRIC_ERRORS, refused->error);
 	log_begin(&line, LOG_INFO, "refused");
-	log_str(&line, "request_id", request_id);
-	log_int(&line, "http", http_version);
-	log_int(&line, "status", error_row(error)->status);
-	log_str(&line, "error", span_of(error_row(error)->code));
+	log_str(&line, "request_id", refused->request_id);
+	if (refused->method.at != NULL)
+		log_str(&line, "method", refused->method);
+	if (refused->path.at != NULL)
+		log_str(&line, "path", refused->path);
+	log_int(&line, "http", refused->http_version);
+	log_int(&line, "status", row->status);
+	log_str(&line, "error", span_of(row->code));
 	log_end(&line);
 }

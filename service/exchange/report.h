@@ -11,6 +11,7 @@ struct report {
 	int http_version;
 	struct span request_id;           /* borrowed */
 	const struct config_model *model; /* NULL = none was found */
+	struct span requested;            /* the model that the client named; borrowed, {NULL,0} = none */
 	size_t model_index;
 	const char *target; /* who answered; NULL = nobody, or several */
 	int status;         /* HTTP status sent; 0 = none */
@@ -43,7 +44,15 @@ void report_content(struct report *report, const struct event *event, uint64_t n
 /* Counts the exchange and writes its log line. Once. */
 void report_close(const struct report *report, struct metrics_cells *metrics, uint64_t now);
 
-/* Counts and logs a request that was refused before it became an exchange. */
-void report_refusal(struct metrics_cells *metrics, struct span request_id, int http_version, enum error_code error);
+/* A request that was refused before it became an exchange. */
+struct report_refused {
+	struct span request_id;
+	struct span method, path; /* {NULL,0}: left out */
+	int http_version;
+	enum error_code error;
+};
+
+/* Counts and logs it. */
+void report_refusal(struct metrics_cells *metrics, const struct report_refused *refused);
 
 #endif

@@ -64,6 +64,11 @@ struct span http_request_method(const struct http_request *request);
 struct span http_request_path(const struct http_request *request);  /* without the query, not normalised */
 struct span http_request_query(const struct http_request *request); /* without '?', empty when absent */
 struct span http_request_body(const struct http_request *request);
+/*
+ * Replaces a gzip body by what it holds, at most that many bytes. ERROR_NONE, BODY_TOO_LARGE, INVALID_VALUE (it is not
+ * whole gzip data) or OVERLOADED.
+ */
+enum error_code http_request_gunzip_body(struct http_request *request, size_t most);
 struct span http_request_field(const struct http_request *request,
 			       const char *name); /* lower-case name; {NULL,0} = absent; the first when several */
 size_t http_request_field_count(const struct http_request *request);

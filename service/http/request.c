@@ -9,11 +9,15 @@
 #include <assert.h>
 
 #include "config/config.h"
+#include "lib/gunzip.h"
 #include "lib/hash.h"
 #include "lib/media_type.h"
 #include "service/http/linger.h"
 
-enum { REQUEST_WRITE_MOST = 128 << 20 }; /* bytes */
+enum {
+	REQUEST_WRITE_MOST = 128 << 20,   /* bytes */
+	REQUEST_UNPACKED_EXTRA = 1 << 17, /* room to see that a body is too large */
+};
 
 static const char *const state_names[] = {"waiting", "answering", "finished", "aborted", "gone"};
 
@@ -44,6 +48,7 @@ static void on_dispose(void *memory)
 	struct http_request *request = memory;
 	request_tell_gone(request);
 	task_drop(request->server->reactor, &request->pump);
+	buf_fini(&request->unpacked);
 	buf_fini(&request->filling);
 	buf_fini(&request->flying);
 	struct http_connection *connection = request->connection;
@@ -101,6 +106,7 @@ struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, 
 	/* who writes pauses at limits.buffer; what is written in one piece, such as a kept answer, comes on top */
 	buf_init(&request->filling, server->config->limits.buffer + REQUEST_WRITE_MOST);
 	buf_init(&request->flying, server->config->limits.buffer + REQUEST_WRITE_MOST);
+	buf_init(&request->unpacked, server->config->limits.body + REQUEST_UNPACKED_EXTRA);
 	set_target(request, (struct span){h2o->input.path.base, h2o->input.path.len});
 	return request;
 }
@@ -129,6 +135,24 @@ struct span http_request_query(const struct http_request *request)
 struct span http_request_body(const struct http_request *request)
 {
 	return (struct span){request->h2o->entity.base, request->h2o->entity.len};
+}
+
+enum error_code http_request_gunzip_body(struct http_request *request, size_t most)
+{
+	switch (gunzip(http_request_body(request), most, &request->unpacked)) {
+	case GUNZIP_BROKEN:
+		return ERROR_INVALID_VALUE;
+	case GUNZIP_TOO_LARGE:
+		return ERROR_BODY_TOO_LARGE;
+	case GUNZIP_MEMORY:
+		return ERROR_OVERLOADED;
+	case GUNZIP_DONE:
+		break;
+	}
+	buf_fit(&request->unpacked);
+	struct span body = buf_span(&request->unpacked);
+	request->h2o->entity = h2o_iovec_init(body.at, body.len);
+	return ERROR_NONE;
 }
 
 struct span http_request_field(const struct http_request *request, const char *name)

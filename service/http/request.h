@@ -48,6 +48,7 @@ struct http_request {
 	enum error_code error;
 	struct span path;
 	struct span query;
+	struct buf unpacked; /* the body, where it came compressed */
 	const struct http_request_ops *ops;
 	void *context;
 

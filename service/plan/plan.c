@@ -2,6 +2,7 @@
 /* From an expression of the configuration to a plan: names become kinds, and the tree is checked. */
 #include "service/plan/plan.h"
 
+#include "config/combinators.h"
 #include "lib/json_write.h"
 #include "service/plan/kinds.h"
 
@@ -193,4 +194,12 @@ void plan_describe(struct buf *out)
 	for (size_t i = 0; i < COMBINATOR_COUNT; i++)
 		buf_printf(out, "| `%s` | at least %zu | %s |\n", combinators[i]->name, combinators[i]->min_children,
 			   combinators[i]->doc);
+}
+
+void plan_declare_combinators(void)
+{
+	static struct config_combinator list[COMBINATOR_COUNT];
+	for (size_t i = 0; i < COMBINATOR_COUNT; i++)
+		list[i] = (struct config_combinator){combinators[i]->name, combinators[i]->min_children};
+	config_set_combinators(list, COMBINATOR_COUNT);
 }

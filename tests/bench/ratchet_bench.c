@@ -255,7 +255,7 @@ static void instructions_are_counted(void **state)
 	(void)state;
 	assert_non_null(bench.out);
 	make_requests(&bench);
-	replace(&bad, bytes_text(&bench.whole), "\"temperature\":0.2", "\"temperature\":9.5");
+	replace(&bad, bytes_text(&bench.whole), "\"temperature\":0.2", "\"temperature\":\"9.5\"");
 	const struct request_case cases[] = {
 	    {"request-h1", &bench.whole, answer_whole, answer_whole, 200, COUNTED, false},
 	    {"request-200k", &bench.large, answer_whole, answer_whole, 200, LARGE_COUNTED, false},

@@ -3,6 +3,7 @@
 // and each kind of violation is found.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 
 import { readErrors, Report } from './check.mjs';
 import { Document } from './document.mjs';
@@ -102,7 +103,24 @@ const stream = (body, parts = {}) => exchange({ response: { headers: withType('t
 const refusal = (code, status, parts = {}) =>
   exchange({ ...parts, response: { status, ...bytes(JSON.stringify({ error: { code, message: 'No.' } })), ...parts.response } });
 
+// A request whose body is gzip.
+const packed = (text) =>
+  exchange({
+    request: {
+      headers: [['content-type', 'application/json'], ['content-encoding', 'gzip']],
+      body: undefined,
+      base64: gzipSync(text).toString('base64'),
+    },
+  });
+
 const PASSES = {
+  'a body that came as gzip': packed('{"model":"m"}'),
+  'a query that is not documented': get({ path: '/things/1?limits=1&limit=3' }),
+  'a root that leads to a page': exchange({
+    method: 'GET',
+    path: '/',
+    response: { status: 302, headers: [['location', '/things/1'], ['x-request-id', 'req_1']] },
+  }),
   'a good answer': exchange({}),
   'a good stream': stream(': hello\n\ndata: {"delta":"a"}\n\ndata: [DONE]\n\n'),
   'a stream with other line ends': stream('\uFEFFdata:{"delta":\r\ndata:"a"}\r\n\r\ndata: [DONE]\r\r'),
@@ -161,7 +179,8 @@ const VIOLATIONS = {
   'a line that is no field': [stream('dada: 1\n\ndata: [DONE]\n\n'), /^$/, /fields/],
   'a served request that does not fit': [exchange({ request: bytes('{"model":1}') }), /\/model/, /served/],
   'a served query that does not fit': [get({ path: '/things/1?limit=10' }), /\/limit/, /served/],
-  'a served query that is not documented': [get({ path: '/things/1?limits=1' }), /\/limits/, /declared/],
+  'a served body that does not fit unpacked': [packed('{"modle":"m"}'), /^\/?$/, /model/],
+  'a root that leads nowhere': [exchange({ method: 'GET', path: '/', response: { status: 302 } }), /location/, /operation/],
   'a refused request that fits': [refusal('invalid_type', 400), /^\/$/, /refuses/],
   'another status than 404': [refusal('invalid_value', 400, { path: '/nowhere' }), /status/, /404/],
   'a served path that is not there': [exchange({ path: '/nowhere' }), /status/, /404/],

@@ -28,6 +28,13 @@ export const notExercised = [
 // Requests that a schema accepts although they are refused, or refuses although they are
 // served: {operation, code, param: RegExp, reason}; code 'served' for the latter.
 export const notExpressible = [
+  ...[
+    ['createChatCompletion', 'invalid_value', /^(max_tokens|temperature|n|messages\[\d+\]\.role)$/],
+    ['createChatCompletion', 'invalid_type', /^logit_bias$/],
+    ['createChatCompletion', 'missing_required_parameter', /^response_format\.json_schema\.name$/],
+    ['createEmbedding', 'invalid_value', /^input$/],
+    ['createFanout', 'invalid_value', /^request\.max_tokens$/],
+  ].map(([operation, code, param]) => ({ operation, code, param, reason: 'which models are strict is configuration' })),
   {
     operation: 'listModels',
     code: 'invalid_value',

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // One recorded exchange against the document. judge() returns findings, each
 // { where, pointer, expected, got }, and notes in coverage what was exercised.
+import { gunzipSync } from 'node:zlib';
+
 import { readEvents } from './sse.mjs';
 
 // Codes that say: this request does not fit the schema.
@@ -36,6 +38,16 @@ function parseJson(text) {
   }
 }
 
+// The body of a request as text, unpacked where it came as gzip.
+function textOf(request) {
+  if (!['gzip', 'x-gzip'].includes(mediaType(header(request, 'content-encoding')))) return request.body ?? '';
+  try {
+    return gunzipSync(Buffer.from(request.base64 ?? request.body, request.base64 === undefined ? 'utf8' : 'base64')).toString();
+  } catch {
+    return '';
+  }
+}
+
 export class Judge {
   // known: Map of code to { status, type }; exceptions: as in exceptions.mjs
   constructor(document, known, exceptions) {
@@ -68,11 +80,19 @@ export class Judge {
     const { method, malformed, response } = record;
     const there = malformed ? [] : this.document.operationsAt(path);
     if (method === 'OPTIONS' && [200, 204].includes(response.status)) return [];
+    if (path === '/' && response.status === 302) return this.#judgeHome(response);
     if (response.status === 405) return this.#judgeMethodNotAllowed(record, there);
     const expected = malformed ? '4xx or 5xx' : there.length === 0 ? 404 : 405;
     if (response.status < 400 || (response.status < 405 && !malformed && response.status !== expected))
       return [finding('response', '/status', `${expected} for ${method} ${path}`, response.status)];
     return this.#judgeError(record, [...this.known.keys()]);
+  }
+
+  // For people: the root leads to a page of the document.
+  #judgeHome(response) {
+    const location = header(response, 'location');
+    if (location !== undefined && this.document.operationsAt(location).length > 0) return [];
+    return [finding('response headers', '/location', 'the path of an operation', location ?? 'absent')];
   }
 
   // Every operation at that path tells which methods there are.
@@ -255,6 +275,7 @@ export class Judge {
         for (const found of this.#validateText(node, value))
           objections.push({ where: 'request query', ...found, pointer: `/${name}` });
     }
+    if (['GET', 'HEAD'].includes(record.method)) return objections; // which ignore what they do not know
     for (const name of new Set(query.keys()))
       if (!declared.has(name) && declared.size > 0)
         objections.push(finding('request query', `/${name}`, 'a declared parameter', query.get(name)));
@@ -266,7 +287,7 @@ export class Judge {
     const type = header(request, 'content-type');
     const media = type === undefined ? undefined : this.document.media(operation.request, type);
     if (media === undefined) return [finding('request headers', '/content-type', 'a declared type', type)];
-    const { value, error } = parseJson(request.body ?? '');
+    const { value, error } = parseJson(textOf(request));
     if (error !== undefined) return [finding('request body', '', 'JSON', error)];
     return this.document.validate(media, 'schema', value).map((found) => ({ where: 'request body', ...found }));
   }

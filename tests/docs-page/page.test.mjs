@@ -10,6 +10,8 @@ import { chromium } from 'playwright-core';
 
 const { SLUICE_URL: url, CHROMIUM: executablePath, DOCS_PICTURES: pictures } = process.env;
 const CHAT = '#operations-inference-createChatCompletion';
+const MODELS = '#operations-models-listModels';
+const MODEL = '#operations-models-retrieveModel';
 const FANOUT = '#operations-orchestration-createFanout';
 
 let browser;
@@ -32,6 +34,17 @@ async function open(options = {}) {
   page.on('request', (request) => request.url().startsWith(url) || request.url().startsWith('data:') || foreign.push(request.url()));
   await page.goto(`${url}/docs`);
   await page.waitForSelector('.opblock');
+}
+
+// Opens the page of a service whose first model has that name, and its chat operation.
+async function openWith(model) {
+  page = await browser.newPage();
+  foreign = [];
+  page.on('request', (request) => request.url().startsWith(url) || request.url().startsWith('data:') || foreign.push(request.url()));
+  await page.route('**/v1/models?limit=1', (route) => route.fulfill({ json: { object: 'list', data: [{ id: model }] } }));
+  await page.goto(`${url}/docs`);
+  await page.waitForSelector('.opblock');
+  await page.click(`${CHAT} .opblock-summary-control`);
 }
 
 const picture = (name) => page.screenshot({ path: `${pictures}/${name}.png`, fullPage: false });
@@ -107,6 +120,27 @@ test('a connection to the service that breaks is shown as cut', async () => {
   await reaches('cut');
   assert.equal(await page.textContent(`${live} .live-text`), 'half');
   await picture('cut');
+  await page.close();
+});
+
+test('nothing is sent that nobody filled in, and the first model is asked', async () => {
+  const parameters = (await (await fetch(`${url}/openapi.json`)).json()).components.parameters;
+  const optional = Object.values(parameters).map((parameter) => parameter.name);
+  assert.ok(optional.includes('traceparent') && optional.includes('cache-control'), optional.join());
+  await openWith('first/one');
+  const body = await page.inputValue(`${CHAT} textarea.body-param__text`);
+  assert.equal(JSON.parse(body).model, 'first/one');
+  const sent = page.waitForRequest('**/v1/chat/completions');
+  await page.click(`${CHAT} button.execute`);
+  const headers = (await sent).headers();
+  for (const name of optional) assert.equal(headers[name], undefined, name);
+  const listed = page.waitForRequest((request) => request.url().endsWith('/v1/models'));
+  await page.click(`${MODELS} .opblock-summary-control`);
+  await page.click(`${MODELS} button.execute`);
+  await listed; // without limit and after
+  await page.click(`${MODEL} .opblock-summary-control`);
+  assert.equal(await page.inputValue(`${MODEL} tr[data-param-name="id"] input`), 'first/one');
+  assert.deepEqual(foreign, []);
   await page.close();
 });
 

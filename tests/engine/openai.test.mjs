@@ -254,11 +254,11 @@ describe('errors', () => {
 
     const wrong = [
         ['messages[0].role', { messages: [{ role: 7, content: 'x' }] }],
-        ['messages[0].role', { messages: [{ role: 'robot', content: 'x' }] }],
         ['messages', { messages: [] }],
         ['messages', { messages: 'hello' }],
         ['temperature', { temperature: 'hot' }],
-        ['max_tokens', { max_tokens: -1 }],
+        ['max_tokens', { max_tokens: 1.5 }],
+        ['n', { n: 0 }],
         ['stream', { stream: 'yes' }],
     ];
     for (const [param, more] of wrong)

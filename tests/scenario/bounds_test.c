@@ -14,7 +14,7 @@
 #include "tests/scenario/harness/sim.h"
 #include "tests/scenario/harness/sse.h"
 
-enum { GROWTH_MOST = 16 << 20, and its buffer grows by doubling * /, ROUNDS = 5 };
+enum { GROWTH_MOST = 16 << 20, ROUNDS = 5 };
 
 /* The high-water mark of a program's memory, bytes. */
 static size_t peak_rss(const struct proc *proc)

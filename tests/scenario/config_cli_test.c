@@ -63,7 +63,44 @@ static void check_refused(const char *text, unsigned line, const char *words)
 static void a_good_file_passes_the_check(void **state)
 {
 	(void)state;
-	check_run("--check", write_file(good), 0, NULL, NULL);
+	check_run("--check", write_file(good), 0, "ok: 1 backend, 2 models\n", NULL);
+}
+
+static void all_that_is_wrong_is_told_in_one_pass(void **state)
+{
+	static const char *const words[] = {
+	    "check.yaml:1: listen[1]: warning: the address is listed already, at line 1\n",
+	    "check.yaml:4: models.m: there is no combinator \"fallbak\"; did you mean \"fallback\"?\n",
+	    "check.yaml:5: models.n: hedge needs at least 2 children; got 1\n",
+	    "check.yaml:6: limts: unknown key; did you mean \"limits\"?\n"};
+	(void)state;
+	const char *path = write_file("listen: ['127.0.0.1:8080', '127.0.0.1:8080']\n"
+				      "backends: { b: { url: 'http://x/v1' } }\nmodels:\n"
+				      "  m: { fallbak: [b/m] }\n  n: { hedge: [b/m] }\nlimts: {}\n");
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		check_run("--check", path, 1, NULL, words[i]);
+}
+
+static void plans_that_cannot_be_built_are_told_together(void **state)
+{
+	static const char nested[] = "listen: [127.0.0.1:0]\nbackends: { b: { url: 'http://x/v1' } }\nmodels:\n"
+				     "  m: { quorum: [{ all: [b/x, b/y] }, b/z] }\n"
+				     "  n: { quorum: [b/z, { all: [b/x, b/y] }] }\n";
+	(void)state;
+	check_run("--check", write_file(nested), 1, NULL, "check.yaml:4: models.m: quorum");
+	check_run("--check", write_file(nested), 1, NULL, "check.yaml:5: models.n: quorum");
+}
+
+static void advice_does_not_fail_the_check(void **state)
+{
+	(void)state;
+	const char *path =
+	    write_file("listen: [127.0.0.1:0]\n"
+		       "backends: { b: { url: 'http://x/v1/chat/completions', timeouts: { first_content: 1s } } }\n"
+		       "models:\n  m: { hedge: [b/m, b/n], after: 2s, resume: continue }\n");
+	check_run("--check", path, 0, "ok: 1 backend, 1 model\n", "check.yaml:2: backends.b.url: warning: it ends in");
+	check_run("--check", path, 0, NULL, "check.yaml:4: models.m: warning: hedge waits 2s for its spare");
+	check_run("--check", path, 0, NULL, "check.yaml:4: models.m: warning: \"resume: continue\" needs a target");
 }
 
 static void check_key(const char *request, int status, const char *in_out, const char *in_err)
@@ -161,6 +198,32 @@ static void the_openapi_document_is_json_of_the_right_version(void **state)
 	bytes_free(&err);
 }
 
+static void the_readme_lists_every_combinator(void **state)
+{
+	const char *const arguments[] = {"--describe", "config", NULL};
+	struct bytes out = {0}, err = {0}, readme = {0};
+	char text[4096];
+	size_t got = 0, combinators = 0;
+	(void)state;
+	FILE *file = fopen("README.md", "r");
+	assert_non_null(file);
+	while ((got = fread(text, 1, sizeof text, file)) != 0)
+		bytes_append(&readme, text, got);
+	fclose(file);
+	assert_int_equal(sluice_run(arguments, &out, &err), 0);
+	for (const char *at = bytes_text(&out); (at = strstr(at, " | at least ")) != NULL; at++, combinators++) {
+		const char *line = at;
+		while (line[-1] != '\n')
+			line--;
+		snprintf(text, sizeof text, "\n%.*s | ", (int)(at - line), line);
+		check_contains(&readme, text);
+	}
+	assert_true(combinators >= 7);
+	bytes_free(&out);
+	bytes_free(&err);
+	bytes_free(&readme);
+}
+
 static void the_version_is_printed(void **state)
 {
 	(void)state;
@@ -170,21 +233,53 @@ static void the_version_is_printed(void **state)
 static void an_unknown_option_is_refused_with_the_usage(void **state)
 {
 	(void)state;
-	check_run("--confg", "x.yaml", 2, NULL, "--config");
+	check_run("--confg", "x.yaml", 2, NULL, "unexpected argument \"--confg\"; did you mean \"--config\"?");
+	check_run("cache", "shwo", 2, NULL, "unexpected argument \"shwo\"; did you mean \"show\"?");
+	check_run("--describe", "confg", 2, NULL, "got \"confg\"; did you mean \"config\"?; expected");
+	check_run("--config", NULL, 2, NULL, "--config needs a value");
+	check_run("--wrong-altogether", NULL, 2, NULL, "unexpected argument \"--wrong-altogether\"\n");
+}
+
+static bool is_ready(const struct bytes *text, void *unused)
+{
+	(void)unused;
+	return text->len != 0 && strstr(bytes_text(text), "\"msg\":\"ready\"") != NULL;
+}
+
+static void the_start_tells_listeners_models_and_the_docs_page(void **state)
+{
+	char docs[80];
+	struct bytes log = {0};
+	(void)state;
+	struct sluice *sluice = sluice_start("backends: { b: { url: 'http://127.0.0.1:1/v1/embeddings' } }\n"
+					     "models: { small: b/m, large: b/n }\n");
+	proc_wait_output(sluice->proc, PROC_STDERR, is_ready, NULL);
+	proc_read(sluice->proc, PROC_STDERR, &log);
+	check_contains(&log, "\"backends\":1,\"models\":2,\"model_names\":\"small, large\"");
+	snprintf(docs, sizeof docs, "\"docs\":\"http://127.0.0.1:%d/docs\"", sluice->port);
+	check_contains(&log, docs);
+	check_contains(&log, "\"level\":\"warn\",\"msg\":\"configuration\"");
+	check_contains(&log, "\"key\":\"backends.b.url\",\"advice\":\"it ends in /embeddings");
+	bytes_free(&log);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(a_good_file_passes_the_check),
+	    SCENARIO(all_that_is_wrong_is_told_in_one_pass),
+	    SCENARIO(plans_that_cannot_be_built_are_told_together),
+	    SCENARIO(advice_does_not_fail_the_check),
 	    SCENARIO(a_missing_file_fails_the_check),
 	    SCENARIO(a_bad_file_is_told_with_its_line_and_key),
 	    SCENARIO(a_bad_file_does_not_start),
 	    SCENARIO(the_references_are_printed_from_the_tables),
 	    SCENARIO(the_openapi_document_is_json_of_the_right_version),
+	    SCENARIO(the_readme_lists_every_combinator),
 	    SCENARIO(the_version_is_printed),
 	    SCENARIO(the_key_of_a_request_is_explained),
 	    SCENARIO(an_unknown_option_is_refused_with_the_usage),
+	    SCENARIO(the_start_tells_listeners_models_and_the_docs_page),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

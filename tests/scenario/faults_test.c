@@ -47,6 +47,7 @@ static struct world start(const struct row *row)
 	    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { connect: 200ms, "
 	    "first_content: 300ms, idle: 300ms, total: 1s } }\n"
 	    "  spare: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+	    "limits: { event: 1MiB }\n"
 	    "models:\n"
 	    "  alone: sim/count;tokens=20;%s\n"
 	    "  fallback: { fallback: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"

@@ -636,7 +636,7 @@ static void make_plans(struct world *world, struct bytes *yaml)
 
 static void start_sluice(struct world *world)
 {
-	static const char *const budgets[BUDGETS] = {"least: 100000", "least: 100000", "percent: 0, least: 0",
+	static const char *const budgets[BUDGETS] = {"percent: 100, least: 100000", "percent: 100, least: 100000", "percent: 0, least: 0",
 						     "percent: 0, least: 2"};
 	const char *calm = "breaker: { enabled: false }, timeouts: { first_content: 90s, idle: 90s, total: 120s }";
 	struct bytes models = {0};

@@ -28,6 +28,7 @@ static struct sluice *start_for(const struct backend *backend)
 			    "  asks: { url: 'http://127.0.0.1:%d/v1', stream_usage: true }\n"
 			    "models:\n"
 			    "  small: b/org/real-model:7b\n"
+			    "  closed: { plan: b/org/real-model:7b, strict: true }\n"
 			    "  counted: asks/real\n",
 			    backend_port(backend), backend_port(backend));
 }
@@ -222,6 +223,88 @@ static void calls_one_after_the_other_share_a_backend_connection(void **state)
 	assert_int_equal(backend_connections(backend), 1);
 }
 
+/* A chat of the model with these members behind the messages. */
+static const char *chat_with(const char *model, const char *role, const char *members)
+{
+	static char body[512];
+	snprintf(
+	    body, sizeof body,
+	    "{\"model\":\"%s\",\"messages\":[{\"role\":\"%s\",\"content\":[{\"type\":\"text\",\"text\":\"x\"}]}]%s}",
+	    model, role, members);
+	return body;
+}
+
+static void what_some_backend_accepts_reaches_it_unless_the_model_is_strict(void **state)
+{
+	static const struct {
+		const char *role, *members;
+	} rows[] = {
+	    {"user", ",\"max_tokens\":-1"},
+	    {"user", ",\"max_tokens\":0"},
+	    {"user", ",\"temperature\":3,\"presence_penalty\":-5,\"frequency_penalty\":5"},
+	    {"user", ",\"n\":500,\"top_logprobs\":100"},
+	    {"user", ",\"logit_bias\":[[50256,-100]]"},
+	    {"user", ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{}}}"},
+	    {"ipython", ""},
+	};
+	(void)state;
+	struct backend *backend = backend_start();
+	backend_reply(backend, "application/json", chat_answer);
+	struct sluice *sluice = start_for(backend);
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct answer answer;
+		struct bytes got;
+		client_fetch(sluice, VIA_H1, "/v1/chat/completions", chat_with("closed", rows[i].role, rows[i].members),
+			     &answer);
+		assert_int_equal(answer.status, 400);
+		check_contains(&answer.body, "\"type\":\"invalid_request_error\"");
+		answer_free(&answer);
+		got = relayed(sluice, backend, VIA_H1, "/v1/chat/completions",
+			      chat_with("small", rows[i].role, rows[i].members), i);
+		const char *want = chat_with("org/real-model:7b", rows[i].role, rows[i].members);
+		check_same(got.at, got.len, want, strlen(want));
+		bytes_free(&got);
+	}
+}
+
+static void an_empty_input_reaches_the_backend_unless_the_model_is_strict(void **state)
+{
+	struct answer answer;
+	(void)state;
+	struct backend *backend = backend_start();
+	backend_reply(backend, "application/json",
+		      "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":[1]}]}");
+	struct sluice *sluice = start_for(backend);
+	struct bytes got =
+	    relayed(sluice, backend, VIA_H1, "/v1/embeddings", "{\"model\":\"small\",\"input\":\"\"}", 0);
+	check_contains(&got, "\"input\":\"\"");
+	bytes_free(&got);
+	client_fetch(sluice, VIA_H1, "/v1/embeddings", "{\"model\":\"closed\",\"input\":\"\"}", &answer);
+	check_error(&answer, 400, "invalid_value");
+	answer_free(&answer);
+}
+
+static void a_strict_model_in_a_fan_out_makes_the_request_strict(void **state)
+{
+	static const char request[] =
+	    "{\"%s\":%s,\"request\":{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"max_tokens\":-1}}";
+	char body[256];
+	struct answer answer;
+	(void)state;
+	struct backend *backend = backend_start();
+	backend_reply(backend, "application/json", chat_answer);
+	struct sluice *sluice = start_for(backend);
+	snprintf(body, sizeof body, request, "plan", "{\"fallback\":[\"small\",{\"retry\":\"closed\"}]}");
+	client_fetch(sluice, VIA_H1, "/v1/fanout", body, &answer);
+	check_error(&answer, 400, "invalid_value");
+	check_contains(&answer.body, "\"request.max_tokens\"");
+	answer_free(&answer);
+	snprintf(body, sizeof body, request, "targets", "[\"small\"]");
+	client_fetch(sluice, VIA_H1, "/v1/fanout", body, &answer);
+	assert_int_equal(answer.status, 200);
+	answer_free(&answer);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +316,9 @@ int main(void)
 	    SCENARIO(completions_and_embeddings_keep_their_bytes_too),
 	    SCENARIO(a_streamed_completion_keeps_its_bytes),
 	    SCENARIO(calls_one_after_the_other_share_a_backend_connection),
+	    SCENARIO(what_some_backend_accepts_reaches_it_unless_the_model_is_strict),
+	    SCENARIO(an_empty_input_reaches_the_backend_unless_the_model_is_strict),
+	    SCENARIO(a_strict_model_in_a_fan_out_makes_the_request_strict),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

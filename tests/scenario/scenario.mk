@@ -12,7 +12,7 @@ SCENARIO_ENV      = SLUICE_BIN=$(BUILD)/sluice SLUICE_SIM=$(BUILD)/sluice-sim \
 		    LSAN_OPTIONS=suppressions=$(CURDIR)/tests/scenario/lsan.supp:print_suppressions=0
 # What the clients of the scenarios saw, one exchange a line; tests/conformance judges it.
 SCENARIO_RECORD  := $(abspath $(BUILD)/exchanges.jsonl)
-SCENARIO_LIBS    := -lnghttp2 -lssl -lcrypto -lcjson -lcmocka -lpthread
+SCENARIO_LIBS    := -lnghttp2 -lz -lssl -lcrypto -lcjson -lcmocka -lpthread
 
 # The programs go without sanitizers: what they try is the service, which is slow enough with them.
 $(BUILD)/tests/scenario/%.o $(BUILD)/tests/redis/%.o: private SANITIZER :=

@@ -168,8 +168,54 @@ function whole(body) {
 	});
 }
 
+// ---- what "Try it out" begins with ----
+
+const EXAMPLE_MODEL = 'demo'; // as the document's examples call it
+
+// The value with every example model's name replaced.
+function withModel(value, model) {
+	if (value === EXAMPLE_MODEL) return model;
+	if (Array.isArray(value)) return value.map((each) => withModel(each, model));
+	if (value === null || typeof value !== 'object') return value;
+	return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, withModel(each, model)]));
+}
+
+// Swagger UI fills parameters with their examples and sends them. An example of an optional one becomes text.
+function prepareParameter(parameter, model) {
+	if (parameter.$ref) return;
+	const { example } = parameter;
+	const { examples, default: standard, ...schema } = parameter.schema;
+	parameter.schema = schema;
+	if (parameter.required) {
+		parameter.example = withModel(example, model);
+		return;
+	}
+	delete parameter.example;
+	if (example !== undefined) parameter.description = `${parameter.description} For example: \`${example}\`.`;
+}
+
+// The document as the page shows it: bodies ask the first model that there is, and nothing else is filled in.
+function prepare(spec, model) {
+	const operations = Object.values(spec.paths).flatMap((path) => Object.values(path));
+	const lists = operations.map((operation) => operation.parameters ?? []);
+	for (const parameter of [...Object.values(spec.components.parameters ?? {}), ...lists.flat()])
+		prepareParameter(parameter, model);
+	for (const content of operations.flatMap((operation) => Object.values(operation.requestBody?.content ?? {})))
+		content.examples = withModel(content.examples, model);
+	return spec;
+}
+
+async function firstModel() {
+	try {
+		return (await (await fetch('/v1/models?limit=1')).json()).data[0].id;
+	} catch {
+		return EXAMPLE_MODEL; // the list may need a key
+	}
+}
+
 async function start() {
-	const spec = await (await fetch('/openapi.json')).json();
+	const [document, model] = await Promise.all([fetch('/openapi.json').then((response) => response.json()), firstModel()]);
+	const spec = prepare(document, model);
 	spec.servers = [{ url: location.origin }];
 	window.ui = SwaggerUIBundle({
 		spec,

@@ -42,7 +42,7 @@ static const struct fault faults[] = {
     {"short_content_length", FUZZ_EARLY, ANY, true, false},
     {"cl_and_te", ANY, ANY, true, false},
     {"many_1xx;count=5", FUZZ_OK, FUZZ_OK, true, false},
-    {"gzip_unsolicited", FUZZ_EARLY, FUZZ_EARLY, true, false},
+    {"gzip_unsolicited", FUZZ_OK, FUZZ_OK, true, false},
     {"redirect", FUZZ_EARLY, FUZZ_EARLY, true, false},
     {"huge_headers;bytes=400k", FUZZ_EARLY, FUZZ_EARLY, true, false},
     {"status=500", FUZZ_EARLY, FUZZ_EARLY, true, false},
@@ -53,6 +53,10 @@ static const struct fault faults[] = {
     {"status=408", FUZZ_EARLY, FUZZ_EARLY, true, false},
     {"status=404", FUZZ_EARLY, FUZZ_EARLY, true, false},
     {"status=401", FUZZ_EARLY, FUZZ_EARLY, true, false},
+    {"status=402", FUZZ_EARLY, FUZZ_EARLY, true, false},
+    {"status=413", FUZZ_EARLY, FUZZ_EARLY, true, false},
+    {"status=400;code=context_length_exceeded", FUZZ_EARLY, FUZZ_EARLY, true, false},
+    {"finish=error", FUZZ_EARLY, FUZZ_LATE, true, false},
     {"status=400", FUZZ_FINAL, FUZZ_FINAL, true, false},
     {"status=422;code=odd", FUZZ_FINAL, FUZZ_FINAL, true, false},
     {"stale_conn", FUZZ_OK | FUZZ_EARLY, FUZZ_OK | FUZZ_EARLY, true, false},
@@ -60,8 +64,8 @@ static const struct fault faults[] = {
     {"role_missing", FUZZ_OK, FUZZ_OK, true, false},
     {"not_json", FUZZ_EARLY, FUZZ_EARLY, true, false},
     {"empty_200", FUZZ_EARLY, FUZZ_EARLY, true, false},
-    {"sse_for_json", FUZZ_EARLY, FUZZ_OK, true, false},
-    {"json_for_sse", FUZZ_OK, FUZZ_EARLY, true, false},
+    {"sse_for_json", FUZZ_OK, FUZZ_OK, true, false},
+    {"json_for_sse", FUZZ_OK, FUZZ_OK, true, false},
     {"no_choices", ANY, ANY, true, false},
     {"http10", FUZZ_OK, FUZZ_OK, true, false},
     {"usage_always", FUZZ_OK, FUZZ_OK, true, false},
@@ -90,6 +94,7 @@ static struct fuzz_plan *new_plan(enum fuzz_kind kind)
 	struct fuzz_plan *plan = calloc(1, sizeof *plan);
 	assert_non_null(plan);
 	plan->kind = kind;
+	plan->on = "";
 	plan->width = 1;
 	return plan;
 }
@@ -212,11 +217,18 @@ static void pick_options(struct fuzz_maker *maker, struct fuzz_plan *plan)
 {
 	static const unsigned after[] = {0, 1, 5, 20};
 	static const unsigned hedges[] = {0, 5, 20, 100};
+	static const char *const on[] = {"",
+					 "",
+					 "",
+					 ", on: connect",
+					 ", on: [rate_limit, overload, server]",
+					 ", on: [broken, timeout, connect, generation, request]"};
 	plan->attempts = 1 + roll(maker, 3);
 	plan->after_ms = after[roll(maker, 4)];
 	plan->hedges = hedges[roll(maker, 4)];
 	plan->agree = roll(maker, plan->count + 1);
 	plan->by = roll(maker, 4);
+	plan->on = on[roll(maker, 6)];
 }
 
 static void measure(struct fuzz_plan *plan)
@@ -325,7 +337,9 @@ static void write_options(const struct fuzz_plan *plan, struct bytes *yaml)
 	else if (plan->kind == FUZZ_BALANCE)
 		bytes_printf(yaml, "%s", by[plan->by]);
 	else if (plan->kind == FUZZ_RETRY)
-		bytes_printf(yaml, ", attempts: %u", plan->attempts);
+		bytes_printf(yaml, ", attempts: %u%s", plan->attempts, plan->on);
+	else if (plan->kind == FUZZ_FALLBACK)
+		bytes_printf(yaml, "%s", plan->on);
 	else if (plan->kind == FUZZ_HEDGE && plan->after_ms != 0)
 		bytes_printf(yaml, ", hedges: %u%%, after: %ums", plan->hedges, plan->after_ms);
 	else if (plan->kind == FUZZ_HEDGE)
@@ -366,9 +380,22 @@ static unsigned child_ends(const struct fuzz_plan *plan, unsigned index, const s
 	return fuzz_plan_ends(plan->children[index], style, stream);
 }
 
+/* With `on` any failure may be the last, and any may bring the next child. */
+static unsigned picky_ends(const struct fuzz_plan *plan, unsigned count, const struct fuzz_style *style, bool stream)
+{
+	unsigned any = child_ends(plan, 0, style, stream);
+	if ((any & (FUZZ_EARLY | FUZZ_FINAL)) == 0)
+		return any;
+	for (unsigned i = 1; i < count; i++)
+		any |= child_ends(plan, i % plan->count, style, stream);
+	return told(any);
+}
+
 /* One after the other, count of them, while they fail in a way that another may mend. */
 static unsigned sequence_ends(const struct fuzz_plan *plan, unsigned count, const struct fuzz_style *style, bool stream)
 {
+	if (*plan->on != '\0')
+		return picky_ends(plan, count, style, stream);
 	unsigned ends = child_ends(plan, 0, style, stream);
 	unsigned seen = ends & ~FUZZ_EARLY;
 	for (unsigned i = 1; i < count && (ends & FUZZ_EARLY) != 0; i++) {
@@ -452,7 +479,7 @@ static unsigned retry_ends(const struct fuzz_plan *plan, const struct fuzz_style
 	/* It stops when asked to wait for long, so any failure may be the last. */
 	if (plan->count > 1)
 		return sequence_ends(plan, plan->attempts, style, stream) | early;
-	bool refused = style->extra_calls_refused && plan->attempts > 1 && early != 0;
+	bool refused = style->extra_calls_refused && plan->attempts > 1 && (early != 0 || *plan->on != '\0');
 	return told(first | (refused ? EXTRA : 0));
 }
 

@@ -43,6 +43,7 @@ struct fuzz_plan {
 	unsigned count;
 	unsigned width; /* answers for one choice, at most */
 	bool compares;  /* a quorum is in it */
+	const char *on; /* of retry and fallback: as written, "" = none */
 	unsigned attempts, after_ms, hedges, agree, by;
 	/* of a target */
 	enum fuzz_backend backend;

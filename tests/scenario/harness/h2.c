@@ -194,8 +194,8 @@ static void h2_note_request(struct h2_stream *stream, const char *method, const 
 				     (const char *)fields[i].value);
 }
 
-struct h2_stream *h2_request(struct h2 *h2, const char *method, const char *path, const struct h2_header *headers,
-			     const char *body)
+struct h2_stream *h2_request_bytes(struct h2 *h2, const char *method, const char *path, const struct h2_header *headers,
+				   const char *body, size_t len)
 {
 	enum { MOST_FIELDS = 32 };
 	nghttp2_nv fields[MOST_FIELDS];
@@ -206,7 +206,7 @@ struct h2_stream *h2_request(struct h2 *h2, const char *method, const char *path
 	fields[count++] = h2_field(":authority", "sluice.test");
 	fields[count++] = h2_field(":path", path);
 	if (body != NULL) {
-		snprintf(length, sizeof length, "%zu", strlen(body));
+		snprintf(length, sizeof length, "%zu", len);
 		fields[count++] = h2_field("content-type", "application/json");
 		fields[count++] = h2_field("content-length", length);
 	}
@@ -216,7 +216,7 @@ struct h2_stream *h2_request(struct h2 *h2, const char *method, const char *path
 	assert_non_null(stream);
 	stream->next = h2->streams;
 	h2->streams = stream;
-	bytes_append(&stream->request_body, body, body == NULL ? 0 : strlen(body));
+	bytes_append(&stream->request_body, body, len);
 	stream->request_limit = h2->withhold ? stream->request_body.len / 2 : stream->request_body.len;
 	if (!h2->silent && record_wanted(h2->wire.port))
 		h2_note_request(stream, method, path, fields, count);
@@ -226,6 +226,12 @@ struct h2_stream *h2_request(struct h2 *h2, const char *method, const char *path
 		fail_msg("submit: %s", nghttp2_strerror(stream->id));
 	h2_pump(h2);
 	return stream;
+}
+
+struct h2_stream *h2_request(struct h2 *h2, const char *method, const char *path, const struct h2_header *headers,
+			     const char *body)
+{
+	return h2_request_bytes(h2, method, path, headers, body, body == NULL ? 0 : strlen(body));
 }
 
 struct h2_stream *h2_post(struct h2 *h2, const char *path, const char *body)

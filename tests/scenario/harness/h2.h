@@ -58,6 +58,9 @@ struct h2_header {
 /* Starts a request. body NULL: none. headers: extra fields up to {NULL, NULL}, or NULL. The stream is owned by h2. */
 struct h2_stream *h2_request(struct h2 *h2, const char *method, const char *path, const struct h2_header *headers,
 			     const char *body);
+/* The same with a body of any bytes. */
+struct h2_stream *h2_request_bytes(struct h2 *h2, const char *method, const char *path, const struct h2_header *headers,
+				   const char *body, size_t len);
 struct h2_stream *h2_post(struct h2 *h2, const char *path, const char *body);
 
 /* Sends what is queued and reads what is there, without waiting; false when there was nothing to read. */

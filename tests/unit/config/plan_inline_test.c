@@ -193,11 +193,11 @@ static void depth_and_width_are_bounded_and_a_model_counts_as_one(void **state)
 	assert_non_null(read_with("{\"all\":{\"all\":{\"all\":\"large\"}}}", 4, 1));
 	assert_null(read_with("{\"all\":{\"all\":{\"all\":{\"all\":\"large\"}}}}", 4, 1));
 	assert_string_equal(finding.path, "plan.all.all.all.all");
-	assert_string_equal(finding.text, "the plan is nested deeper than 4 levels");
+	assert_string_equal(finding.text, "the plan is nested deeper than 4 levels (fanout.depth)");
 	assert_non_null(read_with("{\"all\":[\"large\",{\"all\":[\"small\",\"small\"]}]}", 4, 3));
 	assert_null(read_with("{\"all\":[\"large\",{\"all\":[\"small\",\"small\"]}]}", 4, 2));
 	assert_string_equal(finding.path, "plan.all[1].all[1]");
-	assert_string_equal(finding.text, "the plan has more than 2 models");
+	assert_string_equal(finding.text, "the plan has more than 2 models (fanout.width)");
 	assert_non_null(read_with("\"large\"", 1, 1));
 }
 

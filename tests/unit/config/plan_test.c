@@ -153,8 +153,8 @@ static void children_may_have_names(void **state)
 static void names_that_are_out_of_place_are_refused(void **state)
 {
 	(void)state;
-	fixture_bad(BACKENDS "models:\n  m: { name: n, plan: alpha/x }\n", "t.yaml:6: models.m: " NAMED);
-	fixture_bad(BACKENDS "models:\n  m: { plan: alpha/x }\n", "t.yaml:6: models.m: " NAMED);
+	fixture_bad(BACKENDS "models:\n  m: { name: n, plan: alpha/x }\n", "t.yaml:6: models.m.name: unknown key\n");
+	fixture_bad(BACKENDS "models:\n  m: { plan: { plan: alpha/x } }\n", "t.yaml:6: models.m.plan: " NAMED);
 	fixture_bad(BACKENDS "models:\n  m: { all: [{ name: n, race: [alpha/x] }] }\n",
 		    "t.yaml:6: models.m.all[0]: " NAMED);
 	fixture_bad(BACKENDS "models:\n  m: { all: [{ name: a b, plan: alpha/x }] }\n",
@@ -169,6 +169,31 @@ static void names_that_are_out_of_place_are_refused(void **state)
 		    "t.yaml:10: models.m: two children have the name \"n\"\n");
 	fixture_bad(BACKENDS "models:\n  m: { all: [{ name: n, name: o, plan: alpha/x }] }\n",
 		    "t.yaml:6: models.m.all[0].name: given twice; the first is at line 6\n");
+}
+
+static void a_model_is_a_plan_or_a_mapping_of_its_plan_and_options(void **state)
+{
+	(void)state;
+	const struct config *config =
+	    fixture_good(BACKENDS "models:\n"
+				  "  bare: alpha/x\n"
+				  "  open: { plan: alpha/x, strict: false }\n"
+				  "  closed: { strict: true, plan: { fallback: [alpha/x, beta/x] } }\n");
+	assert_false(config->models[0].strict);
+	assert_false(config->models[1].strict);
+	assert_true(config->models[2].strict);
+	assert_string_equal(config->models[1].plan->target, "alpha/x");
+	assert_string_equal(config->models[2].plan->combinator, "fallback");
+	assert_int_equal(config->target_count, 2);
+	config_drop(config);
+	fixture_bad(BACKENDS "models:\n  m: { plan: alpha/x, strict: perhaps }\n",
+		    "t.yaml:6: models.m.strict: got \"perhaps\"; expected true or false\n");
+	fixture_bad(BACKENDS "models:\n  m: { plan: alpha/x, stirct: true }\n",
+		    "t.yaml:6: models.m.stirct: unknown key; did you mean \"strict\"?\n");
+	fixture_bad(BACKENDS "models:\n  m: { plan: , strict: true }\n",
+		    "t.yaml:6: models.m.plan: got nothing; " EXPECTED);
+	fixture_bad(BACKENDS "models:\n  m: { fallback: [alpha/x], strict: true }\n",
+		    "t.yaml:6: models.m: strict stands beside \"plan\", such as { plan: a/model, strict: true }\n");
 }
 
 /* A plan of that many levels, and of that many targets on the last. */
@@ -221,6 +246,7 @@ int main(void)
 	    cmocka_unit_test(one_plan_needs_no_list),
 	    cmocka_unit_test(children_may_have_names),
 	    cmocka_unit_test(names_that_are_out_of_place_are_refused),
+	    cmocka_unit_test(a_model_is_a_plan_or_a_mapping_of_its_plan_and_options),
 	    cmocka_unit_test(sixteen_levels_are_enough),
 	    cmocka_unit_test(sixty_four_targets_are_enough),
 	    cmocka_unit_test(each_plan_counts_its_own_targets),

@@ -66,6 +66,8 @@ static void some_answers_can_be_gone_on_with(void **state)
 	    {",\"max_tokens\":3", "Hello", false},
 	    {",\"max_tokens\":4", "Hello", true},
 	    {",\"max_completion_tokens\":3", "Hello", false},
+	    {",\"max_tokens\":-1", "Hello", true},
+	    {",\"max_tokens\":0", "Hello", false},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -109,6 +111,9 @@ static void the_text_goes_behind_the_messages(void **state)
 		      "{\"model\":\"n\",\"continue_final_message\":true,\"add_generation_prompt\":false,\"messages\":[{"
 		      "\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":\"say "
 		      "\\\"hi\\\"\"}],\"max_tokens\":7,\"max_completion_tokens\":1}");
+	check_spliced(OPENAI_PREFILL_MESSAGE, ",\"max_tokens\":-1",
+		      "{\"model\":\"n\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\","
+		      "\"content\":\"say \\\"hi\\\"\"}],\"max_tokens\":-1}");
 	check_spliced(OPENAI_PREFILL_PREFIX, "",
 		      "{\"model\":\"n\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\","
 		      "\"content\":\"say \\\"hi\\\"\",\"prefix\":true}]}");

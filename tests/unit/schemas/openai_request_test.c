@@ -122,18 +122,16 @@ static void what_no_backend_could_accept_is_refused(void **state)
 		       "messages must be a non-empty array; got an empty array");
 	expect_refused(OPENAI_CHAT, "{\"model\":\"m\",\"messages\":\"hi\"}", ERROR_INVALID_TYPE, "messages",
 		       "messages must be a non-empty array; got a string");
-	expect_refused(OPENAI_CHAT, CHAT(",\"max_tokens\":-1"), ERROR_INVALID_VALUE, "max_tokens",
-		       "max_tokens must be an integer of at least 1; got -1");
-	expect_refused(OPENAI_CHAT, CHAT(",\"max_tokens\":9223372036854775808"), ERROR_INVALID_VALUE, "max_tokens",
-		       "max_tokens must be an integer of at most 2147483647; got 9223372036854775808");
+	expect_refused(OPENAI_CHAT, CHAT(",\"max_tokens\":1.5"), ERROR_INVALID_TYPE, "max_tokens",
+		       "max_tokens must be an integer; got 1.5");
 	expect_refused(OPENAI_CHAT, CHAT(",\"n\":0"), ERROR_INVALID_VALUE, "n",
-		       "n must be an integer between 1 and 128; got 0");
+		       "n must be an integer of at least 1; got 0");
+	expect_refused(OPENAI_CHAT, CHAT(",\"n\":9223372036854775808"), ERROR_INVALID_VALUE, "n",
+		       "n must be an integer of at most 2147483647; got 9223372036854775808");
 	expect_refused(OPENAI_CHAT, CHAT(",\"n\":1.5"), ERROR_INVALID_TYPE, "n",
-		       "n must be an integer between 1 and 128; got 1.5");
-	expect_refused(OPENAI_CHAT, CHAT(",\"temperature\":1e99"), ERROR_INVALID_VALUE, "temperature",
-		       "temperature must be a number between 0 and 2; got 1e99");
+		       "n must be an integer of at least 1; got 1.5");
 	expect_refused(OPENAI_CHAT, CHAT(",\"temperature\":\"0.7\""), ERROR_INVALID_TYPE, "temperature",
-		       "temperature must be a number between 0 and 2; got a string");
+		       "temperature must be a number; got a string");
 	expect_refused(OPENAI_CHAT, CHAT(",\"stream\":\"true\""), ERROR_INVALID_TYPE, "stream",
 		       "stream must be true or false; got a string");
 	expect_refused(OPENAI_CHAT, CHAT(",\"stream_options\":{\"include_usage\":1}"), ERROR_INVALID_TYPE,
@@ -142,13 +140,68 @@ static void what_no_backend_could_accept_is_refused(void **state)
 		       "The request body must be a JSON object; got an empty array");
 }
 
+/* The request passes, and strictly it is refused for one value. */
+static void expect_strict(enum openai_endpoint endpoint, const char *body, enum error_code code, const char *param,
+			  const char *message)
+{
+	expect_decoded(endpoint, body);
+	if (openai_request_check_strict(&request, &arena, &findings))
+		fail_msg("%s: passed strictly", body);
+	assert_int_equal(findings.count, 1);
+	assert_int_equal(finding->code, code);
+	assert_string_equal(finding->param.at, param);
+	assert_string_equal(finding->message.at, message);
+}
+
+static void what_some_backend_accepts_is_refused_only_by_the_strict_rules(void **state)
+{
+	(void)state;
+	expect_strict(OPENAI_CHAT, CHAT(",\"max_tokens\":-1"), ERROR_INVALID_VALUE, "max_tokens",
+		      "max_tokens must be an integer of at least 1; got -1");
+	expect_strict(OPENAI_CHAT, CHAT(",\"max_tokens\":0"), ERROR_INVALID_VALUE, "max_tokens",
+		      "max_tokens must be an integer of at least 1; got 0");
+	expect_strict(OPENAI_CHAT, CHAT(",\"max_completion_tokens\":9223372036854775808"), ERROR_INVALID_VALUE,
+		      "max_completion_tokens",
+		      "max_completion_tokens must be an integer of at most 2147483647; got 9223372036854775808");
+	expect_strict(OPENAI_CHAT, CHAT(",\"n\":4096"), ERROR_INVALID_VALUE, "n",
+		      "n must be an integer between 1 and 128; got 4096");
+	expect_strict(OPENAI_CHAT, CHAT(",\"top_logprobs\":50"), ERROR_INVALID_VALUE, "top_logprobs",
+		      "top_logprobs must be an integer between 0 and 20; got 50");
+	expect_strict(OPENAI_CHAT, CHAT(",\"temperature\":2.5"), ERROR_INVALID_VALUE, "temperature",
+		      "temperature must be a number between 0 and 2; got 2.5");
+	expect_strict(OPENAI_CHAT, CHAT(",\"presence_penalty\":-3"), ERROR_INVALID_VALUE, "presence_penalty",
+		      "presence_penalty must be a number between -2 and 2; got -3");
+	expect_strict(OPENAI_CHAT, CHAT(",\"frequency_penalty\":3"), ERROR_INVALID_VALUE, "frequency_penalty",
+		      "frequency_penalty must be a number between -2 and 2; got 3");
+	expect_strict(OPENAI_CHAT, CHAT(",\"logit_bias\":[[50256,-100]]"), ERROR_INVALID_TYPE, "logit_bias",
+		      "logit_bias must be a JSON object; got an array");
+	expect_strict(OPENAI_CHAT, CHAT(",\"logit_bias\":{\"7\":101}"), ERROR_INVALID_VALUE, "logit_bias.7",
+		      "logit_bias.7 must be true or false or a number between -100 and 100; got 101");
+	expect_strict(OPENAI_CHAT,
+		      CHAT(",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":{\"schema\":{}}}"),
+		      ERROR_MISSING_PARAMETER, "response_format.json_schema.name",
+		      "response_format.json_schema.name is required");
+	expect_strict(OPENAI_CHAT, SAYING("{\"role\":\"user\"},{\"role\":\"robot\"}"), ERROR_INVALID_VALUE,
+		      "messages[1].role",
+		      "messages[1].role must be one of \"system\", \"developer\", \"user\", \"assistant\", \"tool\", "
+		      "\"function\"; got \"robot\"");
+	expect_strict(OPENAI_CHAT, SAYING("{\"role\":\"user\",\"content\":[{\"type\":\"video_url\"}]}"),
+		      ERROR_INVALID_VALUE, "messages[0].content[0].type",
+		      "messages[0].content[0].type must be one of \"text\", \"image_url\", \"input_audio\", \"file\", "
+		      "\"refusal\"; got \"video_url\"");
+	expect_strict(OPENAI_COMPLETIONS, "{\"model\":\"m\",\"prompt\":\"x\",\"max_tokens\":-1}", ERROR_INVALID_VALUE,
+		      "max_tokens", "max_tokens must be an integer of at least 0; got -1");
+	expect_strict(OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":\"\"}", ERROR_INVALID_VALUE, "input",
+		      "input must be a non-empty string or a non-empty array; got an empty string");
+	expect_decoded(OPENAI_CHAT, CHAT(",\"temperature\":2,\"n\":128"));
+	assert_true(openai_request_check_strict(&request, &arena, &findings));
+}
+
 static void the_path_names_the_exact_place(void **state)
 {
 	(void)state;
-	expect_refused(OPENAI_CHAT, SAYING("{\"role\":\"user\"},{\"role\":\"robot\"}"), ERROR_INVALID_VALUE,
-		       "messages[1].role",
-		       "messages[1].role must be one of \"system\", \"developer\", \"user\", \"assistant\", \"tool\", "
-		       "\"function\"; got \"robot\"");
+	expect_refused(OPENAI_CHAT, SAYING("{\"role\":\"user\"},{\"role\":7}"), ERROR_INVALID_TYPE, "messages[1].role",
+		       "messages[1].role must be a string; got 7");
 	expect_refused(OPENAI_CHAT, SAYING("{\"content\":\"x\"}"), ERROR_MISSING_PARAMETER, "messages[0].role",
 		       "messages[0].role is required");
 	expect_refused(OPENAI_CHAT, SAYING("{\"role\":\"user\",\"content\":5}"), ERROR_INVALID_TYPE,
@@ -173,9 +226,23 @@ static void the_path_names_the_exact_place(void **state)
 static void broken_json_is_told_by_line_and_column(void **state)
 {
 	(void)state;
-	expect_refused(OPENAI_CHAT, "{\n \"model\":\"m\",\n      \"model\":\"n\"}", ERROR_INVALID_JSON, NULL,
+	expect_refused(OPENAI_CHAT, "{\n \"model\":\"m\",\n      \"model\":\"n\"}", ERROR_INVALID_JSON, "model",
 		       "Invalid JSON at line 3, column 7: duplicate key");
+	assert_false(openai_request_decode(&request, OPENAI_CHAT, &arena, SPAN("{\"a\":[[1]]}"), 2, &findings));
+	assert_string_equal(finding->message.at, "Invalid JSON at line 1, column 7: nested too deeply; the limit is 2 "
+						 "levels (limits.json_depth)");
 	expect_refused(OPENAI_CHAT, "", ERROR_INVALID_JSON, NULL, "Invalid JSON at line 1, column 1: unexpected end");
+}
+
+static void a_duplicate_key_names_its_path(void **state)
+{
+	(void)state;
+	expect_refused(OPENAI_CHAT,
+		       SAYING("{\"role\":\"user\"},{\"x\":[1,[2,{\"k\":1,\"a\":{\"\":0},\"\\u006b\":2}]]}"),
+		       ERROR_INVALID_JSON, "messages[1].x[1][1].k", "Invalid JSON at line 1, column 71: duplicate key");
+	assert_string_equal(finding->loc.at, "[\"body\",\"messages\",1,\"x\",1,1,\"k\"]");
+	expect_refused(OPENAI_CHAT, "[{\"a\":1,\"a\":2}]", ERROR_INVALID_JSON, "[0].a",
+		       "Invalid JSON at line 1, column 9: duplicate key");
 }
 
 static void an_exhausted_arena_is_overload_and_not_bad_json(void **state)
@@ -230,10 +297,8 @@ static void embeddings_take_every_form_of_input(void **state)
 		assert_false(request.stream);
 		assert_int_equal(request.choices, 1);
 	}
-	expect_refused(OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":\"\"}", ERROR_INVALID_VALUE, "input",
-		       "input must be a non-empty string or a non-empty array; got an empty string");
 	expect_refused(OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":[]}", ERROR_INVALID_VALUE, "input",
-		       "input must be a non-empty string or a non-empty array; got an empty array");
+		       "input must be a string or a non-empty array; got an empty array");
 	expect_refused(OPENAI_EMBEDDINGS, "{\"model\":\"m\",\"input\":[[]]}", ERROR_INVALID_VALUE, "input[0]",
 		       "input[0] must be a string, an integer or a non-empty array; got an empty array");
 	expect_refused(OPENAI_EMBEDDINGS, "{\"model\":\"m\"}", ERROR_MISSING_PARAMETER, "input", "input is required");
@@ -304,8 +369,10 @@ int main(void)
 	    TEST(a_small_chat_request_is_decoded),
 	    TEST(a_large_chat_request_is_decoded),
 	    TEST(what_no_backend_could_accept_is_refused),
+	    TEST(what_some_backend_accepts_is_refused_only_by_the_strict_rules),
 	    TEST(the_path_names_the_exact_place),
 	    TEST(broken_json_is_told_by_line_and_column),
+	    TEST(a_duplicate_key_names_its_path),
 	    TEST(an_exhausted_arena_is_overload_and_not_bad_json),
 	    TEST(completions_take_every_form_of_prompt),
 	    TEST(embeddings_take_every_form_of_input),

@@ -2,7 +2,8 @@
 /*
  * One test per row of every field table, made from the row itself: its example
  * passes and is decoded, each bound is kept and crossed, every wrong type,
- * absence and null are judged as the row says.
+ * absence and null are judged as the row says. A row with a strict rule is
+ * tested again as strict requests are.
  */
 #include "tests/unit/schemas/tables.h"
 
@@ -36,6 +37,7 @@ static struct arena arena; /* of one document */
 static struct json json;
 static struct findings findings;
 static void *typed;
+static bool strict; /* the strict rules are tested */
 
 static bool read_value(const struct spot *spot, const char *value)
 {
@@ -46,7 +48,26 @@ static bool read_value(const struct spot *spot, const char *value)
 		fail_msg("%.*s: %s at %zu", SPAN_ARG(text), error.what, error.offset);
 	free(typed);
 	typed = spot->table->size == 0 ? NULL : calloc(1, spot->table->size);
-	return field_read(&json, spot->table, "body", &arena, typed, &findings);
+	return field_read(&json, spot->table, "body", &arena, typed, &findings) &&
+	       (!strict || field_check_strict(&json, spot->table, "body", &arena, &findings));
+}
+
+/* Returns the rule as requests meet it at present. */
+static struct field rule_of(const struct field *rule)
+{
+	struct field now = *rule;
+	if (!strict || rule->strict == NULL)
+		return now;
+	now.types = rule->strict->types;
+	now.min = rule->strict->min;
+	now.max = rule->strict->max;
+	now.min_length = rule->strict->min_length;
+	now.min_items = rule->strict->min_items;
+	now.choices = rule->strict->choices;
+	now.required |= rule->strict->required;
+	if (now.choices != NULL)
+		now.example = arena_printf(&spots, "\"%s\"", now.choices[0]).at;
+	return now;
 }
 
 static void expect_pass(const struct spot *spot, const char *value)
@@ -85,7 +106,7 @@ static void add_members_of_variants(struct buf *text, const struct field_table *
 		const struct field_table *variant = table->variants[i].table;
 		for (size_t j = 0; j < variant->count; j++) {
 			const struct field *field = &variant->fields[j];
-			if (field->required && !is_required_later(table, i, field->name))
+			if (rule_of(field).required && !is_required_later(table, i, field->name))
 				buf_printf(text, "\"%s\":%s,", field->name, field->example);
 		}
 	}
@@ -105,10 +126,10 @@ static const char *start_object(const struct field_table *table, const struct fi
 	buf_append(&text, SPAN("{"));
 	for (size_t i = 0; i < table->count; i++) {
 		const struct field *other = &table->fields[i];
-		if (other != row && other->required && !(there && excludes(other, row)))
+		if (other != row && rule_of(other).required && !(there && excludes(other, row)))
 			buf_printf(&text, "\"%s\":%s,", other->name, other->example);
 	}
-	if (table->by != NULL && strcmp(table->by, row->name) == 0 && row->choices != NULL)
+	if (table->by != NULL && strcmp(table->by, row->name) == 0 && rule_of(row).choices != NULL)
 		add_members_of_variants(&text, table);
 	struct span kept = arena_copy(&spots, buf_span(&text));
 	buf_fini(&text);
@@ -259,8 +280,10 @@ static void check_object(const struct spot *spot, const struct field *rule)
 }
 
 /* All that a rule says of a value that is there. */
-static void check_rule(const struct spot *spot, const struct field *rule)
+static void check_rule(const struct spot *spot, const struct field *declared)
 {
+	const struct field now = rule_of(declared);
+	const struct field *rule = &now;
 	assert_non_null(rule->doc);
 	assert_non_null(rule->example);
 	expect_pass(spot, rule->example);
@@ -350,7 +373,7 @@ static void check_absence(const struct field_table *table, const struct field *r
 	const char *other = table->refuse_unknown ? harmless_member(table, row) : "\"no_such_member\":1";
 	if (row->unless != NULL)
 		expect_pass(&spot, example_of(table, row->unless));
-	if (row->required) {
+	if (rule_of(row).required) {
 		expect_refused(&spot, other, ERROR_MISSING_PARAMETER);
 		return;
 	}
@@ -368,17 +391,17 @@ static void check_exclusion(const struct spot *spot, const struct field *row)
 
 static void check_null(const struct spot *spot, const struct field *row)
 {
-	if (row->required && !row->nullable) {
-		expect_refused(spot, "null", row->unless == NULL ? ERROR_INVALID_TYPE : ERROR_MISSING_PARAMETER);
+	if (rule_of(row).required && !row->nullable) {
+		expect_refused(spot, "null",
+			       row->required && row->unless == NULL ? ERROR_INVALID_TYPE : ERROR_MISSING_PARAMETER);
 		return;
 	}
 	expect_pass(spot, "null");
 	check_typed(spot->table, row, false);
 }
 
-static void the_row_is_kept(void **state)
+static void check_row(const struct row_case *one)
 {
-	const struct row_case *one = *state;
 	arena_init(&spots, 0);
 	struct spot spot = spot_of_row(one->table, one->row, true);
 	struct spot null = spot_of_row(one->table, one->row, false);
@@ -387,9 +410,17 @@ static void the_row_is_kept(void **state)
 	check_null(&null, one->row);
 	if (one->row->excludes != NULL)
 		check_exclusion(&spot, one->row);
-	expect_pass(&spot, one->row->example);
+	expect_pass(&spot, rule_of(one->row).example);
 	check_typed(one->table, one->row, one->row->types != 0);
 	arena_fini(&spots);
+}
+
+static void the_row_is_kept(void **state)
+{
+	strict = false;
+	check_row(*state);
+	strict = true;
+	check_row(*state);
 }
 
 static int teardown(void **state)

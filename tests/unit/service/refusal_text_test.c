@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* The words of refusals by routing. */
+#include "service/refusal_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+static struct arena arena;
+
+static int setup(void **state)
+{
+	(void)state;
+	arena_init(&arena, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	arena_fini(&arena);
+	return 0;
+}
+
+static void expect(struct span got, const char *want)
+{
+	if (!span_is(got, want))
+		fail_msg("\n got %.*s\nwant %s", SPAN_ARG(got), want);
+}
+
+#define SERVES                                                                                                    \
+	" gateway serves POST /v1/chat/completions, POST /v1/completions, POST /v1/embeddings, POST /v1/fanout, " \
+	"GET /v1/models, GET /v1/models/{id}, and describes all operations at /docs."
+
+static void a_path_that_is_not_served_names_what_is(void **state)
+{
+	(void)state;
+	expect(refusal_text_path(SPAN("POST"), SPAN("/v1/responses"), &arena),
+	       "POST /v1/responses is not served; this" SERVES);
+	expect(refusal_text_path(SPAN("HEAD"), SPAN("/"), &arena), "GET / is not served; this" SERVES);
+	expect(refusal_text_path(SPAN("GET"), SPAN(""), &arena), "GET  is not served; this" SERVES);
+}
+
+static void a_path_that_is_nearly_served_is_suggested(void **state)
+{
+	static const char base[] = " OpenAI clients' base URL ends in /v1, once.";
+	static const struct {
+		const char *path, *near, *hint;
+	} rows[] = {
+	    {"/chat/completions", "/v1/chat/completions", base},
+	    {"/models/small", "/v1/models/small", base},
+	    {"/v1/v1/chat/completions", "/v1/chat/completions", base},
+	    {"/models/", "/v1/models", base},
+	    {"/v1/v1/models/", "/v1/models", base},
+	    {"/v1/chat/completions/", "/v1/chat/completions", ""},
+	    {"/v1/models//", "/v1/models", ""},
+	    {"/docs/", "/docs", ""},
+	    {"/v1/v1/", NULL, NULL},
+	    {"/v1", NULL, NULL},
+	    {"/v2/models", NULL, NULL},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct span got = refusal_text_path(SPAN("GET"), span_of(rows[i].path), &arena);
+		struct span want = rows[i].near == NULL
+				       ? arena_printf(&arena, "GET %s is not served; this" SERVES, rows[i].path)
+				       : arena_printf(&arena, "GET %s is not served; did you mean %s?%s This" SERVES,
+						      rows[i].path, rows[i].near, rows[i].hint);
+		expect(got, want.at);
+	}
+}
+
+static void a_long_path_is_cut(void **state)
+{
+	char path[3000];
+	(void)state;
+	memset(path, 'a', sizeof(path));
+	path[0] = '/';
+	struct span got = refusal_text_path(SPAN("GET"), (struct span){path, sizeof(path)}, &arena);
+	assert_true(got.len > 128 && got.len < 600);
+}
+
+static void a_method_that_is_not_allowed_names_those_that_are(void **state)
+{
+	(void)state;
+	expect(refusal_text_method(SPAN("GET"), SPAN("/v1/embeddings"), "POST, OPTIONS", &arena),
+	       "GET is not allowed for /v1/embeddings; allowed: POST, OPTIONS.");
+}
+
+static void a_size_over_its_limit_names_both_and_the_key(void **state)
+{
+	const struct config_limits limits = {.body = 4 << 20, .header_list = 65536};
+	(void)state;
+	expect(refusal_text_size(ERROR_BODY_TOO_LARGE, 5000000, &limits, &arena),
+	       "The request body has 5.0 MB; the limit is 4 MiB (limits.body).");
+	expect(refusal_text_size(ERROR_BODY_TOO_LARGE, 0, &limits, &arena),
+	       "The request body is larger than 4 MiB (limits.body).");
+	expect(refusal_text_size(ERROR_HEADERS_TOO_LARGE, 0, &limits, &arena),
+	       "The request headers are too large; the limit is 64 KiB (limits.header_list).");
+	assert_null(refusal_text_size(ERROR_MALFORMED_HTTP, 0, &limits, &arena).at);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	    TEST(a_path_that_is_not_served_names_what_is),
+	    TEST(a_path_that_is_nearly_served_is_suggested),
+	    TEST(a_long_path_is_cut),
+	    TEST(a_method_that_is_not_allowed_names_those_that_are),
+	    TEST(a_size_over_its_limit_names_both_and_the_key),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
