@@ -28,7 +28,15 @@ static void refuse_as(struct routes *routes, struct http_request *request, struc
 	refuse(request, routes->exchange->plan.metrics, &refusal);
 }
 
-static void answer_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
+/* What is to be done with a request, as its head says. */
+struct decision {
+	enum operation operation; /* OPERATION_COUNT: what methods the path has is asked, or there is a refusal */
+	struct span argument;
+	struct refusal refusal; /* code ERROR_NONE: none */
+	char allow[METHODS_ALLOW_SIZE];
+};
+
+static struct refusal refuse_body(const struct http_request *request)
 {
 	struct span type = http_request_field(request, "content-type");
 	struct span encoding = http_request_field(request, "content-encoding");
@@ -37,11 +45,33 @@ static void answer_exchange(struct routes *routes, struct http_request *request,
 		refusal.message = SPAN("The request body must be JSON: set the header Content-Type: application/json.");
 	else if (encoding.len != 0 && !span_is(encoding, "identity"))
 		refusal.message = SPAN("The request body must not be compressed: send it without Content-Encoding.");
-	if (refusal.message.at != NULL)
-		refuse_as(routes, request, refusal);
 	else
-		http_exchange_start(routes->exchange, request, row->plans ? EXCHANGE_FANOUT : EXCHANGE_RELAY,
-				    (enum openai_endpoint)row->endpoint, http_request_error_form(request));
+		refusal.code = ERROR_NONE;
+	return refusal;
+}
+
+static struct refusal refuse_method(const struct http_request *request, char allow[METHODS_ALLOW_SIZE])
+{
+	if (!methods_allow(http_request_path(request), allow))
+		return (struct refusal){.code = ERROR_NOT_FOUND};
+	if (span_is(http_request_method(request), "OPTIONS"))
+		return (struct refusal){.code = ERROR_NONE};
+	return (struct refusal){.code = ERROR_METHOD_NOT_ALLOWED, .allow = allow};
+}
+
+static void decide(const struct http_request *request, struct decision *decision)
+{
+	decision->argument = (struct span){NULL, 0};
+	decision->operation = OPERATION_COUNT;
+	decision->refusal = (struct refusal){.code = http_request_error(request)};
+	if (decision->refusal.code != ERROR_NONE)
+		return;
+	decision->operation =
+	    methods_find(http_request_path(request), http_request_method(request), &decision->argument);
+	if (decision->operation == OPERATION_COUNT)
+		decision->refusal = refuse_method(request, decision->allow);
+	else if (answers[decision->operation] == NULL)
+		decision->refusal = refuse_body(request);
 }
 
 /* Sends what was made: an answer, or why there is none. */
@@ -88,6 +118,12 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	arena_fini(&arena);
 }
 
+static void start_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
+{
+	http_exchange_start(routes->exchange, request, row->plans ? EXCHANGE_FANOUT : EXCHANGE_RELAY,
+			    (enum openai_endpoint)row->endpoint, http_request_error_form(request));
+}
+
 static void answer_options(struct routes *routes, struct http_request *request, const char *allow)
 {
 	struct arena arena;
@@ -95,18 +131,6 @@ static void answer_options(struct routes *routes, struct http_request *request, 
 	cors_add_preflight(&routes->exchange->plan.config->cors, request, allow);
 	reply_allow(request, allow, &arena);
 	arena_fini(&arena);
-}
-
-/* No operation is meant by path and method. */
-static void answer_other(struct routes *routes, struct http_request *request)
-{
-	char allow[METHODS_ALLOW_SIZE];
-	if (!methods_allow(http_request_path(request), allow))
-		refuse_as(routes, request, (struct refusal){.code = ERROR_NOT_FOUND});
-	else if (span_is(http_request_method(request), "OPTIONS"))
-		answer_options(routes, request, allow);
-	else
-		refuse_as(routes, request, (struct refusal){.code = ERROR_METHOD_NOT_ALLOWED, .allow = allow});
 }
 
 /* Whatever the answer will be, it tells that the operation is on its way out. */
@@ -121,24 +145,26 @@ static void add_notice(struct http_request *request, const struct operation_row 
 		http_request_add_field(request, SPAN("sunset"), span_of(notice.sunset));
 }
 
+bool routes_refuses(const struct http_request *request)
+{
+	struct decision decision;
+	decide(request, &decision);
+	return decision.refusal.code != ERROR_NONE;
+}
+
 void routes_dispatch(struct routes *routes, struct http_request *request)
 {
-	struct span argument = {NULL, 0};
-	enum error_code error = http_request_error(request);
+	struct decision decision;
+	decide(request, &decision);
 	cors_add(&routes->exchange->plan.config->cors, request);
-	if (error != ERROR_NONE) {
-		refuse_as(routes, request, (struct refusal){.code = error});
-		return;
-	}
-	enum operation operation = methods_find(http_request_path(request), http_request_method(request), &argument);
-	if (operation == OPERATION_COUNT) {
-		answer_other(routes, request);
-		return;
-	}
-	const struct operation_row *row = operation_row(operation);
-	add_notice(request, row);
-	if (answers[operation] == NULL)
-		answer_exchange(routes, request, row);
+	if (decision.operation != OPERATION_COUNT)
+		add_notice(request, operation_row(decision.operation));
+	if (decision.refusal.code != ERROR_NONE)
+		refuse_as(routes, request, decision.refusal);
+	else if (decision.operation == OPERATION_COUNT)
+		answer_options(routes, request, decision.allow);
+	else if (answers[decision.operation] == NULL)
+		start_exchange(routes, request, operation_row(decision.operation));
 	else
-		answer_admin(routes, request, operation, argument);
+		answer_admin(routes, request, decision.operation, decision.argument);
 }

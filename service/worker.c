@@ -84,6 +84,12 @@ static void on_request(void *context, struct http_request *request)
 	routes_dispatch(&worker->routes, request);
 }
 
+static bool refuses(void *context, const struct http_request *request)
+{
+	(void)context;
+	return routes_refuses(request);
+}
+
 static bool create_prober(struct worker *worker)
 {
 	struct prober_options options = {.reactor = loop_reactor(worker->loop),
@@ -149,7 +155,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;
 	struct http_server_callbacks callbacks = {
-	    .on_request = on_request, .context = worker, .metrics = worker->exchange.plan.metrics};
+	    .on_request = on_request, .refuses = refuses, .context = worker, .metrics = worker->exchange.plan.metrics};
 	worker->server = http_server_create(worker->loop, worker->config, &callbacks, error);
 	return worker->server != NULL;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Inside of service/http: a client connection, from accept to close. It finds
- * out which version of HTTP is spoken, hands the socket on and remembers what
- * h2o cannot: whether the peer is still there. Its life is the socket's:
+ * out which version of HTTP is spoken, hands the socket on and remembers whether
+ * the peer is still there. Its life is the socket's:
  * h2o's on_close callback frees it.
  */
 #ifndef SLUICE_SERVICE_HTTP_CONNECTION_H
@@ -10,6 +10,7 @@
 
 #include "service/http/server.h"
 
+struct h1_session;
 struct h2_session;
 
 enum http_connection_state {
@@ -37,6 +38,7 @@ struct http_connection {
 	unsigned probes;    /* sent for the present request */
 	uint64_t acked;     /* HTTP/1.1: bytes the peer had acknowledged when last looked at */
 	struct http_request *request; /* HTTP/1.1: the one in progress, or NULL */
+	struct h1_session *h1;        /* HTTP/1.1 */
 	struct h2_session *session;   /* HTTP/2 */
 	struct http_connection *next;
 	struct http_connection **back;

@@ -108,6 +108,16 @@ static void send_continue(struct h2_session *session, int32_t id)
 	nghttp2_submit_headers(session->nghttp2, NGHTTP2_FLAG_NONE, id, NULL, &status, 1, NULL);
 }
 
+/* A client that asks first is refused before it has sent its body. */
+static void answer_expectation(struct h2_session *session, struct h2_stream *stream)
+{
+	const struct http_server_callbacks *callbacks = &session->connection->server->callbacks;
+	if (callbacks->refuses != NULL && callbacks->refuses(callbacks->context, stream->request))
+		h2_stream_on_complete(stream);
+	else
+		send_continue(session, stream->id);
+}
+
 static void on_request_frame(struct h2_session *session, const nghttp2_frame *frame)
 {
 	struct h2_stream *stream = nghttp2_session_get_stream_user_data(session->nghttp2, frame->hd.stream_id);
@@ -116,10 +126,12 @@ static void on_request_frame(struct h2_session *session, const nghttp2_frame *fr
 	session->active_us = timers_now(&reactor_of(session)->timers);
 	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
 		stream->complete = true;
+	if (is_request(frame))
+		h2_stream_on_head(stream);
 	if (stream->complete || stream->error != ERROR_NONE)
 		h2_stream_on_complete(stream);
 	else if (is_request(frame) && stream->expects_continue)
-		send_continue(session, frame->hd.stream_id);
+		answer_expectation(session, stream);
 }
 
 static int on_frame(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *context)

@@ -87,6 +87,14 @@ static void set_pseudo(struct h2_stream *stream, struct span name, struct span v
 		req->input.authority = copy;
 }
 
+/* nghttp2 has checked that the value is a number. */
+static bool is_too_large(struct span content_length, const struct h2_stream *stream)
+{
+	char digits[24];
+	snprintf(digits, sizeof(digits), "%.*s", SPAN_ARG(content_length));
+	return strtoull(digits, NULL, 10) > stream->session->connection->server->config->limits.body;
+}
+
 void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span value)
 {
 	h2o_req_t *req = &stream->req;
@@ -104,6 +112,8 @@ void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span 
 			req->input.authority = h2o_strdup(&req->pool, value.at, value.len);
 		return;
 	}
+	if (span_is(name, "content-length") && is_too_large(value, stream))
+		stream->error = ERROR_BODY_TOO_LARGE;
 	if (span_is(name, "expect")) {
 		stream->expects_continue = value.len == 12 && strncasecmp(value.at, "100-continue", 12) == 0;
 		if (!stream->expects_continue)
@@ -113,6 +123,17 @@ void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span 
 	h2o_iovec_t value_copy = h2o_strdup(&req->pool, value.at, value.len);
 	h2o_add_header_by_str(&req->pool, &req->headers, name_copy.base, name_copy.len, 1, NULL, value_copy.base,
 			      value_copy.len);
+}
+
+void h2_stream_on_head(struct h2_stream *stream)
+{
+	h2o_req_t *req = &stream->req;
+	struct http_connection *connection = stream->session->connection;
+	if (req->input.method.base == NULL)
+		req->input.method = h2o_iovec_init(H2O_STRLIT("GET"));
+	if (req->input.path.base == NULL) /* CONNECT, or a head over its limit */
+		req->input.path = h2o_iovec_init(H2O_STRLIT("/"));
+	stream->request = request_create(connection->server, req, connection, stream, ERROR_NONE);
 }
 
 void h2_stream_on_data(struct h2_stream *stream, struct span bytes)
@@ -135,10 +156,7 @@ void h2_stream_dispatch(struct h2_stream *stream)
 	h2o_req_t *req = &stream->req;
 	leave_ready(stream);
 	stream->dispatched = true;
-	if (req->input.method.base == NULL)
-		req->input.method = h2o_iovec_init(H2O_STRLIT("GET"));
-	if (req->input.path.base == NULL) /* CONNECT, or a head over its limit */
-		req->input.path = h2o_iovec_init(H2O_STRLIT("/"));
+	stream->request->error = stream->error;
 	buf_fit(&stream->body); /* it stays until the answer is over */
 	struct span body = buf_span(&stream->body);
 	req->entity = h2o_iovec_init(body.at, body.len);

@@ -20,7 +20,7 @@ struct h2_stream {
 	bool expects_continue; /* the client waits for 100 (RFC 9110 section 10.1.1) */
 	size_t header_bytes;   /* as SETTINGS_MAX_HEADER_LIST_SIZE counts */
 	struct buf body;
-	struct http_request *request; /* NULL until dispatched */
+	struct http_request *request; /* NULL until its head is complete */
 
 	/* the response: pieces in flight, borrowed from struct http_request */
 	h2o_iovec_t pieces[H2_STREAM_PIECES];
@@ -44,6 +44,8 @@ void h2_stream_destroy(struct h2_stream *stream);
 
 /* A field of the request head, pseudo fields included. */
 void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span value);
+/* The head is complete: makes the request. */
+void h2_stream_on_head(struct h2_stream *stream);
 /* Body bytes. */
 void h2_stream_on_data(struct h2_stream *stream, struct span bytes);
 /* The request is as complete as it will be: to the application as soon as the input at hand was read. */

@@ -33,6 +33,9 @@ struct http_request_ops {
 struct http_server_callbacks {
 	/* A complete request. Must begin a response, now or later. */
 	void (*on_request)(void *context, struct http_request *request);
+	/* Returns whether on_request would refuse a request for its head alone; one whose client waits for 100 Continue
+	 * before it sends the body then comes without it. NULL = never. */
+	bool (*refuses)(void *context, const struct http_request *request);
 	void *context;
 	struct metrics_cells *metrics; /* where connections are counted; NULL = nowhere */
 };

@@ -16,10 +16,12 @@
 #include <unistd.h>
 
 #include "service/http/connection.h"
+#include "service/http/h1_refusal.h"
 #include "service/http/tls.h"
 
 enum {
 	BACKLOG = 4096,
+	REFUSAL_BYTES_MAX = 8192,
 	ACCEPT_BATCH = 16,      /* connections taken from one listener per event, so that the others get their turn */
 	REFUSE_PAUSE_US = 50000 /* between refusals; also the time a refused client has to read its answer */
 };
@@ -195,13 +197,12 @@ static void on_listen_again(struct timer *timer)
 
 static void send_refusal(int fd)
 {
-	static const char refusal[] = "HTTP/1.1 503 Service Unavailable\r\n"
-				      "Content-Type: application/json\r\nConnection: close\r\nRetry-After: 1\r\n"
-				      "Content-Length: 131\r\n\r\n"
-				      "{\"error\":{\"message\":\"The gateway is out of memory or descriptors.\","
-				      "\"type\":\"overloaded_error\",\"param\":null,\"code\":\"overloaded\"}}";
-	send(fd, refusal, sizeof(refusal) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	struct buf text;
+	buf_init(&text, REFUSAL_BYTES_MAX);
+	if (h1_refusal_write(&text, ERROR_OVERLOADED))
+		send(fd, buf_span(&text).at, buf_len(&text), MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
+	buf_fini(&text);
 }
 
 /* No descriptor for a client: spends the spare one on a refusal, and lets others wait in the kernel's queue. */

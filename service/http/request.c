@@ -11,7 +11,6 @@
 #include "config/config.h"
 #include "lib/hash.h"
 #include "lib/media_type.h"
-#include "service/http/linger.h"
 
 enum { REQUEST_WRITE_MOST = 128 << 20 }; /* bytes */
 
@@ -51,8 +50,6 @@ static void on_dispose(void *memory)
 		return;
 	connection->request = NULL;
 	timer_stop(&request->server->reactor->timers, &connection->timer);
-	if (request->error != ERROR_NONE && request->state == REQUEST_ST_FINISHED)
-		linger_start(connection);
 }
 
 /* The target without scheme and authority, where a client sent the absolute form (RFC 9112 section 3.2.2). */
