@@ -182,6 +182,7 @@ struct config_limits {
 	uint64_t head_time_us;  /* of an HTTP/1.1 request, from its first byte */
 	uint64_t body_stall_us; /* of a request body without progress */
 	size_t body;            /* bytes of a request body */
+	size_t bodies;          /* bytes of all request bodies that are still coming */
 	unsigned json_depth;    /* levels */
 	unsigned connections;   /* client connections per worker */
 	unsigned streams;       /* HTTP/2 streams per connection */

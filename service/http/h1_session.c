@@ -12,13 +12,16 @@
 
 #include <stdlib.h>
 
+#include "service/http/body_room.h"
 #include "service/http/h1_head.h"
 #include "service/http/linger.h"
 #include "service/http/request.h"
 
 enum {
-	VERSION_1 = 0x100,  /* as h2o writes it */
-	LARGE_INPUT = 65536 /* bytes of a body that is a large one */
+	VERSION_1 = 0x100,   /* as h2o writes it */
+	LARGE_INPUT = 65536, /* bytes of a body that is a large one */
+	SMALL_BODY = 65536,  /* bytes of a body that needs no room of its own */
+	ROOM_STEP = 1 << 20  /* bytes of room at once for a body of unknown length */
 };
 
 static struct http_server *server_of(const struct h1_session *session)
@@ -78,11 +81,31 @@ static void choose_input(struct h1_session *session)
 				 large ? &server_of(session)->large_input : &h2o_socket_buffer_prototype);
 }
 
+/* Makes sure that there is room for that many bytes of the body. */
+static bool have_room(struct h1_session *session, size_t bytes)
+{
+	size_t more = session->chunked ? ROOM_STEP : bytes;
+	if (bytes <= SMALL_BODY || bytes <= session->room)
+		return true;
+	if (!body_room_take(limits_of(session), more))
+		return false;
+	session->room += more;
+	return true;
+}
+
+static void give_room(struct h1_session *session)
+{
+	if (session->room > 0)
+		body_room_give(session->room);
+	session->room = 0;
+}
+
 /* Gives the request to the application. The session may be freed. */
 static void dispatch(struct h1_session *session)
 {
 	h2o_req_t *req = &session->req;
 	h2o_socket_read_stop(session->sock);
+	give_room(session);
 	set_state(session, H1_SESSION_ST_ANSWERING);
 	if (session->unread)
 		req->http1_is_persistent = 0;
@@ -172,6 +195,8 @@ static void take_body(struct h1_session *session)
 	enum error_code error = h1_chunks_decode(&session->chunks, (struct span){input->bytes, input->size},
 						 limits_of(session)->body, &session->body, &taken);
 	h2o_buffer_consume(&session->sock->input, taken);
+	if (error == ERROR_NONE && !have_room(session, buf_len(&session->body)))
+		error = ERROR_OVERLOADED;
 	if (error != ERROR_NONE) {
 		refuse(session, error);
 	} else if (session->chunks.state == H1_CHUNKS_ST_DONE) {
@@ -184,6 +209,10 @@ static void take_body(struct h1_session *session)
 
 static void start_body(struct h1_session *session, bool expects_continue)
 {
+	if (!have_room(session, session->content_length)) {
+		refuse(session, ERROR_OVERLOADED);
+		return;
+	}
 	set_state(session, H1_SESSION_ST_BODY);
 	session->body_seen = 0;
 	set_deadline(session, limits_of(session)->body_stall_us);
@@ -314,6 +343,7 @@ void h1_session_close(struct h1_session *session)
 {
 	struct http_connection *connection = session->connection;
 	timer_stop(timers_of(session), &session->deadline);
+	give_room(session);
 	connection->h1 = NULL;
 	h2o_dispose_request(&session->req); /* the application hears of it, if it is not done */
 	buf_fini(&session->body);
@@ -350,6 +380,7 @@ void h1_session_start(struct http_connection *connection)
 	session->connection = connection;
 	session->sock = connection->sock;
 	session->deadline = (struct timer){0};
+	session->room = 0;
 	connection->state = CONNECTION_ST_HTTP1;
 	connection->h1 = session;
 	connection->sock->data = session;

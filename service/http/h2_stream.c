@@ -10,15 +10,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "service/http/h2_upload.h"
 #include "service/http/request.h"
 
 enum {
 	RESPONSE_FIELDS_MAX = 64,
-	FIELD_OVERHEAD = 32, /* RFC 9113 section 10.5.1 */
-	VERSION_2 = 0x200    /* as h2o writes it */
+	VERSION_2 = 0x200 /* as h2o writes it */
 };
 
 static void do_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *pieces, size_t count, h2o_send_state_t state);
+
+static uint64_t now_of(const struct h2_session *session)
+{
+	return timers_now(&session->connection->server->reactor->timers);
+}
 
 struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id)
 {
@@ -27,6 +32,7 @@ struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id)
 		return NULL;
 	stream->session = session;
 	stream->id = id;
+	stream->opened_us = now_of(session);
 	stream->final.do_send = do_send;
 	buf_init(&stream->body, session->connection->server->config->limits.body + 1);
 	h2o_init_request(&stream->req, &session->super, NULL);
@@ -56,6 +62,7 @@ static void leave_ready(struct h2_stream *stream)
 void h2_stream_destroy(struct h2_stream *stream)
 {
 	leave_ready(stream);
+	h2_upload_end(stream);
 	*stream->back = stream->next;
 	if (stream->next != NULL)
 		stream->next->back = stream->back;
@@ -88,17 +95,19 @@ static void set_pseudo(struct h2_stream *stream, struct span name, struct span v
 }
 
 /* nghttp2 has checked that the value is a number. */
-static bool is_too_large(struct span content_length, const struct h2_stream *stream)
+static void set_length(struct h2_stream *stream, struct span value)
 {
 	char digits[24];
-	snprintf(digits, sizeof(digits), "%.*s", SPAN_ARG(content_length));
-	return strtoull(digits, NULL, 10) > stream->session->connection->server->config->limits.body;
+	snprintf(digits, sizeof(digits), "%.*s", SPAN_ARG(value));
+	stream->content_length = strtoull(digits, NULL, 10);
+	if (stream->content_length > stream->session->connection->server->config->limits.body)
+		stream->error = ERROR_BODY_TOO_LARGE;
 }
 
 void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span value)
 {
 	h2o_req_t *req = &stream->req;
-	stream->header_bytes += name.len + value.len + FIELD_OVERHEAD;
+	stream->header_bytes += name.len + value.len + H2_FIELD_OVERHEAD;
 	if (stream->header_bytes > stream->session->connection->server->config->limits.header_list) {
 		stream->error = ERROR_HEADERS_TOO_LARGE; /* and nothing of the rest is kept */
 		return;
@@ -112,8 +121,8 @@ void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span 
 			req->input.authority = h2o_strdup(&req->pool, value.at, value.len);
 		return;
 	}
-	if (span_is(name, "content-length") && is_too_large(value, stream))
-		stream->error = ERROR_BODY_TOO_LARGE;
+	if (span_is(name, "content-length"))
+		set_length(stream, value);
 	if (span_is(name, "expect")) {
 		stream->expects_continue = value.len == 12 && strncasecmp(value.at, "100-continue", 12) == 0;
 		if (!stream->expects_continue)
@@ -136,25 +145,17 @@ void h2_stream_on_head(struct h2_stream *stream)
 	stream->request = request_create(connection->server, req, connection, stream, ERROR_NONE);
 }
 
-void h2_stream_on_data(struct h2_stream *stream, struct span bytes)
+void h2_stream_drop(struct h2_stream *stream)
 {
-	size_t limit = stream->session->connection->server->config->limits.body;
-	if (stream->dispatched || stream->error != ERROR_NONE)
-		return;
-	if (buf_len(&stream->body) + bytes.len > limit)
-		stream->error = ERROR_BODY_TOO_LARGE;
-	else if (!buf_append(&stream->body, bytes))
-		stream->error = ERROR_OVERLOADED;
-	if (stream->error == ERROR_NONE)
-		return;
-	buf_fini(&stream->body);
-	h2_stream_on_complete(stream);
+	leave_ready(stream);
+	stream->dispatched = true;
 }
 
 void h2_stream_dispatch(struct h2_stream *stream)
 {
 	h2o_req_t *req = &stream->req;
 	leave_ready(stream);
+	h2_upload_end(stream);
 	stream->dispatched = true;
 	stream->request->error = stream->error;
 	buf_fit(&stream->body); /* it stays until the answer is over */
@@ -186,6 +187,8 @@ static ssize_t provide(nghttp2_session *nghttp2, int32_t id, uint8_t *out, size_
 			stream->piece_at++;
 	}
 	stream->unsent -= taken;
+	if (taken > 0)
+		stream->moved_us = now_of(stream->session);
 	if (stream->unsent > 0) {
 		if (stream->request != NULL)
 			response_progress(stream->request);
@@ -261,6 +264,7 @@ static void do_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *pieces, si
 		stream->unsent += pieces[i].len;
 	}
 	stream->end = state;
+	stream->moved_us = now_of(stream->session);
 	if (!stream->responded)
 		submit_response(stream);
 	else if (stream->unsent == 0 && state == H2O_SEND_STATE_ERROR)

@@ -99,6 +99,8 @@ void http_respond_head(struct http_request *request, int status, const struct ht
 /* Appends a copy of bytes; sent at the end of the turn, together with whatever else came in the same turn. Never
  * refuses for size: the caller watches http_respond_backlog. False when out of memory (the caller then aborts). */
 bool http_respond_write(struct http_request *request, struct span bytes);
+/* The whole body at once, right after the head: not copied, so that bytes must outlive the response. */
+void http_respond_constant(struct http_request *request, struct span bytes);
 /* Bytes written but not yet handed to the kernel (HTTP/1.1) or to the peer's window (HTTP/2). */
 size_t http_respond_backlog(const struct http_request *request);
 /* Ends the response; the request is gone for the caller. What was written is still delivered. */

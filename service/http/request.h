@@ -53,6 +53,7 @@ struct http_request {
 
 	enum response_framing framing;
 	uint64_t remaining;               /* FRAMING_LENGTH: body bytes that are still to be written */
+	struct span constant;             /* the whole body, borrowed; {NULL,0} = none, or given to h2o */
 	struct buf filling;               /* written by the application, not yet given to h2o */
 	struct buf flying;                /* given to h2o */
 	struct task pump;                 /* gives filling to h2o at the end of the turn */

@@ -134,6 +134,16 @@ bool http_respond_write(struct http_request *request, struct span bytes)
 	return true;
 }
 
+void http_respond_constant(struct http_request *request, struct span bytes)
+{
+	assert(request->state == REQUEST_ST_ANSWERING && !request->head_sent && buf_len(&request->filling) == 0);
+	if (request->framing == FRAMING_NONE)
+		return;
+	assert(request->framing == FRAMING_LENGTH && request->remaining == bytes.len);
+	request->remaining = 0;
+	request->constant = bytes;
+}
+
 size_t http_respond_backlog(const struct http_request *request)
 {
 	return backlog(request);
@@ -180,6 +190,11 @@ static h2o_iovec_t write_chunk_head(char head[HTTP_CHUNK_HEAD], size_t size)
 /* Moves what was written into flight, framed. Returns the number of pieces. */
 static size_t take_pieces(struct http_request *request, h2o_iovec_t pieces[3], h2o_send_state_t state)
 {
+	if (request->constant.len > 0) {
+		pieces[0] = h2o_iovec_init(request->constant.at, request->constant.len);
+		request->constant = (struct span){NULL, 0};
+		return 1;
+	}
 	struct buf swap = request->flying;
 	request->flying = request->filling;
 	request->filling = swap;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "service/http/client_gone.h"
+#include "service/http/h2_frames.h"
 #include "service/http/h2_stream.h"
 #include "service/http/linger.h"
 #include "service/http/listener.h"

@@ -207,6 +207,7 @@ static inline void app_config(struct app *app)
 	    .listeners = app->listeners,
 	    .listener_count = 1,
 	    .limits = {.body = 1 << 20,
+		       .bodies = 64 << 20,
 		       .connections = 1000,
 		       .streams = 100,
 		       .header_list = 16384,
