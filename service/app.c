@@ -28,7 +28,10 @@
 #include "service/health/limit.h"
 #include "service/worker.h"
 
-enum { APP_DRAIN_SECONDS = 30 };
+enum {
+	APP_DRAIN_SECONDS = 30,
+	APP_OWN_DESCRIPTORS = 64 /* listeners, loops, files, Redis */
+};
 
 struct app {
 	const struct config *config;
@@ -59,6 +62,17 @@ static void raise_descriptor_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Half of the descriptors are for what admitted requests need: connections to backends, above all. */
+static size_t count_connections(unsigned workers)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return 0;
+	size_t all = (size_t)limit.rlim_cur;
+	size_t most = (all > 2 * APP_OWN_DESCRIPTORS ? all - APP_OWN_DESCRIPTORS : all / 2) / 2 / workers;
+	return most == 0 ? 1 : most;
 }
 
 static bool setup_metrics(const struct config *config, unsigned workers)
@@ -149,6 +163,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 						 .cache = app->cache,
 						 .redis = app->redis,
 						 .limits = app->limits,
+						 .connections_most = count_connections(app->worker_count),
 						 .index = i};
 		app->workers[i] = worker_create(&options, errors);
 		if (app->workers[i] == NULL)

@@ -154,8 +154,11 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	worker->routes.exchange = &worker->exchange;
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;
-	struct http_server_callbacks callbacks = {
-	    .on_request = on_request, .refuses = refuses, .context = worker, .metrics = worker->exchange.plan.metrics};
+	struct http_server_callbacks callbacks = {.on_request = on_request,
+						  .refuses = refuses,
+						  .connections_most = options->connections_most,
+						  .context = worker,
+						  .metrics = worker->exchange.plan.metrics};
 	worker->server = http_server_create(worker->loop, worker->config, &callbacks, error);
 	return worker->server != NULL;
 }

@@ -18,6 +18,7 @@ struct worker_options {
 	struct cache *cache;         /* of the process; borrows */
 	struct redis_shared *redis;  /* of the process; borrows; NULL = there is no Redis */
 	struct limit *const *limits; /* of all workers, by target; NULL entries = no limit */
+	size_t connections_most;     /* from clients, for which there are descriptors */
 	unsigned index;              /* from 0; also the worker's cell of the metrics */
 };
 

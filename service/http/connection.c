@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "service/http/client_gone.h"
+#include "service/http/crowd.h"
 #include "service/http/h1_session.h"
 #include "service/http/h2_session.h"
 #include "service/http/listener.h"
@@ -29,6 +30,7 @@ static void on_socket_closed(void *data)
 	struct http_connection *connection = data;
 	struct http_server *server = connection->server;
 	client_gone_unwatch(connection);
+	crowd_leave(connection);
 	timer_stop(&server->reactor->timers, &connection->timer);
 	*connection->back = connection->next;
 	if (connection->next != NULL)
@@ -42,6 +44,7 @@ static void on_socket_closed(void *data)
 void connection_close(struct http_connection *connection)
 {
 	connection->state = CONNECTION_ST_CLOSING;
+	crowd_busy(connection);
 	timer_stop(&connection->server->reactor->timers, &connection->timer);
 	h2o_socket_close(connection->sock);
 }
@@ -129,6 +132,13 @@ void connection_accept(struct http_server *server, int fd, SSL_CTX *ssl)
 		close(fd);
 		return;
 	}
+	if (!crowd_enter(connection)) {
+		if (ssl == NULL)
+			listener_send_refusal(fd);
+		connection_close(connection);
+		return;
+	}
+	crowd_idle(connection);
 	if (!client_gone_watch(connection) ||
 	    !timer_start(&server->reactor->timers, &connection->timer, ssl != NULL ? HANDSHAKE_US : FIRST_BYTES_US,
 			 on_first_bytes_due)) {
@@ -152,7 +162,7 @@ static void fail_socket(struct http_connection *connection)
 		sock->_cb.read(sock, h2o_socket_error_closed);
 }
 
-static void close_now(struct http_connection *connection)
+void connection_end(struct http_connection *connection)
 {
 	switch (connection->state) {
 	case CONNECTION_ST_HANDSHAKE:
@@ -183,7 +193,7 @@ static void for_each(struct http_server *server, void (*visit)(struct http_conne
 void connections_close_all(struct http_server *server)
 {
 	while (server->connections != NULL) {
-		for_each(server, close_now);
+		for_each(server, connection_end);
 		h2o_evloop_run(server->h2o.loop, 0);
 	}
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #include "service/http/body_room.h"
+#include "service/http/crowd.h"
 #include "service/http/h1_head.h"
 #include "service/http/linger.h"
 #include "service/http/request.h"
@@ -144,6 +145,7 @@ static enum error_code read_head(struct h1_session *session, size_t len, struct 
 	enum error_code error = h1_head_parse(text.base, text.len, head);
 	h2o_buffer_consume(&session->sock->input, len);
 	take_fields(session, head);
+	crowd_busy(connection);
 	connection->request = request_create(connection->server, &session->req, connection, NULL, ERROR_NONE);
 	return error;
 }
@@ -329,6 +331,7 @@ void h1_session_on_answered(struct h1_session *session)
 	buf_fini(&session->body);
 	h2o_buffer_consume(&session->sock->input, body);
 	init_request(session);
+	crowd_idle(connection);
 	set_state(session, H1_SESSION_ST_IDLE);
 	take_input(session);
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "service/http/crowd.h"
 #include "service/http/h2_upload.h"
 #include "service/http/request.h"
 
@@ -44,6 +45,7 @@ struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id)
 	if (stream->next != NULL)
 		stream->next->back = &stream->next;
 	session->streams = stream;
+	crowd_busy(session->connection);
 	return stream;
 }
 
@@ -68,6 +70,8 @@ void h2_stream_destroy(struct h2_stream *stream)
 		stream->next->back = stream->back;
 	h2o_dispose_request(&stream->req);
 	buf_fini(&stream->body);
+	if (stream->session->streams == NULL && stream->session->connection->session != NULL)
+		crowd_idle(stream->session->connection);
 	free(stream);
 }
 

@@ -37,6 +37,7 @@ struct http_server_callbacks {
 	 * before it sends the body then comes without it. NULL = never. */
 	bool (*refuses)(void *context, const struct http_request *request);
 	void *context;
+	size_t connections_most;       /* for which there are descriptors; 0 = as many as the configuration says */
 	struct metrics_cells *metrics; /* where connections are counted; NULL = nowhere */
 };
 

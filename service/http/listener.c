@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "service/http/connection.h"
+#include "service/http/crowd.h"
 #include "service/http/h1_refusal.h"
 #include "service/http/tls.h"
 
@@ -158,12 +159,21 @@ bool listeners_bind(struct http_server *server, struct http_listener_address *ad
 static bool may_accept(const struct http_server *server)
 {
 	return server->state == HTTP_SERVER_ST_RUNNING && !timer_is_running(&server->listen_again) &&
-	       server->connection_count < server->config->limits.connections;
+	       crowd_admits(server);
+}
+
+static void on_patience_due(struct timer *timer)
+{
+	listeners_update(H2O_STRUCT_FROM_MEMBER(struct http_server, patience, timer));
 }
 
 void listeners_update(struct http_server *server)
 {
 	bool accept = may_accept(server);
+	uint64_t patience_us = crowd_patience_us(server);
+	if (!accept && patience_us > 0 && server->state == HTTP_SERVER_ST_RUNNING &&
+	    !timer_is_running(&server->patience))
+		timer_start(&server->reactor->timers, &server->patience, patience_us, on_patience_due);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		h2o_socket_t *sock = server->listeners[i].sock;
 		if (sock == NULL || accept == (h2o_socket_is_reading(sock) != 0))
@@ -195,7 +205,7 @@ static void on_listen_again(struct timer *timer)
 	listeners_update(server);
 }
 
-static void send_refusal(int fd)
+void listener_send_refusal(int fd)
 {
 	struct buf text;
 	buf_init(&text, REFUSAL_BYTES_MAX);
@@ -215,7 +225,7 @@ static void refuse(struct http_listener *listener)
 		server->refused_fd =
 		    accept4(h2o_socket_get_fd(listener->sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (server->refused_fd >= 0 && listener->ssl == NULL)
-			send_refusal(server->refused_fd);
+			listener_send_refusal(server->refused_fd);
 	}
 	timer_start(&server->reactor->timers, &server->listen_again, REFUSE_PAUSE_US, on_listen_again);
 	listeners_update(server);
@@ -230,6 +240,7 @@ static void on_connection(h2o_socket_t *sock, const char *err)
 	for (int i = 0; i < ACCEPT_BATCH && may_accept(server); i++) {
 		int fd = accept4(h2o_socket_get_fd(sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
+			crowd_make_room(server);
 			connection_accept(server, fd, listener->ssl);
 			continue;
 		}
@@ -250,6 +261,7 @@ void listeners_close(struct http_server *server)
 		server->listeners[i].sock = NULL;
 	}
 	timer_stop(&server->reactor->timers, &server->listen_again);
+	timer_stop(&server->reactor->timers, &server->patience);
 	close_refused(server);
 }
 

@@ -96,6 +96,7 @@ struct http_server *http_server_create(struct loop *loop, const struct config *c
 	server->config = config;
 	server->callbacks = *callbacks;
 	server->refused_fd = -1;
+	server->yielding_tail = &server->yielding;
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	setup_h2o(server);
 	if (h2_setup(server) && listeners_create(server, error))

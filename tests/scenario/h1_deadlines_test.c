@@ -255,6 +255,62 @@ static void a_client_without_a_descriptor_gets_a_whole_refusal(void **state)
 	sluice_wait_idle(sluice);
 }
 
+static void half_heads_that_fill_the_table_keep_nobody_out(void **state)
+{
+	enum { CONNECTIONS = 50 };
+	(void)state;
+	struct sim *sim = sim_start(NULL);
+	struct sluice *sluice = sluice_start_workers(1,
+						     "backends:\n  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
+						     "models:\n  m: sim/count\nlimits: { connections: %d }\n",
+						     sim->port, CONNECTIONS);
+	struct h1 half[CONNECTIONS], neighbours[3];
+	for (int i = 0; i < CONNECTIONS; i++) {
+		open_silent(&half[i], sluice);
+		h1_send(&half[i], "GET /livez HTTP/1.1\r\nHost:");
+	}
+	for (int i = 0; i < 3; i++) {
+		h1_open(&neighbours[i], sluice->port, false);
+		h1_post(&neighbours[i], "/v1/chat/completions", "", chat_body("m", false));
+	}
+	for (int i = 0; i < 3; i++) {
+		h1_wait_end(&neighbours[i]);
+		assert_int_equal(neighbours[i].answer.status, 200);
+		h1_close(&neighbours[i]);
+	}
+	for (int i = 0; i < CONNECTIONS; i++)
+		h1_close(&half[i]);
+	sluice_wait_idle(sluice);
+}
+
+/* More clients than there are descriptors for them and their backends: the others wait, and nobody fails.
+ * The last scenario, because this program's own limit cannot be raised again. */
+static void admitted_requests_have_their_descriptors(void **state)
+{
+	enum { CLIENTS = 160, DESCRIPTORS = 256 };
+	(void)state;
+	const struct rlimit few = {DESCRIPTORS, DESCRIPTORS};
+	struct sim *sim = sim_start(NULL);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	struct sluice *sluice = sluice_start_workers(1,
+						     "backends:\n  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
+						     "models:\n  m: sim/count;tokens=2;ttft=300ms\n"
+						     "cache: { policy: off }\n",
+						     sim->port);
+	static struct h1 clients[CLIENTS];
+	for (int i = 0; i < CLIENTS; i++) {
+		h1_open(&clients[i], sluice->port, false);
+		h1_post(&clients[i], "/v1/chat/completions", "Connection: close\r\n", chat_body("m", false));
+	}
+	for (int i = 0; i < CLIENTS; i++) {
+		h1_wait_end(&clients[i]);
+		if (clients[i].answer.status != 200)
+			fail_msg("client %d: %d %s", i, clients[i].answer.status, bytes_text(&clients[i].answer.body));
+		h1_close(&clients[i]);
+	}
+	sluice_wait_idle(sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -266,6 +322,8 @@ int main(void)
 	    SCENARIO(who_asks_before_uploading_is_refused_at_once),
 	    SCENARIO(who_asks_before_uploading_what_is_wanted_is_told_to_go_on),
 	    SCENARIO(a_client_without_a_descriptor_gets_a_whole_refusal),
+	    SCENARIO(half_heads_that_fill_the_table_keep_nobody_out),
+	    SCENARIO(admitted_requests_have_their_descriptors),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -548,23 +548,70 @@ static void a_connection_that_says_nothing_is_closed(void **state)
 	client_close(&client);
 }
 
-static void connections_beyond_the_cap_wait_in_the_kernel(void **state)
+static void connections_beyond_the_cap_wait_in_the_kernel_while_all_are_busy(void **state)
 {
 	struct app *app = *state;
 	struct client clients[3];
 	app->config.limits.connections = 2;
 	for (int i = 0; i < 3; i++) {
 		client_open(&clients[i], app);
-		client_send(&clients[i], "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+		client_send(&clients[i], i < 2 ? "GET /sse-hang HTTP/1.1\r\nHost: a\r\n\r\n"
+					       : "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
 	}
-	assert_true(client_wait(&clients[0], "world"));
-	assert_true(client_wait(&clients[1], "world"));
+	assert_true(client_wait(&clients[0], "first"));
+	assert_true(client_wait(&clients[1], "first"));
 	app_run_us(app, 20000);
 	assert_int_equal(http_server_connections(app->server), 2);
 	client_close(&clients[0]);
 	assert_true(client_wait(&clients[2], "world"));
 	client_close(&clients[1]);
 	client_close(&clients[2]);
+}
+
+static void the_connection_that_was_idle_for_longest_yields(void **state)
+{
+	struct app *app = *state;
+	struct client busy, first, second, fresh;
+	app->config.limits.connections = 3;
+	client_open(&busy, app);
+	client_send(&busy, "GET /sse-hang HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&busy, "first"));
+	client_open(&first, app);
+	client_send(&first, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&first, "world"));
+	client_open(&second, app);
+	client_send(&second, "GET /hel");
+	WAIT_UNTIL(app, http_server_connections(app->server) == 3);
+	client_open(&fresh, app);
+	client_send(&fresh, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&fresh, "world"));
+	client_wait_close(&first);
+	client_send(&second, "lo HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&second, "world"));
+	assert_int_equal(app->open, 1);
+	client_close(&busy);
+	client_close(&first);
+	client_close(&second);
+	client_close(&fresh);
+}
+
+static void one_address_has_a_share_of_its_own(void **state)
+{
+	struct app *app = *state;
+	struct client clients[3];
+	app->config.limits.connections_per_address = 2;
+	for (int i = 0; i < 3; i++)
+		client_open(&clients[i], app);
+	assert_true(client_wait(&clients[2], "HTTP/1.1 503 "));
+	assert_int_equal(http_server_connections(app->server), 2);
+	client_close(&clients[0]);
+	client_close(&clients[2]);
+	WAIT_UNTIL(app, http_server_connections(app->server) == 1);
+	client_open(&clients[0], app);
+	client_send(&clients[0], "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&clients[0], "world"));
+	client_close(&clients[0]);
+	client_close(&clients[1]);
 }
 
 /* Fault 40: a refusal, no spin, and recovery. */
@@ -719,7 +766,9 @@ int main(void)
 	    TEST(a_half_closed_client_that_then_leaves_is_noticed_by_the_next_write),
 	    TEST(a_reader_that_stops_before_the_end_of_a_finished_response_is_cut_off),
 	    TEST(a_connection_that_says_nothing_is_closed),
-	    TEST(connections_beyond_the_cap_wait_in_the_kernel),
+	    TEST(connections_beyond_the_cap_wait_in_the_kernel_while_all_are_busy),
+	    TEST(the_connection_that_was_idle_for_longest_yields),
+	    TEST(one_address_has_a_share_of_its_own),
 	    TEST(without_descriptors_a_client_is_refused),
 	    TEST(draining_closes_idle_connections_and_finishes_running_requests),
 	    TEST(destroying_tells_every_running_request),
