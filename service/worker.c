@@ -15,6 +15,7 @@ enum {
 	WORKER_PURGES = 0,                /* the worker that looks for purges of other replicas */
 	WORKER_POOLED_CONNECTIONS = 1024, /* idle connections kept towards backends */
 	WORKER_DRAIN_CHECK_US = 20000,
+	WORKER_HALT_US = 1000000, /* for clients to take the last of what they are told */
 };
 
 struct worker {
@@ -35,6 +36,7 @@ struct worker {
 	struct loop_message drain;
 	struct loop_message halt;
 	struct timer drain_check;
+	struct timer halt_due;
 };
 
 static bool create_origins(struct worker *worker, unsigned index, struct buf *error)
@@ -214,10 +216,19 @@ static void on_drain(struct loop_message *message)
 	on_drain_check(&worker->drain_check);
 }
 
+static void on_halt_due(struct timer *timer)
+{
+	struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, halt_due));
+	loop_stop(worker->loop);
+}
+
+/* What still runs is told why it ends; on_drain_check sees when all have heard it. */
 static void on_halt(struct loop_message *message)
 {
 	struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, halt));
-	loop_stop(worker->loop);
+	exchange_end_all(&worker->exchange, ERROR_SHUTTING_DOWN);
+	if (!timer_start(&loop_reactor(worker->loop)->timers, &worker->halt_due, WORKER_HALT_US, on_halt_due))
+		loop_stop(worker->loop);
 }
 
 void worker_stop(struct worker *worker, bool now)
@@ -252,6 +263,7 @@ void worker_close(struct worker *worker)
 	if (worker->loop == NULL)
 		return;
 	timer_stop(&loop_reactor(worker->loop)->timers, &worker->drain_check); /* it looks at the server */
+	timer_stop(&loop_reactor(worker->loop)->timers, &worker->halt_due);
 	loop_turn(worker->loop, 0);
 }
 

@@ -31,7 +31,8 @@ bool worker_listen(struct worker *worker, struct http_listener_address *addresse
 /* Starts the thread. */
 bool worker_start(struct worker *worker);
 
-/* Thread-safe: stop accepting and finish what runs; when nothing is left, or at once if now, the thread ends. */
+/* Thread-safe: stop accepting and finish what runs; when nothing is left the thread ends. now, after a
+ * first call without: ends what runs with the error SHUTTING_DOWN; the thread ends about a second later at most. */
 void worker_stop(struct worker *worker, bool now);
 
 /* Waits for the thread. */
