@@ -196,7 +196,8 @@ struct config_limits {
 /* Calls beyond the first of a request, as a share of the calls in flight. */
 struct config_budget {
 	unsigned percent;
-	unsigned least; /* that many are always allowed */
+	unsigned least;    /* that many are always allowed */
+	unsigned attempts; /* that retries inside each other may come to, in one plan */
 };
 
 /* How large a plan may be that a client writes into its request; a model in it counts as one. */
