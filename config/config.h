@@ -225,7 +225,9 @@ struct config {
 	const struct config_model *models;
 	size_t model_count;
 	struct config_budget retries; /* of the gateway and of each backend */
-	uint64_t drain_us;            /* from SIGTERM to the end of what still runs */
+	const char *const *hosts;     /* names for listeners on loopback addresses; "*" = any */
+	size_t host_count;
+	uint64_t drain_us; /* from SIGTERM to the end of what still runs */
 	struct config_limits limits;
 	struct config_fanout fanout;
 	struct config_cache cache;

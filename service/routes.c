@@ -11,6 +11,7 @@
 #include "service/http/http_exchange.h"
 #include "service/methods.h"
 #include "service/notice.h"
+#include "service/pages.h"
 #include "service/refuse.h"
 #include "service/reply.h"
 #include "service/waiting.h"
@@ -59,11 +60,13 @@ static struct refusal refuse_method(const struct http_request *request, char all
 	return (struct refusal){.code = ERROR_METHOD_NOT_ALLOWED, .allow = allow};
 }
 
-static void decide(const struct http_request *request, struct decision *decision)
+static void decide(const struct routes *routes, const struct http_request *request, struct decision *decision)
 {
 	decision->argument = (struct span){NULL, 0};
 	decision->operation = OPERATION_COUNT;
 	decision->refusal = (struct refusal){.code = http_request_error(request)};
+	if (decision->refusal.code == ERROR_NONE)
+		decision->refusal.code = pages_check(routes->exchange->plan.config, request);
 	if (decision->refusal.code != ERROR_NONE)
 		return;
 	decision->operation =
@@ -128,7 +131,8 @@ static void answer_options(struct routes *routes, struct http_request *request, 
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	cors_add_preflight(&routes->exchange->plan.config->cors, request, allow);
+	if (!pages_are_kept_out(http_request_path(request)))
+		cors_add_preflight(&routes->exchange->plan.config->cors, request, allow);
 	reply_allow(request, allow, &arena);
 	arena_fini(&arena);
 }
@@ -145,18 +149,19 @@ static void add_notice(struct http_request *request, const struct operation_row 
 		http_request_add_field(request, SPAN("sunset"), span_of(notice.sunset));
 }
 
-bool routes_refuses(const struct http_request *request)
+bool routes_refuses(const struct routes *routes, const struct http_request *request)
 {
 	struct decision decision;
-	decide(request, &decision);
+	decide(routes, request, &decision);
 	return decision.refusal.code != ERROR_NONE;
 }
 
 void routes_dispatch(struct routes *routes, struct http_request *request)
 {
 	struct decision decision;
-	decide(request, &decision);
-	cors_add(&routes->exchange->plan.config->cors, request);
+	decide(routes, request, &decision);
+	if (!pages_are_kept_out(http_request_path(request)))
+		cors_add(&routes->exchange->plan.config->cors, request);
 	if (decision.operation != OPERATION_COUNT)
 		add_notice(request, operation_row(decision.operation));
 	if (decision.refusal.code != ERROR_NONE)

@@ -88,8 +88,8 @@ static void on_request(void *context, struct http_request *request)
 
 static bool refuses(void *context, const struct http_request *request)
 {
-	(void)context;
-	return routes_refuses(request);
+	const struct worker *worker = context;
+	return routes_refuses(&worker->routes, request);
 }
 
 static bool create_prober(struct worker *worker)

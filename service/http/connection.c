@@ -125,13 +125,16 @@ static struct http_connection *connection_create(struct http_server *server, int
 	return connection;
 }
 
-void connection_accept(struct http_server *server, int fd, SSL_CTX *ssl)
+void connection_accept(const struct http_listener *listener, int fd)
 {
+	struct http_server *server = listener->server;
+	SSL_CTX *ssl = listener->ssl;
 	struct http_connection *connection = connection_create(server, fd);
 	if (connection == NULL) {
 		close(fd);
 		return;
 	}
+	connection->local = listener->local;
 	if (!crowd_enter(connection)) {
 		if (ssl == NULL)
 			listener_send_refusal(fd);

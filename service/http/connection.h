@@ -30,6 +30,7 @@ enum peer_state {
 
 struct http_connection {
 	struct http_server *server;
+	bool local; /* its listener is bound to a loopback address */
 	h2o_socket_t *sock;
 	enum http_connection_state state;
 	enum peer_state peer;
@@ -48,8 +49,8 @@ struct http_connection {
 	struct http_connection **back;
 };
 
-/* Takes the accepted descriptor; ssl NULL = cleartext. */
-void connection_accept(struct http_server *server, int fd, SSL_CTX *ssl);
+/* Takes the descriptor that the listener accepted. */
+void connection_accept(const struct http_listener *listener, int fd);
 /* The connection of a socket of ours. */
 struct http_connection *connection_of(h2o_socket_t *sock);
 /* Closes a connection that carries no HTTP/1.1 or HTTP/2 yet or any more. */

@@ -76,6 +76,8 @@ int http_request_version(const struct http_request *request); /* 10, 11 or 20 */
 /* Whose request it is, as a hash: of its Authorization, or of the address it came from. For fairness, not for secrets.
  */
 uint64_t http_request_client(const struct http_request *request);
+/* Whether it came to a listener that is bound to a loopback address. */
+bool http_request_is_local(const struct http_request *request);
 /* The form in which this client reads errors: problem details (RFC 9457) when its Accept names their type. */
 enum error_form http_request_error_form(const struct http_request *request);
 /* An error found by the HTTP layer itself (MALFORMED_HTTP, BODY_TOO_LARGE, …); ERROR_NONE for a good request. The

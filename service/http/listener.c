@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -110,6 +111,17 @@ static bool describe(int fd, struct http_listener_address *out)
 	return true;
 }
 
+static bool is_local(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof(address);
+	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+		return false;
+	if (address.ss_family == AF_INET)
+		return ntohl(((struct sockaddr_in *)&address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&address)->sin6_addr);
+}
+
 /* Resolves the listener's address; a port chosen by an earlier worker replaces "0". */
 static int resolve(const struct config_listener *listener, const struct http_listener_address *bound,
 		   struct addrinfo **found)
@@ -144,6 +156,7 @@ static bool bind_listener(struct http_server *server, size_t index, struct http_
 	struct http_listener *listener = &server->listeners[index];
 	listener->sock = h2o_evloop_socket_create(server->h2o.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
 	listener->sock->data = listener;
+	listener->local = is_local(fd);
 	return true;
 }
 
@@ -241,7 +254,7 @@ static void on_connection(h2o_socket_t *sock, const char *err)
 		int fd = accept4(h2o_socket_get_fd(sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
 			crowd_make_room(server);
-			connection_accept(server, fd, listener->ssl);
+			connection_accept(listener, fd);
 			continue;
 		}
 		if (errno == ECONNABORTED || errno == EINTR)

@@ -12,6 +12,7 @@ struct http_listener {
 	struct http_server *server;
 	h2o_socket_t *sock; /* NULL = closed */
 	SSL_CTX *ssl;       /* NULL = cleartext */
+	bool local;         /* bound to a loopback address */
 };
 
 /* Makes the listeners of the configuration, without binding them; loads the TLS files. False with error text. */

@@ -195,6 +195,11 @@ enum error_form request_error_form(const h2o_req_t *h2o)
 	return ERROR_FORM_OPENAI;
 }
 
+bool http_request_is_local(const struct http_request *request)
+{
+	return request->connection->local;
+}
+
 enum error_form http_request_error_form(const struct http_request *request)
 {
 	return request_error_form(request->h2o);
