@@ -9,7 +9,7 @@
 /* around: the product of the retries that the plan is inside of. */
 static void check(const struct plan_reader *reader, const struct config_plan *plan, const char *path, uint64_t around)
 {
-	unsigned most = reader->config->retries.attempts;
+	unsigned most = reader->config->attempts_most;
 	if (plan == NULL || plan->combinator == NULL || plan->children == NULL) /* a leaf, or out of memory */
 		return;
 	uint64_t attempts = around;

@@ -196,8 +196,7 @@ struct config_limits {
 /* Calls beyond the first of a request, as a share of the calls in flight. */
 struct config_budget {
 	unsigned percent;
-	unsigned least;    /* that many are always allowed */
-	unsigned attempts; /* that retries inside each other may come to, in one plan */
+	unsigned least; /* that many are always allowed */
 };
 
 /* How large a plan may be that a client writes into its request; a model in it counts as one. */
@@ -227,7 +226,8 @@ struct config {
 	struct config_budget retries; /* of the gateway and of each backend */
 	const char *const *hosts;     /* names for listeners on loopback addresses; "*" = any */
 	size_t host_count;
-	uint64_t drain_us; /* from SIGTERM to the end of what still runs */
+	uint64_t drain_us;      /* from SIGTERM to the end of what still runs */
+	unsigned attempts_most; /* that retries inside each other may come to, in one plan */
 	struct config_limits limits;
 	struct config_fanout fanout;
 	struct config_cache cache;
