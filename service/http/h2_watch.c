@@ -9,9 +9,10 @@
 #include "service/http/request.h"
 
 enum {
-	PARTS = 4,            /* of the shortest limit: how often streams are looked at */
-	LEAST_US = 10000,     /* between two looks */
-	MOST_US = 5 * 1000000 /* as well */
+	STALLED_ANSWERING = 3, /* times limits.stalled, while the application still answers */
+	PARTS = 4,             /* of the shortest limit: how often streams are looked at */
+	LEAST_US = 10000,      /* between two looks */
+	MOST_US = 5 * 1000000  /* as well */
 };
 
 static struct timers *timers_of(const struct h2_session *session)
@@ -49,12 +50,15 @@ static bool is_without_window(const struct h2_stream *stream)
 	       nghttp2_session_get_remote_window_size(nghttp2) <= 0;
 }
 
-/* An exchange that still answers has its own eye on this, and words for it; it gets the first go. */
+/*
+ * An exchange that still answers looks for this itself, within twice the time, and counts it as client_too_slow; only
+ * what it does not see, because its backend has nothing more to send, is left for here.
+ */
 static bool is_stalled(const struct h2_stream *stream, uint64_t now_us)
 {
 	uint64_t most_us = limits_of(stream->session)->stalled_us;
 	if (stream->request != NULL && stream->request->state == REQUEST_ST_ANSWERING)
-		most_us += most_us / 2;
+		most_us *= STALLED_ANSWERING;
 	return stream->unsent > 0 && now_us - stream->moved_us >= most_us && is_without_window(stream);
 }
 
