@@ -185,14 +185,18 @@ struct config_model {
 };
 
 struct config_limits {
-	size_t body;          /* bytes of a request body */
-	unsigned json_depth;  /* levels */
-	unsigned connections; /* client connections per worker */
-	unsigned streams;     /* HTTP/2 streams per connection */
-	size_t header_list;   /* bytes of a request's header list */
-	size_t event;         /* bytes of one upstream event */
-	uint64_t stalled_us;  /* how long a client may take nothing of what waits for it */
-	size_t buffer;        /* bytes waiting for a slow client before the backend is paused */
+	uint64_t head_time_us;            /* of an HTTP/1.1 request, from its first byte */
+	uint64_t body_stall_us;           /* of a request body without progress */
+	size_t body;                      /* bytes of a request body */
+	size_t bodies;                    /* bytes of all request bodies that are still coming */
+	unsigned json_depth;              /* levels */
+	unsigned connections;             /* client connections per worker */
+	unsigned connections_per_address; /* per worker; 0 = no limit */
+	unsigned streams;                 /* HTTP/2 streams per connection */
+	size_t header_list;               /* bytes of a request's header list */
+	size_t event;                     /* bytes of one upstream event */
+	uint64_t stalled_us;              /* how long a client may take nothing of what waits for it */
+	size_t buffer;                    /* bytes waiting for a slow client before the backend is paused */
 };
 
 /* Calls beyond the first of a request, as a share of the calls in flight. */
@@ -234,6 +238,10 @@ struct config {
 	const struct config_model *models;
 	size_t model_count;
 	struct config_budget retries; /* of the gateway and of each backend */
+	const char *const *hosts;     /* names for listeners on loopback addresses; "*" = any */
+	size_t host_count;
+	uint64_t drain_us;      /* from SIGTERM to the end of what still runs */
+	unsigned attempts_most; /* that retries inside each other may come to, in one plan */
 	struct config_limits limits;
 	struct config_fanout fanout;
 	struct config_cache cache;

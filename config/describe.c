@@ -51,6 +51,8 @@ static const char *type_name(enum key_type type)
 		return "path of a socket";
 	case KEY_SERVERS:
 		return "list of addresses";
+	case KEY_HOSTS:
+		return "list of hosts";
 	case KEY_ORIGINS:
 		return "list of origins";
 	}

@@ -152,6 +152,20 @@ static void lower(char *text, size_t len)
 			text[i] = (char)(text[i] - 'A' + 'a');
 }
 
+bool endpoint_parse_host(struct arena *arena, struct span text, const char **host)
+{
+	struct span found;
+	char *copy = arena_alloc(arena, text.len + 1);
+	if (copy == NULL)
+		return false;
+	memcpy(copy, text.at, text.len);
+	copy[text.len] = '\0';
+	lower(copy, text.len);
+	*host = copy;
+	struct span rest = {copy, text.len};
+	return span_is(text, "*") || (take_host(&rest, &found) && rest.len == 0);
+}
+
 bool endpoint_parse_origin(struct arena *arena, struct span text, const char **origin)
 {
 	struct span host;

@@ -28,4 +28,7 @@ bool endpoint_parse_path(struct arena *arena, struct span text, const char **pat
  */
 bool endpoint_parse_origin(struct arena *arena, struct span text, const char **origin);
 
+/* A host as requests name it, without a port, or "*"; in lower case. An IPv6 address in brackets. */
+bool endpoint_parse_host(struct arena *arena, struct span text, const char **host);
+
 #endif

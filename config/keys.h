@@ -32,6 +32,7 @@ enum key_type {
 	KEY_SOCKET,   /* [const char *] path of a unix socket, resolved; NULL when empty */
 	KEY_SERVERS,  /* [const struct config_address *, size_t count, adjacent] one entry or a list */
 	KEY_ORIGINS,  /* [const char *const *, size_t count, adjacent] one entry or a list */
+	KEY_HOSTS,    /* [const char *const *, size_t count, adjacent] one entry or a list */
 };
 
 /* The struct that keeps a key's value. */

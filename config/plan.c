@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "config/combinators.h"
+#include "config/attempts.h"
 #include "config/plan_options.h"
 #include "config/suggest.h"
 
@@ -232,5 +233,7 @@ const struct config_plan *plan_read(struct plan_reader *reader, const struct tre
 	size_t before = reader->in.findings->total;
 	reader->leaves = 0;
 	const struct config_plan *plan = read_plan(reader, node, path, 1);
+	if (plan != NULL && reader->in.findings->total == before)
+		attempts_check(reader, plan, path);
 	return reader->in.findings->total == before ? plan : NULL;
 }

@@ -47,6 +47,12 @@ static bool has_word(const char *words, struct span wanted)
 	return false;
 }
 
+bool plan_option_takes(struct span name, const char *combinator)
+{
+	const struct plan_option *option = plan_option_find(name);
+	return option != NULL && (option->combinators == NULL || has_word(option->combinators, span_of(combinator)));
+}
+
 struct suggestion plan_option_suggest(struct span name)
 {
 	struct suggestion near = suggest(name);

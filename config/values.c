@@ -256,6 +256,8 @@ static const char *type_expected(enum key_type type)
 		return "the path of a unix socket, at most 106 bytes long";
 	case KEY_SERVERS:
 		return "an address with port, such as 127.0.0.1:6379 or \"[::1]:6379\", or a list of them";
+	case KEY_HOSTS:
+		return "a host such as gateway.example.com, without a port, or \"*\"";
 	case KEY_ORIGINS:
 		return "an origin such as https://app.example.com or http://localhost:3000, without a path, or \"*\"";
 	}
@@ -306,6 +308,8 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 	case KEY_SERVERS: /* one of them */
 		return endpoint_parse_address(arena, text, &value->string, &value->port) &&
 		       !span_is(span_of(value->port), "0");
+	case KEY_HOSTS: /* one of them */
+		return endpoint_parse_host(arena, text, &value->string);
 	case KEY_ORIGINS: /* one of them */
 		return endpoint_parse_origin(arena, text, &value->string);
 	case KEY_SECTION:

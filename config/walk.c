@@ -72,26 +72,27 @@ static void read_scalar(struct walk *walk, const struct key *key, const struct t
 		reader_store(key, owner, &value);
 }
 
-/* One origin, a list of them, or nothing. */
-static void read_origins(struct walk *walk, const struct key *key, const struct tree_node *node)
+/* One text, a list of them, or nothing; into an array and its count beside it. */
+static void read_texts(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner)
 {
 	bool list = node->kind == TREE_LIST;
 	if (node->kind == TREE_NULL)
 		return;
-	const char **origins = arena_zalloc(walk->in.arena, list ? node->count : 1, sizeof(char *));
-	if (origins == NULL)
+	struct {
+		const char **list;
+		size_t count;
+	} texts = {arena_zalloc(walk->in.arena, list ? node->count : 1, sizeof(char *)), 0};
+	if (texts.list == NULL)
 		return;
-	size_t count = 0;
 	for (const struct tree_node *at = list ? node->first : node; at != NULL; at = list ? at->next : NULL) {
 		struct value value;
-		size_t len = list ? path_enter_index(walk, count) : strlen(walk->path);
+		size_t len = list ? path_enter_index(walk, texts.count) : strlen(walk->path);
 		if (reader_value(&walk->in, walk->path, key, at, &value))
-			origins[count] = value.string;
-		count++;
+			texts.list[texts.count] = value.string;
+		texts.count++;
 		path_leave(walk, len);
 	}
-	walk->snapshot->config.cors.origins = origins;
-	walk->snapshot->config.cors.origin_count = count;
+	memcpy((char *)owner + key->offset, &texts, sizeof(texts));
 }
 
 /* One address, a list of them, or nothing. */
@@ -373,7 +374,8 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 		read_servers(walk, key, node);
 		break;
 	case KEY_ORIGINS:
-		read_origins(walk, key, node);
+	case KEY_HOSTS:
+		read_texts(walk, key, node, owner);
 		break;
 	default:
 		read_scalar(walk, key, node, owner);

@@ -57,6 +57,7 @@ unsigned operation_error_scope(const struct operation_row *row)
 {
 	unsigned scope = ERROR_ON_EVERYWHERE | row->scope;
 	scope |= row->body != NULL ? ERROR_ON_BODY : 0;
+	scope |= strcmp(row->method, "GET") != 0 ? ERROR_ON_CHANGES : 0;
 	scope |= row->query != NULL ? ERROR_ON_QUERY : 0;
 	scope |= row->argument == NULL && strchr(row->path, '{') != NULL ? ERROR_ON_ARGUMENT : 0;
 	scope |= row->endpoint != OPERATION_NO_ENDPOINT ? ERROR_ON_INFERENCE : 0;

@@ -29,7 +29,9 @@
 #include "service/ready.h"
 #include "service/worker.h"
 
-enum { APP_DRAIN_SECONDS = 30 };
+enum {
+	APP_OWN_DESCRIPTORS = 64 /* listeners, loops, files, Redis */
+};
 
 struct app {
 	const struct config *config;
@@ -60,6 +62,17 @@ static void raise_descriptor_limit(void)
 		return;
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* Half of the descriptors are for what admitted requests need: connections to backends, above all. */
+static size_t count_connections(unsigned workers)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+		return 0;
+	size_t all = (size_t)limit.rlim_cur;
+	size_t most = (all > 2 * APP_OWN_DESCRIPTORS ? all - APP_OWN_DESCRIPTORS : all / 2) / 2 / workers;
+	return most == 0 ? 1 : most;
 }
 
 static bool setup_metrics(const struct config *config, unsigned workers)
@@ -150,6 +163,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 						 .cache = app->cache,
 						 .redis = app->redis,
 						 .limits = app->limits,
+						 .connections_most = count_connections(app->worker_count),
 						 .index = i};
 		app->workers[i] = worker_create(&options, errors);
 		if (app->workers[i] == NULL)
@@ -231,21 +245,23 @@ static bool is_stop(int signal)
 	return signal == SIGTERM || signal == SIGINT;
 }
 
-static struct timespec seconds_from_now(time_t seconds)
+static uint64_t now_us(void)
 {
-	struct timespec at;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += seconds;
-	return at;
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
-/* Until every worker has ended, or another signal asks for an end, or the deadline passes. */
-static void wait_for_drain(const struct app *app, const sigset_t *signals, struct timespec deadline)
+/* Until every worker has ended, or another signal asks for an end, or the time is over. */
+static void wait_for_drain(const struct app *app, const sigset_t *signals)
 {
+	uint64_t deadline_us = now_us() + app->config->drain_us;
 	while (!atomic_load(&app->joined)) {
-		struct timespec now = seconds_from_now(0);
-		struct timespec left = {.tv_sec = deadline.tv_sec - now.tv_sec};
-		if (left.tv_sec <= 0 || is_stop(sigtimedwait(signals, NULL, &left)))
+		uint64_t at_us = now_us();
+		uint64_t left_us = deadline_us > at_us ? deadline_us - at_us : 0;
+		struct timespec left = {.tv_sec = (time_t)(left_us / 1000000),
+					.tv_nsec = (long)(left_us % 1000000) * 1000};
+		if (left_us == 0 || is_stop(sigtimedwait(signals, NULL, &left)))
 			return;
 	}
 }
@@ -258,7 +274,7 @@ static void wait_for_end(struct app *app, const sigset_t *signals)
 	stop_all(app, false);
 	if (pthread_create(&joiner, NULL, join_all, app) != 0)
 		exit(1);
-	wait_for_drain(app, signals, seconds_from_now(APP_DRAIN_SECONDS));
+	wait_for_drain(app, signals);
 	if (!atomic_load(&app->joined))
 		stop_all(app, true);
 	pthread_join(joiner, NULL);

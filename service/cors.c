@@ -21,7 +21,7 @@ static bool allows_any(const struct config_cors *cors)
 }
 
 /* Origins are compared byte by byte: browsers send them in one form, which the configuration brings them to. */
-static bool allows(const struct config_cors *cors, struct span origin)
+bool cors_allows(const struct config_cors *cors, struct span origin)
 {
 	for (size_t i = 0; i < cors->origin_count; i++)
 		if (span_is(origin, cors->origins[i]))
@@ -37,7 +37,7 @@ void cors_add(const struct config_cors *cors, struct http_request *request)
 	bool any = allows_any(cors);
 	if (!any) /* the answer to one page must not be handed to another */
 		http_request_add_field(request, SPAN("vary"), SPAN("origin"));
-	if (!allows(cors, origin))
+	if (!cors_allows(cors, origin))
 		return;
 	http_request_add_field(request, SPAN("access-control-allow-origin"), any ? SPAN("*") : origin);
 	http_request_add_field(request, SPAN("access-control-expose-headers"), SPAN(exposed));
@@ -60,7 +60,7 @@ void cors_add_preflight(const struct config_cors *cors, struct http_request *req
 	struct span origin = http_request_field(request, "origin");
 	struct span names = http_request_field(request, "access-control-request-headers");
 	bool preflight = origin.at != NULL && http_request_field(request, "access-control-request-method").at != NULL;
-	if (!preflight || !allows(cors, origin))
+	if (!preflight || !cors_allows(cors, origin))
 		return;
 	snprintf(seconds, sizeof(seconds), "%llu", (unsigned long long)(cors->max_age_us / 1000000));
 	http_request_add_field(request, SPAN("access-control-allow-methods"), span_of(allow));

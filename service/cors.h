@@ -9,6 +9,9 @@
 
 #include "service/http/http_server.h"
 
+/* Whether pages of that origin are listed. */
+bool cors_allows(const struct config_cors *cors, struct span origin);
+
 /* Gives the answer to come, whatever it is, the fields that its page needs. Nothing without allowed origins. */
 void cors_add(const struct config_cors *cors, struct http_request *request);
 

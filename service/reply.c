@@ -62,7 +62,10 @@ void reply_made(struct http_request *request, const struct operation_row *row, c
 	} else {
 		add(&head, SPAN("content-type"), span_of(answer->content_type));
 		http_respond_head(request, answer->status, head.fields, head.count, (int64_t)body.len);
-		http_respond_write(request, body);
+		if (answer->constant.at != NULL)
+			http_respond_constant(request, body);
+		else
+			http_respond_write(request, body);
 	}
 	http_respond_finish(request);
 }

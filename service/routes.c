@@ -11,6 +11,7 @@
 #include "service/http/http_exchange.h"
 #include "service/methods.h"
 #include "service/notice.h"
+#include "service/pages.h"
 #include "service/refusal_text.h"
 #include "service/refuse.h"
 #include "service/reply.h"
@@ -28,6 +29,14 @@ static void refuse_as(struct routes *routes, struct http_request *request, struc
 {
 	refuse(request, routes->exchange->plan.metrics, &refusal);
 }
+
+/* What is to be done with a request, as its head says. */
+struct decision {
+	enum operation operation; /* OPERATION_COUNT: what methods the path has is asked, or there is a refusal */
+	struct span argument;
+	struct refusal refusal; /* code ERROR_NONE: none */
+	char allow[METHODS_ALLOW_SIZE];
+};
 
 /* Refuses what routing finds, in words about this request. allow: the field Allow, or NULL. */
 static void refuse_with(struct routes *routes, struct http_request *request, enum error_code error, const char *allow)
@@ -47,40 +56,61 @@ static void refuse_with(struct routes *routes, struct http_request *request, enu
 	arena_fini(&arena);
 }
 
-/* Unpacks a gzip body. False: it was refused. */
-static bool unpack(struct routes *routes, struct http_request *request)
+static bool is_packed(const struct http_request *request)
 {
-	const struct config_limits *limits = &routes->exchange->plan.config->limits;
-	enum error_code error = http_request_gunzip_body(request, limits->body);
-	if (error == ERROR_INVALID_VALUE)
-		refuse_as(
-		    routes, request,
-		    (struct refusal){.code = error, .message = SPAN("The request body is not complete gzip data.")});
-	else if (error != ERROR_NONE)
-		refuse_with(routes, request, error, NULL);
-	return error == ERROR_NONE;
+	struct span encoding = http_request_field(request, "content-encoding");
+	return encoding.len != 0 && !media_type_is(encoding, "identity");
 }
 
-static void answer_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
+static struct refusal refuse_body(const struct http_request *request)
 {
 	struct span type = http_request_field(request, "content-type");
 	struct span encoding = http_request_field(request, "content-encoding");
-	bool packed = encoding.len != 0 && !media_type_is(encoding, "identity");
 	struct refusal refusal = {.code = ERROR_UNSUPPORTED_MEDIA_TYPE};
-	if (type.at != NULL && !media_type_is(type, "application/json")) /* tools that send no type send JSON */
+	if (type.at != NULL && !media_type_is(type, "application/json")) { /* tools that send no type send JSON */
 		refusal.message = SPAN("The request body must be JSON: set the header Content-Type: application/json.");
-	else if (packed && !media_type_is(encoding, "gzip") && !media_type_is(encoding, "x-gzip"))
-		refusal = (struct refusal){.code = ERROR_UNSUPPORTED_MEDIA_TYPE,
-					   .message = SPAN("The request body must be sent as it is, or with "
-							   "Content-Encoding: gzip."),
-					   .accept_encoding = "gzip, identity"};
-	else if (packed && !unpack(routes, request))
+	} else if (is_packed(request) && !media_type_is(encoding, "gzip") && !media_type_is(encoding, "x-gzip")) {
+		refusal.message = SPAN("The request body must be sent as it is, or with Content-Encoding: gzip.");
+		refusal.accept_encoding = "gzip, identity";
+	} else {
+		refusal.code = ERROR_NONE;
+	}
+	return refusal;
+}
+
+/* The root leads to the docs page. */
+static bool is_root(const struct http_request *request)
+{
+	struct span method = http_request_method(request);
+	return span_is(http_request_path(request), "/") && (span_is(method, "GET") || span_is(method, "HEAD"));
+}
+
+static struct refusal refuse_method(const struct http_request *request, char allow[METHODS_ALLOW_SIZE])
+{
+	if (is_root(request))
+		return (struct refusal){.code = ERROR_NONE};
+	if (!methods_allow(http_request_path(request), allow))
+		return (struct refusal){.code = ERROR_UNKNOWN_PATH};
+	if (span_is(http_request_method(request), "OPTIONS"))
+		return (struct refusal){.code = ERROR_NONE};
+	return (struct refusal){.code = ERROR_METHOD_NOT_ALLOWED, .allow = allow};
+}
+
+static void decide(const struct routes *routes, const struct http_request *request, struct decision *decision)
+{
+	decision->argument = (struct span){NULL, 0};
+	decision->operation = OPERATION_COUNT;
+	decision->refusal = (struct refusal){.code = http_request_error(request)};
+	if (decision->refusal.code == ERROR_NONE)
+		decision->refusal.code = pages_check(routes->exchange->plan.config, request);
+	if (decision->refusal.code != ERROR_NONE)
 		return;
-	if (refusal.message.at != NULL)
-		refuse_as(routes, request, refusal);
-	else
-		http_exchange_start(routes->exchange, request, row->plans ? EXCHANGE_FANOUT : EXCHANGE_RELAY,
-				    (enum openai_endpoint)row->endpoint, http_request_error_form(request));
+	decision->operation =
+	    methods_find(http_request_path(request), http_request_method(request), &decision->argument);
+	if (decision->operation == OPERATION_COUNT)
+		decision->refusal = refuse_method(request, decision->allow);
+	else if (answers[decision->operation] == NULL)
+		decision->refusal = refuse_body(request);
 }
 
 /* Sends what was made: an answer, or why there is none. */
@@ -127,28 +157,36 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	arena_fini(&arena);
 }
 
+/* Unpacks a gzip body. False: it was refused. */
+static bool unpack(struct routes *routes, struct http_request *request)
+{
+	const struct config_limits *limits = &routes->exchange->plan.config->limits;
+	enum error_code error = http_request_gunzip_body(request, limits->body);
+	if (error == ERROR_INVALID_VALUE)
+		refuse_as(
+		    routes, request,
+		    (struct refusal){.code = error, .message = SPAN("The request body is not complete gzip data.")});
+	else if (error != ERROR_NONE)
+		refuse_with(routes, request, error, NULL);
+	return error == ERROR_NONE;
+}
+
+static void start_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
+{
+	if (is_packed(request) && !unpack(routes, request))
+		return;
+	http_exchange_start(routes->exchange, request, row->plans ? EXCHANGE_FANOUT : EXCHANGE_RELAY,
+			    (enum openai_endpoint)row->endpoint, http_request_error_form(request));
+}
+
 static void answer_options(struct routes *routes, struct http_request *request, const char *allow)
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	cors_add_preflight(&routes->exchange->plan.config->cors, request, allow);
+	if (!pages_are_kept_out(http_request_path(request)))
+		cors_add_preflight(&routes->exchange->plan.config->cors, request, allow);
 	reply_allow(request, allow, &arena);
 	arena_fini(&arena);
-}
-
-/* No operation is meant by path and method. */
-static void answer_other(struct routes *routes, struct http_request *request)
-{
-	char allow[METHODS_ALLOW_SIZE];
-	struct span method = http_request_method(request), path = http_request_path(request);
-	if (span_is(path, "/") && (span_is(method, "GET") || span_is(method, "HEAD")))
-		reply_redirect(request, operation_row(OPERATION_DOCS)->path);
-	else if (!methods_allow(path, allow))
-		refuse_with(routes, request, ERROR_UNKNOWN_PATH, NULL);
-	else if (span_is(http_request_method(request), "OPTIONS"))
-		answer_options(routes, request, allow);
-	else
-		refuse_with(routes, request, ERROR_METHOD_NOT_ALLOWED, allow);
 }
 
 /* Whatever the answer will be, it tells that the operation is on its way out. */
@@ -163,24 +201,31 @@ static void add_notice(struct http_request *request, const struct operation_row 
 		http_request_add_field(request, SPAN("sunset"), span_of(notice.sunset));
 }
 
+bool routes_refuses(const struct routes *routes, const struct http_request *request)
+{
+	struct decision decision;
+	decide(routes, request, &decision);
+	return decision.refusal.code != ERROR_NONE;
+}
+
 void routes_dispatch(struct routes *routes, struct http_request *request)
 {
-	struct span argument = {NULL, 0};
-	enum error_code error = http_request_error(request);
-	cors_add(&routes->exchange->plan.config->cors, request);
-	if (error != ERROR_NONE) {
-		refuse_with(routes, request, error, NULL);
-		return;
-	}
-	enum operation operation = methods_find(http_request_path(request), http_request_method(request), &argument);
-	if (operation == OPERATION_COUNT) {
-		answer_other(routes, request);
-		return;
-	}
-	const struct operation_row *row = operation_row(operation);
-	add_notice(request, row);
-	if (answers[operation] == NULL)
-		answer_exchange(routes, request, row);
+	struct decision decision;
+	decide(routes, request, &decision);
+	if (!pages_are_kept_out(http_request_path(request)))
+		cors_add(&routes->exchange->plan.config->cors, request);
+	if (decision.operation != OPERATION_COUNT)
+		add_notice(request, operation_row(decision.operation));
+	if (decision.refusal.code != ERROR_NONE && decision.refusal.message.at == NULL)
+		refuse_with(routes, request, decision.refusal.code, decision.refusal.allow);
+	else if (decision.refusal.code != ERROR_NONE)
+		refuse_as(routes, request, decision.refusal);
+	else if (decision.operation == OPERATION_COUNT && is_root(request))
+		reply_redirect(request, operation_row(OPERATION_DOCS)->path);
+	else if (decision.operation == OPERATION_COUNT)
+		answer_options(routes, request, decision.allow);
+	else if (answers[decision.operation] == NULL)
+		start_exchange(routes, request, operation_row(decision.operation));
 	else
-		answer_admin(routes, request, operation, argument);
+		answer_admin(routes, request, decision.operation, decision.argument);
 }

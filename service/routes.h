@@ -15,4 +15,7 @@ struct routes {
 /* Answers a request, now or later. */
 void routes_dispatch(struct routes *routes, struct http_request *request);
 
+/* Returns whether routes_dispatch refuses a request for its head alone, whatever its body will be. */
+bool routes_refuses(const struct routes *routes, const struct http_request *request);
+
 #endif

@@ -15,6 +15,7 @@ enum {
 	WORKER_PURGES = 0,                /* the worker that looks for purges of other replicas */
 	WORKER_POOLED_CONNECTIONS = 1024, /* idle connections kept towards backends */
 	WORKER_DRAIN_CHECK_US = 20000,
+	WORKER_HALT_US = 1000000, /* for clients to take the last of what they are told */
 };
 
 struct worker {
@@ -35,6 +36,7 @@ struct worker {
 	struct loop_message drain;
 	struct loop_message halt;
 	struct timer drain_check;
+	struct timer halt_due;
 };
 
 static bool create_origins(struct worker *worker, unsigned index, struct buf *error)
@@ -83,6 +85,12 @@ static void on_request(void *context, struct http_request *request)
 {
 	struct worker *worker = context;
 	routes_dispatch(&worker->routes, request);
+}
+
+static bool refuses(void *context, const struct http_request *request)
+{
+	const struct worker *worker = context;
+	return routes_refuses(&worker->routes, request);
 }
 
 static bool create_prober(struct worker *worker)
@@ -151,8 +159,11 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	worker->routes.exchange = &worker->exchange;
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;
-	struct http_server_callbacks callbacks = {
-	    .on_request = on_request, .context = worker, .metrics = worker->exchange.plan.metrics};
+	struct http_server_callbacks callbacks = {.on_request = on_request,
+						  .refuses = refuses,
+						  .connections_most = options->connections_most,
+						  .context = worker,
+						  .metrics = worker->exchange.plan.metrics};
 	worker->server = http_server_create(worker->loop, worker->config, &callbacks, error);
 	return worker->server != NULL;
 }
@@ -208,10 +219,19 @@ static void on_drain(struct loop_message *message)
 	on_drain_check(&worker->drain_check);
 }
 
+static void on_halt_due(struct timer *timer)
+{
+	struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, halt_due));
+	loop_stop(worker->loop);
+}
+
+/* What still runs is told why it ends; on_drain_check sees when all have heard it. */
 static void on_halt(struct loop_message *message)
 {
 	struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, halt));
-	loop_stop(worker->loop);
+	exchange_end_all(&worker->exchange, ERROR_SHUTTING_DOWN);
+	if (!timer_start(&loop_reactor(worker->loop)->timers, &worker->halt_due, WORKER_HALT_US, on_halt_due))
+		loop_stop(worker->loop);
 }
 
 void worker_stop(struct worker *worker, bool now)
@@ -246,6 +266,7 @@ void worker_close(struct worker *worker)
 	if (worker->loop == NULL)
 		return;
 	timer_stop(&loop_reactor(worker->loop)->timers, &worker->drain_check); /* it looks at the server */
+	timer_stop(&loop_reactor(worker->loop)->timers, &worker->halt_due);
 	loop_turn(worker->loop, 0);
 }
 

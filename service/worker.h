@@ -18,6 +18,7 @@ struct worker_options {
 	struct cache *cache;         /* of the process; borrows */
 	struct redis_shared *redis;  /* of the process; borrows; NULL = there is no Redis */
 	struct limit *const *limits; /* of all workers, by target; NULL entries = no limit */
+	size_t connections_most;     /* from clients, for which there are descriptors */
 	unsigned index;              /* from 0; also the worker's cell of the metrics */
 };
 
@@ -30,7 +31,8 @@ bool worker_listen(struct worker *worker, struct http_listener_address *addresse
 /* Starts the thread. */
 bool worker_start(struct worker *worker);
 
-/* Thread-safe: stop accepting and finish what runs; when nothing is left, or at once if now, the thread ends. */
+/* Thread-safe: stop accepting and finish what runs; when nothing is left the thread ends. now, after a
+ * first call without: ends what runs with the error SHUTTING_DOWN; the thread ends about a second later at most. */
 void worker_stop(struct worker *worker, bool now);
 
 /* Waits for the thread. */

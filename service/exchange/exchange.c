@@ -40,6 +40,26 @@ static void exchange_set_state(struct exchange *exchange, enum exchange_state st
 	exchange->state = state;
 }
 
+static void exchange_link(struct exchange *exchange)
+{
+	struct exchange_worker *worker = exchange->worker;
+	exchange->next = worker->exchanges;
+	exchange->back = &worker->exchanges;
+	if (exchange->next != NULL)
+		exchange->next->back = &exchange->next;
+	worker->exchanges = exchange;
+}
+
+static void exchange_unlink(struct exchange *exchange)
+{
+	if (exchange->back == NULL)
+		return;
+	*exchange->back = exchange->next;
+	if (exchange->next != NULL)
+		exchange->next->back = exchange->back;
+	exchange->back = NULL;
+}
+
 /* Closes the books and frees the exchange. Nobody may be called for it afterwards. */
 static void exchange_close(struct exchange *exchange)
 {
@@ -47,6 +67,7 @@ static void exchange_close(struct exchange *exchange)
 	exchange->report.attempts = exchange_attempts(exchange);
 	report_close(&exchange->report, exchange->worker->plan.metrics, exchange_now(exchange));
 	exchange->worker->in_flight--;
+	exchange_unlink(exchange);
 	if (exchange->kind->close != NULL)
 		exchange->kind->close(exchange);
 	caching_close(exchange);
@@ -158,6 +179,16 @@ void exchange_fail_code(struct exchange *exchange, enum error_code code)
 {
 	struct failure failure = failure_of(code);
 	exchange_on_failure(exchange, &failure);
+}
+
+/* Ending one may end others, so each leaves the list before its turn. */
+void exchange_end_all(struct exchange_worker *worker, enum error_code code)
+{
+	while (worker->exchanges != NULL) {
+		struct exchange *exchange = worker->exchanges;
+		exchange_unlink(exchange); /* NOLINT(clang-analyzer-unix.Malloc): the freed ones are unlinked */
+		exchange_fail_code(exchange, code);
+	}
 }
 
 /* Bytes that the client took so far, its kernel included. */
@@ -318,6 +349,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	exchange->report.retries_before = read_count(request->retry_count);
 	exchange->report.request_id = exchange_request_id(request->request_id, flight_arena(flight));
 	worker->in_flight++;
+	exchange_link(exchange);
 	return exchange;
 }
 

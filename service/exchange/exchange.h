@@ -33,6 +33,7 @@ struct exchange_worker {
 	struct plan_worker plan;         /* first: lent to flights */
 	const struct plan *const *plans; /* by index of the model in the configuration */
 	struct cache_worker *cache;      /* NULL = there is none */
+	struct exchange *exchanges;      /* all of them now, newest first */
 	size_t in_flight;                /* exchanges now, and shared flights that it leads */
 };
 
@@ -68,6 +69,9 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 
 /* The client has left: everything done for it stops at once. The exchange is gone when this returns. */
 void exchange_on_gone(struct exchange *exchange);
+
+/* Ends all exchanges of the worker with that error, told as far as it still can be. */
+void exchange_end_all(struct exchange_worker *worker, enum error_code code);
 
 /* The client's backlog fell below the low mark. */
 void exchange_on_drained(struct exchange *exchange);

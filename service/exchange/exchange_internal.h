@@ -39,6 +39,8 @@ struct exchange {
 	const struct exchange_kind *kind;
 	struct respond_to to;
 	enum exchange_state state;
+	struct exchange *next;  /* of the worker */
+	struct exchange **back; /* NULL = it is being ended */
 	bool paused;
 	struct timer stalled;   /* while it is paused */
 	uint64_t taken;         /* bytes that the client had taken when the timer was started */

@@ -1,20 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Client connections from accept to close: TLS handshake and ALPN, or the look
- * for HTTP/2's preface in cleartext, then the hand-over to h2o's HTTP/1.1 or our
- * HTTP/2 session.
+ * for HTTP/2's preface in cleartext, then the hand-over to a session of HTTP/1.1
+ * or HTTP/2.
  */
 #include "service/http/connection.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
-#include <h2o/http1.h>
-
 #include "service/http/client_gone.h"
+#include "service/http/crowd.h"
+#include "service/http/h1_session.h"
 #include "service/http/h2_session.h"
 #include "service/http/listener.h"
-#include "service/http/request.h"
 
 enum {
 	HANDSHAKE_US = 10 * 1000000,   /* until TLS is set up */
@@ -31,6 +30,7 @@ static void on_socket_closed(void *data)
 	struct http_connection *connection = data;
 	struct http_server *server = connection->server;
 	client_gone_unwatch(connection);
+	crowd_leave(connection);
 	timer_stop(&server->reactor->timers, &connection->timer);
 	*connection->back = connection->next;
 	if (connection->next != NULL)
@@ -44,6 +44,7 @@ static void on_socket_closed(void *data)
 void connection_close(struct http_connection *connection)
 {
 	connection->state = CONNECTION_ST_CLOSING;
+	crowd_busy(connection);
 	timer_stop(&connection->server->reactor->timers, &connection->timer);
 	h2o_socket_close(connection->sock);
 }
@@ -55,16 +56,20 @@ static void on_first_bytes_due(struct timer *timer)
 
 static void start_http1(struct http_connection *connection)
 {
-	struct http_server *server = connection->server;
-	connection->state = CONNECTION_ST_HTTP1;
-	timer_stop(&server->reactor->timers, &connection->timer);
-	h2o_http1_accept(&server->h2o_accept, connection->sock, *h2o_get_timestamp(&server->h2o, NULL, NULL));
+	timer_stop(&connection->server->reactor->timers, &connection->timer);
+	h1_session_start(connection);
 }
 
 static void start_http2(struct http_connection *connection)
 {
 	timer_stop(&connection->server->reactor->timers, &connection->timer);
 	h2_session_start(connection);
+}
+
+/* A part of the preface and no more: too slow for one version as for the other. */
+static void on_preface_due(struct timer *timer)
+{
+	start_http1(H2O_STRUCT_FROM_MEMBER(struct http_connection, timer, timer));
 }
 
 /* Cleartext: HTTP/2 by prior knowledge begins with a preface that is no HTTP/1.1 request (RFC 9113 section 3.4). */
@@ -81,6 +86,9 @@ static void on_sniff(h2o_socket_t *sock, const char *err)
 		start_http1(connection);
 	else if (compare == NGHTTP2_CLIENT_MAGIC_LEN)
 		start_http2(connection);
+	else if (connection->timer.on_due == on_first_bytes_due)
+		timer_start(&connection->server->reactor->timers, &connection->timer,
+			    connection->server->config->limits.head_time_us, on_preface_due);
 }
 
 static void on_handshake(h2o_socket_t *sock, const char *err)
@@ -117,13 +125,23 @@ static struct http_connection *connection_create(struct http_server *server, int
 	return connection;
 }
 
-void connection_accept(struct http_server *server, int fd, SSL_CTX *ssl)
+void connection_accept(const struct http_listener *listener, int fd)
 {
+	struct http_server *server = listener->server;
+	SSL_CTX *ssl = listener->ssl;
 	struct http_connection *connection = connection_create(server, fd);
 	if (connection == NULL) {
 		close(fd);
 		return;
 	}
+	connection->local = listener->local;
+	if (!crowd_enter(connection)) {
+		if (ssl == NULL)
+			listener_send_refusal(fd);
+		connection_close(connection);
+		return;
+	}
+	crowd_idle(connection);
 	if (!client_gone_watch(connection) ||
 	    !timer_start(&server->reactor->timers, &connection->timer, ssl != NULL ? HANDSHAKE_US : FIRST_BYTES_US,
 			 on_first_bytes_due)) {
@@ -137,10 +155,7 @@ void connection_accept(struct http_server *server, int fd, SSL_CTX *ssl)
 		h2o_socket_read_start(connection->sock, on_sniff);
 }
 
-/*
- * h2o has no call to close an HTTP/1.1 connection. It does so itself when a read or write fails, so it is told that
- * one did.
- */
+/* TLS says goodbye until a read or write fails, so it is told that one did. */
 static void fail_socket(struct http_connection *connection)
 {
 	h2o_socket_t *sock = connection->sock;
@@ -148,11 +163,9 @@ static void fail_socket(struct http_connection *connection)
 		sock->_cb.write(sock, h2o_socket_error_io);
 	else if (sock->_cb.read != NULL)
 		sock->_cb.read(sock, h2o_socket_error_closed);
-	else if (connection->request != NULL)
-		response_pump(connection->request);
 }
 
-static void close_now(struct http_connection *connection)
+void connection_end(struct http_connection *connection)
 {
 	switch (connection->state) {
 	case CONNECTION_ST_HANDSHAKE:
@@ -163,21 +176,12 @@ static void close_now(struct http_connection *connection)
 		h2_session_close(connection->session);
 		return;
 	case CONNECTION_ST_HTTP1:
-		if (connection->request != NULL)
-			request_tell_gone(connection->request);
-		fail_socket(connection);
+		h1_session_close(connection->h1);
 		return;
 	case CONNECTION_ST_CLOSING:
 		fail_socket(connection);
 		return;
 	}
-}
-
-static int forbid_keep_alive(h2o_req_t *req, void *context)
-{
-	(void)context;
-	req->http1_is_persistent = 0;
-	return 0;
 }
 
 static void for_each(struct http_server *server, void (*visit)(struct http_connection *connection))
@@ -191,28 +195,23 @@ static void for_each(struct http_server *server, void (*visit)(struct http_conne
 
 void connections_close_all(struct http_server *server)
 {
-	server->h2o_config.http1.callbacks.foreach_request(&server->h2o, forbid_keep_alive, NULL);
 	while (server->connections != NULL) {
-		for_each(server, close_now);
+		for_each(server, connection_end);
 		h2o_evloop_run(server->h2o.loop, 0);
 	}
 }
 
 static void drain(struct http_connection *connection)
 {
-	h2o_socket_t *sock = connection->sock;
 	if (connection->state == CONNECTION_ST_HTTP2)
 		h2_session_drain(connection->session);
-	else if (connection->state == CONNECTION_ST_SNIFFING && sock->input->size == 0)
+	else if (connection->state == CONNECTION_ST_SNIFFING && connection->sock->input->size == 0)
 		connection_close(connection);
-	else if (connection->state == CONNECTION_ST_HTTP1 && connection->request == NULL && sock->input->size == 0 &&
-		 !h2o_socket_is_writing(sock))
-		fail_socket(connection);
+	else if (connection->state == CONNECTION_ST_HTTP1)
+		h1_session_drain(connection->h1);
 }
 
 void connections_drain(struct http_server *server)
 {
-	server->h2o.shutdown_requested = 1;
-	server->h2o_config.http1.callbacks.foreach_request(&server->h2o, forbid_keep_alive, NULL);
 	for_each(server, drain);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Inside of service/http: a client connection, from accept to close. It finds
- * out which version of HTTP is spoken, hands the socket on and remembers what
- * h2o cannot: whether the peer is still there. Its life is the socket's:
+ * out which version of HTTP is spoken, hands the socket on and remembers whether
+ * the peer is still there. Its life is the socket's:
  * h2o's on_close callback frees it.
  */
 #ifndef SLUICE_SERVICE_HTTP_CONNECTION_H
@@ -10,6 +10,7 @@
 
 #include "service/http/server.h"
 
+struct h1_session;
 struct h2_session;
 
 enum http_connection_state {
@@ -29,6 +30,7 @@ enum peer_state {
 
 struct http_connection {
 	struct http_server *server;
+	bool local; /* its listener is bound to a loopback address */
 	h2o_socket_t *sock;
 	enum http_connection_state state;
 	enum peer_state peer;
@@ -36,18 +38,25 @@ struct http_connection {
 	struct timer timer; /* the deadline of the first bytes; then: the next probe, or the end of patience */
 	unsigned probes;    /* sent for the present request */
 	uint64_t acked;     /* HTTP/1.1: bytes the peer had acknowledged when last looked at */
-	struct http_request *request; /* HTTP/1.1: the one in progress, or NULL */
-	struct h2_session *session;   /* HTTP/2 */
+	struct http_request *request;        /* HTTP/1.1: the one in progress, or NULL */
+	struct h1_session *h1;               /* HTTP/1.1 */
+	struct h2_session *session;          /* HTTP/2 */
+	uint64_t yields_us;                  /* since when it has no request */
+	struct http_connection *yield_next;  /* crowd.h */
+	struct http_connection **yield_back; /* NULL = it has a request */
+	size_t address;                      /* number of the peer's address */
 	struct http_connection *next;
 	struct http_connection **back;
 };
 
-/* Takes the accepted descriptor; ssl NULL = cleartext. */
-void connection_accept(struct http_server *server, int fd, SSL_CTX *ssl);
+/* Takes the descriptor that the listener accepted. */
+void connection_accept(const struct http_listener *listener, int fd);
 /* The connection of a socket of ours. */
 struct http_connection *connection_of(h2o_socket_t *sock);
 /* Closes a connection that carries no HTTP/1.1 or HTTP/2 yet or any more. */
 void connection_close(struct http_connection *connection);
+/* Closes it at once, whatever it does. */
+void connection_end(struct http_connection *connection);
 /* Closes every connection at once, whatever it does. Requests in progress get on_gone. */
 void connections_close_all(struct http_server *server);
 /* Makes every connection close when its requests are done; idle ones at once. */

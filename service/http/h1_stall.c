@@ -5,8 +5,6 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-enum { STALL_US = 60 * 1000000 };
-
 static uint64_t acknowledged(struct http_connection *connection)
 {
 	/* glibc's struct tcp_info ends before tcpi_bytes_acked; the kernel's begins the same way */
@@ -28,11 +26,12 @@ static void on_due(struct timer *timer)
 		return;
 	}
 	connection->acked = acked;
-	timer_start(&connection->server->reactor->timers, timer, STALL_US, on_due);
+	timer_start(&connection->server->reactor->timers, timer, connection->server->config->limits.stalled_us, on_due);
 }
 
 void h1_stall_watch(struct http_connection *connection)
 {
 	connection->acked = UINT64_MAX; /* read when the first period is over: costs nothing for those who read */
-	timer_start(&connection->server->reactor->timers, &connection->timer, STALL_US, on_due);
+	timer_start(&connection->server->reactor->timers, &connection->timer,
+		    connection->server->config->limits.stalled_us, on_due);
 }

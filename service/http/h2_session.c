@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "service/http/h2_stream.h"
+#include "service/http/h2_upload.h"
 
 static struct reactor *reactor_of(const struct h2_session *session)
 {
@@ -26,176 +27,11 @@ void h2_session_want_flush(struct h2_session *session)
 	task_queue(reactor_of(session), &session->flush);
 }
 
-/* False when the peer has used up what it may do. */
-static bool allow(struct h2_allowance *allowance, uint64_t now_us, unsigned burst, unsigned per_second)
-{
-	uint64_t cost_us = 1000000 / per_second;
-	if (allowance->at_us < now_us)
-		allowance->at_us = now_us;
-	allowance->at_us += cost_us;
-	return allowance->at_us - now_us <= burst * cost_us;
-}
-
-static int calm(struct h2_session *session)
-{
-	nghttp2_session_terminate_session(session->nghttp2, NGHTTP2_ENHANCE_YOUR_CALM);
-	return NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-static int count_control(struct h2_session *session)
-{
-	uint64_t now_us = timers_now(&reactor_of(session)->timers);
-	return allow(&session->controls, now_us, H2_CONTROLS_BURST, H2_CONTROLS_PER_SECOND) ? 0 : calm(session);
-}
-
-static int count_reset(struct h2_session *session)
-{
-	uint64_t now_us = timers_now(&reactor_of(session)->timers);
-	return allow(&session->resets, now_us, H2_RESETS_BURST, H2_RESETS_PER_SECOND) ? 0 : calm(session);
-}
-
-static bool is_request(const nghttp2_frame *frame)
-{
-	return frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST;
-}
-
-static int on_begin_frame(nghttp2_session *nghttp2, const nghttp2_frame_hd *frame, void *context)
-{
-	const struct h2_session *session = context;
-	if (frame->type == NGHTTP2_HEADERS && h2_skipped_has(&session->skipped, frame->stream_id))
-		nghttp2_session_terminate_session(nghttp2, NGHTTP2_PROTOCOL_ERROR);
-	return 0;
-}
-
-static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *context)
-{
-	struct h2_session *session = context;
-	if (!is_request(frame))
-		return 0;
-	h2_skipped_open(&session->skipped, frame->hd.stream_id);
-	struct h2_stream *stream = h2_stream_create(context, frame->hd.stream_id);
-	if (stream == NULL)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-	nghttp2_session_set_stream_user_data(nghttp2, frame->hd.stream_id, stream);
-	return 0;
-}
-
-static int on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
-		     const uint8_t *value, size_t value_len, uint8_t flags, void *context)
-{
-	(void)flags, (void)context;
-	struct h2_stream *stream = nghttp2_session_get_stream_user_data(nghttp2, frame->hd.stream_id);
-	if (stream == NULL || !is_request(frame)) /* trailers are read and dropped */
-		return 0;
-	h2_stream_on_field(stream, (struct span){(const char *)name, name_len},
-			   (struct span){(const char *)value, value_len});
-	return 0;
-}
-
-static int on_data_chunk(nghttp2_session *nghttp2, uint8_t flags, int32_t id, const uint8_t *data, size_t len,
-			 void *context)
-{
-	(void)flags, (void)context;
-	struct h2_stream *stream = nghttp2_session_get_stream_user_data(nghttp2, id);
-	if (stream != NULL)
-		h2_stream_on_data(stream, (struct span){(const char *)data, len});
-	return 0;
-}
-
-static void send_continue(struct h2_session *session, int32_t id)
-{
-	static const nghttp2_nv status = {(uint8_t *)":status", (uint8_t *)"100", 7, 3, NGHTTP2_NV_FLAG_NONE};
-	nghttp2_submit_headers(session->nghttp2, NGHTTP2_FLAG_NONE, id, NULL, &status, 1, NULL);
-}
-
-static void on_request_frame(struct h2_session *session, const nghttp2_frame *frame)
-{
-	struct h2_stream *stream = nghttp2_session_get_stream_user_data(session->nghttp2, frame->hd.stream_id);
-	if (stream == NULL)
-		return;
-	session->active_us = timers_now(&reactor_of(session)->timers);
-	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
-		stream->complete = true;
-	if (stream->complete || stream->error != ERROR_NONE)
-		h2_stream_on_complete(stream);
-	else if (is_request(frame) && stream->expects_continue)
-		send_continue(session, frame->hd.stream_id);
-}
-
-static int on_frame(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *context)
-{
-	(void)nghttp2;
-	struct h2_session *session = context;
-	switch (frame->hd.type) {
-	case NGHTTP2_DATA:
-		on_request_frame(session, frame);
-		return frame->hd.length == 0 ? count_control(session) : 0;
-	case NGHTTP2_HEADERS:
-		on_request_frame(session, frame);
-		return 0;
-	case NGHTTP2_PING:
-	case NGHTTP2_SETTINGS:
-	case NGHTTP2_PRIORITY:
-		return count_control(session);
-	case NGHTTP2_RST_STREAM:
-		return count_reset(session);
-	default:
-		return 0;
-	}
-}
-
-/* The response is out; what the client still uploads is not wanted (RFC 9113 section 8.1). */
-static int on_frame_sent(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *context)
-{
-	(void)context;
-	if ((frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS) ||
-	    (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
-		return 0;
-	const struct h2_stream *stream = nghttp2_session_get_stream_user_data(nghttp2, frame->hd.stream_id);
-	if (stream != NULL && !stream->complete)
-		nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
-	return 0;
-}
-
-static int on_stream_close(nghttp2_session *nghttp2, int32_t id, uint32_t code, void *context)
-{
-	(void)code, (void)context;
-	struct h2_stream *stream = nghttp2_session_get_stream_user_data(nghttp2, id);
-	if (stream == NULL)
-		return 0;
-	nghttp2_session_set_stream_user_data(nghttp2, id, NULL);
-	h2_stream_destroy(stream);
-	return 0;
-}
-
-bool h2_setup(struct http_server *server)
-{
-	if (nghttp2_session_callbacks_new(&server->h2_callbacks) != 0 || nghttp2_option_new(&server->h2_options) != 0)
-		return false;
-	nghttp2_session_callbacks *callbacks = server->h2_callbacks;
-	nghttp2_session_callbacks_set_on_begin_frame_callback(callbacks, on_begin_frame);
-	nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
-	nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
-	nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
-	nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame);
-	nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_sent);
-	nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-	nghttp2_option_set_max_outbound_ack(server->h2_options, H2_ACKS_WAITING);
-	/* nghttp2's own count must not come first: it says INTERNAL_ERROR */
-	nghttp2_option_set_stream_reset_rate_limit(server->h2_options, H2_RESETS_BURST * 2, H2_RESETS_PER_SECOND * 2);
-	return true;
-}
-
-void h2_teardown(struct http_server *server)
-{
-	nghttp2_session_callbacks_del(server->h2_callbacks);
-	nghttp2_option_del(server->h2_options);
-}
-
 void h2_session_close(struct h2_session *session)
 {
 	struct http_connection *connection = session->connection;
 	task_drop(reactor_of(session), &session->flush);
+	timer_stop(&reactor_of(session)->timers, &session->tick);
 	connection->session = NULL;
 	while (session->streams != NULL)
 		h2_stream_destroy(session->streams);
@@ -256,6 +92,13 @@ static bool fill_out(struct h2_session *session)
 	return true;
 }
 
+static void stop_reading(struct h2_session *session)
+{
+	session->state = H2_SESSION_ST_ENDING;
+	timer_start(&reactor_of(session)->timers, &session->connection->timer, H2_LINGER_US, on_linger_due);
+	h2_session_want_flush(session);
+}
+
 static void on_flush(struct task *task)
 {
 	struct h2_session *session = H2O_STRUCT_FROM_MEMBER(struct h2_session, flush, task);
@@ -265,6 +108,8 @@ static void on_flush(struct task *task)
 		h2_session_close(session);
 		return;
 	}
+	if (session->provoked && session->state < H2_SESSION_ST_ENDING)
+		stop_reading(session);
 	struct span out = buf_span(&session->out);
 	if (out.len > 0) {
 		h2o_iovec_t bytes = h2o_iovec_init(out.at, out.len);
@@ -274,22 +119,28 @@ static void on_flush(struct task *task)
 	}
 }
 
-static void dispatch_ready(struct h2_session *session)
+void h2_session_dispatch(struct h2_session *session)
 {
 	while (session->ready != NULL)
 		h2_stream_dispatch(session->ready);
 }
 
-/* nghttp2 gave up on the input: says why, if it has not yet. */
-static void end(struct h2_session *session, ssize_t error)
+void h2_session_end(struct h2_session *session, uint32_t code)
 {
-	struct http_connection *connection = session->connection;
-	session->state = H2_SESSION_ST_ENDING;
-	if (error != NGHTTP2_ERR_CALLBACK_FAILURE)
-		nghttp2_session_terminate_session(session->nghttp2, error == NGHTTP2_ERR_FLOODED
-									? NGHTTP2_ENHANCE_YOUR_CALM
-									: NGHTTP2_PROTOCOL_ERROR);
-	timer_start(&reactor_of(session)->timers, &connection->timer, H2_LINGER_US, on_linger_due);
+	if (session->state >= H2_SESSION_ST_ENDING)
+		return;
+	nghttp2_session_terminate_session(session->nghttp2, code);
+	stop_reading(session);
+}
+
+/* nghttp2 gave up on the input: says why, if a callback has not. */
+static void on_broken(struct h2_session *session, ssize_t error)
+{
+	if (error == NGHTTP2_ERR_CALLBACK_FAILURE)
+		stop_reading(session);
+	else
+		h2_session_end(session,
+			       error == NGHTTP2_ERR_FLOODED ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_PROTOCOL_ERROR);
 }
 
 static void take_input(struct h2_session *session)
@@ -299,9 +150,11 @@ static void take_input(struct h2_session *session)
 		ssize_t taken =
 		    nghttp2_session_mem_recv(session->nghttp2, (const uint8_t *)sock->input->bytes, sock->input->size);
 		if (taken < 0)
-			end(session, taken);
+			on_broken(session, taken);
 		else
-			dispatch_ready(session);
+			h2_session_dispatch(session);
+		if (session->room_freed)
+			h2_upload_check(session, timers_now(&reactor_of(session)->timers));
 		h2_session_want_flush(session);
 	}
 	h2o_buffer_consume(&sock->input, sock->input->size);
@@ -316,36 +169,12 @@ static void on_read(h2o_socket_t *sock, const char *err)
 		take_input(session);
 }
 
-static void watch_idleness(struct h2_session *session);
-
-static void on_idle_due(struct timer *timer)
-{
-	struct h2_session *session = H2O_STRUCT_FROM_MEMBER(struct http_connection, timer, timer)->session;
-	uint64_t now_us = timers_now(&reactor_of(session)->timers);
-	if (h2o_socket_is_writing(session->sock) && now_us - session->written_us >= H2_STALL_US) {
-		h2_session_close(session);
-		return;
-	}
-	if (session->streams == NULL && now_us - session->active_us >= H2_IDLE_US / 2) {
-		nghttp2_session_terminate_session(session->nghttp2, NGHTTP2_NO_ERROR);
-		h2_session_want_flush(session);
-	}
-	watch_idleness(session);
-}
-
-/* One timer per connection that comes round, so that a request costs no timer. */
-static void watch_idleness(struct h2_session *session)
-{
-	timer_start(&reactor_of(session)->timers, &session->connection->timer, H2_IDLE_US / 2, on_idle_due);
-}
-
 static void on_drain_due(struct timer *timer)
 {
 	struct h2_session *session = H2O_STRUCT_FROM_MEMBER(struct http_connection, timer, timer)->session;
 	nghttp2_submit_goaway(session->nghttp2, NGHTTP2_FLAG_NONE,
 			      nghttp2_session_get_last_proc_stream_id(session->nghttp2), NGHTTP2_NO_ERROR, NULL, 0);
 	h2_session_want_flush(session);
-	watch_idleness(session);
 }
 
 void h2_session_drain(struct h2_session *session)
@@ -378,7 +207,6 @@ static void greet(struct h2_session *session)
 	const struct config_limits *limits = &session->connection->server->config->limits;
 	const nghttp2_settings_entry settings[] = {
 	    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams},
-	    {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, H2_STREAM_WINDOW},
 	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->header_list},
 	};
 	nghttp2_submit_settings(session->nghttp2, NGHTTP2_FLAG_NONE, settings, sizeof(settings) / sizeof(settings[0]));
@@ -423,7 +251,7 @@ void h2_session_start(struct http_connection *connection)
 	connection->session = session;
 	connection->sock->data = session;
 	greet(session);
-	watch_idleness(session);
+	h2_watch_start(session);
 	if (server->state != HTTP_SERVER_ST_RUNNING)
 		h2_session_drain(session);
 	h2o_socket_read_start(connection->sock, on_read);

@@ -37,15 +37,23 @@ struct h2_session {
 	struct h2_allowance resets;
 	struct h2_allowance controls;
 	struct h2_skipped skipped;
+	size_t head_bytes;   /* decoded of the present header block */
+	bool provoked;       /* resets that the peer provoked have used up its allowance */
+	size_t room;         /* bytes of room for bodies that its streams hold; see body_room.h */
+	size_t waiting;      /* streams that wait for room */
+	bool room_freed;     /* since it was last handed on */
+	struct timer tick;   /* idleness, deadlines and stalls; comes round, faster while there are streams */
+	bool brisk;          /* it does */
 	uint64_t active_us;  /* last time a frame of a request came */
 	uint64_t written_us; /* last time the socket took a write */
 };
 
 /* What a peer may do; more of the kind ends the connection with ENHANCE_YOUR_CALM. */
 enum {
-	H2_STREAM_WINDOW = 1 << 20, /* bytes of a body a client may send ahead */
+	H2_FIRST_WINDOW = 65535,    /* bytes of a body that a client may send before there is room for the body */
+	H2_STREAM_WINDOW = 1 << 20, /* bytes that it may send ahead when there is */
 	H2_CONNECTION_WINDOW = 4 << 20,
-	H2_RESETS_BURST = 200, /* RST_STREAM frames at once */
+	H2_RESETS_BURST = 200, /* RST_STREAM frames at once, sent or provoked, and heads that are too large */
 	H2_RESETS_PER_SECOND = 100,
 	H2_CONTROLS_BURST = 500, /* PING, SETTINGS, PRIORITY and empty DATA frames at once */
 	H2_CONTROLS_PER_SECOND = 100,
@@ -54,15 +62,10 @@ enum {
 
 enum {
 	H2_IDLE_US = 120 * 1000000,  /* without a stream: GOAWAY */
-	H2_STALL_US = 60 * 1000000,  /* without the socket taking anything: closed */
 	H2_LINGER_US = 1000000,      /* for the peer to take our last bytes, and to close */
 	H2_DRAIN_US = 500000,        /* between announcing and meaning GOAWAY */
 	H2_WRITE_BYTES = 128 * 1024, /* about the size of one write */
 };
-
-/* The callbacks and options that all sessions of a server share. False: out of memory. */
-bool h2_setup(struct http_server *server);
-void h2_teardown(struct http_server *server);
 
 /* Takes the connection's socket, with what was already read from it. */
 void h2_session_start(struct http_connection *connection);
@@ -72,5 +75,14 @@ void h2_session_close(struct h2_session *session);
 void h2_session_drain(struct h2_session *session);
 /* There is something for nghttp2 to send: at the end of the turn. */
 void h2_session_want_flush(struct h2_session *session);
+
+/* Ends it with GOAWAY; nothing more is read. */
+void h2_session_end(struct h2_session *session, uint32_t code);
+/* Gives complete requests to the application. */
+void h2_session_dispatch(struct h2_session *session);
+
+/* h2_watch.c: starts looking after the session; there is a stream to look after. */
+void h2_watch_start(struct h2_session *session);
+void h2_watch_streams(struct h2_session *session);
 
 #endif

@@ -10,15 +10,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "service/http/crowd.h"
+#include "service/http/h2_upload.h"
 #include "service/http/request.h"
 
 enum {
 	RESPONSE_FIELDS_MAX = 64,
-	FIELD_OVERHEAD = 32, /* RFC 9113 section 10.5.1 */
-	VERSION_2 = 0x200    /* as h2o writes it */
+	VERSION_2 = 0x200 /* as h2o writes it */
 };
 
 static void do_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *pieces, size_t count, h2o_send_state_t state);
+
+static uint64_t now_of(const struct h2_session *session)
+{
+	return timers_now(&session->connection->server->reactor->timers);
+}
 
 struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id)
 {
@@ -27,6 +33,7 @@ struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id)
 		return NULL;
 	stream->session = session;
 	stream->id = id;
+	stream->opened_us = now_of(session);
 	stream->final.do_send = do_send;
 	buf_init(&stream->body, session->connection->server->config->limits.body + 1);
 	h2o_init_request(&stream->req, &session->super, NULL);
@@ -38,6 +45,7 @@ struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id)
 	if (stream->next != NULL)
 		stream->next->back = &stream->next;
 	session->streams = stream;
+	crowd_busy(session->connection);
 	return stream;
 }
 
@@ -56,11 +64,14 @@ static void leave_ready(struct h2_stream *stream)
 void h2_stream_destroy(struct h2_stream *stream)
 {
 	leave_ready(stream);
+	h2_upload_end(stream);
 	*stream->back = stream->next;
 	if (stream->next != NULL)
 		stream->next->back = stream->back;
 	h2o_dispose_request(&stream->req);
 	buf_fini(&stream->body);
+	if (stream->session->streams == NULL && stream->session->connection->session != NULL)
+		crowd_idle(stream->session->connection);
 	free(stream);
 }
 
@@ -87,10 +98,20 @@ static void set_pseudo(struct h2_stream *stream, struct span name, struct span v
 		req->input.authority = copy;
 }
 
+/* nghttp2 has checked that the value is a number. */
+static void set_length(struct h2_stream *stream, struct span value)
+{
+	char digits[24];
+	snprintf(digits, sizeof(digits), "%.*s", SPAN_ARG(value));
+	stream->content_length = strtoull(digits, NULL, 10);
+	if (stream->content_length > stream->session->connection->server->config->limits.body)
+		stream->error = ERROR_BODY_TOO_LARGE;
+}
+
 void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span value)
 {
 	h2o_req_t *req = &stream->req;
-	stream->header_bytes += name.len + value.len + FIELD_OVERHEAD;
+	stream->header_bytes += name.len + value.len + H2_FIELD_OVERHEAD;
 	if (stream->header_bytes > stream->session->connection->server->config->limits.header_list) {
 		stream->error = ERROR_HEADERS_TOO_LARGE; /* and nothing of the rest is kept */
 		return;
@@ -104,6 +125,8 @@ void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span 
 			req->input.authority = h2o_strdup(&req->pool, value.at, value.len);
 		return;
 	}
+	if (span_is(name, "content-length"))
+		set_length(stream, value);
 	if (span_is(name, "expect")) {
 		stream->expects_continue = value.len == 12 && strncasecmp(value.at, "100-continue", 12) == 0;
 		if (!stream->expects_continue)
@@ -115,30 +138,30 @@ void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span 
 			      value_copy.len);
 }
 
-void h2_stream_on_data(struct h2_stream *stream, struct span bytes)
+void h2_stream_on_head(struct h2_stream *stream)
 {
-	size_t limit = stream->session->connection->server->config->limits.body;
-	if (stream->dispatched || stream->error != ERROR_NONE)
-		return;
-	if (buf_len(&stream->body) + bytes.len > limit)
-		stream->error = ERROR_BODY_TOO_LARGE;
-	else if (!buf_append(&stream->body, bytes))
-		stream->error = ERROR_OVERLOADED;
-	if (stream->error == ERROR_NONE)
-		return;
-	buf_fini(&stream->body);
-	h2_stream_on_complete(stream);
+	h2o_req_t *req = &stream->req;
+	struct http_connection *connection = stream->session->connection;
+	if (req->input.method.base == NULL)
+		req->input.method = h2o_iovec_init(H2O_STRLIT("GET"));
+	if (req->input.path.base == NULL) /* CONNECT, or a head over its limit */
+		req->input.path = h2o_iovec_init(H2O_STRLIT("/"));
+	stream->request = request_create(connection->server, req, connection, stream, ERROR_NONE);
+}
+
+void h2_stream_drop(struct h2_stream *stream)
+{
+	leave_ready(stream);
+	stream->dispatched = true;
 }
 
 void h2_stream_dispatch(struct h2_stream *stream)
 {
 	h2o_req_t *req = &stream->req;
 	leave_ready(stream);
+	h2_upload_end(stream);
 	stream->dispatched = true;
-	if (req->input.method.base == NULL)
-		req->input.method = h2o_iovec_init(H2O_STRLIT("GET"));
-	if (req->input.path.base == NULL) /* CONNECT, or a head over its limit */
-		req->input.path = h2o_iovec_init(H2O_STRLIT("/"));
+	stream->request->error = stream->error;
 	buf_fit(&stream->body); /* it stays until the answer is over */
 	struct span body = buf_span(&stream->body);
 	req->entity = h2o_iovec_init(body.at, body.len);
@@ -168,6 +191,8 @@ static ssize_t provide(nghttp2_session *nghttp2, int32_t id, uint8_t *out, size_
 			stream->piece_at++;
 	}
 	stream->unsent -= taken;
+	if (taken > 0)
+		stream->moved_us = now_of(stream->session);
 	if (stream->unsent > 0) {
 		if (stream->request != NULL)
 			response_progress(stream->request);
@@ -243,6 +268,7 @@ static void do_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *pieces, si
 		stream->unsent += pieces[i].len;
 	}
 	stream->end = state;
+	stream->moved_us = now_of(stream->session);
 	if (!stream->responded)
 		submit_response(stream);
 	else if (stream->unsent == 0 && state == H2O_SEND_STATE_ERROR)

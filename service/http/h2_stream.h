@@ -8,7 +8,10 @@
 
 #include "service/http/h2_session.h"
 
-enum { H2_STREAM_PIECES = 4 };
+enum {
+	H2_STREAM_PIECES = 4,
+	H2_FIELD_OVERHEAD = 32 /* RFC 9113 section 10.5.1 */
+};
 
 struct h2_stream {
 	struct h2_session *session;
@@ -19,14 +22,25 @@ struct h2_stream {
 	bool responded;        /* response head given to nghttp2 */
 	bool expects_continue; /* the client waits for 100 (RFC 9110 section 10.1.1) */
 	size_t header_bytes;   /* as SETTINGS_MAX_HEADER_LIST_SIZE counts */
+	uint64_t opened_us;
 	struct buf body;
-	struct http_request *request; /* NULL until dispatched */
+	struct http_request *request; /* NULL until its head is complete */
+
+	/* the body on its way in: h2_upload.c */
+	bool uploads;          /* it comes */
+	bool waits;            /* for room */
+	size_t content_length; /* 0 = not known */
+	size_t room;           /* bytes taken of body_room.h */
+	size_t uncredited;     /* bytes that the stream got no credit back for */
+	size_t progress_at;    /* bytes of it when there was progress */
+	uint64_t progress_us;  /* when; or since when it waits */
 
 	/* the response: pieces in flight, borrowed from struct http_request */
 	h2o_iovec_t pieces[H2_STREAM_PIECES];
 	size_t piece_count;
-	size_t piece_at; /* first piece that is not used up */
-	size_t unsent;   /* bytes left in all pieces */
+	size_t piece_at;   /* first piece that is not used up */
+	size_t unsent;     /* bytes left in all pieces */
+	uint64_t moved_us; /* when bytes of it were last taken, or began to wait */
 	h2o_send_state_t end;
 
 	h2o_ostream_t final;
@@ -44,10 +58,12 @@ void h2_stream_destroy(struct h2_stream *stream);
 
 /* A field of the request head, pseudo fields included. */
 void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span value);
-/* Body bytes. */
-void h2_stream_on_data(struct h2_stream *stream, struct span bytes);
+/* The head is complete: makes the request. */
+void h2_stream_on_head(struct h2_stream *stream);
 /* The request is as complete as it will be: to the application as soon as the input at hand was read. */
 void h2_stream_on_complete(struct h2_stream *stream);
+/* It is being reset: the application must not get it any more. */
+void h2_stream_drop(struct h2_stream *stream);
 /* Gives the request to the application. */
 void h2_stream_dispatch(struct h2_stream *stream);
 

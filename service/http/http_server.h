@@ -33,7 +33,11 @@ struct http_request_ops {
 struct http_server_callbacks {
 	/* A complete request. Must begin a response, now or later. */
 	void (*on_request)(void *context, struct http_request *request);
+	/* Returns whether on_request would refuse a request for its head alone; one whose client waits for 100 Continue
+	 * before it sends the body then comes without it. NULL = never. */
+	bool (*refuses)(void *context, const struct http_request *request);
 	void *context;
+	size_t connections_most;       /* for which there are descriptors; 0 = as many as the configuration says */
 	struct metrics_cells *metrics; /* where connections are counted; NULL = nowhere */
 };
 
@@ -77,6 +81,8 @@ int http_request_version(const struct http_request *request); /* 10, 11 or 20 */
 /* Whose request it is, as a hash: of its Authorization, or of the address it came from. For fairness, not for secrets.
  */
 uint64_t http_request_client(const struct http_request *request);
+/* Whether it came to a listener that is bound to a loopback address. */
+bool http_request_is_local(const struct http_request *request);
 /* The form in which this client reads errors: problem details (RFC 9457) when its Accept names their type. */
 enum error_form http_request_error_form(const struct http_request *request);
 /* An error found by the HTTP layer itself (MALFORMED_HTTP, BODY_TOO_LARGE, …); ERROR_NONE for a good request. The
@@ -101,6 +107,8 @@ void http_respond_head(struct http_request *request, int status, const struct ht
 /* Appends a copy of bytes; sent at the end of the turn, together with whatever else came in the same turn. Never
  * refuses for size: the caller watches http_respond_backlog. False when out of memory (the caller then aborts). */
 bool http_respond_write(struct http_request *request, struct span bytes);
+/* The whole body at once, right after the head: not copied, so that bytes must outlive the response. */
+void http_respond_constant(struct http_request *request, struct span bytes);
 /* Bytes written but not yet handed to the kernel (HTTP/1.1) or to the peer's window (HTTP/2). */
 size_t http_respond_backlog(const struct http_request *request);
 /* Ends the response; the request is gone for the caller. What was written is still delivered. */

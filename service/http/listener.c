@@ -10,16 +10,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "service/http/connection.h"
+#include "service/http/crowd.h"
+#include "service/http/h1_refusal.h"
 #include "service/http/tls.h"
 
 enum {
 	BACKLOG = 4096,
+	REFUSAL_BYTES_MAX = 8192,
 	ACCEPT_BATCH = 16,      /* connections taken from one listener per event, so that the others get their turn */
 	REFUSE_PAUSE_US = 50000 /* between refusals; also the time a refused client has to read its answer */
 };
@@ -107,6 +111,17 @@ static bool describe(int fd, struct http_listener_address *out)
 	return true;
 }
 
+static bool is_local(int fd)
+{
+	struct sockaddr_storage address = {0};
+	socklen_t len = sizeof(address);
+	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
+		return false;
+	if (address.ss_family == AF_INET)
+		return ntohl(((struct sockaddr_in *)&address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&address)->sin6_addr);
+}
+
 /* Resolves the listener's address; a port chosen by an earlier worker replaces "0". */
 static int resolve(const struct config_listener *listener, const struct http_listener_address *bound,
 		   struct addrinfo **found)
@@ -141,6 +156,7 @@ static bool bind_listener(struct http_server *server, size_t index, struct http_
 	struct http_listener *listener = &server->listeners[index];
 	listener->sock = h2o_evloop_socket_create(server->h2o.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
 	listener->sock->data = listener;
+	listener->local = is_local(fd);
 	return true;
 }
 
@@ -156,12 +172,21 @@ bool listeners_bind(struct http_server *server, struct http_listener_address *ad
 static bool may_accept(const struct http_server *server)
 {
 	return server->state == HTTP_SERVER_ST_RUNNING && !timer_is_running(&server->listen_again) &&
-	       server->connection_count < server->config->limits.connections;
+	       crowd_admits(server);
+}
+
+static void on_patience_due(struct timer *timer)
+{
+	listeners_update(H2O_STRUCT_FROM_MEMBER(struct http_server, patience, timer));
 }
 
 void listeners_update(struct http_server *server)
 {
 	bool accept = may_accept(server);
+	uint64_t patience_us = crowd_patience_us(server);
+	if (!accept && patience_us > 0 && server->state == HTTP_SERVER_ST_RUNNING &&
+	    !timer_is_running(&server->patience))
+		timer_start(&server->reactor->timers, &server->patience, patience_us, on_patience_due);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		h2o_socket_t *sock = server->listeners[i].sock;
 		if (sock == NULL || accept == (h2o_socket_is_reading(sock) != 0))
@@ -193,15 +218,14 @@ static void on_listen_again(struct timer *timer)
 	listeners_update(server);
 }
 
-static void send_refusal(int fd)
+void listener_send_refusal(int fd)
 {
-	static const char refusal[] = "HTTP/1.1 503 Service Unavailable\r\n"
-				      "Content-Type: application/json\r\nConnection: close\r\nRetry-After: 1\r\n"
-				      "Content-Length: 131\r\n\r\n"
-				      "{\"error\":{\"message\":\"The gateway is out of memory or descriptors.\","
-				      "\"type\":\"overloaded_error\",\"param\":null,\"code\":\"overloaded\"}}";
-	send(fd, refusal, sizeof(refusal) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	struct buf text;
+	buf_init(&text, REFUSAL_BYTES_MAX);
+	if (h1_refusal_write(&text, ERROR_OVERLOADED))
+		send(fd, buf_span(&text).at, buf_len(&text), MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
+	buf_fini(&text);
 }
 
 /* No descriptor for a client: spends the spare one on a refusal, and lets others wait in the kernel's queue. */
@@ -214,7 +238,7 @@ static void refuse(struct http_listener *listener)
 		server->refused_fd =
 		    accept4(h2o_socket_get_fd(listener->sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (server->refused_fd >= 0 && listener->ssl == NULL)
-			send_refusal(server->refused_fd);
+			listener_send_refusal(server->refused_fd);
 	}
 	timer_start(&server->reactor->timers, &server->listen_again, REFUSE_PAUSE_US, on_listen_again);
 	listeners_update(server);
@@ -229,7 +253,8 @@ static void on_connection(h2o_socket_t *sock, const char *err)
 	for (int i = 0; i < ACCEPT_BATCH && may_accept(server); i++) {
 		int fd = accept4(h2o_socket_get_fd(sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0) {
-			connection_accept(server, fd, listener->ssl);
+			crowd_make_room(server);
+			connection_accept(listener, fd);
 			continue;
 		}
 		if (errno == ECONNABORTED || errno == EINTR)
@@ -249,6 +274,7 @@ void listeners_close(struct http_server *server)
 		server->listeners[i].sock = NULL;
 	}
 	timer_stop(&server->reactor->timers, &server->listen_again);
+	timer_stop(&server->reactor->timers, &server->patience);
 	close_refused(server);
 }
 

@@ -12,6 +12,7 @@ struct http_listener {
 	struct http_server *server;
 	h2o_socket_t *sock; /* NULL = closed */
 	SSL_CTX *ssl;       /* NULL = cleartext */
+	bool local;         /* bound to a loopback address */
 };
 
 /* Makes the listeners of the configuration, without binding them; loads the TLS files. False with error text. */
@@ -20,6 +21,8 @@ bool listeners_create(struct http_server *server, struct buf *error);
 bool listeners_bind(struct http_server *server, struct http_listener_address *addresses, struct buf *error);
 /* Starts or stops accepting as the number of connections and the server's state ask. */
 void listeners_update(struct http_server *server);
+/* Answers a client whose request is not read. */
+void listener_send_refusal(int fd);
 /* Closes the sockets. */
 void listeners_close(struct http_server *server);
 void listeners_destroy(struct http_server *server);

@@ -12,7 +12,6 @@
 #include "lib/gunzip.h"
 #include "lib/hash.h"
 #include "lib/media_type.h"
-#include "service/http/linger.h"
 
 enum {
 	REQUEST_WRITE_MOST = 128 << 20,   /* bytes */
@@ -56,8 +55,6 @@ static void on_dispose(void *memory)
 		return;
 	connection->request = NULL;
 	timer_stop(&request->server->reactor->timers, &connection->timer);
-	if (request->error != ERROR_NONE && request->state == REQUEST_ST_FINISHED)
-		linger_start(connection);
 }
 
 /* The target without scheme and authority, where a client sent the absolute form (RFC 9112 section 3.2.2). */
@@ -220,6 +217,11 @@ enum error_form request_error_form(const h2o_req_t *h2o)
 			return ERROR_FORM_PROBLEM;
 	}
 	return ERROR_FORM_OPENAI;
+}
+
+bool http_request_is_local(const struct http_request *request)
+{
+	return request->connection->local;
 }
 
 enum error_form http_request_error_form(const struct http_request *request)

@@ -54,6 +54,7 @@ struct http_request {
 
 	enum response_framing framing;
 	uint64_t remaining;               /* FRAMING_LENGTH: body bytes that are still to be written */
+	struct span constant;             /* the whole body, borrowed; {NULL,0} = none, or given to h2o */
 	struct buf filling;               /* written by the application, not yet given to h2o */
 	struct buf flying;                /* given to h2o */
 	struct task pump;                 /* gives filling to h2o at the end of the turn */
@@ -73,7 +74,7 @@ enum error_form request_error_form(const h2o_req_t *h2o);
 /* Tells the application, unless it is done with the request or knows already. */
 void request_tell_gone(struct http_request *request);
 
-/* HTTP/1.1: the client has left. Tells the application and makes h2o close the connection. */
+/* HTTP/1.1: the client has left. Closes the connection, of which the application hears. Frees the request. */
 void response_client_gone(struct http_request *request);
 /* Sends what can be sent now. The request may be freed by it. */
 void response_pump(struct http_request *request);

@@ -12,9 +12,9 @@
 #include "service/http/request.h"
 
 #include <assert.h>
-#include <sys/socket.h>
 
 #include "lib/media_type.h"
+#include "service/http/h1_session.h"
 #include "service/http/h1_stall.h"
 #include "service/http/h2_stream.h"
 #include "service/http/reason.h"
@@ -134,6 +134,16 @@ bool http_respond_write(struct http_request *request, struct span bytes)
 	return true;
 }
 
+void http_respond_constant(struct http_request *request, struct span bytes)
+{
+	assert(request->state == REQUEST_ST_ANSWERING && !request->head_sent && buf_len(&request->filling) == 0);
+	if (request->framing == FRAMING_NONE)
+		return;
+	assert(request->framing == FRAMING_LENGTH && request->remaining == bytes.len);
+	request->remaining = 0;
+	request->constant = bytes;
+}
+
 size_t http_respond_backlog(const struct http_request *request)
 {
 	return backlog(request);
@@ -150,25 +160,6 @@ void http_respond_abort(struct http_request *request)
 {
 	request_set_state(request, REQUEST_ST_ABORTED);
 	want_pump(request);
-}
-
-/* Makes sure that whatever h2o still writes reaches nobody and fails. HTTP/1.1 only. */
-static void cut_socket(struct http_request *request)
-{
-	shutdown(h2o_socket_get_fd(request->connection->sock), SHUT_RDWR);
-}
-
-/* The end of a response whose head the application never gave. */
-static void start_headless(struct http_request *request)
-{
-	if (request->stream == NULL) {
-		/* h2o can close an HTTP/1.1 connection only behind a response: let it write one to a cut socket */
-		request->h2o->res.status = 500;
-		request->h2o->res.content_length = 0;
-		cut_socket(request);
-	}
-	request->framing = FRAMING_NONE;
-	h2o_start_response(request->h2o, &request->generator);
 }
 
 static h2o_send_state_t send_state(const struct http_request *request)
@@ -199,6 +190,11 @@ static h2o_iovec_t write_chunk_head(char head[HTTP_CHUNK_HEAD], size_t size)
 /* Moves what was written into flight, framed. Returns the number of pieces. */
 static size_t take_pieces(struct http_request *request, h2o_iovec_t pieces[3], h2o_send_state_t state)
 {
+	if (request->constant.len > 0) {
+		pieces[0] = h2o_iovec_init(request->constant.at, request->constant.len);
+		request->constant = (struct span){NULL, 0};
+		return 1;
+	}
 	struct buf swap = request->flying;
 	request->flying = request->filling;
 	request->filling = swap;
@@ -231,10 +227,10 @@ static void send_filling(struct http_request *request)
 	h2o_send_state_t state = send_state(request);
 	if (state == H2O_SEND_STATE_IN_PROGRESS && buf_len(&request->filling) == 0 && request->head_sent)
 		return;
-	if (request->h2o->_generator == NULL)
-		start_headless(request);
-	else if (request->state == REQUEST_ST_GONE && request->stream == NULL)
-		cut_socket(request);
+	if (request->h2o->_generator == NULL) { /* aborted before the application gave a head */
+		request->framing = FRAMING_NONE;
+		h2o_start_response(request->h2o, &request->generator);
+	}
 	size_t count = take_pieces(request, pieces, state);
 	request->head_sent = true;
 	set_transport(request, h2o_send_state_is_in_progress(state) ? TRANSPORT_ST_SENDING : TRANSPORT_ST_ENDED);
@@ -289,11 +285,5 @@ void response_progress(struct http_request *request)
 
 void response_client_gone(struct http_request *request)
 {
-	if (request->state <= REQUEST_ST_ANSWERING)
-		request_tell_gone(request);
-	else if (request->state == REQUEST_ST_FINISHED || request->state == REQUEST_ST_ABORTED)
-		cut_socket(request); /* the application is done; nobody reads the rest */
-	if (request->transport == TRANSPORT_ST_SENDING)
-		cut_socket(request); /* h2o's write fails, which closes the connection */
-	want_pump(request);
+	h1_session_close(request->connection->h1);
 }

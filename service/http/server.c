@@ -13,19 +13,15 @@
 #include <unistd.h>
 
 #include "service/http/client_gone.h"
-#include "service/http/h1_error.h"
-#include "service/http/h1_guard.h"
+#include "service/http/h2_frames.h"
 #include "service/http/h2_stream.h"
 #include "service/http/linger.h"
 #include "service/http/listener.h"
 #include "service/http/request.h"
 
 enum {
-	HTTP1_REQUEST_MS = 60000,      /* head and body together, and an idle connection */
-	BODY_HARD_LIMIT_EXTRA = 65536, /* beyond twice the limit h2o refuses by itself */
-	HTTP1_VERSIONS = 0x200,        /* h2o's versions below are HTTP/1 */
-	LARGE_INPUT = 65536,           /* bytes of a body that is a large one */
-	LARGE_INPUT_ROOM = 262144      /* bytes that the next one finds room for at once */
+	HTTP1_VERSIONS = 0x200,   /* h2o's versions below are HTTP/1 */
+	LARGE_INPUT_ROOM = 262144 /* bytes that the body behind a large one finds room for at once */
 };
 
 struct catch_all {
@@ -33,38 +29,13 @@ struct catch_all {
 	struct http_server *server;
 };
 
-static enum error_code http1_error(const struct http_server *server, const h2o_req_t *req, const h2o_socket_t *sock)
-{
-	struct span input = {sock->input->bytes, sock->input->size};
-	enum error_code error = h1_guard_check(input, server->config->limits.header_list);
-	if (error == ERROR_NONE && req->entity.len > server->config->limits.body)
-		error = ERROR_BODY_TOO_LARGE;
-	return error;
-}
-
-/*
- * h2o frees a connection's input buffer behind each request, starts the next one with 4 KiB and doubles it as the body
- * comes, which for a large prompt is a tenth of its cost. What a client sent last is the best guess of what it sends
- * next.
- */
-static void choose_input(struct http_server *server, const h2o_req_t *req, h2o_socket_t *sock)
-{
-	bool large = req->entity.len >= LARGE_INPUT;
-	h2o_buffer_set_prototype(&sock->input, large ? &server->large_input : &h2o_socket_buffer_prototype);
-}
-
 static void on_http1(struct http_server *server, h2o_req_t *req)
 {
 	struct http_connection *connection = connection_of(req->conn->callbacks->get_socket(req->conn));
-	enum error_code error = http1_error(server, req, connection->sock);
-	if (error != ERROR_NONE)
-		req->http1_is_persistent = 0;
-	struct http_request *request = request_create(server, req, connection, NULL, error);
-	connection->request = request;
-	choose_input(server, req, connection->sock);
+	struct http_request *request = connection->request;
 	server->callbacks.on_request(server->callbacks.context, request);
 	if (request->state > REQUEST_ST_ANSWERING)
-		response_pump(request); /* answered on the spot: h2o is spared two passes and two epoll_ctl */
+		response_pump(request); /* answered on the spot: the loop is spared two passes and two epoll_ctl */
 	else
 		client_gone_check(connection);
 }
@@ -72,7 +43,6 @@ static void on_http1(struct http_server *server, h2o_req_t *req)
 static void on_http2(struct http_server *server, h2o_req_t *req)
 {
 	struct h2_stream *stream = H2O_STRUCT_FROM_MEMBER(struct h2_stream, req, req);
-	stream->request = request_create(server, req, stream->session->connection, stream, stream->error);
 	server->callbacks.on_request(server->callbacks.context, stream->request);
 }
 
@@ -86,6 +56,14 @@ static int on_req(h2o_handler_t *handler, h2o_req_t *req)
 	return 0;
 }
 
+/* h2o's only filter is the chunked coding, which is ours (response.c). */
+static void drop_filters(h2o_pathconf_t *path)
+{
+	for (size_t i = 0; i < path->filters.size; i++)
+		free(path->filters.entries[i]);
+	path->filters.size = 0;
+}
+
 static void setup_h2o(struct http_server *server)
 {
 	h2o_globalconf_t *config = &server->h2o_config;
@@ -95,11 +73,8 @@ static void setup_h2o(struct http_server *server)
 	server->large_input._initial_buf.capacity = LARGE_INPUT_ROOM;
 	h2o_config_init(config);
 	config->server_name = h2o_iovec_init(H2O_STRLIT("sluice/" SLUICE_VERSION));
-	config->http1.req_timeout = HTTP1_REQUEST_MS;
-	config->http1.upgrade_to_http2 = 0;
-	config->max_request_entity_size = server->config->limits.body * 2 + BODY_HARD_LIMIT_EXTRA;
 	h2o_hostconf_t *host = h2o_config_register_host(config, h2o_iovec_init(H2O_STRLIT("sluice")), 65535);
-	h1_error_register(&host->fallback_path);
+	drop_filters(&host->fallback_path);
 	struct catch_all *handler = (void *)h2o_create_handler(&host->fallback_path, sizeof(*handler));
 	handler->super.on_req = on_req;
 	handler->server = server;
@@ -121,6 +96,7 @@ struct http_server *http_server_create(struct loop *loop, const struct config *c
 	server->config = config;
 	server->callbacks = *callbacks;
 	server->refused_fd = -1;
+	server->yielding_tail = &server->yielding;
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	setup_h2o(server);
 	if (h2_setup(server) && listeners_create(server, error))

@@ -18,6 +18,8 @@ enum http_server_state {
 	HTTP_SERVER_ST_DESTROYING /* everything closes now */
 };
 
+enum { CROWD_ADDRESSES = 65536 };
+
 struct http_server {
 	struct loop *loop;
 	struct reactor *reactor;
@@ -40,7 +42,11 @@ struct http_server {
 	int refused_fd;                      /* that client, until its refusal was read; -1 = none */
 	struct http_connection *connections; /* newest first */
 	size_t connection_count;
-	struct lingering *lingering; /* closed by h2o, kept for a moment */
+	struct http_connection *yielding; /* those without a request, longest first */
+	struct http_connection **yielding_tail;
+	struct timer patience;               /* the first of them may yield when it is due */
+	uint32_t addresses[CROWD_ADDRESSES]; /* connections by hash of the peer's address */
+	struct lingering *lingering;         /* closed by h2o, kept for a moment */
 };
 
 #endif

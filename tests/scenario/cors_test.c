@@ -180,7 +180,7 @@ static void answers_and_errors_can_be_read_by_listed_pages_only(void **state)
 		check_contains(&answer.head, "vary: origin\n");
 		answer_free(&answer);
 		answer = ask(sluice, via, cases[n].method, cases[n].path, from_elsewhere, cases[n].body);
-		assert_int_equal(answer.status, cases[n].status);
+		assert_int_equal(answer.status, strcmp(cases[n].method, "POST") == 0 ? 403 : cases[n].status);
 		check_closed(&answer);
 		check_contains(&answer.head, "vary: origin\n");
 		answer_free(&answer);
@@ -233,7 +233,7 @@ static void streams_and_whole_answers_can_be_read(void **state)
 		check_readable(&answer, PAGE);
 		answer_free(&answer);
 		answer = ask(sluice, i / 2, "POST", CHAT, from_elsewhere, chat_body("count", i % 2 == 0));
-		assert_int_equal(answer.status, 200);
+		assert_int_equal(answer.status, 403);
 		check_closed(&answer);
 		answer_free(&answer);
 	}

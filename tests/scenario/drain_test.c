@@ -26,23 +26,40 @@
 static const struct step script[] = {SEND(STREAM_HEAD CHUNK("\"role\":\"assistant\",\"content\":\"a\"", "null")), GATE,
 				     SEND(CHUNK("\"content\":\"b\"", "\"stop\"") "data: [DONE]\n\n"), FIN, SCRIPT_END};
 
+static const struct step silence[] = {GATE, FIN, SCRIPT_END};
+
 struct world {
 	struct backend *backend;
 	struct sluice *sluice;
 	struct client client; /* in the middle of a stream */
 };
 
-static void start(struct world *world, enum via via)
+static void wait_for_call(struct backend *backend)
+{
+	struct patience patience = patience_for("the backend to be asked");
+	while (backend_requests(backend) == 0)
+		patience_wait(&patience);
+}
+
+static void start_with(struct world *world, enum via via, const char *drain, bool stream)
 {
 	struct sse sse = {0};
 	world->backend = backend_start();
-	backend_script(world->backend, script);
+	backend_script(world->backend, stream ? script : silence);
 	world->sluice = sluice_start("backends:\n  b: { url: 'http://127.0.0.1:%d/v1', timeouts: { idle: 600s } }\n"
-				     "models:\n  m: b/m\n",
-				     backend_port(world->backend));
-	client_chat(&world->client, world->sluice, via, "m", true);
-	client_wait_events(&world->client, &sse, 1);
+				     "models:\n  m: b/m\ndrain: %s\n",
+				     backend_port(world->backend), drain);
+	client_chat(&world->client, world->sluice, via, "m", stream);
+	if (stream)
+		client_wait_events(&world->client, &sse, 1);
+	else
+		wait_for_call(world->backend);
 	sse_free(&sse);
+}
+
+static void start(struct world *world, enum via via)
+{
+	start_with(world, via, "30s", true);
 }
 
 static bool listens(const struct sluice *sluice)
@@ -176,13 +193,44 @@ static void a_stray_sigusr1_does_not_disable_the_second_sigterm(void **state)
 		send_signal(world.sluice->proc, SIGUSR1);
 		assert_int_equal(kill(world.sluice->proc->pid, SIGTERM), 0);
 		client_wait_end(&world.client);
-		assert_true(client_answer(&world.client)->broken);
-		check_lacks(&client_answer(&world.client)->body, "[DONE]");
+		check_sse_error(&client_answer(&world.client)->body, "shutting_down");
 		client_close(&world.client);
 		assert_int_equal(proc_wait(world.sluice->proc), 0);
 		proc_read(world.sluice->proc, PROC_STDERR, &log);
 		check_contains(&log, "\"stopping\"");
 		bytes_free(&log);
+	}
+}
+
+/* Neither cut in silence nor passed off as complete. */
+static void a_stream_longer_than_the_drain_ends_with_a_truthful_error(void **state)
+{
+	(void)state;
+	for (enum via via = 0; via < VIA_COUNT; via++) {
+		struct world world;
+		start_with(&world, via, "200ms", true);
+		drain(world.sluice);
+		client_wait_end(&world.client);
+		assert_true(client_answer(&world.client)->ended);
+		check_sse_error(&client_answer(&world.client)->body, "shutting_down");
+		check_lacks(&client_answer(&world.client)->body, "[DONE]");
+		client_close(&world.client);
+		assert_int_equal(proc_wait(world.sluice->proc), 0);
+	}
+}
+
+static void who_waits_for_a_whole_answer_longer_than_the_drain_gets_503(void **state)
+{
+	(void)state;
+	for (enum via via = 0; via < VIA_COUNT; via++) {
+		struct world world;
+		start_with(&world, via, "200ms", false);
+		drain(world.sluice);
+		client_wait_end(&world.client);
+		check_error(client_answer(&world.client), 503, "shutting_down");
+		check_header(client_answer(&world.client), "x-should-retry", "true");
+		client_close(&world.client);
+		assert_int_equal(proc_wait(world.sluice->proc), 0);
 	}
 }
 
@@ -193,6 +241,8 @@ int main(void)
 	    SCENARIO(readiness_is_503_while_the_process_drains_and_liveness_is_not),
 	    SCENARIO(a_stray_sigusr1_ends_neither_the_service_nor_the_drain),
 	    SCENARIO(a_stray_sigusr1_does_not_disable_the_second_sigterm),
+	    SCENARIO(a_stream_longer_than_the_drain_ends_with_a_truthful_error),
+	    SCENARIO(who_waits_for_a_whole_answer_longer_than_the_drain_gets_503),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -423,6 +423,9 @@ static void refusals_name_the_place(void **state)
 	    {"{\"plan\":{\"race\":[\"three\",\"six\"]}," QUESTION "}", 400, "invalid_plan", "plan.race[1]"},
 	    {"{\"plan\":{\"race\":[\"three\",\"a/count\"]}," QUESTION "}", 400, "invalid_plan", "plan.race[1]"},
 	    {"{\"plan\":{\"vote\":[\"three\"]}," QUESTION "}", 400, "invalid_plan", "plan"},
+	    {"{\"plan\":{\"retry\":{\"retry\":{\"retry\":\"three\",\"attempts\":10},\"attempts\":10},\"attempts\":10}"
+	     "," QUESTION "}",
+	     400, "invalid_plan", "plan.retry"},
 	    {"{\"targets\":[\"three\",\"three\"],\"strategy\":\"quorum\",\"request\":{\"n\":2,\"messages\":[{\"role\":"
 	     "\"user\",\"content\":\"x\"}]}}",
 	     400, "invalid_plan", "request.n"},

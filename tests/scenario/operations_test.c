@@ -142,6 +142,57 @@ static void every_operation_refuses_a_body_over_the_limit(void **state)
 	}
 }
 
+/* A sluice of the same with more settings. */
+static struct sluice *start_with(const char *settings)
+{
+	return sluice_start("backends:\n  b: { url: 'http://127.0.0.1:1/v1' }\nmodels:\n  small: b/m\n%s", settings);
+}
+
+static void every_operation_refuses_a_body_that_does_not_come(void **state)
+{
+	(void)state;
+	struct sluice *sluice = start_with("limits: { body_stall: 100ms }\n");
+	for_each_operation(operation)
+	{
+		struct h2 h2;
+		h2_open(&h2, sluice->port, 0);
+		h2.withhold = true;
+		struct h2_stream *stream = h2_request(&h2, operation->method, operation->path, NULL, "{\"a\":1}");
+		h2_wait_body(&h2, stream, 1);
+		assert_int_equal(stream->answer.status, 408);
+		check_error(&stream->answer, 408, "request_timeout");
+		h2_wait_end(&h2, stream);
+		h2_close(&h2);
+	}
+}
+
+static void every_operation_refuses_a_name_that_is_not_the_listeners(void **state)
+{
+	(void)state;
+	struct sluice *sluice = start_with("hosts: sluice.test\n");
+	for_each_operation(operation)
+	{
+		check_and_free(operation, ask_h1(sluice, operation, "", 0), 421, "misdirected_request");
+	}
+}
+
+static void every_operation_that_spends_or_changes_refuses_pages_of_others(void **state)
+{
+	(void)state;
+	struct sluice *sluice = start();
+	for_each_operation(operation)
+	{
+		struct answer answer =
+		    ask_h2(sluice, operation->method, operation->path, "origin", "https://a.example", operation->wrong);
+		if (strcmp(operation->method, "GET") != 0)
+			check_and_free(operation, answer, 403, "foreign_origin");
+		else if (answer.status == 403)
+			fail_msg("%s may be read", operation->path);
+		else
+			answer_free(&answer);
+	}
+}
+
 /* Two Host fields: RFC 9112, section 3.2. HTTP/2 breaks the stream instead (RFC 9113, section 8.1.1). */
 static void every_operation_refuses_a_head_that_is_not_well_formed(void **state)
 {
@@ -338,6 +389,9 @@ static void without_descriptors_an_exchange_is_refused_and_the_process_lives(voi
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    SCENARIO(every_operation_refuses_a_body_that_does_not_come),
+	    SCENARIO(every_operation_refuses_a_name_that_is_not_the_listeners),
+	    SCENARIO(every_operation_that_spends_or_changes_refuses_pages_of_others),
 	    SCENARIO(every_operation_refuses_an_unknown_expectation),
 	    SCENARIO(every_operation_refuses_a_head_over_the_limit),
 	    SCENARIO(every_operation_refuses_a_body_over_the_limit),

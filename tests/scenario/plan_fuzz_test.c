@@ -651,7 +651,7 @@ static void start_sluice(struct world *world)
 	    "           breaker: { consecutive: 2, wait: 30ms, wait_most: 100ms } }\n"
 	    "  refuse: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
 	    "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false } }\n"
-	    "retries: { %s }\n"
+	    "retries: { attempts: 1000, %s }\n"
 	    "limits: { buffer: 64KiB }\n"
 	    "models:\n%s",
 	    world->sims[SIM_A]->port, calm, world->sims[SIM_B]->port, calm, world->sims[SIM_B]->port,

@@ -194,6 +194,14 @@ static void h2_note_request(struct h2_stream *stream, const char *method, const 
 				     (const char *)fields[i].value);
 }
 
+static bool h2_names(const struct h2_header *headers, const char *name)
+{
+	for (; headers != NULL && headers->name != NULL; headers++)
+		if (strcmp(headers->name, name) == 0)
+			return true;
+	return false;
+}
+
 struct h2_stream *h2_request_bytes(struct h2 *h2, const char *method, const char *path, const struct h2_header *headers,
 				   const char *body, size_t len)
 {
@@ -207,7 +215,8 @@ struct h2_stream *h2_request_bytes(struct h2 *h2, const char *method, const char
 	fields[count++] = h2_field(":path", path);
 	if (body != NULL) {
 		snprintf(length, sizeof length, "%zu", len);
-		fields[count++] = h2_field("content-type", "application/json");
+		if (!h2_names(headers, "content-type"))
+			fields[count++] = h2_field("content-type", "application/json");
 		fields[count++] = h2_field("content-length", length);
 	}
 	for (; headers != NULL && headers->name != NULL && count < MOST_FIELDS; headers++)

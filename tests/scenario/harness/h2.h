@@ -55,7 +55,8 @@ struct h2_header {
 	const char *value;
 };
 
-/* Starts a request. body NULL: none. headers: extra fields up to {NULL, NULL}, or NULL. The stream is owned by h2. */
+/* Starts a request. body NULL: none; else with its length and, unless headers name another, type JSON. headers: extra
+ * fields up to {NULL, NULL}, or NULL. The stream is owned by h2. */
 struct h2_stream *h2_request(struct h2 *h2, const char *method, const char *path, const struct h2_header *headers,
 			     const char *body);
 /* The same with a body of any bytes. */

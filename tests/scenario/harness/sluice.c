@@ -29,8 +29,8 @@ static void write_config(const char *path, unsigned workers, const char *text)
 	assert_non_null(file);
 	fprintf(file,
 		"listen:\n  - 127.0.0.1:0\n  - address: 127.0.0.1:0\n    tls: { certificate: %s, key: %s }\n"
-		"workers: %u\n%s",
-		certificate, key, workers, text);
+		"workers: %u\n%s%s",
+		certificate, key, workers, strstr(text, "hosts:") == NULL ? "hosts: '*'\n" : "", text);
 	fclose(file);
 }
 

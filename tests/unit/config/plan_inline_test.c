@@ -64,6 +64,17 @@ static void refuses(const char *plan, const char *path, const char *text)
 	assert_string_equal(finding.text, text);
 }
 
+/* Those of the models count, too. */
+static void retries_inside_each_other_are_bounded(void **state)
+{
+	(void)state;
+	good("{\"retry\":\"large\",\"attempts\":2}");
+	refuses(
+	    "{\"race\":[\"small\",{\"retry\":\"large\",\"attempts\":3}]}", "plan.race[1].retry",
+	    "retries inside each other come to 21 attempts; expected at most 16 (retries.attempts): lower \"attempts\" "
+	    "here or around it, or take a retry out");
+}
+
 static void a_string_is_the_plan_of_a_model(void **state)
 {
 	(void)state;
@@ -239,6 +250,7 @@ static void running_out_of_memory_is_told_at_every_allocation(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(retries_inside_each_other_are_bounded, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_string_is_the_plan_of_a_model, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_name_with_a_slash_is_a_model_and_never_a_target, setup, teardown),
 	    cmocka_unit_test_setup_teardown(combinators_nest_and_have_options, setup, teardown),

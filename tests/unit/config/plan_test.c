@@ -211,6 +211,22 @@ static const char *nested(unsigned levels, unsigned targets)
 	return text;
 }
 
+static void retries_inside_each_other_are_bounded(void **state)
+{
+	(void)state;
+	config_drop(
+	    fixture_good("listen: [h:1]\nbackends: { a: { url: http://a } }\n"
+			 "models: { m: { retry: { race: [{ retry: a/b, attempts: 4 }, a/c] }, attempts: 4 } }\n"));
+	assert_null(fixture_load("listen: [h:1]\nbackends: { a: { url: http://a } }\nmodels:\n"
+				 "  m: { retry: { race: [a/c, { retry: a/b, attempts: 10 }] }, attempts: 10 }\n"));
+	assert_non_null(
+	    strstr(fixture_findings(),
+		   ":4: models.m.retry.race[1]: retries inside each other come to 100 attempts; expected at "
+		   "most 16 (retries.attempts): lower \"attempts\" here or around it, or take a retry out\n"));
+	config_drop(fixture_good("listen: [h:1]\nbackends: { a: { url: http://a } }\nretries: { attempts: 100 }\n"
+				 "models: { m: { retry: { retry: a/b, attempts: 10 }, attempts: 10 } }\n"));
+}
+
 static void sixteen_levels_are_enough(void **state)
 {
 	(void)state;
@@ -247,6 +263,7 @@ int main(void)
 	    cmocka_unit_test(children_may_have_names),
 	    cmocka_unit_test(names_that_are_out_of_place_are_refused),
 	    cmocka_unit_test(a_model_is_a_plan_or_a_mapping_of_its_plan_and_options),
+	    cmocka_unit_test(retries_inside_each_other_are_bounded),
 	    cmocka_unit_test(sixteen_levels_are_enough),
 	    cmocka_unit_test(sixty_four_targets_are_enough),
 	    cmocka_unit_test(each_plan_counts_its_own_targets),

@@ -206,7 +206,14 @@ static inline void app_config(struct app *app)
 	    .file = "test.yaml",
 	    .listeners = app->listeners,
 	    .listener_count = 1,
-	    .limits = {.body = 1 << 20, .connections = 1000, .streams = 100, .header_list = 16384},
+	    .limits = {.body = 1 << 20,
+		       .bodies = 64 << 20,
+		       .connections = 1000,
+		       .streams = 100,
+		       .header_list = 16384,
+		       .head_time_us = 10000000,
+		       .body_stall_us = 30000000,
+		       .stalled_us = 60000000},
 	};
 }
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT */
+/* A list of those that yield, oldest first, and a table of counts by address; crowd.h holds the contract. */
+#include "service/http/crowd.h"
+
+#include "lib/hash.h"
+#include "service/http/listener.h"
+
+enum {
+	NETWORK_6 = 8,    /* bytes of an IPv6 address that one client may have all of */
+	GRACE_US = 250000 /* for a connection to say what it wants before it has to yield */
+};
+
+size_t crowd_most(const struct http_server *server)
+{
+	size_t most = server->config->limits.connections;
+	size_t allowed = server->callbacks.connections_most;
+	return allowed != 0 && allowed < most ? allowed : most;
+}
+
+bool crowd_admits(const struct http_server *server)
+{
+	return server->connection_count < crowd_most(server) ||
+	       (server->yielding != NULL && crowd_patience_us(server) == 0);
+}
+
+uint64_t crowd_patience_us(const struct http_server *server)
+{
+	if (server->yielding == NULL)
+		return 0;
+	uint64_t passed_us = timers_now(&server->reactor->timers) - server->yielding->yields_us;
+	return passed_us >= GRACE_US ? 0 : GRACE_US - passed_us;
+}
+
+void crowd_make_room(struct http_server *server)
+{
+	if (server->connection_count >= crowd_most(server) && server->yielding != NULL)
+		connection_end(server->yielding);
+}
+
+void crowd_idle(struct http_connection *connection)
+{
+	struct http_server *server = connection->server;
+	if (connection->yield_back != NULL)
+		return;
+	connection->yields_us = timers_now(&server->reactor->timers);
+	connection->yield_next = NULL;
+	connection->yield_back = server->yielding_tail;
+	*server->yielding_tail = connection;
+	server->yielding_tail = &connection->yield_next;
+	if (server->connection_count >= crowd_most(server))
+		listeners_update(server);
+}
+
+void crowd_busy(struct http_connection *connection)
+{
+	if (connection->yield_back == NULL)
+		return;
+	*connection->yield_back = connection->yield_next;
+	if (connection->yield_next != NULL)
+		connection->yield_next->yield_back = connection->yield_back;
+	else
+		connection->server->yielding_tail = connection->yield_back;
+	connection->yield_back = NULL;
+}
+
+static size_t bucket_of(h2o_socket_t *sock)
+{
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	struct span address = {"", 0};
+	if (h2o_socket_getpeername(sock, (struct sockaddr *)&peer) > 0 && peer.ss_family == AF_INET)
+		address = (struct span){(char *)&((struct sockaddr_in *)&peer)->sin_addr, sizeof(struct in_addr)};
+	else if (peer.ss_family == AF_INET6)
+		address = (struct span){(char *)&((struct sockaddr_in6 *)&peer)->sin6_addr, NETWORK_6};
+	return hash_bytes(hash_bytes(HASH_START, (struct span){(char *)&peer.ss_family, sizeof(peer.ss_family)}),
+			  address) %
+	       CROWD_ADDRESSES;
+}
+
+/* Addresses that share a number share the limit, which is as if they were one. */
+bool crowd_enter(struct http_connection *connection)
+{
+	struct http_server *server = connection->server;
+	unsigned most = server->config->limits.connections_per_address;
+	connection->address = bucket_of(connection->sock);
+	server->addresses[connection->address]++;
+	return most == 0 || server->addresses[connection->address] <= most;
+}
+
+void crowd_leave(struct http_connection *connection)
+{
+	crowd_busy(connection);
+	connection->server->addresses[connection->address]--;
+}

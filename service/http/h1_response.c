@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* HTTP/1.1 responses: the last output stream of h2o's pipeline writes head and pieces to the socket. */
+#include <stdio.h>
+
+#include "service/http/h1_session.h"
+
+enum {
+	PIECES_MAX = 4,         /* of one send, without the head */
+	HEAD_FIXED_BYTES = 256, /* status line, Date, Connection, Content-Length */
+	FIELD_EXTRA = 4         /* ": " and CRLF */
+};
+
+static void on_sent(h2o_socket_t *sock, const char *err)
+{
+	struct h1_session *session = sock->data;
+	if (err != NULL || session->end == H2O_SEND_STATE_ERROR)
+		h1_session_close(session);
+	else if (session->end == H2O_SEND_STATE_FINAL)
+		h1_session_on_answered(session);
+	else
+		h2o_proceed_response(&session->req);
+}
+
+static char *append(char *at, const char *bytes, size_t len)
+{
+	memcpy(at, bytes, len);
+	return at + len;
+}
+
+static size_t head_size(const h2o_req_t *req)
+{
+	size_t size = HEAD_FIXED_BYTES + strlen(req->res.reason) + req->conn->ctx->globalconf->server_name.len;
+	for (size_t i = 0; i < req->res.headers.size; i++)
+		size += req->res.headers.entries[i].name->len + req->res.headers.entries[i].value.len + FIELD_EXTRA;
+	return size;
+}
+
+static h2o_iovec_t write_head(h2o_req_t *req)
+{
+	h2o_timestamp_t now;
+	size_t size = head_size(req);
+	char *head = h2o_mem_alloc_pool(&req->pool, size);
+	h2o_get_timestamp(req->conn->ctx, &req->pool, &now);
+	h2o_iovec_t server = req->conn->ctx->globalconf->server_name;
+	int len = snprintf(head, size, "HTTP/1.1 %d %s\r\nDate: %.*s\r\nServer: %.*s\r\nConnection: %s\r\n",
+			   req->res.status, req->res.reason, (int)H2O_TIMESTR_RFC1123_LEN, now.str->rfc1123,
+			   (int)server.len, server.base, req->http1_is_persistent ? "keep-alive" : "close");
+	char *at = head + len;
+	if (req->res.content_length != SIZE_MAX)
+		at += snprintf(at, size - (size_t)len, "Content-Length: %zu\r\n", req->res.content_length);
+	for (size_t i = 0; i < req->res.headers.size; i++) {
+		const h2o_header_t *field = &req->res.headers.entries[i];
+		at = append(at, field->name->base, field->name->len);
+		at = append(at, ": ", 2);
+		at = append(at, field->value.base, field->value.len);
+		at = append(at, "\r\n", 2);
+	}
+	at = append(at, "\r\n", 2);
+	return h2o_iovec_init(head, (size_t)(at - head));
+}
+
+static void do_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *pieces, size_t count, h2o_send_state_t state)
+{
+	struct h1_session *session = H2O_STRUCT_FROM_MEMBER(struct h1_session, final, self);
+	h2o_iovec_t out[PIECES_MAX + 1];
+	size_t used = 0;
+	session->end = state;
+	if (req->res.status == 0) { /* aborted before there was a head */
+		h1_session_close(session);
+		return;
+	}
+	if (!session->head_written) {
+		session->head_written = true;
+		out[used++] = write_head(req);
+	}
+	for (size_t i = 0; i < count && i < PIECES_MAX; i++)
+		out[used++] = pieces[i];
+	if (used > 0)
+		h2o_socket_write(session->sock, out, used, on_sent);
+	else
+		on_sent(session->sock, NULL);
+}
+
+void h1_response_init(struct h1_session *session)
+{
+	session->head_written = false;
+	session->final = (h2o_ostream_t){.do_send = do_send};
+	session->req._ostr_top = &session->final;
+}

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Room and credit for bodies; h2_upload.h holds the contract. The connection
+ * gets its credit back at once, or streams without room would hold up those that
+ * have it; a stream gets credit for bytes that have room. So one connection can
+ * have its room in memory, and the first window of each stream.
+ */
+#include "service/http/h2_upload.h"
+
+#include "service/http/body_room.h"
+
+enum {
+	STEP = 1 << 20,  /* bytes of room at once for a body of unknown length */
+	PROGRESS = 4096, /* bytes that are progress, each limits.body_stall */
+};
+
+static const struct config_limits *limits_of(const struct h2_session *session)
+{
+	return &session->connection->server->config->limits;
+}
+
+static uint64_t now_of(const struct h2_session *session)
+{
+	return timers_now(&session->connection->server->reactor->timers);
+}
+
+/* Gives credit for what is buffered and had none. */
+static void give_credit(struct h2_stream *stream)
+{
+	nghttp2_session_consume_stream(stream->session->nghttp2, stream->id, stream->uncredited);
+	stream->uncredited = 0;
+}
+
+static void widen(struct h2_stream *stream)
+{
+	size_t window = stream->room < H2_STREAM_WINDOW ? stream->room : H2_STREAM_WINDOW;
+	if (window > H2_FIRST_WINDOW)
+		nghttp2_session_set_local_window_size(stream->session->nghttp2, NGHTTP2_FLAG_NONE, stream->id,
+						      (int32_t)window);
+}
+
+/* Takes what room the stream needs. False: it waits. */
+static bool take_room(struct h2_stream *stream)
+{
+	struct h2_session *session = stream->session;
+	size_t most = body_room_of_connection(limits_of(session));
+	size_t step = stream->content_length > 0 ? stream->content_length : STEP;
+	if (session->room + step > most || !body_room_take(limits_of(session), step))
+		return false;
+	session->room += step;
+	stream->room += step;
+	stream->waits = false;
+	stream->progress_us = now_of(session);
+	widen(stream);
+	give_credit(stream);
+	h2_session_want_flush(session);
+	return true;
+}
+
+static void want_room(struct h2_stream *stream)
+{
+	/* who waits is not overtaken by the next one */
+	bool behind = stream->room == 0 && stream->session->waiting > 0;
+	if (stream->waits || (!behind && take_room(stream)))
+		return;
+	stream->waits = true;
+	stream->session->waiting++;
+	stream->progress_us = now_of(stream->session); /* since when it waits */
+}
+
+void h2_upload_start(struct h2_stream *stream)
+{
+	stream->uploads = true;
+	want_room(stream);
+}
+
+static void note_progress(struct h2_stream *stream)
+{
+	if (stream->waits || buf_len(&stream->body) - stream->progress_at < PROGRESS)
+		return;
+	stream->progress_at = buf_len(&stream->body);
+	stream->progress_us = now_of(stream->session);
+}
+
+void h2_upload_on_data(struct h2_stream *stream, struct span bytes)
+{
+	nghttp2_session_consume_connection(stream->session->nghttp2, bytes.len);
+	if (!stream->uploads || stream->error != ERROR_NONE)
+		return;
+	stream->uncredited += bytes.len;
+	if (buf_len(&stream->body) + bytes.len > limits_of(stream->session)->body)
+		stream->error = ERROR_BODY_TOO_LARGE;
+	else if (!buf_append(&stream->body, bytes))
+		stream->error = ERROR_OVERLOADED;
+	if (stream->error != ERROR_NONE) {
+		buf_fini(&stream->body);
+		h2_stream_on_complete(stream);
+		return;
+	}
+	note_progress(stream);
+	if (!stream->waits && buf_len(&stream->body) + H2_FIRST_WINDOW / 2 > stream->room &&
+	    stream->content_length == 0)
+		want_room(stream);
+	if (!stream->waits)
+		give_credit(stream);
+}
+
+void h2_upload_end(struct h2_stream *stream)
+{
+	struct h2_session *session = stream->session;
+	if (stream->waits)
+		session->waiting--;
+	stream->uploads = stream->waits = false;
+	if (stream->room == 0)
+		return;
+	session->room -= stream->room;
+	body_room_give(stream->room);
+	stream->room = 0;
+	session->room_freed = true;
+}
+
+/* The oldest first: streams are listed newest first. */
+static struct h2_stream *oldest_waiting(const struct h2_session *session)
+{
+	struct h2_stream *oldest = NULL;
+	for (struct h2_stream *stream = session->streams; stream != NULL; stream = stream->next)
+		if (stream->waits)
+			oldest = stream;
+	return oldest;
+}
+
+static void serve_waiting(struct h2_session *session)
+{
+	struct h2_stream *stream;
+	session->room_freed = false;
+	while (session->waiting > 0 && (stream = oldest_waiting(session)) != NULL && take_room(stream))
+		session->waiting--;
+}
+
+static void refuse_late(struct h2_session *session, uint64_t now_us)
+{
+	for (struct h2_stream *stream = session->streams; stream != NULL; stream = stream->next) {
+		if (!stream->uploads || stream->dispatched || stream->error != ERROR_NONE ||
+		    now_us - stream->progress_us < limits_of(session)->body_stall_us)
+			continue;
+		stream->error = stream->waits ? ERROR_OVERLOADED : ERROR_REQUEST_TIMEOUT;
+		h2_stream_on_complete(stream);
+	}
+}
+
+void h2_upload_check(struct h2_session *session, uint64_t now_us)
+{
+	refuse_late(session, now_us);
+	if (session->waiting > 0)
+		serve_waiting(session);
+}

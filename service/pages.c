@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/* Hosts and origins of requests against what is allowed; pages.h holds the contract. */
+#include "service/pages.h"
+
+#include <arpa/inet.h>
+#include <strings.h>
+
+#include "service/cors.h"
+
+enum { ADDRESS_TEXT = 64 };
+
+bool pages_are_kept_out(struct span path)
+{
+	struct span admin = SPAN("/admin/");
+	return span_is(path, "/metrics") || (path.len >= admin.len && memcmp(path.at, admin.at, admin.len) == 0);
+}
+
+/* Host without its port; brackets stay. */
+static struct span without_port(struct span host)
+{
+	for (size_t i = host.len; i > 0; i--) {
+		if (host.at[i - 1] == ']')
+			break;
+		if (host.at[i - 1] == ':')
+			return (struct span){host.at, i - 1};
+	}
+	return host;
+}
+
+static bool equals(struct span text, const char *word)
+{
+	return text.len == strlen(word) && strncasecmp(text.at, word, text.len) == 0;
+}
+
+static bool is_loopback_address(struct span host)
+{
+	char text[ADDRESS_TEXT];
+	struct in_addr v4;
+	struct in6_addr v6;
+	bool brackets = host.len > 2 && host.at[0] == '[' && host.at[host.len - 1] == ']';
+	if (brackets)
+		host = (struct span){host.at + 1, host.len - 2};
+	if (host.len == 0 || host.len >= sizeof(text))
+		return false;
+	memcpy(text, host.at, host.len);
+	text[host.len] = '\0';
+	if (brackets)
+		return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+	return inet_pton(AF_INET, text, &v4) == 1 && ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+}
+
+/* A request without a host, as HTTP/1.0 has them, is no browser's. */
+static bool is_local_name(const struct config *config, struct span host)
+{
+	host = without_port(host);
+	if (host.len == 0 || equals(host, "localhost") || is_loopback_address(host))
+		return true;
+	for (size_t i = 0; i < config->host_count; i++)
+		if (strcmp(config->hosts[i], "*") == 0 || equals(host, config->hosts[i]))
+			return true;
+	return false;
+}
+
+static bool is_safe(struct span method)
+{
+	return span_is(method, "GET") || span_is(method, "HEAD") || span_is(method, "OPTIONS");
+}
+
+/* The page is of the very service that is asked. */
+static bool is_own(struct span origin, struct span host)
+{
+	const char *colon = memchr(origin.at, ':', origin.len);
+	size_t scheme = colon == NULL ? 0 : (size_t)(colon - origin.at) + 3;
+	if (scheme == 0 || scheme > origin.len || host.len == 0)
+		return false;
+	struct span authority = {origin.at + scheme, origin.len - scheme};
+	return authority.len == host.len && strncasecmp(authority.at, host.at, host.len) == 0;
+}
+
+static bool is_foreign(const struct config *config, const struct http_request *request, struct span origin)
+{
+	if (origin.len == 0 || is_own(origin, http_request_field(request, "host")))
+		return false;
+	return pages_are_kept_out(http_request_path(request)) || !cors_allows(&config->cors, origin);
+}
+
+enum error_code pages_check(const struct config *config, const struct http_request *request)
+{
+	if (http_request_is_local(request) && !is_local_name(config, http_request_field(request, "host")))
+		return ERROR_MISDIRECTED;
+	if (is_safe(http_request_method(request)))
+		return ERROR_NONE;
+	for (size_t i = 0; i < http_request_field_count(request); i++) {
+		struct http_field field = http_request_field_at(request, i);
+		if (span_is(field.name, "origin") && is_foreign(config, request, field.value))
+			return ERROR_FOREIGN_ORIGIN;
+	}
+	return ERROR_NONE;
+}
