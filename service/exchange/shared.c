@@ -304,6 +304,7 @@ void shared_take_off(struct shared *shared)
 void shared_give_kept(struct shared *shared, struct cache_hit *hit)
 {
 	struct event body = {.kind = EVENT_BODY,
+			     .target = config_find_target(shared->plan->source, hit->entry.target),
 			     .data = hit->entry.body,
 			     .total = (int64_t)hit->entry.body.len,
 			     .usage = hit->entry.usage};

@@ -74,7 +74,8 @@ static enum metrics_kept keep_vector(const struct shared *shared, size_t index, 
 	const struct exchange_worker *worker = shared->worker;
 	const struct batch *batch = shared->batch;
 	struct cache_keeping keeping = shared->keeping;
-	struct openai_vector vector = {batch->vectors.model, openai_vectors_at(&batch->vectors, index)};
+	struct openai_vector vector = {.model = batch->vectors.model,
+				       .members = openai_vectors_at(&batch->vectors, index)};
 	buf_reset(body);
 	openai_vector_write_kept(&vector, share, body);
 	if (buf_failed(body))
@@ -85,6 +86,7 @@ static enum metrics_kept keep_vector(const struct shared *shared, size_t index, 
 	struct cache_entry entry = {.endpoint = OPENAI_EMBEDDINGS,
 				    .created = time(NULL),
 				    .usage = *share,
+				    .length = openai_vectors_length(&batch->vectors, index),
 				    .target = batch->target == NULL ? SPAN("") : span_of(batch->target->target),
 				    .finish = SPAN(""),
 				    .body = buf_span(body)};
