@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "lib/errors.h"
 #include "lib/metrics.h"
+#include "schemas/caching_reference.h"
 #include "schemas/openapi.h"
 #include "schemas/reference.h"
 #include "service/plan/plan.h"
@@ -21,8 +22,8 @@ static const struct {
 	const char *name;
 	void (*write)(struct buf *out);
 } topics[] = {
-    {"api", reference_write},      {"config", describe_config}, {"errors", error_describe},
-    {"metrics", metrics_describe}, {"openapi", openapi_write},
+    {"api", reference_write},   {"cache", caching_reference_write}, {"config", describe_config},
+    {"errors", error_describe}, {"metrics", metrics_describe},      {"openapi", openapi_write},
 };
 
 bool describe_write(struct buf *out, const char *topic)
@@ -38,5 +39,5 @@ bool describe_write(struct buf *out, const char *topic)
 
 const char *describe_topics(void)
 {
-	return "api, config, errors, metrics, openapi";
+	return "api, cache, config, errors, metrics, openapi";
 }

@@ -202,7 +202,7 @@ static void one_input_is_the_same_in_any_form(void **state)
 	    {"\"x\"", ",\"dimensions\":4", "", false},
 	    {"\"x\"", ",\"dimensions\":4.0", "", true},
 	    {"\"x\"", ",\"dimensions\":5", "", false},
-	    {"\"x\"", ",\"x_unknown\":1", "", false},
+	    {"\"x\"", ",\"input_type\":1", "", false},
 	    {"\"x \"", "", "", false},
 	    {"[1,2]", "", "", false},
 	    {"[[1,2.0]]", "", "", true},

@@ -181,7 +181,7 @@ static void answers_may_come_and_go(void **state)
 	for (int i = 0; i < REQUESTS; i++) {
 		struct answer answer;
 		char members[64];
-		snprintf(members, sizeof members, ZERO ",\"x\":%d", (int)dice_roll(&dice, 3));
+		snprintf(members, sizeof members, ZERO ",\"top_k\":%d", (int)dice_roll(&dice, 3));
 		bool stream = dice_roll(&dice, 2) == 1;
 		if (dice_roll(&dice, 6) == 0)
 			redis_process_say(world.redis, "FLUSHALL");
