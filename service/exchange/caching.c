@@ -106,8 +106,10 @@ static enum caching_step follow(struct exchange *exchange)
 				     .keeping = caching->keeping,
 				     .convertible = is_convertible(&exchange->request),
 				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
-				     .alone = caching->fetch.silent};
+				     .own = caching->directives.no_cache,
+				     .alone = caching->fetch.silent || caching->directives.no_cache};
 	bool leads = false;
+	ask.keeping.renews = caching->directives.no_cache || caching->directives.max_age_s >= 0;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
 	if (!ask.convertible)
 		ask.key.bytes[CACHE_KEY_SIZE - 1] ^= exchange->request.stream;

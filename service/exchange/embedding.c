@@ -127,9 +127,11 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 				     .batch = batch,
 				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0 ||
 					      embedding->parted,
-				     .alone = embedding->near};
+				     .own = caching->directives.no_cache,
+				     .alone = embedding->near || caching->directives.no_cache};
 	struct buf body;
 	bool leads = false;
+	ask.keeping.renews = caching->directives.no_cache || caching->directives.max_age_s >= 0;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
 	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
 		return false;

@@ -46,6 +46,7 @@ struct shared_request {
 	bool convertible;                 /* a stream may be kept as a whole answer */
 	const struct shared_batch *batch; /* the answer is kept vector by vector, under these; NULL = as a whole */
 	bool fresh;                       /* an answer that is kept by now will not do */
+	bool own;                         /* nor will a flight that is under way */
 	bool alone;                       /* other replicas are not worth asking */
 };
 

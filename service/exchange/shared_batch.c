@@ -90,10 +90,10 @@ static enum metrics_kept keep_vector(const struct shared *shared, size_t index, 
 				    .target = batch->target == NULL ? SPAN("") : span_of(batch->target->target),
 				    .finish = SPAN(""),
 				    .body = buf_span(body)};
-	if (!cache_keep(worker->cache, &keeping, &entry))
-		return METRICS_KEPT_NO_MEMORY;
-	metrics_add(worker->plan.metrics, buf_len(body), METRIC_CACHE_STORED_BYTES, keeping.tags.model);
-	return METRICS_KEPT_YES;
+	enum metrics_kept kept = shared_keep_entry(shared, &keeping, &entry);
+	if (kept == METRICS_KEPT_YES)
+		metrics_add(worker->plan.metrics, buf_len(body), METRIC_CACHE_STORED_BYTES, keeping.tags.model);
+	return kept;
 }
 
 /* What the request took, shared out. False when out of memory. */

@@ -97,6 +97,10 @@ struct shared *shared_create(struct exchange_worker *worker, const struct shared
 void shared_hold(struct shared *shared);
 void shared_release(struct shared *shared);
 
+/* Keeps an entry; what became of it. */
+enum metrics_kept shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
+				    const struct cache_entry *entry);
+
 /* Puts the complete answer into the cache, if it may be there. On the leader's thread. True when it is there. */
 bool shared_keep(struct shared *shared);
 

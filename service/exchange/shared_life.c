@@ -38,6 +38,7 @@ struct shared *shared_create(struct exchange_worker *worker, const struct shared
 	    .joinable = true,
 	    .worker = worker,
 	};
+	shared->keeping.began = purge_log_mark(store_purges(shared->cache->store));
 	atomic_init(&shared->users, 1);
 	pthread_mutex_init(&shared->lock, NULL);
 	shared_log_init(&shared->log);

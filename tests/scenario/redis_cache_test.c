@@ -410,7 +410,7 @@ static unsigned long looks(const struct replicas *world)
 static void await_looks(const struct replicas *world)
 {
 	struct patience patience = patience_for("the replicas to look for purges");
-	for (unsigned long before = looks(world); looks(world) < before + (size_t)REPLICAS * 2;)
+	for (unsigned long before = looks(world); looks(world) < before + (size_t)REPLICAS * 4;)
 		patience_wait(&patience);
 }
 
