@@ -7,8 +7,6 @@
 #include "service/cache/key.h"
 #include "service/exchange/embedding_internal.h"
 
-enum { EMBEDDING_SECOND_US = 1000000 };
-
 /* ---- keys ---- */
 
 static bool compute_key(struct embedding *embedding, struct embedding_input *input, struct key_parts *parts,
@@ -180,12 +178,10 @@ static void look_at(const struct caching *caching, struct embedding_input *input
 	struct cache_hit *hit = &input->fetch.hit;
 	if (hit->value == NULL)
 		return;
-	bool young = caching->directives.max_age_s < 0 ||
-		     (int64_t)(hit->age_us / EMBEDDING_SECOND_US) <= caching->directives.max_age_s;
-	bool fresh = hit->ttl_us > 0;
-	if (hit->entry.endpoint == OPENAI_EMBEDDINGS && (young || !fresh) &&
+	enum caching_use use = caching_use_of(caching, hit);
+	if (hit->entry.endpoint == OPENAI_EMBEDDINGS && use != CACHING_USE_NOT &&
 	    openai_vector_read_kept(hit->entry.body, &input->vector))
-		input->have = fresh ? EMBEDDING_FRESH : EMBEDDING_STALE;
+		input->have = use == CACHING_USE_FRESH ? EMBEDDING_FRESH : EMBEDDING_STALE;
 	else
 		cache_hit_drop(hit);
 }

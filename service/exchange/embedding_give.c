@@ -112,17 +112,17 @@ static void tell_age(struct exchange *exchange)
 	caching->ttl_s = least_us / EMBEDDING_SECOND_US;
 }
 
-/* The tag of an answer of kept vectors only: of which ones, in which order, and when each was kept. */
+/* The tag of an answer of kept vectors only: of which ones, in which order, and what each says. */
 static void tell_etag(struct exchange *exchange)
 {
 	const struct embedding *embedding = exchange->caching.embedding;
-	uint64_t keys = HASH_START, times = 0;
+	uint64_t keys = HASH_START, digests = 0;
 	for (size_t i = 0; i < embedding->count; i++) {
 		const struct embedding_input *first = &embedding->list[embedding->list[i].first];
 		keys = hash_mix(keys, cache_key_hash(&first->fetch.key));
-		times = hash_mix(times, (uint64_t)first->fetch.hit.entry.created);
+		digests = hash_mix(digests, first->fetch.hit.entry.digest);
 	}
-	exchange->caching.tag = (struct caching_tag){keys, times};
+	exchange->caching.tag = (struct caching_tag){.keys = keys, .digests = digests, .form = 'w'};
 }
 
 /* Each vector that was kept counts its share of what its own request took. Unknown when any of them is. */

@@ -258,6 +258,8 @@ static void completions_are_kept_as_well(void **state)
 	client_fetch(world.sluice, VIA_H2, "/v1/completions", stream, &answer);
 	cached_check_status(&answer, "sluice; hit");
 	cached_check_stream(&answer);
+	answer_free(&answer);
+	client_fetch(world.sluice, VIA_H2, "/v1/completions", whole, &answer);
 	char *etag = answer_header(&answer, "etag");
 	answer_free(&answer);
 	h1_open(&h1, world.sluice->port, false);
