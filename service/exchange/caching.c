@@ -84,6 +84,8 @@ static enum caching_step follow(struct exchange *exchange)
 	bool leads = false;
 	ask.keeping.renews = caching->directives.no_cache || caching->directives.max_age_s >= 0;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
+	ask.by_bytes = caching->by_bytes;
+	ask.as_streamed = !ask.convertible && exchange->request.stream;
 	if (!ask.convertible)
 		ask.key.bytes[CACHE_KEY_SIZE - 1] ^= exchange->request.stream;
 	caching->follower = shared_follow(exchange->worker, &ask, &exchange->subscriber, &leads);
@@ -247,11 +249,30 @@ enum caching_step caching_recall(struct exchange *exchange, const struct exchang
 
 /* ---- failures ---- */
 
+/*
+ * What a backend refuses may be a member that counts for no answer (user, metadata), in the words of whoever leads:
+ * others ask in their own. True when the exchange goes on, or is over.
+ */
+static bool ask_in_own_words(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	if (caching->follower == NULL || !follower_may_differ(caching->follower))
+		return false;
+	caching->by_bytes = true;
+	if (caching->embedding != NULL)
+		return embedding_ask_again(exchange);
+	follower_leave(caching->follower);
+	caching->follower = NULL;
+	if (follow(exchange) == CACHING_FAILED)
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	return true;
+}
+
 bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
 {
 	struct cache_hit hit;
 	if (error_row(failure->code)->blame == BLAME_CLIENT)
-		return false;
+		return ask_in_own_words(exchange);
 	if (exchange->caching.embedding != NULL)
 		return embedding_stand_in(exchange);
 	if (exchange->caching.stale == NULL || !cache_hit_of(exchange->caching.stale, exchange_now(exchange), &hit))

@@ -52,6 +52,7 @@ struct caching {
 	/* of a hit, for the head */
 	int64_t age_s, ttl_s;
 	struct caching_tag tag;
+	bool by_bytes; /* its request was refused in other words: only the same bytes are shared from here on */
 };
 
 struct cache_directives cache_directives_read(struct span cache_control);

@@ -131,6 +131,7 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 	bool leads = false;
 	ask.keeping.renews = caching->directives.no_cache || caching->directives.max_age_s >= 0;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
+	ask.by_bytes = caching->by_bytes;
 	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
 		return false;
 	ask.keeping.key = ask.key; /* the flight's name among replicas */
@@ -308,8 +309,17 @@ static void forget_came(struct exchange *exchange)
 	struct caching *caching = &exchange->caching;
 	follower_leave(caching->follower);
 	caching->follower = NULL;
-	openai_vectors_fini(&caching->embedding->came);
+	if (caching->embedding->merges)
+		openai_vectors_fini(&caching->embedding->came);
 	caching->embedding->merges = false;
+}
+
+bool embedding_ask_again(struct exchange *exchange)
+{
+	forget_came(exchange);
+	if (follow(exchange) == CACHING_FAILED)
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	return true;
 }
 
 /* The answer was complete, but of another target, model or length than what is kept. */

@@ -369,6 +369,7 @@ struct follower *shared_follow(struct exchange_worker *worker, const struct shar
 		free(follower);
 		return NULL;
 	}
+	memcpy(follower->asked, mine->asked, sizeof(follower->asked));
 	mine->subscriber.on_event = shared_on_event;
 	mine->call.run = on_call;
 	shared_add_follower(mine, follower);

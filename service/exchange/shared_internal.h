@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "lib/hash.h"
 #include "service/exchange/shared.h"
 #include "service/exchange/shared_log.h"
 #include "service/loop/loop.h"
@@ -65,6 +66,9 @@ struct shared {
 	struct cache_keeping keeping;
 	const struct plan *plan;
 	bool convertible;
+	bool as_streamed;
+	bool by_bytes;
+	char asked[HASH_CHECKSUM_SIZE]; /* of the body that is sent */
 	struct batch *batch; /* of embeddings: what is kept vector by vector; NULL = the answer is kept whole */
 	_Atomic unsigned attempts;
 	atomic_bool runs_here; /* or did */
@@ -85,9 +89,10 @@ struct follower {
 	struct exchange_worker *worker;
 	struct flight_subscriber *to; /* NULL once it left */
 	struct loop_message wake;
-	unsigned busy; /* depth of deliveries */
-	bool ended;    /* the terminal event was delivered */
-	bool gone;     /* it left the list: only its message keeps it */
+	char asked[HASH_CHECKSUM_SIZE]; /* of the body that it would have sent */
+	unsigned busy;                  /* depth of deliveries */
+	bool ended;                     /* the terminal event was delivered */
+	bool gone;                      /* it left the list: only its message keeps it */
 };
 
 /* A flight that nobody follows and nobody runs yet, with one user: the leader. NULL: out of memory. */

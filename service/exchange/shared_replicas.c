@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "lib/little_endian.h"
 #include "service/cache/lease.h"
 #include "service/cache/listen.h"
 #include "service/exchange/shared_internal.h"
@@ -281,17 +282,19 @@ static struct shared_replicas *replicas_create(struct shared *shared)
 }
 
 /*
- * What tells flights of one answer apart that cannot stand in for each other: a stream that cannot be told whole, and
- * what began before a purge.
+ * What tells flights of one answer apart that cannot stand in for each other: a stream that cannot be told whole, what
+ * began before a purge, and what was asked in just these bytes.
  */
 static struct span write_variant(const struct shared *shared, char *room, size_t size)
 {
 	const struct purge_subject subject = {&shared->keeping.key, &shared->keeping.tags, 0};
 	struct purge_id last = purge_log_last(store_purges(shared->cache->store), &subject);
-	bool as_streamed = !cache_key_equal(&shared->place.key, &shared->keeping.key);
-	int len = snprintf(room, size, "%s", as_streamed ? ":stream" : "");
+	int len = snprintf(room, size, "%s", shared->as_streamed ? ":stream" : "");
 	if (last.ms != 0 || last.number != 0)
 		len += snprintf(room + len, size - (size_t)len, ":%" PRIx64 "-%" PRIx64, last.ms, last.number);
+	if (shared->by_bytes)
+		len += snprintf(room + len, size - (size_t)len, ":%016" PRIx64,
+				little_endian_get(shared->asked, sizeof(uint64_t)));
 	return (struct span){room, (size_t)len};
 }
 
