@@ -77,8 +77,9 @@ enum cache_adopted cache_adopt(struct cache *cache, const struct cache_keeping *
 	enum cache_adopted adopted = CACHE_NOT_ONE;
 	if (cache_entry_decode((struct span){value->bytes, value->len}, &hit->entry)) {
 		value->digest = hit->entry.digest;
-		adopted =
-		    store_put(cache->store, &keeping->key, value, keeping->began.turn) ? CACHE_ADOPTED : CACHE_PURGED;
+		adopted = store_put(cache->store, &keeping->key, value, keeping->began.turn, keeping->taken)
+			      ? CACHE_ADOPTED
+			      : CACHE_PURGED;
 	}
 	if (adopted != CACHE_ADOPTED)
 		cache_hit_drop(hit);

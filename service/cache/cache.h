@@ -32,6 +32,7 @@ struct cache_keeping {
 	const struct config_cache_rule *rule;
 	struct purge_mark began; /* when its call began */
 	bool renews;             /* it takes the place of what others keep */
+	bool taken;              /* from Redis, which was asked at began.turn */
 };
 
 /* NULL: out of memory. */

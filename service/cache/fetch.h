@@ -48,6 +48,12 @@ bool cache_fetch_begin(struct cache_worker *worker, struct cache_fetch *fetch);
 enum cache_adopted cache_keep(struct cache_worker *worker, const struct cache_keeping *keeping,
 			      const struct cache_entry *entry);
 
+/*
+ * A renewal brought an answer that is not kept: what is kept under its key, here and elsewhere, goes all the same.
+ * digest: of the answer that is spared; 0 = none is.
+ */
+void cache_renew(struct cache_worker *worker, const struct cache_keeping *keeping, uint64_t digest);
+
 /* The owner has no more interest. Harmless when it is not under way. */
 void cache_fetch_cancel(struct cache_fetch *fetch);
 

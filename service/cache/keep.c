@@ -12,10 +12,9 @@ static void share(struct remote *remote, const struct cache_keeping *keeping, co
 	remote_put(remote, &keeping->tags, &keeping->key, &parcel);
 }
 
-/* Whoever keeps an older answer of that key loses it. */
-static void renew(struct cache_worker *worker, const struct cache_keeping *keeping, uint64_t digest)
+void cache_renew(struct cache_worker *worker, const struct cache_keeping *keeping, uint64_t digest)
 {
-	const struct store_filter filter = {.key = &keeping->key, .except = &digest};
+	const struct store_filter filter = {.key = &keeping->key, .except = &digest, .began = keeping->began.turn};
 	store_purge(worker->cache->store, &filter);
 	if (worker->remote != NULL)
 		purge_watch_announce(worker->remote, &filter, NULL, NULL);
@@ -37,8 +36,10 @@ enum cache_adopted cache_keep(struct cache_worker *worker, const struct cache_ke
 		if (worker->remote != NULL)
 			share(worker->remote, keeping, &lives, buf_span(&bytes));
 		if (keeping->renews)
-			renew(worker, keeping, hit.entry.digest);
+			cache_renew(worker, keeping, hit.entry.digest);
 		cache_hit_drop(&hit);
+	} else if (adopted == CACHE_PURGED && keeping->renews && worker->remote != NULL) {
+		cache_renew(worker, keeping, 0); /* which of two replicas renewed last is not known: neither is kept */
 	}
 	buf_fini(&bytes);
 	return adopted;

@@ -9,7 +9,8 @@
 enum { LOG_RECORDS = 4096 /* of each kind */ };
 
 struct record {
-	uint64_t turn;
+	uint64_t turn;      /* what began before is meant */
+	uint64_t noted;     /* never before turn */
 	struct purge_id id; /* zero = of this process, its id is not known */
 	bool has_key, has_model, has_tenant;
 	struct cache_key key;
@@ -32,6 +33,7 @@ struct ring {
 struct purge_log {
 	pthread_mutex_t lock;
 	_Atomic uint64_t turn;
+	_Atomic uint64_t noted; /* turn of the last record */
 	struct ring rings[PURGE_KINDS];
 };
 
@@ -97,14 +99,14 @@ static void unlock(struct purge_log *log)
 	pthread_mutex_unlock(&log->lock);
 }
 
-struct purge_mark purge_log_mark(const struct purge_log *log)
+struct purge_mark purge_log_mark(struct purge_log *log)
 {
 	struct purge_mark mark = {.turn = 0};
-	struct purge_log *locked = lock(log);
-	mark.turn = locked->turn;
+	lock(log);
+	mark.turn = ++log->turn;
 	for (int kind = 0; kind < PURGE_KINDS; kind++)
-		mark.seen[kind] = locked->rings[kind].seen;
-	unlock(locked);
+		mark.seen[kind] = log->rings[kind].seen;
+	unlock(log);
 	return mark;
 }
 
@@ -114,11 +116,13 @@ static void note(struct purge_log *log, enum purge_kind kind, struct purge_id id
 	struct ring *ring = &log->rings[kind];
 	struct record *record = &ring->records[ring->count % LOG_RECORDS];
 	if (ring->count++ >= LOG_RECORDS) {
-		ring->forgotten_turn = record->turn;
+		ring->forgotten_turn = record->noted;
 		if (purge_id_is_before(ring->forgotten, record->id))
 			ring->forgotten = record->id;
 	}
-	*record = (struct record){.turn = log->turn + 1,
+	uint64_t now = ++log->turn;
+	*record = (struct record){.turn = filter->began == 0 ? now : filter->began,
+				  .noted = now,
 				  .id = id,
 				  .has_key = filter->key != NULL,
 				  .has_model = filter->model != NULL,
@@ -128,7 +132,7 @@ static void note(struct purge_log *log, enum purge_kind kind, struct purge_id id
 				  .except = filter->except == NULL ? 0 : *filter->except};
 	if (filter->key != NULL)
 		record->key = *filter->key;
-	log->turn = record->turn;
+	log->noted = now;
 }
 
 void purge_log_note(struct purge_log *log, const struct store_filter *filter)
@@ -188,6 +192,12 @@ static const struct record *nth_newest(const struct ring *ring, uint64_t n)
 	return n < ring->count && n < LOG_RECORDS ? &ring->records[(ring->count - 1 - n) % LOG_RECORDS] : NULL;
 }
 
+/* Noted by this process, which does not know its id. */
+static bool is_own(const struct record *record)
+{
+	return record->id.ms == 0 && record->id.number == 0;
+}
+
 struct purge_id purge_log_last(const struct purge_log *log, const struct purge_subject *subject)
 {
 	struct purge_log *locked = lock(log);
@@ -195,7 +205,7 @@ struct purge_id purge_log_last(const struct purge_log *log, const struct purge_s
 	const struct record *record;
 	struct purge_id last = ring->forgotten;
 	for (uint64_t n = 0; (record = nth_newest(ring, n)) != NULL; n++) {
-		if ((record->id.ms != 0 || record->id.number != 0) && record_meets(record, false, subject)) {
+		if (!is_own(record) && record_meets(record, false, subject)) {
 			last = record->id;
 			break;
 		}
@@ -208,8 +218,8 @@ static bool ring_forbids_keeping(const struct ring *ring, bool renewal, uint64_t
 				 const struct purge_subject *subject)
 {
 	const struct record *record;
-	for (uint64_t n = 0; (record = nth_newest(ring, n)) != NULL && record->turn > turn; n++)
-		if (record_meets(record, renewal, subject))
+	for (uint64_t n = 0; (record = nth_newest(ring, n)) != NULL && record->noted > turn; n++)
+		if ((record->turn > turn || subject->taken) && record_meets(record, renewal, subject))
 			return true;
 	return !renewal && ring->forgotten_turn > turn;
 }
@@ -217,13 +227,25 @@ static bool ring_forbids_keeping(const struct ring *ring, bool renewal, uint64_t
 bool purge_log_forbids_keeping(const struct purge_log *log, uint64_t turn, const struct purge_subject *subject)
 {
 	bool forbidden = false;
-	if (log->turn == turn)
+	if (log->noted < turn)
 		return false;
 	struct purge_log *locked = lock(log);
 	for (int kind = 0; kind < PURGE_KINDS && !forbidden; kind++)
 		forbidden = ring_forbids_keeping(&locked->rings[kind], kind == PURGE_KIND_RENEWAL, turn, subject);
 	unlock(locked);
 	return forbidden;
+}
+
+/* The stream has told since of the renewal that is the nth newest record. */
+static bool is_told(const struct ring *ring, uint64_t nth)
+{
+	const struct record *own = nth_newest(ring, nth);
+	for (uint64_t n = 0; n < nth; n++) {
+		const struct record *record = nth_newest(ring, n);
+		if (!is_own(record) && record->except == own->except && cache_key_equal(&record->key, &own->key))
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -239,10 +261,9 @@ static bool ring_forbids_taking(const struct ring *ring, bool renewal, struct pu
 	if (!ring->heard || (unknown && !renewal))
 		return true;
 	for (uint64_t n = 0; n < ring->count - ring->before && (record = nth_newest(ring, n)) != NULL; n++) {
-		bool own = record->id.ms == 0 && record->id.number == 0;
-		if (!own && !purge_id_is_before(mark, record->id))
-			return false;
-		if (!own && record_meets(record, renewal, subject))
+		bool own = is_own(record);
+		bool relevant = own ? renewal : purge_id_is_before(mark, record->id);
+		if (relevant && record_meets(record, renewal, subject) && !(own && is_told(ring, n)))
 			return true;
 	}
 	return false;

@@ -3,8 +3,9 @@
  * The purges and renewals that this process knows of, so that nothing is kept, or taken from Redis, of a call that
  * began before a purge of it. All workers share one; it is bounded: where it forgot a purge, it assumes one.
  *
- * A purge is known by its turn, which counts what was noted here, and by its id in the stream by which replicas tell
- * each other (purge_watch.h). A renewal is a purge of one key that spares the answer it brought.
+ * A purge is known by its turn, which counts the calls that began and what was noted here, and by its id in the stream
+ * by which replicas tell each other (purge_watch.h). A renewal is a purge of one key that spares the answer it brought,
+ * and those of calls that began behind its own.
  */
 #ifndef SLUICE_SERVICE_CACHE_PURGE_LOG_H
 #define SLUICE_SERVICE_CACHE_PURGE_LOG_H
@@ -25,6 +26,7 @@ struct store_filter {
 	const uint32_t *model;
 	const uint64_t *tenant;
 	const uint64_t *except; /* the digest (entry.h) of an answer that is spared: a renewal; with key only */
+	uint64_t began;         /* of a renewal: the turn when its call began; 0 = now */
 };
 
 /* What is held against a filter. */
@@ -32,6 +34,7 @@ struct purge_subject {
 	const struct cache_key *key;
 	const struct store_tags *tags;
 	uint64_t digest;
+	bool taken; /* it was asked for at the turn that it is told with, and its call began nobody knows when */
 };
 
 bool purge_meets(const struct store_filter *filter, const struct purge_subject *subject);
@@ -58,8 +61,8 @@ struct purge_log;
 struct purge_log *purge_log_create(void);
 void purge_log_destroy(struct purge_log *log);
 
-/* Thread-safe, as all that follows. Returns what is known now. */
-struct purge_mark purge_log_mark(const struct purge_log *log);
+/* Thread-safe, as all that follows. Returns what is known now; the turn is a new one. */
+struct purge_mark purge_log_mark(struct purge_log *log);
 
 /* Notes a purge of this process, before anything is removed. */
 void purge_log_note(struct purge_log *log, const struct store_filter *filter);
@@ -88,7 +91,7 @@ struct purge_id purge_log_seen(const struct purge_log *log, enum purge_kind kind
 /* The last purge of the subject that a stream told of; what is older may have been forgotten. Zero: there was none. */
 struct purge_id purge_log_last(const struct purge_log *log, const struct purge_subject *subject);
 
-/* True when what was known at that turn does not cover a purge of the subject since: it must not be kept. */
+/* True when the subject, of a call that began at that turn, was purged since, or may have been: it must not be kept. */
 bool purge_log_forbids_keeping(const struct purge_log *log, uint64_t turn, const struct purge_subject *subject);
 
 /* True when the subject, of a call that began at that mark at another replica, was purged since, or may have been. */

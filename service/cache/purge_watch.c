@@ -134,7 +134,7 @@ static void take_entries(const struct remote *remote, enum purge_kind kind, cons
 
 static void purge_everything(const struct remote *remote)
 {
-	static const struct store_filter everything = {NULL, NULL, NULL, NULL};
+	static const struct store_filter everything = {.key = NULL};
 	store_purge(remote_options_of(remote)->worker->cache->store, &everything);
 }
 

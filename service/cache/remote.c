@@ -165,12 +165,13 @@ static enum cache_adopted adopt(struct remote *remote, const struct cache_fetch 
 				uint64_t left_us, struct cache_hit *hit)
 {
 	struct cache *cache = remote->options.worker->cache;
-	struct cache_keeping keeping = {.key = what->key, .tags = what->tags, .began = {.turn = what->turn}};
+	struct cache_keeping keeping = {
+	    .key = what->key, .tags = what->tags, .began = {.turn = what->turn}, .taken = true};
 	struct cache_entry entry;
 	struct cache_lives lives;
 	if (!cache_entry_decode(parcel->entry, &entry))
 		return CACHE_NOT_ONE;
-	const struct purge_subject subject = {&what->key, &what->tags, entry.digest};
+	const struct purge_subject subject = {.key = &what->key, .tags = &what->tags, .digest = entry.digest};
 	memcpy(keeping.began.seen, parcel->seen, sizeof(parcel->seen));
 	if (!measure(what, parcel, left_us, &lives) || !is_wanted(remote, what, &entry) ||
 	    purge_log_forbids_taking(store_purges(cache->store), &keeping.began, &subject))

@@ -233,9 +233,9 @@ struct purge_log *store_purges(const struct store *store)
  * A purge is noted before any shard is gone through: one that is noted behind the look into the log finds the value in
  * the shard.
  */
-bool store_put(struct store *store, const struct cache_key *key, struct store_value *value, uint64_t turn)
+bool store_put(struct store *store, const struct cache_key *key, struct store_value *value, uint64_t turn, bool taken)
 {
-	const struct purge_subject subject = {key, &value->tags, value->digest};
+	const struct purge_subject subject = {key, &value->tags, value->digest, taken};
 	struct shard *shard = shard_of(store, key);
 	struct entry *entry = calloc(1, sizeof(*entry));
 	if (entry == NULL)
@@ -257,7 +257,8 @@ bool store_put(struct store *store, const struct cache_key *key, struct store_va
 
 static bool is_meant(const struct entry *entry, const struct store_filter *filter)
 {
-	const struct purge_subject subject = {&entry->key, &entry->value->tags, entry->value->digest};
+	const struct purge_subject subject = {
+	    .key = &entry->key, .tags = &entry->value->tags, .digest = entry->value->digest};
 	return purge_meets(filter, &subject);
 }
 
@@ -324,7 +325,7 @@ struct store_totals store_totals(struct store *store)
 
 void store_destroy(struct store *store)
 {
-	static const struct store_filter everything = {NULL, NULL, NULL, NULL};
+	static const struct store_filter everything = {.key = NULL};
 	if (store == NULL)
 		return;
 	store_remove(store, &everything);

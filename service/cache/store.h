@@ -54,10 +54,10 @@ struct store_value *store_get(struct store *store, const struct cache_key *key, 
 
 /*
  * Thread-safe. Puts a value in, in the place of the one with that key; what is too much is evicted, the value itself
- * if need be. The caller keeps its own use of it. turn: of the purge log, when the value's call began. Returns false,
- * and leaves the store as it is, when it was purged since.
+ * if need be. The caller keeps its own use of it. turn: of the purge log, when the value's call began; taken: when it
+ * was asked for elsewhere. Returns false, and leaves the store as it is, when it was purged since.
  */
-bool store_put(struct store *store, const struct cache_key *key, struct store_value *value, uint64_t turn);
+bool store_put(struct store *store, const struct cache_key *key, struct store_value *value, uint64_t turn, bool taken);
 
 /* Thread-safe. Notes the purge in the log, then removes what the filter says; how many. */
 size_t store_purge(struct store *store, const struct store_filter *filter);

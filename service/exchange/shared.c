@@ -267,7 +267,7 @@ static bool shared_add_follower(struct shared *shared, struct follower *follower
 static bool shared_join(struct flight_place *place, void *context)
 {
 	struct shared *shared = (struct shared *)place;
-	const struct purge_subject subject = {&shared->keeping.key, &shared->keeping.tags, 0};
+	const struct purge_subject subject = {.key = &shared->keeping.key, .tags = &shared->keeping.tags, .digest = 0};
 	return !purge_log_forbids_keeping(store_purges(shared->cache->store), shared->keeping.began.turn, &subject) &&
 	       shared_add_follower(shared, context);
 }

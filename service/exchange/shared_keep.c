@@ -59,6 +59,9 @@ bool shared_keep(struct shared *shared)
 	entry.target = whole.target == NULL ? SPAN("") : span_of(whole.target->target);
 	if (kept == METRICS_KEPT_YES)
 		kept = shared_keep_entry(shared, &shared->keeping, &entry);
+	if (shared->keeping.renews &&
+	    (kept == METRICS_KEPT_FORM || kept == METRICS_KEPT_TOO_LARGE || kept == METRICS_KEPT_UNFINISHED))
+		cache_renew(worker->cache, &shared->keeping, 0);
 	if (kept == METRICS_KEPT_YES)
 		metrics_add(worker->plan.metrics, entry.body.len, METRIC_CACHE_STORED_BYTES,
 			    shared->keeping.tags.model);

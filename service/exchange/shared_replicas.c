@@ -287,7 +287,7 @@ static struct shared_replicas *replicas_create(struct shared *shared)
  */
 static struct span write_variant(const struct shared *shared, char *room, size_t size)
 {
-	const struct purge_subject subject = {&shared->keeping.key, &shared->keeping.tags, 0};
+	const struct purge_subject subject = {.key = &shared->keeping.key, .tags = &shared->keeping.tags, .digest = 0};
 	struct purge_id last = purge_log_last(store_purges(shared->cache->store), &subject);
 	int len = snprintf(room, size, "%s", shared->as_streamed ? ":stream" : "");
 	if (last.ms != 0 || last.number != 0)

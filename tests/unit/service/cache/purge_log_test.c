@@ -18,13 +18,13 @@ static struct purge_log *purges;
 
 static bool keeps(struct purge_mark mark, const struct cache_key *key, uint64_t of)
 {
-	const struct purge_subject subject = {key, &tags, of};
+	const struct purge_subject subject = {.key = key, .tags = &tags, .digest = of};
 	return !purge_log_forbids_keeping(purges, mark.turn, &subject);
 }
 
 static bool takes(struct purge_mark mark, const struct cache_key *key, uint64_t of)
 {
-	const struct purge_subject subject = {key, &tags, of};
+	const struct purge_subject subject = {.key = key, .tags = &tags, .digest = of};
 	return !purge_log_forbids_taking(purges, &mark, &subject);
 }
 
@@ -92,6 +92,21 @@ static void a_renewal_spares_what_it_brought(void **state)
 	assert_true(takes(purge_log_mark(purges), &one, digest + 1));
 }
 
+/* Two calls that renew at once: the one that began last is the new one, whichever ends first. */
+static void of_two_renewals_the_later_call_is_kept(void **state)
+{
+	struct purge_mark first = purge_log_mark(purges), second = purge_log_mark(purges);
+	const struct store_filter older = {.key = &one, .except = &digest, .began = first.turn};
+	const uint64_t other = digest + 1;
+	const struct store_filter newer = {.key = &one, .except = &other, .began = second.turn};
+	(void)state;
+	purge_log_note(purges, &older);
+	assert_true(keeps(second, &one, other));
+	purge_log_note(purges, &newer);
+	assert_false(keeps(first, &one, digest));
+	assert_true(keeps(second, &one, other));
+}
+
 static void nothing_is_taken_before_the_streams_were_read(void **state)
 {
 	struct purge_mark mark = purge_log_mark(purges);
@@ -119,7 +134,7 @@ static void what_a_stream_told_counts_once(void **state)
 	    purge_log_hear(purges, PURGE_KIND_PURGE, (struct purge_id){5, 2}, NULL)); /* it concerns nothing here */
 	assert_true(takes(between, &one, 1));
 	assert_true(keeps(between, &one, 1));
-	const struct purge_subject subject = {&one, &tags, 1};
+	const struct purge_subject subject = {.key = &one, .tags = &tags, .digest = 1};
 	assert_int_equal(purge_log_last(purges, &subject).ms, 5);
 	assert_int_equal(purge_log_last(purges, &subject).number, 1);
 }
@@ -167,12 +182,12 @@ static void a_store_takes_nothing_that_was_purged(void **state)
 	(void)state;
 	value->tags = tags;
 	value->expires_us = 100;
-	assert_true(store_put(store, &one, value, before.turn));
+	assert_true(store_put(store, &one, value, before.turn, false));
 	store_purge(store, &(struct store_filter){.tenant = &tenant});
 	assert_null(store_get(store, &one, 1));
-	assert_false(store_put(store, &one, value, before.turn));
+	assert_false(store_put(store, &one, value, before.turn, false));
 	assert_null(store_get(store, &one, 1));
-	assert_true(store_put(store, &one, value, purge_log_mark(store_purges(store)).turn));
+	assert_true(store_put(store, &one, value, purge_log_mark(store_purges(store)).turn, false));
 	struct store_value *found = store_get(store, &one, 1);
 	assert_ptr_equal(found, value);
 	store_value_drop(found);
@@ -185,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(what_began_before_a_purge_is_not_kept, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_renewal_spares_what_it_brought, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(of_two_renewals_the_later_call_is_kept, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nothing_is_taken_before_the_streams_were_read, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_a_stream_told_counts_once, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_ahead_is_taken_until_the_stream_begins_anew, set_up, tear_down),

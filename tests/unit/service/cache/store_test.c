@@ -34,7 +34,7 @@ static void put(struct store *store, uint64_t number, size_t len, uint64_t expir
 	assert_non_null(value);
 	value->expires_us = expires_us;
 	value->tags = tags;
-	assert_true(store_put(store, &key, value, purge_log_mark(store_purges(store)).turn));
+	assert_true(store_put(store, &key, value, purge_log_mark(store_purges(store)).turn, false));
 	store_value_drop(value);
 }
 
@@ -183,7 +183,7 @@ static void *use_it(void *context)
 		if (seed_below(&seed, 2) == 0) {
 			struct store_value *value = store_value_create(SPAN("some text"));
 			value->expires_us = SECOND;
-			store_put(store, &key, value, purge_log_mark(store_purges(store)).turn);
+			store_put(store, &key, value, purge_log_mark(store_purges(store)).turn, false);
 			store_value_drop(value);
 		} else {
 			struct store_value *value = store_get(store, &key, seed_below(&seed, SECOND + 10));
