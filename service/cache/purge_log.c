@@ -214,6 +214,18 @@ struct purge_id purge_log_last(const struct purge_log *log, const struct purge_s
 	return last;
 }
 
+uint64_t purge_log_renewal(const struct purge_log *log, const struct purge_subject *subject)
+{
+	struct purge_log *locked = lock(log);
+	const struct ring *ring = &locked->rings[PURGE_KIND_RENEWAL];
+	const struct record *record;
+	uint64_t digest = 0;
+	for (uint64_t n = 0; digest == 0 && (record = nth_newest(ring, n)) != NULL; n++)
+		digest = cache_key_equal(&record->key, subject->key) ? record->except : 0;
+	unlock(locked);
+	return digest;
+}
+
 static bool ring_forbids_keeping(const struct ring *ring, bool renewal, uint64_t turn,
 				 const struct purge_subject *subject)
 {

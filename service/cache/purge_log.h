@@ -91,6 +91,9 @@ struct purge_id purge_log_seen(const struct purge_log *log, enum purge_kind kind
 /* The last purge of the subject that a stream told of; what is older may have been forgotten. Zero: there was none. */
 struct purge_id purge_log_last(const struct purge_log *log, const struct purge_subject *subject);
 
+/* Finds the last renewal of the subject's key that is known, told by a stream or not. Returns its digest, or 0. */
+uint64_t purge_log_renewal(const struct purge_log *log, const struct purge_subject *subject);
+
 /* True when the subject, of a call that began at that turn, was purged since, or may have been: it must not be kept. */
 bool purge_log_forbids_keeping(const struct purge_log *log, uint64_t turn, const struct purge_subject *subject);
 

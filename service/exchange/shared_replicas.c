@@ -14,7 +14,7 @@
 #include "service/exchange/shared_internal.h"
 #include "service/exchange/shared_wire.h"
 
-enum { REPLICAS_ASKED_MOST = 3, REPLICAS_WIRE_MOST = SHARED_MOST * 2, REPLICAS_VARIANT_SIZE = 64 };
+enum { REPLICAS_ASKED_MOST = 3, REPLICAS_WIRE_MOST = SHARED_MOST * 2, REPLICAS_VARIANT_SIZE = 96 };
 
 struct shared_replicas {
 	struct shared *shared;
@@ -283,7 +283,7 @@ static struct shared_replicas *replicas_create(struct shared *shared)
 
 /*
  * What tells flights of one answer apart that cannot stand in for each other: a stream that cannot be told whole, what
- * began before a purge, and what was asked in just these bytes.
+ * began before a purge or a renewal, and what was asked in just these bytes.
  */
 static struct span write_variant(const struct shared *shared, char *room, size_t size)
 {
@@ -292,6 +292,9 @@ static struct span write_variant(const struct shared *shared, char *room, size_t
 	int len = snprintf(room, size, "%s", shared->as_streamed ? ":stream" : "");
 	if (last.ms != 0 || last.number != 0)
 		len += snprintf(room + len, size - (size_t)len, ":%" PRIx64 "-%" PRIx64, last.ms, last.number);
+	uint64_t renewal = purge_log_renewal(store_purges(shared->cache->store), &subject);
+	if (renewal != 0)
+		len += snprintf(room + len, size - (size_t)len, ":r%" PRIx64, renewal);
 	if (shared->by_bytes)
 		len += snprintf(room + len, size - (size_t)len, ":%016" PRIx64,
 				little_endian_get(shared->asked, sizeof(uint64_t)));

@@ -102,7 +102,10 @@ static void of_two_renewals_the_later_call_is_kept(void **state)
 	(void)state;
 	purge_log_note(purges, &older);
 	assert_true(keeps(second, &one, other));
+	const struct purge_subject subject = {.key = &one, .tags = &tags};
+	assert_int_equal(purge_log_renewal(purges, &subject), digest);
 	purge_log_note(purges, &newer);
+	assert_int_equal(purge_log_renewal(purges, &subject), other);
 	assert_false(keeps(first, &one, digest));
 	assert_true(keeps(second, &one, other));
 }
