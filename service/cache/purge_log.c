@@ -86,12 +86,9 @@ void purge_log_destroy(struct purge_log *log)
 	free(log);
 }
 
-/* The lock guards what even readers of a log share. */
-static struct purge_log *lock(const struct purge_log *log)
+static void lock(struct purge_log *log)
 {
-	struct purge_log *locked = (struct purge_log *)(uintptr_t)log;
-	pthread_mutex_lock(&locked->lock);
-	return locked;
+	pthread_mutex_lock(&log->lock);
 }
 
 static void unlock(struct purge_log *log)
@@ -164,7 +161,7 @@ void purge_log_set_heard(struct purge_log *log, enum purge_kind kind, struct pur
 	unlock(log);
 }
 
-bool purge_log_is_heard(const struct purge_log *log, enum purge_kind kind)
+bool purge_log_is_heard(struct purge_log *log, enum purge_kind kind)
 {
 	return log->rings[kind].heard;
 }
@@ -178,11 +175,11 @@ void purge_log_restart(struct purge_log *log, enum purge_kind kind, struct purge
 	unlock(log);
 }
 
-struct purge_id purge_log_seen(const struct purge_log *log, enum purge_kind kind)
+struct purge_id purge_log_seen(struct purge_log *log, enum purge_kind kind)
 {
-	struct purge_log *locked = lock(log);
-	struct purge_id seen = locked->rings[kind].seen;
-	unlock(locked);
+	lock(log);
+	struct purge_id seen = log->rings[kind].seen;
+	unlock(log);
 	return seen;
 }
 
@@ -198,10 +195,10 @@ static bool is_own(const struct record *record)
 	return record->id.ms == 0 && record->id.number == 0;
 }
 
-struct purge_id purge_log_last(const struct purge_log *log, const struct purge_subject *subject)
+struct purge_id purge_log_last(struct purge_log *log, const struct purge_subject *subject)
 {
-	struct purge_log *locked = lock(log);
-	const struct ring *ring = &locked->rings[PURGE_KIND_PURGE];
+	lock(log);
+	const struct ring *ring = &log->rings[PURGE_KIND_PURGE];
 	const struct record *record;
 	struct purge_id last = ring->forgotten;
 	for (uint64_t n = 0; (record = nth_newest(ring, n)) != NULL; n++) {
@@ -210,19 +207,19 @@ struct purge_id purge_log_last(const struct purge_log *log, const struct purge_s
 			break;
 		}
 	}
-	unlock(locked);
+	unlock(log);
 	return last;
 }
 
-uint64_t purge_log_renewal(const struct purge_log *log, const struct purge_subject *subject)
+uint64_t purge_log_renewal(struct purge_log *log, const struct purge_subject *subject)
 {
-	struct purge_log *locked = lock(log);
-	const struct ring *ring = &locked->rings[PURGE_KIND_RENEWAL];
+	lock(log);
+	const struct ring *ring = &log->rings[PURGE_KIND_RENEWAL];
 	const struct record *record;
 	uint64_t digest = 0;
 	for (uint64_t n = 0; digest == 0 && (record = nth_newest(ring, n)) != NULL; n++)
 		digest = cache_key_equal(&record->key, subject->key) ? record->except : 0;
-	unlock(locked);
+	unlock(log);
 	return digest;
 }
 
@@ -236,15 +233,15 @@ static bool ring_forbids_keeping(const struct ring *ring, bool renewal, uint64_t
 	return !renewal && ring->forgotten_turn > turn;
 }
 
-bool purge_log_forbids_keeping(const struct purge_log *log, uint64_t turn, const struct purge_subject *subject)
+bool purge_log_forbids_keeping(struct purge_log *log, uint64_t turn, const struct purge_subject *subject)
 {
 	bool forbidden = false;
 	if (log->noted < turn)
 		return false;
-	struct purge_log *locked = lock(log);
+	lock(log);
 	for (int kind = 0; kind < PURGE_KINDS && !forbidden; kind++)
-		forbidden = ring_forbids_keeping(&locked->rings[kind], kind == PURGE_KIND_RENEWAL, turn, subject);
-	unlock(locked);
+		forbidden = ring_forbids_keeping(&log->rings[kind], kind == PURGE_KIND_RENEWAL, turn, subject);
+	unlock(log);
 	return forbidden;
 }
 
@@ -281,14 +278,13 @@ static bool ring_forbids_taking(const struct ring *ring, bool renewal, struct pu
 	return false;
 }
 
-bool purge_log_forbids_taking(const struct purge_log *log, const struct purge_mark *mark,
-			      const struct purge_subject *subject)
+bool purge_log_forbids_taking(struct purge_log *log, const struct purge_mark *mark, const struct purge_subject *subject)
 {
 	bool forbidden = false;
-	struct purge_log *locked = lock(log);
+	lock(log);
 	for (int kind = 0; kind < PURGE_KINDS && !forbidden; kind++)
 		forbidden =
-		    ring_forbids_taking(&locked->rings[kind], kind == PURGE_KIND_RENEWAL, mark->seen[kind], subject);
-	unlock(locked);
+		    ring_forbids_taking(&log->rings[kind], kind == PURGE_KIND_RENEWAL, mark->seen[kind], subject);
+	unlock(log);
 	return forbidden;
 }

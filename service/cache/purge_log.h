@@ -80,25 +80,25 @@ bool purge_log_hear(struct purge_log *log, enum purge_kind kind, struct purge_id
 void purge_log_set_heard(struct purge_log *log, enum purge_kind kind, struct purge_id from);
 
 /* True once purge_log_set_heard was called. */
-bool purge_log_is_heard(const struct purge_log *log, enum purge_kind kind);
+bool purge_log_is_heard(struct purge_log *log, enum purge_kind kind);
 
 /* The stream began anew, by an earlier clock: ids beyond its end tell nothing from here on. */
 void purge_log_restart(struct purge_log *log, enum purge_kind kind, struct purge_id end);
 
 /* The last id that was heard. */
-struct purge_id purge_log_seen(const struct purge_log *log, enum purge_kind kind);
+struct purge_id purge_log_seen(struct purge_log *log, enum purge_kind kind);
 
 /* The last purge of the subject that a stream told of; what is older may have been forgotten. Zero: there was none. */
-struct purge_id purge_log_last(const struct purge_log *log, const struct purge_subject *subject);
+struct purge_id purge_log_last(struct purge_log *log, const struct purge_subject *subject);
 
 /* Finds the last renewal of the subject's key that is known, told by a stream or not. Returns its digest, or 0. */
-uint64_t purge_log_renewal(const struct purge_log *log, const struct purge_subject *subject);
+uint64_t purge_log_renewal(struct purge_log *log, const struct purge_subject *subject);
 
 /* True when the subject, of a call that began at that turn, was purged since, or may have been: it must not be kept. */
-bool purge_log_forbids_keeping(const struct purge_log *log, uint64_t turn, const struct purge_subject *subject);
+bool purge_log_forbids_keeping(struct purge_log *log, uint64_t turn, const struct purge_subject *subject);
 
 /* True when the subject, of a call that began at that mark at another replica, was purged since, or may have been. */
-bool purge_log_forbids_taking(const struct purge_log *log, const struct purge_mark *mark,
+bool purge_log_forbids_taking(struct purge_log *log, const struct purge_mark *mark,
 			      const struct purge_subject *subject);
 
 #endif
