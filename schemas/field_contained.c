@@ -70,7 +70,9 @@ static bool is_inside(const struct json *json, const struct field *rule, uint32_
 static bool is_free_contained(const struct json *json, uint32_t node)
 {
 	for (uint32_t at = node; at + 1 < json->nodes[node].after; at++) {
-		if (!json_string_is(json, at, "$ref") && !json_string_is(json, at, "$dynamicRef"))
+		const struct json_node *name = &json->nodes[at];
+		if (name->type != JSON_STRING || (!name->escaped && json->text.at[name->start + 1] != '$') ||
+		    (!json_string_is(json, at, "$ref") && !json_string_is(json, at, "$dynamicRef")))
 			continue;
 		struct span raw = json_raw(json, at + 1);
 		if (json_type(json, at + 1) == JSON_STRING && raw.at[1] != '#')

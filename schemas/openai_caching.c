@@ -42,18 +42,20 @@ enum openai_caching openai_request_caching(const struct openai_request *request)
 	const struct json *json = &request->json;
 	uint32_t store = json_member(json, 0, "store");
 	struct openai_inputs inputs;
-	bool contained = field_is_contained(json, openai_request_fields(request->endpoint), 0);
 	if (request->endpoint == OPENAI_EMBEDDINGS)
-		return !openai_inputs_read(request, &inputs) ? OPENAI_CACHING_INPUTS
-		       : contained                           ? OPENAI_CACHING_YES
-							     : OPENAI_CACHING_OUTSIDE;
+		return openai_inputs_read(request, &inputs) ? OPENAI_CACHING_YES : OPENAI_CACHING_INPUTS;
 	if (request->choices != 1)
 		return OPENAI_CACHING_CHOICES;
 	if (store != JSON_NONE && json_type(json, store) == JSON_TRUE)
 		return OPENAI_CACHING_STORE;
 	if (has_server_tools(json))
 		return OPENAI_CACHING_TOOLS;
-	return contained ? determinism(json) : OPENAI_CACHING_OUTSIDE;
+	return determinism(json);
+}
+
+bool openai_request_is_contained(const struct openai_request *request)
+{
+	return field_is_contained(&request->json, openai_request_fields(request->endpoint), 0);
 }
 
 bool openai_request_is_repeatable(const struct openai_request *request)
