@@ -268,6 +268,8 @@ static bool shared_join(struct flight_place *place, void *context)
 {
 	struct shared *shared = (struct shared *)place;
 	const struct purge_subject subject = {.key = &shared->keeping.key, .tags = &shared->keeping.tags, .digest = 0};
+	if (shared_batch_is_purged(shared))
+		return false;
 	return !purge_log_forbids_keeping(store_purges(shared->cache->store), shared->keeping.began.turn, &subject) &&
 	       shared_add_follower(shared, context);
 }
