@@ -136,6 +136,7 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 -include tests/conformance/conformance.mk
 -include tests/schemathesis/schemathesis.mk
 -include tests/docs-page/docs-page.mk
+-include tests/cache-truth/cache-truth.mk
 
 -include tests/bench/bench.mk
 
@@ -178,7 +179,7 @@ test-suites: ## the same without the docs page in Chromium
 	$(MAKE) -j$(JOBS) build-tests
 	$(MAKE) -j$(JOBS) --output-sync=target test-unit
 	$(MAKE) test-fuzz-corpus test-reference test-contract test-examples
-	$(MAKE) test-conformance test-engine
+	$(MAKE) test-conformance test-engine test-cache-truth
 
 .PHONY: run
 run: ## install what is missing, build, serve the demonstration on 127.0.0.1:8080

@@ -274,6 +274,9 @@ void config_drop(const struct config *config);
 /* The model of that name; NULL when there is none. */
 const struct config_model *config_find_model(const struct config *config, struct span name);
 
+/* The target of that name ("backend/model") in a plan; NULL when there is none. */
+const struct config_plan *config_find_target(const struct config_plan *plan, struct span name);
+
 /* Appends the reference of all keys as Markdown (sluice --describe config), from the keys table. */
 void config_describe(struct buf *out);
 

@@ -86,3 +86,13 @@ const struct config_model *config_find_model(const struct config *config, struct
 	}
 	return NULL;
 }
+
+const struct config_plan *config_find_target(const struct config_plan *plan, struct span name)
+{
+	if (plan->combinator == NULL)
+		return span_is(name, plan->target) ? plan : NULL;
+	const struct config_plan *found = NULL;
+	for (size_t i = 0; found == NULL && i < plan->child_count; i++)
+		found = config_find_target(plan->children[i], name);
+	return found;
+}

@@ -92,15 +92,15 @@ static void write_string(const struct json *json, uint32_t node, struct arena *s
 		json_write_string(out, json_string(json, node, scratch));
 }
 
-void json_write_canonical_object(const struct json *json, uint32_t node, json_canonical_skip *skip, const void *context,
-				 struct arena *scratch, struct buf *out)
+void json_write_canonical_members(const struct json *json, uint32_t node, const struct json_members *how,
+				  struct arena *scratch, struct buf *out)
 {
 	size_t count = 0;
 	struct member *members = arena_zalloc(scratch, json->nodes[node].count + 1, sizeof(*members));
 	if (members == NULL)
 		return;
 	for (uint32_t at = json_first(json, node); at != JSON_NONE; at = json_next(json, node, at))
-		if (skip == NULL || !skip(json, at, context))
+		if (how->skip == NULL || !how->skip(json, at, how->context))
 			members[count++] = (struct member){json_string(json, at, scratch), at + 1};
 	sort_members(members, count);
 	buf_append(out, SPAN("{"));
@@ -109,9 +109,52 @@ void json_write_canonical_object(const struct json *json, uint32_t node, json_ca
 			buf_append(out, SPAN(","));
 		write_string(json, members[i].value - 1, scratch, out);
 		buf_append(out, SPAN(":"));
-		json_write_canonical(json, members[i].value, scratch, out);
+		how->write(json, members[i].value - 1, how->context);
 	}
 	buf_append(out, SPAN("}"));
+}
+
+void json_write_ordered(const struct json *json, uint32_t node, struct arena *scratch, struct buf *out)
+{
+	enum json_type type = json_type(json, node);
+	bool object = type == JSON_OBJECT, first = true;
+	if (type == JSON_STRING)
+		write_string(json, node, scratch, out);
+	if (type < JSON_STRING)
+		buf_append(out, json_raw(json, node));
+	if (type < JSON_ARRAY)
+		return;
+	buf_append(out, object ? SPAN("{") : SPAN("["));
+	for (uint32_t at = json_first(json, node); at != JSON_NONE; at = json_next(json, node, at)) {
+		if (!first)
+			buf_append(out, SPAN(","));
+		first = false;
+		if (object) {
+			write_string(json, at, scratch, out);
+			buf_append(out, SPAN(":"));
+		}
+		json_write_ordered(json, object ? at + 1 : at, scratch, out);
+	}
+	buf_append(out, object ? SPAN("}") : SPAN("]"));
+}
+
+/* How json_write_canonical goes on with the values of an object. */
+struct deeper {
+	struct arena *scratch;
+	struct buf *out;
+};
+
+static void write_deeper(const struct json *json, uint32_t key, const void *context)
+{
+	const struct deeper *deeper = context;
+	json_write_canonical(json, key + 1, deeper->scratch, deeper->out);
+}
+
+static void write_object(const struct json *json, uint32_t node, struct arena *scratch, struct buf *out)
+{
+	const struct deeper deeper = {scratch, out};
+	const struct json_members how = {.write = write_deeper, .context = &deeper};
+	json_write_canonical_members(json, node, &how, scratch, out);
 }
 
 static void write_array(const struct json *json, uint32_t node, struct arena *scratch, struct buf *out)
@@ -131,7 +174,7 @@ void json_write_canonical(const struct json *json, uint32_t node, struct arena *
 {
 	switch (json_type(json, node)) {
 	case JSON_OBJECT:
-		json_write_canonical_object(json, node, NULL, NULL, scratch, out);
+		write_object(json, node, scratch, out);
 		break;
 	case JSON_ARRAY:
 		write_array(json, node, scratch, out);

@@ -11,12 +11,23 @@
 #include "lib/buf.h"
 #include "lib/json.h"
 
-/* Whether a member is left out; key: its node. */
-typedef bool json_canonical_skip(const struct json *json, uint32_t key, const void *context);
+/* What becomes of an object's members; key: the node of a member's key. */
+struct json_members {
+	bool (*skip)(const struct json *json, uint32_t key, const void *context);  /* it is left out; NULL = none is */
+	void (*write)(const struct json *json, uint32_t key, const void *context); /* writes its value */
+	const void *context;
+};
 
-/* As json_write_canonical, of an object without those of its own members that skip names. */
-void json_write_canonical_object(const struct json *json, uint32_t node, json_canonical_skip *skip, const void *context,
-				 struct arena *scratch, struct buf *out);
+/* Appends the object at node as json_write_canonical does, but for the values of its members, and for those left out.
+ */
+void json_write_canonical_members(const struct json *json, uint32_t node, const struct json_members *members,
+				  struct arena *scratch, struct buf *out);
+
+/*
+ * Appends the value at node with its members in their own order and its numbers as they are spelled: without white
+ * space, and in one way of escaping.
+ */
+void json_write_ordered(const struct json *json, uint32_t node, struct arena *scratch, struct buf *out);
 
 /* Appends the value at node. scratch: for keys and strings. Failures are the buffer's and the arena's sticky ones. */
 void json_write_canonical(const struct json *json, uint32_t node, struct arena *scratch, struct buf *out);

@@ -37,7 +37,8 @@ static const char *const cache_names[] = {"hit", "stale", "miss", "partial", "co
 static const char *const input_names[] = {"hit", "stale", "miss", "repeated"};
 static const char *const remote_names[] = {"hit", "miss", "silent", "corrupt", "stored", "not_stored"};
 static const char *const lease_names[] = {"mine", "taken", "answered", "silent", "lost"};
-static const char *const kept_names[] = {"stored", "too_large", "unfinished", "stand_in", "form", "no_memory"};
+static const char *const kept_names[] = {"stored", "too_large", "unfinished", "stand_in",
+					 "form",   "no_memory", "purged"};
 static const char *const probe_names[] = {"alive", "dead"};
 static const char *const balance_names[] = {"healthy", "panic"};
 static const char *const skip_names[] = {"unhealthy", "load"};

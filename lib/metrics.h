@@ -69,7 +69,8 @@ enum metrics_kept {
 	METRICS_KEPT_UNFINISHED,
 	METRICS_KEPT_STAND_IN,
 	METRICS_KEPT_FORM,
-	METRICS_KEPT_NO_MEMORY
+	METRICS_KEPT_NO_MEMORY,
+	METRICS_KEPT_PURGED
 };
 
 /* What Redis had to do with a kept answer. */

@@ -54,19 +54,31 @@ struct field_text {
 
 enum { FIELD_TABLE_ROWS = 64 }; /* most rows of one table */
 
+/* Which strings hold what they mean, and do not refer to it. */
+enum field_inside {
+	FIELD_INSIDE_ALL,
+	FIELD_INSIDE_URL,   /* a data: URL */
+	FIELD_INSIDE_BYTES, /* a data: URL, or base64 */
+};
+
 struct field_table;
 struct field_index;
 
 struct field {
-	const char *name;             /* the member's name; NULL for the rule of elements or values */
-	unsigned types;               /* FIELD_*: any of them; 0 = the member must not be there, doc says why */
-	enum field_kind kind;         /* of the struct's member at offset */
-	size_t offset;                /* bytes */
-	bool required;                /* must be there, and not null unless nullable */
-	bool nullable;                /* a required member, or an element, may be null */
-	bool deprecated;              /* still works, better avoided */
-	const char *unless;           /* a member whose presence stands in for this required one, or NULL */
+	const char *name;     /* the member's name; NULL for the rule of elements or values */
+	unsigned types;       /* FIELD_*: any of them; 0 = the member must not be there, doc says why */
+	enum field_kind kind; /* of the struct's member at offset */
+	size_t offset;        /* bytes */
+	bool required;        /* must be there, and not null unless nullable */
+	bool nullable;        /* a required member, or an element, may be null */
+	bool deprecated;      /* still works, better avoided */
+	const char *unless;   /* a member whose presence stands in for this required one, or NULL */
+	/* what a cache goes by */
 	bool idle;                    /* it has no effect on what is generated: no part of a cache's key */
+	bool verbatim;                /* the order of members and the spelling of numbers in it may matter */
+	bool wraps;                   /* a string means the same as an array of it */
+	unsigned outside;             /* FIELD_*: values of these types refer to something outside of the document */
+	enum field_inside inside;     /* which strings do not */
 	const char *excludes;         /* a member that must not be there beside this one, or NULL */
 	double min, max;              /* bounds of a number, both included; none when equal */
 	size_t min_length;            /* characters of a string, at least */
@@ -101,6 +113,8 @@ struct field_table {
 	const char *by;                       /* the discriminating string member, or NULL */
 	const struct field_variant *variants; /* values without a variant pass */
 	size_t variant_count;
+	const char *const *plain;  /* values without a variant that are known, NULL-terminated; NULL = none */
+	const char *const *known;  /* members without a row of which is known that they refer to nothing outside */
 	struct field_index *index; /* finds rows quickly; NULL: they are looked through */
 };
 

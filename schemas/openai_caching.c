@@ -2,7 +2,8 @@
 /* Which requests may be answered from a cache; openai_caching.h holds the contract. */
 #include "schemas/openai_caching.h"
 
-#include "lib/json_canonical.h"
+#include "schemas/field_canonical.h"
+#include "schemas/field_contained.h"
 #include "schemas/openai_embedding_cache.h"
 #include "schemas/openai_internal.h"
 
@@ -16,8 +17,6 @@ static bool is_there(const struct json *json, uint32_t object, const char *name)
 static bool has_server_tools(const struct json *json)
 {
 	uint32_t tools = json_member(json, 0, "tools");
-	if (is_there(json, 0, "web_search_options"))
-		return true;
 	if (tools == JSON_NONE || json_type(json, tools) != JSON_ARRAY)
 		return false;
 	for (uint32_t at = json_first(json, tools); at != JSON_NONE; at = json_next(json, tools, at)) {
@@ -25,49 +24,6 @@ static bool has_server_tools(const struct json *json)
 		if (type == JSON_NONE ||
 		    (!json_string_is(json, type, "function") && !json_string_is(json, type, "custom")))
 			return true;
-	}
-	return false;
-}
-
-/* An image is inside the request only as a data URL. */
-static bool is_outside_image(const struct json *json, uint32_t image)
-{
-	uint32_t url = json_type(json, image) == JSON_OBJECT ? json_member(json, image, "url") : image;
-	struct span raw = url == JSON_NONE ? SPAN("") : json_raw(json, url);
-	return raw.len < 6 || memcmp(raw.at, "\"data:", 6) != 0;
-}
-
-static bool is_outside_part(const struct json *json, uint32_t part)
-{
-	if (json_type(json, part) != JSON_OBJECT)
-		return false;
-	for (uint32_t at = json_first(json, part); at != JSON_NONE; at = json_next(json, part, at)) {
-		if (openai_key_is(json, at, SPAN("image_url")) && is_outside_image(json, at + 1))
-			return true;
-		if (openai_key_is(json, at, SPAN("video_url")) || openai_key_is(json, at, SPAN("audio_url")))
-			return true;
-		if (openai_key_is(json, at, SPAN("file")) && json_type(json, at + 1) == JSON_OBJECT &&
-		    is_there(json, at + 1, "file_id"))
-			return true;
-	}
-	return false;
-}
-
-static bool has_outside_inputs(const struct json *json)
-{
-	uint32_t messages = json_member(json, 0, "messages");
-	if (messages == JSON_NONE || json_type(json, messages) != JSON_ARRAY)
-		return false;
-	for (uint32_t at = json_first(json, messages); at != JSON_NONE; at = json_next(json, messages, at)) {
-		uint32_t content = json_member(json, at, "content");
-		if (is_there(json, at, "audio"))
-			return true; /* an earlier answer, by its id */
-		if (content == JSON_NONE || json_type(json, content) != JSON_ARRAY)
-			continue;
-		for (uint32_t part = json_first(json, content); part != JSON_NONE;
-		     part = json_next(json, content, part))
-			if (is_outside_part(json, part))
-				return true;
 	}
 	return false;
 }
@@ -94,7 +50,12 @@ enum openai_caching openai_request_caching(const struct openai_request *request)
 		return OPENAI_CACHING_STORE;
 	if (has_server_tools(json))
 		return OPENAI_CACHING_TOOLS;
-	return has_outside_inputs(json) ? OPENAI_CACHING_OUTSIDE : determinism(json);
+	return determinism(json);
+}
+
+bool openai_request_is_contained(const struct openai_request *request)
+{
+	return field_is_contained(&request->json, openai_request_fields(request->endpoint), 0);
 }
 
 bool openai_request_is_repeatable(const struct openai_request *request)
@@ -111,22 +72,17 @@ const char *openai_caching_text(enum openai_caching caching)
 	    [OPENAI_CACHING_CHOICES] = "it asks for several choices",
 	    [OPENAI_CACHING_STORE] = "store is true: the backend is to keep it",
 	    [OPENAI_CACHING_TOOLS] = "it has tools that the backend runs itself",
-	    [OPENAI_CACHING_OUTSIDE] = "it refers to a URL, a file or an earlier answer, which may change",
+	    [OPENAI_CACHING_OUTSIDE] =
+		"it refers to something outside of it, or has a member or part that is not known not to",
 	    [OPENAI_CACHING_INPUTS] =
 		"its inputs cannot be told apart: they are messages, tokens among texts, or too many",
 	};
 	return texts[caching];
 }
 
-static bool is_idle(const struct json *json, uint32_t key, const void *context)
-{
-	const struct field *row = field_find(json, context, key);
-	return row != NULL && row->idle;
-}
-
 void openai_request_write_canonical(const struct openai_request *request, struct arena *scratch, struct buf *out)
 {
-	json_write_canonical_object(&request->json, 0, is_idle, openai_request_fields(request->endpoint), scratch, out);
+	field_write_canonical(&request->json, openai_request_fields(request->endpoint), NULL, NULL, scratch, out);
 }
 
 static bool is_good_finish(const struct json *json, uint32_t choice, bool any)

@@ -22,8 +22,11 @@ enum openai_caching {
 	OPENAI_CACHING_COUNT
 };
 
-/* Whether an answer may be kept and given again. request: validated. */
+/* Whether an answer may be kept and given again, if the request is contained. Never OUTSIDE. request: validated. */
 enum openai_caching openai_request_caching(const struct openai_request *request);
+
+/* Returns true when the request refers to nothing outside of it (schemas/field_contained.h): else it is OUTSIDE. */
+bool openai_request_is_contained(const struct openai_request *request);
 
 /* True when the client means the same request to have the same answer: temperature is 0, or there is a seed. */
 bool openai_request_is_repeatable(const struct openai_request *request);

@@ -6,6 +6,7 @@
 
 #include "lib/json_canonical.h"
 #include "lib/json_edit.h"
+#include "schemas/field_canonical.h"
 #include "schemas/openai_internal.h"
 
 enum { TOKEN_WEIGHT = 4 };
@@ -56,9 +57,8 @@ uint64_t openai_input_weight(const struct openai_inputs *inputs, uint32_t node)
 	return n->type == JSON_ARRAY ? (uint64_t)n->count * TOKEN_WEIGHT : n->end - n->start;
 }
 
-/* Which members are written: those before "input" in canonical order, or those behind it; idle ones never. */
+/* Which members are written: those before "input" in canonical order, or those behind it. */
 struct half {
-	const struct field_table *table;
 	struct arena *arena;
 	bool behind;
 };
@@ -73,21 +73,17 @@ static bool is_other_half(const struct json *json, uint32_t key, const void *con
 	int order = memcmp(name.at, input.at, common);
 	if (order == 0)
 		order = (name.len > input.len) - (name.len < input.len);
-	if (order == 0 || (order > 0) != half->behind)
-		return true;
-	for (size_t i = 0; i < half->table->count; i++)
-		if (half->table->fields[i].idle && span_is(name, half->table->fields[i].name))
-			return true;
-	return false;
+	return order == 0 || (order > 0) != half->behind;
 }
 
 bool openai_input_frame_make(const struct openai_request *request, struct arena *arena,
 			     struct openai_input_frame *frame)
 {
-	struct half half = {.table = openai_request_fields(request->endpoint), .arena = arena};
+	const struct field_table *table = openai_request_fields(request->endpoint);
+	struct half half = {.arena = arena};
 	struct buf text;
 	buf_init(&text, request->json.text.len * 6 + 64);
-	json_write_canonical_object(&request->json, 0, is_other_half, &half, arena, &text);
+	field_write_canonical(&request->json, table, is_other_half, &half, arena, &text);
 	struct span head = buf_span(&text); /* {…} */
 	bool alone = head.len <= 2;
 	frame->head = head.len < 2
@@ -96,7 +92,7 @@ bool openai_input_frame_make(const struct openai_request *request, struct arena 
 	bool failed = buf_failed(&text);
 	buf_reset(&text);
 	half.behind = true;
-	json_write_canonical_object(&request->json, 0, is_other_half, &half, arena, &text);
+	field_write_canonical(&request->json, table, is_other_half, &half, arena, &text);
 	struct span tail = buf_span(&text);
 	frame->tail = tail.len < 2
 			  ? (struct span){NULL, 0}

@@ -61,6 +61,7 @@ void openai_inputs_write_request(const struct openai_inputs *inputs, const uint3
 struct openai_vector {
 	struct span model;   /* {NULL,0} = not told */
 	struct span members; /* as openai_vectors_at gives them */
+	uint64_t length;     /* as openai_vectors_length says it; not in the form in which it is kept */
 };
 
 /* Appends a vector as the answer to a request for it alone: the form in which it is kept. usage: what that took. */

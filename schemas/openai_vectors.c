@@ -53,6 +53,12 @@ static bool is_vector(const struct json *json, uint32_t node)
 	return true;
 }
 
+static size_t length_of(const struct json *json, uint32_t node)
+{
+	const struct json_node *n = &json->nodes[node];
+	return n->type == JSON_ARRAY ? (size_t)n->count << 1 : (size_t)(n->end - n->start) << 1 | 1;
+}
+
 static void write_members(const struct json *json, struct buf *out)
 {
 	bool first = true;
@@ -84,6 +90,7 @@ static bool take_item(struct openai_vectors *vectors)
 	vectors->places[place].start = buf_len(&vectors->members);
 	write_members(&json, &vectors->members);
 	vectors->places[place].end = buf_len(&vectors->members);
+	vectors->places[place].length = length_of(&json, json_member(&json, 0, "embedding"));
 	vectors->seen++;
 	buf_reset(&vectors->item);
 	return !buf_failed(&vectors->members);
@@ -229,6 +236,11 @@ bool openai_vectors_end(struct openai_vectors *vectors)
 	if (usage != JSON_NONE && json_type(&json, usage) == JSON_OBJECT)
 		vectors->usage = openai_usage_read(&json, usage);
 	return true;
+}
+
+size_t openai_vectors_length(const struct openai_vectors *vectors, size_t index)
+{
+	return vectors->places[index].length;
 }
 
 struct span openai_vectors_at(const struct openai_vectors *vectors, size_t index)

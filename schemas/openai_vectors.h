@@ -30,7 +30,8 @@ struct openai_vectors {
 	enum openai_vectors_state state;
 	struct {
 		size_t start, end; /* in members; end 0 = it has not come */
-	} * places;                /* by index */
+		size_t length;
+	} * places; /* by index */
 	size_t seen;
 	struct buf shell; /* all but the items */
 	struct buf item;  /* the one that comes */
@@ -58,5 +59,8 @@ bool openai_vectors_end(struct openai_vectors *vectors);
 
 /* The members of the item with that index as the backend wrote them, without object and index; behind a good end. */
 struct span openai_vectors_at(const struct openai_vectors *vectors, size_t index);
+
+/* Returns a number that is the same for vectors of the same form and length, and for no others. */
+size_t openai_vectors_length(const struct openai_vectors *vectors, size_t index);
 
 #endif

@@ -6,8 +6,9 @@
 #include "lib/errors.h"
 #include "lib/failures.h"
 #include "lib/metrics.h"
-#include "schemas/failure_rules.h"
 #include "lib/suggest.h"
+#include "schemas/caching_reference.h"
+#include "schemas/failure_rules.h"
 #include "schemas/openapi.h"
 #include "schemas/reference.h"
 #include "service/plan/plan.h"
@@ -42,8 +43,9 @@ static const struct {
 	const char *name;
 	void (*write)(struct buf *out);
 } topics[] = {
-    {"api", reference_write},        {"config", describe_config},   {"errors", error_describe},
-    {"failures", describe_failures}, {"metrics", metrics_describe}, {"openapi", openapi_write},
+    {"api", reference_write},   {"cache", caching_reference_write}, {"config", describe_config},
+    {"errors", error_describe}, {"failures", describe_failures},    {"metrics", metrics_describe},
+    {"openapi", openapi_write},
 };
 
 bool describe_write(struct buf *out, const char *topic)
@@ -67,5 +69,5 @@ struct span describe_suggest(const char *topic)
 
 const char *describe_topics(void)
 {
-	return "api, config, errors, failures, metrics, openapi";
+	return "api, cache, config, errors, failures, metrics, openapi";
 }

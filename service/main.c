@@ -19,7 +19,7 @@ enum { MAIN_TEXT_MAX = 16 * 1024 * 1024 };
 static const char usage[] =
     "Usage: sluice [--config FILE]   serve; without a file: the embedded demonstration\n"
     "       sluice --check FILE      check a configuration: exit 0 and what it has, or errors with file:line and key\n"
-    "       sluice --describe WHAT   print a reference: api, config, errors, failures, metrics or openapi\n"
+    "       sluice --describe WHAT   print a reference: api, cache, config, errors, failures, metrics or openapi\n"
     "       sluice --version\n"
     "       sluice --help\n";
 

@@ -11,7 +11,7 @@ sluice=$2
 cd "$(dirname "$0")/.."
 mkdir -p docs/reference
 status=0
-for topic in api config errors failures metrics openapi; do
+for topic in api cache config errors failures metrics openapi; do
 	case "$topic" in
 	openapi) page=docs/reference/openapi.json ;;
 	*) page=docs/reference/$topic.md ;;

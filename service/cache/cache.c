@@ -3,6 +3,9 @@
 #include "service/cache/cache.h"
 
 #include <stdlib.h>
+
+#include "lib/hash.h"
+
 struct cache *cache_create(const struct config *config)
 {
 	struct cache *cache = calloc(1, sizeof(*cache));
@@ -50,25 +53,37 @@ void cache_hit_drop(struct cache_hit *hit)
 	hit->value = NULL;
 }
 
-bool cache_adopt(struct cache *cache, const struct cache_key *key, const struct store_tags *tags,
-		 const struct cache_lives *lives, struct span entry, uint64_t now_us, struct cache_hit *hit)
+uint64_t cache_fresh_us(const struct config_cache_rule *rule, const struct cache_key *key)
+{
+	uint64_t tenth_us = rule->ttl_us / 10;
+	return rule->ttl_us - tenth_us + hash_mix(HASH_START, cache_key_hash(key)) % (2 * tenth_us + 1);
+}
+
+enum cache_adopted cache_adopt(struct cache *cache, const struct cache_keeping *keeping,
+			       const struct cache_lives *lives, struct span entry, uint64_t now_us,
+			       struct cache_hit *hit)
 {
 	struct store_value *value = store_value_create(entry);
+	hit->value = NULL;
 	if (value == NULL)
-		return false;
+		return CACHE_NOT_ONE;
 	uint64_t late_us = (uint64_t)(lives->fresh_us < 0 ? -lives->fresh_us : 0);
 	value->stored_us = now_us - lives->age_us; /* may be before the clock began: only differences are looked at */
 	value->fresh_until_us =
 	    lives->fresh_us < 0 ? (now_us > late_us ? now_us - late_us : 0) : now_us + (uint64_t)lives->fresh_us;
 	value->expires_us = now_us + lives->left_us;
-	value->tags = *tags;
+	value->tags = keeping->tags;
 	*hit = (struct cache_hit){.value = value, .age_us = lives->age_us, .ttl_us = lives->fresh_us};
+	enum cache_adopted adopted = CACHE_NOT_ONE;
 	if (cache_entry_decode((struct span){value->bytes, value->len}, &hit->entry)) {
-		store_put(cache->store, key, value);
-		return true;
+		value->digest = hit->entry.digest;
+		adopted = store_put(cache->store, &keeping->key, value, keeping->began.turn, keeping->taken)
+			      ? CACHE_ADOPTED
+			      : CACHE_PURGED;
 	}
-	cache_hit_drop(hit);
-	return false;
+	if (adopted != CACHE_ADOPTED)
+		cache_hit_drop(hit);
+	return adopted;
 }
 
 bool cache_read_metric(struct cache *cache, enum metric metric, double *value)

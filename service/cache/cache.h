@@ -30,6 +30,9 @@ struct cache_keeping {
 	struct cache_key key;
 	struct store_tags tags;
 	const struct config_cache_rule *rule;
+	struct purge_mark began; /* when its call began */
+	bool renews;             /* it takes the place of what others keep */
+	bool taken;              /* from Redis, which was asked at began.turn */
 };
 
 /* NULL: out of memory. */
@@ -52,12 +55,24 @@ struct cache_lives {
 	uint64_t left_us; /* until it is gone; at least fresh_us */
 };
 
+/* What became of an entry. */
+enum cache_adopted {
+	CACHE_ADOPTED,
+	CACHE_PURGED,  /* since its call began */
+	CACHE_NOT_ONE, /* it is no entry, or there is no memory */
+};
+
 /*
- * Thread-safe. Puts an encoded entry into memory, and fills hit with it. False when it is no entry, or when out of
- * memory.
+ * Thread-safe. Puts an encoded entry into memory, and fills hit with it. turn: of the purge log, when its call, or the
+ * question for it, began. Without CACHE_ADOPTED hit holds nothing.
  */
-bool cache_adopt(struct cache *cache, const struct cache_key *key, const struct store_tags *tags,
-		 const struct cache_lives *lives, struct span entry, uint64_t now_us, struct cache_hit *hit);
+enum cache_adopted cache_adopt(struct cache *cache, const struct cache_keeping *keeping,
+			       const struct cache_lives *lives, struct span entry, uint64_t now_us,
+			       struct cache_hit *hit);
+
+/* How long an answer of that key is fresh by the rule: give or take a tenth, so that what was kept together does not
+ * end together. The same for all who ask. */
+uint64_t cache_fresh_us(const struct config_cache_rule *rule, const struct cache_key *key);
 
 /* Thread-safe. The value of one of the cache's READ_… metrics; false when it is none of them. */
 bool cache_read_metric(struct cache *cache, enum metric metric, double *value);

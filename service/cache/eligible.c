@@ -23,5 +23,7 @@ const char *cache_ineligible(const struct openai_request *request, const struct 
 	if (rule->policy == CONFIG_CACHE_OFF)
 		return "the policy of its model is off";
 	enum openai_caching caching = openai_request_caching(request);
+	if (is_allowed(caching, rule) && !openai_request_is_contained(request))
+		caching = OPENAI_CACHING_OUTSIDE;
 	return is_allowed(caching, rule) ? NULL : openai_caching_text(caching);
 }

@@ -2,18 +2,49 @@
 /* Entries as bytes; entry.h holds the contract. */
 #include "service/cache/entry.h"
 
+#include "lib/hash.h"
 #include "lib/little_endian.h"
 
 /*
  *   0  magic and version, 4 bytes
  *   4  endpoint, 8 bytes; created, 8; prompt, completion and total tokens, 8 each
  *  44  start and end of the body's id, start and end of its time, 8 each
- *  76  bytes of target, finish and body, 8 each
- * 100  target, finish, body
+ *  76  length, 8 bytes; digest, 8
+ *  92  bytes of target, finish and body, 8 each
+ * 116  target, finish, body
  */
-enum { ENTRY_TABLE = 4, ENTRY_NUMBERS = 12, ENTRY_HEADER = ENTRY_TABLE + ENTRY_NUMBERS * 8 };
+enum { ENTRY_TABLE = 4, ENTRY_NUMBERS = 14, ENTRY_LENGTHS = 11, ENTRY_HEADER = ENTRY_TABLE + ENTRY_NUMBERS * 8 };
 
-static const char entry_magic[ENTRY_TABLE] = {'S', 'l', 'C', 3};
+static const char entry_magic[ENTRY_TABLE] = {'S', 'l', 'C', 4};
+
+static bool is_within(struct openai_mark mark, size_t len)
+{
+	return mark.start <= mark.end && mark.end <= len;
+}
+
+static bool are_marks(struct openai_marks marks, size_t len)
+{
+	return is_within(marks.id, len) && is_within(marks.created, len) &&
+	       (marks.id.end <= marks.created.start || marks.created.end <= marks.id.start);
+}
+
+static struct span cut(struct span text, uint64_t start, uint64_t end)
+{
+	return (struct span){text.at + start, (size_t)(end - start)};
+}
+
+/* The body is hashed around its id and its time, which say nothing. */
+static uint64_t digest_of(const struct cache_entry *entry)
+{
+	const struct openai_marks none = {{0, 0}, {0, 0}};
+	struct openai_marks marks = are_marks(entry->marks, entry->body.len) ? entry->marks : none;
+	bool swapped = marks.created.start < marks.id.start;
+	struct openai_mark first = swapped ? marks.created : marks.id, second = swapped ? marks.id : marks.created;
+	uint64_t digest = hash_bytes(hash_bytes(HASH_START, entry->target), entry->finish);
+	digest = hash_bytes(digest, cut(entry->body, 0, first.start));
+	digest = hash_bytes(digest, cut(entry->body, first.end, second.start));
+	return hash_bytes(digest, cut(entry->body, second.end, entry->body.len));
+}
 
 void cache_entry_encode(const struct cache_entry *entry, struct buf *out)
 {
@@ -26,6 +57,8 @@ void cache_entry_encode(const struct cache_entry *entry, struct buf *out)
 						 entry->marks.id.end,
 						 entry->marks.created.start,
 						 entry->marks.created.end,
+						 entry->length,
+						 digest_of(entry),
 						 entry->target.len,
 						 entry->finish.len,
 						 entry->body.len};
@@ -58,17 +91,6 @@ static bool take_texts(struct span rest, const uint64_t lengths[3], struct span 
 	return rest.len == 0;
 }
 
-static bool is_within(struct openai_mark mark, size_t len)
-{
-	return mark.start <= mark.end && mark.end <= len;
-}
-
-static bool are_marks(struct openai_marks marks, size_t len)
-{
-	return is_within(marks.id, len) && is_within(marks.created, len) &&
-	       (marks.id.end <= marks.created.start || marks.created.end <= marks.id.start);
-}
-
 bool cache_entry_decode(struct span bytes, struct cache_entry *entry)
 {
 	uint64_t numbers[ENTRY_NUMBERS];
@@ -82,7 +104,10 @@ bool cache_entry_decode(struct span bytes, struct cache_entry *entry)
 	*entry = (struct cache_entry){.endpoint = (enum openai_endpoint)numbers[0],
 				      .created = (int64_t)numbers[1],
 				      .usage = {(int64_t)numbers[2], (int64_t)numbers[3], (int64_t)numbers[4]},
-				      .marks = {{numbers[5], numbers[6]}, {numbers[7], numbers[8]}}};
-	return take_texts((struct span){bytes.at + ENTRY_HEADER, bytes.len - ENTRY_HEADER}, &numbers[9], texts) &&
+				      .marks = {{numbers[5], numbers[6]}, {numbers[7], numbers[8]}},
+				      .length = numbers[9],
+				      .digest = numbers[10]};
+	return take_texts((struct span){bytes.at + ENTRY_HEADER, bytes.len - ENTRY_HEADER}, &numbers[ENTRY_LENGTHS],
+			  texts) &&
 	       are_marks(entry->marks, entry->body.len);
 }

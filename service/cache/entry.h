@@ -14,6 +14,8 @@ struct cache_entry {
 	enum openai_endpoint endpoint;
 	int64_t created; /* when it was kept, Unix seconds */
 	struct usage usage;
+	uint64_t length;           /* of a vector, as openai_vectors_length says it; else 0 */
+	uint64_t digest;           /* of what it says, id and time aside; cache_entry_encode makes it */
 	struct span target;        /* who gave it: "backend/model"; empty = several */
 	struct span finish;        /* finish_reason */
 	struct span body;          /* the whole answer, JSON */

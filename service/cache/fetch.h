@@ -30,7 +30,8 @@ struct cache_fetch {
 	void (*on_done)(struct cache_fetch *fetch); /* once, never inside cache_fetch_begin */
 	/* the result: its value NULL = there is none; else the owner gives it back by cache_hit_drop */
 	struct cache_hit hit;
-	bool silent; /* the shared store did not answer: it is not worth asking it again soon */
+	uint64_t turn; /* of the purge log, when the shared store was asked */
+	bool silent;   /* the shared store did not answer: it is not worth asking it again soon */
 	/* of remote.h */
 	struct remote_get *get; /* NULL = not under way */
 	struct cache_fetch *next;
@@ -40,9 +41,18 @@ struct cache_fetch {
  */
 bool cache_fetch_begin(struct cache_worker *worker, struct cache_fetch *fetch);
 
-/* Keeps an answer, wherever answers are kept, for the time that the rule says give or take a tenth. False: out of
- * memory. */
-bool cache_keep(struct cache_worker *worker, const struct cache_keeping *keeping, const struct cache_entry *entry);
+/*
+ * Keeps an answer, wherever answers are kept, for the time that the rule says. One that renews takes the place of what
+ * other replicas keep.
+ */
+enum cache_adopted cache_keep(struct cache_worker *worker, const struct cache_keeping *keeping,
+			      const struct cache_entry *entry);
+
+/*
+ * A renewal brought an answer that is not kept: what is kept under its key, here and elsewhere, goes all the same.
+ * digest: of the answer that is spared; 0 = none is.
+ */
+void cache_renew(struct cache_worker *worker, const struct cache_keeping *keeping, uint64_t digest);
 
 /* The owner has no more interest. Harmless when it is not under way. */
 void cache_fetch_cancel(struct cache_fetch *fetch);

@@ -7,7 +7,7 @@
 
 #include "lib/hex.h"
 
-enum { KEY_FORMAT = 1, KEY_PLAN_MOST = 1 << 20 };
+enum { KEY_FORMAT = 2, KEY_PLAN_MOST = 1 << 20 };
 
 void cache_key_write_plan(const struct config_plan *plan, struct buf *out)
 {

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "service/cache/purge_watch.h"
 #include "service/cache/seal.h"
 
 enum {
@@ -289,6 +290,8 @@ static bool lease_send(struct lease *lease)
 	if (lease->asked++ == LEASE_ASKED_MOST)
 		return false;
 	lease->got = lease->silent = false;
+	lease->what.turn = purge_log_mark(store_purges(remote_options_of(lease->remote)->worker->cache->store)).turn;
+	purge_watch_hurry(lease->remote);
 	lease->set.on_reply = on_set;
 	lease->holds.on_reply = on_holds;
 	lease->left.on_reply = on_left;

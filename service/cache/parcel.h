@@ -9,12 +9,14 @@
 #define SLUICE_SERVICE_CACHE_PARCEL_H
 
 #include "lib/buf.h"
-#include "service/cache/cache_key.h"
+#include "service/cache/purge_log.h"
 
 struct parcel {
-	uint64_t fresh_us; /* how long it is fresh, from when it was kept */
-	uint64_t life_us;  /* how long it is kept at all */
-	struct span entry; /* as cache_entry_encode wrote it */
+	uint64_t fresh_us;                 /* how long it is fresh, from when it was kept */
+	uint64_t life_us;                  /* how long it is kept at all */
+	struct purge_id seen[PURGE_KINDS]; /* of purge_log.h: when its call began */
+	struct span entry;                 /* as cache_entry_encode wrote it */
+	bool too_large;                    /* result: all that is wrong with it is its size */
 };
 
 /* Appends the parcel. Failures are the buffer's. */

@@ -30,16 +30,10 @@ static void purge_end(struct cache_purge *purge)
 	purge->on_done(purge);
 }
 
-/* Once more for what was read from Redis meanwhile, here and elsewhere. */
 static void purge_check(struct cache_purge *purge)
 {
-	struct remote *remote = purge->worker->remote;
-	if (!purge->scanned || purge->unanswered > 0)
-		return;
-	struct remote_wanted wanted = wanted_of(remote, &purge->filter);
-	purge->in_memory += store_purge(purge->worker->cache->store, &purge->filter);
-	purge->complete &= purge_watch_announce(remote, &wanted);
-	purge_end(purge);
+	if (purge->scanned && purge->unanswered == 0)
+		purge_end(purge);
 }
 
 static void on_removed(void *context, const struct redis_reply *reply)
@@ -88,19 +82,44 @@ static void on_end(struct redis_scan *scan, bool complete)
 	purge_check(purge);
 }
 
+/* Redis' own answers go once every process that hears of purges will refuse them. */
+static void purge_scan(struct cache_purge *purge)
+{
+	struct remote *remote = purge->worker->remote;
+	struct remote_wanted wanted = wanted_of(remote, &purge->filter);
+	struct remote_name pattern = remote_pattern(remote, &wanted);
+	purge->scan = (struct redis_scan){.on_keys = on_keys, .on_end = on_end};
+	if (redis_scan_start(remote_redis(remote), &purge->scan, remote_name_span(&pattern)))
+		return;
+	purge->complete = false;
+	purge_end(purge);
+}
+
+/* This process has heard of its own purge: what it keeps from here on is of after it. */
+static void on_caught_up(void *context, const struct redis_reply *reply)
+{
+	struct cache_purge *purge = context;
+	purge->complete &= purge_watch_take(purge->worker->remote, reply);
+	purge_scan(purge);
+}
+
+static void on_announced(void *context, const struct redis_reply *reply)
+{
+	struct cache_purge *purge = context;
+	purge->complete &= reply->kind == REDIS_BYTES;
+	if (purge_watch_ask(purge->worker->remote, on_caught_up, purge))
+		return;
+	purge->complete = false;
+	purge_scan(purge);
+}
+
 bool cache_purge_begin(struct cache_worker *worker, struct cache_purge *purge)
 {
 	struct remote *remote = worker->remote;
 	purge->worker = worker;
 	purge->in_memory = store_purge(worker->cache->store, &purge->filter);
 	purge->complete = remote == NULL;
-	if (remote == NULL)
-		return true;
-	struct remote_wanted wanted = wanted_of(remote, &purge->filter);
-	struct remote_name pattern = remote_pattern(remote, &wanted);
-	purge->scan = (struct redis_scan){.on_keys = on_keys, .on_end = on_end};
-	if (!purge_watch_announce(remote, &wanted) ||
-	    !redis_scan_start(remote_redis(remote), &purge->scan, remote_name_span(&pattern)))
+	if (remote == NULL || !purge_watch_announce(remote, &purge->filter, on_announced, purge))
 		return true;
 	purge->complete = true;
 	purge->back = remote_purges(remote);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* Hearing of purges; purge_watch.h holds the contract. */
+/* Hearing of purges and renewals; purge_watch.h holds the contract. */
 #include "service/cache/purge_watch.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include "lib/hex.h"
 
 enum { WATCH_EVERY_US = 1000000, WATCH_FIRST_US = 20000, WATCH_ID_SIZE = 48, WATCH_BATCH = 1000 };
 
@@ -12,162 +14,278 @@ enum { WATCH_EVERY_US = 1000000, WATCH_FIRST_US = 20000, WATCH_ID_SIZE = 48, WAT
 
 struct purge_watch {
 	struct remote *remote;
+	enum purge_kind kind;
 	struct redis_command read, end;
 	struct timer timer;
-	char seen[WATCH_ID_SIZE]; /* id of the last purge; "" = not known yet */
+	size_t heard; /* until all was heard: how many, and the first of them */
+	struct purge_id first;
 };
 
-static struct remote_name stream_name(const struct remote *remote)
+static struct purge_log *log_of(const struct remote *remote)
+{
+	return store_purges(remote_options_of(remote)->worker->cache->store);
+}
+
+static struct remote_name stream_name(const struct remote *remote, enum purge_kind kind)
 {
 	struct remote_name name = {.len = 0};
 	remote_name_add(&name, span_of(remote_options_of(remote)->prefix));
-	remote_name_add(&name, SPAN(":1:purges"));
+	remote_name_add(&name, kind == PURGE_KIND_PURGE ? SPAN(":1:purges") : SPAN(":1:renewals"));
 	return name;
 }
 
-bool purge_watch_announce(struct remote *remote, const struct remote_wanted *wanted)
+/* ---- telling ---- */
+
+static struct remote_wanted wanted_of(const struct remote *remote, const struct store_filter *filter)
 {
-	struct remote_name name = stream_name(remote);
-	char room[REMOTE_NAME_SIZE];
-	struct buf what;
+	struct remote_wanted wanted = {
+	    .has_key = filter->key != NULL, .has_model = filter->model != NULL, .has_tenant = filter->tenant != NULL};
+	if (filter->key != NULL)
+		wanted.key = *filter->key;
+	if (filter->model != NULL)
+		wanted.model = remote_model(remote, *filter->model);
+	if (filter->tenant != NULL)
+		wanted.tenant = *filter->tenant;
+	return wanted;
+}
+
+bool purge_watch_announce(struct remote *remote, const struct store_filter *filter, remote_told on_told, void *context)
+{
+	bool renewal = filter->except != NULL;
+	struct remote_name name = stream_name(remote, renewal ? PURGE_KIND_RENEWAL : PURGE_KIND_PURGE);
+	struct remote_wanted wanted = wanted_of(remote, filter);
+	char room[REMOTE_NAME_SIZE], except_room[HEX_SIZE + 1];
+	struct buf what, except;
 	buf_init_over(&what, room, sizeof(room));
-	remote_wanted_write(wanted, &what);
-	const struct span args[] = {SPAN("XADD"), remote_name_span(&name), SPAN("MAXLEN"),
-				    SPAN("~"),    WATCH_BATCH_TEXT,        SPAN("*"),
-				    SPAN("what"), buf_span(&what)};
-	return remote_tell(remote, args, sizeof(args) / sizeof(args[0]));
+	buf_init_over(&except, except_room, sizeof(except_room));
+	remote_wanted_write(&wanted, &what);
+	hex_append(&except, renewal ? *filter->except : 0, HEX_SIZE);
+	const struct span args[] = {
+	    SPAN("XADD"), remote_name_span(&name), SPAN("MAXLEN"), SPAN("~"),        WATCH_BATCH_TEXT, SPAN("*"),
+	    SPAN("what"), buf_span(&what),         SPAN("except"), buf_span(&except)};
+	size_t count = sizeof(args) / sizeof(args[0]);
+	return remote_ask(remote, args, renewal ? count : count - 2, remote_deadline(remote), on_told, context);
 }
 
-/* ---- reading ---- */
-
-/* A model that is not configured here has nothing here. */
-static void purge_memory(const struct remote *remote, struct span what)
-{
-	struct remote_wanted wanted = {.has_key = false};
-	uint32_t model = 0;
-	if (!remote_wanted_read(what, &wanted) ||
-	    (wanted.has_model && !remote_find_model(remote, wanted.model, &model)))
-		return;
-	const struct store_filter filter = {.key = wanted.has_key ? &wanted.key : NULL,
-					    .model = wanted.has_model ? &model : NULL,
-					    .tenant = wanted.has_tenant ? &wanted.tenant : NULL};
-	store_purge(remote_options_of(remote)->worker->cache->store, &filter);
-}
+/* ---- hearing ---- */
 
 /* "MILLISECONDS-NUMBER". False when it is not. */
-static bool read_id(struct span id, uint64_t parts[2])
+static bool read_id(const struct redis_reply *reply, struct purge_id *id)
 {
 	char copy[WATCH_ID_SIZE], *end;
-	if (id.len >= sizeof(copy))
+	if (reply->kind != REDIS_BYTES || reply->text.len >= sizeof(copy))
 		return false;
-	memcpy(copy, id.at, id.len);
-	copy[id.len] = '\0';
-	parts[0] = strtoull(copy, &end, 10);
+	memcpy(copy, reply->text.at, reply->text.len);
+	copy[reply->text.len] = '\0';
+	id->ms = strtoull(copy, &end, 10);
 	if (end == copy || *end != '-')
 		return false;
 	const char *second = end + 1;
-	parts[1] = strtoull(second, &end, 10);
+	id->number = strtoull(second, &end, 10);
 	return end != second && *end == '\0';
 }
 
-static void note_seen(struct purge_watch *watch, struct span id)
+/* What an entry of the stream is about. */
+struct heard {
+	struct remote_wanted wanted;
+	uint32_t model;
+	uint64_t except;
+	struct store_filter filter; /* points to the above */
+};
+
+/* ["what", WHAT], and of renewals also ["except", DIGEST]. A model that is not configured here has nothing here. */
+static bool read_fields(const struct remote *remote, enum purge_kind kind, const struct redis_reply *fields,
+			struct heard *heard)
 {
-	uint64_t parts[2];
-	if (read_id(id, parts))
-		snprintf(watch->seen, sizeof(watch->seen), "%" PRIu64 "-%" PRIu64, parts[0], parts[1]);
+	size_t count = kind == PURGE_KIND_RENEWAL ? 4 : 2;
+	*heard = (struct heard){.model = 0};
+	if (fields->kind != REDIS_ARRAY || fields->count != count || fields->elements[1].kind != REDIS_BYTES ||
+	    !remote_wanted_read(fields->elements[1].text, &heard->wanted) ||
+	    (heard->wanted.has_model && !remote_find_model(remote, heard->wanted.model, &heard->model)))
+		return false;
+	heard->filter = (struct store_filter){.key = heard->wanted.has_key ? &heard->wanted.key : NULL,
+					      .model = heard->wanted.has_model ? &heard->model : NULL,
+					      .tenant = heard->wanted.has_tenant ? &heard->wanted.tenant : NULL};
+	if (kind == PURGE_KIND_PURGE)
+		return true;
+	const struct redis_reply *except = &fields->elements[3];
+	heard->filter.except = &heard->except;
+	return heard->wanted.has_key && except->kind == REDIS_BYTES && except->text.len == HEX_SIZE &&
+	       hex_read(except->text, &heard->except);
 }
 
-/* Whether the id is of before the last one that was seen: of another stream, or by a clock that was set back. */
-static bool is_before_seen(const struct purge_watch *watch, struct span id)
+/* [id, fields] */
+static void take_entry(const struct remote *remote, enum purge_kind kind, const struct redis_reply *entry)
 {
-	uint64_t seen[2], parts[2];
-	return read_id(span_of(watch->seen), seen) && read_id(id, parts) &&
-	       (parts[0] < seen[0] || (parts[0] == seen[0] && parts[1] < seen[1]));
-}
-
-/* [id, ["what", WHAT]] */
-static void take_entry(struct purge_watch *watch, const struct redis_reply *entry, bool purges)
-{
-	if (entry->kind != REDIS_ARRAY || entry->count != 2 || entry->elements[0].kind != REDIS_BYTES)
+	struct purge_id id;
+	struct heard heard;
+	if (entry->kind != REDIS_ARRAY || entry->count != 2 || !read_id(&entry->elements[0], &id))
 		return;
-	const struct redis_reply *fields = &entry->elements[1];
-	note_seen(watch, entry->elements[0].text);
-	if (purges && fields->kind == REDIS_ARRAY && fields->count == 2 && fields->elements[1].kind == REDIS_BYTES)
-		purge_memory(watch->remote, fields->elements[1].text);
+	bool concerns = read_fields(remote, kind, &entry->elements[1], &heard);
+	if (purge_log_hear(log_of(remote), kind, id, concerns ? &heard.filter : NULL) && concerns)
+		store_remove(remote_options_of(remote)->worker->cache->store, &heard.filter);
 }
+
+static void take_entries(const struct remote *remote, enum purge_kind kind, const struct redis_reply *reply)
+{
+	for (size_t i = 0; i < reply->count; i++)
+		take_entry(remote, kind, &reply->elements[i]);
+}
+
+static void purge_everything(const struct remote *remote)
+{
+	static const struct store_filter everything = {.key = NULL};
+	store_purge(remote_options_of(remote)->worker->cache->store, &everything);
+}
+
+bool purge_watch_take(struct remote *remote, const struct redis_reply *reply)
+{
+	if (reply->kind != REDIS_ARRAY)
+		return false;
+	take_entries(remote, PURGE_KIND_PURGE, reply);
+	return reply->count < WATCH_BATCH;
+}
+
+/* The arguments of XRANGE: all behind what was heard. */
+struct range {
+	struct remote_name name;
+	char after[WATCH_ID_SIZE + 1];
+	struct span args[6];
+};
+
+static void write_range(const struct remote *remote, enum purge_kind kind, struct range *range)
+{
+	struct purge_id seen = purge_log_seen(log_of(remote), kind);
+	range->name = stream_name(remote, kind);
+	snprintf(range->after, sizeof(range->after), "(%" PRIu64 "-%" PRIu64, seen.ms, seen.number);
+	const struct span args[] = {SPAN("XRANGE"),        remote_name_span(&range->name),
+				    span_of(range->after), SPAN("+"),
+				    SPAN("COUNT"),         WATCH_BATCH_TEXT};
+	memcpy(range->args, args, sizeof(args));
+}
+
+/* All of a stream, read in one go. */
+static void take_whole(struct remote *remote, enum purge_kind kind, const struct redis_reply *reply)
+{
+	const struct purge_id none = {0, 0};
+	--*remote_hurries(remote);
+	if (reply->kind != REDIS_ARRAY || reply->count == WATCH_BATCH)
+		return;
+	take_entries(remote, kind, reply);
+	purge_log_set_heard(log_of(remote), kind, none);
+}
+
+static void on_purges(void *context, const struct redis_reply *reply)
+{
+	take_whole(context, PURGE_KIND_PURGE, reply);
+}
+
+static void on_renewals(void *context, const struct redis_reply *reply)
+{
+	take_whole(context, PURGE_KIND_RENEWAL, reply);
+}
+
+void purge_watch_hurry(struct remote *remote)
+{
+	static const remote_told told[PURGE_KINDS] = {
+	    [PURGE_KIND_PURGE] = on_purges, [PURGE_KIND_RENEWAL] = on_renewals};
+	const struct purge_id none = {0, 0};
+	for (int kind = 0; kind < PURGE_KINDS && *remote_hurries(remote) < PURGE_KINDS; kind++) {
+		struct range range;
+		if (purge_log_is_heard(log_of(remote), (enum purge_kind)kind) ||
+		    purge_id_is_before(none, purge_log_seen(log_of(remote), (enum purge_kind)kind)))
+			continue;
+		write_range(remote, (enum purge_kind)kind, &range);
+		if (remote_ask(remote, range.args, 6, remote_deadline(remote), told[kind], remote))
+			++*remote_hurries(remote);
+	}
+}
+
+bool purge_watch_ask(struct remote *remote, remote_told on_told, void *context)
+{
+	struct range range;
+	write_range(remote, PURGE_KIND_PURGE, &range);
+	return remote_ask(remote, range.args, 6, remote_deadline(remote), on_told, context);
+}
+
+/* ---- looking ---- */
 
 static void on_look(struct timer *timer);
 
-static void look_later(struct purge_watch *watch)
+static void look_in(struct purge_watch *watch, uint64_t time_us)
 {
-	bool first = watch->seen[0] == '\0';
-	timer_start(&remote_reactor(watch->remote)->timers, &watch->timer, first ? WATCH_FIRST_US : WATCH_EVERY_US,
-		    on_look);
+	timer_start(&remote_reactor(watch->remote)->timers, &watch->timer, time_us, on_look);
 }
 
-static void purge_everything(const struct purge_watch *watch)
+/* At the start the whole stream is read. When it is full, what came before it is not known. */
+static void note_first_look(struct purge_watch *watch, const struct redis_reply *reply)
 {
-	static const struct store_filter everything = {NULL, NULL, NULL};
-	store_purge(remote_options_of(watch->remote)->worker->cache->store, &everything);
+	struct purge_id none = {0, 0};
+	if (watch->heard == 0 && reply->count > 0 && reply->elements[0].kind == REDIS_ARRAY &&
+	    reply->elements[0].count == 2)
+		read_id(&reply->elements[0].elements[0], &watch->first);
+	watch->heard += reply->count;
+	if (reply->count < WATCH_BATCH)
+		purge_log_set_heard(log_of(watch->remote), watch->kind,
+				    watch->heard >= WATCH_BATCH ? watch->first : none);
 }
 
 static void on_read(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct purge_watch *watch = (struct purge_watch *)((char *)command - offsetof(struct purge_watch, read));
-	bool first = watch->seen[0] == '\0';
-	if (reply->kind == REDIS_ARRAY) {
-		bool missed = first ? reply->count > 0 : reply->count == WATCH_BATCH;
-		if (missed) /* purges that were not seen may have been for what is in memory */
-			purge_everything(watch);
-		if (first)
-			note_seen(watch, SPAN("0-0"));
-		for (size_t i = 0; i < reply->count; i++)
-			take_entry(watch, &reply->elements[i], !first);
+	bool first = !purge_log_is_heard(log_of(watch->remote), watch->kind);
+	if (reply->kind != REDIS_ARRAY) {
+		look_in(watch, first ? WATCH_FIRST_US : WATCH_EVERY_US);
+		return;
 	}
-	look_later(watch);
+	bool full = reply->count == WATCH_BATCH;
+	if (full && !first && watch->kind == PURGE_KIND_PURGE)
+		purge_everything(watch->remote); /* the stream may have lost some */
+	take_entries(watch->remote, watch->kind, reply);
+	if (first)
+		note_first_look(watch, reply);
+	look_in(watch, full ? 0 : WATCH_EVERY_US);
 }
 
-/* Where the stream ends. When that is before what was seen, what is in there was not. */
+/* Where the stream ends. When that is before what was heard, what is in there was not. */
 static void on_end(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct purge_watch *watch = (struct purge_watch *)((char *)command - offsetof(struct purge_watch, end));
 	const struct redis_reply *entry = reply->kind == REDIS_ARRAY && reply->count == 1 ? reply->elements : NULL;
-	if (entry == NULL || entry->kind != REDIS_ARRAY || entry->count != 2 ||
-	    entry->elements[0].kind != REDIS_BYTES || !is_before_seen(watch, entry->elements[0].text))
+	struct purge_id id;
+	struct purge_log *log = log_of(watch->remote);
+	if (entry == NULL || entry->kind != REDIS_ARRAY || entry->count != 2 || !read_id(&entry->elements[0], &id) ||
+	    !purge_id_is_before(id, purge_log_seen(log, watch->kind)))
 		return;
-	purge_everything(watch);
-	note_seen(watch, entry->elements[0].text);
+	purge_log_restart(log, watch->kind, id);
+	purge_everything(watch->remote);
 }
 
-/* The first time only where the stream ends. */
 static void on_look(struct timer *timer)
 {
 	struct purge_watch *watch = (struct purge_watch *)((char *)timer - offsetof(struct purge_watch, timer));
 	struct redis *redis = remote_redis(watch->remote);
-	struct remote_name name = stream_name(watch->remote);
+	struct range range;
 	uint64_t deadline_us = remote_deadline(watch->remote);
-	bool first = watch->seen[0] == '\0';
-	char after[WATCH_ID_SIZE + 1];
-	snprintf(after, sizeof(after), "(%s", watch->seen);
-	const struct span read[] = {SPAN("XRANGE"), remote_name_span(&name), span_of(after),
-				    SPAN("+"),      SPAN("COUNT"),           WATCH_BATCH_TEXT};
-	const struct span end[] = {SPAN("XREVRANGE"), remote_name_span(&name), SPAN("+"),
-				   SPAN("-"),         SPAN("COUNT"),           SPAN("1")};
+	write_range(watch->remote, watch->kind, &range);
+	const struct span end[] = {
+	    SPAN("XREVRANGE"), remote_name_span(&range.name), SPAN("+"), SPAN("-"), SPAN("COUNT"), SPAN("1")};
 	watch->read.on_reply = on_read;
 	watch->end.on_reply = on_end;
-	if (!first && !redis_is_pending(&watch->end))
+	if (purge_log_is_heard(log_of(watch->remote), watch->kind) && !redis_is_pending(&watch->end))
 		redis_send(redis, &watch->end, end, 6, 1, deadline_us);
-	if (!redis_send(redis, &watch->read, first ? end : read, 6, 1, deadline_us))
-		look_later(watch);
+	if (!redis_send(redis, &watch->read, range.args, 6, 1, deadline_us))
+		look_in(watch, WATCH_FIRST_US);
 }
 
-struct purge_watch *purge_watch_create(struct remote *remote)
+struct purge_watch *purge_watch_create(struct remote *remote, enum purge_kind kind)
 {
 	struct purge_watch *watch = calloc(1, sizeof(*watch));
 	if (watch == NULL)
 		return NULL;
 	watch->remote = remote;
-	timer_start(&remote_reactor(remote)->timers, &watch->timer, 0, on_look);
+	watch->kind = kind;
+	look_in(watch, 0);
 	return watch;
 }
 

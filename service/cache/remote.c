@@ -20,11 +20,12 @@ enum {
 struct remote {
 	struct remote_options options;
 	struct mailbox *mailbox;
-	struct buf room;                         /* for what is inflated */
-	struct remote_get *gets[REMOTE_BUCKETS]; /* under way, by key */
-	struct errand *errands;                  /* under way */
-	struct purge_watch *watch;               /* NULL = another worker's business */
-	struct cache_purge *purges;              /* under way */
+	struct buf room;                          /* for what is inflated */
+	struct remote_get *gets[REMOTE_BUCKETS];  /* under way, by key */
+	struct errand *errands;                   /* under way */
+	struct purge_watch *watches[PURGE_KINDS]; /* NULL = another worker's business */
+	unsigned hurries;                         /* streams that are being read in a hurry */
+	struct cache_purge *purges;               /* under way */
 };
 
 /* A command whose sender does not wait for it. */
@@ -41,6 +42,7 @@ struct remote_get {
 	struct remote_get *next; /* in its bucket */
 	struct remote *remote;
 	struct cache_key key;
+	uint64_t turn;                    /* of the purge log, when it was asked */
 	struct redis_command left, value; /* PTTL, GET */
 	int64_t left_ms;
 	bool ended; /* those who wait are being told */
@@ -130,30 +132,72 @@ static void discard(struct remote *remote, const struct remote_name *name)
 	remote_tell(remote, args, 2);
 }
 
+/*
+ * How long a parcel lives on by the rule of who reads it; without one, by that of who wrote it. Its age is the part of
+ * its life that is over, by Redis' clock. Returns false when it is over.
+ */
+static bool measure(const struct cache_fetch *what, const struct parcel *parcel, uint64_t left_us,
+		    struct cache_lives *lives)
+{
+	uint64_t fresh_us = parcel->fresh_us, life_us = parcel->life_us;
+	if (left_us > parcel->life_us)
+		left_us = parcel->life_us;
+	lives->age_us = parcel->life_us - left_us;
+	if (what->rule != NULL) {
+		fresh_us = cache_fresh_us(what->rule, &what->key);
+		life_us = fresh_us + what->rule->stale_us;
+	}
+	lives->fresh_us = (int64_t)fresh_us - (int64_t)lives->age_us;
+	lives->left_us = life_us > lives->age_us ? life_us - lives->age_us : 0;
+	return lives->left_us > 0;
+}
+
+/* The rule of who reads it, too, is for answers that end like this. */
+static bool is_wanted(const struct remote *remote, const struct cache_fetch *what, const struct cache_entry *entry)
+{
+	return entry->body.len <= remote->options.config->cache.entry &&
+	       (what->rule == NULL || what->rule->finish == CONFIG_CACHE_ANY || entry->endpoint == OPENAI_EMBEDDINGS ||
+		span_is(entry->finish, "stop"));
+}
+
+/* What a whole parcel holds, put into memory. CACHE_NOT_ONE: it is no entry. */
+static enum cache_adopted adopt(struct remote *remote, const struct cache_fetch *what, const struct parcel *parcel,
+				uint64_t left_us, struct cache_hit *hit)
+{
+	struct cache *cache = remote->options.worker->cache;
+	struct cache_keeping keeping = {
+	    .key = what->key, .tags = what->tags, .began = {.turn = what->turn}, .taken = true};
+	struct cache_entry entry;
+	struct cache_lives lives;
+	if (!cache_entry_decode(parcel->entry, &entry))
+		return CACHE_NOT_ONE;
+	const struct purge_subject subject = {.key = &what->key, .tags = &what->tags, .digest = entry.digest};
+	memcpy(keeping.began.seen, parcel->seen, sizeof(parcel->seen));
+	if (!measure(what, parcel, left_us, &lives) || !is_wanted(remote, what, &entry) ||
+	    purge_log_forbids_taking(store_purges(cache->store), &keeping.began, &subject))
+		return CACHE_PURGED;
+	return cache_adopt(cache, &keeping, &lives, parcel->entry, timers_now(&remote->options.worker->reactor->timers),
+			   hit);
+}
+
 bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
 		  const struct redis_reply *reply, struct cache_hit *hit)
 {
 	struct parcel parcel;
-	struct cache_lives lives;
+	enum cache_adopted adopted = CACHE_NOT_ONE;
 	if (reply->kind != REDIS_BYTES || left_ms <= 0)
 		return false;
 	uint64_t left_us = left_ms > INT64_MAX / REMOTE_MS_US ? UINT64_MAX : (uint64_t)left_ms * REMOTE_MS_US;
-	bool whole = parcel_decode(reply->text, &what->key, entry_most(remote), &remote->room, &parcel);
-	if (whole) {
-		if (left_us > parcel.life_us) /* nothing lives longer than it was to */
-			left_us = parcel.life_us;
-		lives.age_us = parcel.life_us - left_us;
-		lives.fresh_us = (int64_t)parcel.fresh_us - (int64_t)lives.age_us;
-		lives.left_us = left_us;
-		whole = cache_adopt(remote->options.worker->cache, &what->key, &what->tags, &lives, parcel.entry,
-				    timers_now(&remote->options.worker->reactor->timers), hit);
-	}
-	if (!whole) {
+	if (parcel_decode(reply->text, &what->key, entry_most(remote), &remote->room, &parcel))
+		adopted = adopt(remote, what, &parcel, left_us, hit);
+	else if (parcel.too_large)
+		adopted = CACHE_PURGED; /* here; another replica may take larger ones */
+	if (adopted == CACHE_NOT_ONE) {
 		struct remote_name name = remote_answer_name(remote, &what->tags, &what->key);
 		count_result(remote, METRICS_REMOTE_CORRUPT);
 		discard(remote, &name);
 	}
-	return whole;
+	return adopted == CACHE_ADOPTED;
 }
 
 /* ---- asking for them ---- */
@@ -216,7 +260,9 @@ static void on_value(struct redis_command *command, const struct redis_reply *re
 	struct remote *remote = get->remote;
 	struct cache_hit hit = {.value = NULL};
 	bool silent = reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR;
-	bool found = remote_adopt(remote, get->waiting, get->left_ms, reply, &hit);
+	struct cache_fetch what = *get->waiting;
+	what.turn = get->turn;
+	bool found = remote_adopt(remote, &what, get->left_ms, reply, &hit);
 	count_result(remote, found ? METRICS_REMOTE_HIT : silent ? METRICS_REMOTE_SILENT : METRICS_REMOTE_MISS);
 	get_end(get, &hit, silent);
 	if (found)
@@ -229,6 +275,8 @@ static bool get_send(struct remote_get *get, const struct cache_fetch *fetch)
 	struct remote_name name = remote_answer_name(remote, &fetch->tags, &fetch->key);
 	const struct span left[] = {SPAN("PTTL"), remote_name_span(&name)};
 	const struct span value[] = {SPAN("GET"), remote_name_span(&name)};
+	get->turn = purge_log_mark(store_purges(remote->options.worker->cache->store)).turn;
+	purge_watch_hurry(remote);
 	get->left.on_reply = on_left;
 	get->value.on_reply = on_value;
 	if (!redis_send(remote->options.redis, &get->left, left, 2, 1, remote_deadline(remote)))
@@ -334,6 +382,11 @@ const struct remote_options *remote_options_of(const struct remote *remote)
 	return &remote->options;
 }
 
+unsigned *remote_hurries(struct remote *remote)
+{
+	return &remote->hurries;
+}
+
 struct cache_purge **remote_purges(struct remote *remote)
 {
 	return &remote->purges;
@@ -358,9 +411,12 @@ struct remote *remote_create(const struct remote_options *options)
 	buf_init(&remote->room, entry_most(remote));
 	lease_setup();
 	remote->mailbox = mailbox_create(remote, options->prefix);
-	if (options->watches)
-		remote->watch = purge_watch_create(remote);
-	if (remote->mailbox != NULL && (remote->watch != NULL || !options->watches))
+	bool watched = true;
+	for (int kind = 0; kind < PURGE_KINDS && options->watches; kind++) {
+		remote->watches[kind] = purge_watch_create(remote, (enum purge_kind)kind);
+		watched &= remote->watches[kind] != NULL;
+	}
+	if (remote->mailbox != NULL && watched)
 		return remote;
 	remote_destroy(remote);
 	return NULL;
@@ -371,8 +427,9 @@ void remote_destroy(struct remote *remote)
 	if (remote == NULL)
 		return;
 	cache_purge_end_all(&remote->purges);
-	if (remote->watch != NULL)
-		purge_watch_destroy(remote->watch);
+	for (int kind = 0; kind < PURGE_KINDS; kind++)
+		if (remote->watches[kind] != NULL)
+			purge_watch_destroy(remote->watches[kind]);
 	if (remote->mailbox != NULL)
 		mailbox_destroy(remote->mailbox);
 	for (struct errand *at = remote->errands, *next; at != NULL; at = next) {

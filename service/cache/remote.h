@@ -52,6 +52,9 @@ void remote_put(struct remote *remote, const struct store_tags *tags, const stru
 struct redis *remote_redis(const struct remote *remote);
 const struct remote_options *remote_options_of(const struct remote *remote);
 
+/* How many streams are being read by purge_watch_hurry. */
+unsigned *remote_hurries(struct remote *remote);
+
 /* Purges that are under way (purge.h). */
 struct cache_purge **remote_purges(struct remote *remote);
 struct reactor *remote_reactor(const struct remote *remote);
@@ -75,7 +78,8 @@ uint64_t remote_deadline(const struct remote *remote);
 
 /*
  * What GET said under the answer's name, with what PTTL said just before. Puts it into the store in memory, and fills
- * hit (to be given back by cache_hit_drop). False when there is none, or none that is whole: that is removed.
+ * hit (to be given back by cache_hit_drop). False when there is none that is good by what->rule and was not purged, or
+ * none that is whole: that is removed. what: with its turn.
  */
 bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
 		  const struct redis_reply *reply, struct cache_hit *hit);

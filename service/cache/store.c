@@ -44,6 +44,7 @@ struct shard {
 };
 
 struct store {
+	struct purge_log *purges;
 	struct shard shards[STORE_SHARDS];
 };
 
@@ -54,7 +55,10 @@ struct store *store_create(size_t bytes)
 		pthread_mutex_init(&store->shards[i].lock, NULL);
 		store->shards[i].most = bytes / STORE_SHARDS;
 	}
-	return store;
+	if (store == NULL || (store->purges = purge_log_create()) != NULL)
+		return store;
+	store_destroy(store);
+	return NULL;
 }
 
 struct store_value *store_value_create(struct span bytes)
@@ -220,25 +224,42 @@ static void shard_put(struct shard *shard, struct entry *entry)
 		shard_shrink(shard);
 }
 
-void store_put(struct store *store, const struct cache_key *key, struct store_value *value)
+struct purge_log *store_purges(const struct store *store)
 {
+	return store->purges;
+}
+
+/*
+ * A purge is noted before any shard is gone through: one that is noted behind the look into the log finds the value in
+ * the shard.
+ */
+bool store_put(struct store *store, const struct cache_key *key, struct store_value *value, uint64_t turn, bool taken)
+{
+	const struct purge_subject subject = {key, &value->tags, value->digest, taken};
 	struct shard *shard = shard_of(store, key);
 	struct entry *entry = calloc(1, sizeof(*entry));
 	if (entry == NULL)
-		return;
+		return true;
 	entry->key = *key;
 	entry->value = value;
 	store_value_hold(value);
 	pthread_mutex_lock(&shard->lock);
-	shard_put(shard, entry);
+	bool forbidden = purge_log_forbids_keeping(store->purges, turn, &subject);
+	if (!forbidden)
+		shard_put(shard, entry);
 	pthread_mutex_unlock(&shard->lock);
+	if (forbidden) {
+		store_value_drop(value);
+		free(entry);
+	}
+	return !forbidden;
 }
 
 static bool is_meant(const struct entry *entry, const struct store_filter *filter)
 {
-	return (filter->key == NULL || cache_key_equal(&entry->key, filter->key)) &&
-	       (filter->model == NULL || entry->value->tags.model == *filter->model) &&
-	       (filter->tenant == NULL || entry->value->tags.tenant == *filter->tenant);
+	const struct purge_subject subject = {
+	    .key = &entry->key, .tags = &entry->value->tags, .digest = entry->value->digest};
+	return purge_meets(filter, &subject);
 }
 
 static size_t shard_purge(struct shard *shard, const struct store_filter *filter)
@@ -257,16 +278,34 @@ static size_t shard_purge(struct shard *shard, const struct store_filter *filter
 	return purged;
 }
 
-size_t store_purge(struct store *store, const struct store_filter *filter)
+/* The one value of a key. */
+static size_t shard_purge_key(struct shard *shard, const struct store_filter *filter)
+{
+	struct entry **link = link_of(shard, filter->key);
+	bool meant = *link != NULL && is_meant(*link, filter);
+	if (meant)
+		shard_remove(shard, link);
+	return meant;
+}
+
+size_t store_remove(struct store *store, const struct store_filter *filter)
 {
 	size_t purged = 0;
 	for (size_t i = 0; i < STORE_SHARDS; i++) {
 		struct shard *shard = &store->shards[i];
+		if (filter->key != NULL && shard != shard_of(store, filter->key))
+			continue;
 		pthread_mutex_lock(&shard->lock);
-		purged += shard_purge(shard, filter);
+		purged += filter->key != NULL ? shard_purge_key(shard, filter) : shard_purge(shard, filter);
 		pthread_mutex_unlock(&shard->lock);
 	}
 	return purged;
+}
+
+size_t store_purge(struct store *store, const struct store_filter *filter)
+{
+	purge_log_note(store->purges, filter);
+	return store_remove(store, filter);
 }
 
 struct store_totals store_totals(struct store *store)
@@ -286,10 +325,11 @@ struct store_totals store_totals(struct store *store)
 
 void store_destroy(struct store *store)
 {
-	static const struct store_filter everything = {NULL, NULL, NULL};
+	static const struct store_filter everything = {.key = NULL};
 	if (store == NULL)
 		return;
-	store_purge(store, &everything);
+	store_remove(store, &everything);
+	purge_log_destroy(store->purges);
 	for (size_t i = 0; i < STORE_SHARDS; i++)
 		pthread_mutex_destroy(&store->shards[i].lock);
 	free(store);

@@ -15,15 +15,9 @@
 #include <stdatomic.h>
 
 #include "lib/span.h"
-#include "service/cache/cache_key.h"
+#include "service/cache/purge_log.h"
 
 struct store;
-
-/* What values can be found by besides their key. */
-struct store_tags {
-	uint32_t model;  /* index in the configuration */
-	uint64_t tenant; /* hash */
-};
 
 struct store_value {
 	_Atomic unsigned users;
@@ -31,6 +25,7 @@ struct store_value {
 	uint64_t fresh_until_us; /* from then on it is stale */
 	uint64_t expires_us;     /* from then on it is gone */
 	struct store_tags tags;
+	uint64_t digest; /* what renewals go by */
 	size_t len;
 	char bytes[];
 };
@@ -40,13 +35,6 @@ struct store_totals {
 	uint64_t bytes;     /* with all that belongs to the entries */
 	uint64_t evictions; /* since the start */
 	uint64_t expired;
-};
-
-/* What to purge: what the members that are set have in common; none: everything. */
-struct store_filter {
-	const struct cache_key *key;
-	const uint32_t *model;
-	const uint64_t *tenant;
 };
 
 /* bytes: the most that all values take, overhead included. NULL: out of memory. */
@@ -66,12 +54,19 @@ struct store_value *store_get(struct store *store, const struct cache_key *key, 
 
 /*
  * Thread-safe. Puts a value in, in the place of the one with that key; what is too much is evicted, the value itself
- * if need be. The caller keeps its own use of it.
+ * if need be. The caller keeps its own use of it. turn: of the purge log, when the value's call began; taken: when it
+ * was asked for elsewhere. Returns false, and leaves the store as it is, when it was purged since.
  */
-void store_put(struct store *store, const struct cache_key *key, struct store_value *value);
+bool store_put(struct store *store, const struct cache_key *key, struct store_value *value, uint64_t turn, bool taken);
 
-/* Thread-safe. Removes what the filter says; how many. */
+/* Thread-safe. Notes the purge in the log, then removes what the filter says; how many. */
 size_t store_purge(struct store *store, const struct store_filter *filter);
+
+/* Thread-safe. Removes what the filter says, which the log knows already; how many. */
+size_t store_remove(struct store *store, const struct store_filter *filter);
+
+/* The log of all purges of this store. */
+struct purge_log *store_purges(const struct store *store);
 
 /* Thread-safe. */
 struct store_totals store_totals(struct store *store);

@@ -15,33 +15,6 @@
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
 
-/* A number of seconds behind "max-age="; -1 when it is none. */
-static int64_t read_age(struct span text)
-{
-	int64_t age = text.len == 0 || text.len > 10 ? -1 : 0;
-	for (size_t i = 0; i < text.len && age >= 0; i++)
-		age = text.at[i] < '0' || text.at[i] > '9' ? -1 : age * 10 + (text.at[i] - '0');
-	return age;
-}
-
-struct cache_directives cache_directives_read(struct span cache_control)
-{
-	struct cache_directives read = {.max_age_s = -1};
-	while (cache_control.at != NULL && cache_control.len > 0) {
-		struct span word = http_take(&cache_control, ',');
-		struct span name = http_take(&word, '=');
-		if (http_is_word(name, "no-cache"))
-			read.no_cache = true;
-		else if (http_is_word(name, "no-store"))
-			read.no_store = true;
-		else if (http_is_word(name, "only-if-cached"))
-			read.only_if_cached = true;
-		else if (http_is_word(name, "max-age") && word.at != NULL)
-			read.max_age_s = read_age(word);
-	}
-	return read;
-}
-
 static bool compute_key(struct exchange *exchange, struct span tenant)
 {
 	struct arena scratch;
@@ -106,9 +79,13 @@ static enum caching_step follow(struct exchange *exchange)
 				     .keeping = caching->keeping,
 				     .convertible = is_convertible(&exchange->request),
 				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
-				     .alone = caching->fetch.silent};
+				     .own = caching->directives.no_cache,
+				     .alone = caching->fetch.silent || caching->directives.no_cache};
 	bool leads = false;
+	ask.keeping.renews = caching->directives.no_cache || caching->directives.max_age_s >= 0;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
+	ask.by_bytes = caching->by_bytes;
+	ask.as_streamed = !ask.convertible && exchange->request.stream;
 	if (!ask.convertible)
 		ask.key.bytes[CACHE_KEY_SIZE - 1] ^= exchange->request.stream;
 	caching->follower = shared_follow(exchange->worker, &ask, &exchange->subscriber, &leads);
@@ -119,12 +96,6 @@ static enum caching_step follow(struct exchange *exchange)
 }
 
 /* ---- hits ---- */
-
-static bool is_young(const struct caching *caching, const struct cache_hit *hit)
-{
-	return caching->directives.max_age_s < 0 ||
-	       (int64_t)(hit->age_us / CACHING_SECOND_US) <= caching->directives.max_age_s;
-}
 
 /* The same bytes need not be read again when they come again. */
 static void note_repeat(const struct exchange *exchange)
@@ -148,11 +119,12 @@ static bool give_found(struct exchange *exchange)
 	if (hit.value == NULL)
 		return false;
 	caching->fetch.hit.value = NULL;
-	if (hit.ttl_us > 0 && is_young(caching, &hit)) {
+	enum caching_use use = caching_use_of(caching, &hit);
+	if (use == CACHING_USE_FRESH) {
 		caching_give(exchange, &hit, METRICS_CACHE_HIT);
 		return true;
 	}
-	if (hit.ttl_us <= 0)
+	if (use == CACHING_USE_STALE)
 		caching->stale = hit.value;
 	else
 		cache_hit_drop(&hit);
@@ -277,11 +249,30 @@ enum caching_step caching_recall(struct exchange *exchange, const struct exchang
 
 /* ---- failures ---- */
 
+/*
+ * What a backend refuses may be a member that counts for no answer (user, metadata), in the words of whoever leads:
+ * others ask in their own. True when the exchange goes on, or is over.
+ */
+static bool ask_in_own_words(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	if (caching->follower == NULL || !follower_may_differ(caching->follower))
+		return false;
+	caching->by_bytes = true;
+	if (caching->embedding != NULL)
+		return embedding_ask_again(exchange);
+	follower_leave(caching->follower);
+	caching->follower = NULL;
+	if (follow(exchange) == CACHING_FAILED)
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	return true;
+}
+
 bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
 {
 	struct cache_hit hit;
 	if (error_row(failure->code)->blame == BLAME_CLIENT)
-		return false;
+		return ask_in_own_words(exchange);
 	if (exchange->caching.embedding != NULL)
 		return embedding_stand_in(exchange);
 	if (exchange->caching.stale == NULL || !cache_hit_of(exchange->caching.stale, exchange_now(exchange), &hit))

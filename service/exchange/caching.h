@@ -18,20 +18,22 @@ struct cache_directives {
 	bool no_store;       /* neither from it nor into it */
 	bool only_if_cached; /* from it, or not at all */
 	int64_t max_age_s;   /* at most so old; -1 = any */
+	int64_t stale_s;     /* at most so much older when the plan fails (RFC 5861); -1 = as long as the rule says */
 };
 
 enum {
 	CACHING_SECOND_US = 1000000,
 	CACHING_FIELDS = 3,
 	CACHING_TEXT_SIZE = 160, /* of all fields */
-	CACHING_TAG_SIZE = 40
+	CACHING_TAG_SIZE = 48
 };
 
 struct embedding;
 
-/* What the entity tag of a hit is made of: which answer, and when it was kept. */
+/* What the entity tag of a hit is made of: which answers, what they say, and in which form it is told. */
 struct caching_tag {
-	uint64_t keys, times;
+	uint64_t keys, digests;
+	char form; /* w(hole), s(tream), or u: a stream with usage */
 };
 
 /* What an exchange knows of the cache. */
@@ -50,9 +52,19 @@ struct caching {
 	/* of a hit, for the head */
 	int64_t age_s, ttl_s;
 	struct caching_tag tag;
+	bool by_bytes; /* its request was refused in other words: only the same bytes are shared from here on */
 };
 
 struct cache_directives cache_directives_read(struct span cache_control);
+
+/* How a kept answer may be used by a client's directives. */
+enum caching_use {
+	CACHING_USE_NOT,
+	CACHING_USE_STALE, /* it may stand in for a failure */
+	CACHING_USE_FRESH,
+};
+
+enum caching_use caching_use_of(const struct caching *caching, const struct cache_hit *hit);
 
 enum caching_step {
 	CACHING_RUNS,     /* events will come */

@@ -72,6 +72,13 @@ void caching_give_not_modified(struct exchange *exchange)
 	exchange_finish(exchange);
 }
 
+static char form_of(const struct exchange *exchange)
+{
+	if (!exchange->request.stream)
+		return 'w';
+	return exchange->request.include_usage ? 'u' : 's';
+}
+
 void caching_give(struct exchange *exchange, const struct cache_hit *hit, enum metrics_cache how)
 {
 	char id[ID_SIZE];
@@ -86,7 +93,8 @@ void caching_give(struct exchange *exchange, const struct cache_hit *hit, enum m
 	exchange->report.cache = how;
 	caching->age_s = (int64_t)(hit->age_us / CACHING_SECOND_US);
 	caching->ttl_s = hit->ttl_us / CACHING_SECOND_US;
-	caching->tag = (struct caching_tag){cache_key_hash(&caching->keeping.key), (uint64_t)hit->entry.created};
+	caching->tag = (struct caching_tag){
+	    .keys = cache_key_hash(&caching->keeping.key), .digests = hit->entry.digest, .form = form_of(exchange)};
 	metrics_add(exchange->worker->plan.metrics, hit->entry.body.len, METRIC_CACHE_GIVEN_BYTES,
 		    exchange->report.model_index);
 	if (caching_is_unchanged(exchange))

@@ -19,8 +19,9 @@ static struct span write_tag(struct caching_tag tag, struct buf *text)
 	buf_append(text, SPAN("\""));
 	hex_append(text, tag.keys, HEX_SIZE);
 	buf_append(text, SPAN("-"));
-	hex_append(text, tag.times, 1);
-	buf_append(text, SPAN("\""));
+	hex_append(text, tag.digests, HEX_SIZE);
+	const char tail[] = {'-', tag.form, '"'};
+	buf_append(text, (struct span){tail, sizeof(tail)});
 	return text_since(text, start);
 }
 

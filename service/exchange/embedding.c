@@ -7,8 +7,6 @@
 #include "service/cache/key.h"
 #include "service/exchange/embedding_internal.h"
 
-enum { EMBEDDING_SECOND_US = 1000000 };
-
 /* ---- keys ---- */
 
 static bool compute_key(struct embedding *embedding, struct embedding_input *input, struct key_parts *parts,
@@ -125,11 +123,15 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 				     .options = *caching->options,
 				     .keeping = caching->keeping,
 				     .batch = batch,
-				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
-				     .alone = embedding->near};
+				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0 ||
+					      embedding->parted,
+				     .own = caching->directives.no_cache,
+				     .alone = embedding->near || caching->directives.no_cache};
 	struct buf body;
 	bool leads = false;
+	ask.keeping.renews = caching->directives.no_cache || caching->directives.max_age_s >= 0;
 	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
+	ask.by_bytes = caching->by_bytes;
 	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
 		return false;
 	ask.keeping.key = ask.key; /* the flight's name among replicas */
@@ -150,6 +152,16 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 	return caching->follower != NULL;
 }
 
+/* What is fresh does not go together, with itself or with what came: all inputs are asked for, and kept anew. */
+static void part_from_kept(struct embedding *embedding)
+{
+	for (size_t i = 0; i < embedding->count; i++)
+		if (embedding->list[i].have == EMBEDDING_FRESH)
+			embedding->list[i].have = EMBEDDING_APART;
+	embedding->fresh = 0;
+	embedding->parted = true;
+}
+
 static enum caching_step follow(struct exchange *exchange)
 {
 	struct shared_batch batch = {NULL, NULL, 0};
@@ -167,12 +179,10 @@ static void look_at(const struct caching *caching, struct embedding_input *input
 	struct cache_hit *hit = &input->fetch.hit;
 	if (hit->value == NULL)
 		return;
-	bool young = caching->directives.max_age_s < 0 ||
-		     (int64_t)(hit->age_us / EMBEDDING_SECOND_US) <= caching->directives.max_age_s;
-	bool fresh = hit->ttl_us > 0;
-	if (hit->entry.endpoint == OPENAI_EMBEDDINGS && (young || !fresh) &&
+	enum caching_use use = caching_use_of(caching, hit);
+	if (hit->entry.endpoint == OPENAI_EMBEDDINGS && use != CACHING_USE_NOT &&
 	    openai_vector_read_kept(hit->entry.body, &input->vector))
-		input->have = fresh ? EMBEDDING_FRESH : EMBEDDING_STALE;
+		input->have = use == CACHING_USE_FRESH ? EMBEDDING_FRESH : EMBEDDING_STALE;
 	else
 		cache_hit_drop(hit);
 }
@@ -201,6 +211,8 @@ static enum caching_step go_on(struct exchange *exchange)
 		embedding->fresh += embedding->list[i].have == EMBEDDING_FRESH;
 		embedding->stale += embedding->list[i].have == EMBEDDING_STALE;
 	}
+	if (!embedding_goes_together(embedding, EMBEDDING_FRESH))
+		part_from_kept(embedding);
 	count_inputs(exchange);
 	if (embedding->fresh == embedding->distinct)
 		return embedding_give(exchange, METRICS_CACHE_HIT) ? CACHING_ANSWERED : CACHING_RUNS;
@@ -292,15 +304,39 @@ enum caching_step embedding_start(struct exchange *exchange)
 
 /* ---- what comes ---- */
 
-/* The answer cannot be put together: the plan is asked for all of it, and whatever it says goes to the client. */
-static void ask_plainly(struct exchange *exchange)
+static void forget_came(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
 	follower_leave(caching->follower);
 	caching->follower = NULL;
-	openai_vectors_fini(&caching->embedding->came);
+	if (caching->embedding->merges)
+		openai_vectors_fini(&caching->embedding->came);
+	caching->embedding->merges = false;
+}
+
+bool embedding_ask_again(struct exchange *exchange)
+{
+	forget_came(exchange);
+	if (follow(exchange) == CACHING_FAILED)
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	return true;
+}
+
+/* The answer was complete, but of another target, model or length than what is kept. */
+static void ask_as_a_whole(struct exchange *exchange)
+{
+	forget_came(exchange);
+	part_from_kept(exchange->caching.embedding);
+	if (follow(exchange) == CACHING_FAILED)
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+}
+
+/* The answer cannot be put together: the plan is asked for all of it, and whatever it says goes to the client. */
+static void ask_plainly(struct exchange *exchange)
+{
+	forget_came(exchange);
 	exchange->report.cache = METRICS_CACHE_BYPASS;
-	if (!flight_start(exchange->flight, caching->options, &exchange->subscriber))
+	if (!flight_start(exchange->flight, exchange->caching.options, &exchange->subscriber))
 		exchange_fail_code(exchange, ERROR_OVERLOADED);
 }
 
@@ -317,8 +353,11 @@ void embedding_on_event(struct exchange *exchange, const struct event *event)
 		if (too_large || embedding->came.state == OPENAI_VECTORS_ST_ODD)
 			ask_plainly(exchange);
 	} else if (event->kind == EVENT_END) {
-		if (!embedding_take(embedding))
+		enum embedding_came came = embedding_take(embedding);
+		if (came == EMBEDDING_CAME_ODD)
 			ask_plainly(exchange);
+		else if (came == EMBEDDING_CAME_APART)
+			ask_as_a_whole(exchange);
 		else
 			embedding_give(exchange, exchange->report.cache);
 	}
@@ -327,7 +366,8 @@ void embedding_on_event(struct exchange *exchange, const struct event *event)
 bool embedding_stand_in(struct exchange *exchange)
 {
 	struct embedding *embedding = exchange->caching.embedding;
-	if (embedding->giving || embedding->fresh + embedding->stale != embedding->distinct)
+	if (embedding->giving || embedding->fresh + embedding->stale != embedding->distinct ||
+	    !embedding_goes_together(embedding, EMBEDDING_STALE))
 		return false;
 	embedding_give(exchange, METRICS_CACHE_STALE);
 	return true;

@@ -24,6 +24,9 @@ void embedding_on_event(struct exchange *exchange, const struct event *event);
 /* True when stale vectors stood in for all that are missing: the exchange answers, or is over. */
 bool embedding_stand_in(struct exchange *exchange);
 
+/* Asks for what is missing once more, in the client's own words. True: the exchange goes on, or is over. */
+bool embedding_ask_again(struct exchange *exchange);
+
 /* The client took what it was given: more of the answer goes out, in a task. */
 void embedding_on_drained(struct exchange *exchange);
 

@@ -11,23 +11,83 @@
 
 enum { EMBEDDING_SECOND_US = 1000000 };
 
+/* ---- what may stand in one answer ---- */
+
+/* Who made a vector. */
+struct maker {
+	struct span target, model;
+	uint64_t length;
+};
+
+static bool is_same_maker(const struct maker *a, const struct maker *b)
+{
+	return a->length == b->length && span_equal(a->target, b->target) && span_equal(a->model, b->model);
+}
+
+static struct maker maker_of_kept(const struct embedding_input *input)
+{
+	return (struct maker){input->fetch.hit.entry.target, input->vector.model, input->fetch.hit.entry.length};
+}
+
+/* The first input from index on whose vector is kept, and at least that good; NULL when there is none. */
+static const struct embedding_input *next_kept(const struct embedding *embedding, enum embedding_have least,
+					       size_t index)
+{
+	for (; index < embedding->count; index++) {
+		enum embedding_have have = embedding->list[index].have;
+		if (have >= least && have <= EMBEDDING_FRESH)
+			return &embedding->list[index];
+	}
+	return NULL;
+}
+
+bool embedding_goes_together(const struct embedding *embedding, enum embedding_have least)
+{
+	const struct embedding_input *first = next_kept(embedding, least, 0), *next = first;
+	while (next != NULL) {
+		struct maker a = maker_of_kept(first), b = maker_of_kept(next);
+		if (!is_same_maker(&a, &b))
+			return false;
+		next = next_kept(embedding, least, (size_t)(next - embedding->list) + 1);
+	}
+	return true;
+}
+
+/* Whether what came goes together with the fresh vectors. Where there is none, the answer is the backend's own. */
+static bool came_together(const struct embedding *embedding)
+{
+	const struct config_plan *target = embedding->target;
+	const struct embedding_input *kept = next_kept(embedding, EMBEDDING_FRESH, 0);
+	for (size_t i = 0; i < embedding->came.count && kept != NULL; i++) {
+		struct maker a = maker_of_kept(kept);
+		struct maker b = {span_of(target == NULL ? NULL : target->target), embedding->came.model,
+				  openai_vectors_length(&embedding->came, i)};
+		if (!is_same_maker(&a, &b))
+			return false;
+	}
+	return true;
+}
+
 /* ---- what came ---- */
 
-bool embedding_take(struct embedding *embedding)
+enum embedding_came embedding_take(struct embedding *embedding)
 {
 	struct openai_vectors *came = &embedding->came;
 	size_t asked = 0;
 	if (!openai_vectors_end(came))
-		return false;
+		return EMBEDDING_CAME_ODD;
+	if (!came_together(embedding))
+		return EMBEDDING_CAME_APART;
 	for (size_t i = 0; i < embedding->count; i++) {
 		if (!embedding_is_missing(embedding, i))
 			continue;
-		embedding->list[i].vector = (struct openai_vector){came->model, openai_vectors_at(came, asked++)};
+		embedding->list[i].vector =
+		    (struct openai_vector){.model = came->model, .members = openai_vectors_at(came, asked++)};
 		embedding->list[i].have = EMBEDDING_CAME;
 	}
 	embedding->model = came->model;
 	embedding->exchange->report.usage = came->usage;
-	return true;
+	return EMBEDDING_CAME_WELL;
 }
 
 /* ---- what the head says ---- */
@@ -52,17 +112,17 @@ static void tell_age(struct exchange *exchange)
 	caching->ttl_s = least_us / EMBEDDING_SECOND_US;
 }
 
-/* The tag of an answer of kept vectors only: of which ones, in which order, and when each was kept. */
+/* The tag of an answer of kept vectors only: of which ones, in which order, and what each says. */
 static void tell_etag(struct exchange *exchange)
 {
 	const struct embedding *embedding = exchange->caching.embedding;
-	uint64_t keys = HASH_START, times = 0;
+	uint64_t keys = HASH_START, digests = 0;
 	for (size_t i = 0; i < embedding->count; i++) {
 		const struct embedding_input *first = &embedding->list[embedding->list[i].first];
 		keys = hash_mix(keys, cache_key_hash(&first->fetch.key));
-		times = hash_mix(times, (uint64_t)first->fetch.hit.entry.created);
+		digests = hash_mix(digests, first->fetch.hit.entry.digest);
 	}
-	exchange->caching.tag = (struct caching_tag){keys, times};
+	exchange->caching.tag = (struct caching_tag){.keys = keys, .digests = digests, .form = 'w'};
 }
 
 /* Each vector that was kept counts its share of what its own request took. Unknown when any of them is. */

@@ -17,6 +17,7 @@ enum {
 /* What there is of an input. */
 enum embedding_have {
 	EMBEDDING_MISSING,
+	EMBEDDING_APART, /* missing: what there is does not go together with the rest */
 	EMBEDDING_STALE, /* missing, but what there is may stand in for a failure */
 	EMBEDDING_FRESH, /* in its fetch's hit */
 	EMBEDDING_CAME,  /* in the answer to this request */
@@ -45,6 +46,7 @@ struct embedding {
 	size_t distinct, fresh, stale;
 	/* what comes, when it has to be put together */
 	bool merges;
+	bool parted;                /* what was fresh did not go together */
 	struct openai_vectors came; /* with merges */
 	/* the answer that goes out */
 	const struct config_plan *target;
@@ -66,7 +68,19 @@ static inline bool embedding_is_missing(const struct embedding *embedding, size_
 /* Answers with the vectors of all inputs. True when the exchange is over; else more goes out as the client reads. */
 bool embedding_give(struct exchange *exchange, enum metrics_cache how);
 
-/* The missing inputs have come, at the end of the answer. False when it is not what was asked for. */
-bool embedding_take(struct embedding *embedding);
+/* What came of the missing inputs, at the end of the answer. */
+enum embedding_came {
+	EMBEDDING_CAME_ODD,   /* it is not what was asked for */
+	EMBEDDING_CAME_APART, /* it is of another target, model or length than what was kept */
+	EMBEDDING_CAME_WELL,
+};
+
+enum embedding_came embedding_take(struct embedding *embedding);
+
+/*
+ * True when the vectors that are kept may stand in one answer: one target and model made them, in one length. least:
+ * EMBEDDING_STALE or EMBEDDING_FRESH.
+ */
+bool embedding_goes_together(const struct embedding *embedding, enum embedding_have least);
 
 #endif

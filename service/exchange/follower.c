@@ -118,6 +118,14 @@ bool follower_runs_here(const struct follower *follower)
 	return atomic_load_explicit(&follower->shared->runs_here, memory_order_relaxed);
 }
 
+/* What another replica sent is not known, unless only the same may be sent. */
+bool follower_may_differ(const struct follower *follower)
+{
+	const struct shared *shared = follower->shared;
+	bool same = memcmp(follower->asked, shared->asked, sizeof(follower->asked)) == 0;
+	return !shared->by_bytes && (!same || !follower_runs_here(follower));
+}
+
 void follower_leave(struct follower *follower)
 {
 	follower->to = NULL;

@@ -248,10 +248,8 @@ static void shared_on_event(struct flight_subscriber *subscriber, const struct e
 	shared_add(shared, event);
 }
 
-static bool shared_join(struct flight_place *place, void *context)
+static bool shared_add_follower(struct shared *shared, struct follower *follower)
 {
-	struct shared *shared = (struct shared *)place;
-	struct follower *follower = context;
 	pthread_mutex_lock(&shared->lock);
 	bool joined = shared->joinable;
 	if (joined) {
@@ -263,6 +261,25 @@ static bool shared_join(struct flight_place *place, void *context)
 	}
 	pthread_mutex_unlock(&shared->lock);
 	return joined;
+}
+
+/* A flight that was purged since it began is not joined: its answer is an old one. */
+static bool shared_join(struct flight_place *place, void *context)
+{
+	struct shared *shared = (struct shared *)place;
+	const struct purge_subject subject = {.key = &shared->keeping.key, .tags = &shared->keeping.tags, .digest = 0};
+	if (shared_batch_is_purged(shared))
+		return false;
+	return !purge_log_forbids_keeping(store_purges(shared->cache->store), shared->keeping.began.turn, &subject) &&
+	       shared_add_follower(shared, context);
+}
+
+/* Whoever wants a flight of its own puts it in the place of the one that is under way. */
+static bool shared_pass(struct flight_place *place, void *context)
+{
+	(void)place;
+	(void)context;
+	return false;
 }
 
 /* A flight of its own arena, whose request is read anew: the client that leads may leave. False: out of memory. */
@@ -304,6 +321,7 @@ void shared_take_off(struct shared *shared)
 void shared_give_kept(struct shared *shared, struct cache_hit *hit)
 {
 	struct event body = {.kind = EVENT_BODY,
+			     .target = config_find_target(shared->plan->source, hit->entry.target),
 			     .data = hit->entry.body,
 			     .total = (int64_t)hit->entry.body.len,
 			     .usage = hit->entry.usage};
@@ -353,10 +371,12 @@ struct follower *shared_follow(struct exchange_worker *worker, const struct shar
 		free(follower);
 		return NULL;
 	}
+	memcpy(follower->asked, mine->asked, sizeof(follower->asked));
 	mine->subscriber.on_event = shared_on_event;
 	mine->call.run = on_call;
-	shared_join(&mine->place, follower);
-	*leads = flight_table_enter(mine->cache->flights, &mine->place, shared_join, follower);
+	shared_add_follower(mine, follower);
+	*leads =
+	    flight_table_enter(mine->cache->flights, &mine->place, request->own ? shared_pass : shared_join, follower);
 	if (*leads) {
 		shared_lead(mine, follower, request);
 	} else {

@@ -12,7 +12,8 @@
  * of more than SHARED_MOST bytes are not joined any more, and what all have read of them is forgotten.
  *
  * The events are the backend's: with usage whether a follower asked for it or
- * not, streamed or whole as the leader asked. Failures are the same for all.
+ * not, streamed or whole as the leader asked. Failures are the same for all; a refusal may be of
+ * the leader's own bytes only (follower_may_differ).
  * A complete answer is kept in the cache when the rule for it says so.
  *
  * With a cache that replicas share, at most one of them runs the plan, and the others' leaders listen to it; when it
@@ -46,7 +47,10 @@ struct shared_request {
 	bool convertible;                 /* a stream may be kept as a whole answer */
 	const struct shared_batch *batch; /* the answer is kept vector by vector, under these; NULL = as a whole */
 	bool fresh;                       /* an answer that is kept by now will not do */
+	bool own;                         /* nor will a flight that is under way */
 	bool alone;                       /* other replicas are not worth asking */
+	bool as_streamed;                 /* a stream that cannot be told whole: its flight is told apart */
+	bool by_bytes;                    /* only those with the same body follow it */
 };
 
 /*
@@ -64,6 +68,10 @@ unsigned follower_attempts(const struct follower *follower);
 
 /* True when the plan runs in this process, or did: not when another replica ran it, or the answer was there by then. */
 bool follower_runs_here(const struct follower *follower);
+
+/* True when the body that was sent may be another one than the follower's own, with members that count for no answer.
+ */
+bool follower_may_differ(const struct follower *follower);
 
 /* The follower is gone for the caller. Required exactly once, before or behind the terminal event. */
 void follower_leave(struct follower *follower);

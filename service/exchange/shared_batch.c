@@ -28,17 +28,34 @@ bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
 	struct batch *batch = calloc(1, sizeof(*batch));
 	if (batch == NULL)
 		return false;
-	shared->batch = batch;
 	batch->shared = shared;
 	batch->count = inputs->count;
 	batch->keys = calloc(inputs->count, sizeof(*batch->keys));
 	batch->weights = calloc(inputs->count, sizeof(*batch->weights));
 	bool reads = openai_vectors_init(&batch->vectors, inputs->count, EMBEDDING_ANSWER_MOST);
-	if (batch->keys == NULL || batch->weights == NULL || !reads)
-		return false;
-	memcpy(batch->keys, inputs->keys, inputs->count * sizeof(*batch->keys));
-	memcpy(batch->weights, inputs->weights, inputs->count * sizeof(*batch->weights));
-	return true;
+	bool opened = batch->keys != NULL && batch->weights != NULL && reads;
+	if (opened) {
+		memcpy(batch->keys, inputs->keys, inputs->count * sizeof(*batch->keys));
+		memcpy(batch->weights, inputs->weights, inputs->count * sizeof(*batch->weights));
+	}
+	pthread_mutex_lock(&shared->lock); /* others may look at its keys from here on */
+	shared->batch = batch;
+	pthread_mutex_unlock(&shared->lock);
+	return opened;
+}
+
+bool shared_batch_is_purged(struct shared *shared)
+{
+	struct purge_log *log = store_purges(shared->cache->store);
+	bool purged = false;
+	pthread_mutex_lock(&shared->lock);
+	const struct batch *batch = shared->batch;
+	pthread_mutex_unlock(&shared->lock);
+	for (size_t i = 0; batch != NULL && batch->keys != NULL && i < batch->count && !purged; i++) {
+		const struct purge_subject subject = {.key = &batch->keys[i], .tags = &shared->keeping.tags};
+		purged = purge_log_forbids_keeping(log, shared->keeping.began.turn, &subject);
+	}
+	return purged;
 }
 
 void shared_batch_close(struct shared *shared)
@@ -74,7 +91,8 @@ static enum metrics_kept keep_vector(const struct shared *shared, size_t index, 
 	const struct exchange_worker *worker = shared->worker;
 	const struct batch *batch = shared->batch;
 	struct cache_keeping keeping = shared->keeping;
-	struct openai_vector vector = {batch->vectors.model, openai_vectors_at(&batch->vectors, index)};
+	struct openai_vector vector = {.model = batch->vectors.model,
+				       .members = openai_vectors_at(&batch->vectors, index)};
 	buf_reset(body);
 	openai_vector_write_kept(&vector, share, body);
 	if (buf_failed(body))
@@ -85,13 +103,14 @@ static enum metrics_kept keep_vector(const struct shared *shared, size_t index, 
 	struct cache_entry entry = {.endpoint = OPENAI_EMBEDDINGS,
 				    .created = time(NULL),
 				    .usage = *share,
+				    .length = openai_vectors_length(&batch->vectors, index),
 				    .target = batch->target == NULL ? SPAN("") : span_of(batch->target->target),
 				    .finish = SPAN(""),
 				    .body = buf_span(body)};
-	if (!cache_keep(worker->cache, &keeping, &entry))
-		return METRICS_KEPT_NO_MEMORY;
-	metrics_add(worker->plan.metrics, buf_len(body), METRIC_CACHE_STORED_BYTES, keeping.tags.model);
-	return METRICS_KEPT_YES;
+	enum metrics_kept kept = shared_keep_entry(shared, &keeping, &entry);
+	if (kept == METRICS_KEPT_YES)
+		metrics_add(worker->plan.metrics, buf_len(body), METRIC_CACHE_STORED_BYTES, keeping.tags.model);
+	return kept;
 }
 
 /* What the request took, shared out. False when out of memory. */

@@ -17,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "lib/hash.h"
 #include "service/exchange/shared.h"
 #include "service/exchange/shared_log.h"
 #include "service/loop/loop.h"
@@ -65,6 +66,9 @@ struct shared {
 	struct cache_keeping keeping;
 	const struct plan *plan;
 	bool convertible;
+	bool as_streamed;
+	bool by_bytes;
+	char asked[HASH_CHECKSUM_SIZE]; /* of the body that is sent */
 	struct batch *batch; /* of embeddings: what is kept vector by vector; NULL = the answer is kept whole */
 	_Atomic unsigned attempts;
 	atomic_bool runs_here; /* or did */
@@ -85,9 +89,10 @@ struct follower {
 	struct exchange_worker *worker;
 	struct flight_subscriber *to; /* NULL once it left */
 	struct loop_message wake;
-	unsigned busy; /* depth of deliveries */
-	bool ended;    /* the terminal event was delivered */
-	bool gone;     /* it left the list: only its message keeps it */
+	char asked[HASH_CHECKSUM_SIZE]; /* of the body that it would have sent */
+	unsigned busy;                  /* depth of deliveries */
+	bool ended;                     /* the terminal event was delivered */
+	bool gone;                      /* it left the list: only its message keeps it */
 };
 
 /* A flight that nobody follows and nobody runs yet, with one user: the leader. NULL: out of memory. */
@@ -96,6 +101,10 @@ struct shared *shared_create(struct exchange_worker *worker, const struct shared
 /* One user more, one less. */
 void shared_hold(struct shared *shared);
 void shared_release(struct shared *shared);
+
+/* Keeps an entry; what became of it. */
+enum metrics_kept shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
+				    const struct cache_entry *entry);
 
 /* Puts the complete answer into the cache, if it may be there. On the leader's thread. True when it is there. */
 bool shared_keep(struct shared *shared);
@@ -131,6 +140,8 @@ void shared_replicas_pause(struct shared *shared, bool paused);
 void shared_replicas_land(struct shared *shared, bool ended, bool kept);
 
 /* The same vector by vector: begins with the inputs (copied), takes what comes, keeps it, lets go. */
+/* Thread-safe. True when one of the inputs was purged, or renewed, since the flight began. */
+bool shared_batch_is_purged(struct shared *shared);
 bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs);
 void shared_batch_add(struct shared *shared, const struct event *event);
 void shared_batch_keep(struct shared *shared);

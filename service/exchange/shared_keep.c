@@ -24,6 +24,15 @@ static enum metrics_kept shared_judge(const struct shared *shared, const struct 
 	return keepable ? METRICS_KEPT_YES : METRICS_KEPT_UNFINISHED;
 }
 
+enum metrics_kept shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
+				    const struct cache_entry *entry)
+{
+	static const enum metrics_kept results[] = {[CACHE_ADOPTED] = METRICS_KEPT_YES,
+						    [CACHE_PURGED] = METRICS_KEPT_PURGED,
+						    [CACHE_NOT_ONE] = METRICS_KEPT_NO_MEMORY};
+	return results[cache_keep(shared->worker->cache, keeping, entry)];
+}
+
 bool shared_keep(struct shared *shared)
 {
 	if (shared->batch != NULL) {
@@ -48,8 +57,11 @@ bool shared_keep(struct shared *shared)
 		kept = shared_judge(shared, &whole, &entry, &scratch);
 	entry.usage = whole.usage;
 	entry.target = whole.target == NULL ? SPAN("") : span_of(whole.target->target);
-	if (kept == METRICS_KEPT_YES && !cache_keep(worker->cache, &shared->keeping, &entry))
-		kept = METRICS_KEPT_NO_MEMORY;
+	if (kept == METRICS_KEPT_YES)
+		kept = shared_keep_entry(shared, &shared->keeping, &entry);
+	if (shared->keeping.renews &&
+	    (kept == METRICS_KEPT_FORM || kept == METRICS_KEPT_TOO_LARGE || kept == METRICS_KEPT_UNFINISHED))
+		cache_renew(worker->cache, &shared->keeping, 0);
 	if (kept == METRICS_KEPT_YES)
 		metrics_add(worker->plan.metrics, entry.body.len, METRIC_CACHE_STORED_BYTES,
 			    shared->keeping.tags.model);

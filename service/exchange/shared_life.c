@@ -34,10 +34,16 @@ struct shared *shared_create(struct exchange_worker *worker, const struct shared
 	    .plan = request->options.plan,
 	    .fresh = request->fresh,
 	    .convertible = request->convertible,
+	    .as_streamed = request->as_streamed,
+	    .by_bytes = request->by_bytes,
 	    .spare = spare,
 	    .joinable = true,
 	    .worker = worker,
 	};
+	hash_checksum(HASH_START, request->body, shared->asked);
+	for (size_t i = 0; i < HASH_CHECKSUM_SIZE && request->by_bytes; i++)
+		shared->place.key.bytes[i] ^= (uint8_t)shared->asked[i];
+	shared->keeping.began = purge_log_mark(store_purges(shared->cache->store));
 	atomic_init(&shared->users, 1);
 	pthread_mutex_init(&shared->lock, NULL);
 	shared_log_init(&shared->log);

@@ -5,12 +5,16 @@
  * replica died early can be begun anew without anybody noticing; one that was told but for its end is complete.
  * shared_internal.h holds the contract.
  */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "lib/little_endian.h"
 #include "service/cache/lease.h"
 #include "service/cache/listen.h"
 #include "service/exchange/shared_internal.h"
 #include "service/exchange/shared_wire.h"
 
-enum { REPLICAS_ASKED_MOST = 3, REPLICAS_WIRE_MOST = SHARED_MOST * 2 };
+enum { REPLICAS_ASKED_MOST = 3, REPLICAS_WIRE_MOST = SHARED_MOST * 2, REPLICAS_VARIANT_SIZE = 96 };
 
 struct shared_replicas {
 	struct shared *shared;
@@ -277,18 +281,38 @@ static struct shared_replicas *replicas_create(struct shared *shared)
 	return replicas;
 }
 
+/*
+ * What tells flights of one answer apart that cannot stand in for each other: a stream that cannot be told whole, what
+ * began before a purge or a renewal, and what was asked in just these bytes.
+ */
+static struct span write_variant(const struct shared *shared, char *room, size_t size)
+{
+	const struct purge_subject subject = {.key = &shared->keeping.key, .tags = &shared->keeping.tags, .digest = 0};
+	struct purge_id last = purge_log_last(store_purges(shared->cache->store), &subject);
+	int len = snprintf(room, size, "%s", shared->as_streamed ? ":stream" : "");
+	if (last.ms != 0 || last.number != 0)
+		len += snprintf(room + len, size - (size_t)len, ":%" PRIx64 "-%" PRIx64, last.ms, last.number);
+	uint64_t renewal = purge_log_renewal(store_purges(shared->cache->store), &subject);
+	if (renewal != 0)
+		len += snprintf(room + len, size - (size_t)len, ":r%" PRIx64, renewal);
+	if (shared->by_bytes)
+		len += snprintf(room + len, size - (size_t)len, ":%016" PRIx64,
+				little_endian_get(shared->asked, sizeof(uint64_t)));
+	return (struct span){room, (size_t)len};
+}
+
 bool shared_replicas_ask(struct shared *shared)
 {
+	char variant[REPLICAS_VARIANT_SIZE];
 	struct cache_worker *cache = shared->worker->cache;
 	if (cache->remote == NULL || (shared->replicas == NULL && replicas_create(shared) == NULL))
 		return false;
 	struct shared_replicas *replicas = shared->replicas;
-	bool as_streamed = !cache_key_equal(&shared->place.key, &shared->keeping.key);
 	struct lease_request request = {.remote = cache->remote,
 					.key = shared->keeping.key,
 					.tags = shared->keeping.tags,
 					.rule = shared->keeping.rule,
-					.variant = as_streamed ? SPAN(":stream") : SPAN(""),
+					.variant = write_variant(shared, variant, sizeof(variant)),
 					.fresh = shared->fresh};
 	replicas->heard = 0;
 	buf_reset(&replicas->held);

@@ -134,16 +134,6 @@ static struct span read_data(struct reader *reader, unsigned flags, struct span 
 	return reader->failed ? (struct span){NULL, 0} : (struct span){raw.at + offset, (size_t)len};
 }
 
-static const struct config_plan *find_target(const struct config_plan *plan, struct span name)
-{
-	if (plan->combinator == NULL)
-		return span_is(name, plan->target) ? plan : NULL;
-	const struct config_plan *found = NULL;
-	for (size_t i = 0; found == NULL && i < plan->child_count; i++)
-		found = find_target(plan->children[i], name);
-	return found;
-}
-
 static enum error_code find_code(struct span name)
 {
 	for (int code = ERROR_NONE + 1; code < ERROR_COUNT; code++) {
@@ -185,7 +175,7 @@ bool shared_wire_read(struct span bytes, const struct config_plan *plan, struct 
 	event->joined = (flags & WIRE_JOINED) != 0;
 	event->gathered = (flags & WIRE_GATHERED) != 0;
 	struct span target = read_text(&reader);
-	event->target = target.at == NULL ? NULL : find_target(plan, target);
+	event->target = target.at == NULL ? NULL : config_find_target(plan, target);
 	event->raw = read_text(&reader);
 	event->data = read_data(&reader, flags, event->raw);
 	if (kind == EVENT_ERROR) {

@@ -51,8 +51,8 @@ void http_exchange_start(struct exchange_worker *worker, struct http_request *re
 				       .retry_count = http_request_field(request, "x-stainless-retry-count"),
 				       .timeout = http_request_field(request, "x-stainless-timeout"),
 				       .authorization = http_request_field(request, "authorization"),
-				       .cache_control = http_request_field(request, "cache-control"),
-				       .if_none_match = http_request_field(request, "if-none-match"),
+				       .cache_control = http_request_list(request, "cache-control"),
+				       .if_none_match = http_request_list(request, "if-none-match"),
 				       .client = http_request_client(request),
 				       .http_version = http_request_version(request),
 				       .form = form};

@@ -75,6 +75,8 @@ struct span http_request_body(const struct http_request *request);
 enum error_code http_request_gunzip_body(struct http_request *request, size_t most);
 struct span http_request_field(const struct http_request *request,
 			       const char *name); /* lower-case name; {NULL,0} = absent; the first when several */
+/* All lines of a field whose value is a list, as one (RFC 9110, section 5.3); {NULL,0} = absent. */
+struct span http_request_list(const struct http_request *request, const char *name);
 size_t http_request_field_count(const struct http_request *request);
 struct http_field http_request_field_at(const struct http_request *request, size_t index);
 int http_request_version(const struct http_request *request); /* 10, 11 or 20 */

@@ -166,6 +166,26 @@ struct span http_request_field(const struct http_request *request, const char *n
 	return (struct span){NULL, 0};
 }
 
+struct span http_request_list(const struct http_request *request, const char *name)
+{
+	const h2o_req_t *h2o = request->h2o;
+	struct span list = {NULL, 0};
+	for (size_t i = 0, len = strlen(name); i < h2o->headers.size; i++) {
+		const h2o_header_t *header = &h2o->headers.entries[i];
+		if (header->name->len != len || memcmp(header->name->base, name, len) != 0)
+			continue;
+		struct span value = {header->value.len == 0 ? "" : header->value.base, header->value.len};
+		if (list.at != NULL) {
+			h2o_iovec_t both =
+			    h2o_concat(&request->h2o->pool, h2o_iovec_init(list.at, list.len),
+				       h2o_iovec_init(H2O_STRLIT(", ")), h2o_iovec_init(value.at, value.len));
+			value = (struct span){both.base, both.len};
+		}
+		list = value;
+	}
+	return list;
+}
+
 size_t http_request_field_count(const struct http_request *request)
 {
 	return request->h2o->headers.size;

@@ -118,7 +118,7 @@ static void what_is_not_the_same_request_is_asked_for(void **state)
 	    {"", ",\"temperature\":0,\"top_p\":1", false},
 	    {"", ",\"temperature\":0,\"max_tokens\":2147483647", false},
 	    {"", ",\"temperature\":0,\"max_tokens\":2147483646", false},
-	    {"", ",\"temperature\":0,\"x_unknown\":1", false},
+	    {"", ",\"temperature\":0,\"top_k\":1", false},
 	    {"Authorization: Bearer one\r\n", ZERO, false},
 	    {"Authorization: Bearer one\r\n", ZERO, true},
 	    {"Authorization: Bearer two\r\n", ZERO, false},
@@ -258,6 +258,8 @@ static void completions_are_kept_as_well(void **state)
 	client_fetch(world.sluice, VIA_H2, "/v1/completions", stream, &answer);
 	cached_check_status(&answer, "sluice; hit");
 	cached_check_stream(&answer);
+	answer_free(&answer);
+	client_fetch(world.sluice, VIA_H2, "/v1/completions", whole, &answer);
 	char *etag = answer_header(&answer, "etag");
 	answer_free(&answer);
 	h1_open(&h1, world.sluice->port, false);
@@ -372,7 +374,7 @@ static void memory_is_bounded(void **state)
 	for (int i = 0; i < ASKED; i++) {
 		char members[64];
 		struct answer answer;
-		snprintf(members, sizeof members, ZERO ",\"x\":%d", i);
+		snprintf(members, sizeof members, ZERO ",\"top_k\":%d", i);
 		ask(&world, "", cached_body("m", false, members), &answer);
 		assert_int_equal(answer.status, 200);
 		answer_free(&answer);
@@ -567,7 +569,7 @@ static void late_ones_get_all_of_it(void **state)
 	(void)state;
 	for (enum via via = 0; via < VIA_COUNT; via++) {
 		char members[64];
-		snprintf(members, sizeof members, ZERO ",\"x\":%d", (int)via);
+		snprintf(members, sizeof members, ZERO ",\"top_k\":%d", (int)via);
 		sse = (struct sse){0};
 		client_post(&first, world.sluice, via, "/v1/chat/completions", cached_body("m", true, members));
 		client_wait_events(&first, &sse, 8);

@@ -173,6 +173,7 @@ static void the_references_are_printed_from_the_tables(void **state)
 {
 	(void)state;
 	check_run("--describe", "config", 0, "first_content", NULL);
+	check_run("--describe", "cache", 0, "prompt_cache_key", NULL);
 	check_run("--describe", "errors", 0, "upstream_first_content", NULL);
 	check_run("--describe", "metrics", 0, "sluice_errors_total", NULL);
 	check_run("--describe", "openapi", 0, "/v1/chat/completions", NULL);

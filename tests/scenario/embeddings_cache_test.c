@@ -202,7 +202,7 @@ static void one_input_is_the_same_in_any_form(void **state)
 	    {"\"x\"", ",\"dimensions\":4", "", false},
 	    {"\"x\"", ",\"dimensions\":4.0", "", true},
 	    {"\"x\"", ",\"dimensions\":5", "", false},
-	    {"\"x\"", ",\"x_unknown\":1", "", false},
+	    {"\"x\"", ",\"input_type\":1", "", false},
 	    {"\"x \"", "", "", false},
 	    {"[1,2]", "", "", false},
 	    {"[[1,2.0]]", "", "", true},
@@ -415,11 +415,12 @@ static void vectors_keep_the_backends_own_text(void **state)
 {
 	static const char reply[] =
 	    "{\"object\":\"list\",\"id\":\"e-7\",\"data\":[{\"index\":1,\"object\":\"embedding\",\"embedding\": "
-	    "[9007199254740993, -0.0,1E-9],\"extra\":{\"index\":5}},{\"object\":\"embedding\",\"embedding\":\"zzz=\","
+	    "[9007199254740993, -0.0,1E-9],\"extra\":{\"index\":5}},{\"object\":\"embedding\",\"embedding\":[0.5,2e1, "
+	    "7],"
 	    "\"index\":0}],\"model\":\"q\\u00e9\",\"usage\":{\"prompt_tokens\":5,\"total_tokens\":6}}";
 	static const char want[] =
 	    "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":[9007199254740993, "
-	    "-0.0,1E-9],\"extra\":{\"index\":5}},{\"object\":\"embedding\",\"index\":1,\"embedding\":\"zzz=\"},"
+	    "-0.0,1E-9],\"extra\":{\"index\":5}},{\"object\":\"embedding\",\"index\":1,\"embedding\":[0.5,2e1, 7]},"
 	    "{\"object\":\"embedding\",\"index\":2,\"embedding\":[9007199254740993, -0.0,1E-9],\"extra\":{\"index\":5}}"
 	    "],\"model\":\"q\\u00e9\",\"usage\":{\"prompt_tokens\":5,\"total_tokens\":6}}";
 	struct backend *backend = backend_start();

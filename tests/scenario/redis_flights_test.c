@@ -79,11 +79,11 @@ static void late_ones_elsewhere_get_all_of_it(void **state)
 	for (int stream = 0; stream < 2; stream++) {
 		struct client first, late;
 		struct sse sse = {0}, live = {0};
-		char *body = strdup(cached_body("m", true, stream ? ZERO ",\"x\":1" : ZERO));
+		char *body = strdup(cached_body("m", true, stream ? ZERO ",\"top_k\":1" : ZERO));
 		client_post(&first, world.each[0], VIA_H2, "/v1/chat/completions", body);
 		client_wait_events(&first, &sse, 4);
 		client_post(&late, world.each[1], VIA_H1, "/v1/chat/completions",
-			    cached_body("m", stream == 1, stream ? ZERO ",\"x\":1" : ZERO));
+			    cached_body("m", stream == 1, stream ? ZERO ",\"top_k\":1" : ZERO));
 		if (stream == 1) {
 			client_wait_events(&late, &live, 6);
 			assert_false(client_answer(&first)->ended);

@@ -42,7 +42,7 @@ static size_t crowd_calls(const struct replicas *world)
 	struct client clients[CROWD];
 	char members[64];
 	size_t before = sim_call_count(world->sim, "ttft=1500ms");
-	snprintf(members, sizeof members, CACHED_ZERO ",\"serial\":%u", ++serial);
+	snprintf(members, sizeof members, CACHED_ZERO ",\"min_tokens\":%u", ++serial);
 	for (int i = 0; i < CROWD; i++)
 		client_post(&clients[i], world->each[i % REPLICAS], VIA_H1, "/v1/chat/completions",
 			    cached_body("slow", i / 2 % 2 == 0, members));
@@ -108,13 +108,13 @@ static void a_cluster_is_shared_as_a_server_is(void **state)
 	cluster_start(&cluster);
 	const struct replicas *world = &cluster.replicas;
 	for (int n = 0; n < FEW; n++) {
-		snprintf(members, sizeof members, CACHED_ZERO ",\"x\":%d", n);
+		snprintf(members, sizeof members, CACHED_ZERO ",\"top_k\":%d", n);
 		check_whole(world, n % 2, n % 3 == 0, members, "sluice; fwd=miss");
 	}
 	replicas_await(world, 0, "stored", FEW / 2);
 	replicas_await(world, 1, "stored", FEW / 2);
 	for (int n = 0; n < FEW; n++) {
-		snprintf(members, sizeof members, CACHED_ZERO ",\"x\":%d", n);
+		snprintf(members, sizeof members, CACHED_ZERO ",\"top_k\":%d", n);
 		check_whole(world, 1 - n % 2, n % 3 == 1, members, "sluice; hit; ttl=");
 	}
 	assert_int_equal(sim_call_count(world->sim, ""), FEW);
@@ -320,7 +320,7 @@ static void await_kept(const struct replicas *world, int n)
 	char members[64];
 	struct answer answer = {.status = 0};
 	struct patience patience = patience_for("an answer of before");
-	snprintf(members, sizeof members, CACHED_ZERO ",\"x\":%d", n);
+	snprintf(members, sizeof members, CACHED_ZERO ",\"top_k\":%d", n);
 	for (bool kept = false; !kept;) {
 		cached_ask(world->each[1], "Cache-Control: only-if-cached\r\n", cached_body("m", n % 2 == 0, members),
 			   &answer);
@@ -340,7 +340,7 @@ static void a_failover_of_sentinels_is_followed(void **state)
 	(void)state;
 	sentinels_start(&world);
 	for (int n = 0; n < FEW; n++) {
-		snprintf(members, sizeof members, CACHED_ZERO ",\"x\":%d", n);
+		snprintf(members, sizeof members, CACHED_ZERO ",\"top_k\":%d", n);
 		check_whole(&world.replicas, 0, n % 3 == 0, members, "sluice; fwd=miss");
 	}
 	replicas_await(&world.replicas, 0, "stored", FEW);

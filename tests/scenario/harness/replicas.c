@@ -99,7 +99,7 @@ void replicas_wait_sharing(const struct replicas *replicas, const char *model)
 	for (bool given = false; !given;) {
 		struct answer answer;
 		char members[64];
-		snprintf(members, sizeof members, CACHED_ZERO ",\"serial\":%u", ++serial);
+		snprintf(members, sizeof members, CACHED_ZERO ",\"min_tokens\":%u", ++serial);
 		const char *body = cached_body(model, false, members);
 		double stored = replicas_redis(replicas, 0, "stored");
 		cached_ask(replicas->each[0], "", body, &answer);

@@ -156,7 +156,7 @@ static void what_is_kept_is_read_again(void **state)
 	for (size_t i = 0; i < 2 * sizeof(models) / sizeof(models[0]); i++) {
 		const char *model = models[i / 2];
 		struct usage usage = i % 2 == 0 ? (struct usage){7, -1, 8} : USAGE_UNKNOWN;
-		struct openai_vector vector = {span_of(model), span_of(members)}, read;
+		struct openai_vector vector = {.model = span_of(model), .members = span_of(members)}, read;
 		struct json json;
 		struct json_error error;
 		openai_vector_write_kept(&vector, &usage, &text);

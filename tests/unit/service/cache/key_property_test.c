@@ -2,7 +2,7 @@
 /*
  * The property of keys: requests are made from the field tables, with every row at every level; each of their
  * members is changed in each way that the tables allow, and the key changes, unless the row is idle. The same
- * request in any other words has the same key.
+ * request in any other words has the same key, where the tables say what the words mean.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -127,17 +127,39 @@ static void write_number(double value, bool other)
 	buf_printf(&text, "%.17g%s", value, integer ? whole[form % 6] : broken[form % 4]);
 }
 
-static void write_value(const cJSON *value, bool other);
+static void write_value(const cJSON *value, const struct field *rule, bool other);
+static const struct field *row_of(const struct field_table *table, const cJSON *object, const char *name);
+
+/* Whether the tables say what the value means: elsewhere the order of members and the spelling of numbers count. */
+static bool is_described(const cJSON *value, const struct field *rule)
+{
+	if (rule == NULL || rule->verbatim)
+		return false;
+	if (cJSON_IsObject(value))
+		return rule->of != NULL || rule->values != NULL;
+	return !cJSON_IsArray(value) || rule->element != NULL;
+}
+
+/* The rule of a member or element of a value. */
+static const struct field *rule_below(const cJSON *value, const struct field *rule, const cJSON *at)
+{
+	if (!is_described(value, rule))
+		return NULL;
+	if (!cJSON_IsObject(value))
+		return rule->element;
+	const struct field *row = rule->of == NULL ? NULL : row_of(rule->of, value, at->string);
+	return row == NULL ? rule->values : row;
+}
 
 /* Members in an order of their own when it may be another one. */
-static void write_members(const cJSON *value, bool other)
+static void write_members(const cJSON *value, const struct field *rule, bool other)
 {
 	const cJSON *members[128];
 	size_t count = 0;
 	for (const cJSON *at = value->child; at != NULL; at = at->next)
 		if (at != changed || in_place != NULL)
 			members[count++] = at;
-	for (size_t i = count; i > 1 && other && cJSON_IsObject(value); i--) {
+	for (size_t i = count; i > 1 && other && cJSON_IsObject(value) && is_described(value, rule); i--) {
 		size_t chosen = (size_t)rand() % i;
 		const cJSON *swap = members[i - 1];
 		members[i - 1] = members[chosen];
@@ -152,19 +174,19 @@ static void write_members(const cJSON *value, bool other)
 			buf_append(&text, SPAN(":"));
 			write_space(other);
 		}
-		write_value(members[i] == changed ? in_place : members[i], other);
+		write_value(members[i] == changed ? in_place : members[i], rule_below(value, rule, members[i]), other);
 		write_space(other);
 	}
 }
 
-static void write_value(const cJSON *value, bool other)
+static void write_value(const cJSON *value, const struct field *rule, bool other)
 {
 	if (cJSON_IsString(value))
 		write_string(value->valuestring, other);
 	else if (cJSON_IsRaw(value))
 		buf_append(&text, span_of(value->valuestring));
 	else if (cJSON_IsNumber(value))
-		write_number(value->valuedouble, other);
+		write_number(value->valuedouble, other && is_described(value, rule));
 	else if (cJSON_IsBool(value))
 		buf_append(&text, cJSON_IsTrue(value) ? SPAN("true") : SPAN("false"));
 	else if (cJSON_IsNull(value))
@@ -172,15 +194,16 @@ static void write_value(const cJSON *value, bool other)
 	if (!cJSON_IsObject(value) && !cJSON_IsArray(value))
 		return;
 	buf_append(&text, cJSON_IsObject(value) ? SPAN("{") : SPAN("["));
-	write_members(value, other);
+	write_members(value, rule, other);
 	buf_append(&text, cJSON_IsObject(value) ? SPAN("}") : SPAN("]"));
 }
 
 static bool key_of_document(const cJSON *document, bool other, struct cache_key *key)
 {
+	const struct field root = {.types = FIELD_OBJECT, .of = openai_request_fields(endpoint)};
 	buf_reset(&text);
 	write_space(other);
-	write_value(document, other);
+	write_value(document, &root, other);
 	write_space(other);
 	assert_false(buf_failed(&text));
 	return key_of(buf_span(&text), key);

@@ -35,7 +35,8 @@ static int tear_down(void **state)
 
 static void encode(size_t len)
 {
-	const struct parcel parcel = {.fresh_us = 3600000000, .life_us = 7200000001, .entry = {text, len}};
+	const struct parcel parcel = {
+	    .fresh_us = 3600000000, .life_us = 7200000001, .seen = {{1790000000000, 3}, {0, 7}}, .entry = {text, len}};
 	buf_reset(&bytes);
 	parcel_encode(&parcel, &key, &bytes);
 	assert_false(buf_failed(&bytes));
@@ -56,6 +57,10 @@ static void what_was_sent_is_received(void **state)
 		assert_true(decode(buf_span(&bytes), &parcel));
 		assert_int_equal(parcel.fresh_us, 3600000000);
 		assert_int_equal(parcel.life_us, 7200000001);
+		assert_int_equal(parcel.seen[0].ms, 1790000000000);
+		assert_int_equal(parcel.seen[0].number, 3);
+		assert_int_equal(parcel.seen[1].ms, 0);
+		assert_int_equal(parcel.seen[1].number, 7);
 		assert_true(span_equal(parcel.entry, (struct span){text, lengths[i]}));
 	}
 }

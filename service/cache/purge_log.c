@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT */
+/* Two rings under one lock; purge_log.h holds the contract. */
+#include "service/cache/purge_log.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+enum { LOG_RECORDS = 4096 /* of each kind */ };
+
+struct record {
+	uint64_t turn;      /* what began before is meant */
+	uint64_t noted;     /* never before turn */
+	struct purge_id id; /* zero = of this process, its id is not known */
+	bool has_key, has_model, has_tenant;
+	struct cache_key key;
+	uint32_t model;
+	uint64_t tenant;
+	uint64_t except;
+};
+
+struct ring {
+	struct record *records;
+	uint64_t count;            /* noted so far: the next one goes to count % LOG_RECORDS */
+	uint64_t forgotten_turn;   /* of the last record that was written over */
+	struct purge_id forgotten; /* up to there nothing is known */
+	struct purge_id seen;
+	atomic_bool heard;
+	bool restarted;
+	uint64_t before; /* records of before the stream began anew, whose ids tell nothing */
+};
+
+struct purge_log {
+	pthread_mutex_t lock;
+	_Atomic uint64_t turn;
+	_Atomic uint64_t noted; /* turn of the last record */
+	struct ring rings[PURGE_KINDS];
+};
+
+bool purge_id_is_before(struct purge_id a, struct purge_id b)
+{
+	return a.ms != b.ms ? a.ms < b.ms : a.number < b.number;
+}
+
+bool purge_meets(const struct store_filter *filter, const struct purge_subject *subject)
+{
+	return (filter->key == NULL || cache_key_equal(filter->key, subject->key)) &&
+	       (filter->model == NULL || *filter->model == subject->tags->model) &&
+	       (filter->tenant == NULL || *filter->tenant == subject->tags->tenant) &&
+	       (filter->except == NULL || *filter->except != subject->digest);
+}
+
+static bool record_meets(const struct record *record, bool renewal, const struct purge_subject *subject)
+{
+	const struct store_filter filter = {.key = record->has_key ? &record->key : NULL,
+					    .model = record->has_model ? &record->model : NULL,
+					    .tenant = record->has_tenant ? &record->tenant : NULL,
+					    .except = renewal ? &record->except : NULL};
+	return purge_meets(&filter, subject);
+}
+
+struct purge_log *purge_log_create(void)
+{
+	struct purge_log *log = calloc(1, sizeof(*log));
+	if (log == NULL)
+		return NULL;
+	pthread_mutex_init(&log->lock, NULL);
+	bool done = true;
+	for (int kind = 0; kind < PURGE_KINDS; kind++) {
+		log->rings[kind].records = calloc(LOG_RECORDS, sizeof(*log->rings[kind].records));
+		done &= log->rings[kind].records != NULL;
+	}
+	if (done)
+		return log;
+	purge_log_destroy(log);
+	return NULL;
+}
+
+void purge_log_destroy(struct purge_log *log)
+{
+	if (log == NULL)
+		return;
+	for (int kind = 0; kind < PURGE_KINDS; kind++)
+		free(log->rings[kind].records);
+	pthread_mutex_destroy(&log->lock);
+	free(log);
+}
+
+static void lock(struct purge_log *log)
+{
+	pthread_mutex_lock(&log->lock);
+}
+
+static void unlock(struct purge_log *log)
+{
+	pthread_mutex_unlock(&log->lock);
+}
+
+struct purge_mark purge_log_mark(struct purge_log *log)
+{
+	struct purge_mark mark = {.turn = 0};
+	lock(log);
+	mark.turn = ++log->turn;
+	for (int kind = 0; kind < PURGE_KINDS; kind++)
+		mark.seen[kind] = log->rings[kind].seen;
+	unlock(log);
+	return mark;
+}
+
+/* Under the lock. */
+static void note(struct purge_log *log, enum purge_kind kind, struct purge_id id, const struct store_filter *filter)
+{
+	struct ring *ring = &log->rings[kind];
+	struct record *record = &ring->records[ring->count % LOG_RECORDS];
+	if (ring->count++ >= LOG_RECORDS) {
+		ring->forgotten_turn = record->noted;
+		if (purge_id_is_before(ring->forgotten, record->id))
+			ring->forgotten = record->id;
+	}
+	uint64_t now = ++log->turn;
+	*record = (struct record){.turn = filter->began == 0 ? now : filter->began,
+				  .noted = now,
+				  .id = id,
+				  .has_key = filter->key != NULL,
+				  .has_model = filter->model != NULL,
+				  .has_tenant = filter->tenant != NULL,
+				  .model = filter->model == NULL ? 0 : *filter->model,
+				  .tenant = filter->tenant == NULL ? 0 : *filter->tenant,
+				  .except = filter->except == NULL ? 0 : *filter->except};
+	if (filter->key != NULL)
+		record->key = *filter->key;
+	log->noted = now;
+}
+
+void purge_log_note(struct purge_log *log, const struct store_filter *filter)
+{
+	lock(log);
+	note(log, filter->except != NULL ? PURGE_KIND_RENEWAL : PURGE_KIND_PURGE, (struct purge_id){0, 0}, filter);
+	unlock(log);
+}
+
+bool purge_log_hear(struct purge_log *log, enum purge_kind kind, struct purge_id id, const struct store_filter *filter)
+{
+	lock(log);
+	struct ring *ring = &log->rings[kind];
+	bool is_new = purge_id_is_before(ring->seen, id);
+	if (is_new && filter != NULL)
+		note(log, kind, id, filter);
+	if (is_new)
+		ring->seen = id;
+	unlock(log);
+	return is_new;
+}
+
+void purge_log_set_heard(struct purge_log *log, enum purge_kind kind, struct purge_id from)
+{
+	lock(log);
+	if (purge_id_is_before(log->rings[kind].forgotten, from))
+		log->rings[kind].forgotten = from;
+	log->rings[kind].heard = true;
+	unlock(log);
+}
+
+bool purge_log_is_heard(struct purge_log *log, enum purge_kind kind)
+{
+	return log->rings[kind].heard;
+}
+
+void purge_log_restart(struct purge_log *log, enum purge_kind kind, struct purge_id end)
+{
+	lock(log);
+	log->rings[kind].seen = log->rings[kind].forgotten = end;
+	log->rings[kind].restarted = true;
+	log->rings[kind].before = log->rings[kind].count;
+	unlock(log);
+}
+
+struct purge_id purge_log_seen(struct purge_log *log, enum purge_kind kind)
+{
+	lock(log);
+	struct purge_id seen = log->rings[kind].seen;
+	unlock(log);
+	return seen;
+}
+
+/* The records that are there, the newest first. */
+static const struct record *nth_newest(const struct ring *ring, uint64_t n)
+{
+	return n < ring->count && n < LOG_RECORDS ? &ring->records[(ring->count - 1 - n) % LOG_RECORDS] : NULL;
+}
+
+/* Noted by this process, which does not know its id. */
+static bool is_own(const struct record *record)
+{
+	return record->id.ms == 0 && record->id.number == 0;
+}
+
+struct purge_id purge_log_last(struct purge_log *log, const struct purge_subject *subject)
+{
+	lock(log);
+	const struct ring *ring = &log->rings[PURGE_KIND_PURGE];
+	const struct record *record;
+	struct purge_id last = ring->forgotten;
+	for (uint64_t n = 0; (record = nth_newest(ring, n)) != NULL; n++) {
+		if (!is_own(record) && record_meets(record, false, subject)) {
+			last = record->id;
+			break;
+		}
+	}
+	unlock(log);
+	return last;
+}
+
+uint64_t purge_log_renewal(struct purge_log *log, const struct purge_subject *subject)
+{
+	lock(log);
+	const struct ring *ring = &log->rings[PURGE_KIND_RENEWAL];
+	const struct record *record;
+	uint64_t digest = 0;
+	for (uint64_t n = 0; digest == 0 && (record = nth_newest(ring, n)) != NULL; n++)
+		digest = cache_key_equal(&record->key, subject->key) ? record->except : 0;
+	unlock(log);
+	return digest;
+}
+
+static bool ring_forbids_keeping(const struct ring *ring, bool renewal, uint64_t turn,
+				 const struct purge_subject *subject)
+{
+	const struct record *record;
+	for (uint64_t n = 0; (record = nth_newest(ring, n)) != NULL && record->noted > turn; n++)
+		if ((record->turn > turn || subject->taken) && record_meets(record, renewal, subject))
+			return true;
+	return !renewal && ring->forgotten_turn > turn;
+}
+
+bool purge_log_forbids_keeping(struct purge_log *log, uint64_t turn, const struct purge_subject *subject)
+{
+	bool forbidden = false;
+	if (log->noted < turn)
+		return false;
+	lock(log);
+	for (int kind = 0; kind < PURGE_KINDS && !forbidden; kind++)
+		forbidden = ring_forbids_keeping(&log->rings[kind], kind == PURGE_KIND_RENEWAL, turn, subject);
+	unlock(log);
+	return forbidden;
+}
+
+/* The stream has told since of the renewal that is the nth newest record. */
+static bool is_told(const struct ring *ring, uint64_t nth)
+{
+	const struct record *own = nth_newest(ring, nth);
+	for (uint64_t n = 0; n < nth; n++) {
+		const struct record *record = nth_newest(ring, n);
+		if (!is_own(record) && record->except == own->except && cache_key_equal(&record->key, &own->key))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Of renewals that were forgotten nothing is assumed: only a call that ended long after one of its key, and began
+ * before it, would be taken wrongly.
+ */
+static bool ring_forbids_taking(const struct ring *ring, bool renewal, struct purge_id mark,
+				const struct purge_subject *subject)
+{
+	const struct record *record;
+	bool unknown =
+	    purge_id_is_before(mark, ring->forgotten) || (ring->restarted && purge_id_is_before(ring->seen, mark));
+	if (!ring->heard || (unknown && !renewal))
+		return true;
+	for (uint64_t n = 0; n < ring->count - ring->before && (record = nth_newest(ring, n)) != NULL; n++) {
+		bool own = is_own(record);
+		bool relevant = own ? renewal : purge_id_is_before(mark, record->id);
+		if (relevant && record_meets(record, renewal, subject) && !(own && is_told(ring, n)))
+			return true;
+	}
+	return false;
+}
+
+bool purge_log_forbids_taking(struct purge_log *log, const struct purge_mark *mark, const struct purge_subject *subject)
+{
+	bool forbidden = false;
+	lock(log);
+	for (int kind = 0; kind < PURGE_KINDS && !forbidden; kind++)
+		forbidden =
+		    ring_forbids_taking(&log->rings[kind], kind == PURGE_KIND_RENEWAL, mark->seen[kind], subject);
+	unlock(log);
+	return forbidden;
+}

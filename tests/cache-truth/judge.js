@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// Whether an answer is what a backend would have said to the request that received it: to nothing else, to nobody else,
+// and not to a call from before a renewal or a purge.
+import { targetNames } from './backend.js';
+import { parse } from './json.js';
+import { inputsOf, meaningOf, meaningsOf } from './meaning.js';
+
+const GRACE_MS = 5000; // replicas hear of each other within a second; machines are slow at times
+
+// What an answer says: { says: [{ meaning, call, target }], finish } or undefined when it broke off.
+function read(request, answer) {
+  if (request.path === '/v1/embeddings') {
+    const items = JSON.parse(answer.body).data;
+    if (!items.every((item, index) => item.index === index)) throw new Error('vectors are not in order');
+    return { says: items.map(({ embedding }) => ({ meaning: embedding.slice(0, -2).map((digit) => digit.toString(16)).join(''), call: embedding.at(-2), target: targetNames[embedding.at(-1)] })) };
+  }
+  let text = '', finish;
+  if (request.stream) {
+    const events = answer.body.split('\n\n').filter((event) => event.startsWith('data: ')).map((event) => event.slice(6));
+    if (events.at(-1) !== '[DONE]') return undefined;
+    for (const event of events.slice(0, -1)) {
+      const [choice] = JSON.parse(event).choices;
+      text += choice?.delta?.content ?? choice?.text ?? '';
+      finish = choice?.finish_reason ?? finish;
+    }
+  } else {
+    const [choice] = JSON.parse(answer.body).choices;
+    text = choice.message?.content ?? choice.text;
+    finish = choice.finish_reason;
+  }
+  const [meaning, call, target] = text.split(':');
+  return { says: [{ meaning, call: Number(call), target }], finish };
+}
+
+export class Judge {
+  constructor(backends, replicas) {
+    this.backends = backends;
+    this.replicas = replicas;
+    this.renewals = new Map(); // by tenant, model and meaning
+    this.purges = [];
+    this.tags = new Map();
+    this.counts = {};
+  }
+
+  count(what) { this.counts[what] = (this.counts[what] ?? 0) + 1; }
+
+  // Since when the call must have begun.
+  since(request, meaning) {
+    const known = (event) => event.done + (event.replica === request.replica ? 0 : GRACE_MS) <= request.started;
+    const events = [...(this.renewals.get(`${request.tenant} ${request.model.name} ${meaning}`) ?? []),
+      ...this.purges.filter((purge) => purge.model === undefined || purge.model === request.model.name)];
+    return Math.max(0, ...events.filter(known).map((event) => event.since));
+  }
+
+  // Throws when the answer is wrong.
+  judge(request, answer) {
+    const wants = (word) => request.control.some((directive) => directive === word);
+    const status = answer.headers['cache-status'] ?? '';
+    const hit = status.startsWith('sluice; hit');
+    this.count(`status ${answer.status}`);
+    if (answer.status === 400 && request.refused) return;
+    if (answer.status === 504 && wants('only-if-cached')) return;
+    if ((answer.status === 502 || answer.status === 503) && request.model.fails && !hit) return;
+    if (answer.status === 304) {
+      const tagged = this.tags.get(answer.headers.etag);
+      if (tagged === undefined || !request.tags.includes(answer.headers.etag)) throw new Error('304 for a tag that was not sent');
+      this.judgeSays(request, tagged.read, true);
+      if (tagged.form !== request.form) throw new Error('304 for an answer in another form');
+      return;
+    }
+    if (answer.status !== 200) throw new Error(`status ${answer.status}`);
+    const what = read(request, answer);
+    if (what === undefined) {
+      if (!request.model.fails) throw new Error('the stream broke off');
+      return;
+    }
+    this.count(hit ? 'hit' : status.includes('collapsed') ? 'collapsed' : status.includes('fwd=') ? status.split('fwd=')[1].split(';')[0] : 'none');
+    this.judgeSays(request, what, hit);
+    const own = request.outside || wants('no-cache') || wants('no-store');
+    for (const { call } of what.says)
+      if (own && call !== 0 && this.backends.calls[call].began < request.started) throw new Error(`call ${call} began before the request`);
+    if (hit && what.finish !== undefined && what.finish !== 'stop' && !this.replicas[request.replica].any) throw new Error(`a hit that ended with ${what.finish}`);
+    if (hit && answer.headers.etag !== undefined) this.tag(request, answer.headers.etag, what);
+    if (wants('no-cache') && !wants('no-store') && !request.outside && !request.model.fails && request.model.targets.length === 1 && (what.finish ?? 'stop') === 'stop')
+      for (const { meaning, call } of what.says) this.renewed(request, meaning, call, answer.ended);
+  }
+
+  tag(request, tag, what) {
+    const { form } = request, before = this.tags.get(tag);
+    if (before !== undefined && (JSON.stringify(before.read) !== JSON.stringify(what) || before.form !== form)) throw new Error('one tag for two answers');
+    this.tags.set(tag, { read: what, form });
+  }
+
+  renewed(request, meaning, call, done) {
+    const key = `${request.tenant} ${request.model.name} ${meaning}`;
+    if (call === 0) return;
+    this.renewals.set(key, [...(this.renewals.get(key) ?? []), { since: request.started, done, replica: request.replica }]);
+  }
+
+  purged(replica, since, done, model) { this.purges.push({ replica, since, done, model }); }
+
+  judgeSays(request, what, hit) {
+    const body = parse(request.text);
+    const meanings = request.path === '/v1/embeddings' ? meaningsOf(request.path, body) : [meaningOf(request.path, body)];
+    if (what.says.length !== meanings.length) throw new Error(`${what.says.length} of ${inputsOf(body).length} vectors`);
+    for (const [index, { meaning, call, target }] of what.says.entries()) {
+      if (meaning !== meanings[index]) throw new Error(`the answer to another request: ${meaning} is not ${meanings[index]}`);
+      if (target !== what.says[0].target) throw new Error('vectors of two targets');
+      if (call === 0) continue;
+      if (!request.model.targets.includes(target)) throw new Error(`the answer of ${target}`);
+      if (hit && target !== (request.model.first ?? target)) throw new Error(`an answer of ${target} was kept, which stood in`);
+      const { began, tenant } = this.backends.calls[call];
+      if (tenant !== request.tenant) throw new Error(`the answer of ${tenant} for ${request.tenant}`);
+      const since = this.since(request, meaning);
+      if (began < since) throw new Error(`call ${call} began ${Math.round(since - began)} ms before a renewal or a purge`);
+    }
+  }
+}
