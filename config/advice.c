@@ -5,7 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { ADVICE_KEY_MAX = 512, SECOND_US = 1000000, MILLISECOND_US = 1000 };
+enum { ADVICE_KEY_MAX = 512, SECOND_US = 1000000, MILLISECOND_US = 1000, CALL_LEAST_US = 100000 };
 
 /* What calls append to a backend's URL. */
 static const char *const operations[] = {"/chat/completions", "/completions", "/embeddings"};
@@ -108,12 +108,31 @@ static void check_plan(const struct config_plan *plan, const char *key, struct f
 		check_plan(plan->children[i], key, findings);
 }
 
+/* Who waits at the end of a full queue gets a place only when calls are quicker than any model is. */
+static void check_queue(const struct config_backend *backend, struct findings *findings)
+{
+	const struct config_concurrency *concurrency = &backend->concurrency;
+	uint64_t turns = concurrency->calls == 0 ? 0 : concurrency->queue / concurrency->calls;
+	char key[ADVICE_KEY_MAX], wait[32];
+	if (turns == 0 || concurrency->wait_us / turns >= CALL_LEAST_US)
+		return;
+	write_duration(wait, concurrency->wait_us);
+	snprintf(key, sizeof(key), "backends.%s.concurrency", backend->name);
+	findings_advise(
+	    findings, backend->line, key,
+	    "%u requests may wait for %u calls at once, but each for %s only: the last ones get no place unless a "
+	    "call takes less than %" PRIu64 " ms; expected a shorter queue or a longer wait",
+	    concurrency->queue, concurrency->calls, wait, concurrency->wait_us / turns / MILLISECOND_US);
+}
+
 void advice_give(const struct config *config, struct findings *findings)
 {
 	for (size_t i = 1; i < config->listener_count; i++)
 		check_listener(config, i, findings);
-	for (size_t i = 0; i < config->backend_count; i++)
+	for (size_t i = 0; i < config->backend_count; i++) {
 		check_url(&config->backends[i], findings);
+		check_queue(&config->backends[i], findings);
+	}
 	for (size_t i = 0; i < config->model_count; i++) {
 		char key[ADVICE_KEY_MAX];
 		snprintf(key, sizeof(key), "models.%s", config->models[i].name);

@@ -50,7 +50,7 @@ static void refuse_with(struct routes *routes, struct http_request *request, enu
 	else if (error == ERROR_METHOD_NOT_ALLOWED)
 		refusal.message = refusal_text_method(method, path, allow, &arena);
 	else
-		refusal.message = refusal_text_size(error, http_request_body(request).len,
+		refusal.message = refusal_text_size(error, http_request_body_size(request),
 						    &routes->exchange->plan.config->limits, &arena);
 	refuse_as(routes, request, refusal);
 	arena_fini(&arena);

@@ -247,15 +247,26 @@ static void on_read(struct redis_command *command, const struct redis_reply *rep
 	look_in(watch, full ? 0 : WATCH_EVERY_US);
 }
 
-/* Where the stream ends. When that is before what was heard, what is in there was not. */
+/* Reads the last entry's id; that of an empty stream is zero. False when it is none. */
+static bool read_end(const struct redis_reply *reply, struct purge_id *id)
+{
+	*id = (struct purge_id){0, 0};
+	if (reply->kind != REDIS_ARRAY || reply->count == 0)
+		return reply->kind == REDIS_ARRAY;
+	const struct redis_reply *entry = reply->elements;
+	return reply->count == 1 && entry->kind == REDIS_ARRAY && entry->count == 2 && read_id(&entry->elements[0], id);
+}
+
+/*
+ * Where the stream ends. When that is before what was heard, what is in there was not: Redis' clock went back, the
+ * stream is gone, or what was heard came from nowhere.
+ */
 static void on_end(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct purge_watch *watch = (struct purge_watch *)((char *)command - offsetof(struct purge_watch, end));
-	const struct redis_reply *entry = reply->kind == REDIS_ARRAY && reply->count == 1 ? reply->elements : NULL;
 	struct purge_id id;
 	struct purge_log *log = log_of(watch->remote);
-	if (entry == NULL || entry->kind != REDIS_ARRAY || entry->count != 2 || !read_id(&entry->elements[0], &id) ||
-	    !purge_id_is_before(id, purge_log_seen(log, watch->kind)))
+	if (!read_end(reply, &id) || !purge_id_is_before(id, purge_log_seen(log, watch->kind)))
 		return;
 	purge_log_restart(log, watch->kind, id);
 	purge_everything(watch->remote);

@@ -105,8 +105,9 @@ struct flight *flight_create(const struct plan_worker *worker, size_t arena_limi
 
 size_t flight_arena_most(size_t body)
 {
-	enum { FACTOR = 32, LEAST = 1024 * 1024 };
-	return body * FACTOR + LEAST;
+	enum { FACTOR = 32, LEAST = 1024 * 1024, DENSE_MOST = 64 * 1024 * 1024, LARGE_FACTOR = 4 };
+	size_t dense = body * FACTOR + LEAST, large = body * LARGE_FACTOR + DENSE_MOST;
+	return dense < large ? dense : large; /* a large body is text or pictures, not millions of members */
 }
 
 struct arena *flight_arena(struct flight *flight)

@@ -239,6 +239,7 @@ static void on_head(struct h1_session *session, size_t len)
 	if (error != ERROR_NONE) {
 		refuse(session, error);
 	} else if (head.content_length > (int64_t)limits_of(session)->body) {
+		session->connection->request->announced = (size_t)head.content_length;
 		refuse(session, ERROR_BODY_TOO_LARGE);
 	} else if (!head.chunked && head.content_length <= 0) {
 		dispatch(session);

@@ -147,6 +147,7 @@ void h2_stream_on_head(struct h2_stream *stream)
 	if (req->input.path.base == NULL) /* CONNECT, or a head over its limit */
 		req->input.path = h2o_iovec_init(H2O_STRLIT("/"));
 	stream->request = request_create(connection->server, req, connection, stream, ERROR_NONE);
+	stream->request->announced = stream->content_length;
 }
 
 void h2_stream_drop(struct h2_stream *stream)

@@ -68,6 +68,8 @@ struct span http_request_method(const struct http_request *request);
 struct span http_request_path(const struct http_request *request);  /* without the query, not normalised */
 struct span http_request_query(const struct http_request *request); /* without '?', empty when absent */
 struct span http_request_body(const struct http_request *request);
+/* Bytes of the body: what came, or what its head announced when it was refused before it came. */
+size_t http_request_body_size(const struct http_request *request);
 /*
  * Replaces a gzip body by what it holds, at most that many bytes. ERROR_NONE, BODY_TOO_LARGE, INVALID_VALUE (it is not
  * whole gzip data) or OVERLOADED.

@@ -134,6 +134,12 @@ struct span http_request_body(const struct http_request *request)
 	return (struct span){request->h2o->entity.base, request->h2o->entity.len};
 }
 
+size_t http_request_body_size(const struct http_request *request)
+{
+	size_t came = http_request_body(request).len;
+	return request->announced > came ? request->announced : came;
+}
+
 enum error_code http_request_gunzip_body(struct http_request *request, size_t most)
 {
 	switch (gunzip(http_request_body(request), most, &request->unpacked)) {

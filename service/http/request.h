@@ -48,6 +48,7 @@ struct http_request {
 	enum error_code error;
 	struct span path;
 	struct span query;
+	size_t announced;    /* bytes of the body, as the head says; 0 = it does not */
 	struct buf unpacked; /* the body, where it came compressed */
 	const struct http_request_ops *ops;
 	void *context;

@@ -91,6 +91,7 @@ const config = (engineUrl) => `
 listen:
   - 127.0.0.1:0
 workers: 1
+keepalive: 5ms # so that every SDK reads comments before and between events
 backends:
   engine: { url: "${engineUrl}/v1", dialect: openai, timeouts: { connect: 2s, first_content: 30s, idle: 30s, total: 600s } }
   dead: { url: "http://127.0.0.1:1/v1", dialect: openai }

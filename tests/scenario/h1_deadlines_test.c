@@ -165,7 +165,7 @@ struct expectation {
 };
 
 static const struct expectation refused[] = {
-    {"POST", "/v1/nothing", "application/json", "10", 404, "not_found"},
+    {"POST", "/v1/nothing", "application/json", "10", 404, "unknown_url"},
     {"PUT", "/v1/chat/completions", "application/json", "10", 405, "method_not_allowed"},
     {"POST", "/v1/chat/completions", "text/plain", "10", 415, "unsupported_media_type"},
     {"POST", "/v1/chat/completions", "application/json", "99999999", 413, "request_too_large"},

@@ -514,10 +514,10 @@ static void random_question(struct world *world, struct question *question, unsi
 	question->message = roll(world, MESSAGES);
 	question->choices = 1 + (roll(world, 4) == 0);
 	question->stream = roll(world, 3) != 0;
-	snprintf(
-	    question->body, sizeof question->body,
-	    "{\"model\":\"m%u\",\"n\":%u,\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":\"question %u\"}]}",
-	    question->model, question->choices, question->stream ? "true" : "false", question->message);
+	snprintf(question->body, sizeof question->body,
+		 "{\"model\":\"m%u\",\"n\":%u,\"stream\":%s,\"seed\":1,\"messages\":[{\"role\":\"user\",\"content\":"
+		 "\"question %u\"}]}",
+		 question->model, question->choices, question->stream ? "true" : "false", question->message);
 	if (question->model < MODELS)
 		world->asked[question->model]++;
 }
@@ -636,8 +636,8 @@ static void make_plans(struct world *world, struct bytes *yaml)
 
 static void start_sluice(struct world *world)
 {
-	static const char *const budgets[BUDGETS] = {"percent: 100, least: 100000", "percent: 100, least: 100000", "percent: 0, least: 0",
-						     "percent: 0, least: 2"};
+	static const char *const budgets[BUDGETS] = {"percent: 100, least: 100000", "percent: 100, least: 100000",
+						     "percent: 0, least: 0", "percent: 0, least: 2"};
 	const char *calm = "breaker: { enabled: false }, timeouts: { first_content: 90s, idle: 90s, total: 120s }";
 	struct bytes models = {0};
 	make_plans(world, &models);

@@ -277,9 +277,20 @@ static struct fuzz_plan *make(struct fuzz_maker *maker, struct place place)
 	return plan;
 }
 
+static bool gathers(const struct fuzz_plan *plan)
+{
+	bool found = plan->kind == FUZZ_ALL || plan->kind == FUZZ_QUORUM;
+	for (unsigned i = 0; i < plan->count && !found; i++)
+		found = gathers(plan->children[i]);
+	return found;
+}
+
 struct fuzz_plan *fuzz_plan_make(struct fuzz_maker *maker, unsigned depth)
 {
-	return make(maker, (struct place){depth, false, -1});
+	struct fuzz_plan *plan = make(maker, (struct place){depth, false, -1});
+	bool able = plan->kind != FUZZ_TARGET && !gathers(plan);
+	plan->resume = able && !maker->style.calm && roll(maker, 2) == 0;
+	return plan;
 }
 
 struct fuzz_plan *fuzz_plan_make_long(struct fuzz_maker *maker)
@@ -364,7 +375,7 @@ void fuzz_plan_write(const struct fuzz_plan *plan, struct bytes *yaml)
 	}
 	bytes_printf(yaml, "]");
 	write_options(plan, yaml);
-	bytes_printf(yaml, " }");
+	bytes_printf(yaml, plan->resume ? ", resume: replay }" : " }");
 }
 
 /* ---- the oracle ---- */
@@ -483,7 +494,7 @@ static unsigned retry_ends(const struct fuzz_plan *plan, const struct fuzz_style
 	return told(first | (refused ? EXTRA : 0));
 }
 
-unsigned fuzz_plan_ends(const struct fuzz_plan *plan, const struct fuzz_style *style, bool stream)
+static unsigned plain_ends(const struct fuzz_plan *plan, const struct fuzz_style *style, bool stream)
 {
 	switch (plan->kind) {
 	case FUZZ_TARGET:
@@ -499,6 +510,13 @@ unsigned fuzz_plan_ends(const struct fuzz_plan *plan, const struct fuzz_style *s
 	default:
 		return contest_ends(plan, style, stream);
 	}
+}
+
+/* A stream that breaks off may be joined by one that says the same. */
+unsigned fuzz_plan_ends(const struct fuzz_plan *plan, const struct fuzz_style *style, bool stream)
+{
+	unsigned ends = plain_ends(plan, style, stream);
+	return plan->resume && stream && (ends & FUZZ_LATE) != 0 ? ends | FUZZ_OK : ends;
 }
 
 const struct fuzz_plan *fuzz_plan_find(const struct fuzz_plan *plan, const char *target)

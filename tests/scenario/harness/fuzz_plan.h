@@ -43,6 +43,7 @@ struct fuzz_plan {
 	unsigned count;
 	unsigned width; /* answers for one choice, at most */
 	bool compares;  /* a quorum is in it */
+	bool resume;    /* streams that break off are joined, where the same text is said again */
 	const char *on; /* of retry and fallback: as written, "" = none */
 	unsigned attempts, after_ms, hedges, agree, by;
 	/* of a target */

@@ -44,6 +44,22 @@ static void a_listener_that_is_listed_twice_gets_advice(void **state)
 	expect_advice("listen: [h:0, h:0, i:1, h:1]\nmodels: { m: b/x }\nbackends: { b: { url: http://h } }\n", "");
 }
 
+static void a_queue_that_its_wait_cannot_serve_gets_advice(void **state)
+{
+	(void)state;
+	expect_advice(
+	    "listen: [h:1]\nmodels: { m: b/x }\nbackends:\n"
+	    "  b: { url: http://h, concurrency: { calls: 2, queue: 400, wait: 10s } }\n",
+	    "t.yaml:4: backends.b.concurrency: warning: 400 requests may wait for 2 calls at once, but each for "
+	    "10s only: the last ones get no place unless a call takes less than 50 ms; expected a shorter queue "
+	    "or a longer wait\n");
+	expect_advice("listen: [h:1]\nmodels: { m: b/x }\nbackends:\n"
+		      "  b: { url: http://h, concurrency: { calls: 2, queue: 200, wait: 10s } }\n"
+		      "  c: { url: http://h, concurrency: { calls: 64, queue: 32, wait: 1ms } }\n"
+		      "  d: { url: http://h, concurrency: { queue: 100000, wait: 1ms } }\n",
+		      "");
+}
+
 static void a_spare_that_starts_too_late_gets_advice(void **state)
 {
 	(void)state;
@@ -100,6 +116,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_url_that_ends_in_an_operation_gets_advice),
 	    cmocka_unit_test(a_listener_that_is_listed_twice_gets_advice),
+	    cmocka_unit_test(a_queue_that_its_wait_cannot_serve_gets_advice),
 	    cmocka_unit_test(a_spare_that_starts_too_late_gets_advice),
 	    cmocka_unit_test(a_stream_that_nobody_can_continue_gets_advice),
 	    cmocka_unit_test(a_plan_over_backends_that_are_wrong_gets_none),

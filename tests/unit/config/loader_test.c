@@ -10,7 +10,7 @@ static void the_least_configuration_has_every_default(void **state)
 	const struct config *config = fixture_good(LEAST);
 	assert_string_equal(config->file, "t.yaml");
 	assert_int_equal(config->workers, 0);
-	assert_int_equal(config->limits.body, 4 << 20);
+	assert_int_equal(config->limits.body, 32 << 20);
 	assert_int_equal(config->limits.json_depth, 64);
 	assert_int_equal(config->limits.connections, 16384);
 	assert_int_equal(config->limits.streams, 256);

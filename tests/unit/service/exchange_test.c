@@ -206,6 +206,7 @@ static void a_silent_stream_gets_its_head_and_a_comment(void **state)
 	assert_string_equal(said, COMMENT TEXT COMMENT);
 	call_bytes(STOP "data: [DONE]\n\n");
 	assert_true(finished);
+	call_done(ERROR_NONE);
 }
 
 static void a_failure_after_a_comment_is_told_in_the_stream(void **state)
@@ -256,6 +257,7 @@ static void a_comment_of_the_backend_is_passed_on_once_a_second(void **state)
 	assert_string_equal(said, COMMENT);
 	call_bytes(TEXT STOP "data: [DONE]\n\n");
 	assert_true(finished);
+	call_done(ERROR_NONE);
 }
 
 static void a_whole_answer_has_its_length(void **state)
