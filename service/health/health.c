@@ -10,7 +10,7 @@
 #include "lib/log.h"
 #include "service/health/health_cells.h"
 
-enum { COOLING_LEAST_US = 1000000, COOLING_MOST_US = 300000000 };
+enum { COOLING_LEAST_US = 1000000, COOLING_MOST_US = 300000000, COOLING_ALONE_US = 5000000 };
 
 /* ---- lives ---- */
 
@@ -210,6 +210,7 @@ void health_first_content(struct health_call *call, uint64_t now_us)
 	enum health_breaker before = operation->breaker.state;
 	breaker_content(&operation->breaker, call, now_us);
 	standby_content(&operation->standby, call->scout, now_us);
+	success_note(&operation->success, true, now_us);
 	call->scout = false;
 	latency_observe(&operation->latency[call->use.stream], from_now(now_us, call->started_us), now_us);
 	struct change change = change_since(operation, before, now_us);
@@ -225,11 +226,24 @@ static enum failure_verdict judge(const struct health_outcome *outcome)
 	return verdict == FAILURE_IS_FAILED && outcome->repeat ? FAILURE_IS_ANSWERED : verdict;
 }
 
-static void cool_down(struct target_cell *cell, uint64_t retry_after_us, uint64_t now_us)
+/*
+ * The pause that a backend asks for may be about this client's request, such as its tokens: it holds for others when
+ * they are asked for one, too. Where there is no other target, it is soon found out whether it still holds.
+ */
+static void cool_down(struct target_cell *cell, const struct health_call *call, uint64_t retry_after_us,
+		      uint64_t now_us)
 {
+	bool alone = call->health->config->targets[call->use.target].alone;
+	uint64_t most = alone ? COOLING_ALONE_US : COOLING_MOST_US;
 	uint64_t pause = retry_after_us < COOLING_LEAST_US ? COOLING_LEAST_US : retry_after_us;
-	uint64_t until = now_us + (pause > COOLING_MOST_US ? COOLING_MOST_US : pause);
-	if (retry_after_us != 0 && until > cell->cooling_until_us)
+	uint64_t until = now_us + (pause > most ? most : pause);
+	if (retry_after_us == 0)
+		return;
+	bool anew = cell->cooling_until_us <= now_us;
+	cell->cooling_others = !anew && (cell->cooling_others || cell->cooling_client != call->use.client);
+	if (anew)
+		cell->cooling_client = call->use.client;
+	if (until > cell->cooling_until_us)
 		cell->cooling_until_us = until;
 }
 
@@ -249,14 +263,16 @@ static void end_call(struct target_cell *cell, struct operation_cell *operation,
 	const struct failure_row *row = failure_row(outcome->kind);
 	cell->running--;
 	operation->standby.scouts -= call->scout;
-	if (row->elsewhere && row->blame != BLAME_CLIENT)
+	if (row->elsewhere && row->blame != BLAME_CLIENT) {
 		standby_failed(&operation->standby, now_us);
+		success_note(&operation->success, false, now_us);
+	}
 	if (was_given_up(call, outcome->code))
 		latency_exceeds(&operation->latency[call->use.stream], from_now(now_us, call->started_us), now_us);
 	breaker_leave(&operation->breaker, call, judge(outcome), now_us);
 	if (operation->breaker.state == HEALTH_BREAKER_OPEN && before != HEALTH_BREAKER_OPEN)
 		operation->last = outcome->code;
-	cool_down(cell, outcome->retry_after_us, now_us);
+	cool_down(cell, call, outcome->retry_after_us, now_us);
 }
 
 void health_leave(struct health_call *call, const struct health_outcome *outcome, uint64_t now_us)

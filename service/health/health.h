@@ -26,6 +26,7 @@ enum { HEALTH_OPERATIONS = 3 };
 struct health_use {
 	size_t target;      /* its index in the configuration */
 	unsigned operation; /* chat, completions, embeddings: enum openai_endpoint */
+	uint64_t client;    /* whose request it is: a hash */
 	bool stream;        /* latencies of streamed and whole answers are kept apart, too */
 };
 
@@ -87,8 +88,11 @@ struct health_outcome {
 	enum error_code code;   /* ERROR_NONE: well */
 	enum failure_kind kind; /* decides what the breaker makes of it */
 	bool repeat;            /* the request failed there before: its failure was counted then */
-	uint64_t
-	    retry_after_us; /* the backend asks for a pause: at least 1 s and at most 5 min are kept; 0 = it does not */
+	/*
+	 * The backend asks for a pause; 0 = it does not. At least 1 s and at most 5 min are kept, 5 s where some model
+	 * has no other target. The pause holds for its client alone until another one is asked for it, too.
+	 */
+	uint64_t retry_after_us;
 };
 
 /* It ended. Harmless on a ticket that is not entered; the ticket is then as before health_enter. */
@@ -117,6 +121,7 @@ struct health_view {
 	uint64_t latency_us;       /* peak-EWMA of the time to first content, or of how long was waited for it in
 				      vain; 0 = not known yet */
 	double share;              /* slow start: from 0.1 to 1 of what it would get */
+	double failing;            /* share of its calls that fail: from 0 to 1 */
 };
 void health_view(struct health *health, const struct health_use *use, uint64_t now_us, struct health_view *view);
 

@@ -18,6 +18,7 @@
 #include "service/health/quantile.h"
 #include "service/health/spares.h"
 #include "service/health/standby.h"
+#include "service/health/success.h"
 
 /* One operation of a target: what fails at it says nothing of the others. */
 struct operation_cell {
@@ -25,6 +26,7 @@ struct operation_cell {
 	enum error_code last;      /* the failure that opened the breaker last */
 	struct latency latency[2]; /* of whole answers, of streamed ones */
 	struct standby standby;
+	struct success success;
 };
 
 struct target_cell {
@@ -32,6 +34,8 @@ struct target_cell {
 	struct operation_cell operations[HEALTH_OPERATIONS];
 	unsigned running;
 	uint64_t cooling_until_us;
+	uint64_t cooling_client; /* who was asked for the pause */
+	bool cooling_others;     /* another one was, too: it holds for all */
 	uint64_t refused[HEALTH_REASON_COUNT];
 };
 

@@ -37,7 +37,8 @@ enum health_reason health_reason_of(const struct health *health, const struct he
 				    uint64_t *wait_us)
 {
 	const struct target_cell *cell = &health->targets[use->target];
-	*wait_us = from_now(cell->cooling_until_us, now_us);
+	bool cooling = cell->cooling_others || cell->cooling_client == use->client;
+	*wait_us = cooling ? from_now(cell->cooling_until_us, now_us) : 0;
 	if (health_is_down(backend_of(health, use->target))) {
 		*wait_us = 0;
 		return HEALTH_DOWN;
@@ -116,6 +117,7 @@ static void view_locked(const struct health *health, const struct health_use *us
 	view->running = health->targets[use->target].running;
 	view->latency_us = latency_value(&operation_of(health, use)->latency[use->stream], now_us);
 	view->share = share_of(health, use, now_us);
+	view->failing = success_failing(&operation_of(health, use)->success, now_us);
 }
 
 void health_view(struct health *health, const struct health_use *use, uint64_t now_us, struct health_view *view)
@@ -165,7 +167,7 @@ static unsigned closeness(const struct breaker *breaker)
 /* The operation to report of a target: that whose breaker lets the least through, else that with latency to tell. */
 static struct health_use worst_use(const struct target_cell *cell, size_t target, uint64_t now_us)
 {
-	struct health_use use = {.target = target};
+	struct health_use use = {.target = target, .client = cell->cooling_client};
 	uint64_t most = 0;
 	for (unsigned i = 0; i < HEALTH_OPERATIONS; i++) {
 		const struct operation_cell *operation = &cell->operations[i];

@@ -23,7 +23,8 @@ size_t balance_by_weight(const struct balance_candidate *candidates, size_t coun
 	size_t best = 0;
 	for (size_t i = 0; i < count; i++) {
 		size_t child = candidates[i].child;
-		double weight = (weights == NULL ? 1 : weights[child]) * candidates[i].view.share;
+		double weight = (weights == NULL ? 1 : weights[child]) * candidates[i].view.share *
+				(1 - candidates[i].view.failing);
 		credits[child] += weight;
 		total += weight;
 		if (credits[child] > credits[candidates[best].child])

@@ -4,7 +4,8 @@
 
 static double cost(const struct health_view *view, bool with_latency)
 {
-	double share = view->share > 0.01 ? view->share : 0.01;
+	double share = view->share * (1 - view->failing);
+	share = share > 0.01 ? share : 0.01;
 	return (view->running + 1.0) * (with_latency ? (double)view->latency_us : 1.0) / share;
 }
 
@@ -34,6 +35,7 @@ void outlook_of(const struct plan *plan, const struct run_context *context, uint
 	if (plan->child_count == 0) {
 		struct health_use use = {.target = plan->source->target_index,
 					 .operation = context->request->endpoint,
+					 .client = context->client,
 					 .stream = context->request->stream};
 		health_view(context->worker->health, &use, now_us, view);
 		return;

@@ -16,9 +16,11 @@ enum {
 
 static struct health_use gate_use(const struct target_run *target)
 {
-	const struct openai_request *request = target->run.context->request;
-	return (struct health_use){
-	    .target = target->target->target_index, .operation = request->endpoint, .stream = request->stream};
+	const struct run_context *context = target->run.context;
+	return (struct health_use){.target = target->target->target_index,
+				   .operation = context->request->endpoint,
+				   .client = context->client,
+				   .stream = context->request->stream};
 }
 
 static struct limit *gate_limit(const struct target_run *target)

@@ -206,6 +206,65 @@ static void a_shorter_pause_does_not_end_a_longer_one(void **state)
 	assert_int_equal(report_of(0).cooling_us, 60 * SECOND);
 }
 
+static enum health_reason enter_of(uint64_t client, struct health_call *call)
+{
+	struct health_use use = {.target = 0, .client = client};
+	uint64_t wait;
+	return health_enter(health, call, &use, HEALTH_FIRST, now, &wait);
+}
+
+/* One 429 with Retry-After: 300 closed the target to every tenant for five minutes. */
+static void a_pause_is_its_clients_until_another_is_asked_for_it(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	assert_int_equal(enter_of(1, &call), HEALTH_OK);
+	leave(&call, ERROR_UPSTREAM_BUSY, 300 * SECOND, now);
+	assert_int_equal(enter_of(1, &call), HEALTH_COOLING);
+	assert_int_equal(enter_of(2, &call), HEALTH_OK);
+	leave(&call, ERROR_NONE, 0, now);
+	assert_int_equal(enter_of(2, &call), HEALTH_OK);
+	leave(&call, ERROR_UPSTREAM_BUSY, 300 * SECOND, now);
+	assert_int_equal(enter_of(3, &call), HEALTH_COOLING);
+	now += 300 * SECOND;
+	assert_int_equal(enter_of(2, &call), HEALTH_OK);
+	leave(&call, ERROR_UPSTREAM_BUSY, 10 * SECOND, now);
+	assert_int_equal(enter_of(1, &call), HEALTH_OK); /* a new pause, and again of one client */
+	leave(&call, ERROR_NONE, 0, now);
+}
+
+static void a_target_without_alternative_is_asked_again_after_five_seconds(void **state)
+{
+	static const struct config_target alone[TARGETS] = {
+	    {&backends[0], "x", "a/x", true}, {&backends[0], "y", "a/y", false}, {&backends[1], "x", "b/x", false}};
+	struct health_call call = {0};
+	(void)state;
+	health_destroy(health);
+	config.targets = alone;
+	health = health_create(&config, 1);
+	assert_int_equal(enter_of(1, &call), HEALTH_OK);
+	leave(&call, ERROR_UPSTREAM_BUSY, 300 * SECOND, now);
+	now += 5 * SECOND - 1;
+	assert_int_equal(enter_of(1, &call), HEALTH_COOLING);
+	now++;
+	assert_int_equal(enter_of(1, &call), HEALTH_OK);
+	leave(&call, ERROR_NONE, 0, now);
+}
+
+static void failures_make_a_target_less_wanted_and_time_heals(void **state)
+{
+	(void)state;
+	assert_true(view_of(0).failing == 0);
+	for (unsigned i = 0; i < 30; i++)
+		run(ERROR_UPSTREAM_BUSY, 0);
+	assert_true(view_of(0).failing > 0.9);
+	now += 60 * SECOND;
+	assert_true(view_of(0).failing < 0.01);
+	for (unsigned i = 0; i < 30; i++)
+		run(ERROR_UPSTREAM_REJECTED, 0); /* the clients' own faults */
+	assert_true(view_of(0).failing < 0.01);
+}
+
 static void no_probe_goes_into_a_pause(void **state)
 {
 	(void)state;
@@ -835,6 +894,9 @@ int main(void)
 	    TEST(an_open_target_refuses_and_its_neighbours_do_not),
 	    TEST(backpressure_cools_the_target_down_within_bounds),
 	    TEST(a_shorter_pause_does_not_end_a_longer_one),
+	    TEST(a_pause_is_its_clients_until_another_is_asked_for_it),
+	    TEST(a_target_without_alternative_is_asked_again_after_five_seconds),
+	    TEST(failures_make_a_target_less_wanted_and_time_heals),
 	    TEST(no_probe_goes_into_a_pause),
 	    TEST(a_ticket_that_is_not_entered_does_no_harm),
 	    TEST(content_tells_the_latency_once),

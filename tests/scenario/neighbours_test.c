@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one client, backend or model brings upon itself, with a neighbour beside: a pause that one client's requests met
+ * was everybody's for five minutes, and a backend that failed in a millisecond drew four fifths of all traffic.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/scenario/harness/check.h"
+#include "tests/scenario/harness/mass.h"
+#include "tests/scenario/harness/scenario.h"
+#include "tests/scenario/harness/sim.h"
+
+static int status_as(const struct sluice *sluice, const char *authorization, const char *model)
+{
+	const struct h2_header headers[] = {{"authorization", authorization}, {NULL, NULL}};
+	struct answer answer;
+	client_ask(sluice, VIA_H1, "POST", "/v1/chat/completions", headers, chat_body(model, false), &answer);
+	int status = answer.status;
+	answer_free(&answer);
+	return status;
+}
+
+static void a_pause_that_one_client_met_is_its_own_until_another_meets_it(void **state)
+{
+	struct sim *sim = sim_start((const char *const[]){"--tokens", "2", NULL});
+	struct sluice *sluice = sluice_start("backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
+					     "models: { m: { balance: [s/m;status=429;retry_after=300;times=1] } }\n",
+					     sim->port);
+	(void)state;
+	assert_int_equal(status_as(sluice, "Bearer greedy", "m"), 429);
+	assert_int_equal(status_as(sluice, "Bearer greedy", "m"), 503);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(status_as(sluice, "Bearer polite", "m"), 200);
+	assert_int_equal(status_as(sluice, "Bearer greedy", "m"), 503);
+	sluice_wait_idle(sluice);
+}
+
+static void a_pause_that_two_clients_met_is_everybodys(void **state)
+{
+	struct sim *sim = sim_start((const char *const[]){"--tokens", "2", NULL});
+	struct sluice *sluice = sluice_start("backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
+					     "models: { m: { balance: [s/m;status=429;retry_after=300;times=2] } }\n",
+					     sim->port);
+	(void)state;
+	assert_int_equal(status_as(sluice, "Bearer one", "m"), 429);
+	assert_int_equal(status_as(sluice, "Bearer two", "m"), 429);
+	assert_int_equal(status_as(sluice, "Bearer three", "m"), 503);
+	assert_int_equal(sim_call_count(sim, ""), 2);
+}
+
+/* Requests that failed at a backend which fails at once, of many over two. */
+static void check_share(const char *fault)
+{
+	enum { REQUESTS = 400, AT_ONCE = 8 };
+	struct sim *bad = sim_start(NULL);
+	struct sim *good = sim_start((const char *const[]){"--tokens", "2", "--ttft", "2ms", NULL});
+	struct sluice *sluice = sluice_start("backends:\n"
+					     "  bad: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+					     "  good: { url: 'http://127.0.0.1:%d/v1' }\n"
+					     "models: { m: { balance: ['bad/m;%s', good/m] } }\n",
+					     bad->port, good->port, fault);
+	struct mass_job *jobs = calloc(REQUESTS, sizeof *jobs);
+	assert_non_null(jobs);
+	for (size_t i = 0; i < REQUESTS; i++)
+		jobs[i].body = chat_body("m", true);
+	struct mass mass = {
+	    .sluice = sluice, .via = VIA_H1, .connections = AT_ONCE, .streams = 1, .jobs = jobs, .count = REQUESTS};
+	mass_run(&mass);
+	mass_free_answers(&mass);
+	free(jobs);
+	size_t drawn = sim_call_count(bad, "");
+	print_message("%s: %zu of %d at the backend that fails\n", fault, drawn, REQUESTS);
+	assert_in_range(drawn, 1, REQUESTS / 4);
+	sluice_wait_idle(sluice);
+}
+
+static void a_backend_that_fails_at_once_draws_no_traffic(void **state)
+{
+	(void)state;
+	check_share("status=429");
+	check_share("status=404");
+	check_share("status=500");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    SCENARIO(a_pause_that_one_client_met_is_its_own_until_another_meets_it),
+	    SCENARIO(a_pause_that_two_clients_met_is_everybodys),
+	    SCENARIO(a_backend_that_fails_at_once_draws_no_traffic),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
