@@ -147,7 +147,7 @@ static void refusal_relay(const struct target_run *target, struct failure *failu
 	bool whole = error->object && failure_row(failure->kind)->words == FAILURE_WORDS_BODY;
 	if (whole && (failure->status != 0 || failure->kind != FAILURE_SERVER))
 		failure->body = refusal_redact(target, buf_span(&target->answer));
-	else if (failure->kind == FAILURE_SERVER)
+	else if (failure->kind == FAILURE_SERVER || failure->kind == FAILURE_UNSUPPORTED)
 		failure->status = 0;
 }
 

@@ -88,6 +88,8 @@ static void embeddings_that_fail_take_nothing_from_chats(void **state)
 	      "{\"error\":{\"code\":501,\"message\":\"This server does not support embeddings.\",\"type\":"
 	      "\"not_supported_error\"}}",
 	      NULL, 501);
+	check("/v1/embeddings", "{\"model\":\"m\",\"input\":\"x\"}", "501 Not Implemented", "no embeddings here", NULL,
+	      400);
 	check("/v1/completions", "{\"model\":\"m\",\"prompt\":\"x\"}", "400 Bad Request",
 	      "{\"error\":{\"message\":\"no\",\"type\":\"invalid_request_error\"}}", NULL, 400);
 }
