@@ -8,19 +8,6 @@
 
 enum { PURGE_REPLY_US = 5000000 };
 
-static struct remote_wanted wanted_of(const struct remote *remote, const struct store_filter *filter)
-{
-	struct remote_wanted wanted = {
-	    .has_key = filter->key != NULL, .has_model = filter->model != NULL, .has_tenant = filter->tenant != NULL};
-	if (filter->key != NULL)
-		wanted.key = *filter->key;
-	if (filter->model != NULL)
-		wanted.model = remote_model(remote, *filter->model);
-	if (filter->tenant != NULL)
-		wanted.tenant = *filter->tenant;
-	return wanted;
-}
-
 static void purge_end(struct cache_purge *purge)
 {
 	*purge->back = purge->next;
@@ -51,7 +38,7 @@ static void on_removed(void *context, const struct redis_reply *reply)
 static bool is_wanted(const struct cache_purge *purge, struct span key)
 {
 	const struct remote *remote = purge->worker->remote;
-	struct remote_wanted wanted = wanted_of(remote, &purge->filter);
+	struct remote_wanted wanted = purge_wanted(remote, &purge->filter);
 	struct remote_name pattern = remote_pattern(remote, &wanted), name = {.len = 0};
 	if (key.len >= REMOTE_NAME_SIZE || memchr(key.at, '\0', key.len) != NULL)
 		return false;
@@ -86,7 +73,7 @@ static void on_end(struct redis_scan *scan, bool complete)
 static void purge_scan(struct cache_purge *purge)
 {
 	struct remote *remote = purge->worker->remote;
-	struct remote_wanted wanted = wanted_of(remote, &purge->filter);
+	struct remote_wanted wanted = purge_wanted(remote, &purge->filter);
 	struct remote_name pattern = remote_pattern(remote, &wanted);
 	purge->scan = (struct redis_scan){.on_keys = on_keys, .on_end = on_end};
 	if (redis_scan_start(remote_redis(remote), &purge->scan, remote_name_span(&pattern)))

@@ -36,7 +36,7 @@ static struct remote_name stream_name(const struct remote *remote, enum purge_ki
 
 /* ---- telling ---- */
 
-static struct remote_wanted wanted_of(const struct remote *remote, const struct store_filter *filter)
+struct remote_wanted purge_wanted(const struct remote *remote, const struct store_filter *filter)
 {
 	struct remote_wanted wanted = {
 	    .has_key = filter->key != NULL, .has_model = filter->model != NULL, .has_tenant = filter->tenant != NULL};
@@ -53,7 +53,7 @@ bool purge_watch_announce(struct remote *remote, const struct store_filter *filt
 {
 	bool renewal = filter->except != NULL;
 	struct remote_name name = stream_name(remote, renewal ? PURGE_KIND_RENEWAL : PURGE_KIND_PURGE);
-	struct remote_wanted wanted = wanted_of(remote, filter);
+	struct remote_wanted wanted = purge_wanted(remote, filter);
 	char room[REMOTE_NAME_SIZE], except_room[HEX_SIZE + 1];
 	struct buf what, except;
 	buf_init_over(&what, room, sizeof(room));

@@ -33,4 +33,7 @@ bool purge_watch_ask(struct remote *remote, remote_told on_told, void *context);
 /* Removes from memory what the reply to purge_watch_ask names. Returns false when it is no such reply. */
 bool purge_watch_take(struct remote *remote, const struct redis_reply *reply);
 
+/* Returns the filter in the words of the streams and of the names in Redis. */
+struct remote_wanted purge_wanted(const struct remote *remote, const struct store_filter *filter);
+
 #endif
