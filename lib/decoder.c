@@ -99,8 +99,10 @@ static enum step_result brotli_step(struct decoder *decoder, struct span *input,
 
 static bool zstd_begin(struct decoder *decoder)
 {
+	enum { WINDOW_LOG_MOST = 23 }; /* what every decoder should support (RFC 8878, section 3.1.1.1.2) */
 	decoder->zstd = ZSTD_createDStream();
-	return decoder->zstd != NULL;
+	return decoder->zstd != NULL &&
+	       !ZSTD_isError(ZSTD_DCtx_setParameter(decoder->zstd, ZSTD_d_windowLogMax, WINDOW_LOG_MOST));
 }
 
 static void zstd_end(struct decoder *decoder)

@@ -6,11 +6,24 @@
 #include "schemas/openai_internal.h"
 
 enum {
-	ERROR_DEPTH_MOST = 4,  /* objects within objects that are looked into */
-	ERROR_TEXT_MOST = 1000 /* bytes of a body that is plain text */
+	ERROR_DEPTH_MOST = 4,    /* objects within objects that are looked into */
+	ERROR_TEXT_MOST = 1000,  /* bytes of a body that is plain text */
+	ERROR_WORDS_MOST = 4096, /* bytes of a message that are looked at, and told */
+	ERROR_PLACE_STEPS = 16,  /* of the place of a fault */
+	ERROR_STEP_MOST = 64     /* bytes of each */
 };
 
 static const struct span no_text = {NULL, 0};
+
+/* Returns at most so many bytes of the text, and no part of a character. */
+static struct span clamp(struct span text, size_t most)
+{
+	if (text.len <= most)
+		return text;
+	while (most > 0 && ((unsigned char)text.at[most] & 0xc0) == 0x80)
+		most--;
+	return (struct span){text.at, most};
+}
 
 /* Returns the non-empty string member key of the object at object, or {NULL,0}. */
 static struct span string_member(const struct json *json, uint32_t object, const char *key, struct arena *arena)
@@ -44,11 +57,13 @@ static struct span detail_entry(const struct json *json, uint32_t entry, struct 
 {
 	struct span text = string_member(json, entry, "msg", arena);
 	struct span place = no_text;
+	unsigned steps = 0;
 	uint32_t loc = json_member(json, entry, "loc");
-	for (uint32_t at = loc == JSON_NONE ? JSON_NONE : json_first(json, loc); at != JSON_NONE;
-	     at = json_next(json, loc, at)) {
+	for (uint32_t at = loc == JSON_NONE ? JSON_NONE : json_first(json, loc);
+	     at != JSON_NONE && steps++ < ERROR_PLACE_STEPS; at = json_next(json, loc, at)) {
 		struct span step =
 		    json_type(json, at) == JSON_STRING ? json_string(json, at, arena) : json_raw(json, at);
+		step = clamp(step, ERROR_STEP_MOST);
 		place = arena_printf(arena, "%.*s%s%.*s", SPAN_ARG(place), place.len == 0 ? "" : ".", SPAN_ARG(step));
 	}
 	if (text.at == NULL || place.len == 0)
@@ -122,6 +137,7 @@ void openai_error_read_member(const struct json *json, uint32_t value, struct ar
 	read_words(json, 0, arena, error);
 	if (error->message.at == NULL)
 		error->message = json_raw(json, value);
+	error->message = clamp(error->message, ERROR_WORDS_MOST);
 }
 
 /* Returns the data of the first event when the body is server-sent events, else the body. */
@@ -163,6 +179,7 @@ bool openai_error_read(struct span body, struct arena *arena, struct openai_erro
 	if (!json_parse_relaxed(&json, arena, data, OPENAI_ANSWER_DEPTH, &wrong))
 		return read_text(body, error);
 	read_node(&json, 0, 0, arena, error);
+	error->message = clamp(error->message, ERROR_WORDS_MOST);
 	uint32_t member = json_member(&json, 0, "error");
 	error->object = data.at == body.at && member != JSON_NONE && json_type(&json, member) == JSON_OBJECT;
 	return error->message.at != NULL || error->code.at != NULL || error->type.at != NULL || error->object;

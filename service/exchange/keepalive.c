@@ -21,6 +21,8 @@ static bool comment(struct exchange *exchange)
 {
 	if (exchange->paused) /* there is enough for the client to read */
 		return true;
+	if (exchange->caching.follower == NULL && flight_attempts(exchange->flight) == 0)
+		return true; /* nobody was asked yet, and the answer may still be any */
 	exchange_head(exchange, EXCHANGE_ST_STREAM, NULL, -1);
 	return exchange_write(exchange, SPAN(": keepalive\n"));
 }

@@ -10,7 +10,12 @@
 #include "lib/log.h"
 #include "service/health/health_cells.h"
 
-enum { COOLING_LEAST_US = 1000000, COOLING_MOST_US = 300000000, COOLING_ALONE_US = 5000000 };
+enum {
+	COOLING_LEAST_US = 1000000,
+	COOLING_MOST_US = 300000000,
+	COOLING_ALONE_US = 5000000,
+	REFUSAL_HOLDS_US = 600000000
+};
 
 /* ---- lives ---- */
 
@@ -220,10 +225,32 @@ void health_first_content(struct health_call *call, uint64_t now_us)
 }
 
 /* What a request causes by itself is told once: its repeats count no more. */
-static enum failure_verdict judge(const struct health_outcome *outcome)
+static enum failure_verdict judge(const struct health_call *call, const struct health_outcome *outcome)
 {
 	enum failure_verdict verdict = failure_row(outcome->kind)->breaker;
-	return verdict == FAILURE_IS_FAILED && outcome->repeat ? FAILURE_IS_ANSWERED : verdict;
+	bool known = outcome->repeat && !call->probe; /* a probe that fails says that the target is not back */
+	return verdict == FAILURE_IS_FAILED && known ? FAILURE_IS_ANSWERED : verdict;
+}
+
+/*
+ * The failure says something of the target, to whoever would ask it next. A 400 says it of its request, whatever its
+ * words are: a client may have put them there.
+ */
+static bool tells_of_target(const struct health_outcome *outcome)
+{
+	if (outcome->repeat || outcome->code == ERROR_NONE)
+		return false;
+	switch (outcome->kind) {
+	case FAILURE_RATE_LIMIT:
+	case FAILURE_OVERLOAD:
+		return true;
+	case FAILURE_CREDENTIALS:
+	case FAILURE_ACCOUNT:
+	case FAILURE_MODEL:
+		return outcome->status != 0 && outcome->status != 400 && outcome->status != 422;
+	default:
+		return failure_row(outcome->kind)->breaker >= FAILURE_IS_FAILED;
+	}
 }
 
 /*
@@ -260,16 +287,15 @@ static void end_call(struct target_cell *cell, struct operation_cell *operation,
 		     const struct health_outcome *outcome, uint64_t now_us)
 {
 	enum health_breaker before = operation->breaker.state;
-	const struct failure_row *row = failure_row(outcome->kind);
 	cell->running--;
 	operation->standby.scouts -= call->scout;
-	if (row->elsewhere && row->blame != BLAME_CLIENT) {
+	if (tells_of_target(outcome)) {
 		standby_failed(&operation->standby, now_us);
 		success_note(&operation->success, false, now_us);
 	}
 	if (was_given_up(call, outcome->code))
 		latency_exceeds(&operation->latency[call->use.stream], from_now(now_us, call->started_us), now_us);
-	breaker_leave(&operation->breaker, call, judge(outcome), now_us);
+	breaker_leave(&operation->breaker, call, judge(call, outcome), now_us);
 	if (operation->breaker.state == HEALTH_BREAKER_OPEN && before != HEALTH_BREAKER_OPEN)
 		operation->last = outcome->code;
 	cool_down(cell, call, outcome->retry_after_us, now_us);
@@ -306,14 +332,16 @@ void health_plan_ends(struct health *health)
 
 /* ---- what a backend refuses ---- */
 
-bool health_refuses(const struct health *health, size_t target, enum health_rewrite what)
+bool health_refuses(const struct health *health, size_t target, enum health_rewrite what, uint64_t now_us)
 {
-	return (atomic_load_explicit(&backend_of(health, target)->refuses, memory_order_relaxed) & 1u << what) != 0;
+	const struct backend_cell *backend = backend_of(health, target);
+	return atomic_load_explicit(&backend->refuses_until_us[what], memory_order_relaxed) > now_us;
 }
 
-bool health_note_refused(struct health *health, size_t target, enum health_rewrite what)
+bool health_note_refused(struct health *health, size_t target, enum health_rewrite what, uint64_t now_us)
 {
-	return (atomic_fetch_or(&backend_of(health, target)->refuses, 1u << what) & 1u << what) == 0;
+	struct backend_cell *backend = backend_of(health, target);
+	return atomic_exchange(&backend->refuses_until_us[what], now_us + REFUSAL_HOLDS_US) <= now_us;
 }
 
 /* ---- probes ---- */

@@ -87,6 +87,7 @@ void health_first_content(struct health_call *call, uint64_t now_us);
 struct health_outcome {
 	enum error_code code;   /* ERROR_NONE: well */
 	enum failure_kind kind; /* decides what the breaker makes of it */
+	int status;             /* that the backend answered with; 0 = none */
 	bool repeat;            /* the request failed there before: its failure was counted then */
 	/*
 	 * The backend asks for a pause; 0 = it does not. At least 1 s and at most 5 min are kept, 5 s where some model
@@ -106,11 +107,12 @@ void health_plan_ends(struct health *health);
 enum health_rewrite {
 	HEALTH_REWRITE_USAGE,   /* being asked for usage on streams */
 	HEALTH_REWRITE_PREFILL, /* the beginning of the answer */
+	HEALTH_REWRITES
 };
-/* Whether a call found out that the target's backend refuses it. */
-bool health_refuses(const struct health *health, size_t target, enum health_rewrite what);
+/* Whether a call found out, within the last ten minutes, that the target's backend refuses it. */
+bool health_refuses(const struct health *health, size_t target, enum health_rewrite what, uint64_t now_us);
 /* Notes that. True when it was not known before. */
-bool health_note_refused(struct health *health, size_t target, enum health_rewrite what);
+bool health_note_refused(struct health *health, size_t target, enum health_rewrite what, uint64_t now_us);
 
 /* A target as a chooser sees it. */
 struct health_view {

@@ -43,7 +43,7 @@ struct backend_cell {
 	pthread_mutex_t lock;
 	struct liveness liveness;
 	struct budget budget; /* under the lock */
-	atomic_uint refuses;  /* bits by enum health_rewrite */
+	_Atomic uint64_t refuses_until_us[HEALTH_REWRITES];
 };
 
 struct model_cell {

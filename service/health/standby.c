@@ -14,6 +14,8 @@ static unsigned scouts_most(const struct config_budget *budget)
 
 static bool is_failing(const struct standby *standby, unsigned plans, uint64_t now_us)
 {
+	if (!is_within(standby->failed_us, STANDBY_FORGET_US, now_us))
+		return false;
 	if (standby->failures < STANDBY_FAILURES || (standby->scouts == 0 && plans <= 1))
 		return false;
 	unsigned doublings = standby->failures - STANDBY_FAILURES;
@@ -45,6 +47,8 @@ void standby_content(struct standby *standby, bool scout, uint64_t now_us)
 
 void standby_failed(struct standby *standby, uint64_t now_us)
 {
+	if (!is_within(standby->failed_us, STANDBY_FORGET_US, now_us))
+		standby->failures = 0;
 	standby->failed_us = now_us;
 	if (++standby->failures >= STANDBY_FAILURES)
 		standby->proven = false;

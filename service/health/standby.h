@@ -21,10 +21,11 @@
 #include "config/config.h"
 
 enum {
-	STANDBY_PROVEN_US = 1000000, /* content proves that the target works for so long */
-	STANDBY_FAILURES = 3,        /* in a row: it fails */
-	STANDBY_PAUSE_US = 100000,   /* between scouts at one that fails; doubles with each failure */
-	STANDBY_DOUBLINGS = 4,       /* at most */
+	STANDBY_PROVEN_US = 1000000,  /* content proves that the target works for so long */
+	STANDBY_FAILURES = 3,         /* in a row: it fails */
+	STANDBY_PAUSE_US = 100000,    /* between scouts at one that fails; doubles with each failure */
+	STANDBY_DOUBLINGS = 4,        /* at most */
+	STANDBY_FORGET_US = 10000000, /* failures that are older say nothing any more */
 };
 
 struct standby {

@@ -35,7 +35,10 @@
 #include "service/plan/causes.h"
 #include "service/plan/kinds.h"
 
-enum { RESUME_MOST = 3 }; /* joints that are tried in one answer */
+enum {
+	RESUME_MOST = 3,           /* joints that are tried in one answer */
+	USAGE_PLAUSIBLE = 1 << 30, /* tokens that a backend may have counted */
+};
 
 enum resume_state {
 	RESUME_ST_PASSING,  /* events go up */
@@ -66,7 +69,7 @@ struct resume_run {
 
 static const char *const resume_words[] = {[CONFIG_RESUME_REPLAY] = "replay", [CONFIG_RESUME_CONTINUE] = "continue"};
 
-const char *resume_bars(const struct run_resumption *resumption, const struct health *health,
+const char *resume_bars(const struct run_resumption *resumption, const struct health *health, uint64_t now_us,
 			const struct config_plan *target)
 {
 	if (resumption == NULL)
@@ -77,18 +80,20 @@ const char *resume_bars(const struct run_resumption *resumption, const struct he
 	if (resumption->prefill.at != NULL && target->backend->prefill == CONFIG_PREFILL_NONE)
 		return "was not asked to go on: its backend takes no prefill";
 	if (resumption->prefill.at != NULL && health != NULL &&
-	    health_refuses(health, target->target_index, HEALTH_REWRITE_PREFILL))
+	    health_refuses(health, target->target_index, HEALTH_REWRITE_PREFILL, now_us))
 		return "was not asked to go on: its backend refused to";
 	return NULL;
 }
 
 /* True when some leaf may be called. */
-static bool has_target(const struct plan *plan, const struct run_resumption *resumption, const struct health *health)
+static bool has_target(const struct plan *plan, const struct run_resumption *resumption,
+		       const struct plan_worker *worker)
 {
+	uint64_t now_us = timers_now(&worker->reactor->timers);
 	if (plan->child_count == 0)
-		return resume_bars(resumption, health, plan->source) == NULL;
+		return resume_bars(resumption, worker->health, now_us, plan->source) == NULL;
 	for (size_t i = 0; i < plan->child_count; i++)
-		if (has_target(plan->children[i], resumption, health))
+		if (has_target(plan->children[i], resumption, worker))
 			return true;
 	return false;
 }
@@ -159,7 +164,7 @@ static enum config_resume resume_way(const struct resume_run *resume)
 static bool resume_prepare(struct resume_run *resume)
 {
 	const struct plan *plan = resume->run.plan;
-	const struct health *health = resume->run.context->worker->health;
+	const struct plan_worker *worker = resume->run.context->worker;
 	resume->how = resume_way(resume);
 	resume->resumption = (struct run_resumption){.broken = resume->broken};
 	if (resume->how == CONFIG_RESUME_OFF)
@@ -171,9 +176,9 @@ static bool resume_prepare(struct resume_run *resume)
 	} else {
 		openai_joint_again(&resume->joint);
 	}
-	if (!has_target(plan, &resume->resumption, health))
+	if (!has_target(plan, &resume->resumption, worker))
 		resume->resumption.broken = NULL;
-	return has_target(plan, &resume->resumption, health) && !arena_failed(resume->run.context->arena);
+	return has_target(plan, &resume->resumption, worker) && !arena_failed(resume->run.context->arena);
 }
 
 static bool resume_run_again(struct resume_run *resume)
@@ -273,7 +278,9 @@ static void resume_mend_usage(struct resume_run *resume, struct event *event)
 {
 	struct usage *usage = &event->usage;
 	int64_t spent = resume->resumption.spent;
-	if (resume->how != CONFIG_RESUME_CONTINUE || usage->completion_tokens < 0)
+	bool plausible = usage->completion_tokens >= 0 && usage->completion_tokens < USAGE_PLAUSIBLE &&
+			 usage->prompt_tokens < USAGE_PLAUSIBLE;
+	if (resume->how != CONFIG_RESUME_CONTINUE || !plausible)
 		return;
 	usage->completion_tokens += spent;
 	if (usage->prompt_tokens >= 0) {

@@ -24,7 +24,7 @@ struct run_resumption {
  * Returns why target may not go on, as the end of a sentence; NULL = it may. resumption: NULL = nothing broke off.
  * health: NULL = nothing is known.
  */
-const char *resume_bars(const struct run_resumption *resumption, const struct health *health,
+const char *resume_bars(const struct run_resumption *resumption, const struct health *health, uint64_t now_us,
 			const struct config_plan *target);
 
 #endif

@@ -343,6 +343,7 @@ bool target_ask_again(struct target_run *target)
 	}
 	timer_stop(target_timers(target), &target->silence);
 	target->idle = false;
+	target->silence_left_us = 0;
 	buf_reset(&target->answer);
 	decoder_destroy(target->decoder);
 	target->decoder = NULL;
@@ -350,6 +351,8 @@ bool target_ask_again(struct target_run *target)
 	if (!target_call_start(target) || (target->run.context->request->stream && !target_silence_begin(target))) {
 		struct failure failure = failure_of(ERROR_OVERLOADED);
 		target_fail_late(target, &failure);
+	} else if (target->paused) {
+		target_silence_pause(target, true);
 	}
 	return true;
 }
@@ -477,7 +480,8 @@ static bool target_asks_usage(const struct run_context *context, const struct co
 	const struct health *health = context->worker->health;
 	if (!context->request->stream || context->request->include_usage || !target->backend->stream_usage)
 		return false;
-	return health == NULL || !health_refuses(health, target->target_index, HEALTH_REWRITE_USAGE);
+	return health == NULL || !health_refuses(health, target->target_index, HEALTH_REWRITE_USAGE,
+						 timers_now(&context->worker->reactor->timers));
 }
 
 static struct run *target_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)

@@ -184,7 +184,11 @@ static void gate_begin_hold(struct target_run *target)
 	uint64_t age_us = now_us - target->run.context->shared->started_us;
 	target_set_state(target, TARGET_ST_HELD);
 	target->hold_step_us = GATE_HOLD_FIRST_US;
-	target->hold_until_us = now_us + (age_us < GATE_SECOND_US ? GATE_SECOND_US : age_us);
+	if (age_us < GATE_SECOND_US || target->placed) /* who waits at a place keeps others from it */
+		age_us = GATE_SECOND_US;
+	target->hold_until_us = now_us + age_us;
+	if (target->run.context->deadline_us != 0 && target->hold_until_us > target->run.context->deadline_us)
+		target->hold_until_us = target->run.context->deadline_us;
 	gate_hold(target);
 }
 
@@ -232,7 +236,8 @@ static void gate_bar(struct target_run *target, const char *why)
 void target_gate_enter(struct target_run *target)
 {
 	const struct run_context *context = target->run.context;
-	const char *barred = resume_bars(context->resumption, context->worker->health, target->target);
+	const char *barred =
+	    resume_bars(context->resumption, context->worker->health, target_now(target), target->target);
 	if (barred != NULL) {
 		gate_bar(target, barred);
 		return;
@@ -286,6 +291,7 @@ void target_gate_leave(struct target_run *target, enum error_code code, enum fai
 	uint64_t now_us = target_now(target);
 	struct health_outcome outcome = {.code = code,
 					 .kind = kind,
+					 .status = target->status,
 					 .repeat = gate_is_repeat(target),
 					 .retry_after_us = gate_pause_us(target, kind)};
 	if (target->state == TARGET_ST_QUEUED)

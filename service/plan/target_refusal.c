@@ -96,7 +96,8 @@ void target_note_refused(const struct target_run *target, enum health_rewrite wh
 	};
 	const struct plan_worker *worker = target->run.context->worker;
 	struct log_line line;
-	if (worker->health == NULL || !health_note_refused(worker->health, target->target->target_index, what))
+	if (worker->health == NULL ||
+	    !health_note_refused(worker->health, target->target->target_index, what, target_now(target)))
 		return;
 	log_begin(&line, LOG_WARN, words[what].message);
 	log_str(&line, "backend", span_of(target->target->backend->name));

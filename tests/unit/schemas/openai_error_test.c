@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <stdio.h>
+
 #include "schemas/failure_rules.h"
 #include "schemas/openai_error.h"
 
@@ -59,6 +61,39 @@ static void error_bodies_of_every_form_are_understood(void **state)
 		if (rows[i][1] == NULL ? error.message.at != NULL : !span_is(error.message, rows[i][1]))
 			fail_msg("%s: %.*s", rows[i][0], SPAN_ARG(error.message));
 	}
+}
+
+/* 64 KiB of a backend cost a gigabyte, and 16 MiB of an event the process. */
+static void a_place_of_many_steps_costs_little(void **state)
+{
+	enum { STEPS = 30000 };
+	static char body[STEPS * 2 + 64];
+	struct openai_error error;
+	struct arena small;
+	(void)state;
+	size_t len = (size_t)snprintf(body, sizeof(body), "{\"detail\":[{\"msg\":\"m\",\"loc\":[1");
+	for (size_t i = 0; i < STEPS; i++, len += 2)
+		memcpy(body + len, ",1", 2);
+	len += (size_t)snprintf(body + len, sizeof(body) - len, "]}]}");
+	arena_init(&small, 4 << 20);
+	assert_true(openai_error_read((struct span){body, len}, &small, &error));
+	assert_false(arena_failed(&small));
+	assert_true(error.message.len < 100);
+	arena_fini(&small);
+}
+
+static void a_long_message_is_cut_between_characters(void **state)
+{
+	static char body[20000];
+	struct openai_error error;
+	(void)state;
+	size_t len = (size_t)snprintf(body, sizeof(body), "{\"error\":\"x");
+	for (size_t i = 0; i < 4000; i++, len += 2)
+		memcpy(body + len, "\xc3\xa9", 2);
+	len += (size_t)snprintf(body + len, sizeof(body) - len, "\"}");
+	openai_error_read((struct span){body, len}, &arena, &error);
+	assert_int_equal(error.message.len, 4095);
+	assert_int_equal((unsigned char)error.message.at[4094], 0xa9);
 }
 
 static void only_the_dialects_own_object_may_be_relayed(void **state)
@@ -187,6 +222,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(error_bodies_of_every_form_are_understood, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_place_of_many_steps_costs_little, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_long_message_is_cut_between_characters, setup, teardown),
 	    cmocka_unit_test_setup_teardown(only_the_dialects_own_object_may_be_relayed, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_backends_say_is_of_the_right_kind, setup, teardown),
 	    cmocka_unit_test(a_finish_reason_of_a_failure_is_one),

@@ -97,8 +97,8 @@ static void who_broke_off_is_barred_while_there_is_another(void **state)
 	say(0, "a");
 	fake_error(0, ERROR_UPSTREAM_IDLE, true);
 	const struct run_resumption *resumption = fake_leaf[0]->run.context->resumption;
-	assert_non_null(resume_bars(resumption, NULL, &fake_source[0]));
-	assert_null(resume_bars(resumption, NULL, &fake_source[1]));
+	assert_non_null(resume_bars(resumption, NULL, 0, &fake_source[0]));
+	assert_null(resume_bars(resumption, NULL, 0, &fake_source[1]));
 	assert_null(fake_context.resumption);
 	run->ops->cancel(run);
 	fake_teardown();
@@ -106,7 +106,7 @@ static void who_broke_off_is_barred_while_there_is_another(void **state)
 	say(0, "a");
 	fake_error(0, ERROR_UPSTREAM_IDLE, true);
 	assert_int_equal(fake_runs[0], 2);
-	assert_null(resume_bars(fake_leaf[0]->run.context->resumption, NULL, &fake_source[0]));
+	assert_null(resume_bars(fake_leaf[0]->run.context->resumption, NULL, 0, &fake_source[0]));
 	run->ops->cancel(run);
 	fake_teardown();
 }
@@ -120,8 +120,8 @@ static void only_a_target_with_prefill_may_continue(void **state)
 	const struct run_resumption *resumption = fake_leaf[0]->run.context->resumption;
 	assert_true(span_is(resumption->prefill, "one"));
 	assert_int_equal(resumption->spent, 1);
-	assert_non_null(resume_bars(resumption, NULL, &fake_source[1]));
-	assert_null(resume_bars(resumption, NULL, &fake_source[2]));
+	assert_non_null(resume_bars(resumption, NULL, 0, &fake_source[1]));
+	assert_null(resume_bars(resumption, NULL, 0, &fake_source[2]));
 	fake_refuse(0, "0");
 	fake_refuse(1, "0");
 	say(2, " two");

@@ -404,6 +404,59 @@ static void calls_from_elsewhere_pass_a_standby_over_that_fails(void **state)
 	assert_int_equal(enter_as(&calls[1], 0, HEALTH_DIVERTED), HEALTH_OK);
 }
 
+/* Failures of hours ago kept all but one request from a healthy standby until that one had content. */
+static void a_standby_that_failed_long_ago_is_one_of_which_nothing_is_known(void **state)
+{
+	struct health_call calls[4] = {0};
+	(void)state;
+	for (unsigned i = 0; i < 4; i++)
+		health_plan_begins(health);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(enter_as(&calls[i], 0, HEALTH_DIVERTED), HEALTH_OK);
+		leave(&calls[i], ERROR_UPSTREAM_RESET, 0, now);
+	}
+	now += 11 * SECOND;
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(enter_as(&calls[i], 0, HEALTH_DIVERTED), HEALTH_OK);
+	assert_int_equal(enter_as(&calls[3], 0, HEALTH_DIVERTED), HEALTH_UNPROVEN);
+	leave(&calls[0], ERROR_UPSTREAM_RESET, 0, now);
+	assert_int_equal(enter_as(&calls[0], 0, HEALTH_DIVERTED), HEALTH_OK); /* one failure, not the fourth */
+}
+
+/* A client that has its own words in a 400 could fail a standby for everybody. */
+static void a_400_fails_no_standby_whatever_its_words(void **state)
+{
+	struct health_call call = {0};
+	(void)state;
+	for (unsigned i = 0; i < 10; i++) {
+		struct health_outcome outcome = {
+		    .code = ERROR_UPSTREAM_STATUS, .kind = FAILURE_MODEL, .status = i % 2 == 0 ? 400 : 422};
+		assert_int_equal(enter_as(&call, 0, HEALTH_DIVERTED), HEALTH_OK);
+		health_leave(&call, &outcome, now);
+	}
+	assert_true(view_of(0).failing == 0);
+	for (unsigned i = 0; i < 10; i++) {
+		struct health_outcome outcome = {.code = ERROR_UPSTREAM_STATUS, .kind = FAILURE_MODEL, .status = 404};
+		assert_int_equal(enter_as(&call, 0, HEALTH_FIRST), HEALTH_OK);
+		health_leave(&call, &outcome, now);
+	}
+	assert_true(view_of(0).failing > 0.5);
+}
+
+/* SDKs repeat what fails: a probe of theirs that failed left the breaker half-open, and the next call went through. */
+static void a_probe_that_fails_opens_the_breaker_again_also_when_it_is_a_repetition(void **state)
+{
+	struct health_outcome repeated = {.code = ERROR_UPSTREAM_STATUS, .kind = FAILURE_SERVER, .repeat = true};
+	struct health_call call = {0};
+	(void)state;
+	for (unsigned i = 0; i < 5; i++)
+		run(ERROR_UPSTREAM_RESET, 0);
+	now += report_of(0).next_probe_us;
+	assert_int_equal(enter_as(&call, 0, HEALTH_FIRST), HEALTH_OK);
+	health_leave(&call, &repeated, now);
+	assert_int_equal(report_of(0).breaker, HEALTH_BREAKER_OPEN);
+}
+
 /* A context that is too long says nothing of the standby. */
 static void what_is_the_requests_own_fault_fails_no_standby(void **state)
 {
@@ -905,6 +958,9 @@ int main(void)
 	    TEST(repeats_are_bounded_at_each_backend_and_starve_no_other),
 	    TEST(calls_from_elsewhere_follow_the_first_that_has_content),
 	    TEST(calls_from_elsewhere_pass_a_standby_over_that_fails),
+	    TEST(a_standby_that_failed_long_ago_is_one_of_which_nothing_is_known),
+	    TEST(a_400_fails_no_standby_whatever_its_words),
+	    TEST(a_probe_that_fails_opens_the_breaker_again_also_when_it_is_a_repetition),
 	    TEST(what_is_the_requests_own_fault_fails_no_standby),
 	    TEST(repeats_of_one_request_count_once),
 	    TEST(operations_of_a_target_have_breakers_of_their_own),
