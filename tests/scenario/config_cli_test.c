@@ -83,9 +83,10 @@ static void all_that_is_wrong_is_told_in_one_pass(void **state)
 
 static void plans_that_cannot_be_built_are_told_together(void **state)
 {
-	static const char nested[] = "listen: [127.0.0.1:0]\nbackends: { b: { url: 'http://x/v1' } }\nmodels:\n"
-				     "  m: { quorum: [{ all: [b/x, b/y] }, b/z] }\n"
-				     "  n: { quorum: [b/z, { all: [b/x, b/y] }] }\n";
+	static const char nested[] =
+	    "listen: [127.0.0.1:0]\nbackends: { b: { url: 'http://127.0.0.1:1/v1' } }\nmodels:\n"
+	    "  m: { quorum: [{ all: [b/x, b/y] }, b/z] }\n"
+	    "  n: { quorum: [b/z, { all: [b/x, b/y] }] }\n";
 	(void)state;
 	check_run("--check", write_file(nested), 1, NULL, "check.yaml:4: models.m: quorum");
 	check_run("--check", write_file(nested), 1, NULL, "check.yaml:5: models.n: quorum");
@@ -94,10 +95,10 @@ static void plans_that_cannot_be_built_are_told_together(void **state)
 static void advice_does_not_fail_the_check(void **state)
 {
 	(void)state;
-	const char *path =
-	    write_file("listen: [127.0.0.1:0]\n"
-		       "backends: { b: { url: 'http://x/v1/chat/completions', timeouts: { first_content: 1s } } }\n"
-		       "models:\n  m: { hedge: [b/m, b/n], after: 2s, resume: continue }\n");
+	const char *path = write_file(
+	    "listen: [127.0.0.1:0]\n"
+	    "backends: { b: { url: 'http://127.0.0.1:1/v1/chat/completions', timeouts: { first_content: 1s } } }\n"
+	    "models:\n  m: { hedge: [b/m, b/n], after: 2s, resume: continue }\n");
 	check_run("--check", path, 0, "ok: 1 backend, 1 model\n", "check.yaml:2: backends.b.url: warning: it ends in");
 	check_run("--check", path, 0, NULL, "check.yaml:4: models.m: warning: hedge waits 2s for its spare");
 	check_run("--check", path, 0, NULL, "check.yaml:4: models.m: warning: \"resume: continue\" needs a target");
