@@ -6,9 +6,10 @@
 #include <brotli/decode.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <zlib.h>
 #include <zstd.h>
+
+#include "lib/http_text.h"
 
 enum { DECODER_PIECE = 16384 };
 
@@ -133,7 +134,7 @@ static const struct coding codings[] = {
 static const struct coding *find_coding(struct span name)
 {
 	for (size_t i = 0; i < sizeof(codings) / sizeof(codings[0]); i++)
-		if (name.len == strlen(codings[i].name) && strncasecmp(codings[i].name, name.at, name.len) == 0)
+		if (http_is_word(name, codings[i].name))
 			return &codings[i];
 	return NULL;
 }
@@ -155,11 +156,10 @@ struct decoder *decoder_create(struct span coding)
 	if (decoder == NULL)
 		return NULL;
 	decoder->coding = found;
-	if (!found->begin(decoder)) {
-		free(decoder);
-		return NULL;
-	}
-	return decoder;
+	if (found->begin(decoder))
+		return decoder;
+	decoder_destroy(decoder); /* a coding that has begun in part, too */
+	return NULL;
 }
 
 void decoder_destroy(struct decoder *decoder)

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <strings.h>
 
+#include "lib/http_text.h"
 #include "service/cors.h"
 
 enum { ADDRESS_TEXT = 64 };
@@ -25,11 +26,6 @@ static struct span without_port(struct span host)
 			return (struct span){host.at, i - 1};
 	}
 	return host;
-}
-
-static bool equals(struct span text, const char *word)
-{
-	return text.len == strlen(word) && strncasecmp(text.at, word, text.len) == 0;
 }
 
 static bool is_loopback_address(struct span host)
@@ -53,10 +49,10 @@ static bool is_loopback_address(struct span host)
 static bool is_local_name(const struct config *config, struct span host)
 {
 	host = without_port(host);
-	if (host.len == 0 || equals(host, "localhost") || is_loopback_address(host))
+	if (host.len == 0 || http_is_word(host, "localhost") || is_loopback_address(host))
 		return true;
 	for (size_t i = 0; i < config->host_count; i++)
-		if (strcmp(config->hosts[i], "*") == 0 || equals(host, config->hosts[i]))
+		if (strcmp(config->hosts[i], "*") == 0 || http_is_word(host, config->hosts[i]))
 			return true;
 	return false;
 }

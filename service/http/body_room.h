@@ -11,6 +11,11 @@
 
 #include "config/config.h"
 
+enum {
+	BODY_ROOM_STEP = 1 << 20, /* bytes of room at once for a body of unknown length */
+	BODY_ROOM_PROGRESS = 4096 /* bytes of a body that are progress, each limits.body_stall */
+};
+
 /* Takes room for bytes. False: there is not enough. */
 bool body_room_take(const struct config_limits *limits, size_t bytes);
 void body_room_give(size_t bytes);

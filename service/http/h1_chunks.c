@@ -6,21 +6,9 @@
  */
 #include "service/http/h1_chunks.h"
 
-#include <strings.h>
-
+#include "lib/hex.h"
 #include "lib/http_text.h"
 #include "service/http/h1_line.h"
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
 
 static size_t skip_blanks(struct span s, size_t at)
 {
@@ -86,7 +74,7 @@ static bool read_size(struct h1_chunks *chunks, struct span line)
 {
 	size_t digits = 0;
 	chunks->left = 0;
-	for (int digit; digits < line.len && (digit = hex_digit(line.at[digits])) >= 0; digits++) {
+	for (int digit; digits < line.len && (digit = hex_value(line.at[digits])) >= 0; digits++) {
 		if (digits == H1_CHUNKS_DIGITS_MAX)
 			return false;
 		chunks->left = chunks->left << 4 | (unsigned)digit;
@@ -103,7 +91,7 @@ static bool is_trailer(struct span line)
 	if (!h1_line_split(line, &name, &value))
 		return false;
 	for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++)
-		if (name.len == strlen(forbidden[i]) && strncasecmp(name.at, forbidden[i], name.len) == 0)
+		if (http_is_word(name, forbidden[i]))
 			return false;
 	return true;
 }
@@ -133,7 +121,7 @@ static bool is_hopeless(const struct h1_chunks *chunks, struct span rest)
 {
 	if (chunks->state == H1_CHUNKS_ST_DATA_END)
 		return rest.len > 1 || (rest.len == 1 && rest.at[0] != '\r');
-	if (chunks->state == H1_CHUNKS_ST_SIZE && rest.len > 0 && hex_digit(rest.at[0]) < 0)
+	if (chunks->state == H1_CHUNKS_ST_SIZE && rest.len > 0 && hex_value(rest.at[0]) < 0)
 		return true;
 	return rest.len > H1_CHUNKS_LINE_MAX;
 }

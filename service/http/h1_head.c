@@ -2,8 +2,6 @@
 /* HTTP/1.1 request heads, line by line; h1_head.h holds the contract. */
 #include "service/http/h1_head.h"
 
-#include <strings.h>
-
 #include "lib/http_text.h"
 #include "service/http/h1_line.h"
 
@@ -70,11 +68,6 @@ static bool is_target(struct span s)
 	return s.len > 0;
 }
 
-static bool is_word(struct span s, const char *word)
-{
-	return s.len == strlen(word) && strncasecmp(s.at, word, s.len) == 0;
-}
-
 /* method SP request-target SP HTTP/1.DIGIT */
 static bool read_request_line(struct h1_head *head, struct span line)
 {
@@ -102,9 +95,9 @@ static void read_connection(struct h1_head *head, struct span value)
 {
 	while (value.at != NULL) {
 		struct span option = http_take(&value, ',');
-		if (is_word(option, "close"))
+		if (http_is_word(option, "close"))
 			head->keep_alive = false;
-		else if (head->minor == 0 && is_word(option, "keep-alive"))
+		else if (head->minor == 0 && http_is_word(option, "keep-alive"))
 			head->keep_alive = true;
 	}
 }
@@ -136,13 +129,13 @@ static enum error_code read_field(struct h1_head *head, struct seen *seen, struc
 		return ++seen->lengths == 1 && head->content_length >= 0 ? ERROR_NONE : ERROR_MALFORMED_HTTP;
 	}
 	if (span_is(name, "transfer-encoding")) {
-		head->chunked = is_word(value, "chunked");
+		head->chunked = http_is_word(value, "chunked");
 		return ++seen->codings == 1 && head->chunked ? ERROR_NONE : ERROR_MALFORMED_HTTP;
 	}
 	if (span_is(name, "connection"))
 		read_connection(head, value);
 	if (span_is(name, "expect")) {
-		head->expects_continue = is_word(value, "100-continue");
+		head->expects_continue = http_is_word(value, "100-continue");
 		if (!head->expects_continue)
 			return ERROR_EXPECTATION_FAILED;
 	}

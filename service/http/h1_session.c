@@ -21,8 +21,7 @@
 enum {
 	VERSION_1 = 0x100,   /* as h2o writes it */
 	LARGE_INPUT = 65536, /* bytes of a body that is a large one */
-	SMALL_BODY = 65536,  /* bytes of a body that needs no room of its own */
-	ROOM_STEP = 1 << 20  /* bytes of room at once for a body of unknown length */
+	SMALL_BODY = 65536   /* bytes of a body that needs no room of its own */
 };
 
 static struct http_server *server_of(const struct h1_session *session)
@@ -85,7 +84,7 @@ static void choose_input(struct h1_session *session)
 /* Makes sure that there is room for that many bytes of the body. */
 static bool have_room(struct h1_session *session, size_t bytes)
 {
-	size_t more = session->chunked ? ROOM_STEP : bytes;
+	size_t more = session->chunked ? BODY_ROOM_STEP : bytes;
 	if (bytes <= SMALL_BODY || bytes <= session->room)
 		return true;
 	if (!body_room_take(limits_of(session), more))
@@ -127,10 +126,8 @@ static void take_fields(struct h1_session *session, const struct h1_head *head)
 	h2o_req_t *req = &session->req;
 	req->version = VERSION_1 | head->minor;
 	req->http1_is_persistent = head->keep_alive;
-	req->input.method = head->method.len > 0 ? h2o_iovec_init(head->method.at, head->method.len)
-						 : h2o_iovec_init(H2O_STRLIT("GET"));
-	req->input.path =
-	    head->target.len > 0 ? h2o_iovec_init(head->target.at, head->target.len) : h2o_iovec_init(H2O_STRLIT("/"));
+	req->input.method = h2o_iovec_init(head->method.at, head->method.len);
+	req->input.path = h2o_iovec_init(head->target.at, head->target.len);
 	req->input.authority = h2o_iovec_init(head->host.at, head->host.len);
 	for (size_t i = 0; i < head->field_count; i++)
 		h2o_add_header_by_str(&req->pool, &req->headers, head->fields[i].name.at, head->fields[i].name.len, 1,
@@ -146,7 +143,7 @@ static enum error_code read_head(struct h1_session *session, size_t len, struct 
 	h2o_buffer_consume(&session->sock->input, len);
 	take_fields(session, head);
 	crowd_busy(connection);
-	connection->request = request_create(connection->server, &session->req, connection, NULL, ERROR_NONE);
+	connection->request = request_create(connection->server, &session->req, connection, NULL);
 	return error;
 }
 
@@ -224,13 +221,6 @@ static void start_body(struct h1_session *session, bool expects_continue)
 		take_body(session);
 }
 
-/* A client that asks first is refused before it has sent its body. */
-static bool is_refused(const struct h1_session *session)
-{
-	const struct http_server_callbacks *callbacks = &server_of(session)->callbacks;
-	return callbacks->refuses != NULL && callbacks->refuses(callbacks->context, session->connection->request);
-}
-
 static void on_head(struct h1_session *session, size_t len)
 {
 	struct h1_head head;
@@ -243,7 +233,7 @@ static void on_head(struct h1_session *session, size_t len)
 		refuse(session, ERROR_BODY_TOO_LARGE);
 	} else if (!head.chunked && head.content_length <= 0) {
 		dispatch(session);
-	} else if (expects && is_refused(session)) {
+	} else if (expects && request_is_refused(session->connection->request)) {
 		session->unread = true;
 		dispatch(session);
 	} else {
@@ -295,7 +285,7 @@ static void on_read(h2o_socket_t *sock, const char *err)
 static void check_body(struct h1_session *session)
 {
 	size_t have = body_len(session);
-	if (have - session->body_seen < H1_BODY_PROGRESS) {
+	if (have - session->body_seen < BODY_ROOM_PROGRESS) {
 		refuse(session, ERROR_REQUEST_TIMEOUT);
 		return;
 	}

@@ -17,8 +17,7 @@ enum h1_session_state {
 };
 
 enum {
-	H1_IDLE_US = 60 * 1000000, /* between requests: closed without a word */
-	H1_BODY_PROGRESS = 4096    /* bytes of a body that are progress, each limits.body_stall */
+	H1_IDLE_US = 60 * 1000000 /* between requests: closed without a word */
 };
 
 struct h1_session {

@@ -9,6 +9,7 @@
 
 #include "service/http/h2_stream.h"
 #include "service/http/h2_upload.h"
+#include "service/http/request.h"
 
 enum { HEAD_LIMITS = 4 /* limits.header_list that one head may be decoded to before the connection ends */ };
 
@@ -22,11 +23,6 @@ static bool allow(struct h2_allowance *allowance, uint64_t now_us, unsigned burs
 	return allowance->at_us - now_us <= burst * cost_us;
 }
 
-static uint64_t now_of(const struct h2_session *session)
-{
-	return timers_now(&session->connection->server->reactor->timers);
-}
-
 static int calm(struct h2_session *session)
 {
 	nghttp2_session_terminate_session(session->nghttp2, NGHTTP2_ENHANCE_YOUR_CALM);
@@ -35,13 +31,13 @@ static int calm(struct h2_session *session)
 
 static int count_control(struct h2_session *session)
 {
-	return allow(&session->controls, now_of(session), H2_CONTROLS_BURST, H2_CONTROLS_PER_SECOND) ? 0
+	return allow(&session->controls, h2_now(session), H2_CONTROLS_BURST, H2_CONTROLS_PER_SECOND) ? 0
 												     : calm(session);
 }
 
 static int count_reset(struct h2_session *session)
 {
-	return allow(&session->resets, now_of(session), H2_RESETS_BURST, H2_RESETS_PER_SECOND) ? 0 : calm(session);
+	return allow(&session->resets, h2_now(session), H2_RESETS_BURST, H2_RESETS_PER_SECOND) ? 0 : calm(session);
 }
 
 static bool is_request(const nghttp2_frame *frame)
@@ -79,7 +75,7 @@ static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
 static bool is_bomb(struct h2_session *session, size_t decoded)
 {
 	session->head_bytes += decoded;
-	return session->head_bytes > HEAD_LIMITS * session->connection->server->config->limits.header_list;
+	return session->head_bytes > HEAD_LIMITS * h2_limits(session)->header_list;
 }
 
 static int on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
@@ -114,16 +110,6 @@ static void send_continue(struct h2_session *session, int32_t id)
 	nghttp2_submit_headers(session->nghttp2, NGHTTP2_FLAG_NONE, id, NULL, &status, 1, NULL);
 }
 
-/* A client that asks first is refused before it has sent its body. */
-static void answer_expectation(struct h2_session *session, struct h2_stream *stream)
-{
-	const struct http_server_callbacks *callbacks = &session->connection->server->callbacks;
-	if (callbacks->refuses != NULL && callbacks->refuses(callbacks->context, stream->request))
-		h2_stream_on_complete(stream);
-	else
-		send_continue(session, stream->id);
-}
-
 /* The head of a request is complete. */
 static int on_head(struct h2_session *session, struct h2_stream *stream)
 {
@@ -133,8 +119,10 @@ static int on_head(struct h2_session *session, struct h2_stream *stream)
 	if (stream->complete || stream->error != ERROR_NONE)
 		return 0;
 	h2_upload_start(stream);
-	if (stream->expects_continue)
-		answer_expectation(session, stream);
+	if (stream->expects_continue && request_is_refused(stream->request))
+		h2_stream_on_complete(stream);
+	else if (stream->expects_continue)
+		send_continue(session, stream->id);
 	return 0;
 }
 
@@ -143,7 +131,7 @@ static int on_request_frame(struct h2_session *session, const nghttp2_frame *fra
 	struct h2_stream *stream = nghttp2_session_get_stream_user_data(session->nghttp2, frame->hd.stream_id);
 	if (stream == NULL)
 		return 0;
-	session->active_us = now_of(session);
+	session->active_us = h2_now(session);
 	if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
 		stream->complete = true;
 	if (is_request(frame) && on_head(session, stream) != 0)

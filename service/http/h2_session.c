@@ -31,7 +31,7 @@ void h2_session_close(struct h2_session *session)
 {
 	struct http_connection *connection = session->connection;
 	task_drop(reactor_of(session), &session->flush);
-	timer_stop(&reactor_of(session)->timers, &session->tick);
+	timer_stop(h2_timers(session), &session->tick);
 	connection->session = NULL;
 	while (session->streams != NULL)
 		h2_stream_destroy(session->streams);
@@ -57,7 +57,7 @@ static void linger(struct h2_session *session)
 		h2_stream_destroy(session->streams);
 	if (session->sock->ssl == NULL)
 		shutdown(h2o_socket_get_fd(session->sock), SHUT_WR);
-	if (!timer_start(&reactor_of(session)->timers, &connection->timer, H2_LINGER_US, on_linger_due))
+	if (!timer_start(h2_timers(session), &connection->timer, H2_LINGER_US, on_linger_due))
 		h2_session_close(session);
 }
 
@@ -68,7 +68,7 @@ static void on_written(h2o_socket_t *sock, const char *err)
 		h2_session_close(session);
 		return;
 	}
-	session->written_us = timers_now(&reactor_of(session)->timers);
+	session->written_us = h2_now(session);
 	if (session->out.capacity > H2_WRITE_BYTES)
 		buf_fini(&session->out);
 	else
@@ -95,7 +95,7 @@ static bool fill_out(struct h2_session *session)
 static void stop_reading(struct h2_session *session)
 {
 	session->state = H2_SESSION_ST_ENDING;
-	timer_start(&reactor_of(session)->timers, &session->connection->timer, H2_LINGER_US, on_linger_due);
+	timer_start(h2_timers(session), &session->connection->timer, H2_LINGER_US, on_linger_due);
 	h2_session_want_flush(session);
 }
 
@@ -154,7 +154,7 @@ static void take_input(struct h2_session *session)
 		else
 			h2_session_dispatch(session);
 		if (session->room_freed)
-			h2_upload_check(session, timers_now(&reactor_of(session)->timers));
+			h2_upload_check(session, h2_now(session));
 		h2_session_want_flush(session);
 	}
 	h2o_buffer_consume(&sock->input, sock->input->size);
@@ -184,7 +184,7 @@ void h2_session_drain(struct h2_session *session)
 	session->state = H2_SESSION_ST_DRAINING;
 	nghttp2_submit_shutdown_notice(session->nghttp2);
 	h2_session_want_flush(session);
-	timer_start(&reactor_of(session)->timers, &session->connection->timer, H2_DRAIN_US, on_drain_due);
+	timer_start(h2_timers(session), &session->connection->timer, H2_DRAIN_US, on_drain_due);
 }
 
 static socklen_t get_sockname(h2o_conn_t *conn, struct sockaddr *address)
@@ -204,7 +204,7 @@ static h2o_socket_t *get_socket(h2o_conn_t *conn)
 
 static void greet(struct h2_session *session)
 {
-	const struct config_limits *limits = &session->connection->server->config->limits;
+	const struct config_limits *limits = h2_limits(session);
 	const nghttp2_settings_entry settings[] = {
 	    {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, limits->streams},
 	    {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)limits->header_list},

@@ -67,6 +67,21 @@ enum {
 	H2_WRITE_BYTES = 128 * 1024, /* about the size of one write */
 };
 
+static inline struct timers *h2_timers(const struct h2_session *session)
+{
+	return &session->connection->server->reactor->timers;
+}
+
+static inline uint64_t h2_now(const struct h2_session *session)
+{
+	return timers_now(h2_timers(session));
+}
+
+static inline const struct config_limits *h2_limits(const struct h2_session *session)
+{
+	return &session->connection->server->config->limits;
+}
+
 /* Takes the connection's socket, with what was already read from it. */
 void h2_session_start(struct http_connection *connection);
 /* Closes it at once. */

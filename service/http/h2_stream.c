@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/http_text.h"
 #include "service/http/crowd.h"
 #include "service/http/h2_upload.h"
 #include "service/http/request.h"
@@ -21,11 +22,6 @@ enum {
 
 static void do_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *pieces, size_t count, h2o_send_state_t state);
 
-static uint64_t now_of(const struct h2_session *session)
-{
-	return timers_now(&session->connection->server->reactor->timers);
-}
-
 struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id)
 {
 	struct h2_stream *stream = calloc(1, sizeof(*stream));
@@ -33,9 +29,9 @@ struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id)
 		return NULL;
 	stream->session = session;
 	stream->id = id;
-	stream->opened_us = now_of(session);
+	stream->opened_us = h2_now(session);
 	stream->final.do_send = do_send;
-	buf_init(&stream->body, session->connection->server->config->limits.body + 1);
+	buf_init(&stream->body, h2_limits(session)->body + 1);
 	h2o_init_request(&stream->req, &session->super, NULL);
 	stream->req.version = VERSION_2;
 	stream->req.input.scheme = session->sock->ssl != NULL ? &H2O_URL_SCHEME_HTTPS : &H2O_URL_SCHEME_HTTP;
@@ -104,7 +100,7 @@ static void set_length(struct h2_stream *stream, struct span value)
 	char digits[24];
 	snprintf(digits, sizeof(digits), "%.*s", SPAN_ARG(value));
 	stream->content_length = strtoull(digits, NULL, 10);
-	if (stream->content_length > stream->session->connection->server->config->limits.body)
+	if (stream->content_length > h2_limits(stream->session)->body)
 		stream->error = ERROR_BODY_TOO_LARGE;
 }
 
@@ -112,7 +108,7 @@ void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span 
 {
 	h2o_req_t *req = &stream->req;
 	stream->header_bytes += name.len + value.len + H2_FIELD_OVERHEAD;
-	if (stream->header_bytes > stream->session->connection->server->config->limits.header_list) {
+	if (stream->header_bytes > h2_limits(stream->session)->header_list) {
 		stream->error = ERROR_HEADERS_TOO_LARGE; /* and nothing of the rest is kept */
 		return;
 	}
@@ -128,7 +124,7 @@ void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span 
 	if (span_is(name, "content-length"))
 		set_length(stream, value);
 	if (span_is(name, "expect")) {
-		stream->expects_continue = value.len == 12 && strncasecmp(value.at, "100-continue", 12) == 0;
+		stream->expects_continue = http_is_word(value, "100-continue");
 		if (!stream->expects_continue)
 			stream->error = ERROR_EXPECTATION_FAILED;
 	}
@@ -140,13 +136,8 @@ void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span 
 
 void h2_stream_on_head(struct h2_stream *stream)
 {
-	h2o_req_t *req = &stream->req;
 	struct http_connection *connection = stream->session->connection;
-	if (req->input.method.base == NULL)
-		req->input.method = h2o_iovec_init(H2O_STRLIT("GET"));
-	if (req->input.path.base == NULL) /* CONNECT, or a head over its limit */
-		req->input.path = h2o_iovec_init(H2O_STRLIT("/"));
-	stream->request = request_create(connection->server, req, connection, stream, ERROR_NONE);
+	stream->request = request_create(connection->server, &stream->req, connection, stream);
 	stream->request->announced = stream->content_length;
 }
 
@@ -193,7 +184,7 @@ static ssize_t provide(nghttp2_session *nghttp2, int32_t id, uint8_t *out, size_
 	}
 	stream->unsent -= taken;
 	if (taken > 0)
-		stream->moved_us = now_of(stream->session);
+		stream->moved_us = h2_now(stream->session);
 	if (stream->unsent > 0) {
 		if (stream->request != NULL)
 			response_progress(stream->request);
@@ -269,7 +260,7 @@ static void do_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *pieces, si
 		stream->unsent += pieces[i].len;
 	}
 	stream->end = state;
-	stream->moved_us = now_of(stream->session);
+	stream->moved_us = h2_now(stream->session);
 	if (!stream->responded)
 		submit_response(stream);
 	else if (stream->unsent == 0 && state == H2O_SEND_STATE_ERROR)

@@ -9,21 +9,6 @@
 
 #include "service/http/body_room.h"
 
-enum {
-	STEP = 1 << 20,  /* bytes of room at once for a body of unknown length */
-	PROGRESS = 4096, /* bytes that are progress, each limits.body_stall */
-};
-
-static const struct config_limits *limits_of(const struct h2_session *session)
-{
-	return &session->connection->server->config->limits;
-}
-
-static uint64_t now_of(const struct h2_session *session)
-{
-	return timers_now(&session->connection->server->reactor->timers);
-}
-
 /* Gives credit for what is buffered and had none. */
 static void give_credit(struct h2_stream *stream)
 {
@@ -43,14 +28,14 @@ static void widen(struct h2_stream *stream)
 static bool take_room(struct h2_stream *stream)
 {
 	struct h2_session *session = stream->session;
-	size_t most = body_room_of_connection(limits_of(session));
-	size_t step = stream->content_length > 0 ? stream->content_length : STEP;
-	if (session->room + step > most || !body_room_take(limits_of(session), step))
+	size_t most = body_room_of_connection(h2_limits(session));
+	size_t step = stream->content_length > 0 ? stream->content_length : BODY_ROOM_STEP;
+	if (session->room + step > most || !body_room_take(h2_limits(session), step))
 		return false;
 	session->room += step;
 	stream->room += step;
 	stream->waits = false;
-	stream->progress_us = now_of(session);
+	stream->progress_us = h2_now(session);
 	widen(stream);
 	give_credit(stream);
 	h2_session_want_flush(session);
@@ -65,7 +50,7 @@ static void want_room(struct h2_stream *stream)
 		return;
 	stream->waits = true;
 	stream->session->waiting++;
-	stream->progress_us = now_of(stream->session); /* since when it waits */
+	stream->progress_us = h2_now(stream->session); /* since when it waits */
 }
 
 void h2_upload_start(struct h2_stream *stream)
@@ -76,10 +61,10 @@ void h2_upload_start(struct h2_stream *stream)
 
 static void note_progress(struct h2_stream *stream)
 {
-	if (stream->waits || buf_len(&stream->body) - stream->progress_at < PROGRESS)
+	if (stream->waits || buf_len(&stream->body) - stream->progress_at < BODY_ROOM_PROGRESS)
 		return;
 	stream->progress_at = buf_len(&stream->body);
-	stream->progress_us = now_of(stream->session);
+	stream->progress_us = h2_now(stream->session);
 }
 
 void h2_upload_on_data(struct h2_stream *stream, struct span bytes)
@@ -88,7 +73,7 @@ void h2_upload_on_data(struct h2_stream *stream, struct span bytes)
 	if (!stream->uploads || stream->error != ERROR_NONE)
 		return;
 	stream->uncredited += bytes.len;
-	if (buf_len(&stream->body) + bytes.len > limits_of(stream->session)->body)
+	if (buf_len(&stream->body) + bytes.len > h2_limits(stream->session)->body)
 		stream->error = ERROR_BODY_TOO_LARGE;
 	else if (!buf_append(&stream->body, bytes))
 		stream->error = ERROR_OVERLOADED;
@@ -141,7 +126,7 @@ static void refuse_late(struct h2_session *session, uint64_t now_us)
 {
 	for (struct h2_stream *stream = session->streams; stream != NULL; stream = stream->next) {
 		if (!stream->uploads || stream->dispatched || stream->error != ERROR_NONE ||
-		    now_us - stream->progress_us < limits_of(session)->body_stall_us)
+		    now_us - stream->progress_us < h2_limits(session)->body_stall_us)
 			continue;
 		stream->error = stream->waits ? ERROR_OVERLOADED : ERROR_REQUEST_TIMEOUT;
 		h2_stream_on_complete(stream);

@@ -15,19 +15,9 @@ enum {
 	MOST_US = 5 * 1000000  /* as well */
 };
 
-static struct timers *timers_of(const struct h2_session *session)
-{
-	return &session->connection->server->reactor->timers;
-}
-
-static const struct config_limits *limits_of(const struct h2_session *session)
-{
-	return &session->connection->server->config->limits;
-}
-
 static uint64_t period_us(const struct h2_session *session)
 {
-	const struct config_limits *limits = limits_of(session);
+	const struct config_limits *limits = h2_limits(session);
 	uint64_t us = limits->stalled_us < limits->body_stall_us ? limits->stalled_us : limits->body_stall_us;
 	us = (us < limits->head_time_us ? us : limits->head_time_us) / PARTS;
 	if (us < LEAST_US)
@@ -40,7 +30,7 @@ static void on_tick(struct timer *timer);
 static void next_tick(struct h2_session *session)
 {
 	session->brisk = session->streams != NULL;
-	timer_start(timers_of(session), &session->tick, session->brisk ? period_us(session) : H2_IDLE_US / 2, on_tick);
+	timer_start(h2_timers(session), &session->tick, session->brisk ? period_us(session) : H2_IDLE_US / 2, on_tick);
 }
 
 static bool is_without_window(const struct h2_stream *stream)
@@ -56,7 +46,7 @@ static bool is_without_window(const struct h2_stream *stream)
  */
 static bool is_stalled(const struct h2_stream *stream, uint64_t now_us)
 {
-	uint64_t most_us = limits_of(stream->session)->stalled_us;
+	uint64_t most_us = h2_limits(stream->session)->stalled_us;
 	if (stream->request != NULL && stream->request->state == REQUEST_ST_ANSWERING)
 		most_us *= STALLED_ANSWERING;
 	return stream->unsent > 0 && now_us - stream->moved_us >= most_us && is_without_window(stream);
@@ -65,7 +55,7 @@ static bool is_stalled(const struct h2_stream *stream, uint64_t now_us)
 static void check_streams(struct h2_session *session, uint64_t now_us)
 {
 	for (const struct h2_stream *stream = session->streams; stream != NULL; stream = stream->next) {
-		if (stream->request == NULL && now_us - stream->opened_us >= limits_of(session)->head_time_us) {
+		if (stream->request == NULL && now_us - stream->opened_us >= h2_limits(session)->head_time_us) {
 			h2_session_end(session, NGHTTP2_ENHANCE_YOUR_CALM);
 			return;
 		}
@@ -81,8 +71,8 @@ static void check_streams(struct h2_session *session, uint64_t now_us)
 static void on_tick(struct timer *timer)
 {
 	struct h2_session *session = H2O_STRUCT_FROM_MEMBER(struct h2_session, tick, timer);
-	uint64_t now_us = timers_now(timers_of(session));
-	if (h2o_socket_is_writing(session->sock) && now_us - session->written_us >= limits_of(session)->stalled_us) {
+	uint64_t now_us = h2_now(session);
+	if (h2o_socket_is_writing(session->sock) && now_us - session->written_us >= h2_limits(session)->stalled_us) {
 		h2_session_close(session);
 		return;
 	}

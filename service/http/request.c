@@ -86,8 +86,15 @@ static void set_target(struct http_request *request, struct span target)
 	request->query = (struct span){mark + 1, target.len - request->path.len - 1};
 }
 
+/* A head that broke off, is over its limit, or is CONNECT's lacks them. */
+static void set_missing(h2o_iovec_t *part, const char *text)
+{
+	if (part->len == 0)
+		*part = h2o_iovec_init(text, strlen(text));
+}
+
 struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, struct http_connection *connection,
-				    struct h2_stream *stream, enum error_code error)
+				    struct h2_stream *stream)
 {
 	struct http_request *request = h2o_mem_alloc_shared(&h2o->pool, sizeof(*request), on_dispose);
 	*request = (struct http_request){
@@ -96,7 +103,6 @@ struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, 
 	    .server = server,
 	    .connection = connection,
 	    .stream = stream,
-	    .error = error,
 	    .pump = {.run = response_on_pump},
 	    .at_line_start = true,
 	};
@@ -104,8 +110,16 @@ struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, 
 	buf_init(&request->filling, server->config->limits.buffer + REQUEST_WRITE_MOST);
 	buf_init(&request->flying, server->config->limits.buffer + REQUEST_WRITE_MOST);
 	buf_init(&request->unpacked, server->config->limits.body + REQUEST_UNPACKED_EXTRA);
+	set_missing(&h2o->input.method, "GET");
+	set_missing(&h2o->input.path, "/");
 	set_target(request, (struct span){h2o->input.path.base, h2o->input.path.len});
 	return request;
+}
+
+bool request_is_refused(const struct http_request *request)
+{
+	const struct http_server_callbacks *callbacks = &request->server->callbacks;
+	return callbacks->refuses != NULL && callbacks->refuses(callbacks->context, request);
 }
 
 void http_request_attach(struct http_request *request, const struct http_request_ops *ops, void *context)
@@ -158,36 +172,34 @@ enum error_code http_request_gunzip_body(struct http_request *request, size_t mo
 	return ERROR_NONE;
 }
 
-struct span http_request_field(const struct http_request *request, const char *name)
+/* The next line of the field from *index on, which is moved behind it; {NULL,0} when there is none. */
+static struct span next_line(const h2o_req_t *h2o, struct span name, size_t *index)
 {
-	const h2o_req_t *h2o = request->h2o;
-	size_t len = strlen(name);
-	if (len == 4 && memcmp(name, "host", 4) == 0)
-		return (struct span){h2o->input.authority.base, h2o->input.authority.len};
-	for (size_t i = 0; i < h2o->headers.size; i++) {
-		const h2o_header_t *header = &h2o->headers.entries[i];
-		if (header->name->len == len && memcmp(header->name->base, name, len) == 0)
+	while (*index < h2o->headers.size) {
+		const h2o_header_t *header = &h2o->headers.entries[(*index)++];
+		if (header->name->len == name.len && memcmp(header->name->base, name.at, name.len) == 0)
 			return (struct span){header->value.len == 0 ? "" : header->value.base, header->value.len};
 	}
 	return (struct span){NULL, 0};
 }
 
-struct span http_request_list(const struct http_request *request, const char *name)
+struct span http_request_field(const struct http_request *request, const char *name)
 {
 	const h2o_req_t *h2o = request->h2o;
-	struct span list = {NULL, 0};
-	for (size_t i = 0, len = strlen(name); i < h2o->headers.size; i++) {
-		const h2o_header_t *header = &h2o->headers.entries[i];
-		if (header->name->len != len || memcmp(header->name->base, name, len) != 0)
-			continue;
-		struct span value = {header->value.len == 0 ? "" : header->value.base, header->value.len};
-		if (list.at != NULL) {
-			h2o_iovec_t both =
-			    h2o_concat(&request->h2o->pool, h2o_iovec_init(list.at, list.len),
-				       h2o_iovec_init(H2O_STRLIT(", ")), h2o_iovec_init(value.at, value.len));
-			value = (struct span){both.base, both.len};
-		}
-		list = value;
+	size_t index = 0;
+	if (strcmp(name, "host") == 0)
+		return (struct span){h2o->input.authority.base, h2o->input.authority.len};
+	return next_line(h2o, span_of(name), &index);
+}
+
+struct span http_request_list(const struct http_request *request, const char *name)
+{
+	size_t index = 0;
+	struct span list = next_line(request->h2o, span_of(name), &index), line;
+	while ((line = next_line(request->h2o, span_of(name), &index)).at != NULL) {
+		h2o_iovec_t both = h2o_concat(&request->h2o->pool, h2o_iovec_init(list.at, list.len),
+					      h2o_iovec_init(H2O_STRLIT(", ")), h2o_iovec_init(line.at, line.len));
+		list = (struct span){both.base, both.len};
 	}
 	return list;
 }
@@ -233,18 +245,6 @@ uint64_t http_request_client(const struct http_request *request)
 	return 0;
 }
 
-enum error_form request_error_form(const h2o_req_t *h2o)
-{
-	for (size_t i = 0; i < h2o->headers.size; i++) {
-		const h2o_header_t *header = &h2o->headers.entries[i];
-		struct span value = {header->value.base, header->value.len};
-		if (h2o_memis(header->name->base, header->name->len, H2O_STRLIT("accept")) &&
-		    media_type_accepted(value, error_media_type(ERROR_FORM_PROBLEM)))
-			return ERROR_FORM_PROBLEM;
-	}
-	return ERROR_FORM_OPENAI;
-}
-
 bool http_request_is_local(const struct http_request *request)
 {
 	return request->connection->local;
@@ -252,7 +252,12 @@ bool http_request_is_local(const struct http_request *request)
 
 enum error_form http_request_error_form(const struct http_request *request)
 {
-	return request_error_form(request->h2o);
+	struct span line;
+	size_t index = 0;
+	while ((line = next_line(request->h2o, SPAN("accept"), &index)).at != NULL)
+		if (media_type_accepted(line, error_media_type(ERROR_FORM_PROBLEM)))
+			return ERROR_FORM_PROBLEM;
+	return ERROR_FORM_OPENAI;
 }
 
 enum error_code http_request_error(const struct http_request *request)

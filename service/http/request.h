@@ -66,12 +66,12 @@ struct http_request {
 	char chunk_head[HTTP_CHUNK_HEAD]; /* "SIZE\r\n" of the chunk in flight */
 };
 
-/* Makes the request of an h2o request. error: what is already known to be wrong with it. */
+/* Makes the request of an h2o request, whose method and path are filled in where its head had none. */
 struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, struct http_connection *connection,
-				    struct h2_stream *stream, enum error_code error);
+				    struct h2_stream *stream);
+/* True when the application refuses it for its head alone: a client that asks first keeps its body. */
+bool request_is_refused(const struct http_request *request);
 void request_set_state(struct http_request *request, enum request_state to);
-/* What http_request_error_form() tells, of an h2o request. */
-enum error_form request_error_form(const h2o_req_t *h2o);
 /* Tells the application, unless it is done with the request or knows already. */
 void request_tell_gone(struct http_request *request);
 
