@@ -50,17 +50,16 @@ static bool has_more(const struct json *json)
 	return false;
 }
 
-bool openai_usage_hide(struct span data, enum openai_endpoint endpoint, struct arena *scratch, struct buf *out)
+bool openai_usage_hide(const struct json *json, enum openai_endpoint endpoint, struct buf *out)
 {
-	struct json json;
-	if (!openai_read_object(&json, scratch, data) || !has_more(&json))
+	if (!has_more(json))
 		return false;
-	struct json_edit edit = json_edit_start(&json, out);
-	for (uint32_t at = json_first(&json, 0); at != JSON_NONE; at = json_next(&json, 0, at)) {
-		if (openai_key_is(&json, at, SPAN("usage"))) {
+	struct json_edit edit = json_edit_start(json, out);
+	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
+		if (openai_key_is(json, at, SPAN("usage"))) {
 			json_edit_replace(&edit, at + 1);
 			buf_append(out, SPAN("null"));
-		} else if (openai_key_is(&json, at, SPAN("choices"))) {
+		} else if (openai_key_is(json, at, SPAN("choices"))) {
 			json_edit_replace(&edit, at + 1);
 			buf_append(out, endpoint == OPENAI_CHAT
 					    ? SPAN("[{\"index\":0,\"delta\":{},\"finish_reason\":null}]")

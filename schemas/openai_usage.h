@@ -4,6 +4,7 @@
 #define SLUICE_SCHEMAS_OPENAI_USAGE_H
 
 #include "lib/buf.h"
+#include "lib/json.h"
 #include "schemas/openai.h"
 
 /*
@@ -15,8 +16,8 @@ bool openai_usage_replace(struct span data, const struct usage *usage, struct ar
 /*
  * Appends what an engine put beside the usage of a chunk without choices (timings, …), for a client that did not ask
  * for usage: usage is null, and a choice without content stands in the empty list, since such clients read the first
- * one. False when there is nothing beside it.
+ * one. json: the chunk's, an object. False when there is nothing beside it.
  */
-bool openai_usage_hide(struct span data, enum openai_endpoint endpoint, struct arena *scratch, struct buf *out);
+bool openai_usage_hide(const struct json *json, enum openai_endpoint endpoint, struct buf *out);
 
 #endif

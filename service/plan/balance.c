@@ -93,10 +93,7 @@ static size_t balance_keep_available(const struct balance_run *balance, struct b
 
 static bool has_failed(const struct run_shared *shared, const struct plan *plan)
 {
-	for (const struct run_failed *at = shared->failed; at != NULL; at = at->next)
-		if (plan->child_count == 0 && at->target->target_index == plan->source->target_index)
-			return true;
-	return false;
+	return plan->child_count == 0 && run_failures(shared, plan->source) > 0;
 }
 
 /* Of the candidates those that have not failed this request, unless all have. Returns how many. */

@@ -187,6 +187,14 @@ void run_count_lost(const struct run_context *context, const struct usage *usage
 			     usage->completion_tokens);
 }
 
+unsigned run_failures(const struct run_shared *shared, const struct config_plan *target)
+{
+	unsigned count = 0;
+	for (const struct run_failed *at = shared->failed; at != NULL; at = at->next)
+		count += at->target->target_index == target->target_index;
+	return count;
+}
+
 void plan_describe(struct buf *out)
 {
 	buf_append(out, SPAN("| combinator | children | meaning |\n|---|---|---|\n"));

@@ -178,6 +178,9 @@ const char *plan_take_widest(struct plan *plan, struct arena *arena);
 /* Tokens that were told by an answer nobody gets are counted all the same. */
 void run_count_lost(const struct run_context *context, const struct usage *usage);
 
+/* Returns how often the request has failed at that target. */
+unsigned run_failures(const struct run_shared *shared, const struct config_plan *target);
+
 /* Tells the configuration's loader which combinators there are. Called once, before anything is loaded. */
 void plan_declare_combinators(void);
 

@@ -18,8 +18,10 @@
 #include "schemas/retry_after.h"
 #include "service/plan/kinds.h"
 
-/* How long a finished answer's transfer may take to end by itself, microseconds. */
-enum { TARGET_LINGER_US = 1000000, TARGET_WHOLE_MOST = 1 << 20 /* bytes of a whole answer that are kept */ };
+enum {
+	TARGET_LINGER_US = 1000000, /* how long a finished answer's transfer may take to end by itself */
+	TARGET_WHOLE_MOST = 1 << 20 /* bytes of a whole answer that are kept */
+};
 
 static struct target_run *target_of(struct run *run)
 {
@@ -333,7 +335,7 @@ static bool target_resend(struct target_run *target)
 	return target_call_start(target);
 }
 
-bool target_ask_again(struct target_run *target)
+void target_ask_again(struct target_run *target)
 {
 	target->asked_usage = false;
 	target->usage_refused = true;
@@ -354,7 +356,6 @@ bool target_ask_again(struct target_run *target)
 	} else if (target->paused) {
 		target_silence_pause(target, true);
 	}
-	return true;
 }
 
 /* A body whose coding has not ended is cut, however well HTTP says that it ended. */

@@ -183,7 +183,7 @@ void target_refusal_on_end(struct target_run *target);
 /* Fails: the answer holds an error although its status was 200. error: NULL = memory ran out. */
 void target_fail_inside(struct target_run *target, const struct openai_error *error);
 
-/* Sends the request once more, without what the backend refused of it. False when that is not possible. */
-bool target_ask_again(struct target_run *target);
+/* Sends the request once more, without asking for usage, which the backend refused; the run fails if it can't. */
+void target_ask_again(struct target_run *target);
 
 #endif

@@ -82,13 +82,11 @@ static struct span gate_message(struct target_run *target, enum health_reason re
 /* How this request has fared with the target so far. */
 static enum health_purpose gate_history(const struct target_run *target)
 {
-	const struct config_plan *own = target->target;
-	for (const struct run_failed *at = target->run.context->shared->failed; at != NULL; at = at->next) {
-		if (at->target->target_index == own->target_index ||
-		    (at->backend && at->target->backend == own->backend))
+	const struct run_shared *shared = target->run.context->shared;
+	for (const struct run_failed *at = shared->failed; at != NULL; at = at->next)
+		if (at->backend && at->target->backend == target->target->backend)
 			return HEALTH_REPEAT;
-	}
-	return HEALTH_DIVERTED;
+	return run_failures(shared, target->target) > 0 ? HEALTH_REPEAT : HEALTH_DIVERTED;
 }
 
 static enum health_purpose gate_purpose(const struct target_run *target)
@@ -272,10 +270,7 @@ static bool gate_is_overload(enum failure_kind kind)
 static bool gate_is_repeat(const struct target_run *target)
 {
 	const struct run_context *context = target->run.context;
-	unsigned before = 0;
-	for (const struct run_failed *at = context->shared->failed; at != NULL; at = at->next)
-		before += at->target->target_index == target->target->target_index;
-	return before > 1 || context->retries_before > 0;
+	return run_failures(context->shared, target->target) > 1 || context->retries_before > 0;
 }
 
 /* How long the backend asks to be left alone; 0 = it does not. */

@@ -159,8 +159,10 @@ void target_refusal_on_end(struct target_run *target)
 	arena_reset(scratch);
 	openai_error_read(buf_span(&target->answer), scratch, &error);
 	enum failure_kind kind = refusal_kind(target, target->status, &error);
-	if (kind == FAILURE_REWRITE && target->asked_usage && target_ask_again(target))
+	if (kind == FAILURE_REWRITE && target->asked_usage) {
+		target_ask_again(target);
 		return;
+	}
 	if (kind == FAILURE_REWRITE)
 		target_note_refused(target, HEALTH_REWRITE_PREFILL);
 	struct failure failure = refusal_failure(target, kind, target->status, &error);

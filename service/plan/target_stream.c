@@ -15,13 +15,14 @@ static bool stream_is_hidden(const struct target_run *target, const struct opena
 	       (chunk->carries & CARRIES_USAGE) != 0;
 }
 
-/* What an engine put beside the usage that only we asked for. */
-static void stream_pass_rest(struct target_run *target, struct span data)
+/* Passes up the usage that only we asked for, and as a chunk what the engine put beside it. */
+static void stream_pass_usage(struct target_run *target, const struct json *json, struct event *usage)
 {
 	struct buf out;
-	buf_init(&out, data.len + 256);
-	if (openai_usage_hide(data, target->stream.endpoint, target->run.context->worker->scratch, &out) &&
-	    !buf_failed(&out)) {
+	buf_init(&out, json->text.len + 256);
+	bool more = openai_usage_hide(json, target->stream.endpoint, &out); /* before others use the scratch arena */
+	target_emit(target, usage);
+	if (more && !buf_failed(&out) && target->state == TARGET_ST_STREAM) {
 		struct event rest = {.kind = EVENT_CHUNK, .data = buf_span(&out), .usage = USAGE_UNKNOWN};
 		target_emit(target, &rest);
 	}
@@ -45,9 +46,10 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 		target_collect(target, event.data, chunk);
 		return;
 	}
-	target_emit(target, &event);
-	if (event.kind == EVENT_USAGE && target->state == TARGET_ST_STREAM)
-		stream_pass_rest(target, sse->data);
+	if (event.kind == EVENT_USAGE)
+		stream_pass_usage(target, &chunk->json, &event);
+	else
+		target_emit(target, &event);
 }
 
 /* All choices have finished. */
