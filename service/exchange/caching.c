@@ -78,13 +78,9 @@ static enum caching_step follow(struct exchange *exchange)
 				     .options = *caching->options,
 				     .keeping = caching->keeping,
 				     .convertible = is_convertible(&exchange->request),
-				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0,
-				     .own = caching->directives.no_cache,
-				     .alone = caching->fetch.silent || caching->directives.no_cache};
+				     .alone = caching->fetch.silent};
 	bool leads = false;
-	ask.keeping.renews = caching->directives.no_cache || caching->directives.max_age_s >= 0;
-	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
-	ask.by_bytes = caching->by_bytes;
+	caching_ask_as_wanted(caching, &ask);
 	ask.as_streamed = !ask.convertible && exchange->request.stream;
 	if (!ask.convertible)
 		ask.key.bytes[CACHE_KEY_SIZE - 1] ^= exchange->request.stream;

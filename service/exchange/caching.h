@@ -66,6 +66,11 @@ enum caching_use {
 
 enum caching_use caching_use_of(const struct caching *caching, const struct cache_hit *hit);
 
+struct shared_request;
+
+/* Completes what a shared flight is asked for by the client's directives; fresh and alone may be set already. */
+void caching_ask_as_wanted(const struct caching *caching, struct shared_request *ask);
+
 enum caching_step {
 	CACHING_RUNS,     /* events will come */
 	CACHING_ANSWERED, /* the exchange is over */

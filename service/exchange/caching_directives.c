@@ -84,3 +84,14 @@ enum caching_use caching_use_of(const struct caching *caching, const struct cach
 		fresh_us = wants->max_age_s * CACHING_SECOND_US;
 	return stale_us > 0 && age_us - fresh_us <= stale_us ? CACHING_USE_STALE : CACHING_USE_NOT;
 }
+
+void caching_ask_as_wanted(const struct caching *caching, struct shared_request *ask)
+{
+	const struct cache_directives *wants = &caching->directives;
+	ask->keeping.renews = wants->no_cache || wants->max_age_s >= 0;
+	ask->fresh |= ask->keeping.renews;
+	ask->own = wants->no_cache;
+	ask->alone |= wants->no_cache;
+	ask->by_bytes = caching->by_bytes;
+	ask->options.deadline_us = 0; /* others may wait longer than the one who leads */
+}

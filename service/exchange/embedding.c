@@ -123,15 +123,11 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 				     .options = *caching->options,
 				     .keeping = caching->keeping,
 				     .batch = batch,
-				     .fresh = caching->directives.no_cache || caching->directives.max_age_s >= 0 ||
-					      embedding->parted,
-				     .own = caching->directives.no_cache,
-				     .alone = embedding->near || caching->directives.no_cache};
+				     .fresh = embedding->parted,
+				     .alone = embedding->near};
 	struct buf body;
 	bool leads = false;
-	ask.keeping.renews = caching->directives.no_cache || caching->directives.max_age_s >= 0;
-	ask.options.deadline_us = 0; /* others may wait longer than the one who leads */
-	ask.by_bytes = caching->by_bytes;
+	caching_ask_as_wanted(caching, &ask);
 	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
 		return false;
 	ask.keeping.key = ask.key; /* the flight's name among replicas */

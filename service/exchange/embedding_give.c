@@ -9,8 +9,6 @@
 #include "lib/hash.h"
 #include "service/exchange/embedding_internal.h"
 
-enum { EMBEDDING_SECOND_US = 1000000 };
-
 /* ---- what may stand in one answer ---- */
 
 /* Who made a vector. */
@@ -108,8 +106,8 @@ static void tell_age(struct exchange *exchange)
 		oldest_us = age_us > oldest_us ? age_us : oldest_us;
 		least_us = ttl_us < least_us ? ttl_us : least_us;
 	}
-	caching->age_s = (int64_t)(oldest_us / EMBEDDING_SECOND_US);
-	caching->ttl_s = least_us / EMBEDDING_SECOND_US;
+	caching->age_s = (int64_t)(oldest_us / CACHING_SECOND_US);
+	caching->ttl_s = least_us / CACHING_SECOND_US;
 }
 
 /* The tag of an answer of kept vectors only: of which ones, in which order, and what each says. */

@@ -139,9 +139,9 @@ void shared_replicas_pause(struct shared *shared, bool paused);
 /* The flight has landed. ended: by an event, not for want of followers; kept: its answer was. */
 void shared_replicas_land(struct shared *shared, bool ended, bool kept);
 
-/* The same vector by vector: begins with the inputs (copied), takes what comes, keeps it, lets go. */
 /* Thread-safe. True when one of the inputs was purged, or renewed, since the flight began. */
 bool shared_batch_is_purged(struct shared *shared);
+/* The same vector by vector: begins with the inputs (copied), takes what comes, keeps it, lets go. */
 bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs);
 void shared_batch_add(struct shared *shared, const struct event *event);
 void shared_batch_keep(struct shared *shared);
