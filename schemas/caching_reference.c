@@ -2,31 +2,15 @@
 /* The reference page of keys and of which requests have one: each object of a request once, with all its members. */
 #include "schemas/caching_reference.h"
 
+#include "schemas/field_list.h"
 #include "schemas/openai_request.h"
 
-enum { TABLES_MOST = 64 };
-
-/* The tables that were mentioned so far, in that order. */
-struct tables {
-	const struct field_table *list[TABLES_MOST];
-	size_t count;
-};
-
-static void mention(struct tables *tables, const struct field_table *table)
-{
-	for (size_t i = 0; i < tables->count; i++)
-		if (tables->list[i] == table)
-			return;
-	if (tables->count < TABLES_MOST)
-		tables->list[tables->count++] = table;
-}
-
 /* Mentions the tables of all that a value may hold. */
-static void mention_below(struct tables *tables, const struct field *rule)
+static void mention_below(struct field_list *tables, const struct field *rule)
 {
 	for (; rule != NULL; rule = rule->element)
 		if (rule->of != NULL)
-			mention(tables, rule->of);
+			field_list_add(tables, rule->of);
 }
 
 /* Whether a table describes all of the value: only then does its spelling not matter. */
@@ -91,7 +75,7 @@ static void write_variants(struct buf *out, const struct field_table *table)
 	buf_append(out, SPAN(". Any other one refers elsewhere.\n"));
 }
 
-static void write_table(struct buf *out, struct tables *tables, const struct field_table *table)
+static void write_table(struct buf *out, struct field_list *tables, const struct field_table *table)
 {
 	buf_printf(out, "\n## %s\n\n", table->name);
 	write_rows(out, table);
@@ -104,12 +88,12 @@ static void write_table(struct buf *out, struct tables *tables, const struct fie
 		if (!table->fields[i].idle)
 			mention_below(tables, &table->fields[i]);
 	for (size_t i = 0; i < table->variant_count; i++)
-		mention(tables, table->variants[i].table);
+		field_list_add(tables, table->variants[i].table);
 }
 
 void caching_reference_write(struct buf *out)
 {
-	struct tables tables = {.count = 0};
+	struct field_list tables = {.count = 0};
 	buf_append(
 	    out,
 	    SPAN("# The cache's key\n\n"
@@ -118,11 +102,11 @@ void caching_reference_write(struct buf *out)
 		 "own order, with its own spelling of numbers; white space and escapes do not count), or not at all. A "
 		 "member of the request itself that is null counts as absent.\n\n"
 		 "A request that *refers elsewhere* is neither answered from the cache nor kept. So is one with a "
-		 "member "
-		 "that no table here names, unless it is null, and one with a `$ref` in JSON that is free, such as a "
+		 "member that no table here names, unless it is null, and one with a `$ref` in JSON that is free, such "
+		 "as a "
 		 "schema, that does not begin with `#`.\n"));
 	for (int endpoint = OPENAI_CHAT; endpoint <= OPENAI_EMBEDDINGS; endpoint++)
-		mention(&tables, openai_request_fields((enum openai_endpoint)endpoint));
+		field_list_add(&tables, openai_request_fields((enum openai_endpoint)endpoint));
 	for (size_t i = 0; i < tables.count; i++)
 		write_table(out, &tables, tables.list[i]);
 }

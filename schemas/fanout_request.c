@@ -40,11 +40,7 @@ static struct span write_chat(const struct fanout_request *request, struct arena
 
 bool fanout_request_check_strict(const struct fanout_request *request, struct arena *arena, struct findings *findings)
 {
-	if (field_check_strict(&request->json, &fanout_fields, "body", arena, findings))
-		return true;
-	if (arena_failed(arena))
-		finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
-	return false;
+	return openai_check_strict(&request->json, &fanout_fields, arena, findings);
 }
 
 bool fanout_request_decode(struct fanout_request *request, struct openai_request *chat, struct arena *arena,

@@ -4,6 +4,7 @@
 #define SLUICE_SCHEMAS_OPENAI_INTERNAL_H
 
 #include "lib/json.h"
+#include "schemas/field.h"
 #include "schemas/openai.h"
 
 enum { OPENAI_ANSWER_DEPTH = 64 }; /* levels of nesting read in what backends send */
@@ -21,6 +22,10 @@ static inline bool openai_key_is(const struct json *json, uint32_t key, struct s
  * of levels. */
 void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json *json,
 			const struct json_error *error, unsigned max_depth);
+
+/* Holds a document against the strict rules of its table. False with findings. */
+bool openai_check_strict(const struct json *json, const struct field_table *table, struct arena *arena,
+			 struct findings *findings);
 
 /* Reads text as one JSON object. */
 bool openai_read_object(struct json *json, struct arena *scratch, struct span text);

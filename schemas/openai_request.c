@@ -124,13 +124,19 @@ bool openai_request_decode(struct openai_request *request, enum openai_endpoint 
 	return false;
 }
 
-bool openai_request_check_strict(const struct openai_request *request, struct arena *arena, struct findings *findings)
+bool openai_check_strict(const struct json *json, const struct field_table *table, struct arena *arena,
+			 struct findings *findings)
 {
-	if (field_check_strict(&request->json, openai_request_fields(request->endpoint), "body", arena, findings))
+	if (field_check_strict(json, table, "body", arena, findings))
 		return true;
 	if (arena_failed(arena))
 		finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
 	return false;
+}
+
+bool openai_request_check_strict(const struct openai_request *request, struct arena *arena, struct findings *findings)
+{
+	return openai_check_strict(&request->json, openai_request_fields(request->endpoint), arena, findings);
 }
 
 /* Sets include_usage in the client's own stream_options, whose value is at node. */

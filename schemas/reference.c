@@ -3,29 +3,13 @@
 #include "schemas/reference.h"
 
 #include "schemas/answers.h"
+#include "schemas/field_list.h"
 #include "schemas/field_message.h"
 #include "schemas/operations.h"
 
-enum { TABLES_MOST = 128 };
-
-/* The tables that were mentioned so far, in that order. */
-struct tables {
-	const struct field_table *list[TABLES_MOST];
-	size_t count;
-};
-
-static void mention(struct tables *tables, const struct field_table *table)
+static void write_link(struct buf *out, struct field_list *tables, const struct field_table *table)
 {
-	for (size_t i = 0; i < tables->count; i++)
-		if (tables->list[i] == table)
-			return;
-	if (table != NULL && tables->count < TABLES_MOST)
-		tables->list[tables->count++] = table;
-}
-
-static void write_link(struct buf *out, struct tables *tables, const struct field_table *table)
-{
-	mention(tables, table);
+	field_list_add(tables, table);
 	buf_append(out, SPAN("["));
 	buf_append(out, span_of(table->name));
 	buf_append(out, SPAN("](#"));
@@ -36,9 +20,9 @@ static void write_link(struct buf *out, struct tables *tables, const struct fiel
 
 /* ---- rows ---- */
 
-static void write_types(struct buf *out, struct tables *tables, const struct field *field);
+static void write_types(struct buf *out, struct field_list *tables, const struct field *field);
 
-static void write_type(struct buf *out, struct tables *tables, const struct field *field, unsigned type)
+static void write_type(struct buf *out, struct field_list *tables, const struct field *field, unsigned type)
 {
 	static const struct {
 		unsigned type;
@@ -63,7 +47,7 @@ static void write_type(struct buf *out, struct tables *tables, const struct fiel
 	}
 }
 
-static void write_types(struct buf *out, struct tables *tables, const struct field *field)
+static void write_types(struct buf *out, struct field_list *tables, const struct field *field)
 {
 	bool first = true;
 	if (field->types == 0)
@@ -110,7 +94,7 @@ static void write_bounds(struct buf *out, const struct field *field)
 		buf_printf(out, "%s`%s`", choice == field->choices ? "" : ", ", *choice);
 }
 
-static void write_row(struct buf *out, struct tables *tables, const struct field *field)
+static void write_row(struct buf *out, struct field_list *tables, const struct field *field)
 {
 	buf_printf(out, "| `%s` | ", field->name);
 	write_types(out, tables, field);
@@ -126,7 +110,7 @@ static void write_row(struct buf *out, struct tables *tables, const struct field
 	buf_append(out, SPAN(" |\n"));
 }
 
-static void write_rows(struct buf *out, struct tables *tables, const struct field *fields, size_t count)
+static void write_rows(struct buf *out, struct field_list *tables, const struct field *fields, size_t count)
 {
 	buf_append(out, SPAN("| name | type | required | default | bounds | meaning |\n|---|---|---|---|---|---|\n"));
 	for (size_t i = 0; i < count; i++)
@@ -134,7 +118,7 @@ static void write_rows(struct buf *out, struct tables *tables, const struct fiel
 	buf_append(out, SPAN("\n"));
 }
 
-static void write_table(struct buf *out, struct tables *tables, const struct field_table *table)
+static void write_table(struct buf *out, struct field_list *tables, const struct field_table *table)
 {
 	buf_printf(out, "### %s\n\n%s", table->name, table->doc);
 	if (table->refuse_unknown)
@@ -150,7 +134,7 @@ static void write_table(struct buf *out, struct tables *tables, const struct fie
 
 /* ---- operations ---- */
 
-static void write_parameters(struct buf *out, struct tables *tables, const struct operation_row *row)
+static void write_parameters(struct buf *out, struct field_list *tables, const struct operation_row *row)
 {
 	const struct field *argument = operation_argument(row);
 	if (argument != NULL) {
@@ -168,7 +152,7 @@ static void write_parameters(struct buf *out, struct tables *tables, const struc
 	}
 }
 
-static void write_answers(struct buf *out, struct tables *tables, const struct operation_row *row)
+static void write_answers(struct buf *out, struct field_list *tables, const struct operation_row *row)
 {
 	buf_printf(out, "Answers with `%s`", row->media_type);
 	if (row->answer != NULL) {
@@ -196,7 +180,7 @@ static void write_answers(struct buf *out, struct tables *tables, const struct o
 			    : SPAN(", and the backend's own errors with the statuses they have.\n\n"));
 }
 
-static void write_operation(struct buf *out, struct tables *tables, const struct operation_row *row)
+static void write_operation(struct buf *out, struct field_list *tables, const struct operation_row *row)
 {
 	buf_printf(out, "### %s %s\n\n%s", row->method, row->path, row->summary);
 	if (row->doc != NULL)
@@ -211,7 +195,7 @@ static void write_operation(struct buf *out, struct tables *tables, const struct
 
 void reference_write(struct buf *out)
 {
-	struct tables tables = {.count = 0};
+	struct field_list tables = {.count = 0};
 	buf_append(out,
 		   SPAN("# Operations\n\nEvery operation of the service, as the OpenAPI document tells it "
 			"([openapi.json](openapi.json), `GET /openapi.json`). A member that is not required may be "
