@@ -99,21 +99,20 @@ static void read_numbers(const struct reader *reader, const char *path, const st
 /* One kind of failure. Returns its bit, or 0 after a finding. */
 static failure_set read_kind(const struct reader *reader, const char *path, const struct tree_node *node)
 {
-	if (node->kind == TREE_SCALAR) {
-		char hint[SUGGEST_TEXT_MAX];
-		char shown[FINDING_VALUE_MAX];
-		enum failure_kind kind = failure_kind_named(node->text);
-		if (kind != FAILURE_NONE)
-			return (failure_set)1 << kind;
-		struct suggestion near = suggest(node->text);
-		for (unsigned i = FAILURE_NONE + 1; i < FAILURE_KINDS; i++)
-			suggest_offer(&near, span_of(failure_row((enum failure_kind)i)->name));
-		findings_add(reader->findings, node->line, path, "\"%s\" is no kind of failure%s",
-			     finding_value(node->text, shown), suggest_text(&near, hint));
+	char hint[SUGGEST_TEXT_MAX], shown[FINDING_VALUE_MAX];
+	if (node->kind != TREE_SCALAR) {
+		findings_add(reader->findings, node->line, path,
+			     "got %s; expected a kind of failure such as rate_limit", reader_kind(reader, node));
 		return 0;
 	}
-	findings_add(reader->findings, node->line, path, "got %s; expected a kind of failure such as rate_limit",
-		     reader_kind(reader, node));
+	enum failure_kind kind = failure_kind_named(node->text);
+	if (kind != FAILURE_NONE)
+		return (failure_set)1 << kind;
+	struct suggestion near = suggest(node->text);
+	for (unsigned i = FAILURE_NONE + 1; i < FAILURE_KINDS; i++)
+		suggest_offer(&near, span_of(failure_row((enum failure_kind)i)->name));
+	findings_add(reader->findings, node->line, path, "\"%s\" is no kind of failure%s",
+		     finding_value(node->text, shown), suggest_text(&near, hint));
 	return 0;
 }
 

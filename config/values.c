@@ -234,8 +234,9 @@ static const char *type_expected(enum key_type type)
 	case KEY_PERCENT:
 		return "a share such as 5%";
 	case KEY_NUMBERS:
-	case KEY_KINDS:
 		return "a list of numbers such as [3, 1]";
+	case KEY_KINDS:
+		return "a kind of failure such as rate_limit, or a list of them";
 	case KEY_ENUM:
 	case KEY_WORD:
 		return "one of some words"; /* value_expected lists them */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static uint64_t monotonic_us(void *context)
+uint64_t timers_monotonic(void *context)
 {
 	(void)context;
 	struct timespec ts;
@@ -15,7 +15,7 @@ static uint64_t monotonic_us(void *context)
 
 void timers_init(struct timers *timers, clock_us_fn clock, void *context)
 {
-	*timers = (struct timers){.clock = clock == NULL ? monotonic_us : clock, .clock_context = context};
+	*timers = (struct timers){.clock = clock == NULL ? timers_monotonic : clock, .clock_context = context};
 	timers_refresh(timers);
 }
 

@@ -33,7 +33,10 @@ struct timers {
 	size_t capacity;
 };
 
-/* clock: monotonic microseconds; NULL means CLOCK_MONOTONIC. */
+/* Microseconds of CLOCK_MONOTONIC. context: unused. */
+uint64_t timers_monotonic(void *context);
+
+/* clock: monotonic microseconds; NULL means timers_monotonic. */
 void timers_init(struct timers *timers, clock_us_fn clock, void *context);
 /* Frees the heap; timers still started are forgotten, not called. */
 void timers_fini(struct timers *timers);

@@ -245,19 +245,12 @@ static bool is_stop(int signal)
 	return signal == SIGTERM || signal == SIGINT;
 }
 
-static uint64_t now_us(void)
-{
-	struct timespec now;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 /* Until every worker has ended, or another signal asks for an end, or the time is over. */
 static void wait_for_drain(const struct app *app, const sigset_t *signals)
 {
-	uint64_t deadline_us = now_us() + app->config->drain_us;
+	uint64_t deadline_us = timers_monotonic(NULL) + app->config->drain_us;
 	while (!atomic_load(&app->joined)) {
-		uint64_t at_us = now_us();
+		uint64_t at_us = timers_monotonic(NULL);
 		uint64_t left_us = deadline_us > at_us ? deadline_us - at_us : 0;
 		struct timespec left = {.tv_sec = (time_t)(left_us / 1000000),
 					.tv_nsec = (long)(left_us % 1000000) * 1000};

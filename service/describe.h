@@ -8,7 +8,7 @@
 /* Appends the reference of a topic. False when there is no such topic. */
 bool describe_write(struct buf *out, const char *topic);
 
-/* The topics, for messages: "api, cache, config, errors, metrics, openapi". */
+/* The topics, for messages, in the order of the alphabet with commas between. */
 const char *describe_topics(void);
 
 /* The topic that was probably meant; {NULL,0} when none is near. */
