@@ -12,23 +12,10 @@
 
 #include <cmocka.h>
 
-static struct arena arena;
+#include "tests/unit/arena_fixture.h"
+
 static struct json json;
 static struct json_error error;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
 
 static bool parse(struct span text)
 {

@@ -10,6 +10,7 @@
 
 #include "lib/buf.h"
 #include "schemas/openai_requests.h"
+#include "tests/unit/arena_fixture.h"
 
 #define ROWS(rows) .fields = (rows), .count = sizeof(rows) / sizeof((rows)[0])
 
@@ -43,7 +44,6 @@ static const struct field rows[] = {
 };
 static const struct field_table table = {.name = "Test", ROWS(rows)};
 
-static struct arena arena;
 static struct json json;
 static struct findings findings;
 static const struct finding *const finding = &findings.list[0];
@@ -269,20 +269,6 @@ static void the_tables_of_the_dialect_are_well_formed(void **state)
 	(void)state;
 	for (int endpoint = OPENAI_CHAT; endpoint <= OPENAI_EMBEDDINGS; endpoint++)
 		check_table(openai_request_fields((enum openai_endpoint)endpoint), 0);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
 }
 
 int main(void)

@@ -11,22 +11,7 @@
 
 #include "schemas/failure_rules.h"
 #include "schemas/openai_error.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
+#include "tests/unit/arena_fixture.h"
 
 static void error_bodies_of_every_form_are_understood(void **state)
 {

@@ -10,25 +10,11 @@
 #include <cmocka.h>
 
 #include "lib/buf.h"
+#include "tests/unit/arena_fixture.h"
 
-static struct arena arena;
 static struct openai_request request;
 static struct findings findings;
 static const struct finding *const finding = &findings.list[0];
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
 
 static bool decode(enum openai_endpoint endpoint, const char *body)
 {
