@@ -7,7 +7,7 @@
 
 enum { ADVICE_KEY_MAX = 512, SECOND_US = 1000000, MILLISECOND_US = 1000, CALL_LEAST_US = 100000 };
 
-/* What calls append to a backend's URL. */
+/* The paths that calls append to a backend's URL. */
 static const char *const operations[] = {"/chat/completions", "/completions", "/embeddings"};
 
 static bool ends_with(const char *text, const char *end)
@@ -108,7 +108,7 @@ static void check_plan(const struct config_plan *plan, const char *key, struct f
 		check_plan(plan->children[i], key, findings);
 }
 
-/* Who waits at the end of a full queue gets a place only when calls are quicker than any model is. */
+/* Warns of a queue so long that its last request gets a place only if calls are quicker than any model. */
 static void check_queue(const struct config_backend *backend, struct findings *findings)
 {
 	const struct config_concurrency *concurrency = &backend->concurrency;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What is wrong with a configuration file, and advice about it: at most FINDINGS_MAX lines, those
+ * The errors in a configuration file, and advice about it: at most FINDINGS_MAX lines, those
  * nearest to the top of the file, in the order of their lines. Loading goes on
  * after a finding so that one run shows all of them.
  */

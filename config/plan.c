@@ -169,7 +169,7 @@ static bool check_combinator(struct plan_reader *reader, const struct tree_node 
 {
 	struct suggestion near;
 	char hint[SUGGEST_TEXT_MAX];
-	/* a plan in JSON is told of too few children when it is built: there the place is known to the client */
+	/* of a plan in JSON plan_build_inline() counts the children: its error names the place in the request */
 	size_t least = reader->in.json ? 1 : combinator_least(combinator->key);
 	size_t count = combinator->kind == TREE_LIST ? combinator->count : 1;
 	if (combinator_is_unknown(combinator->key, &near))

@@ -19,7 +19,7 @@ extern const size_t plan_options_count;
 /* NULL when no option has that name. */
 const struct plan_option *plan_option_find(struct span name);
 
-/* Whether a combinator takes the option of that name. */
+/* Returns true when the combinator takes the option of that name. */
 bool plan_option_takes(struct span name, const char *combinator);
 
 /* The option that was probably meant; best is {NULL,0} when none is near, or when the table names a combinator so. */
