@@ -101,7 +101,8 @@ static const char *text_of(struct world *world, const struct fuzz_plan *target, 
 struct told {
 	const struct world *world;
 	const struct fuzz_plan *plan;
-	char *header; /* x-sluice-target; NULL = none */
+	char *header; /* x-sluice-target, whose id it keeps; NULL = none */
+	char *target; /* whose text it is, behind all joints; NULL = not told for all choices */
 	const struct fuzz_plan *targets[FUZZ_CHOICES];
 	struct bytes texts[FUZZ_CHOICES];
 	unsigned finishes[FUZZ_CHOICES], roles[FUZZ_CHOICES];
@@ -134,7 +135,7 @@ static const char *read_choice(struct told *told, const cJSON *choice)
 {
 	const cJSON *index = cJSON_GetObjectItemCaseSensitive(choice, "index");
 	const char *named = string_of(choice, "sluice_target");
-	const char *name = named != NULL ? named : told->header;
+	const char *name = named != NULL ? named : told->target;
 	if (!cJSON_IsNumber(index) || index->valueint < 0 || index->valueint >= FUZZ_CHOICES)
 		return "a choice without an index";
 	int at = index->valueint;
@@ -262,7 +263,8 @@ static const char *check_call(const struct told *told, const char *request_id)
 		return "no simulator gave that answer";
 	if (!call_is_of(call, request_id))
 		return "an answer to another request";
-	if (told->targets[0] != NULL && strcmp(string_of(call, "model"), told->targets[0]->model) != 0)
+	const struct fuzz_plan *first = told->header == NULL ? NULL : fuzz_plan_find(told->plan, told->header);
+	if (told->targets[0] != NULL && (first == NULL || strcmp(string_of(call, "model"), first->model) != 0))
 		return "an answer of another target than it says";
 	return NULL;
 }
@@ -378,6 +380,24 @@ static const char *check_attempts(const struct world *world, const struct answer
 	return seen <= told * 2 && seen + 1 >= told ? NULL : "another number of calls than it says";
 }
 
+/*
+ * Whose answer it is: x-sluice-target's, or, behind joints, that of the last one that went on. What was told before a
+ * joint is how the one behind it begins, so all of the text is its own.
+ */
+static char *read_target(const struct answer *answer)
+{
+	static const char joint[] = ": resumed by replay on ";
+	char *target = answer_header(answer, "x-sluice-target");
+	for (const char *at = bytes_text(&answer->body); (at = strstr(at, joint)) != NULL;) {
+		at += sizeof joint - 1;
+		const char *end = strstr(at, " behind ");
+		assert_non_null(end);
+		free(target);
+		target = strndup(at, (size_t)(end - at));
+	}
+	return target;
+}
+
 static void check_answer(struct world *world, const struct question *question, const struct answer *answer)
 {
 	struct told *told = calloc(1, sizeof *told);
@@ -386,6 +406,7 @@ static void check_answer(struct world *world, const struct question *question, c
 	told->world = world;
 	told->plan = world->plans[question->model];
 	told->header = answer_header(answer, "x-sluice-target");
+	told->target = read_target(answer);
 	const char *wrong = check_told(world, told, question, answer);
 	if (wrong == NULL)
 		wrong = check_call(told, request_id);
@@ -402,6 +423,7 @@ static void check_answer(struct world *world, const struct question *question, c
 	for (unsigned i = 0; i < FUZZ_CHOICES; i++)
 		bytes_free(&told->texts[i]);
 	free(told->header);
+	free(told->target);
 	free(request_id);
 	free(told);
 }
