@@ -7,7 +7,7 @@ import schemathesis
 MODEL = "demo"
 DIMENSIONS_MOST = 8192  # of the simulator's vectors
 CHOICES_MOST = 128  # of its answers
-LIMITS = ("max_tokens", "max_completion_tokens")  # which it wants in 32 bits and not negative
+LIMITS = ("max_tokens", "max_completion_tokens")  # which it wants in 32 bits and positive
 
 
 def is_integer(value):
@@ -20,7 +20,7 @@ def adapt_body(body):
     if isinstance(body.get("model"), str) and body["model"]:
         body["model"] = MODEL
     for limit in LIMITS:
-        if is_integer(body.get(limit)) and not 0 <= body[limit] < 2**31:
+        if is_integer(body.get(limit)) and not 1 <= body[limit] < 2**31:
             body[limit] = 1
     choices = body.get("n")
     if isinstance(choices, (int, float)) and CHOICES_MOST < choices <= 2**31 - 1:
