@@ -198,6 +198,8 @@ static void *worker_main(void *context)
 
 bool worker_start(struct worker *worker)
 {
+	for (size_t i = 0; i < worker->config->backend_count; i++)
+		http_origin_resolve(worker->origins[i]);
 	return pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
 }
 

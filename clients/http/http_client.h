@@ -51,6 +51,9 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 				       const char **error);
 void http_origin_destroy(struct http_origin *origin);
 
+/* Looks up the name of the origin ahead of its first call, which would do it otherwise. */
+void http_origin_resolve(struct http_origin *origin);
+
 struct http_head {
 	int status;
 	struct span content_type; /* values as received, empty when absent */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The addresses of an origin. A name is looked up when the origin is made and
- * again and again after; curl is given the addresses and never resolves by
+ * The addresses of an origin. A name is looked up ahead of the first call or with
+ * it, and again and again after; curl is given the addresses and never resolves by
  * itself (it would join its resolver thread in the middle of the loop when a
  * call is cancelled). Calls wait for the first answer, for as long as they
  * would wait for a connection. Once known, old addresses are better than none.
@@ -127,7 +127,11 @@ void name_init(struct http_origin *origin, char *host, unsigned port)
 	TAILQ_INIT(&name->waiting);
 	bool numeric = inet_pton(AF_INET, host, bytes) == 1 || strchr(host, ':') != NULL;
 	name->state = numeric ? NAME_ST_NUMERIC : NAME_ST_UNKNOWN;
-	if (!numeric)
+}
+
+void http_origin_resolve(struct http_origin *origin)
+{
+	if (origin->name.state == NAME_ST_UNKNOWN)
 		name_look_up(origin);
 }
 
@@ -163,6 +167,8 @@ void name_admit(struct http_origin *origin, struct http_call *call)
 		call_set_state(call, CALL_ST_RESOLVING);
 		if (!timer_start(timers, &call->timer, origin->connect_timeout_us, on_wait_over))
 			call_end(call, ERROR_OVERLOADED, "no memory for a timer");
+		else
+			name_look_up(origin);
 		break;
 	case NAME_ST_FAILED:
 		call_end(call, ERROR_UPSTREAM_DNS, origin->name.why);

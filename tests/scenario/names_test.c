@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
@@ -134,12 +135,51 @@ static void addresses_that_change_are_followed(void **state)
 	sluice_wait_idle(world.sluice);
 }
 
+enum { NAMES = 50 };
+
+/* Writes a configuration of NAMES backends with names that nobody knows. Returns its path. */
+static const char *write_names(void)
+{
+	static char path[160];
+	snprintf(path, sizeof path, "%s/check.yaml", scenario_directory());
+	FILE *file = fopen(path, "w");
+	assert_non_null(file);
+	fputs("listen: [127.0.0.1:0]\nmodels: { m: b0/m }\nbackends:\n", file);
+	for (unsigned i = 0; i < NAMES; i++)
+		fprintf(file, "  b%u: { url: 'http://b%u.invalid/v1' }\n", i, i);
+	fclose(file);
+	return path;
+}
+
+/* Lookups that nobody waited for were cut off when the check ended. */
+static void a_check_of_the_configuration_looks_up_no_name(void **state)
+{
+	char asked[160];
+	const char *arguments[] = {"--check", write_names(), NULL};
+	struct bytes out = {0}, err = {0};
+	(void)state;
+	snprintf(asked, sizeof asked, "%s/asked", scenario_directory());
+	setenv("SLUICE_TEST_ASKED", asked, 1);
+	setenv("LD_PRELOAD", scenario_program("SLUICE_NAMES", "build/tests/scenario/fake_names.so"), 1);
+	assert_int_equal(sluice_run(arguments, &out, &err), 0);
+	unsetenv("LD_PRELOAD");
+	assert_int_equal(access(asked, F_OK), -1);
+	struct world world = start("127.0.0.1", 0);
+	fetch(&world, "named", 200, NULL);
+	assert_int_equal(access(asked, F_OK), 0);
+	unsetenv("SLUICE_TEST_ASKED");
+	bytes_free(&out);
+	bytes_free(&err);
+	sluice_wait_idle(world.sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(a_slow_resolver_holds_up_nobody_else),
 	    SCENARIO(a_resolver_that_is_too_slow_fails_over),
 	    SCENARIO(addresses_that_change_are_followed),
+	    SCENARIO(a_check_of_the_configuration_looks_up_no_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

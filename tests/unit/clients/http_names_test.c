@@ -93,6 +93,7 @@ static void names_open(struct test_env *env, int delay_ms, const char *first, co
 	env_open(env, answer_ok, NULL);
 	http_origin_destroy(env->origin);
 	env->origin = env_origin(env, "http://Backend.Test:%d", env->server->port);
+	http_origin_resolve(env->origin);
 }
 
 static void names_close(struct test_env *env)
