@@ -26,6 +26,7 @@ struct coding {
 	bool (*begin)(struct decoder *decoder);
 	void (*end)(struct decoder *decoder);
 	enum step_result (*step)(struct decoder *decoder, struct span *input, char *output, size_t *output_len);
+	bool (*restart)(struct decoder *decoder, unsigned char first); /* NULL: one stream is all a body can hold */
 };
 
 struct decoder {
@@ -36,7 +37,8 @@ struct decoder {
 		ZSTD_DStream *zstd;
 	};
 	uint64_t in, out; /* bytes so far */
-	bool done;
+	bool done;        /* the input so far is complete */
+	bool trailing;    /* bytes that belong to no stream followed the end */
 	char piece[DECODER_PIECE];
 };
 
@@ -67,6 +69,12 @@ static enum step_result zlib_step(struct decoder *decoder, struct span *input, c
 	if (result == Z_MEM_ERROR)
 		return STEP_NO_MEMORY;
 	return result == Z_OK || result == Z_BUF_ERROR ? STEP_MORE : STEP_BAD;
+}
+
+/* Starts the next member of a gzip body (RFC 1952, section 2.2) at its first byte. False: no member begins so. */
+static bool gzip_restart(struct decoder *decoder, unsigned char first)
+{
+	return first == 0x1f && inflateReset(&decoder->zlib) == Z_OK;
 }
 
 /* ---- br ---- */
@@ -123,12 +131,19 @@ static enum step_result zstd_step(struct decoder *decoder, struct span *input, c
 	return result == 0 ? STEP_DONE : STEP_MORE;
 }
 
+/* Starts the next frame, data or skippable (RFC 8878, section 3.1), by its first byte. False: no frame begins so. */
+static bool zstd_restart(struct decoder *decoder, unsigned char first)
+{
+	return (first == 0x28 || (first & 0xf0) == 0x50) &&
+	       !ZSTD_isError(ZSTD_DCtx_reset(decoder->zstd, ZSTD_reset_session_only));
+}
+
 /* ---- all of them ---- */
 
 static const struct coding codings[] = {
-    {"gzip", zlib_begin, zlib_end, zlib_step},    {"x-gzip", zlib_begin, zlib_end, zlib_step},
-    {"deflate", zlib_begin, zlib_end, zlib_step}, {"br", brotli_begin, brotli_end, brotli_step},
-    {"zstd", zstd_begin, zstd_end, zstd_step},
+    {"gzip", zlib_begin, zlib_end, zlib_step, gzip_restart}, {"x-gzip", zlib_begin, zlib_end, zlib_step, gzip_restart},
+    {"deflate", zlib_begin, zlib_end, zlib_step, NULL},      {"br", brotli_begin, brotli_end, brotli_step, NULL},
+    {"zstd", zstd_begin, zstd_end, zstd_step, zstd_restart},
 };
 
 static const struct coding *find_coding(struct span name)
@@ -195,12 +210,24 @@ static enum decoder_result feed_step(struct decoder *decoder, struct span *input
 	return is_bomb(decoder) ? DECODER_TOO_LARGE : DECODER_OK;
 }
 
-/* What follows the end is left alone, as by most clients. */
+/* Returns whether a stream goes on with the first byte of the input. Bytes that start none are ignored from then on. */
+static bool goes_on(struct decoder *decoder, struct span input)
+{
+	if (!decoder->done)
+		return true;
+	if (input.len == 0 || decoder->trailing)
+		return false;
+	const struct coding *coding = decoder->coding;
+	decoder->trailing = coding->restart == NULL || !coding->restart(decoder, (unsigned char)input.at[0]);
+	decoder->done = decoder->trailing;
+	return !decoder->done;
+}
+
 enum decoder_result decoder_feed(struct decoder *decoder, struct span input,
 				 bool (*take)(void *context, struct span output), void *context)
 {
 	size_t len = DECODER_PIECE;
-	while (!decoder->done && (input.len > 0 || len == DECODER_PIECE)) {
+	while (goes_on(decoder, input) && (input.len > 0 || len == DECODER_PIECE)) {
 		size_t before = input.len;
 		enum decoder_result result = feed_step(decoder, &input, &len);
 		if (result != DECODER_OK)

@@ -33,8 +33,10 @@ struct decoder *decoder_create(struct span coding);
 /* NULL is harmless. */
 void decoder_destroy(struct decoder *decoder);
 
-/* Decodes input and gives each piece of the output to take, which may return false to stop. Pieces live during the
- * call. */
+/*
+ * Decodes input and gives each piece of the output to take, which may return false to stop. Pieces live during the
+ * call. Further members of a gzip body and further zstd frames are decoded too; other bytes after the end are ignored.
+ */
 enum decoder_result decoder_feed(struct decoder *decoder, struct span input,
 				 bool (*take)(void *context, struct span output), void *context);
 

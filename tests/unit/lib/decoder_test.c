@@ -90,6 +90,61 @@ static void every_coding_gives_the_text_back_in_pieces_of_any_size(void **state)
 	}
 }
 
+/* Packs the text as two streams, one after the other. *len: of both. */
+static void pack_two(const char *coding, size_t *len)
+{
+	static char second[PACKED / 2];
+	size_t second_len = pack(coding, plain + PLAIN / 2, PLAIN / 2);
+	assert_true(second_len <= sizeof(second));
+	memcpy(second, packed, second_len);
+	size_t first_len = pack(coding, plain, PLAIN / 2);
+	memcpy(packed + first_len, second, second_len);
+	*len = first_len + second_len;
+}
+
+static void members_of_gzip_and_frames_of_zstd_are_decoded_one_after_the_other(void **state)
+{
+	static const char *const joinable[] = {"gzip", "zstd"};
+	static const size_t pieces[] = {1, 7, 1000, PACKED};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		size_t len = 0;
+		pack_two(joinable[i], &len);
+		for (size_t p = 0; p < sizeof(pieces) / sizeof(pieces[0]); p++) {
+			struct decoder *decoder = decoder_create(span_of(joinable[i]));
+			struct buf out;
+			buf_init(&out, PLAIN);
+			assert_int_equal(feed(decoder, len - 1, pieces[p], &out), DECODER_OK);
+			assert_false(decoder_is_done(decoder));
+			assert_int_equal(decoder_feed(decoder, (struct span){packed + len - 1, 1}, keep, &out),
+					 DECODER_OK);
+			assert_true(decoder_is_done(decoder));
+			assert_int_equal(buf_len(&out), PLAIN);
+			assert_memory_equal(buf_span(&out).at, plain, PLAIN);
+			buf_fini(&out);
+			decoder_destroy(decoder);
+		}
+	}
+}
+
+static void other_bytes_after_the_end_are_ignored(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < CODINGS; i++) {
+		size_t len = pack(codings[i], plain, PLAIN);
+		memset(packed + len, 0, 100);
+		packed[len + 1] = 0x1f; /* what would begin a member at the right place */
+		struct decoder *decoder = decoder_create(span_of(codings[i]));
+		struct buf out;
+		buf_init(&out, PLAIN);
+		assert_int_equal(feed(decoder, len + 100, 1, &out), DECODER_OK);
+		assert_true(decoder_is_done(decoder));
+		assert_int_equal(buf_len(&out), PLAIN);
+		buf_fini(&out);
+		decoder_destroy(decoder);
+	}
+}
+
 static void a_cut_body_is_not_done(void **state)
 {
 	(void)state;
@@ -172,6 +227,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_coding_gives_the_text_back_in_pieces_of_any_size),
+	    cmocka_unit_test(members_of_gzip_and_frames_of_zstd_are_decoded_one_after_the_other),
+	    cmocka_unit_test(other_bytes_after_the_end_are_ignored),
 	    cmocka_unit_test(a_cut_body_is_not_done),
 	    cmocka_unit_test(garbage_is_found_out),
 	    cmocka_unit_test(a_bomb_is_stopped_soon),
