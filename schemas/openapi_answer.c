@@ -21,6 +21,11 @@ static bool is_inference(const struct operation_row *row)
 	return row->endpoint != OPERATION_NO_ENDPOINT;
 }
 
+static bool is_no_inference(const struct operation_row *row)
+{
+	return !is_inference(row);
+}
+
 static bool does_revalidate(const struct operation_row *row)
 {
 	return row->revalidates;
@@ -72,6 +77,8 @@ static const struct answer_header {
      "Whether the same request may succeed when it is sent again; the OpenAI SDKs go by it."},
     {"retry-after", ANSWER_ERROR, 0, is_inference, "{\"type\":\"string\"}", "\"2\"",
      "How long to wait before the next attempt, when the backend told or Sluice knows: seconds, or a date."},
+    {"retry-after", ANSWER_ERROR, 503, is_no_inference, "{\"type\":\"string\"}", "\"2\"",
+     "How long to wait before the next attempt, in seconds."},
     {"vary", ANSWER_ALL, 0, is_any, "{\"type\":\"string\"}", "\"accept\"",
      "The header fields of the request that the answer depends on."},
     {"access-control-allow-origin", ANSWER_ALL, 0, is_any, "{\"type\":\"string\"}", "\"https://app.example.org\"",

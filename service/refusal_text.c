@@ -105,6 +105,11 @@ struct span refusal_text_size(enum error_code error, size_t size, const struct c
 	if (error == ERROR_HEADERS_TOO_LARGE)
 		return arena_printf(arena, "The request headers are too large; the limit is %s (limits.header_list).",
 				    size_text(limits->header_list, most));
+	if (error == ERROR_BODIES_FULL)
+		return arena_printf(arena,
+				    "There is no room for a request body of %s at present; all bodies of running "
+				    "requests have %s, and one client a share of it (limits.bodies).",
+				    size_text(size, has), size_text(limits->bodies, most));
 	if (error != ERROR_BODY_TOO_LARGE)
 		return (struct span){NULL, 0};
 	size_text(limits->body, most);

@@ -5,7 +5,7 @@
 #include "service/exchange/exchange.h"
 #include "service/exchange/report.h"
 
-enum { REFUSAL_BYTES_MAX = 128 * 1024, REFUSAL_FIELDS_MAX = 7 };
+enum { REFUSAL_BYTES_MAX = 128 * 1024, REFUSAL_FIELDS_MAX = 8 };
 
 static void send(struct http_request *request, const struct refusal *refusal, enum error_form form,
 		 struct span request_id, struct span body)
@@ -18,7 +18,9 @@ static void send(struct http_request *request, const struct refusal *refusal, en
 	    {SPAN("x-request-id"), request_id},
 	    {SPAN("x-should-retry"), row->retryable ? SPAN("true") : SPAN("false")},
 	};
-	size_t count = REFUSAL_FIELDS_MAX - 2;
+	size_t count = REFUSAL_FIELDS_MAX - 3;
+	if (row->status == 503)
+		fields[count++] = (struct http_field){SPAN("retry-after"), SPAN("1")};
 	if (refusal->allow != NULL)
 		fields[count++] = (struct http_field){SPAN("allow"), span_of(refusal->allow)};
 	if (refusal->accept_encoding != NULL)

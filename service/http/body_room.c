@@ -1,27 +1,45 @@
 /* SPDX-License-Identifier: MIT */
-/* One atomic number; body_room.h holds the contract. */
+/* Atomic numbers, of the process and of each address; body_room.h holds the contract. */
 #include "service/http/body_room.h"
 
 #include <stdatomic.h>
 
+#include "service/http/server.h"
+
 enum { CONNECTION_LEAST = 16 << 20 /* bytes */ };
 
 static atomic_size_t taken;
+static atomic_size_t held[CROWD_ADDRESSES]; /* by address */
 
-bool body_room_take(const struct config_limits *limits, size_t bytes)
+/* Takes bytes of the process's room. *left: what is free then. */
+static bool take_of_all(const struct config_limits *limits, size_t bytes, size_t *left)
 {
 	size_t most = limits->bodies > limits->body ? limits->bodies : limits->body;
 	size_t before = atomic_load_explicit(&taken, memory_order_relaxed);
 	do {
 		if (before > most || bytes > most - before)
 			return false;
+		*left = most - before - bytes;
 	} while (!atomic_compare_exchange_weak_explicit(&taken, &before, before + bytes, memory_order_relaxed,
 							memory_order_relaxed));
 	return true;
 }
 
-void body_room_give(size_t bytes)
+bool body_room_take(const struct config_limits *limits, size_t address, size_t bytes)
 {
+	size_t left;
+	if (!take_of_all(limits, bytes, &left))
+		return false;
+	size_t before = atomic_fetch_add_explicit(&held[address], bytes, memory_order_relaxed);
+	if (before == 0 || (before + bytes) / BODY_ROOM_SHARE <= left)
+		return true;
+	body_room_give(address, bytes);
+	return false;
+}
+
+void body_room_give(size_t address, size_t bytes)
+{
+	atomic_fetch_sub_explicit(&held[address], bytes, memory_order_relaxed);
 	atomic_fetch_sub_explicit(&taken, bytes, memory_order_relaxed);
 }
 

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside of service/http: room for request bodies that are still coming, one
- * account for all workers of the process. Whoever has room can receive its whole
- * body; whoever has none waits, by flow control. Serves all clients of the
- * process; one connection takes at most body_room_of_connection(). It heals
- * as bodies become complete, stall or go.
+ * Inside of service/http: room for request bodies, from their first byte until
+ * the answer is over, one account for all workers of the process. A body that
+ * has room can come whole; one that has none waits or is refused.
+ *
+ * Serves all clients of the process. One address may hold BODY_ROOM_SHARE times
+ * what is then still free, so that there is always room for another one; an
+ * address that holds none may take what there is. One connection receives at most
+ * body_room_of_connection() at a time. The account heals as answers end, and as
+ * bodies stall.
  */
 #ifndef SLUICE_SERVICE_HTTP_BODY_ROOM_H
 #define SLUICE_SERVICE_HTTP_BODY_ROOM_H
@@ -12,15 +16,17 @@
 #include "config/config.h"
 
 enum {
-	BODY_ROOM_STEP = 1 << 20, /* bytes of room at once for a body of unknown length */
-	BODY_ROOM_PROGRESS = 4096 /* bytes of a body that are progress, each limits.body_stall */
+	BODY_ROOM_SHARE = 3,
+	BODY_ROOM_STEP = 1 << 20,   /* bytes of room at once for a body of unknown length */
+	BODY_ROOM_SMALL = 64 << 10, /* bytes of a body that needs no room over HTTP/1.1 */
+	BODY_ROOM_PROGRESS = 4096   /* bytes of a body that are progress, each limits.body_stall */
 };
 
-/* Takes room for bytes. False: there is not enough. */
-bool body_room_take(const struct config_limits *limits, size_t bytes);
-void body_room_give(size_t bytes);
+/* Takes room for bytes. address: number of the client's, below CROWD_ADDRESSES. False: there is not enough. */
+bool body_room_take(const struct config_limits *limits, size_t address, size_t bytes);
+void body_room_give(size_t address, size_t bytes);
 
-/* Bytes of room that one connection may hold at once. */
+/* Bytes of room for bodies that one connection may receive at once. */
 size_t body_room_of_connection(const struct config_limits *limits);
 
 #endif

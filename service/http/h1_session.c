@@ -19,9 +19,8 @@
 #include "service/http/request.h"
 
 enum {
-	VERSION_1 = 0x100,   /* as h2o writes it */
-	LARGE_INPUT = 65536, /* bytes of a body that is a large one */
-	SMALL_BODY = 65536   /* bytes of a body that needs no room of its own */
+	VERSION_1 = 0x100,  /* as h2o writes it */
+	LARGE_INPUT = 65536 /* bytes of a body that is a large one */
 };
 
 static struct http_server *server_of(const struct h1_session *session)
@@ -85,9 +84,9 @@ static void choose_input(struct h1_session *session)
 static bool have_room(struct h1_session *session, size_t bytes)
 {
 	size_t more = session->chunked ? BODY_ROOM_STEP : bytes;
-	if (bytes <= SMALL_BODY || bytes <= session->room)
+	if (bytes <= BODY_ROOM_SMALL || bytes <= session->room)
 		return true;
-	if (!body_room_take(limits_of(session), more))
+	if (!body_room_take(limits_of(session), session->connection->address, more))
 		return false;
 	session->room += more;
 	return true;
@@ -96,8 +95,18 @@ static bool have_room(struct h1_session *session, size_t bytes)
 static void give_room(struct h1_session *session)
 {
 	if (session->room > 0)
-		body_room_give(session->room);
+		body_room_give(session->connection->address, session->room);
 	session->room = 0;
+}
+
+/* Gives back what the body did not need. */
+static void fit_room(struct h1_session *session)
+{
+	size_t need = session->req.entity.len;
+	if (session->room <= need)
+		return;
+	body_room_give(session->connection->address, session->room - need);
+	session->room = need;
 }
 
 /* Gives the request to the application. The session may be freed. */
@@ -105,7 +114,7 @@ static void dispatch(struct h1_session *session)
 {
 	h2o_req_t *req = &session->req;
 	h2o_socket_read_stop(session->sock);
-	give_room(session);
+	fit_room(session);
 	set_state(session, H1_SESSION_ST_ANSWERING);
 	if (session->unread)
 		req->http1_is_persistent = 0;
@@ -195,7 +204,7 @@ static void take_body(struct h1_session *session)
 						 limits_of(session)->body, &session->body, &taken);
 	h2o_buffer_consume(&session->sock->input, taken);
 	if (error == ERROR_NONE && !have_room(session, buf_len(&session->body)))
-		error = ERROR_OVERLOADED;
+		error = ERROR_BODIES_FULL;
 	if (error != ERROR_NONE) {
 		refuse(session, error);
 	} else if (session->chunks.state == H1_CHUNKS_ST_DONE) {
@@ -209,7 +218,8 @@ static void take_body(struct h1_session *session)
 static void start_body(struct h1_session *session, bool expects_continue)
 {
 	if (!have_room(session, session->content_length)) {
-		refuse(session, ERROR_OVERLOADED);
+		session->connection->request->announced = session->content_length;
+		refuse(session, ERROR_BODIES_FULL);
 		return;
 	}
 	set_state(session, H1_SESSION_ST_BODY);
@@ -321,6 +331,7 @@ void h1_session_on_answered(struct h1_session *session)
 	h2o_dispose_request(&session->req);
 	buf_fini(&session->body);
 	h2o_buffer_consume(&session->sock->input, body);
+	give_room(session);
 	init_request(session);
 	crowd_idle(connection);
 	set_state(session, H1_SESSION_ST_IDLE);

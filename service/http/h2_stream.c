@@ -60,7 +60,7 @@ static void leave_ready(struct h2_stream *stream)
 void h2_stream_destroy(struct h2_stream *stream)
 {
 	leave_ready(stream);
-	h2_upload_end(stream);
+	h2_upload_forget(stream);
 	*stream->back = stream->next;
 	if (stream->next != NULL)
 		stream->next->back = stream->back;

@@ -30,7 +30,7 @@ static bool take_room(struct h2_stream *stream)
 	struct h2_session *session = stream->session;
 	size_t most = body_room_of_connection(h2_limits(session));
 	size_t step = stream->content_length > 0 ? stream->content_length : BODY_ROOM_STEP;
-	if (session->room + step > most || !body_room_take(h2_limits(session), step))
+	if (session->room + step > most || !body_room_take(h2_limits(session), session->connection->address, step))
 		return false;
 	session->room += step;
 	stream->room += step;
@@ -90,18 +90,32 @@ void h2_upload_on_data(struct h2_stream *stream, struct span bytes)
 		give_credit(stream);
 }
 
+/* Gives back the room beyond the bytes that are needed. */
+static void give_back(struct h2_stream *stream, size_t need)
+{
+	if (stream->room <= need)
+		return;
+	body_room_give(stream->session->connection->address, stream->room - need);
+	stream->room = need;
+}
+
 void h2_upload_end(struct h2_stream *stream)
 {
 	struct h2_session *session = stream->session;
+	if (!stream->uploads)
+		return;
 	if (stream->waits)
 		session->waiting--;
 	stream->uploads = stream->waits = false;
-	if (stream->room == 0)
-		return;
 	session->room -= stream->room;
-	body_room_give(stream->room);
-	stream->room = 0;
 	session->room_freed = true;
+	give_back(stream, buf_len(&stream->body));
+}
+
+void h2_upload_forget(struct h2_stream *stream)
+{
+	h2_upload_end(stream);
+	give_back(stream, 0);
 }
 
 /* The oldest first: streams are listed newest first. */
@@ -128,7 +142,7 @@ static void refuse_late(struct h2_session *session, uint64_t now_us)
 		if (!stream->uploads || stream->dispatched || stream->error != ERROR_NONE ||
 		    now_us - stream->progress_us < h2_limits(session)->body_stall_us)
 			continue;
-		stream->error = stream->waits ? ERROR_OVERLOADED : ERROR_REQUEST_TIMEOUT;
+		stream->error = stream->waits ? ERROR_BODIES_FULL : ERROR_REQUEST_TIMEOUT;
 		h2_stream_on_complete(stream);
 	}
 }

@@ -13,8 +13,10 @@
 void h2_upload_start(struct h2_stream *stream);
 /* Body bytes. */
 void h2_upload_on_data(struct h2_stream *stream, struct span bytes);
-/* The body is complete, or nobody wants it any more: gives its room back. */
+/* No more of the body comes. It keeps the room that it needs, unless it is refused. */
 void h2_upload_end(struct h2_stream *stream);
+/* The body is not needed any more: gives its room back. */
+void h2_upload_forget(struct h2_stream *stream);
 /* Refuses bodies that make no progress or have waited too long for room, and gives room to others. */
 void h2_upload_check(struct h2_session *session, uint64_t now_us);
 

@@ -12,6 +12,7 @@
 #include "lib/gunzip.h"
 #include "lib/hash.h"
 #include "lib/media_type.h"
+#include "service/http/body_room.h"
 
 enum {
 	REQUEST_WRITE_MOST = 128 << 20,   /* bytes */
@@ -42,12 +43,20 @@ void request_tell_gone(struct http_request *request)
 		request->ops->on_gone(request->context);
 }
 
+static void forget_unpacked(struct http_request *request)
+{
+	if (request->room > 0)
+		body_room_give(request->connection->address, request->room);
+	request->room = 0;
+	buf_fini(&request->unpacked);
+}
+
 static void on_dispose(void *memory)
 {
 	struct http_request *request = memory;
 	request_tell_gone(request);
 	task_drop(request->server->reactor, &request->pump);
-	buf_fini(&request->unpacked);
+	forget_unpacked(request);
 	buf_fini(&request->filling);
 	buf_fini(&request->flying);
 	struct http_connection *connection = request->connection;
@@ -168,6 +177,12 @@ enum error_code http_request_gunzip_body(struct http_request *request, size_t mo
 	}
 	buf_fit(&request->unpacked);
 	struct span body = buf_span(&request->unpacked);
+	if (!body_room_take(&request->server->config->limits, request->connection->address, body.len)) {
+		request->announced = body.len;
+		forget_unpacked(request);
+		return ERROR_BODIES_FULL;
+	}
+	request->room = body.len;
 	request->h2o->entity = h2o_iovec_init(body.at, body.len);
 	return ERROR_NONE;
 }

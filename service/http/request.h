@@ -50,6 +50,7 @@ struct http_request {
 	struct span query;
 	size_t announced;    /* bytes of the body, as the head says; 0 = it does not */
 	struct buf unpacked; /* the body, where it came compressed */
+	size_t room;         /* bytes taken of body_room.h for it */
 	const struct http_request_ops *ops;
 	void *context;
 

@@ -11,6 +11,7 @@
 
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/proc.h"
+#include "tests/scenario/harness/wire.h"
 
 enum { MOST_DEFERRED = 256 };
 
@@ -31,6 +32,7 @@ int scenario_setup(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	current.passed = false;
 	current.deferred_count = 0;
+	wire_come_from(0);
 	const char *parent = getenv("TMPDIR");
 	snprintf(current.directory, sizeof current.directory, "%s/sluice-scenario-XXXXXX",
 		 parent == NULL || *parent == '\0' ? "/tmp" : parent);

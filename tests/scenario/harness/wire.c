@@ -49,6 +49,21 @@ static void wire_handshake(struct wire *wire, const char *alpn)
  * by the window probes of the sender, whose pauses grow to minutes. */
 enum { WIRE_NARROW = 131072 };
 
+static unsigned char source_host;
+
+void wire_come_from(unsigned char host)
+{
+	source_host = host;
+}
+
+static void bind_source(int fd)
+{
+	struct sockaddr_in source = {.sin_family = AF_INET};
+	source.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + source_host);
+	if (source_host != 0)
+		assert_int_equal(bind(fd, (struct sockaddr *)&source, sizeof source), 0);
+}
+
 static void open_wire(struct wire *wire, int port, const char *alpn, int receive_buffer)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
@@ -57,6 +72,7 @@ static void open_wire(struct wire *wire, int port, const char *alpn, int receive
 	assert_true(wire->fd >= 0);
 	if (receive_buffer != 0)
 		setsockopt(wire->fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof receive_buffer);
+	bind_source(wire->fd);
 	if (connect(wire->fd, (struct sockaddr *)&address, sizeof address) != 0)
 		fail_msg("connect to 127.0.0.1:%d: %s", port, strerror(errno));
 	int on = 1;

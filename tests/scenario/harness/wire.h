@@ -26,6 +26,9 @@ void wire_open(struct wire *wire, int port, const char *alpn);
 /* As wire_open with a small receive buffer, so that not reading is soon noticed. */
 void wire_open_narrow(struct wire *wire, int port, const char *alpn);
 
+/* Connections opened from now on come from 127.0.0.host, until the scenario ends; 0: from where the kernel chooses. */
+void wire_come_from(unsigned char host);
+
 /* Bytes read; 0 = the peer's clean end; WIRE_AGAIN; WIRE_BROKEN. */
 ssize_t wire_read(struct wire *wire, void *into, size_t size);
 
