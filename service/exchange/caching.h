@@ -94,7 +94,10 @@ enum caching_step caching_start(struct exchange *exchange, const struct exchange
 /* An event of a flight that the exchange follows, in the form of its leader; passed on as the exchange asked for it. */
 void caching_on_event(struct exchange *exchange, const struct event *event);
 
-/* The flight failed before anything was sent: true when a stale answer stood in, and the exchange is over. */
+/*
+ * The flight failed while the client may still get any answer. Returns true when the exchange asks again in its own
+ * words, or a stale answer stood in and the exchange is over.
+ */
 bool caching_stand_in(struct exchange *exchange, const struct failure *failure);
 
 /* Fields of a head, with their text. */

@@ -97,7 +97,7 @@ void caching_give(struct exchange *exchange, const struct cache_hit *hit, enum m
 	    .keys = cache_key_hash(&caching->keeping.key), .digests = hit->entry.digest, .form = form_of(exchange)};
 	metrics_add(exchange->worker->plan.metrics, hit->entry.body.len, METRIC_CACHE_GIVEN_BYTES,
 		    exchange->report.model_index);
-	if (caching_is_unchanged(exchange))
+	if (exchange->state == EXCHANGE_ST_WAITING && caching_is_unchanged(exchange))
 		caching_give_not_modified(exchange);
 	else if (exchange->request.stream)
 		caching_give_stream(exchange, &replay);

@@ -156,12 +156,19 @@ static void exchange_tell(struct exchange *exchange, const struct failure *failu
 		exchange_abort(exchange, failure->code);
 }
 
+/* Returns whether the client may still get any answer: nothing was sent, or comments at most. */
+static bool exchange_is_open(const struct exchange *exchange)
+{
+	return exchange->state == EXCHANGE_ST_WAITING ||
+	       (exchange->state == EXCHANGE_ST_STREAM && exchange->report.events == 0);
+}
+
 /* When several targets failed, all of it is told. */
 static void exchange_on_failure(struct exchange *exchange, const struct failure *failure)
 {
 	struct failure told = *failure;
 	struct buf details;
-	if (exchange->state == EXCHANGE_ST_WAITING && caching_stand_in(exchange, failure))
+	if (exchange_is_open(exchange) && caching_stand_in(exchange, failure))
 		return;
 	if (failure->causes == NULL || failure->causes->next == NULL) {
 		exchange_tell(exchange, failure);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/scenario/harness/backend.h"
 #include "tests/scenario/harness/cached.h"
@@ -117,10 +118,89 @@ static void a_refusal_at_another_replica_reaches_nobody_in_other_words(void **st
 	replicas_wait_idle(&world);
 }
 
+/* A stream that has had comments may still get any answer: once all of them got the leader's refusal. */
+static void a_refusal_after_comments_reaches_only_the_same_bytes(void **state)
+{
+	static const unsigned crowds[] = {2, 30, 300};
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		unsigned crowd = crowds[round];
+		struct backend *backend = backend_start();
+		struct client *clients = calloc(crowd, sizeof *clients);
+		assert_non_null(clients);
+		script(backend, 400, REFUSAL, true);
+		script(backend, 200, answers[CHAT], false);
+		struct sluice *sluice = sluice_start(
+		    "keepalive: 50ms\nbackends: { b: { url: 'http://127.0.0.1:%d/v1' } }\nmodels: { m: b/x }\n",
+		    backend_port(backend));
+		for (unsigned i = 0; i < crowd; i++) {
+			client_post(
+			    &clients[i], sluice, (enum via)(i / 2 % VIA_COUNT), paths[CHAT],
+			    body_of(CHAT, i % 2 == 0 ? ",\"stream\":true,\"user\":\"nobody\"" : ",\"stream\":true"));
+			if (i == 0)
+				backend_wait_requests(backend, 1);
+		}
+		for (unsigned i = 0; i < crowd; i++)
+			client_wait_head(&clients[i]);
+		backend_open_gate(backend);
+		for (unsigned i = 0; i < crowd; i++) {
+			struct answer *answer = client_answer(&clients[i]);
+			client_wait_end(&clients[i]);
+			assert_int_equal(answer->status, 200);
+			check_contains(&answer->body, ": keepalive\n");
+			check_contains(&answer->body, i % 2 == 0 ? "no such user" : "fine");
+			if (i % 2 == 0)
+				check_lacks(&answer->body, "[DONE]");
+			else
+				check_contains(&answer->body, "data: [DONE]\n\n");
+			client_close(&clients[i]);
+		}
+		assert_int_equal(backend_requests(backend), 2);
+		free(clients);
+		sluice_wait_idle(sluice);
+	}
+}
+
+/* The head is out, so a validator that matches is no reason for a 304 either. */
+static void a_stale_answer_stands_in_for_a_failure_after_comments(void **state)
+{
+	struct backend *backend = backend_start();
+	(void)state;
+	script(backend, 200, answers[CHAT], false);
+	script(backend, 500, "{}", true);
+	struct sluice *sluice = sluice_start("keepalive: 50ms\ncache: { stale_if_error: 1h }\n"
+					     "backends: { b: { url: 'http://127.0.0.1:%d/v1' } }\nmodels: { m: b/x }\n",
+					     backend_port(backend));
+	const char *body = body_of(CHAT, ",\"stream\":true");
+	struct answer kept;
+	client_fetch(sluice, VIA_H1, paths[CHAT], body, &kept);
+	assert_int_equal(kept.status, 200);
+	answer_free(&kept);
+	client_fetch(sluice, VIA_H1, paths[CHAT], body, &kept);
+	const struct h2_header headers[] = {
+	    {"cache-control", "max-age=1"}, {"if-none-match", answer_header(&kept, "etag")}, {NULL, NULL}};
+	assert_non_null(headers[1].value);
+	usleep(2100000); /* it is too old then */
+	struct client client;
+	client_send(&client, sluice, VIA_H1, "POST", paths[CHAT], headers, body);
+	client_wait_head(&client);
+	backend_open_gate(backend);
+	client_wait_end(&client);
+	assert_int_equal(client_answer(&client)->status, 200);
+	check_contains(&client_answer(&client)->body, ": keepalive\n");
+	check_contains(&client_answer(&client)->body, "fine");
+	check_contains(&client_answer(&client)->body, "data: [DONE]\n\n");
+	client_close(&client);
+	answer_free(&kept);
+	sluice_wait_idle(sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(a_refusal_reaches_only_the_same_bytes),
+	    SCENARIO(a_refusal_after_comments_reaches_only_the_same_bytes),
+	    SCENARIO(a_stale_answer_stands_in_for_a_failure_after_comments),
 	    SCENARIO(a_refusal_at_another_replica_reaches_nobody_in_other_words),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
