@@ -21,16 +21,18 @@ enum {
 	ROUNDS = 8,
 	MODELS = 12,
 	JOBS = 96,
-	CONNECTIONS = 24,
 	DEPTH = 5,
 	LONG_MODEL = 0,
 	HEDGED_MODEL = 1,
 	FINAL_MODEL = 2,
+	RESUMED_MODEL = 3,
+	RESUMED_LAST = 5,
 	TARGETS = 16,
 	MESSAGES = 4,
 	CHOICES = 2,
 	SLOW_READERS = 4,
-	TIGHT = 2
+	TIGHT = 2,
+	JOINTS = 8
 };
 
 enum sim_index { SIM_A, SIM_B, SIM_QUEUE, SIM_REFUSE, SIMS };
@@ -59,7 +61,7 @@ struct world {
 	double asked[MODELS];
 	struct question questions[JOBS];
 	char *texts[FUZZ_TEXTS][MESSAGES][CHOICES]; /* that simulators answer; as needed */
-	size_t whole, failed, cut, left;
+	size_t whole, failed, cut, left, replayed, continued;
 };
 
 static unsigned roll(struct world *world, unsigned sides)
@@ -97,12 +99,20 @@ static const char *text_of(struct world *world, const struct fuzz_plan *target, 
 
 /* ---- an answer ---- */
 
+/* Where another target went on with a stream. */
+struct joint {
+	const struct fuzz_plan *target;
+	size_t behind; /* bytes of text before it */
+	bool replayed; /* it said all of the text again; else it was given it */
+};
+
 /* What an answer told, by choice. */
 struct told {
 	const struct world *world;
 	const struct fuzz_plan *plan;
-	char *header; /* x-sluice-target, whose id it keeps; NULL = none */
-	char *target; /* whose text it is, behind all joints; NULL = not told for all choices */
+	char *target; /* x-sluice-target, whose id and beginning it has; NULL = not told for all choices */
+	struct joint joints[JOINTS];
+	unsigned joint_count;
 	const struct fuzz_plan *targets[FUZZ_CHOICES];
 	struct bytes texts[FUZZ_CHOICES];
 	unsigned finishes[FUZZ_CHOICES], roles[FUZZ_CHOICES];
@@ -211,23 +221,62 @@ static bool is_finished(const struct told *told, unsigned index, const struct qu
 	return told->finishes[index] == (target != NULL);
 }
 
-/* Each choice is its target's own text: all of it, or, of an answer that broke, its beginning. */
+/* Appends what a target says that goes on behind a text. NULL, or what is wrong with it. */
+static const char *go_on(struct world *world, const struct joint *joint, unsigned message, struct bytes *text)
+{
+	const char *own = text_of(world, joint->target, message, 0);
+	bool fits = strncmp(bytes_text(text), own, text->len) == 0;
+	if (!fits && joint->replayed)
+		return "a replay that says something else was joined";
+	bytes_append(text, own + (fits ? text->len : 0), strlen(own) - (fits ? text->len : 0));
+	return NULL;
+}
+
+/* The text that the targets of a stream give together: each up to where the next one went on. */
+static const char *write_text(struct world *world, const struct told *told, const struct question *question,
+			      unsigned index, struct bytes *text)
+{
+	const char *own = text_of(world, told->targets[index], question->message, index % question->choices);
+	const char *wrong = NULL;
+	bytes_append(text, own, strlen(own));
+	for (unsigned i = 0; i < told->joint_count && wrong == NULL; i++) {
+		const struct joint *joint = &told->joints[i];
+		if (joint->target == NULL || joint->behind > text->len || question->choices != 1)
+			return "a joint that cannot be";
+		text->len = joint->behind;
+		text->at[text->len] = '\0';
+		wrong = go_on(world, joint, question->message, text);
+	}
+	return wrong;
+}
+
+/* The text of a choice is its target's, or that of all that went on with it: all of it, or its beginning. */
+static const char *check_text(struct world *world, const struct told *told, const struct question *question,
+			      unsigned index, bool whole)
+{
+	struct bytes want = {0};
+	size_t len = told->texts[index].len;
+	const char *wrong = NULL;
+	if (told->targets[index] != NULL)
+		wrong = write_text(world, told, question, index, &want);
+	if (wrong == NULL && strncmp(bytes_text(&told->texts[index]), bytes_text(&want), len) != 0)
+		wrong = "a choice's text is not its target's";
+	if (wrong == NULL && whole && (len != want.len || !is_finished(told, index, question)))
+		wrong = "a choice of a whole answer is not whole";
+	bytes_free(&want);
+	return wrong;
+}
+
 static const char *check_texts(struct world *world, const struct told *told, const struct question *question,
 			       bool whole)
 {
-	for (unsigned i = 0; i < FUZZ_CHOICES; i++) {
-		const char *want = told->targets[i] == NULL
-				       ? ""
-				       : text_of(world, told->targets[i], question->message, i % question->choices);
-		size_t len = told->texts[i].len;
-		if (strncmp(bytes_text(&told->texts[i]), want, len) != 0)
-			return "a choice's text is not its target's";
-		if (whole && (len != strlen(want) || !is_finished(told, i, question)))
-			return "a choice of a whole answer is not whole";
-		if (told->roles[i] > 1 || (len != 0 && told->roles[i] == 0))
-			return "a choice without its one role";
+	const char *wrong = NULL;
+	for (unsigned i = 0; i < FUZZ_CHOICES && wrong == NULL; i++) {
+		wrong = check_text(world, told, question, i, whole);
+		if (wrong == NULL && (told->roles[i] > 1 || (told->texts[i].len != 0 && told->roles[i] == 0)))
+			wrong = "a choice without its one role";
 	}
-	return NULL;
+	return wrong;
 }
 
 static const cJSON *find_call(const struct world *world, const char *id)
@@ -263,8 +312,8 @@ static const char *check_call(const struct told *told, const char *request_id)
 		return "no simulator gave that answer";
 	if (!call_is_of(call, request_id))
 		return "an answer to another request";
-	const struct fuzz_plan *first = told->header == NULL ? NULL : fuzz_plan_find(told->plan, told->header);
-	if (told->targets[0] != NULL && (first == NULL || strcmp(string_of(call, "model"), first->model) != 0))
+	const struct fuzz_plan *first = told->targets[0];
+	if (first != NULL && strcmp(string_of(call, "model"), first->model) != 0)
 		return "an answer of another target than it says";
 	return NULL;
 }
@@ -380,22 +429,21 @@ static const char *check_attempts(const struct world *world, const struct answer
 	return seen <= told * 2 && seen + 1 >= told ? NULL : "another number of calls than it says";
 }
 
-/*
- * Whose answer it is: x-sluice-target's, or, behind joints, that of the last one that went on. What was told before a
- * joint is how the one behind it begins, so all of the text is its own.
- */
-static char *read_target(const struct answer *answer)
+/* Reads the comments that say where other targets went on. */
+static void read_joints(struct world *world, struct told *told, const struct answer *answer)
 {
-	static const char joint[] = ": resumed by replay on ";
-	char *target = answer_header(answer, "x-sluice-target");
-	for (const char *at = bytes_text(&answer->body); (at = strstr(at, joint)) != NULL;) {
-		at += sizeof joint - 1;
-		const char *end = strstr(at, " behind ");
-		assert_non_null(end);
-		free(target);
-		target = strndup(at, (size_t)(end - at));
+	static const char mark[] = ": resumed by ";
+	for (const char *at = bytes_text(&answer->body); (at = strstr(at, mark)) != NULL;) {
+		struct joint *joint = &told->joints[told->joint_count++];
+		char how[16], name[160];
+		assert_in_range(told->joint_count, 1, JOINTS);
+		at += sizeof mark - 1;
+		assert_int_equal(sscanf(at, "%15s on %159s behind %zu bytes\n\n", how, name, &joint->behind), 3);
+		joint->target = fuzz_plan_find(told->plan, name);
+		joint->replayed = strcmp(how, "replay") == 0;
+		world->replayed += joint->replayed;
+		world->continued += !joint->replayed;
 	}
-	return target;
 }
 
 static void check_answer(struct world *world, const struct question *question, const struct answer *answer)
@@ -405,8 +453,8 @@ static void check_answer(struct world *world, const struct question *question, c
 	char *request_id = answer_header(answer, "x-request-id");
 	told->world = world;
 	told->plan = world->plans[question->model];
-	told->header = answer_header(answer, "x-sluice-target");
-	told->target = read_target(answer);
+	told->target = answer_header(answer, "x-sluice-target");
+	read_joints(world, told, answer);
 	const char *wrong = check_told(world, told, question, answer);
 	if (wrong == NULL)
 		wrong = check_call(told, request_id);
@@ -422,7 +470,6 @@ static void check_answer(struct world *world, const struct question *question, c
 	}
 	for (unsigned i = 0; i < FUZZ_CHOICES; i++)
 		bytes_free(&told->texts[i]);
-	free(told->header);
 	free(told->target);
 	free(request_id);
 	free(told);
@@ -605,7 +652,9 @@ static void check_jobs(struct world *world, const struct mass_job *jobs)
 
 static void run_load(struct world *world, enum via via)
 {
+	static const unsigned at_once[] = {8, 32, JOBS};
 	bool h1 = via == VIA_H1 || via == VIA_H1_TLS;
+	unsigned most = at_once[roll(world, 3)];
 	struct mass_job jobs[JOBS];
 	struct client slow[SLOW_READERS];
 	struct question asked[SLOW_READERS];
@@ -616,7 +665,7 @@ static void run_load(struct world *world, enum via via)
 	}
 	struct mass mass = {.sluice = world->sluice,
 			    .via = via,
-			    .connections = h1 ? CONNECTIONS : CONNECTIONS / 8,
+			    .connections = h1 ? most : most / 8,
 			    .streams = h1 ? 1 : 8,
 			    .jobs = jobs,
 			    .count = JOBS,
@@ -630,7 +679,7 @@ static void run_load(struct world *world, enum via via)
 
 /* ---- a round ---- */
 
-/* The first three are not left to chance. */
+/* The first ones are not left to chance. */
 static struct fuzz_plan *make_plan(struct world *world, struct fuzz_maker *maker, unsigned model)
 {
 	if (model == LONG_MODEL)
@@ -639,6 +688,8 @@ static struct fuzz_plan *make_plan(struct world *world, struct fuzz_maker *maker
 		return fuzz_plan_make_hedge(maker, 1 + roll(world, 10));
 	if (model == FINAL_MODEL)
 		return fuzz_plan_make_final(maker);
+	if (model >= RESUMED_MODEL && model <= RESUMED_LAST && !world->style.calm)
+		return fuzz_plan_make_resumed(maker);
 	return fuzz_plan_make(maker, 1 + roll(world, DEPTH));
 }
 
@@ -663,21 +714,22 @@ static void start_sluice(struct world *world)
 	const char *calm = "breaker: { enabled: false }, timeouts: { first_content: 90s, idle: 90s, total: 120s }";
 	struct bytes models = {0};
 	make_plans(world, &models);
-	world->sluice = sluice_start(
-	    "backends:\n"
-	    "  a: { url: 'http://127.0.0.1:%d/v1', %s }\n"
-	    "  b: { url: 'http://127.0.0.1:%d/v1', %s }\n"
-	    "  terse: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false },\n"
-	    "           timeouts: { first_content: 100ms, idle: 100ms, total: 300ms } }\n"
-	    "  queue: { url: 'http://127.0.0.1:%d/v1', concurrency: { calls: 2, queue: 3, wait: 50ms },\n"
-	    "           breaker: { consecutive: 2, wait: 30ms, wait_most: 100ms } }\n"
-	    "  refuse: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
-	    "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false } }\n"
-	    "retries: { attempts: 1000, %s }\n"
-	    "limits: { buffer: 64KiB }\n"
-	    "models:\n%s",
-	    world->sims[SIM_A]->port, calm, world->sims[SIM_B]->port, calm, world->sims[SIM_B]->port,
-	    world->sims[SIM_QUEUE]->port, world->sims[SIM_REFUSE]->port, budgets[world->budget], bytes_text(&models));
+	world->sluice = sluice_start("backends:\n"
+				     "  a: { url: 'http://127.0.0.1:%d/v1', prefill: true, %s }\n"
+				     "  b: { url: 'http://127.0.0.1:%d/v1', prefill: continue_final_message, %s }\n"
+				     "  terse: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false },\n"
+				     "           timeouts: { first_content: 100ms, idle: 100ms, total: 300ms } }\n"
+				     "  queue: { url: 'http://127.0.0.1:%d/v1', prefill: prefix, concurrency: { calls: "
+				     "2, queue: 3, wait: 50ms },\n"
+				     "           breaker: { consecutive: 2, wait: 30ms, wait_most: 100ms } }\n"
+				     "  refuse: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+				     "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false } }\n"
+				     "retries: { attempts: 1000, %s }\n"
+				     "limits: { buffer: 64KiB }\n"
+				     "models:\n%s",
+				     world->sims[SIM_A]->port, calm, world->sims[SIM_B]->port, calm,
+				     world->sims[SIM_B]->port, world->sims[SIM_QUEUE]->port,
+				     world->sims[SIM_REFUSE]->port, budgets[world->budget], bytes_text(&models));
 	bytes_free(&models);
 }
 
@@ -721,8 +773,9 @@ static void random_plans_keep_their_promises(void **state)
 	}
 	for (unsigned i = 0; i < ROUNDS; i++)
 		run_round(world, (enum budget)(i % BUDGETS));
-	print_message("%zu whole, %zu failed, %zu cut, %zu left\n", world->whole, world->failed, world->cut,
-		      world->left);
+	print_message("%zu whole, %zu failed, %zu cut, %zu left; %zu joints by replay, %zu by continue\n", world->whole,
+		      world->failed, world->cut, world->left, world->replayed, world->continued);
+	assert_true(world->replayed > 0 && world->continued > 0);
 	fini(world);
 }
 

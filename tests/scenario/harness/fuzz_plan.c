@@ -94,7 +94,7 @@ static struct fuzz_plan *new_plan(enum fuzz_kind kind)
 	struct fuzz_plan *plan = calloc(1, sizeof *plan);
 	assert_non_null(plan);
 	plan->kind = kind;
-	plan->on = "";
+	plan->on = plan->resume = "";
 	plan->width = 1;
 	return plan;
 }
@@ -287,9 +287,11 @@ static bool gathers(const struct fuzz_plan *plan)
 
 struct fuzz_plan *fuzz_plan_make(struct fuzz_maker *maker, unsigned depth)
 {
+	static const char *const resume[] = {"", "", "", "replay", "continue", "either"};
 	struct fuzz_plan *plan = make(maker, (struct place){depth, false, -1});
 	bool able = plan->kind != FUZZ_TARGET && !gathers(plan);
-	plan->resume = able && !maker->style.calm && roll(maker, 2) == 0;
+	if (able && !maker->style.calm)
+		plan->resume = resume[roll(maker, 6)];
 	return plan;
 }
 
@@ -320,6 +322,38 @@ struct fuzz_plan *fuzz_plan_make_final(struct fuzz_maker *maker)
 	plan->children[plan->count++] = make_good(maker, roll(maker, FUZZ_BIG_FROM), "status=400");
 	plan->children[plan->count++] = make_good(maker, roll(maker, FUZZ_BIG_FROM), "");
 	plan->children[0]->ends[0] = plan->children[0]->ends[1] = FUZZ_FINAL;
+	return plan;
+}
+
+/* A target that breaks off behind one to three of at least four tokens. */
+static struct fuzz_plan *make_breaking(struct fuzz_maker *maker, unsigned text)
+{
+	static const char *const breaks[] = {"reset_mid", "fin_mid", "end_no_finish", "error_mid", "broken_json"};
+	char items[64];
+	struct fuzz_plan *plan = new_plan(FUZZ_TARGET);
+	snprintf(items, sizeof items, "%s;after=%u", breaks[roll(maker, 5)], 1 + roll(maker, 3));
+	plan->text = text;
+	plan->backend = (enum fuzz_backend)roll(maker, 2);
+	plan->ends[0] = FUZZ_EARLY | FUZZ_FINAL;
+	plan->ends[1] = EXTRA;
+	return finish_target(maker, plan, items);
+}
+
+struct fuzz_plan *fuzz_plan_make_resumed(struct fuzz_maker *maker)
+{
+	static const enum fuzz_kind kinds[] = {FUZZ_FALLBACK, FUZZ_BALANCE, FUZZ_HEDGE};
+	static const char *const resume[] = {"replay", "continue", "either"};
+	struct fuzz_plan *plan = new_plan(kinds[roll(maker, 3)]);
+	unsigned text = 2 + 11 * roll(maker, 5) + roll(maker, 9); /* of at least four tokens */
+	plan->count = 2 + roll(maker, 3);
+	for (unsigned i = 0; i < plan->count; i++) {
+		unsigned own = roll(maker, 3) == 0 ? roll(maker, FUZZ_BIG_FROM) : text;
+		plan->children[i] = i == 0 || (i + 1 < plan->count && roll(maker, 2) == 0) ? make_breaking(maker, text)
+											   : make_good(maker, own, "");
+	}
+	pick_options(maker, plan);
+	plan->resume = resume[roll(maker, 3)];
+	measure(plan);
 	return plan;
 }
 
@@ -375,7 +409,7 @@ void fuzz_plan_write(const struct fuzz_plan *plan, struct bytes *yaml)
 	}
 	bytes_printf(yaml, "]");
 	write_options(plan, yaml);
-	bytes_printf(yaml, plan->resume ? ", resume: replay }" : " }");
+	bytes_printf(yaml, *plan->resume == '\0' ? " }" : ", resume: %s }", plan->resume);
 }
 
 /* ---- the oracle ---- */
@@ -512,11 +546,11 @@ static unsigned plain_ends(const struct fuzz_plan *plan, const struct fuzz_style
 	}
 }
 
-/* A stream that breaks off may be joined by one that says the same. */
+/* A stream that breaks off may be gone on with. */
 unsigned fuzz_plan_ends(const struct fuzz_plan *plan, const struct fuzz_style *style, bool stream)
 {
 	unsigned ends = plain_ends(plan, style, stream);
-	return plan->resume && stream && (ends & FUZZ_LATE) != 0 ? ends | FUZZ_OK : ends;
+	return *plan->resume != '\0' && stream && (ends & FUZZ_LATE) != 0 ? ends | FUZZ_OK : ends;
 }
 
 const struct fuzz_plan *fuzz_plan_find(const struct fuzz_plan *plan, const char *target)

@@ -41,10 +41,10 @@ struct fuzz_plan {
 	enum fuzz_kind kind;
 	struct fuzz_plan *children[FUZZ_WIDEST];
 	unsigned count;
-	unsigned width; /* answers for one choice, at most */
-	bool compares;  /* a quorum is in it */
-	bool resume;    /* streams that break off are joined, where the same text is said again */
-	const char *on; /* of retry and fallback: as written, "" = none */
+	unsigned width;     /* answers for one choice, at most */
+	bool compares;      /* a quorum is in it */
+	const char *resume; /* how streams that break off are gone on with, "" = not */
+	const char *on;     /* of retry and fallback: as written, "" = none */
 	unsigned attempts, after_ms, hedges, agree, by;
 	/* of a target */
 	enum fuzz_backend backend;
@@ -73,11 +73,13 @@ void fuzz_plan_free(struct fuzz_plan *plan);
 
 /*
  * Some that are not left to chance: a quorum on a long answer, so that a slow reader pauses it; a hedge whose first
- * child is always slow; a fallback whose first child fails in a way that the other must not mend.
+ * child is always slow; a fallback whose first child fails in a way that the other must not mend; streams that break
+ * off and are gone on with.
  */
 struct fuzz_plan *fuzz_plan_make_long(struct fuzz_maker *maker);
 struct fuzz_plan *fuzz_plan_make_hedge(struct fuzz_maker *maker, unsigned hedges);
 struct fuzz_plan *fuzz_plan_make_final(struct fuzz_maker *maker);
+struct fuzz_plan *fuzz_plan_make_resumed(struct fuzz_maker *maker);
 
 /* Appends it in flow style. */
 void fuzz_plan_write(const struct fuzz_plan *plan, struct bytes *yaml);
