@@ -46,6 +46,8 @@ static void set_state(struct breaker *breaker, enum health_breaker state, uint64
 	breaker->changes[state]++;
 	breaker->probes = 0;
 	breaker->successes = 0;
+	breaker->refused = 0;
+	breaker->due = BREAKER_ALONE_SHARE - 1;
 	if (state == HEALTH_BREAKER_CLOSED) {
 		breaker->closed_us = now_us;
 		forget_outcomes(breaker);
@@ -143,16 +145,56 @@ static void take_success_back(struct breaker *breaker, const struct health_call 
 		bucket->outcomes--;
 }
 
+/* Half-open: how long the probes that are out may still keep others from probing. */
+static uint64_t probes_hold(const struct breaker *breaker, uint64_t now)
+{
+	uint64_t since_us = now - breaker->probed_us;
+	return since_us < BREAKER_PROBE_US ? BREAKER_PROBE_US - since_us : 0;
+}
+
+static bool share_is_due(const struct breaker *breaker)
+{
+	return breaker->alone && breaker->refused >= breaker->due && breaker->probes < BREAKER_ALONE_MOST;
+}
+
 bool breaker_admits(const struct breaker *breaker, uint64_t now_us, uint64_t *wait_us)
 {
 	uint64_t now = latest(breaker, now_us);
 	*wait_us = 0;
 	if (breaker->state == HEALTH_BREAKER_CLOSED)
 		return true;
-	if (breaker->state == HEALTH_BREAKER_HALF_OPEN)
-		return breaker->probes < 1u << breaker->successes;
-	*wait_us = breaker->until_us > now ? breaker->until_us - now : 0;
+	if (breaker->state == HEALTH_BREAKER_OPEN) {
+		*wait_us = breaker->until_us > now ? breaker->until_us - now : 0;
+		return *wait_us == 0;
+	}
+	if (breaker->probes < 1u << breaker->successes || share_is_due(breaker))
+		return true;
+	*wait_us = probes_hold(breaker, now);
 	return *wait_us == 0;
+}
+
+void breaker_refuse(struct breaker *breaker)
+{
+	breaker->refused++;
+}
+
+/* From none to twice of what makes the share, so that no rhythm of clients meets the same ones each time. */
+static unsigned draw_due(struct breaker *breaker)
+{
+	return (unsigned)(jitter_next(&breaker->random) % (2 * BREAKER_ALONE_SHARE - 1));
+}
+
+static void enter_probe(struct breaker *breaker, struct health_call *call)
+{
+	if (probes_hold(breaker, breaker->latest_us) == 0) {
+		breaker->probes = 0;
+		breaker->round++;
+	}
+	call->round = breaker->round;
+	breaker->probes++;
+	breaker->probed_us = breaker->latest_us;
+	breaker->refused = 0;
+	breaker->due = draw_due(breaker);
 }
 
 void breaker_enter(struct breaker *breaker, struct health_call *call, uint64_t now_us)
@@ -162,12 +204,19 @@ void breaker_enter(struct breaker *breaker, struct health_call *call, uint64_t n
 		set_state(breaker, HEALTH_BREAKER_HALF_OPEN, breaker->latest_us);
 	call->generation = breaker->generation;
 	call->probe = breaker->state == HEALTH_BREAKER_HALF_OPEN;
-	breaker->probes += call->probe;
+	if (call->probe)
+		enter_probe(breaker, call);
 }
 
-static void probe_succeeded(struct breaker *breaker, uint64_t now_us)
+static void give_place_back(struct breaker *breaker, const struct health_call *call)
 {
-	breaker->probes--;
+	if (call->round == breaker->round)
+		breaker->probes--;
+}
+
+static void probe_succeeded(struct breaker *breaker, const struct health_call *call, uint64_t now_us)
+{
+	give_place_back(breaker, call);
 	breaker->successes++;
 	breaker->opened = 0; /* a good probe ends the doubling of the wait */
 	if (breaker->successes >= BREAKER_SUCCESSES)
@@ -178,7 +227,7 @@ static void probe_succeeded(struct breaker *breaker, uint64_t now_us)
 static void succeed(struct breaker *breaker, const struct health_call *call)
 {
 	if (call->probe)
-		probe_succeeded(breaker, breaker->latest_us);
+		probe_succeeded(breaker, call, breaker->latest_us);
 	else
 		count_success(breaker, breaker->latest_us);
 }
@@ -198,8 +247,8 @@ static void leave_probe(struct breaker *breaker, const struct health_call *call,
 		open_up(breaker, BREAKER_PROBE, breaker->latest_us);
 	else if (!call->content && verdict == FAILURE_IS_GOOD)
 		succeed(breaker, call);
-	else if (!call->content)
-		breaker->probes--;
+	else if (!call->content && verdict == FAILURE_IS_ANSWERED)
+		give_place_back(breaker, call);
 }
 
 static void leave_closed(struct breaker *breaker, const struct health_call *call, enum failure_verdict verdict)

@@ -5,9 +5,15 @@
  *
  * Closed, it counts outcomes in a window of buckets and opens by one of three
  * rules. Open, it refuses until a wait is over that doubles each time. Half-open,
- * real calls probe: 1, then 2, then 4 at once, and 3 successes close it. A target
- * without alternative that fails at once is tried again within two seconds: its
- * breaker spares nobody anything.
+ * real calls probe: 1, then 2, then 4 at once, and 3 successes close it. A probe
+ * holds its place for a second at most, then another call may probe, too; a
+ * client that leaves gives no place back, so that those who poll and leave
+ * cannot take every one.
+ *
+ * A target without alternative that fails at once is tried again within two
+ * seconds: its breaker spares nobody anything. Half-open, it lets a random
+ * quarter of all calls through beside the probes: then no client depends on
+ * what others do with their places.
  *
  * A ticket carries the generation of the state that let it in; what it tells
  * later, when the state is another one, judges nobody.
@@ -20,6 +26,9 @@
 enum {
 	BREAKER_BUCKETS = 6,
 	BREAKER_SUCCESSES = 3,          /* of probes, that close it */
+	BREAKER_PROBE_US = 1000000,     /* how long a probe may keep others from probing */
+	BREAKER_ALONE_SHARE = 4,        /* half-open without alternative: one of so many calls goes through */
+	BREAKER_ALONE_MOST = 64,        /* such calls within BREAKER_PROBE_US */
 	BREAKER_QUICK_US = 1000000,     /* a failure within that time came at once, and costs nobody much */
 	BREAKER_ALONE_WAIT_US = 2000000 /* longest wait of a target that fails at once and has no alternative */
 };
@@ -45,7 +54,11 @@ struct breaker {
 	unsigned failures;    /* in a row, since anything succeeded */
 	unsigned breaks;      /* failures after content, in a row, since a call was good to its end */
 	unsigned unreachable; /* in a row, since anything answered */
-	unsigned probes;      /* half-open: without a verdict yet */
+	unsigned probes;      /* half-open: places taken by probes of this round */
+	uint32_t round;       /* half-open: of probes; those of an earlier one hold no place */
+	uint64_t probed_us;   /* half-open: when the last one was let through */
+	unsigned refused;     /* half-open: calls since then */
+	unsigned due;         /* half-open, alone: after so many the next one is let through */
 	unsigned successes;   /* half-open: of probes */
 	unsigned opened;      /* times in a row, without a good probe between */
 	uint64_t until_us;    /* open: refuses until then */
@@ -59,6 +72,9 @@ void breaker_init(struct breaker *breaker, const struct config_breaker *options,
 
 /* Would a call be let through? Otherwise *wait_us is how long the refusal holds, 0 = not known. */
 bool breaker_admits(const struct breaker *breaker, uint64_t now_us, uint64_t *wait_us);
+
+/* Counts a call that was refused because breaker_admits() said no. */
+void breaker_refuse(struct breaker *breaker);
 
 /* Lets a call through that breaker_admits(); its ticket takes the generation. */
 void breaker_enter(struct breaker *breaker, struct health_call *call, uint64_t now_us);

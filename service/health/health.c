@@ -181,6 +181,8 @@ enum health_reason health_enter(struct health *health, struct health_call *call,
 		begin_call(health, call, use, purpose, now_us);
 	else if (reason != HEALTH_UNPROVEN)
 		cell->refused[reason]++;
+	if (reason == HEALTH_OPEN)
+		breaker_refuse(&operation->breaker);
 	struct change change = change_since(operation, before, now_us);
 	pthread_mutex_unlock(&cell->lock);
 	log_change(health, use, &change);

@@ -33,7 +33,7 @@ struct health_use {
 /* Why a call may not start. */
 enum health_reason {
 	HEALTH_OK,
-	HEALTH_OPEN,     /* the breaker is open, or half-open with all its probes out */
+	HEALTH_OPEN,     /* the breaker is open, or half-open with the places of its probes taken */
 	HEALTH_COOLING,  /* the backend asked for a pause (Retry-After) */
 	HEALTH_DOWN,     /* its free probes fail */
 	HEALTH_BUDGET,   /* the retry budget of its backend is spent */
@@ -64,6 +64,7 @@ struct health_call {
 	uint64_t started_us;
 	uint32_t generation; /* of the breaker, when it entered */
 	bool probe;          /* one of the few that a half-open breaker lets through */
+	uint32_t round;      /* of probes, when it entered */
 	bool extra;          /* takes a place of the retry budget */
 	bool scout;          /* diverted, and without content yet */
 	bool content;        /* its first content was told */

@@ -84,12 +84,65 @@ static void a_backend_that_fails_at_once_draws_no_traffic(void **state)
 	check_share("status=500");
 }
 
+#define RECOVERS "s/m;status=500;times=5"
+#define RECOVERS_STATE "sluice_breaker_state{target=\"" RECOVERS "\"}"
+
+/* Of rounds of one client that stays and some that leave before the answer: how many until the breaker has closed. */
+static unsigned rounds_until_closed(const struct sluice *sluice, unsigned leavers)
+{
+	enum { MOST = 300 };
+	struct client *clients = calloc(leavers, sizeof *clients);
+	struct patience patience = patience_for("the breaker to let a call through");
+	unsigned rounds = 0;
+	assert_non_null(clients);
+	while (sluice_metric(sluice, RECOVERS_STATE) != 0) {
+		struct answer answer;
+		for (unsigned i = 0; i < leavers; i++)
+			client_chat(&clients[i], sluice, VIA_H1, "m", true);
+		client_fetch_chat(sluice, VIA_H1, "m", false, &answer);
+		for (unsigned i = 0; i < leavers; i++) {
+			client_leave(&clients[i], LEAVE_RST);
+			client_close(&clients[i]);
+		}
+		if (sluice_metric(sluice, RECOVERS_STATE) == 2 && ++rounds == MOST)
+			fail_msg("%u clients that leave keep the others out", leavers);
+		if (answer.status != 200)
+			check_error(&answer, 503, "upstream_unavailable");
+		answer_free(&answer);
+		patience_wait(&patience);
+	}
+	free(clients);
+	return rounds;
+}
+
+/* Three of them once took every probe, and everybody else was refused 390 times of 390. */
+static void clients_that_poll_and_leave_keep_nobody_from_a_backend_that_recovered(void **state)
+{
+	static const unsigned crowds[] = {1, 3, 30};
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct sim *sim = sim_start((const char *const[]){"--tokens", "2", "--ttft", "50ms", NULL});
+		struct sluice *sluice =
+		    sluice_start("backends: { s: { url: 'http://127.0.0.1:%d/v1', breaker: { wait: 100ms } } }\n"
+				 "models: { m: " RECOVERS " }\n",
+				 sim->port);
+		for (int call = 0; call < 5; call++)
+			assert_int_equal(status_as(sluice, "Bearer polite", "m"), 500);
+		assert_true(sluice_metric(sluice, RECOVERS_STATE) == 1);
+		print_message("%u that leave: closed after %u rounds\n", crowds[i],
+			      rounds_until_closed(sluice, crowds[i]));
+		assert_int_equal(status_as(sluice, "Bearer polite", "m"), 200);
+		sluice_wait_idle(sluice);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(a_pause_that_one_client_met_is_its_own_until_another_meets_it),
 	    SCENARIO(a_pause_that_two_clients_met_is_everybodys),
 	    SCENARIO(a_backend_that_fails_at_once_draws_no_traffic),
+	    SCENARIO(clients_that_poll_and_leave_keep_nobody_from_a_backend_that_recovered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -409,13 +409,12 @@ static void content_and_a_good_end_are_one_success(void **state)
 	}
 }
 
-static void neutral_ends_give_a_probes_place_back(void **state)
+static void an_answer_without_verdict_gives_a_probes_place_back(void **state)
 {
 	(void)state;
 	open_it();
 	wait_for_probe();
 	for (unsigned i = 0; i < 10; i++) {
-		run(FAILURE_IS_NEUTRAL);
 		run(FAILURE_IS_ANSWERED);
 		assert_int_equal(breaker.state, HEALTH_BREAKER_HALF_OPEN);
 		assert_int_equal(breaker.successes, 0);
@@ -426,6 +425,82 @@ static void neutral_ends_give_a_probes_place_back(void **state)
 	leave(&call, FAILURE_IS_NEUTRAL);
 	assert_int_equal(breaker.successes, 1);
 	assert_int_equal(breaker.probes, 0);
+}
+
+static void a_client_that_leaves_gives_no_place_back(void **state)
+{
+	(void)state;
+	open_it();
+	wait_for_probe();
+	run(FAILURE_IS_NEUTRAL);
+	assert_false(admits());
+	now += SECOND - 1;
+	assert_false(admits());
+	now++;
+	assert_true(admits());
+}
+
+static void a_slow_probe_holds_others_up_for_a_second(void **state)
+{
+	(void)state;
+	uint64_t wait;
+	open_it();
+	wait_for_probe();
+	struct health_call slow = enter();
+	now += SECOND / 4;
+	assert_false(breaker_admits(&breaker, now, &wait));
+	assert_int_equal(wait, SECOND * 3 / 4);
+	now += wait;
+	struct health_call quick = enter();
+	assert_false(admits());
+	breaker_content(&breaker, &slow, now); /* its place is another's: two may probe, one does */
+	assert_int_equal(breaker.probes, 1);
+	enter();
+	assert_false(admits());
+	breaker_content(&breaker, &quick, now);
+	assert_int_equal(breaker.successes, 2);
+}
+
+/* Three clients poll and leave, a fourth one stays for its answer: whoever comes is let through by chance. */
+static void without_alternative_a_share_of_all_calls_is_let_through(void **state)
+{
+	enum { CALLS_OF_EACH = 1000 };
+	(void)state;
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		unsigned through[4] = {0};
+		breaker_init(&breaker, &options, true, seed);
+		open_it();
+		wait_for_probe();
+		for (unsigned i = 0; i < CALLS_OF_EACH * 4; i++) {
+			now += SECOND / 100;
+			if (!admits()) {
+				breaker_refuse(&breaker);
+				continue;
+			}
+			run(FAILURE_IS_NEUTRAL);
+			through[i % 4]++;
+		}
+		for (unsigned i = 0; i < 4; i++)
+			assert_in_range(through[i], CALLS_OF_EACH / 8, CALLS_OF_EACH / 2);
+	}
+}
+
+static void a_share_that_hangs_is_bounded(void **state)
+{
+	(void)state;
+	unsigned out = 0;
+	breaker_init(&breaker, &options, true, 1);
+	open_it();
+	wait_for_probe();
+	for (unsigned i = 0; i < 100000; i++) {
+		if (admits()) {
+			enter();
+			out++;
+		} else {
+			breaker_refuse(&breaker);
+		}
+	}
+	assert_int_equal(out, BREAKER_ALONE_MOST);
 }
 
 static void what_belongs_to_an_earlier_state_judges_nobody(void **state)
@@ -478,6 +553,8 @@ struct model {
 	size_t count;
 	unsigned failures, breaks, unreachable;
 	unsigned good_probes;
+	unsigned left;      /* places of probes whose clients left */
+	uint64_t probed_us; /* when the last one was let through */
 	uint64_t until_us, closed_us;
 	unsigned opened;
 };
@@ -485,6 +562,7 @@ struct model {
 struct model_call {
 	struct health_call ticket;
 	bool running;
+	bool place; /* it holds one of those for probes, if it is one */
 	unsigned era;
 	bool content;
 };
@@ -498,7 +576,7 @@ static void model_enter_state(enum health_breaker state)
 	model.era++;
 	model.count = 0;
 	model.failures = model.breaks = model.unreachable = 0;
-	model.good_probes = 0;
+	model.good_probes = model.left = 0;
 	if (state == HEALTH_BREAKER_CLOSED)
 		model.closed_us = now;
 }
@@ -547,10 +625,25 @@ static bool model_should_open(void)
 
 static unsigned model_probes_out(void)
 {
-	unsigned out = 0;
+	unsigned out = model.left;
 	for (unsigned i = 0; i < CALLS; i++)
-		out += calls[i].running && calls[i].era == model.era && !calls[i].content;
+		out += calls[i].running && calls[i].place && calls[i].era == model.era && !calls[i].content;
 	return out;
+}
+
+static bool model_probes_hold(void)
+{
+	return now - model.probed_us < SECOND;
+}
+
+/* A probe is let through: those of more than a second ago hold no place any more. */
+static void model_probe(void)
+{
+	for (unsigned i = 0; i < CALLS && !model_probes_hold(); i++)
+		calls[i].place = false;
+	if (!model_probes_hold())
+		model.left = 0;
+	model.probed_us = now;
 }
 
 static bool model_admits(void)
@@ -558,7 +651,8 @@ static bool model_admits(void)
 	static const unsigned at_once[] = {1, 2, 4};
 	if (model.state == HEALTH_BREAKER_OPEN)
 		return now >= model.until_us;
-	return model.state == HEALTH_BREAKER_CLOSED || model_probes_out() < at_once[model.good_probes];
+	return model.state == HEALTH_BREAKER_CLOSED || model_probes_out() < at_once[model.good_probes] ||
+	       !model_probes_hold();
 }
 
 static void model_success(int call)
@@ -597,7 +691,9 @@ static void step_enter(int call)
 		return;
 	if (model.state == HEALTH_BREAKER_OPEN)
 		model_enter_state(HEALTH_BREAKER_HALF_OPEN);
-	calls[call] = (struct model_call){.running = true, .era = model.era};
+	if (model.state == HEALTH_BREAKER_HALF_OPEN)
+		model_probe();
+	calls[call] = (struct model_call){.running = true, .place = true, .era = model.era};
 	breaker_enter(&breaker, &calls[call].ticket, now);
 	for (size_t i = 0; i < model.count; i++) /* the place in the array is another call's now */
 		if (model.history[i].call == call)
@@ -628,6 +724,8 @@ static void step_leave(int call, enum failure_verdict outcome)
 	}
 	if (outcome == FAILURE_IS_ANSWERED)
 		model.unreachable = 0;
+	if (outcome == FAILURE_IS_NEUTRAL && model.state == HEALTH_BREAKER_HALF_OPEN && !calls[call].content)
+		model.left += calls[call].place;
 	if (outcome == FAILURE_IS_GOOD) {
 		model.breaks = 0;
 		if (!calls[call].content)
@@ -719,7 +817,11 @@ int main(void)
 	    cmocka_unit_test_setup(one_failed_probe_opens_it_again, setup),
 	    cmocka_unit_test_setup(content_is_the_success_and_its_break_the_failure_of_a_probe, setup),
 	    cmocka_unit_test_setup(content_and_a_good_end_are_one_success, setup),
-	    cmocka_unit_test_setup(neutral_ends_give_a_probes_place_back, setup),
+	    cmocka_unit_test_setup(an_answer_without_verdict_gives_a_probes_place_back, setup),
+	    cmocka_unit_test_setup(a_client_that_leaves_gives_no_place_back, setup),
+	    cmocka_unit_test_setup(a_slow_probe_holds_others_up_for_a_second, setup),
+	    cmocka_unit_test_setup(without_alternative_a_share_of_all_calls_is_let_through, setup),
+	    cmocka_unit_test_setup(a_share_that_hangs_is_bounded, setup),
 	    cmocka_unit_test_setup(what_belongs_to_an_earlier_state_judges_nobody, setup),
 	    cmocka_unit_test_setup(a_clock_that_is_behind_takes_nothing_back, setup),
 	    cmocka_unit_test_setup(random_histories_agree_with_the_model, setup),
