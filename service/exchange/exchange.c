@@ -313,6 +313,7 @@ static enum caching_step exchange_take_off(struct exchange *exchange, const stru
 					 .request_id = exchange->report.request_id,
 					 .traceparent = arena_copy(arena, span_of(traceparent)),
 					 .client = request->client,
+					 .network = request->network,
 					 .deadline_us = read_deadline(request->timeout, exchange->report.started_us),
 					 .retries_before = exchange->report.retries_before,
 					 .tap = exchange->tap};

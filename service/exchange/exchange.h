@@ -52,7 +52,8 @@ struct exchange_request {
 	struct span traceparent; /* the client's, empty = none */
 	struct span retry_count; /* the client's x-stainless-retry-count, empty = none */
 	struct span timeout;     /* the client's x-stainless-timeout: seconds that it waits; empty = it does not say */
-	uint64_t client;         /* whose request it is, for fairness: any hash */
+	uint64_t client;         /* whose request it is: a hash of its credentials or address */
+	uint64_t network;        /* where it comes from: a hash */
 	struct span authorization; /* the client's, empty = none: whose answers it may see */
 	struct span cache_control; /* the client's, empty = none */
 	struct span if_none_match; /* the client's, empty = none */

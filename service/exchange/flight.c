@@ -132,6 +132,7 @@ bool flight_start(struct flight *flight, const struct flight_options *options, s
 	context->traceparent = options->traceparent;
 	context->retries_before = options->retries_before;
 	context->client = options->client;
+	context->network = options->network;
 	context->deadline_us = options->deadline_us;
 	context->shared->tap = options->tap;
 	context->created = time(NULL);

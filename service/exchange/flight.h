@@ -33,7 +33,8 @@ struct flight_options {
 	const struct openai_request *request;
 	struct span request_id;
 	struct span traceparent;
-	uint64_t client;        /* whose request it is, for fairness in queues */
+	uint64_t client;        /* whose request it is */
+	uint64_t network;       /* where it comes from, for fairness in queues */
 	uint64_t deadline_us;   /* when the client gives up, on the worker's clock; 0 = it does not say */
 	int64_t retries_before; /* how often the client says it has asked before; -1 = it does not say */
 	struct run_tap *tap;    /* hears the leaves until the terminal event or flight_leave; NULL = nobody */

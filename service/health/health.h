@@ -120,7 +120,8 @@ struct health_view {
 	size_t target;             /* whose view it is */
 	enum health_reason reason; /* HEALTH_OK: a call would be let through now */
 	uint64_t wait_us;          /* otherwise: how long, as far as known */
-	unsigned running;          /* calls under way, of all workers */
+	unsigned running;          /* calls under way, of all workers; as a chooser sees it, with those that wait */
+	bool full;                 /* of a chooser: its places are taken, a call would wait for one */
 	uint64_t latency_us;       /* peak-EWMA of the time to first content, or of how long was waited for it in
 				      vain; 0 = not known yet */
 	double share;              /* slow start: from 0.1 to 1 of what it would get */

@@ -66,7 +66,7 @@ struct limit *limit_create(const struct config_concurrency *options)
 	struct limit *limit = calloc(1, sizeof(*limit));
 	if (limit == NULL)
 		return NULL;
-	if (!queue_init(&limit->queue, options->calls == 0 ? 0 : options->queue)) {
+	if (!queue_init(&limit->queue, options->calls == 0 ? 0 : options->queue, options->calls)) {
 		free(limit);
 		return NULL;
 	}
@@ -140,10 +140,15 @@ static void waiter_settle(struct limit_waiter *waiter, enum waiter_state state)
 static void limit_grant(struct limit *limit, uint64_t now_us)
 {
 	struct queue_entry *entry;
-	while (limit_has_room(limit) && (entry = queue_pop(&limit->queue)) != NULL) {
-		bool late = waiter_of(entry)->due_us <= now_us;
+	struct queue_lane *place;
+	while (limit_has_room(limit) && (entry = queue_pop(&limit->queue, &place)) != NULL) {
+		struct limit_waiter *waiter = waiter_of(entry);
+		bool late = waiter->due_us <= now_us;
 		limit->running += late ? 0 : 1;
-		waiter_settle(waiter_of(entry), late ? WAITER_ST_REFUSED : WAITER_ST_GRANTED);
+		waiter->place = place;
+		if (late)
+			queue_end(&limit->queue, place);
+		waiter_settle(waiter, late ? WAITER_ST_REFUSED : WAITER_ST_GRANTED);
 	}
 }
 
@@ -158,7 +163,7 @@ static bool limit_make_room(struct limit *limit, const struct limit_waiter *newc
 {
 	if (limit->queue.count < limit->queue.capacity)
 		return true;
-	struct queue_entry *entry = queue_yield(&limit->queue, newcomer->client);
+	struct queue_entry *entry = queue_yield(&limit->queue, &newcomer->party);
 	if (entry == NULL)
 		return false;
 	waiter_of(entry)->displaced = true;
@@ -170,6 +175,7 @@ static enum limit_verdict limit_enter_locked(struct limit *limit, struct limit_w
 {
 	if (limit->queue.count == 0 && limit_has_room(limit)) {
 		limit->running++;
+		waiter->place = queue_begin(&limit->queue, &waiter->party);
 		return LIMIT_GO;
 	}
 	waiter->limit = limit;
@@ -179,7 +185,8 @@ static enum limit_verdict limit_enter_locked(struct limit *limit, struct limit_w
 	waiter->mailbox = limit_mailbox_of(limit, waiter->loop);
 	if (waiter->due_us <= now_us || waiter->mailbox == NULL || !limit_make_room(limit, waiter))
 		return LIMIT_FULL;
-	queue_push(&limit->queue, &waiter->entry, waiter->client);
+	if (!queue_push(&limit->queue, &waiter->entry, &waiter->party))
+		return LIMIT_FULL;
 	waiter->state = WAITER_ST_QUEUED;
 	return LIMIT_QUEUED;
 }
@@ -257,6 +264,7 @@ static bool waiter_withdraw(struct limit_waiter *waiter, uint64_t now_us)
 		TAILQ_REMOVE(&waiter->mailbox->settled, waiter, link);
 	if (state == WAITER_ST_GRANTED) {
 		limit->running--;
+		queue_end(&limit->queue, waiter->place);
 		limit_grant(limit, now_us);
 	}
 	pthread_mutex_unlock(&limit->mutex);
@@ -302,7 +310,8 @@ static void limit_note_end(struct limit *limit, uint64_t now_us)
 	limit->left_us = now_us;
 }
 
-void limit_leave(struct limit *limit, uint64_t first_content_us, bool overloaded, uint64_t now_us)
+void limit_leave(struct limit *limit, struct queue_lane *place, uint64_t first_content_us, bool overloaded,
+		 uint64_t now_us)
 {
 	pthread_mutex_lock(&limit->mutex);
 	if (overloaded)
@@ -310,6 +319,7 @@ void limit_leave(struct limit *limit, uint64_t first_content_us, bool overloaded
 	else if (first_content_us != 0)
 		adaptive_sample(&limit->adaptive, first_content_us, limit->running);
 	limit->running--;
+	queue_end(&limit->queue, place);
 	limit_note_end(limit, now_us);
 	limit_grant(limit, now_us);
 	pthread_mutex_unlock(&limit->mutex);

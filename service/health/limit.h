@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The concurrency limit of one target and its queue, shared by all workers. A
- * call that finds no room may wait: bounded in number and in time, first come
- * first served among the requests of one client and in turn between clients, so
- * that nobody's burst starves the others. Those whose client left are gone at
- * once. The limit is static, or adapts to the time to first content.
+ * call that finds no room may wait: bounded in number and in time. A place that
+ * becomes free goes to the network, and there to the client, that has the fewest
+ * (queue.h), so that nobody's burst starves the others, and nobody who holds all
+ * places gets the next one too. Those whose client left are gone at once. The limit is static, or adapts to the time to
+ * first content.
  *
  * Thread-safe. A waiter is called back on the loop that it waits on.
  */
@@ -34,13 +35,14 @@ enum limit_verdict {
 struct limit_waiter {
 	/* The wait is over, on the waiter's loop: admitted (limit_leave must follow), or its time is up. */
 	void (*on_settled)(struct limit_waiter *waiter, bool admitted);
-	struct loop *loop;    /* where to call back; limit_enter and limit_abandon are called on its thread */
-	uint64_t client;      /* whose request it is, for fairness: any hash */
-	uint64_t deadline_us; /* of the request itself; the shorter of this and the queue's wait holds; 0 = none */
+	struct loop *loop;        /* where to call back; limit_enter and limit_abandon are called on its thread */
+	struct queue_party party; /* whose request it is, for fairness */
+	uint64_t deadline_us;     /* of the request itself; the shorter of this and the queue's wait holds; 0 = none */
 	struct metrics_cells *metrics; /* of the loop's worker; NULL = nothing is counted */
 	size_t backend;                /* their label */
 	bool displaced; /* told with admitted = false: not the time is up, a client that waits for less got its place */
-	struct limit *limit; /* from here on: limit.c's own */
+	struct queue_lane *place; /* result: what limit_leave takes, when it runs */
+	struct limit *limit;      /* from here on: limit.c's own */
 	struct queue_entry entry;
 	struct limit_mailbox *mailbox;
 	TAILQ_ENTRY(limit_waiter) link; /* in its mailbox */
@@ -63,10 +65,11 @@ enum limit_verdict limit_enter(struct limit *limit, struct limit_waiter *waiter,
 void limit_abandon(struct limit_waiter *waiter, uint64_t now_us);
 
 /*
- * A call that ran has ended. first_content_us: how long its first content took, 0 = there was none. overloaded: the
- * backend said so (429, 529) or timed out: an adaptive limit shrinks.
+ * A call that ran has ended. place: its waiter's. first_content_us: how long its first content took, 0 = there was
+ * none. overloaded: the backend said so (429, 529) or timed out: an adaptive limit shrinks.
  */
-void limit_leave(struct limit *limit, uint64_t first_content_us, bool overloaded, uint64_t now_us);
+void limit_leave(struct limit *limit, struct queue_lane *place, uint64_t first_content_us, bool overloaded,
+		 uint64_t now_us);
 
 /* For pages and metrics. */
 struct limit_report {

@@ -44,7 +44,8 @@ struct http_connection {
 	uint64_t yields_us;                  /* since when it has no request */
 	struct http_connection *yield_next;  /* crowd.h */
 	struct http_connection **yield_back; /* NULL = it has a request */
-	size_t address;                      /* number of the peer's address */
+	uint64_t network;                    /* hash of the peer's address; of IPv6, of its first half */
+	size_t address;                      /* number of it, below CROWD_ADDRESSES */
 	struct http_connection *next;
 	struct http_connection **back;
 };

@@ -63,7 +63,7 @@ void crowd_busy(struct http_connection *connection)
 	connection->yield_back = NULL;
 }
 
-static size_t bucket_of(h2o_socket_t *sock)
+static uint64_t network_of(h2o_socket_t *sock)
 {
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	struct span address = {"", 0};
@@ -72,8 +72,7 @@ static size_t bucket_of(h2o_socket_t *sock)
 	else if (peer.ss_family == AF_INET6)
 		address = (struct span){(char *)&((struct sockaddr_in6 *)&peer)->sin6_addr, NETWORK_6};
 	return hash_bytes(hash_bytes(HASH_START, (struct span){(char *)&peer.ss_family, sizeof(peer.ss_family)}),
-			  address) %
-	       CROWD_ADDRESSES;
+			  address);
 }
 
 /* Addresses that share a number share the limit, which is as if they were one. */
@@ -81,7 +80,8 @@ bool crowd_enter(struct http_connection *connection)
 {
 	struct http_server *server = connection->server;
 	unsigned most = server->config->limits.connections_per_address;
-	connection->address = bucket_of(connection->sock);
+	connection->network = network_of(connection->sock);
+	connection->address = connection->network % CROWD_ADDRESSES;
 	server->addresses[connection->address]++;
 	return most == 0 || server->addresses[connection->address] <= most;
 }

@@ -54,6 +54,7 @@ void http_exchange_start(struct exchange_worker *worker, struct http_request *re
 				       .cache_control = http_request_list(request, "cache-control"),
 				       .if_none_match = http_request_list(request, "if-none-match"),
 				       .client = http_request_client(request),
+				       .network = http_request_network(request),
 				       .http_version = http_request_version(request),
 				       .form = form};
 	struct exchange *exchange = exchange_start(worker, &ask, &client_ops, request);

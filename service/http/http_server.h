@@ -82,9 +82,10 @@ struct span http_request_list(const struct http_request *request, const char *na
 size_t http_request_field_count(const struct http_request *request);
 struct http_field http_request_field_at(const struct http_request *request, size_t index);
 int http_request_version(const struct http_request *request); /* 10, 11 or 20 */
-/* Whose request it is, as a hash: of its Authorization, or of the address it came from. For fairness, not for secrets.
- */
+/* Whose request it is, as a hash: of its Authorization, or of the address it came from. Not for secrets. */
 uint64_t http_request_client(const struct http_request *request);
+/* Where it came from, as a hash: the address, or the first half of one of IPv6. */
+uint64_t http_request_network(const struct http_request *request);
 /* Whether it came to a listener that is bound to a loopback address. */
 bool http_request_is_local(const struct http_request *request);
 /* The form in which this client reads errors: problem details (RFC 9457) when its Accept names their type. */

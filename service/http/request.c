@@ -240,24 +240,15 @@ int http_request_version(const struct http_request *request)
 	return (version >> 8) * 10 + (version & 0xff);
 }
 
-static uint64_t hash_address(const void *address, size_t len)
+uint64_t http_request_network(const struct http_request *request)
 {
-	return hash_bytes(HASH_START, (struct span){address, len});
+	return request->connection->network;
 }
 
 uint64_t http_request_client(const struct http_request *request)
 {
 	struct span key = http_request_field(request, "authorization");
-	if (key.len > 0)
-		return hash_bytes(HASH_START, key);
-	h2o_conn_t *connection = request->h2o->conn;
-	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
-	socklen_t len = connection->callbacks->get_peername(connection, (struct sockaddr *)&peer);
-	if (len > 0 && peer.ss_family == AF_INET)
-		return hash_address(&((struct sockaddr_in *)&peer)->sin_addr, sizeof(struct in_addr));
-	if (len > 0 && peer.ss_family == AF_INET6)
-		return hash_address(&((struct sockaddr_in6 *)&peer)->sin6_addr, sizeof(struct in6_addr));
-	return 0;
+	return key.len > 0 ? hash_bytes(HASH_START, key) : http_request_network(request);
 }
 
 bool http_request_is_local(const struct http_request *request)

@@ -9,7 +9,9 @@
  *             then holds the beginning (openai_request_prefix says what is hashed);
  *             a child that runs more than 1.25 times the average is passed over
  *
- * Targets that failed this request are chosen only when no other is left.
+ * Targets that failed this request are chosen only when no other is left, and
+ * targets whose places are taken only when all others' are, too: calls that wait
+ * there count as running.
  * Children that take no calls at present are not chosen; of a child that is no
  * target its best leaf counts. When fewer than half take calls, health is not
  * looked at, as the others could not carry the load (panic): breakers still
@@ -110,6 +112,23 @@ static size_t balance_keep_fresh(const struct balance_run *balance, struct balan
 	return kept;
 }
 
+/* Of the candidates those where a call need not wait for a place, unless it must everywhere. Returns how many. */
+static size_t balance_keep_free(const struct balance_run *balance, struct balance_candidate *candidates, size_t count)
+{
+	size_t vacant = 0, kept = 0;
+	for (size_t i = 0; i < count; i++)
+		vacant += !candidates[i].view.full;
+	if (vacant == 0 || vacant == count)
+		return count;
+	for (size_t i = 0; i < count; i++) {
+		if (!candidates[i].view.full)
+			candidates[kept++] = candidates[i];
+		else
+			balance_skip(balance, &candidates[i], METRICS_SKIP_LOAD);
+	}
+	return kept;
+}
+
 /* Those that may be chosen: not tried yet, and available unless too few are (panic). Returns how many. */
 static size_t balance_candidates(const struct balance_run *balance, struct balance_candidate *candidates,
 				 enum metrics_balance *mode)
@@ -128,7 +147,8 @@ static size_t balance_candidates(const struct balance_run *balance, struct balan
 	}
 	*mode = available * 2 < plan->child_count || usable == 0 ? METRICS_BALANCE_PANIC : METRICS_BALANCE_HEALTHY;
 	size_t count = *mode == METRICS_BALANCE_PANIC ? untried : balance_keep_available(balance, candidates, untried);
-	return balance_keep_fresh(balance, candidates, count);
+	count = balance_keep_fresh(balance, candidates, count);
+	return *mode == METRICS_BALANCE_PANIC ? count : balance_keep_free(balance, candidates, count);
 }
 
 static size_t balance_choose(const struct balance_run *balance, struct balance_candidate *candidates, size_t count)

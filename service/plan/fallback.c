@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * fallback: the next child when one fails before commit.
+ * fallback: the next child when one fails before commit. A child where a call
+ * would wait for a place is left for later while one further on has a place.
  *
  * Streams: events before the first content are kept back while another child
  * could still take over; with the last child nothing is kept back. Errors: a
@@ -12,11 +13,45 @@
  */
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"
+#include "service/plan/outlook.h"
 
 struct fallback_run {
 	struct contest contest; /* first */
-	size_t next;            /* index of the child to try next */
+	bool *tried;            /* by child */
+	size_t tries;
 };
+
+/* A call to the child could start at once. */
+static bool is_free(const struct contest *contest, size_t child)
+{
+	const struct run_context *context = contest->run.context;
+	struct health_view view;
+	outlook_of(contest->run.plan->children[child], context, timers_now(&context->worker->reactor->timers), &view);
+	return view.reason == HEALTH_OK && !view.full;
+}
+
+/* The first child that was not tried; where it is full, the first one behind it that is free, if there is one. */
+static size_t next_child(const struct fallback_run *fallback)
+{
+	const struct plan *plan = fallback->contest.run.plan;
+	size_t next = 0;
+	while (fallback->tried[next])
+		next++;
+	if (!outlook_is_full(plan->children[next], fallback->contest.run.context))
+		return next;
+	for (size_t i = next + 1; i < plan->child_count; i++)
+		if (!fallback->tried[i] && is_free(&fallback->contest, i))
+			return i;
+	return next;
+}
+
+static const struct plan *take_next(struct fallback_run *fallback)
+{
+	size_t next = next_child(fallback);
+	fallback->tried[next] = true;
+	fallback->tries++;
+	return fallback->contest.run.plan->children[next];
+}
 
 static void fallback_begin(struct contest *contest)
 {
@@ -25,7 +60,7 @@ static void fallback_begin(struct contest *contest)
 
 static bool fallback_has_more(const struct contest *contest)
 {
-	return ((const struct fallback_run *)contest)->next < contest->run.plan->child_count;
+	return ((const struct fallback_run *)contest)->tries < contest->run.plan->child_count;
 }
 
 static void fallback_try_next(struct contest *contest, const struct failure *failure)
@@ -33,8 +68,7 @@ static void fallback_try_next(struct contest *contest, const struct failure *fai
 	struct fallback_run *fallback = (struct fallback_run *)contest;
 	(void)failure;
 	if (fallback_has_more(contest))
-		contest_enter(contest, contest->run.plan->children[fallback->next++],
-			      contest_reason(contest, METRICS_ATTEMPT_FALLBACK));
+		contest_enter(contest, take_next(fallback), contest_reason(contest, METRICS_ATTEMPT_FALLBACK));
 }
 
 static struct run *fallback_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)
@@ -42,11 +76,12 @@ static struct run *fallback_create_run(const struct plan *plan, struct run_conte
 	static const struct contest_rules rules = {
 	    .start = fallback_begin, .more = fallback_has_more, .on_failed = fallback_try_next};
 	struct fallback_run *fallback = arena_zalloc(context->arena, 1, sizeof(*fallback));
-	if (fallback == NULL)
+	bool *tried = arena_zalloc(context->arena, plan->child_count, sizeof(*tried));
+	if (fallback == NULL || tried == NULL)
 		return NULL;
 	contest_init(&fallback->contest, &rules, plan, context, sink);
-	fallback->next = 1;
-	return contest_add(&fallback->contest, plan->children[0]) == NULL ? NULL : &fallback->contest.run;
+	fallback->tried = tried;
+	return contest_add(&fallback->contest, take_next(fallback)) == NULL ? NULL : &fallback->contest.run;
 }
 
 const struct plan_kind plan_kind_fallback = {

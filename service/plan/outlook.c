@@ -2,6 +2,8 @@
 /* The best of a plan's leaves, as far as their health is known; see outlook.h. */
 #include "service/plan/outlook.h"
 
+#include "service/health/limit.h"
+
 static double cost(const struct health_view *view, bool with_latency)
 {
 	double share = view->share * (1 - view->failing);
@@ -22,9 +24,33 @@ int outlook_compare(const struct health_view *a, const struct health_view *b)
 		uint64_t first = known_wait(a), second = known_wait(b);
 		return (first > second) - (first < second);
 	}
+	if (a->full != b->full)
+		return a->full ? 1 : -1;
 	bool with_latency = a->latency_us != 0 && b->latency_us != 0;
 	double first = cost(a, with_latency), second = cost(b, with_latency);
 	return (first > second) - (first < second);
+}
+
+/* Returns whether the places of a target are taken. *waiting: calls that wait for one. */
+static bool target_is_full(const struct plan *plan, const struct run_context *context, unsigned *waiting)
+{
+	struct limit *const *limits = context->worker->limits;
+	struct limit_report report = {0};
+	if (limits != NULL && limits[plan->source->target_index] != NULL)
+		limit_report(limits[plan->source->target_index], &report);
+	*waiting = report.waiting;
+	return report.limit != 0 && (report.waiting > 0 || report.running >= report.limit);
+}
+
+bool outlook_is_full(const struct plan *plan, const struct run_context *context)
+{
+	unsigned waiting;
+	if (plan->child_count == 0)
+		return target_is_full(plan, context, &waiting);
+	for (size_t i = 0; i < plan->child_count; i++)
+		if (!outlook_is_full(plan->children[i], context))
+			return false;
+	return true;
 }
 
 void outlook_of(const struct plan *plan, const struct run_context *context, uint64_t now_us, struct health_view *view)
@@ -37,7 +63,10 @@ void outlook_of(const struct plan *plan, const struct run_context *context, uint
 					 .operation = context->request->endpoint,
 					 .client = context->client,
 					 .stream = context->request->stream};
+		unsigned waiting;
 		health_view(context->worker->health, &use, now_us, view);
+		view->full = target_is_full(plan, context, &waiting);
+		view->running += waiting;
 		return;
 	}
 	for (size_t i = 0; i < plan->child_count; i++) {

@@ -6,14 +6,20 @@
 #include "service/health/health.h"
 #include "service/plan/plan.h"
 
-/* Of a target its own view, of anything else that of its best leaf. Without health every child is available. */
+/*
+ * Of a target its own view, with the calls that wait for a place there; of anything else that of its best leaf. Without
+ * health every child is available.
+ */
 void outlook_of(const struct plan *plan, const struct run_context *context, uint64_t now_us, struct health_view *view);
 
 /*
- * Negative when a call to a had better go ahead of one to b: the available one; of two that are, the one with
- * less of (running + 1) × latency / share / (1 - failing), where a latency that is not known for both does not count;
- * of two that are not, the one that is back sooner.
+ * Negative when a call to a had better go ahead of one to b: the available one; of two that are, the one where it need
+ * not wait for a place; else the one with less of (running + 1) × latency / share / (1 - failing), where a latency that
+ * is not known for both does not count; of two that are not, the one that is back sooner.
  */
 int outlook_compare(const struct health_view *a, const struct health_view *b);
+
+/* Returns whether a call would wait for a place wherever the plan sends it. */
+bool outlook_is_full(const struct plan *plan, const struct run_context *context);
 
 #endif

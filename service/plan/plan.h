@@ -95,7 +95,8 @@ struct run_context {
 	struct span traceparent;                 /* W3C trace context to send on; empty = none */
 	int64_t created;                         /* Unix seconds */
 	int64_t retries_before;                  /* x-stainless-retry-count of the client; -1 = not told */
-	uint64_t client;                         /* whose request it is, for fairness in queues: a hash */
+	uint64_t client;                         /* whose request it is: a hash of its credentials or address */
+	uint64_t network;                        /* where it comes from, for fairness in queues: a hash */
 	uint64_t deadline_us;                    /* when the client gives up, on the worker's clock; 0 = not told */
 	enum metrics_attempt reason;             /* why the next call starts */
 	size_t model_index;                      /* of the model asked for; their number = no single one */

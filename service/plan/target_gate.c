@@ -243,7 +243,7 @@ void target_gate_enter(struct target_run *target)
 	struct limit *limit = gate_limit(target);
 	target->waiter = (struct limit_waiter){.on_settled = on_wait_settled,
 					       .loop = context->worker->loop,
-					       .client = context->client,
+					       .party = {context->network, context->client},
 					       .deadline_us = context->deadline_us,
 					       .metrics = context->worker->metrics,
 					       .backend = target_backend_index(target)};
@@ -293,6 +293,7 @@ void target_gate_leave(struct target_run *target, enum error_code code, enum fai
 		limit_abandon(&target->waiter, now_us); /* harmless when its wait is over */
 	health_leave(&target->health, &outcome, now_us);
 	if (target->placed)
-		limit_leave(gate_limit(target), target->first_content_us, gate_is_overload(kind), now_us);
+		limit_leave(gate_limit(target), target->waiter.place, target->first_content_us, gate_is_overload(kind),
+			    now_us);
 	target->placed = false;
 }

@@ -87,6 +87,51 @@ static void a_backend_that_fails_at_once_draws_no_traffic(void **state)
 #define RECOVERS "s/m;status=500;times=5"
 #define RECOVERS_STATE "sluice_breaker_state{target=\"" RECOVERS "\"}"
 
+/* Requests that a target with two places and one that is idle share, all at once. Returns how many each was asked for.
+ */
+static void check_places(const char *model, size_t count, size_t least_idle)
+{
+	struct sim *sim = sim_start((const char *const[]){"--tokens", "2", NULL});
+	struct sluice *sluice =
+	    sluice_start("backends:\n"
+			 "  narrow: { url: 'http://127.0.0.1:%d/v1', concurrency: { calls: 2, queue: "
+			 "400, wait: 10m } }\n"
+			 "  wide: { url: 'http://127.0.0.1:%d/v1' }\n"
+			 "models: { m: %s }\n",
+			 sim->port, sim->port, model);
+	struct mass_job *jobs = calloc(count, sizeof *jobs);
+	assert_non_null(jobs);
+	for (size_t i = 0; i < count; i++)
+		jobs[i].body = chat_body("m", i % 2 == 0);
+	struct mass mass = {
+	    .sluice = sluice, .via = VIA_H1, .connections = count, .streams = 1, .jobs = jobs, .count = count};
+	mass_run(&mass);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(jobs[i].answer.status, 200);
+	mass_free_answers(&mass);
+	free(jobs);
+	assert_int_equal(sim_call_count(sim, ""), count);
+	assert_true(sim_call_count(sim, "idle") >= least_idle);
+	sluice_wait_idle(sluice);
+}
+
+/* A slow answer takes longer than all of the idle target's together: nobody may wait for one. */
+static void nobody_waits_for_a_place_while_another_target_is_free(void **state)
+{
+	static const size_t crowds[] = {3, 30, 300};
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		check_places("{ fallback: ['narrow/busy;ttft=2s', wide/idle] }", crowds[i],
+			     crowds[i] - (crowds[i] < 4 ? 2 : 4));
+		check_places("{ balance: ['narrow/busy;ttft=2s', wide/idle] }", crowds[i],
+			     crowds[i] - (crowds[i] < 4 ? 2 : 4));
+		check_places("{ balance: ['narrow/busy;ttft=2s', wide/idle], by: weighted }", crowds[i],
+			     crowds[i] - (crowds[i] < 4 ? 2 : 4));
+		check_places("{ balance: ['narrow/busy;ttft=2s', wide/idle], by: prefix }", crowds[i],
+			     crowds[i] - (crowds[i] < 4 ? 2 : 4));
+	}
+}
+
 /* Of rounds of one client that stays and some that leave before the answer: how many until the breaker has closed. */
 static unsigned rounds_until_closed(const struct sluice *sluice, unsigned leavers)
 {
@@ -142,6 +187,7 @@ int main(void)
 	    SCENARIO(a_pause_that_one_client_met_is_its_own_until_another_meets_it),
 	    SCENARIO(a_pause_that_two_clients_met_is_everybodys),
 	    SCENARIO(a_backend_that_fails_at_once_draws_no_traffic),
+	    SCENARIO(nobody_waits_for_a_place_while_another_target_is_free),
 	    SCENARIO(clients_that_poll_and_leave_keep_nobody_from_a_backend_that_recovered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

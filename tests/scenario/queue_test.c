@@ -113,6 +113,38 @@ static void clients_have_their_turns_whoever_asked_more(void **state)
 	sluice_wait_idle(world.sluice);
 }
 
+/* One who sends another key with each request once had as many turns as keys. */
+static void many_keys_from_one_address_wait_for_every_other_turn_at_most(void **state)
+{
+	static const unsigned crowds[] = {30, 300};
+	(void)state;
+	for (size_t c = 0; c < 2; c++) {
+		unsigned crowd = crowds[c];
+		struct world world = start("calls: 4, queue: 400, wait: 10m");
+		struct client *greedy = calloc(crowd, sizeof *greedy);
+		struct client polite;
+		char key[32];
+		assert_non_null(greedy);
+		for (unsigned i = 0; i < crowd; i++) {
+			snprintf(key, sizeof key, "Bearer %u", i);
+			ask(&greedy[i], &world, key, "greedy", NULL);
+		}
+		backend_wait_requests(world.backend, 4);
+		wait_waiting(&world, crowd - 4);
+		wire_come_from(2);
+		ask(&polite, &world, "Bearer polite", "polite", NULL);
+		wire_come_from(0);
+		wait_waiting(&world, crowd - 3);
+		backend_open_gate(world.backend);
+		check_asked(&world, 4, "polite");
+		client_close(&polite);
+		for (unsigned i = 0; i < crowd; i++)
+			client_close(&greedy[i]);
+		free(greedy);
+		sluice_wait_idle(world.sluice);
+	}
+}
+
 static void who_waits_longer_than_the_queue_allows_is_told_when_to_come_back(void **state)
 {
 	struct world world = start("calls: 1, queue: 8, wait: 50ms");
@@ -191,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(clients_have_their_turns_whoever_asked_more),
+	    SCENARIO(many_keys_from_one_address_wait_for_every_other_turn_at_most),
 	    SCENARIO(who_waits_longer_than_the_queue_allows_is_told_when_to_come_back),
 	    SCENARIO(who_would_give_up_before_its_turn_does_not_get_one),
 	    SCENARIO(who_leaves_while_waiting_is_out_at_once),

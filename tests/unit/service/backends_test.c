@@ -116,7 +116,7 @@ static void a_limit_tells_its_queue(void **state)
 	const char *second = strstr(page(limits, SECOND), "\"queue\":null},{\"id\":\"a/z\"");
 	assert_non_null(second);
 	assert_non_null(strstr(second, "\"queue\":{\"limit\":8,\"running\":1,\"waiting\":0}}]"));
-	limit_leave(limits[1], 0, false, SECOND);
+	limit_leave(limits[1], waiter.place, 0, false, SECOND);
 	limit_destroy(limits[1]);
 }
 

@@ -84,8 +84,23 @@ static void pass(uint64_t us)
 		run_timers(&loops[i]);
 }
 
+/* Places of calls that run, and whose: the oldest ends first. */
+static struct {
+	struct queue_lane *lane;
+	uint64_t client;
+} places[4 * WAITERS];
+static size_t place_count;
+
+static void note_place(const struct limit_waiter *waiter)
+{
+	places[place_count].lane = waiter->place;
+	places[place_count++].client = waiter->party.client;
+}
+
 static void on_settled(struct limit_waiter *waiter, bool admitted)
 {
+	if (admitted)
+		note_place(waiter);
 	int number = (int)(waiter - waiters) + 1;
 	told[told_count++] = admitted ? number : -number;
 }
@@ -106,6 +121,7 @@ static int set_up(void **state)
 	memset(waiters, 0, sizeof(waiters));
 	fake_now = 5000;
 	told_count = 0;
+	place_count = 0;
 	for (int i = 0; i < LOOPS; i++) {
 		loops[i].mail = NULL;
 		reactor_init(&loops[i].reactor, NULL, fake_clock, NULL);
@@ -130,14 +146,22 @@ static enum limit_verdict enter(int i, uint64_t client)
 {
 	waiters[i].on_settled = on_settled;
 	waiters[i].loop = &loops[i % LOOPS];
-	waiters[i].client = client;
+	waiters[i].party = (struct queue_party){.network = client / 2, .client = client};
 	waiters[i].metrics = metrics_cells_of(0);
-	return limit_enter(limit, &waiters[i], fake_now);
+	enum limit_verdict verdict = limit_enter(limit, &waiters[i], fake_now);
+	if (verdict == LIMIT_GO)
+		note_place(&waiters[i]);
+	return verdict;
 }
 
-static void leave(void)
+/* Ends the oldest call; one that was not told of its place yet when there is none. Returns its client. */
+static uint64_t leave(void)
 {
-	limit_leave(limit, 0, false, fake_now);
+	uint64_t client = places[0].client;
+	limit_leave(limit, place_count == 0 ? NULL : places[0].lane, 0, false, fake_now);
+	if (place_count > 0)
+		memmove(places, places + 1, --place_count * sizeof(places[0]));
+	return client;
 }
 
 static void check_report(unsigned allowed, unsigned running, unsigned waiting)
@@ -332,11 +356,11 @@ static void an_adaptive_limit_lets_waiters_in_when_it_grows(void **state)
 	for (int i = 21; i < 40; i++)
 		enter(i, 1);
 	for (int i = 0; i < 6; i++)
-		limit_leave(limit, 100000, false, fake_now);
+		limit_leave(limit, NULL, 100000, false, fake_now);
 	limit_report(limit, &report);
 	assert_true(report.limit > 20);
 	assert_int_equal(report.running, report.limit);
-	limit_leave(limit, 0, true, fake_now);
+	limit_leave(limit, NULL, 0, true, fake_now);
 	unsigned before = report.limit;
 	limit_report(limit, &report);
 	assert_true(report.limit < before);
@@ -370,7 +394,8 @@ enum model_state { NOBODY, WAITING, ADMITTED, EXPIRED };
 static struct {
 	enum model_state state[WAITERS];
 	uint64_t client[WAITERS], arrived[WAITERS], due[WAITERS], settled[WAITERS];
-	uint64_t turn[CLIENTS];
+	uint64_t turn[CLIENTS], network_turn[CLIENTS];
+	unsigned of_client[CLIENTS], of_network[CLIENTS]; /* calls */
 	uint64_t stamp;
 	unsigned calls, queue, running;
 } model;
@@ -383,17 +408,40 @@ static unsigned model_count(enum model_state state, uint64_t client)
 	return count;
 }
 
+static unsigned model_count_network(uint64_t network)
+{
+	unsigned count = 0;
+	for (int i = 0; i < WAITERS; i++)
+		count += model.state[i] == WAITING && model.client[i] / 2 == network;
+	return count;
+}
+
+static void model_run(uint64_t client, int change)
+{
+	model.running += (unsigned)change;
+	model.of_client[client] += (unsigned)change;
+	model.of_network[client / 2] += (unsigned)change;
+}
+
 static void model_settle(int i, enum model_state state)
 {
 	model.state[i] = state;
 	model.settled[i] = ++model.stamp;
 }
 
-/* a is served before b: its client's turn is earlier, or it came earlier. */
+/* a is served before b: its network and its client run less, their turns are earlier, or it came earlier. */
 static bool model_before(int a, int b)
 {
-	uint64_t turn_a = model.turn[model.client[a]], turn_b = model.turn[model.client[b]];
-	return turn_a != turn_b ? turn_a < turn_b : model.arrived[a] < model.arrived[b];
+	uint64_t first = model.client[a], second = model.client[b];
+	if (first / 2 != second / 2)
+		return model.of_network[first / 2] != model.of_network[second / 2]
+			   ? model.of_network[first / 2] < model.of_network[second / 2]
+			   : model.network_turn[first / 2] < model.network_turn[second / 2];
+	if (first != second)
+		return model.of_client[first] != model.of_client[second]
+			   ? model.of_client[first] < model.of_client[second]
+			   : model.turn[first] < model.turn[second];
+	return model.arrived[a] < model.arrived[b];
 }
 
 static void model_grant(void)
@@ -405,36 +453,57 @@ static void model_grant(void)
 				next = i;
 		if (next < 0)
 			return;
+		model.network_turn[model.client[next] / 2] = ++model.stamp;
 		model.turn[model.client[next]] = ++model.stamp;
 		bool late = model.due[next] <= fake_now;
-		model.running += !late;
+		if (!late)
+			model_run(model.client[next], 1);
 		model_settle(next, late ? EXPIRED : ADMITTED);
 	}
 }
 
-/* Who must yield to the client: of the longest, and among equals of the one whose turn is next, the last. */
+/* a yields rather than b, of one network or of any: to a longer lane, an earlier turn, or as the later one of a lane.
+ */
+static bool model_yields(int a, int b, bool any)
+{
+	uint64_t first = model.client[a], second = model.client[b];
+	if (any && first / 2 != second / 2) {
+		unsigned mine = model_count_network(first / 2), other = model_count_network(second / 2);
+		return mine != other ? mine > other : model.network_turn[first / 2] < model.network_turn[second / 2];
+	}
+	if (first != second) {
+		unsigned mine = model_count(WAITING, first), other = model_count(WAITING, second);
+		return mine != other ? mine > other : model.turn[first] < model.turn[second];
+	}
+	return model.arrived[a] > model.arrived[b];
+}
+
+static int model_last(uint64_t network, bool any)
+{
+	int last = -1;
+	for (int i = 0; i < WAITERS; i++)
+		if (model.state[i] == WAITING && (any || model.client[i] / 2 == network) &&
+		    (last < 0 || model_yields(i, last, any)))
+			last = i;
+	return last;
+}
+
+/* Who must yield to the client; -1 = nobody. */
 static int model_victim(uint64_t client)
 {
-	int victim = -1;
-	for (int i = 0; i < WAITERS; i++) {
-		if (model.state[i] != WAITING)
-			continue;
-		unsigned mine = model_count(WAITING, model.client[i]);
-		unsigned best = victim < 0 ? 0 : model_count(WAITING, model.client[victim]);
-		bool same = victim >= 0 && model.client[i] == model.client[victim];
-		if (mine > best || (same && model.arrived[i] > model.arrived[victim]) ||
-		    (!same && mine == best && model.turn[model.client[i]] < model.turn[model.client[victim]]))
-			victim = i;
-	}
-	return victim >= 0 && model_count(WAITING, model.client[victim]) >= model_count(WAITING, client) + 2 ? victim
-													     : -1;
+	int victim = model_last(0, true);
+	if (victim < 0 || model_count_network(model.client[victim] / 2) >= model_count_network(client / 2) + 2)
+		return victim;
+	victim = model_last(client / 2, false);
+	bool longer = victim >= 0 && model_count(WAITING, model.client[victim]) >= model_count(WAITING, client) + 2;
+	return longer ? victim : -1;
 }
 
 static enum limit_verdict model_enter(int i, uint64_t client, uint64_t deadline)
 {
 	unsigned waiting = model_count(WAITING, UINT64_MAX);
 	if (waiting == 0 && model.running < model.calls) {
-		model.running++;
+		model_run(client, 1);
 		return LIMIT_GO;
 	}
 	uint64_t due = fake_now + WAIT_US;
@@ -448,6 +517,8 @@ static enum limit_verdict model_enter(int i, uint64_t client, uint64_t deadline)
 			return LIMIT_FULL;
 		model_settle(victim, EXPIRED);
 	}
+	if (model_count_network(client / 2) == 0)
+		model.network_turn[client / 2] = ++model.stamp;
 	if (model_count(WAITING, client) == 0)
 		model.turn[client] = ++model.stamp;
 	model.state[i] = WAITING;
@@ -516,7 +587,7 @@ static void check_abandon(int i)
 	bool had_place = model.state[i] == ADMITTED;
 	model.state[i] = NOBODY;
 	if (had_place) {
-		model.running--;
+		model_run(model.client[i], -1);
 		model_grant();
 	}
 }
@@ -534,8 +605,7 @@ static void step(struct seed *seed)
 	case 3:
 	case 4:
 		if (model.running > model_count(ADMITTED, UINT64_MAX)) {
-			leave();
-			model.running--;
+			model_run(leave(), -1);
 			model_grant();
 		}
 		break;
@@ -562,6 +632,7 @@ static void random_operations_agree_with_the_reference(void **state)
 		model.queue = (unsigned)seed_below(&seed, 20);
 		open_limit(model.calls, model.queue);
 		memset(waiters, 0, sizeof(waiters));
+		place_count = 0;
 		for (int i = 0; i < 3000; i++) {
 			step(&seed);
 			check_report(model.calls, model.running, model_count(WAITING, UINT64_MAX));

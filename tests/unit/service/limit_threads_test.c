@@ -66,7 +66,7 @@ static void on_held(struct timer *timer)
 {
 	struct caller *caller = (struct caller *)((char *)timer - offsetof(struct caller, timer));
 	running--;
-	limit_leave(limit, 0, false, now_of(caller));
+	limit_leave(limit, caller->waiter.place, 0, false, now_of(caller));
 	caller_sleep(caller, 200, on_next_round);
 }
 
@@ -115,7 +115,7 @@ static void caller_begin(struct caller *caller)
 	}
 	caller->waiter.on_settled = on_settled;
 	caller->waiter.loop = worker->loop;
-	caller->waiter.client = worker->number; /* one client on each thread */
+	caller->waiter.party.client = worker->number; /* one client on each thread */
 	caller->waiter.deadline_us = seed_below(&worker->seed, 8) == 0 ? now_of(caller) + 300 : 0;
 	switch (limit_enter(limit, &caller->waiter, now_of(caller))) {
 	case LIMIT_GO:

@@ -29,12 +29,19 @@ void limit_abandon(struct limit_waiter *waiter, uint64_t now_us)
 	fake_abandoned++;
 }
 
-void limit_leave(struct limit *limit, uint64_t first_content_us, bool overloaded, uint64_t now_us)
+void limit_leave(struct limit *limit, struct queue_lane *place, uint64_t first_content_us, bool overloaded,
+		 uint64_t now_us)
 {
-	(void)limit, (void)now_us;
+	(void)limit, (void)place, (void)now_us;
 	fake_left++;
 	fake_overloaded = overloaded;
 	fake_first_content = first_content_us;
+}
+
+void limit_report(struct limit *limit, struct limit_report *report)
+{
+	(void)limit;
+	*report = (struct limit_report){0};
 }
 
 uint64_t limit_estimate_us(struct limit *limit, uint64_t now_us)
