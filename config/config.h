@@ -184,6 +184,10 @@ struct config_model {
 	struct config_cache_rule cache;
 };
 
+/* Bytes that are progress: of an answer each limits.stalled, of a request's body each limits.body_stall. Less is
+ * dripping. */
+enum { CONFIG_PROGRESS = 4096 };
+
 struct config_limits {
 	uint64_t head_time_us;            /* of an HTTP/1.1 request, from its first byte */
 	uint64_t body_stall_us;           /* of a request body without progress */

@@ -213,11 +213,11 @@ static void exchange_watch(struct exchange *exchange)
 		    exchange->worker->plan.config->limits.stalled_us, on_stalled);
 }
 
-/* A client that reads nothing is cut off: it would hold its backend's place for ever. */
+/* A client that reads nothing, or drips, is cut off: it would hold its backend's place for ever. */
 static void on_stalled(struct timer *timer)
 {
 	struct exchange *exchange = (struct exchange *)((char *)timer - offsetof(struct exchange, stalled));
-	if (exchange_taken(exchange) == exchange->taken)
+	if (exchange_taken(exchange) - exchange->taken < CONFIG_PROGRESS)
 		exchange_abort(exchange, ERROR_CLIENT_TOO_SLOW);
 	else
 		exchange_watch(exchange);

@@ -17,9 +17,8 @@
 
 enum {
 	BODY_ROOM_SHARE = 3,
-	BODY_ROOM_STEP = 1 << 20,   /* bytes of room at once for a body of unknown length */
-	BODY_ROOM_SMALL = 64 << 10, /* bytes of a body that needs no room over HTTP/1.1 */
-	BODY_ROOM_PROGRESS = 4096   /* bytes of a body that are progress, each limits.body_stall */
+	BODY_ROOM_STEP = 1 << 20,  /* bytes of room at once for a body of unknown length */
+	BODY_ROOM_SMALL = 64 << 10 /* bytes of a body that needs no room over HTTP/1.1 */
 };
 
 /* Takes room for bytes. address: number of the client's, below CROWD_ADDRESSES. False: there is not enough. */

@@ -295,7 +295,7 @@ static void on_read(h2o_socket_t *sock, const char *err)
 static void check_body(struct h1_session *session)
 {
 	size_t have = body_len(session);
-	if (have - session->body_seen < BODY_ROOM_PROGRESS) {
+	if (have - session->body_seen < CONFIG_PROGRESS) {
 		refuse(session, ERROR_REQUEST_TIMEOUT);
 		return;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Cuts a connection whose peer acknowledged nothing for a whole period while the end of a response waits. */
+/* Cuts a connection whose peer acknowledged next to nothing for a whole period while the end of a response waits. */
 #include "service/http/h1_stall.h"
 
 #include <netinet/tcp.h>
@@ -21,7 +21,7 @@ static void on_due(struct timer *timer)
 {
 	struct http_connection *connection = H2O_STRUCT_FROM_MEMBER(struct http_connection, timer, timer);
 	uint64_t acked = acknowledged(connection);
-	if (acked == connection->acked) {
+	if (connection->acked != UINT64_MAX && acked - connection->acked < CONFIG_PROGRESS) {
 		shutdown(h2o_socket_get_fd(connection->sock), SHUT_RDWR); /* h2o's write fails */
 		return;
 	}

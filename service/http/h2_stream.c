@@ -165,6 +165,12 @@ size_t h2_stream_unsent(const struct h2_stream *stream)
 	return stream->unsent;
 }
 
+static void note_moved(struct h2_stream *stream)
+{
+	stream->moved = 0;
+	stream->moved_us = h2_now(stream->session);
+}
+
 /* nghttp2 asks for up to length bytes of the response. */
 static ssize_t provide(nghttp2_session *nghttp2, int32_t id, uint8_t *out, size_t length, uint32_t *flags,
 		       nghttp2_data_source *source, void *context)
@@ -183,8 +189,9 @@ static ssize_t provide(nghttp2_session *nghttp2, int32_t id, uint8_t *out, size_
 			stream->piece_at++;
 	}
 	stream->unsent -= taken;
-	if (taken > 0)
-		stream->moved_us = h2_now(stream->session);
+	stream->moved += taken;
+	if (stream->moved >= CONFIG_PROGRESS)
+		note_moved(stream);
 	if (stream->unsent > 0) {
 		if (stream->request != NULL)
 			response_progress(stream->request);
@@ -260,7 +267,7 @@ static void do_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *pieces, si
 		stream->unsent += pieces[i].len;
 	}
 	stream->end = state;
-	stream->moved_us = h2_now(stream->session);
+	note_moved(stream);
 	if (!stream->responded)
 		submit_response(stream);
 	else if (stream->unsent == 0 && state == H2O_SEND_STATE_ERROR)

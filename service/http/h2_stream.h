@@ -40,7 +40,8 @@ struct h2_stream {
 	size_t piece_count;
 	size_t piece_at;   /* first piece that is not used up */
 	size_t unsent;     /* bytes left in all pieces */
-	uint64_t moved_us; /* when bytes of it were last taken, or began to wait */
+	uint64_t moved_us; /* when CONFIG_PROGRESS bytes of it were last taken, or began to wait */
+	size_t moved;      /* bytes taken since then */
 	h2o_send_state_t end;
 
 	h2o_ostream_t final;

@@ -61,7 +61,7 @@ void h2_upload_start(struct h2_stream *stream)
 
 static void note_progress(struct h2_stream *stream)
 {
-	if (stream->waits || buf_len(&stream->body) - stream->progress_at < BODY_ROOM_PROGRESS)
+	if (stream->waits || buf_len(&stream->body) - stream->progress_at < CONFIG_PROGRESS)
 		return;
 	stream->progress_at = buf_len(&stream->body);
 	stream->progress_us = h2_now(stream->session);

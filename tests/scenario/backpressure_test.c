@@ -239,6 +239,27 @@ static void a_stream_that_never_gets_a_window_is_cut_off_alone(void **state)
 	sluice_wait_idle(world.sluice);
 }
 
+/* A few bytes now and then kept the backend's place for hours. */
+static void a_stream_that_drips_is_cut_off(void **state)
+{
+	struct world world = start_impatient();
+	struct patience patience = patience_for("the stream to be cut off");
+	struct h2 h2;
+	(void)state;
+	h2_open(&h2, world.sluice->port, H2_OWN_WINDOWS);
+	struct h2_stream *drips = h2_post(&h2, "/v1/chat/completions", chat_body("big", true));
+	h2_wait_body(&h2, drips, 65535);
+	while (!drips->answer.broken) {
+		h2_widen(&h2, drips, 1);
+		h2_pump(&h2);
+		patience_wait(&patience);
+	}
+	assert_true(drips->answer.body.len > 65535);
+	check_cut(&world);
+	h2_close(&h2);
+	sluice_wait_idle(world.sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +270,7 @@ int main(void)
 	    SCENARIO(a_big_whole_answer_is_paced_too),
 	    SCENARIO(an_h1_client_that_never_reads_is_cut_off),
 	    SCENARIO(a_stream_that_never_gets_a_window_is_cut_off_alone),
+	    SCENARIO(a_stream_that_drips_is_cut_off),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

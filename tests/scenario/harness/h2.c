@@ -343,6 +343,13 @@ void h2_consume_connection(struct h2 *h2, size_t len)
 	h2_flush(h2);
 }
 
+void h2_widen(struct h2 *h2, struct h2_stream *stream, size_t len)
+{
+	nghttp2_submit_window_update(h2->session, NGHTTP2_FLAG_NONE, 0, (int32_t)len);
+	nghttp2_submit_window_update(h2->session, NGHTTP2_FLAG_NONE, stream->id, (int32_t)len);
+	h2_flush(h2);
+}
+
 void h2_goaway(struct h2 *h2)
 {
 	nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, NULL, 0);

@@ -84,6 +84,8 @@ void h2_cancel(struct h2 *h2, struct h2_stream *stream);
 /* With H2_OWN_WINDOWS: give back credit for len bytes, to a stream or to the connection. */
 void h2_consume_stream(struct h2 *h2, struct h2_stream *stream, size_t len);
 void h2_consume_connection(struct h2 *h2, size_t len);
+/* Sends WINDOW_UPDATE for the connection and the stream at once, however little it is. */
+void h2_widen(struct h2 *h2, struct h2_stream *stream, size_t len);
 
 void h2_goaway(struct h2 *h2);
 
