@@ -122,10 +122,10 @@ struct health_view {
 	uint64_t wait_us;          /* otherwise: how long, as far as known */
 	unsigned running;          /* calls under way, of all workers; as a chooser sees it, with those that wait */
 	bool full;                 /* of a chooser: its places are taken, a call would wait for one */
-	uint64_t latency_us;       /* peak-EWMA of the time to first content, or of how long was waited for it in
-				      vain; 0 = not known yet */
-	double share;              /* slow start: from 0.1 to 1 of what it would get */
-	double failing;            /* share of its calls that fail: from 0 to 1 */
+	uint64_t latency_us; /* average (latency.h) of the time to first content, or of how long was waited for it in
+				vain; 0 = not known yet */
+	double share;        /* slow start: from 0.1 to 1 of what it would get */
+	double failing;      /* share of its calls that fail: from 0 to 1 */
 };
 void health_view(struct health *health, const struct health_use *use, uint64_t now_us, struct health_view *view);
 

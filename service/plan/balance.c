@@ -2,8 +2,8 @@
 /*
  * balance: one child for each request, chosen by options.by:
  *
- *   p2c       the better of two at random: less of (running + 1) × peak-EWMA
- *             of the time to first content / slow-start share / share of good calls
+ *   p2c       the better of two at random: less of (running + 1) × average
+ *             time to first content / slow-start share / share of good calls
  *   weighted  in turn, as often as options.weights say (smooth weighted round robin)
  *   prefix    requests that begin alike go to the same child, whose KV cache
  *             then holds the beginning (openai_request_prefix says what is hashed);

@@ -11,6 +11,12 @@ static double cost(const struct health_view *view, bool with_latency)
 	return (view->running + 1.0) * (with_latency ? (double)view->latency_us : 1.0) / share;
 }
 
+/* A smaller difference is as likely chance, and would decide every time between targets that are idle. */
+static bool differ(uint64_t a, uint64_t b)
+{
+	return a != 0 && b != 0 && (a / 2 > b || b / 2 > a);
+}
+
 static uint64_t known_wait(const struct health_view *view)
 {
 	return view->wait_us == 0 ? UINT64_MAX : view->wait_us;
@@ -26,7 +32,7 @@ int outlook_compare(const struct health_view *a, const struct health_view *b)
 	}
 	if (a->full != b->full)
 		return a->full ? 1 : -1;
-	bool with_latency = a->latency_us != 0 && b->latency_us != 0;
+	bool with_latency = differ(a->latency_us, b->latency_us);
 	double first = cost(a, with_latency), second = cost(b, with_latency);
 	return (first > second) - (first < second);
 }

@@ -14,8 +14,8 @@ void outlook_of(const struct plan *plan, const struct run_context *context, uint
 
 /*
  * Negative when a call to a had better go ahead of one to b: the available one; of two that are, the one where it need
- * not wait for a place; else the one with less of (running + 1) × latency / share / (1 - failing), where a latency that
- * is not known for both does not count; of two that are not, the one that is back sooner.
+ * not wait for a place; else the one with less of (running + 1) × latency / share / (1 - failing), where latencies
+ * count that are known and differ more than twofold; of two that are not, the one that is back sooner.
  */
 int outlook_compare(const struct health_view *a, const struct health_view *b);
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/mass.h"
@@ -132,6 +133,57 @@ static void nobody_waits_for_a_place_while_another_target_is_free(void **state)
 	}
 }
 
+/* Sends requests one after the other. */
+static void ask_in_turn(const struct sluice *sluice, const char *model, bool stream, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		struct answer answer;
+		client_fetch_chat(sluice, VIA_H1, model, stream, &answer);
+		assert_int_equal(answer.status, 200);
+		answer_free(&answer);
+	}
+}
+
+/* One call of a target takes two seconds, or its client leaves after one. */
+static void make_slow_once(const struct sluice *sluice, const struct sim *sim, bool stream, bool leaves)
+{
+	size_t before = sim_call_count(sim, "");
+	sim_control(sim, "{\"fault\":\"hang_before_head;for=2s;times=1\"}");
+	while (sim_call_count(sim, "") == before) {
+		struct client client;
+		client_chat(&client, sluice, VIA_H1, "m", stream);
+		usleep(leaves ? 1000000 : 0);
+		if (!leaves)
+			client_wait_end(&client);
+		client_close(&client);
+	}
+}
+
+/* A target that gave one slow answer, or whose client gave up, once got none of 1,200 calls for tens of seconds. */
+static void one_slow_answer_does_not_drive_everybody_from_a_target(void **state)
+{
+	enum { REQUESTS = 60 };
+	const char *const options[] = {"--tokens", "2", "--ttft", "5ms", NULL};
+	(void)state;
+	for (unsigned i = 0; i < 4; i++) {
+		bool stream = i % 2 == 0, leaves = i / 2 == 1;
+		struct sim *sims[] = {sim_start(options), sim_start(options)};
+		struct sluice *sluice = sluice_start("backends:\n  a: { url: 'http://127.0.0.1:%d/v1' }\n"
+						     "  b: { url: 'http://127.0.0.1:%d/v1' }\n"
+						     "models: { m: { balance: [a/m, b/m] } }\n",
+						     sims[0]->port, sims[1]->port);
+		ask_in_turn(sluice, "m", stream, 20);
+		make_slow_once(sluice, sims[0], stream, leaves);
+		size_t before = sim_call_count(sims[0], "");
+		ask_in_turn(sluice, "m", stream, REQUESTS);
+		size_t got = sim_call_count(sims[0], "") - before;
+		print_message("%s, %s: %zu of %d at the target that was slow once\n",
+			      stream ? "streams" : "whole answers", leaves ? "left" : "answered", got, REQUESTS);
+		assert_in_range(got, REQUESTS / 10, REQUESTS);
+		sluice_wait_idle(sluice);
+	}
+}
+
 /* Of rounds of one client that stays and some that leave before the answer: how many until the breaker has closed. */
 static unsigned rounds_until_closed(const struct sluice *sluice, unsigned leavers)
 {
@@ -188,6 +240,7 @@ int main(void)
 	    SCENARIO(a_pause_that_two_clients_met_is_everybodys),
 	    SCENARIO(a_backend_that_fails_at_once_draws_no_traffic),
 	    SCENARIO(nobody_waits_for_a_place_while_another_target_is_free),
+	    SCENARIO(one_slow_answer_does_not_drive_everybody_from_a_target),
 	    SCENARIO(clients_that_poll_and_leave_keep_nobody_from_a_backend_that_recovered),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

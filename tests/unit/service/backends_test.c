@@ -66,7 +66,13 @@ static void all_that_is_known_is_told(void **state)
 {
 	struct health_call call = {0};
 	struct health_call other = {0};
+	struct health_outcome good = {.code = ERROR_NONE};
 	(void)state;
+	for (int i = 0; i < 2; i++) { /* with the next one, enough to know how fast it is */
+		enter(&other, 0, HEALTH_FIRST, 10 * SECOND);
+		health_first_content(&other, 10 * SECOND + 12345);
+		health_leave(&other, &good, 10 * SECOND + 12345);
+	}
 	enter(&call, 0, HEALTH_REPEAT, 10 * SECOND);
 	health_first_content(&call, 10 * SECOND + 12345);
 	enter(&other, 1, HEALTH_FIRST, 20 * SECOND);
@@ -80,7 +86,7 @@ static void all_that_is_known_is_told(void **state)
 	    "x\\\"y\",\"object\":\"target\",\"model\":\"x\\\"y\",\"reason\":\"ok\",\"wait_ms\":0.000,\"operation\":"
 	    "\"chat\","
 	    "\"breaker\":\"closed\",\"why\":null,\"last_error\":null,\"next_probe_ms\":0.000,\"opened\":0,"
-	    "\"outcomes\":1,\"failed\":0,\"cooling_ms\":0.000,\"probed_down\":false,\"running\":1,"
+	    "\"outcomes\":3,\"failed\":0,\"cooling_ms\":0.000,\"probed_down\":false,\"running\":1,"
 	    "\"latency_ms\":12.345,\"share\":1.000,\"queue\":null},"
 	    "{\"id\":\"a/"
 	    "z\",\"object\":\"target\",\"model\":\"z\",\"reason\":\"cooling\",\"wait_ms\":16987.655,\"operation\":"

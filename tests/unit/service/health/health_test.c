@@ -18,6 +18,7 @@
 
 #include "lib/log.h"
 #include "service/health/health_metrics.h"
+#include "service/health/latency.h"
 #include "tests/unit/seed.h"
 
 #define SECOND 1000000ull
@@ -296,14 +297,19 @@ static void content_tells_the_latency_once(void **state)
 {
 	struct health_call call = {0};
 	(void)state;
-	enter_as(&call, 0, HEALTH_FIRST);
-	now += 250000;
-	health_first_content(&call, now);
+	for (unsigned i = 1; i <= LATENCY_SAMPLES; i++) {
+		assert_int_equal(view_of(0).latency_us, 0);
+		enter_as(&call, 0, HEALTH_FIRST);
+		now += 250000;
+		health_first_content(&call, now);
+		health_first_content(&call, now);
+		assert_int_equal(report_of(0).outcomes, i);
+	}
 	assert_int_equal(view_of(0).latency_us, 250000);
 	now += SECOND;
 	health_first_content(&call, now);
 	assert_true(view_of(0).latency_us < 250000);
-	assert_int_equal(report_of(0).outcomes, 1);
+	assert_int_equal(report_of(0).outcomes, LATENCY_SAMPLES);
 	assert_int_equal(view_of(1).latency_us, 0);
 }
 
@@ -315,9 +321,11 @@ static void a_call_that_was_given_up_tells_how_long_it_took_at_least(void **stat
 	struct health_call call = {0};
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		enter_as(&call, i, HEALTH_FIRST);
-		now += 250000;
-		leave(&call, outcomes[i], 0, now);
+		for (unsigned samples = 0; samples < LATENCY_SAMPLES; samples++) {
+			enter_as(&call, i, HEALTH_FIRST);
+			now += 250000;
+			leave(&call, outcomes[i], 0, now);
+		}
 		assert_int_equal(view_of(i).latency_us, 250000);
 	}
 	enter_as(&call, 0, HEALTH_FIRST);

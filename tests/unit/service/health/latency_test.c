@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The peak-EWMA of a target, and the live quantile of a model beside a sorted list. */
+/* The average latency of a target, and the live quantile of a model beside a sorted list. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,26 +16,59 @@
 
 #define SECOND 1000000ull
 
-/* ---- peak-EWMA ---- */
+/* ---- the average ---- */
 
-static void a_slower_sample_is_believed_at_once(void **state)
+/* A latency that is known. */
+static struct latency known(uint64_t value_us)
+{
+	struct latency latency = {0};
+	for (unsigned i = 0; i < LATENCY_SAMPLES; i++)
+		latency_observe(&latency, value_us, SECOND);
+	return latency;
+}
+
+static void the_first_samples_together_make_it_known(void **state)
 {
 	(void)state;
 	struct latency latency = {0};
 	assert_int_equal(latency_value(&latency, SECOND), 0);
+	latency_observe(&latency, 20 * SECOND, SECOND); /* a cold start */
 	latency_observe(&latency, 100000, SECOND);
+	assert_int_equal(latency_value(&latency, SECOND), 0);
+	latency_observe(&latency, 120000, SECOND);
 	assert_int_equal(latency_value(&latency, SECOND), 100000);
-	latency_observe(&latency, 900000, SECOND);
-	assert_int_equal(latency_value(&latency, SECOND), 900000);
 }
 
-static void a_faster_sample_is_believed_with_time(void **state)
+static void one_slow_sample_moves_it_little(void **state)
 {
 	(void)state;
-	struct latency latency = {0};
-	latency_observe(&latency, 900000, SECOND);
+	struct latency latency = known(100000);
+	latency_observe(&latency, 60 * SECOND, SECOND + 10000);
+	assert_in_range(latency_value(&latency, SECOND + 10000), 100001, 110000);
+	latency = known(100000);
+	latency_observe(&latency, 60 * SECOND, 2 * SECOND);
+	assert_in_range(latency_value(&latency, 2 * SECOND), 140000, 161000);
+}
+
+static void a_target_that_became_slow_is_known_soon(void **state)
+{
+	(void)state;
+	struct latency latency = known(100000);
+	for (unsigned i = 0; i < 8; i++)
+		latency_observe(&latency, 2 * SECOND, (i + 2) * SECOND);
+	assert_true(latency_value(&latency, 9 * SECOND) > 10 * 100000);
+	struct latency busy = known(100000);
+	for (unsigned i = 0; i < 100; i++)
+		latency_observe(&busy, 2 * SECOND, SECOND + i * 1000);
+	assert_true(latency_value(&busy, SECOND + 100000) > 10 * 100000);
+}
+
+static void faster_samples_bring_it_down(void **state)
+{
+	(void)state;
+	struct latency latency = known(900000);
 	latency_observe(&latency, 100000, SECOND);
-	assert_int_equal(latency_value(&latency, SECOND), 900000);
+	assert_true(latency_value(&latency, SECOND) > 850000);
 	for (unsigned i = 1; i <= 100; i++)
 		latency_observe(&latency, 100000, SECOND + i * SECOND);
 	assert_in_range(latency_value(&latency, 101 * SECOND), 100000, 101000);
@@ -44,28 +77,42 @@ static void a_faster_sample_is_believed_with_time(void **state)
 static void without_samples_it_fades(void **state)
 {
 	(void)state;
-	struct latency latency = {0};
-	latency_observe(&latency, 1000000, SECOND);
+	struct latency latency = known(1000000);
 	assert_in_range(latency_value(&latency, 11 * SECOND), 367000, 368000);
 	assert_int_equal(latency_value(&latency, 3600 * SECOND), 0);
+	latency_observe(&latency, 100000, 3600 * SECOND); /* it begins anew */
+	assert_int_equal(latency_value(&latency, 3600 * SECOND), 0);
+}
+
+static void calls_that_were_given_up_raise_it_and_never_lower_it(void **state)
+{
+	(void)state;
+	struct latency latency = known(100000);
+	latency_exceeds(&latency, 50000, SECOND);
+	assert_int_equal(latency_value(&latency, SECOND), 100000);
+	latency_exceeds(&latency, 4 * SECOND, 2 * SECOND);
+	assert_in_range(latency_value(&latency, 2 * SECOND), 140000, 161000);
+	struct latency hidden = {0};
+	for (unsigned i = 0; i < LATENCY_SAMPLES; i++)
+		latency_exceeds(&hidden, 4 * SECOND, SECOND);
+	assert_int_equal(latency_value(&hidden, SECOND), 4 * SECOND);
 }
 
 static void an_answer_within_one_tick_of_the_clock_is_known(void **state)
 {
 	(void)state;
-	struct latency latency = {0};
-	latency_observe(&latency, 0, SECOND);
+	struct latency latency = known(0);
 	assert_int_equal(latency_value(&latency, SECOND), LATENCY_LEAST_US);
-	assert_true(latency_value(&latency, 31 * SECOND) > 0);
 }
 
-static void a_clock_that_is_behind_changes_nothing(void **state)
+static void a_clock_that_is_behind_takes_nothing_back(void **state)
 {
 	(void)state;
 	struct latency latency = {0};
-	latency_observe(&latency, 500000, 10 * SECOND);
+	for (unsigned i = 0; i < LATENCY_SAMPLES; i++)
+		latency_observe(&latency, 500000, 10 * SECOND);
 	latency_observe(&latency, 400000, 9 * SECOND);
-	assert_int_equal(latency_value(&latency, 9 * SECOND), 500000);
+	assert_in_range(latency_value(&latency, 9 * SECOND), 490000, 500000);
 	assert_int_equal(latency.at_us, 10 * SECOND);
 }
 
@@ -169,11 +216,14 @@ static void seldom_samples_are_kept_until_there_are_enough_new_ones(void **state
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_slower_sample_is_believed_at_once),
-	    cmocka_unit_test(a_faster_sample_is_believed_with_time),
+	    cmocka_unit_test(the_first_samples_together_make_it_known),
+	    cmocka_unit_test(one_slow_sample_moves_it_little),
+	    cmocka_unit_test(a_target_that_became_slow_is_known_soon),
+	    cmocka_unit_test(faster_samples_bring_it_down),
 	    cmocka_unit_test(without_samples_it_fades),
+	    cmocka_unit_test(calls_that_were_given_up_raise_it_and_never_lower_it),
 	    cmocka_unit_test(an_answer_within_one_tick_of_the_clock_is_known),
-	    cmocka_unit_test(a_clock_that_is_behind_changes_nothing),
+	    cmocka_unit_test(a_clock_that_is_behind_takes_nothing_back),
 	    cmocka_unit_test(too_few_samples_tell_nothing),
 	    cmocka_unit_test(it_is_never_below_the_exact_one_and_less_than_a_sixteenth_above),
 	    cmocka_unit_test(times_beyond_its_range_count_as_its_ends),
