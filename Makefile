@@ -182,7 +182,7 @@ test-suites: ## the same without the docs page in Chromium
 	$(MAKE) test-conformance test-engine test-cache-truth
 
 .PHONY: run
-run: ## install what is missing, build, serve the demonstration on 127.0.0.1:8080
+run: ## install what is missing, build, serve the demonstration on 127.0.0.1:8080, for operators on 9090
 	@tools/install.sh build run
 	@$(MAKE) --no-print-directory -s build
 	@exec tools/run.sh $(BUILD)

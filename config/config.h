@@ -16,8 +16,9 @@
 #include "lib/span.h"
 
 struct config_listener {
-	const char *host;            /* numeric or name, without brackets */
+	const char *host;            /* numeric or name, without brackets; NULL = a socket, or turned off */
 	const char *port;            /* decimal; "0" lets the kernel choose */
+	const char *socket;          /* path of a unix socket; NULL = host and port */
 	const char *tls_certificate; /* path of a PEM file; NULL = cleartext */
 	const char *tls_key;
 	unsigned line;
@@ -222,6 +223,9 @@ struct config_cors {
 	uint64_t max_age_us;        /* how long a browser may keep the answer to a preflight */
 };
 
+/* What the admin listener serves and public listeners may serve, too: the places of the words of the key `public`. */
+enum config_public { CONFIG_PUBLIC_METRICS, CONFIG_PUBLIC_DOCS, CONFIG_PUBLIC_OPENAPI, CONFIG_PUBLIC_ADMIN };
+
 /* Something in the file that is allowed, but does not do what its author probably wants. */
 struct config_advice {
 	unsigned line;
@@ -233,8 +237,10 @@ struct config {
 	const char *file; /* name for messages; "(embedded)" for the demo */
 	const struct config_listener *listeners;
 	size_t listener_count;
-	unsigned workers;      /* 0 = one per core */
-	uint64_t keepalive_us; /* silence of a stream until its client gets a comment; 0 = none */
+	struct config_listener admin; /* where operators connect */
+	unsigned public_set;          /* bits 1 << enum config_public */
+	unsigned workers;             /* 0 = one per core */
+	uint64_t keepalive_us;        /* silence of a stream until its client gets a comment; 0 = none */
 	const struct config_backend *backends;
 	size_t backend_count;
 	const struct config_target *targets; /* of all plans */
@@ -255,6 +261,23 @@ struct config {
 	const struct config_advice *advices;
 	size_t advice_count;
 };
+
+/* False: there is no admin listener. */
+static inline bool config_admin_is_on(const struct config *config)
+{
+	return config->admin.host != NULL || config->admin.socket != NULL;
+}
+
+/* Listeners in all: those for clients, then the admin listener. */
+static inline size_t config_listener_total(const struct config *config)
+{
+	return config->listener_count + (config_admin_is_on(config) ? 1 : 0);
+}
+
+static inline const struct config_listener *config_listener_at(const struct config *config, size_t index)
+{
+	return index < config->listener_count ? &config->listeners[index] : &config->admin;
+}
 
 /*
  * Loads a YAML file. On success a snapshot with one reference; on failure NULL,

@@ -29,6 +29,8 @@ static const char *type_name(enum key_type type)
 	case KEY_ENUM:
 	case KEY_WORD:
 		return "word";
+	case KEY_WORDS:
+		return "word, or a list of them";
 	case KEY_PERCENT:
 		return "share";
 	case KEY_NUMBERS:
@@ -47,6 +49,8 @@ static const char *type_name(enum key_type type)
 		return "path of a URL";
 	case KEY_ADDRESS:
 		return "address";
+	case KEY_LISTENER:
+		return "address or socket";
 	case KEY_SOCKET:
 		return "path of a socket";
 	case KEY_SERVERS:
@@ -65,13 +69,10 @@ static void describe_type(struct buf *out, const struct key *key)
 	buf_printf(out, "%s", type_name(key->type));
 	if (key->least != NULL)
 		buf_printf(out, ", %s to %s", key->least, key->most);
+	bool lists_words = key->type == KEY_ENUM || key->type == KEY_WORD || key->type == KEY_WORDS;
 	struct span word;
 	for (const char *at = key->words; key_next_word(&at, &word);)
-		buf_printf(out, "%s`%.*s`",
-			   word.at != key->words                            ? ", "
-			   : key->type == KEY_ENUM || key->type == KEY_WORD ? ": "
-									    : " or ",
-			   SPAN_ARG(word));
+		buf_printf(out, "%s`%.*s`", word.at != key->words ? ", " : lists_words ? ": " : " or ", SPAN_ARG(word));
 }
 
 static void describe_default(struct buf *out, const struct key *key)

@@ -21,6 +21,7 @@ enum key_type {
 	KEY_ENUM,     /* [const char *] one of some words */
 	KEY_PERCENT,  /* [unsigned] */
 	KEY_WORD,     /* [unsigned] as KEY_ENUM, its place among the words */
+	KEY_WORDS,    /* [unsigned] one of some words or a list of them, a bit for each by its place */
 	KEY_NUMBERS,  /* [const unsigned *] a list; bounds are those of its entries */
 	KEY_KINDS,    /* [failure_set] one kind of failure or a list */
 	KEY_NAME,     /* [const char *] letters, digits, ".", "_" and "-" */
@@ -29,6 +30,7 @@ enum key_type {
 	KEY_URL,      /* [const char *] */
 	KEY_URL_PATH, /* [const char *] with its leading slash; NULL when empty */
 	KEY_ADDRESS,  /* [const char *host, *port, adjacent] */
+	KEY_LISTENER, /* [struct config_listener] an address, "unix:" and a path, or a word that turns it off */
 	KEY_SOCKET,   /* [const char *] path of a unix socket, resolved; NULL when empty */
 	KEY_SERVERS,  /* [const struct config_address *, size_t count, adjacent] one entry or a list */
 	KEY_ORIGINS,  /* [const char *const *, size_t count, adjacent] one entry or a list */

@@ -108,9 +108,29 @@ void reader_store(const struct key *key, void *owner, const struct value *value)
 		((struct config_listener *)owner)->host = value->string;
 		((struct config_listener *)owner)->port = value->port;
 		break;
+	case KEY_LISTENER:
+		*(struct config_listener *)(void *)member =
+		    (struct config_listener){.host = value->string, .port = value->port, .socket = value->socket};
+		break;
 	default:
 		*(const char **)member = value->string;
 		break;
+	}
+}
+
+void reader_words(const struct reader *reader, const char *path, const struct key *key, const struct tree_node *node,
+		  unsigned *words)
+{
+	bool list = node->kind == TREE_LIST;
+	size_t index = 0;
+	if (node->kind == TREE_NULL)
+		return;
+	for (const struct tree_node *at = list ? node->first : node; at != NULL; at = list ? at->next : NULL) {
+		char place[READER_PATH_MAX];
+		struct value value;
+		int len = list ? snprintf(place, sizeof(place), "%s[%zu]", path, index++) : 0;
+		if (reader_value(reader, len > 0 ? place : path, key, at, &value))
+			*words |= 1u << value.number;
 	}
 }
 

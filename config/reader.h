@@ -33,6 +33,10 @@ bool reader_expect(const struct reader *reader, const char *path, const struct t
 bool reader_value(const struct reader *reader, const char *path, const struct key *key, const struct tree_node *node,
 		  struct value *value);
 
+/* Reads one word of a key of WORDS, a list of them, or nothing, and sets a bit of *words for each by its place. */
+void reader_words(const struct reader *reader, const char *path, const struct key *key, const struct tree_node *node,
+		  unsigned *words);
+
 /* Puts a value where its row says. owner: the struct that the row names. */
 void reader_store(const struct key *key, void *owner, const struct value *value);
 

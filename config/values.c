@@ -198,6 +198,24 @@ static bool read_socket(struct arena *arena, struct span text, const char *direc
 	return true;
 }
 
+/* An address, "unix:" and a path, or the word that turns the listener off. */
+static bool read_listener(struct arena *arena, const struct key *key, struct span text, const char *directory,
+			  struct value *value)
+{
+	static const char scheme[] = "unix:";
+	enum { SCHEME_LEN = sizeof(scheme) - 1 };
+	struct value path;
+	if (key->words != NULL && span_is(text, key->words))
+		return true;
+	if (text.len <= SCHEME_LEN || memcmp(text.at, scheme, SCHEME_LEN) != 0)
+		return endpoint_parse_address(arena, text, &value->string, &value->port);
+	struct span rest = {text.at + SCHEME_LEN, text.len - SCHEME_LEN};
+	if (!read_socket(arena, rest, directory, &path))
+		return false;
+	value->socket = path.string;
+	return true;
+}
+
 /* It goes into a header field: visible ASCII only. */
 static bool read_secret(struct arena *arena, struct span text, struct value *value)
 {
@@ -239,6 +257,7 @@ static const char *type_expected(enum key_type type)
 		return "a kind of failure such as rate_limit, or a list of them";
 	case KEY_ENUM:
 	case KEY_WORD:
+	case KEY_WORDS:
 		return "one of some words"; /* value_expected lists them */
 	case KEY_NAME:
 		return "1 to 64 letters, digits, \".\", \"_\" and \"-\"";
@@ -253,6 +272,10 @@ static const char *type_expected(enum key_type type)
 		return "a path that begins with a slash, such as /health, without query and fragment";
 	case KEY_ADDRESS:
 		return "an address with port, such as 127.0.0.1:8080 or \"[::1]:8080\"";
+	case KEY_LISTENER:
+		return "an address with port, such as 127.0.0.1:9090, or unix: and the path of a socket, at most 106 "
+		       "bytes "
+		       "long";
 	case KEY_SOCKET:
 		return "the path of a unix socket, at most 106 bytes long";
 	case KEY_SERVERS:
@@ -268,7 +291,7 @@ static const char *type_expected(enum key_type type)
 const char *value_expected(const struct key *key, char text[VALUE_EXPECTED_MAX])
 {
 	bool word = key->words != NULL;
-	if (key->type == KEY_ENUM || key->type == KEY_WORD)
+	if (key->type == KEY_ENUM || key->type == KEY_WORD || key->type == KEY_WORDS)
 		list_words(key, text);
 	else
 		snprintf(text, VALUE_EXPECTED_MAX, "%s%s%s", word ? key->words : "", word ? " or " : "",
@@ -293,6 +316,7 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 		return read_name(arena, text, value);
 	case KEY_ENUM:
 	case KEY_WORD:
+	case KEY_WORDS: /* one of them */
 		return read_word(arena, key, text, value, expected);
 	case KEY_PATH:
 		return read_path(arena, key, text, directory, value, expected);
@@ -304,6 +328,8 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 		return text.len == 0 || endpoint_parse_path(arena, text, &value->string);
 	case KEY_ADDRESS:
 		return endpoint_parse_address(arena, text, &value->string, &value->port);
+	case KEY_LISTENER:
+		return read_listener(arena, key, text, directory, value);
 	case KEY_SOCKET:
 		return read_socket(arena, text, directory, value);
 	case KEY_SERVERS: /* one of them */

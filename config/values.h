@@ -10,10 +10,11 @@
 
 /* Which member holds the value follows from the key's type. */
 struct value {
-	bool truth;         /* BOOL */
-	uint64_t number;    /* UNSIGNED, PERCENT; SIZE in bytes; DURATION in microseconds; WORD: its place */
-	const char *string; /* the others, in the arena; of ADDRESS and SERVERS the host */
-	const char *port;   /* ADDRESS, SERVERS */
+	bool truth;      /* BOOL */
+	uint64_t number; /* UNSIGNED, PERCENT; SIZE in bytes; DURATION in microseconds; WORD, one of WORDS: its place */
+	const char *string; /* the others, in the arena; of ADDRESS, LISTENER and SERVERS the host, NULL = none */
+	const char *port;   /* ADDRESS, LISTENER, SERVERS */
+	const char *socket; /* LISTENER: the path of a unix socket, NULL = none */
 };
 
 enum { VALUE_EXPECTED_MAX = 256 };

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 
+#include "config/admin_check.h"
 #include "config/keys.h"
 #include "config/reader.h"
 #include "config/redis_check.h"
@@ -370,6 +371,13 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 		if (node->kind != TREE_NULL && expect_kind(walk, node, TREE_MAPPING, key))
 			walk->cache = node;
 		break;
+	case KEY_LISTENER:
+		read_scalar(walk, key, node, owner);
+		((struct config_listener *)(void *)((char *)owner + key->offset))->line = node->line;
+		break;
+	case KEY_WORDS:
+		reader_words(&walk->in, walk->path, key, node, (unsigned *)(void *)((char *)owner + key->offset));
+		break;
 	case KEY_SERVERS:
 		read_servers(walk, key, node);
 		break;
@@ -391,6 +399,7 @@ static void read_file(struct walk *walk, const struct tree_node *root)
 		return;
 	read_section(walk, file.path, root, &walk->snapshot->config);
 	redis_check(&walk->in, tree_member(root, "redis"), &walk->snapshot->config.redis);
+	admin_check(&walk->in, &walk->snapshot->config);
 	if (walk->plans == NULL)
 		return;
 	size_t len = path_enter(walk, SPAN("models"));

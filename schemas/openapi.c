@@ -17,7 +17,9 @@ static const char about[] =
     "Errors come in OpenAI's form, `{\"error\": {…}}`; clients that name `application/problem+json` in "
     "Accept get them as RFC 9457 has it. `code` tells them apart, and `x-should-retry` whether "
     "another attempt makes sense. A member that is null counts as absent where it is not required. HEAD works "
-    "wherever GET does, and OPTIONS everywhere.";
+    "wherever GET does, and OPTIONS everywhere.\n\n"
+    "Public listeners serve the API; what operators need, this document among it, is served by an admin listener with "
+    "an address of its own.";
 
 static const char about_keys[] = "Any key, or none: keys are optional at present. Sluice does not check them yet and "
 				 "does not forward them to backends.";
@@ -35,12 +37,12 @@ static void add_info(struct openapi *document)
 	openapi_add_text(document, license, "identifier", "MIT");
 }
 
-static void add_server(struct openapi *document)
+void openapi_add_server(struct openapi *document, cJSON *parent, const char *url, const char *description)
 {
-	cJSON *servers = openapi_add_array(document, document->root, "servers");
+	cJSON *servers = openapi_add_array(document, parent, "servers");
 	cJSON *server = openapi_add_object(document, servers, NULL);
-	openapi_add_text(document, server, "url", OPENAPI_SERVER);
-	openapi_add_text(document, server, "description", "The local demonstration, as `make run` starts it.");
+	openapi_add_text(document, server, "url", url);
+	openapi_add_text(document, server, "description", description);
 }
 
 static void add_tags(struct openapi *document)
@@ -66,7 +68,8 @@ static void build(struct openapi *document)
 	document->root = cJSON_CreateObject();
 	openapi_add_text(document, document->root, "openapi", "3.1.0");
 	add_info(document);
-	add_server(document);
+	openapi_add_server(document, document->root, OPENAPI_SERVER,
+			   "The public listener of the local demonstration, as `make run` starts it.");
 	add_tags(document);
 	cJSON *paths = openapi_add_object(document, document->root, "paths");
 	document->components = openapi_add_object(document, document->root, "components");

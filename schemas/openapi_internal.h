@@ -12,8 +12,9 @@
 #include "lib/buf.h"
 #include "schemas/operations.h"
 
-/* Where the demonstration listens: what examples call. */
+/* Where the demonstration listens, for clients and for operators: what examples call. */
 #define OPENAPI_SERVER "http://127.0.0.1:8080"
+#define OPENAPI_ADMIN_SERVER "http://127.0.0.1:9090"
 
 struct openapi {
 	cJSON *root;
@@ -51,6 +52,9 @@ void openapi_add_table(struct openapi *document, cJSON *parent, const char *key,
 /* The schema of a value; nullable: null is fine, too. */
 void openapi_add_field(struct openapi *document, cJSON *parent, const char *key, const struct field *field,
 		       bool nullable);
+
+/* "servers" of the document or of an operation: one. */
+void openapi_add_server(struct openapi *document, cJSON *parent, const char *url, const char *description);
 
 /* paths.PATH.METHOD of an operation. */
 void openapi_add_operation(struct openapi *document, cJSON *paths, const struct operation_row *row);

@@ -120,11 +120,15 @@ void openapi_add_operation(struct openapi *document, cJSON *paths, const struct 
 	openapi_add_text(document, operation, "operationId", row->id);
 	openapi_add_text(document, openapi_add_array(document, operation, "tags"), NULL, row->tag);
 	openapi_add_text(document, operation, "summary", row->summary);
-	openapi_add_text(document, operation, "description", row->doc == NULL ? row->summary : row->doc);
+	openapi_add_printf(document, operation, "description", "%s %s", row->doc == NULL ? row->summary : row->doc,
+			   operation_listeners(row->surface));
 	if (row->deprecated != NULL)
 		openapi_add_bool(document, operation, "deprecated", true);
 	if (row->sunset != NULL)
 		openapi_add_text(document, operation, "x-sunset", row->sunset);
+	if (operation_public_name(row->surface) != NULL)
+		openapi_add_server(document, operation, OPENAPI_ADMIN_SERVER,
+				   "The admin listener of the local demonstration.");
 	add_security(document, operation);
 	add_parameters(document, operation, row);
 	add_body(document, operation, row);

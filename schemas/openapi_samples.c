@@ -16,7 +16,8 @@ static void write_url(struct buf *out, const struct sample *sample)
 {
 	const char *path = sample->row->path;
 	const struct field *argument = operation_argument(sample->row);
-	buf_append(out, SPAN(OPENAPI_SERVER));
+	bool admin = operation_public_name(sample->row->surface) != NULL;
+	buf_append(out, admin ? SPAN(OPENAPI_ADMIN_SERVER) : SPAN(OPENAPI_SERVER));
 	buf_append(out, (struct span){path, strcspn(path, "{")});
 	if (argument != NULL) /* without its quotes */
 		buf_append(out, (struct span){argument->example + 1, strlen(argument->example) - 2});

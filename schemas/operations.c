@@ -32,6 +32,28 @@ const struct operation_row *operation_row(enum operation operation)
 	return &rows[operation];
 }
 
+const char *operation_public_name(enum operation_surface surface)
+{
+	static const char *const names[] = {
+	    [OPERATION_OF_CLIENTS] = NULL, [OPERATION_OF_ALL] = NULL,          [OPERATION_OF_METRICS] = "metrics",
+	    [OPERATION_OF_DOCS] = "docs",  [OPERATION_OF_OPENAPI] = "openapi", [OPERATION_OF_ADMIN] = "admin"};
+	return names[surface];
+}
+
+const char *operation_listeners(enum operation_surface surface)
+{
+	static const char *const texts[] = {
+	    [OPERATION_OF_CLIENTS] =
+		"Served by the public listeners, and by the admin listener to its docs page alone.",
+	    [OPERATION_OF_ALL] = "Served by every listener.",
+	    [OPERATION_OF_METRICS] = "Served by the admin listener, and by public ones when `public` lists `metrics`.",
+	    [OPERATION_OF_DOCS] = "Served by the admin listener, and by public ones when `public` lists `docs`.",
+	    [OPERATION_OF_OPENAPI] =
+		"Served by the admin listener, and by public ones when `public` lists `openapi` or `docs`.",
+	    [OPERATION_OF_ADMIN] = "Served by the admin listener, and by public ones when `public` lists `admin`."};
+	return texts[surface];
+}
+
 const struct operation_tag operation_tags[] = {
     {"inference", "Asking models."},
     {"orchestration", "Asking several models at once, as the request says."},
@@ -62,6 +84,7 @@ unsigned operation_error_scope(const struct operation_row *row)
 	scope |= row->argument == NULL && strchr(row->path, '{') != NULL ? ERROR_ON_ARGUMENT : 0;
 	scope |= row->endpoint != OPERATION_NO_ENDPOINT ? ERROR_ON_INFERENCE : 0;
 	scope |= row->event != NULL ? ERROR_ON_STREAM : 0;
+	scope |= row->surface != OPERATION_OF_ALL ? ERROR_ON_SURFACE : 0;
 	scope |= row->plans ? ERROR_ON_PLAN : 0;
 	scope |= row->endpoint == OPENAI_EMBEDDINGS ? ERROR_ON_VECTORS : 0;
 	return scope;

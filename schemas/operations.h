@@ -16,6 +16,17 @@ enum operation {
 
 enum { OPERATION_NO_ENDPOINT = -1 };
 
+/* Which listeners serve an operation. */
+enum operation_surface {
+	OPERATION_OF_CLIENTS, /* those for clients */
+	OPERATION_OF_ALL,     /* every one */
+	/* the admin listener, and those for clients where `public` lists the name */
+	OPERATION_OF_METRICS,
+	OPERATION_OF_DOCS,
+	OPERATION_OF_OPENAPI,
+	OPERATION_OF_ADMIN
+};
+
 /* A request body that shows something: complete, and valid for the demonstration. */
 struct operation_example {
 	const char *name;    /* of the example in the OpenAPI document */
@@ -30,6 +41,7 @@ struct operation_row {
 	const struct field *argument; /* …of that rule */
 	unsigned scope;               /* ERROR_ON_* beyond those that the other members tell */
 	const char *tag;
+	enum operation_surface surface;
 	int endpoint;                     /* enum openai_endpoint, or OPERATION_NO_ENDPOINT */
 	bool plans;                       /* the request brings its own plan */
 	const struct field_table *query;  /* the parameters of the query; NULL = the query is not read */
@@ -52,6 +64,12 @@ struct operation_row {
 };
 
 const struct operation_row *operation_row(enum operation operation);
+
+/* The name by which `public` lists an operation of the admin listener; NULL for others. */
+const char *operation_public_name(enum operation_surface surface);
+
+/* Says in a sentence which listeners serve such operations. */
+const char *operation_listeners(enum operation_surface surface);
 
 /* The rule of the path's argument; NULL = the operation takes none. */
 const struct field *operation_argument(const struct operation_row *row);

@@ -149,7 +149,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 {
 	app->worker_count = count_workers(app->config);
 	app->workers = calloc(app->worker_count, sizeof(struct worker *));
-	app->addresses = calloc(app->config->listener_count, sizeof(*app->addresses));
+	app->addresses = calloc(config_listener_total(app->config), sizeof(*app->addresses));
 	if (app->workers == NULL || app->addresses == NULL || !setup_metrics(app->config, app->worker_count))
 		return false;
 	app->health = health_create(app->config, random_u64());
@@ -183,6 +183,8 @@ static void destroy_workers(struct app *app)
 			worker_destroy(app->workers[i]);
 	}
 	free(app->workers);
+	for (size_t i = 0; app->addresses != NULL && i < config_listener_total(app->config); i++)
+		http_listener_address_remove(&app->addresses[i]);
 	free(app->addresses);
 	metrics_teardown();
 	health_destroy(app->health);
@@ -210,11 +212,13 @@ static bool listen_and_start(struct app *app, struct buf *errors)
 
 static void tell_ready(const struct app *app)
 {
-	for (size_t i = 0; i < app->config->listener_count; i++) {
+	for (size_t i = 0; i < config_listener_total(app->config); i++) {
+		const struct config_listener *listener = config_listener_at(app->config, i);
 		struct log_line line;
 		log_begin(&line, LOG_INFO, "listening");
 		log_str(&line, "address", span_of(app->addresses[i].text));
-		log_str(&line, "tls", app->config->listeners[i].tls_certificate == NULL ? SPAN("no") : SPAN("yes"));
+		log_str(&line, "listener", listener == &app->config->admin ? SPAN("admin") : SPAN("public"));
+		log_str(&line, "tls", listener->tls_certificate == NULL ? SPAN("no") : SPAN("yes"));
 		log_int(&line, "workers", app->worker_count);
 		log_end(&line);
 	}

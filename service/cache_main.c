@@ -13,6 +13,7 @@ const char cache_main_usage[] =
     "                                print how the cache sees a request read from FILE (-: stdin)\n"
     "       sluice cache show [--url URL] --key KEY [--text]\n"
     "                                print what a running service keeps under a key, with --text all of it\n"
+    "                                URL: its admin listener, http://127.0.0.1:9090 or unix:PATH\n"
     "       sluice cache purge [--url URL] [--key KEY] [--model NAME] [--tenant TENANT]\n"
     "                                have it forget what all of them name, without any everything\n";
 
@@ -100,7 +101,7 @@ static bool explain_key(const struct arguments *arguments, struct buf *text)
 
 int cache_main(int count, char **arguments, struct buf *text, const char **unexpected)
 {
-	struct arguments read = {.authorization = "", .file = "", .remote = {.url = "http://127.0.0.1:8080"}};
+	struct arguments read = {.authorization = "", .file = "", .remote = {.url = "http://127.0.0.1:9090"}};
 	const char *command = count == 0 ? "" : arguments[0];
 	bool done = false;
 	*unexpected = strcmp(command, "key") != 0 && strcmp(command, "show") != 0 && strcmp(command, "purge") != 0

@@ -45,7 +45,7 @@ static void write_refusal(struct told *told, const struct cache_remote *what, in
 	    code != JSON_NONE && (status == REMOTE_STATUS_BAD || json_string_is(&told->json, code, "model_not_found"));
 	buf_printf(out, "sluice: %s: ", what->url);
 	if (!known || message == JSON_NONE || json_type(&told->json, message) != JSON_STRING)
-		buf_printf(out, "this is no Sluice, or one without a cache: it answered %d to /admin/cache", status);
+		buf_printf(out, "this is no Sluice, or not its admin listener: it answered %d to /admin/cache", status);
 	else
 		write_string(told, message, out);
 	buf_append(out, SPAN("\n"));

@@ -7,7 +7,7 @@
 
 /* What the command line says; NULL = it does not say. */
 struct cache_remote {
-	const char *url; /* of the service */
+	const char *url; /* of the service's admin listener, or "unix:" and a path */
 	const char *key;
 	const char *model;
 	const char *tenant;

@@ -15,6 +15,15 @@ enum operation methods_find(struct span path, struct span method, struct span *a
 	return operation;
 }
 
+enum operation methods_at(struct span path)
+{
+	struct span argument;
+	enum operation operation = 0;
+	while (operation < OPERATION_COUNT && !operation_matches(operation, path, &argument))
+		operation++;
+	return operation;
+}
+
 static void add(char allow[METHODS_ALLOW_SIZE], const char *method)
 {
 	size_t len = strlen(allow);

@@ -11,6 +11,9 @@
  */
 enum operation methods_find(struct span path, struct span method, struct span *argument);
 
+/* The first operation at path, whatever its method. OPERATION_COUNT: there is none. */
+enum operation methods_at(struct span path);
+
 enum { METHODS_ALLOW_SIZE = 64 };
 
 /*

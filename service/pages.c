@@ -10,10 +10,11 @@
 
 enum { ADDRESS_TEXT = 64 };
 
-bool pages_are_kept_out(struct span path)
+bool pages_are_kept_out(const struct http_request *request)
 {
-	struct span admin = SPAN("/admin/");
-	return span_is(path, "/metrics") || (path.len >= admin.len && memcmp(path.at, admin.at, admin.len) == 0);
+	struct span path = http_request_path(request), admin = SPAN("/admin/");
+	return http_request_is_admin(request) || span_is(path, "/metrics") ||
+	       (path.len >= admin.len && memcmp(path.at, admin.at, admin.len) == 0);
 }
 
 /* Host without its port; brackets stay. */
@@ -28,7 +29,8 @@ static struct span without_port(struct span host)
 	return host;
 }
 
-static bool is_loopback_address(struct span host)
+/* Any address, or with loopback one of those alone. No page can have an address for a name of its own. */
+static bool is_address(struct span host, bool loopback)
 {
 	char text[ADDRESS_TEXT];
 	struct in_addr v4;
@@ -41,15 +43,16 @@ static bool is_loopback_address(struct span host)
 	memcpy(text, host.at, host.len);
 	text[host.len] = '\0';
 	if (brackets)
-		return inet_pton(AF_INET6, text, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
-	return inet_pton(AF_INET, text, &v4) == 1 && ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET;
+		return inet_pton(AF_INET6, text, &v6) == 1 && (!loopback || IN6_IS_ADDR_LOOPBACK(&v6));
+	return inet_pton(AF_INET, text, &v4) == 1 && (!loopback || ntohl(v4.s_addr) >> 24 == IN_LOOPBACKNET);
 }
 
 /* A request without a host, as HTTP/1.0 has them, is no browser's. */
-static bool is_local_name(const struct config *config, struct span host)
+static bool is_answered(const struct config *config, enum http_hosts hosts, struct span host)
 {
 	host = without_port(host);
-	if (host.len == 0 || http_is_word(host, "localhost") || is_loopback_address(host))
+	if (hosts == HTTP_HOSTS_ANY || host.len == 0 || http_is_word(host, "localhost") ||
+	    is_address(host, hosts == HTTP_HOSTS_LOOPBACK))
 		return true;
 	for (size_t i = 0; i < config->host_count; i++)
 		if (strcmp(config->hosts[i], "*") == 0 || http_is_word(host, config->hosts[i]))
@@ -62,27 +65,38 @@ static bool is_safe(struct span method)
 	return span_is(method, "GET") || span_is(method, "HEAD") || span_is(method, "OPTIONS");
 }
 
-/* The page is of the very service that is asked. */
-static bool is_own(struct span origin, struct span host)
+/* url: an origin, or the URL of a page. The page is of the very service that is asked. */
+static bool is_own(struct span url, struct span host)
 {
-	const char *colon = memchr(origin.at, ':', origin.len);
-	size_t scheme = colon == NULL ? 0 : (size_t)(colon - origin.at) + 3;
-	if (scheme == 0 || scheme > origin.len || host.len == 0)
+	const char *colon = memchr(url.at, ':', url.len);
+	size_t scheme = colon == NULL ? 0 : (size_t)(colon - url.at) + 3;
+	if (scheme == 0 || scheme > url.len || host.len == 0)
 		return false;
-	struct span authority = {origin.at + scheme, origin.len - scheme};
+	struct span authority = {url.at + scheme, url.len - scheme};
+	const char *slash = memchr(authority.at, '/', authority.len);
+	if (slash != NULL)
+		authority.len = (size_t)(slash - authority.at);
 	return authority.len == host.len && strncasecmp(authority.at, host.at, host.len) == 0;
+}
+
+/* Browsers send Origin with what changes something and Referer with the rest. */
+bool pages_is_own(const struct http_request *request)
+{
+	struct span origin = http_request_field(request, "origin"), referer = http_request_field(request, "referer");
+	struct span told = origin.len != 0 ? origin : referer;
+	return told.len != 0 && is_own(told, http_request_field(request, "host"));
 }
 
 static bool is_foreign(const struct config *config, const struct http_request *request, struct span origin)
 {
 	if (origin.len == 0 || is_own(origin, http_request_field(request, "host")))
 		return false;
-	return pages_are_kept_out(http_request_path(request)) || !cors_allows(&config->cors, origin);
+	return pages_are_kept_out(request) || !cors_allows(&config->cors, origin);
 }
 
 enum error_code pages_check(const struct config *config, const struct http_request *request)
 {
-	if (http_request_is_local(request) && !is_local_name(config, http_request_field(request, "host")))
+	if (!is_answered(config, http_request_hosts(request), http_request_field(request, "host")))
 		return ERROR_MISDIRECTED;
 	if (is_safe(http_request_method(request)))
 		return ERROR_NONE;

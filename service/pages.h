@@ -10,8 +10,11 @@
 
 #include "service/http/http_server.h"
 
-/* Whether the path is one of the operator's, which pages of other origins have no part in. */
-bool pages_are_kept_out(struct span path);
+/* Whether the request is for operators, by its listener or its path: pages of other origins have no part in it. */
+bool pages_are_kept_out(const struct http_request *request);
+
+/* Whether a page of the very service that is asked sent the request, as its browser tells by Origin or Referer. */
+bool pages_is_own(const struct http_request *request);
 
 /* Returns ERROR_NONE, MISDIRECTED or FOREIGN_ORIGIN, by the request's head alone. */
 enum error_code pages_check(const struct config *config, const struct http_request *request);

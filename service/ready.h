@@ -9,7 +9,8 @@
 /* Logs the advice about the configuration, one line each. */
 void ready_log_advices(const struct config *config);
 
-/* Logs models, backends and the URL of the docs page. addresses: where the listeners are, one each. */
+/* Logs models, backends, and the URLs of the API, the admin listener and the docs page. addresses: where the listeners
+ * are, one each. */
 void ready_log(const struct config *config, const struct http_listener_address *addresses);
 
 #endif

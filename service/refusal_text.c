@@ -27,10 +27,10 @@ static bool begins(struct span text, const char *with)
 	return text.len >= len && memcmp(text.at, with, len) == 0;
 }
 
-static bool is_served(struct span path)
+static bool is_served(const struct surface *surface, struct span path)
 {
-	char allow[METHODS_ALLOW_SIZE];
-	return methods_allow(path, allow);
+	enum operation operation = methods_at(path);
+	return operation != OPERATION_COUNT && surface_serves(surface, operation);
 }
 
 static struct span without_slashes(struct span path)
@@ -41,37 +41,52 @@ static struct span without_slashes(struct span path)
 }
 
 /* Returns the served path that a client probably meant, in the arena; {NULL,0} when none is near. */
-static struct span meant(struct span path, struct arena *arena)
+static struct span meant(const struct surface *surface, struct span path, struct arena *arena)
 {
 	struct span bare = without_slashes(path);
 	struct span longer = arena_printf(arena, "%s%.*s", version, SPAN_ARG(bare));
 	struct span shorter = SPAN("");
 	if (begins(bare, version))
 		shorter = (struct span){bare.at + VERSION_LEN, bare.len - VERSION_LEN};
-	if (bare.len > 1 && is_served(bare))
+	if (bare.len > 1 && is_served(surface, bare))
 		return bare;
-	if (longer.at != NULL && is_served(longer))
+	if (longer.at != NULL && is_served(surface, longer))
 		return longer;
-	return begins(shorter, version) && is_served(shorter) ? shorter : (struct span){NULL, 0};
+	return begins(shorter, version) && is_served(surface, shorter) ? shorter : (struct span){NULL, 0};
 }
 
-/* The operations under /v1, as "POST /v1/chat/completions, …". */
-static void write_served(struct buf *out)
+/* What the listener is for, as "POST /v1/chat/completions, …": operations under /v1, or of the admin listener all
+ * others. */
+static void write_served(struct buf *out, const struct surface *surface)
 {
 	bool first = true;
 	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++) {
 		const struct operation_row *row = operation_row(operation);
-		if (!begins(span_of(row->path), "/v1/"))
+		if (begins(span_of(row->path), "/v1/") == surface->admin || !surface_serves(surface, operation))
+			continue;
+		if (!surface->admin && row->surface != OPERATION_OF_CLIENTS)
 			continue;
 		buf_printf(out, "%s%s %s", first ? "" : ", ", row->method, row->path);
 		first = false;
 	}
 }
 
-struct span refusal_text_path(struct span method, struct span path, struct arena *arena)
+/* Where the docs page is. */
+static void write_docs(struct buf *out, const struct surface *surface, struct span path)
+{
+	if (surface_serves(surface, OPERATION_DOCS))
+		buf_append(out, SPAN(", and describes all operations at /docs."));
+	else if (span_is(path, "/") && config_admin_is_on(surface->config))
+		buf_append(
+		    out, SPAN(". The admin listener serves the docs page; list `docs` in `public` to serve it here."));
+	else
+		buf_append(out, SPAN("."));
+}
+
+struct span refusal_text_path(struct span method, struct span path, const struct surface *surface, struct arena *arena)
 {
 	struct span text = {NULL, 0};
-	struct span near = meant(clip(path, PATH_SHOWN), arena);
+	struct span near = meant(surface, clip(path, PATH_SHOWN), arena);
 	struct buf out;
 	buf_init(&out, TEXT_BYTES_MOST);
 	buf_append(&out, shown_method(method));
@@ -83,13 +98,33 @@ struct span refusal_text_path(struct span method, struct span path, struct arena
 	if (near.at != NULL && near.len != without_slashes(path).len)
 		buf_printf(&out, " OpenAI clients' base URL ends in %s, once.", version);
 	buf_append(&out, near.at != NULL ? SPAN(" This") : SPAN("; this"));
-	buf_append(&out, SPAN(" gateway serves "));
-	write_served(&out);
-	buf_append(&out, SPAN(", and describes all operations at /docs."));
+	buf_append(&out, surface->admin ? SPAN(" listener serves ") : SPAN(" gateway serves "));
+	write_served(&out, surface);
+	write_docs(&out, surface, path);
 	if (!buf_failed(&out))
 		text = arena_copy(arena, buf_span(&out));
 	buf_fini(&out);
 	return text;
+}
+
+struct span refusal_text_elsewhere(struct span method, struct span path, enum operation operation,
+				   const struct surface *surface, struct arena *arena)
+{
+	const char *name = operation_public_name(operation_row(operation)->surface);
+	struct span asked =
+	    arena_printf(arena, "%.*s %.*s", SPAN_ARG(shown_method(method)), SPAN_ARG(clip(path, PATH_SHOWN)));
+	if (surface->admin)
+		return arena_printf(arena,
+				    "%.*s is served by the public listeners (`listen`); the admin listener serves it "
+				    "to its own docs page alone.",
+				    SPAN_ARG(asked));
+	if (!config_admin_is_on(surface->config))
+		return arena_printf(arena,
+				    "%.*s is not served, since `admin` is off; list `%s` in `public` to serve it here.",
+				    SPAN_ARG(asked), name);
+	return arena_printf(arena,
+			    "%.*s is served by the admin listener (`admin`); list `%s` in `public` to serve it here.",
+			    SPAN_ARG(asked), name);
 }
 
 struct span refusal_text_method(struct span method, struct span path, const char *allow, struct arena *arena)

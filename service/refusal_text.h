@@ -7,12 +7,20 @@
 #include "config/config.h"
 #include "lib/arena.h"
 #include "lib/errors.h"
+#include "service/surface.h"
 
 /*
- * Such as: POST /v1/responses is not served; this gateway serves POST /v1/chat/completions, … A path that is served
- * with or without "/v1" or a trailing slash is suggested. In the arena.
+ * Such as: POST /v1/responses is not served; this gateway serves POST /v1/chat/completions, … A path that the listener
+ * serves with or without "/v1" or a trailing slash is suggested. In the arena.
  */
-struct span refusal_text_path(struct span method, struct span path, struct arena *arena);
+struct span refusal_text_path(struct span method, struct span path, const struct surface *surface, struct arena *arena);
+
+/*
+ * Such as: GET /metrics is served by the admin listener; list `metrics` in `public` to serve it here. operation: at
+ * that path, which this listener does not serve. Never an address. In the arena.
+ */
+struct span refusal_text_elsewhere(struct span method, struct span path, enum operation operation,
+				   const struct surface *surface, struct arena *arena);
 
 /* Such as: GET is not allowed for /v1/chat/completions; allowed: POST, OPTIONS. In the arena. */
 struct span refusal_text_method(struct span method, struct span path, const char *allow, struct arena *arena);

@@ -15,6 +15,7 @@
 #include "service/refusal_text.h"
 #include "service/refuse.h"
 #include "service/reply.h"
+#include "service/surface.h"
 #include "service/waiting.h"
 
 /* How the operations are answered; those without an entry become exchanges. */
@@ -32,26 +33,38 @@ static void refuse_as(struct routes *routes, struct http_request *request, struc
 
 /* What is to be done with a request, as its head says. */
 struct decision {
+	struct surface surface;
 	enum operation operation; /* OPERATION_COUNT: what methods the path has is asked, or there is a refusal */
+	enum operation elsewhere; /* what another listener serves at this path; OPERATION_COUNT: nothing */
 	struct span argument;
 	struct refusal refusal; /* code ERROR_NONE: none */
 	char allow[METHODS_ALLOW_SIZE];
 };
 
-/* Refuses what routing finds, in words about this request. allow: the field Allow, or NULL. */
-static void refuse_with(struct routes *routes, struct http_request *request, enum error_code error, const char *allow)
+/* Refuses what is too large, in words about this request. */
+static void refuse_size(struct routes *routes, struct http_request *request, enum error_code error)
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	struct refusal refusal = {.code = error, .allow = allow};
+	struct span message =
+	    refusal_text_size(error, http_request_body_size(request), &routes->exchange->plan.config->limits, &arena);
+	refuse_as(routes, request, (struct refusal){.code = error, .message = message});
+	arena_fini(&arena);
+}
+
+/* Refuses what routing finds, in words about this request. */
+static void refuse_route(struct routes *routes, struct http_request *request, const struct decision *decision)
+{
+	struct arena arena;
+	arena_init(&arena, 0);
+	struct refusal refusal = decision->refusal;
 	struct span method = http_request_method(request), path = http_request_path(request);
-	if (error == ERROR_UNKNOWN_PATH)
-		refusal.message = refusal_text_path(method, path, &arena);
-	else if (error == ERROR_METHOD_NOT_ALLOWED)
-		refusal.message = refusal_text_method(method, path, allow, &arena);
+	if (decision->elsewhere != OPERATION_COUNT)
+		refusal.message = refusal_text_elsewhere(method, path, decision->elsewhere, &decision->surface, &arena);
+	else if (refusal.code == ERROR_UNKNOWN_PATH)
+		refusal.message = refusal_text_path(method, path, &decision->surface, &arena);
 	else
-		refusal.message = refusal_text_size(error, http_request_body_size(request),
-						    &routes->exchange->plan.config->limits, &arena);
+		refusal.message = refusal_text_method(method, path, refusal.allow, &arena);
 	refuse_as(routes, request, refusal);
 	arena_fini(&arena);
 }
@@ -78,16 +91,18 @@ static struct refusal refuse_body(const struct http_request *request)
 	return refusal;
 }
 
-/* The root leads to the docs page. */
-static bool is_root(const struct http_request *request)
+/* The root leads to the docs page, where that is served. */
+static bool is_root(const struct http_request *request, const struct surface *surface)
 {
 	struct span method = http_request_method(request);
-	return span_is(http_request_path(request), "/") && (span_is(method, "GET") || span_is(method, "HEAD"));
+	return surface_serves(surface, OPERATION_DOCS) && span_is(http_request_path(request), "/") &&
+	       (span_is(method, "GET") || span_is(method, "HEAD"));
 }
 
-static struct refusal refuse_method(const struct http_request *request, char allow[METHODS_ALLOW_SIZE])
+static struct refusal refuse_method(const struct http_request *request, const struct surface *surface,
+				    char allow[METHODS_ALLOW_SIZE])
 {
-	if (is_root(request))
+	if (is_root(request, surface))
 		return (struct refusal){.code = ERROR_NONE};
 	if (!methods_allow(http_request_path(request), allow))
 		return (struct refusal){.code = ERROR_UNKNOWN_PATH};
@@ -96,20 +111,35 @@ static struct refusal refuse_method(const struct http_request *request, char all
 	return (struct refusal){.code = ERROR_METHOD_NOT_ALLOWED, .allow = allow};
 }
 
+/* Finds the operation, or what is wrong with path and method. */
+static void route(const struct http_request *request, struct decision *decision)
+{
+	struct span path = http_request_path(request);
+	enum operation found = methods_find(path, http_request_method(request), &decision->argument);
+	enum operation at = found != OPERATION_COUNT ? found : methods_at(path);
+	if (at != OPERATION_COUNT && !surface_serves(&decision->surface, at)) {
+		decision->elsewhere = at;
+		decision->refusal.code = ERROR_UNKNOWN_PATH;
+	} else if (found == OPERATION_COUNT) {
+		decision->refusal = refuse_method(request, &decision->surface, decision->allow);
+	} else {
+		decision->operation = found;
+	}
+}
+
 static void decide(const struct routes *routes, const struct http_request *request, struct decision *decision)
 {
+	const struct config *config = routes->exchange->plan.config;
+	decision->surface = surface_of(config, request);
 	decision->argument = (struct span){NULL, 0};
-	decision->operation = OPERATION_COUNT;
+	decision->operation = decision->elsewhere = OPERATION_COUNT;
 	decision->refusal = (struct refusal){.code = http_request_error(request)};
 	if (decision->refusal.code == ERROR_NONE)
-		decision->refusal.code = pages_check(routes->exchange->plan.config, request);
+		decision->refusal.code = pages_check(config, request);
 	if (decision->refusal.code != ERROR_NONE)
 		return;
-	decision->operation =
-	    methods_find(http_request_path(request), http_request_method(request), &decision->argument);
-	if (decision->operation == OPERATION_COUNT)
-		decision->refusal = refuse_method(request, decision->allow);
-	else if (answers[decision->operation] == NULL)
+	route(request, decision);
+	if (decision->operation != OPERATION_COUNT && answers[decision->operation] == NULL)
 		decision->refusal = refuse_body(request);
 }
 
@@ -167,7 +197,7 @@ static bool unpack(struct routes *routes, struct http_request *request)
 		    routes, request,
 		    (struct refusal){.code = error, .message = SPAN("The request body is not complete gzip data.")});
 	else if (error != ERROR_NONE)
-		refuse_with(routes, request, error, NULL);
+		refuse_size(routes, request, error);
 	return error == ERROR_NONE;
 }
 
@@ -183,7 +213,7 @@ static void answer_options(struct routes *routes, struct http_request *request, 
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	if (!pages_are_kept_out(http_request_path(request)))
+	if (!pages_are_kept_out(request))
 		cors_add_preflight(&routes->exchange->plan.config->cors, request, allow);
 	reply_allow(request, allow, &arena);
 	arena_fini(&arena);
@@ -201,6 +231,17 @@ static void add_notice(struct http_request *request, const struct operation_row 
 		http_request_add_field(request, SPAN("sunset"), span_of(notice.sunset));
 }
 
+static void refuse_decided(struct routes *routes, struct http_request *request, const struct decision *decision)
+{
+	enum error_code code = decision->refusal.code;
+	if (code == ERROR_UNKNOWN_PATH || code == ERROR_METHOD_NOT_ALLOWED)
+		refuse_route(routes, request, decision);
+	else if (decision->refusal.message.at == NULL)
+		refuse_size(routes, request, code);
+	else
+		refuse_as(routes, request, decision->refusal);
+}
+
 bool routes_refuses(const struct routes *routes, const struct http_request *request)
 {
 	struct decision decision;
@@ -212,15 +253,13 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 {
 	struct decision decision;
 	decide(routes, request, &decision);
-	if (!pages_are_kept_out(http_request_path(request)))
+	if (!pages_are_kept_out(request))
 		cors_add(&routes->exchange->plan.config->cors, request);
 	if (decision.operation != OPERATION_COUNT)
 		add_notice(request, operation_row(decision.operation));
-	if (decision.refusal.code != ERROR_NONE && decision.refusal.message.at == NULL)
-		refuse_with(routes, request, decision.refusal.code, decision.refusal.allow);
-	else if (decision.refusal.code != ERROR_NONE)
-		refuse_as(routes, request, decision.refusal);
-	else if (decision.operation == OPERATION_COUNT && is_root(request))
+	if (decision.refusal.code != ERROR_NONE)
+		refuse_decided(routes, request, &decision);
+	else if (decision.operation == OPERATION_COUNT && is_root(request, &decision.surface))
 		reply_redirect(request, operation_row(OPERATION_DOCS)->path);
 	else if (decision.operation == OPERATION_COUNT)
 		answer_options(routes, request, decision.allow);

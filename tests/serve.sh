@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs a command against the real service in front of a fast simulator, on free
-# ports. Its models: demo, gated (slow enough to watch), cut (breaks). SLUICE_URL tells the command where it is.
+# ports. Its models: demo, gated (slow enough to watch), cut (breaks). SLUICE_URL and SLUICE_ADMIN_URL tell the command
+# where its listeners are. SLUICE_PUBLIC: what else the public one serves, as the key `public` lists it.
 #
 #   tests/serve.sh BUILD-DIRECTORY WORK-DIRECTORY COMMAND…
 set -eu
@@ -19,10 +20,10 @@ stop() {
 }
 trap stop EXIT
 
-# Waits until a program has told where it listens, and prints the port.
+# Waits until a program has told where it listens, in a line with those words, and prints the port.
 port_of() {
 	for _ in $(seq 100); do
-		port=$(sed -n 's/.*127\.0\.0\.1:\([0-9][0-9]*\).*/\1/p' "$1" | head -n 1)
+		port=$(sed -n '/'"${2:-.}"'/s/.*127\.0\.0\.1:\([0-9][0-9]*\).*/\1/p' "$1" | head -n 1)
 		[ -n "$port" ] && echo "$port" && return
 		sleep 0.1
 	done
@@ -35,6 +36,8 @@ pids="$pids $!"
 sim=$(port_of "$work/sim.log")
 cat >"$work/sluice.yaml" <<YAML
 listen: [127.0.0.1:0]
+admin: 127.0.0.1:0
+public: [${SLUICE_PUBLIC:-}]
 workers: 1
 backends: { sim: { url: "http://127.0.0.1:$sim/v1" } }
 models:
@@ -44,6 +47,7 @@ models:
 YAML
 "$build/sluice" --config "$work/sluice.yaml" >"$work/sluice.log" 2>&1 &
 pids="$pids $!"
-SLUICE_URL=http://127.0.0.1:$(port_of "$work/sluice.log")
-export SLUICE_URL
+SLUICE_URL=http://127.0.0.1:$(port_of "$work/sluice.log" '"listener":"public"')
+SLUICE_ADMIN_URL=http://127.0.0.1:$(port_of "$work/sluice.log" '"listener":"admin"')
+export SLUICE_URL SLUICE_ADMIN_URL
 "$@"

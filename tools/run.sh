@@ -34,7 +34,7 @@ for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		break
 	fi
 	if ! kill -0 "$sluice" 2>/dev/null; then
-		echo "The service did not start; is another program using 127.0.0.1:8080?" >&2
+		echo "The service did not start; is another program using 127.0.0.1:8080 or 9090?" >&2
 		exit 1
 	fi
 	sleep 0.1
@@ -53,7 +53,7 @@ Sluice answers on http://127.0.0.1:8080/v1 with the models demo, demo-fallback a
 
   curl -N http://127.0.0.1:8080/v1/chat/completions -H 'content-type: application/json' -d '{"model":"demo","stream":true,"messages":[{"role":"user","content":"Tell me about rivers"}]}'
 
-The API to read and to try: http://127.0.0.1:8080/docs
+For operators, on http://127.0.0.1:9090: the API to read and to try at /docs, metrics at /metrics, and /admin/backends.
 
 Ctrl-C stops everything.
 

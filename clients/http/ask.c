@@ -11,10 +11,17 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *context)
 	return buf_append(context, (struct span){bytes, size * count}) ? size * count : 0;
 }
 
+/* The path of a base that is a unix socket; NULL = it is a URL. */
+static const char *socket_of(const char *base)
+{
+	static const char scheme[] = "unix:";
+	return strncmp(base, scheme, sizeof(scheme) - 1) == 0 ? base + sizeof(scheme) - 1 : NULL;
+}
+
 /* Base, path and query, with a NUL at its end. False when out of memory. */
 static bool write_url(const struct http_ask *ask, CURL *easy, struct buf *url)
 {
-	struct span base = span_of(ask->base);
+	struct span base = socket_of(ask->base) == NULL ? span_of(ask->base) : SPAN("http://localhost");
 	bool first = true;
 	while (base.len > 0 && base.at[base.len - 1] == '/')
 		base.len--;
@@ -36,6 +43,7 @@ static bool write_url(const struct http_ask *ask, CURL *easy, struct buf *url)
 static bool set_up(CURL *easy, const struct http_ask *ask, const char *url, struct buf *body, char *words)
 {
 	return curl_easy_setopt(easy, CURLOPT_URL, url) == CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, socket_of(ask->base)) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, ask->method) == CURLE_OK &&
 	       curl_easy_setopt(easy, CURLOPT_NOPROXY, "*") == CURLE_OK &&

@@ -17,7 +17,8 @@ struct http_ask_parameter {
 
 struct http_ask {
 	const char *method;
-	const char *base; /* http or https URL, without a query; slashes at its end do not matter */
+	const char
+	    *base; /* http or https URL, without a query; slashes at its end do not matter. Or "unix:" and a path */
 	const char *path; /* behind it, begins with a slash */
 	const struct http_ask_parameter *parameters;
 	size_t parameter_count;

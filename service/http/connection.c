@@ -14,6 +14,7 @@
 #include "service/http/h1_session.h"
 #include "service/http/h2_session.h"
 #include "service/http/listener.h"
+#include "service/http/reserve.h"
 
 enum {
 	HANDSHAKE_US = 10 * 1000000,   /* until TLS is set up */
@@ -35,9 +36,9 @@ static void on_socket_closed(void *data)
 	*connection->back = connection->next;
 	if (connection->next != NULL)
 		connection->next->back = connection->back;
-	server->connection_count--;
 	metrics_move(server->callbacks.metrics, -1, METRIC_CONNECTIONS);
 	free(connection);
+	reserve_fill(server);
 	listeners_update(server);
 }
 
@@ -105,12 +106,14 @@ static void on_handshake(h2o_socket_t *sock, const char *err)
 		start_http1(connection);
 }
 
-static struct http_connection *connection_create(struct http_server *server, int fd)
+static struct http_connection *connection_create(const struct http_listener *listener, int fd)
 {
+	struct http_server *server = listener->server;
 	struct http_connection *connection = calloc(1, sizeof(*connection));
 	if (connection == NULL)
 		return NULL;
 	connection->server = server;
+	connection->listener = listener;
 	connection->sock = h2o_evloop_socket_create(server->h2o.loop, fd, H2O_SOCKET_FLAG_IS_ACCEPTED_CONNECTION);
 	connection->sock->data = connection;
 	connection->sock->on_close.cb = on_socket_closed;
@@ -120,7 +123,6 @@ static struct http_connection *connection_create(struct http_server *server, int
 	if (connection->next != NULL)
 		connection->next->back = &connection->next;
 	server->connections = connection;
-	server->connection_count++;
 	metrics_move(server->callbacks.metrics, 1, METRIC_CONNECTIONS);
 	return connection;
 }
@@ -129,12 +131,11 @@ void connection_accept(const struct http_listener *listener, int fd)
 {
 	struct http_server *server = listener->server;
 	SSL_CTX *ssl = listener->ssl;
-	struct http_connection *connection = connection_create(server, fd);
+	struct http_connection *connection = connection_create(listener, fd);
 	if (connection == NULL) {
 		close(fd);
 		return;
 	}
-	connection->local = listener->local;
 	if (!crowd_enter(connection)) {
 		if (ssl == NULL)
 			listener_send_refusal(fd);

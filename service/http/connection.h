@@ -30,7 +30,7 @@ enum peer_state {
 
 struct http_connection {
 	struct http_server *server;
-	bool local; /* its listener is bound to a loopback address */
+	const struct http_listener *listener; /* that it came to */
 	h2o_socket_t *sock;
 	enum http_connection_state state;
 	enum peer_state peer;

@@ -1,54 +1,77 @@
 /* SPDX-License-Identifier: MIT */
-/* A list of those that yield, oldest first, and a table of counts by address; crowd.h holds the contract. */
+/* Lists of those that yield, oldest first, and a table of counts by address; crowd.h holds the contract. */
 #include "service/http/crowd.h"
 
 #include "lib/hash.h"
 #include "service/http/listener.h"
 
 enum {
+	ADMIN_MOST = 32,  /* connections of the admin listener per worker: a few people, scrapers and probes */
 	NETWORK_6 = 8,    /* bytes of an IPv6 address that one client may have all of */
 	GRACE_US = 250000 /* for a connection to say what it wants before it has to yield */
 };
 
-size_t crowd_most(const struct http_server *server)
+void crowds_init(struct http_server *server)
 {
-	size_t most = server->config->limits.connections;
-	size_t allowed = server->callbacks.connections_most;
+	for (size_t i = 0; i < HTTP_CROWDS; i++) {
+		server->crowds[i].server = server;
+		server->crowds[i].yielding_tail = &server->crowds[i].yielding;
+	}
+}
+
+static bool is_admin(const struct http_crowd *crowd)
+{
+	return crowd == &crowd->server->crowds[HTTP_CROWD_ADMIN];
+}
+
+size_t crowd_most(const struct http_crowd *crowd)
+{
+	size_t most = crowd->server->config->limits.connections;
+	size_t allowed = crowd->server->callbacks.connections_most;
+	if (is_admin(crowd))
+		return ADMIN_MOST;
 	return allowed != 0 && allowed < most ? allowed : most;
 }
 
-bool crowd_admits(const struct http_server *server)
+bool crowd_admits(const struct http_crowd *crowd)
 {
-	return server->connection_count < crowd_most(server) ||
-	       (server->yielding != NULL && crowd_patience_us(server) == 0);
+	return crowd->count < crowd_most(crowd) || (crowd->yielding != NULL && crowd_patience_us(crowd) == 0);
 }
 
-uint64_t crowd_patience_us(const struct http_server *server)
+uint64_t crowd_patience_us(const struct http_crowd *crowd)
 {
-	if (server->yielding == NULL)
+	if (crowd->yielding == NULL)
 		return 0;
-	uint64_t passed_us = timers_now(&server->reactor->timers) - server->yielding->yields_us;
+	uint64_t passed_us = timers_now(&crowd->server->reactor->timers) - crowd->yielding->yields_us;
 	return passed_us >= GRACE_US ? 0 : GRACE_US - passed_us;
 }
 
-void crowd_make_room(struct http_server *server)
+void crowd_make_room(struct http_crowd *crowd)
 {
-	if (server->connection_count >= crowd_most(server) && server->yielding != NULL)
-		connection_end(server->yielding);
+	if (crowd->count >= crowd_most(crowd) && crowd->yielding != NULL)
+		connection_end(crowd->yielding);
+}
+
+bool crowd_yield(struct http_crowd *crowd)
+{
+	if (crowd->yielding == NULL || crowd_patience_us(crowd) > 0)
+		return false;
+	connection_end(crowd->yielding);
+	return true;
 }
 
 void crowd_idle(struct http_connection *connection)
 {
-	struct http_server *server = connection->server;
+	struct http_crowd *crowd = connection->listener->crowd;
 	if (connection->yield_back != NULL)
 		return;
-	connection->yields_us = timers_now(&server->reactor->timers);
+	connection->yields_us = timers_now(&crowd->server->reactor->timers);
 	connection->yield_next = NULL;
-	connection->yield_back = server->yielding_tail;
-	*server->yielding_tail = connection;
-	server->yielding_tail = &connection->yield_next;
-	if (server->connection_count >= crowd_most(server))
-		listeners_update(server);
+	connection->yield_back = crowd->yielding_tail;
+	*crowd->yielding_tail = connection;
+	crowd->yielding_tail = &connection->yield_next;
+	if (crowd->count >= crowd_most(crowd))
+		listeners_update(crowd->server);
 }
 
 void crowd_busy(struct http_connection *connection)
@@ -59,7 +82,7 @@ void crowd_busy(struct http_connection *connection)
 	if (connection->yield_next != NULL)
 		connection->yield_next->yield_back = connection->yield_back;
 	else
-		connection->server->yielding_tail = connection->yield_back;
+		connection->listener->crowd->yielding_tail = connection->yield_back;
 	connection->yield_back = NULL;
 }
 
@@ -80,8 +103,11 @@ bool crowd_enter(struct http_connection *connection)
 {
 	struct http_server *server = connection->server;
 	unsigned most = server->config->limits.connections_per_address;
+	connection->listener->crowd->count++;
 	connection->network = network_of(connection->sock);
 	connection->address = connection->network % CROWD_ADDRESSES;
+	if (is_admin(connection->listener->crowd))
+		return true;
 	server->addresses[connection->address]++;
 	return most == 0 || server->addresses[connection->address] <= most;
 }
@@ -89,5 +115,7 @@ bool crowd_enter(struct http_connection *connection)
 void crowd_leave(struct http_connection *connection)
 {
 	crowd_busy(connection);
-	connection->server->addresses[connection->address]--;
+	connection->listener->crowd->count--;
+	if (!is_admin(connection->listener->crowd))
+		connection->server->addresses[connection->address]--;
 }

@@ -44,16 +44,28 @@ struct http_server_callbacks {
 /* A listening socket, opened once by the control thread and shared by all workers through SO_REUSEPORT-less accept
  * or one per worker with SO_REUSEPORT. */
 struct http_listener_address {
-	char text[64]; /* "127.0.0.1:8080", with the port the kernel chose */
+	char text[128];         /* "127.0.0.1:8080", with the port the kernel chose, or "unix:" and a path */
+	int fd;                 /* of a unix socket: the first worker's, which the others duplicate */
+	uint64_t device, inode; /* of a unix socket: its file */
+};
+
+/* Removes the file of a unix socket, unless another process has put its own there. Nothing for other addresses. */
+void http_listener_address_remove(const struct http_listener_address *address);
+
+/* Which names in Host a listener answers to, besides those that the configuration lists. */
+enum http_hosts {
+	HTTP_HOSTS_ANY,
+	HTTP_HOSTS_ADDRESSES, /* localhost and addresses */
+	HTTP_HOSTS_LOOPBACK   /* localhost and loopback addresses */
 };
 
 /* loop, config: borrows both. False with *error (text for people, file:line first where a file is at fault). */
 struct http_server *http_server_create(struct loop *loop, const struct config *config,
 				       const struct http_server_callbacks *callbacks, struct buf *error);
 /*
- * Binds and starts accepting on every listener of the configuration. With several workers each calls this
- * (SO_REUSEPORT); ports "0" are resolved by the first worker and passed to the others in addresses
- * (listener_count entries, text "" = not bound yet). False with error text.
+ * Binds and starts accepting on every listener of the configuration, the admin listener last. With several workers each
+ * calls this (SO_REUSEPORT); ports "0" are resolved by the first worker and passed to the others in addresses
+ * (config_listener_total() entries, text "" = not bound yet). False with error text.
  */
 bool http_server_listen(struct http_server *server, struct http_listener_address *addresses, struct buf *error);
 /* Stops accepting, asks idle connections to close, lets running requests finish. */
@@ -86,8 +98,10 @@ int http_request_version(const struct http_request *request); /* 10, 11 or 20 */
 uint64_t http_request_client(const struct http_request *request);
 /* Where it came from, as a hash: the address, or the first half of one of IPv6. */
 uint64_t http_request_network(const struct http_request *request);
-/* Whether it came to a listener that is bound to a loopback address. */
-bool http_request_is_local(const struct http_request *request);
+/* Which names its listener answers to. */
+enum http_hosts http_request_hosts(const struct http_request *request);
+/* Whether it came to the admin listener. */
+bool http_request_is_admin(const struct http_request *request);
 /* The form in which this client reads errors: problem details (RFC 9457) when its Accept names their type. */
 enum error_form http_request_error_form(const struct http_request *request);
 /* An error found by the HTTP layer itself (MALFORMED_HTTP, BODY_TOO_LARGE, …); ERROR_NONE for a good request. The

@@ -19,7 +19,9 @@
 #include "service/http/connection.h"
 #include "service/http/crowd.h"
 #include "service/http/h1_refusal.h"
+#include "service/http/reserve.h"
 #include "service/http/tls.h"
+#include "service/http/unix_socket.h"
 
 enum {
 	BACKLOG = 4096,
@@ -28,19 +30,27 @@ enum {
 	REFUSE_PAUSE_US = 50000 /* between refusals; also the time a refused client has to read its answer */
 };
 
+/* The admin listener is behind those for clients. */
+static bool is_admin(const struct config *config, size_t index)
+{
+	return index >= config->listener_count;
+}
+
 bool listeners_create(struct http_server *server, struct buf *error)
 {
 	const struct config *config = server->config;
-	server->listeners = calloc(config->listener_count, sizeof(*server->listeners));
-	if (server->listeners == NULL && config->listener_count > 0) {
+	size_t count = config_listener_total(config);
+	server->listeners = calloc(count, sizeof(*server->listeners));
+	if (server->listeners == NULL && count > 0) {
 		buf_printf(error, "out of memory\n");
 		return false;
 	}
-	server->listener_count = config->listener_count;
-	for (size_t i = 0; i < config->listener_count; i++) {
+	server->listener_count = count;
+	for (size_t i = 0; i < count; i++) {
 		struct http_listener *listener = &server->listeners[i];
 		listener->server = server;
-		if (config->listeners[i].tls_certificate == NULL)
+		listener->crowd = &server->crowds[is_admin(config, i) ? HTTP_CROWD_ADMIN : HTTP_CROWD_CLIENTS];
+		if (config_listener_at(config, i)->tls_certificate == NULL)
 			continue;
 		listener->ssl = tls_create(config, i, error);
 		if (listener->ssl == NULL)
@@ -52,9 +62,20 @@ bool listeners_create(struct http_server *server, struct buf *error)
 static void complain(const struct http_server *server, size_t index, const char *what, const char *why,
 		     struct buf *error)
 {
-	const struct config_listener *listener = &server->config->listeners[index];
-	buf_printf(error, "%s:%u: listen[%zu]: %s %s:%s: %s\n", server->config->file, listener->line, index, what,
-		   listener->host, listener->port, why);
+	const struct config *config = server->config;
+	const struct config_listener *listener = config_listener_at(config, index);
+	buf_printf(error, "%s:", config->file);
+	if (listener->line != 0)
+		buf_printf(error, "%u:", listener->line);
+	if (is_admin(config, index))
+		buf_printf(error, " admin: %s ", what);
+	else
+		buf_printf(error, " listen[%zu]: %s ", index, what);
+	if (listener->socket != NULL)
+		buf_printf(error, "unix:%s: %s", listener->socket, why);
+	else
+		buf_printf(error, "%s:%s: %s", listener->host, listener->port, why);
+	buf_printf(error, "%s\n", is_admin(config, index) ? "; expected another address, unix:PATH or off" : "");
 }
 
 /*
@@ -111,15 +132,24 @@ static bool describe(int fd, struct http_listener_address *out)
 	return true;
 }
 
-static bool is_local(int fd)
+static bool is_loopback(const struct sockaddr_storage *address)
+{
+	if (address->ss_family == AF_INET)
+		return ntohl(((const struct sockaddr_in *)address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
+	return address->ss_family == AF_INET6 &&
+	       IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)address)->sin6_addr);
+}
+
+/* A page whose own name points to the listener cannot be told from ours but by that name; none reaches a socket. */
+static enum http_hosts hosts_of(int fd, bool admin)
 {
 	struct sockaddr_storage address = {0};
 	socklen_t len = sizeof(address);
-	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0)
-		return false;
-	if (address.ss_family == AF_INET)
-		return ntohl(((struct sockaddr_in *)&address)->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return address.ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&address)->sin6_addr);
+	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0 || address.ss_family == AF_UNIX)
+		return HTTP_HOSTS_ANY;
+	if (is_loopback(&address))
+		return HTTP_HOSTS_LOOPBACK;
+	return admin ? HTTP_HOSTS_ADDRESSES : HTTP_HOSTS_ANY;
 }
 
 /* Resolves the listener's address; a port chosen by an earlier worker replaces "0". */
@@ -134,29 +164,50 @@ static int resolve(const struct config_listener *listener, const struct http_lis
 
 static void on_connection(h2o_socket_t *sock, const char *err);
 
-static bool bind_listener(struct http_server *server, size_t index, struct http_listener_address *address,
-			  struct buf *error)
+/* Returns the descriptor; -1 with what failed in *what, and *why. */
+static int bind_address(const struct config_listener *listener, struct http_listener_address *address,
+			const char **what, const char **why)
 {
 	struct addrinfo *found = NULL;
-	int failed = resolve(&server->config->listeners[index], address, &found);
+	int failed = resolve(listener, address, &found);
 	if (failed != 0) {
-		complain(server, index, "cannot resolve", gai_strerror(failed), error);
-		return false;
+		*what = "cannot resolve";
+		*why = gai_strerror(failed);
+		return -1;
 	}
 	bool is_first = address->text[0] == '\0';
 	int fd = is_first && !is_free(found) ? -1 : open_socket(found);
-	int why = errno;
+	*why = strerror(errno);
 	freeaddrinfo(found);
-	if (fd < 0 || !describe(fd, address)) {
-		complain(server, index, "cannot listen on", strerror(why), error);
-		if (fd >= 0)
-			close(fd);
+	if (fd >= 0 && describe(fd, address))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int bind_socket(const struct config_listener *listener, struct http_listener_address *address, const char **why)
+{
+	int fd = unix_socket_open(listener->socket, address);
+	*why = strerror(errno);
+	return fd;
+}
+
+static bool bind_listener(struct http_server *server, size_t index, struct http_listener_address *address,
+			  struct buf *error)
+{
+	const struct config_listener *configured = config_listener_at(server->config, index);
+	const char *what = "cannot listen on", *why = "";
+	int fd = configured->socket != NULL ? bind_socket(configured, address, &why)
+					    : bind_address(configured, address, &what, &why);
+	if (fd < 0) {
+		complain(server, index, what, why, error);
 		return false;
 	}
 	struct http_listener *listener = &server->listeners[index];
 	listener->sock = h2o_evloop_socket_create(server->h2o.loop, fd, H2O_SOCKET_FLAG_DONT_READ);
 	listener->sock->data = listener;
-	listener->local = is_local(fd);
+	listener->hosts = hosts_of(fd, is_admin(server->config, index));
 	return true;
 }
 
@@ -169,26 +220,36 @@ bool listeners_bind(struct http_server *server, struct http_listener_address *ad
 	return true;
 }
 
-static bool may_accept(const struct http_server *server)
+static bool may_accept(const struct http_crowd *crowd)
 {
-	return server->state == HTTP_SERVER_ST_RUNNING && !timer_is_running(&server->listen_again) &&
-	       crowd_admits(server);
+	return crowd->server->state == HTTP_SERVER_ST_RUNNING && !crowd->pauses && crowd_admits(crowd);
 }
 
 static void on_patience_due(struct timer *timer)
 {
-	listeners_update(H2O_STRUCT_FROM_MEMBER(struct http_server, patience, timer));
+	listeners_update(H2O_STRUCT_FROM_MEMBER(struct http_crowd, patience, timer)->server);
+}
+
+/* Returns whether the crowd's listeners accept; looks again when a connection that has just come may yield. */
+static bool update_crowd(struct http_crowd *crowd)
+{
+	struct http_server *server = crowd->server;
+	bool accept = may_accept(crowd);
+	uint64_t patience_us = crowd_patience_us(crowd);
+	if (!accept && patience_us > 0 && server->state == HTTP_SERVER_ST_RUNNING &&
+	    !timer_is_running(&crowd->patience))
+		timer_start(&server->reactor->timers, &crowd->patience, patience_us, on_patience_due);
+	return accept;
 }
 
 void listeners_update(struct http_server *server)
 {
-	bool accept = may_accept(server);
-	uint64_t patience_us = crowd_patience_us(server);
-	if (!accept && patience_us > 0 && server->state == HTTP_SERVER_ST_RUNNING &&
-	    !timer_is_running(&server->patience))
-		timer_start(&server->reactor->timers, &server->patience, patience_us, on_patience_due);
+	bool accepts[HTTP_CROWDS];
+	for (size_t i = 0; i < HTTP_CROWDS; i++)
+		accepts[i] = update_crowd(&server->crowds[i]);
 	for (size_t i = 0; i < server->listener_count; i++) {
 		h2o_socket_t *sock = server->listeners[i].sock;
+		bool accept = accepts[server->listeners[i].crowd - server->crowds];
 		if (sock == NULL || accept == (h2o_socket_is_reading(sock) != 0))
 			continue;
 		if (accept)
@@ -215,6 +276,9 @@ static void on_listen_again(struct timer *timer)
 	close_refused(server);
 	if (server->spare_fd < 0)
 		server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	reserve_fill(server);
+	for (size_t i = 0; i < HTTP_CROWDS; i++)
+		server->crowds[i].pauses = false;
 	listeners_update(server);
 }
 
@@ -228,20 +292,51 @@ void listener_send_refusal(int fd)
 	buf_fini(&text);
 }
 
-/* No descriptor for a client: spends the spare one on a refusal, and lets others wait in the kernel's queue. */
+/* Spends the spare descriptor on a refusal, so that one client knows. */
 static void refuse(struct http_listener *listener)
 {
 	struct http_server *server = listener->server;
-	if (server->spare_fd >= 0) {
-		close(server->spare_fd);
-		server->spare_fd = -1;
-		server->refused_fd =
-		    accept4(h2o_socket_get_fd(listener->sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (server->refused_fd >= 0 && listener->ssl == NULL)
-			listener_send_refusal(server->refused_fd);
-	}
-	timer_start(&server->reactor->timers, &server->listen_again, REFUSE_PAUSE_US, on_listen_again);
-	listeners_update(server);
+	if (server->spare_fd < 0)
+		return;
+	close(server->spare_fd);
+	server->spare_fd = -1;
+	server->refused_fd = accept4(h2o_socket_get_fd(listener->sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (server->refused_fd >= 0 && listener->ssl == NULL)
+		listener_send_refusal(server->refused_fd);
+}
+
+static bool is_operators(const struct http_listener *listener)
+{
+	return listener->crowd == &listener->server->crowds[HTTP_CROWD_ADMIN];
+}
+
+/*
+ * There is no descriptor: accepting pauses, and who comes waits in the kernel's queue. Among operators one who is idle
+ * gives way instead. True: try again.
+ */
+static bool run_short(struct http_listener *listener)
+{
+	struct http_server *server = listener->server;
+	if (is_operators(listener) && crowd_yield(listener->crowd))
+		return true;
+	if (!is_operators(listener))
+		refuse(listener);
+	listener->crowd->pauses = true;
+	if (!timer_is_running(&server->listen_again))
+		timer_start(&server->reactor->timers, &server->listen_again, REFUSE_PAUSE_US, on_listen_again);
+	return false;
+}
+
+static int accept_from(const struct http_listener *listener)
+{
+	int fd = h2o_socket_get_fd(listener->sock);
+	return is_operators(listener) ? reserve_accept(listener->server, fd)
+				      : accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+}
+
+static bool is_short(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
 static void on_connection(h2o_socket_t *sock, const char *err)
@@ -250,18 +345,15 @@ static void on_connection(h2o_socket_t *sock, const char *err)
 	struct http_server *server = listener->server;
 	if (err != NULL)
 		return;
-	for (int i = 0; i < ACCEPT_BATCH && may_accept(server); i++) {
-		int fd = accept4(h2o_socket_get_fd(sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	for (int i = 0; i < ACCEPT_BATCH && may_accept(listener->crowd); i++) {
+		int fd = accept_from(listener);
 		if (fd >= 0) {
-			crowd_make_room(server);
+			crowd_make_room(listener->crowd);
 			connection_accept(listener, fd);
 			continue;
 		}
-		if (errno == ECONNABORTED || errno == EINTR)
-			continue;
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
-			refuse(listener);
-		break;
+		if (errno != ECONNABORTED && errno != EINTR && !(is_short(errno) && run_short(listener)))
+			break;
 	}
 	listeners_update(server);
 }
@@ -274,7 +366,8 @@ void listeners_close(struct http_server *server)
 		server->listeners[i].sock = NULL;
 	}
 	timer_stop(&server->reactor->timers, &server->listen_again);
-	timer_stop(&server->reactor->timers, &server->patience);
+	for (size_t i = 0; i < HTTP_CROWDS; i++)
+		timer_stop(&server->reactor->timers, &server->crowds[i].patience);
 	close_refused(server);
 }
 

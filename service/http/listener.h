@@ -12,7 +12,8 @@ struct http_listener {
 	struct http_server *server;
 	h2o_socket_t *sock; /* NULL = closed */
 	SSL_CTX *ssl;       /* NULL = cleartext */
-	bool local;         /* bound to a loopback address */
+	struct http_crowd *crowd;
+	enum http_hosts hosts;
 };
 
 /* Makes the listeners of the configuration, without binding them; loads the TLS files. False with error text. */

@@ -13,6 +13,7 @@
 #include "lib/hash.h"
 #include "lib/media_type.h"
 #include "service/http/body_room.h"
+#include "service/http/listener.h"
 
 enum {
 	REQUEST_WRITE_MOST = 128 << 20,   /* bytes */
@@ -251,9 +252,15 @@ uint64_t http_request_client(const struct http_request *request)
 	return key.len > 0 ? hash_bytes(HASH_START, key) : http_request_network(request);
 }
 
-bool http_request_is_local(const struct http_request *request)
+enum http_hosts http_request_hosts(const struct http_request *request)
 {
-	return request->connection->local;
+	return request->connection->listener->hosts;
+}
+
+bool http_request_is_admin(const struct http_request *request)
+{
+	const struct http_connection *connection = request->connection;
+	return connection->listener->crowd == &connection->server->crowds[HTTP_CROWD_ADMIN];
 }
 
 enum error_form http_request_error_form(const struct http_request *request)

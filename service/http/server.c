@@ -13,11 +13,13 @@
 #include <unistd.h>
 
 #include "service/http/client_gone.h"
+#include "service/http/crowd.h"
 #include "service/http/h2_frames.h"
 #include "service/http/h2_stream.h"
 #include "service/http/linger.h"
 #include "service/http/listener.h"
 #include "service/http/request.h"
+#include "service/http/reserve.h"
 
 enum {
 	HTTP1_VERSIONS = 0x200,   /* h2o's versions below are HTTP/1 */
@@ -96,8 +98,9 @@ struct http_server *http_server_create(struct loop *loop, const struct config *c
 	server->config = config;
 	server->callbacks = *callbacks;
 	server->refused_fd = -1;
-	server->yielding_tail = &server->yielding;
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	crowds_init(server);
+	reserve_fill(server);
 	setup_h2o(server);
 	if (h2_setup(server) && listeners_create(server, error))
 		return server;
@@ -121,7 +124,7 @@ void http_server_drain(struct http_server *server)
 
 size_t http_server_connections(const struct http_server *server)
 {
-	return server->connection_count;
+	return server->crowds[HTTP_CROWD_CLIENTS].count + server->crowds[HTTP_CROWD_ADMIN].count;
 }
 
 void http_server_destroy(struct http_server *server)
@@ -136,5 +139,6 @@ void http_server_destroy(struct http_server *server)
 	h2o_config_dispose(&server->h2o_config);
 	if (server->spare_fd >= 0)
 		close(server->spare_fd);
+	reserve_close(server);
 	free(server);
 }

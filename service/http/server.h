@@ -20,6 +20,20 @@ enum http_server_state {
 
 enum { CROWD_ADDRESSES = 65536 };
 
+enum { HTTP_CROWD_CLIENTS, HTTP_CROWD_ADMIN, HTTP_CROWDS };
+
+/* The connections of listeners that share a limit: see crowd.h. */
+struct http_crowd {
+	struct http_server *server;
+	size_t count;
+	struct http_connection *yielding; /* those without a request, longest first */
+	struct http_connection **yielding_tail;
+	struct timer patience; /* the first of them may yield when it is due */
+	bool pauses;           /* without descriptors: accepts nothing until listen_again is due */
+};
+
+enum { RESERVE_DESCRIPTORS = 4 };
+
 struct http_server {
 	struct loop *loop;
 	struct reactor *reactor;
@@ -41,11 +55,10 @@ struct http_server {
 	int spare_fd;                        /* given up to accept and refuse a client when descriptors run out */
 	int refused_fd;                      /* that client, until its refusal was read; -1 = none */
 	struct http_connection *connections; /* newest first */
-	size_t connection_count;
-	struct http_connection *yielding; /* those without a request, longest first */
-	struct http_connection **yielding_tail;
-	struct timer patience;               /* the first of them may yield when it is due */
-	uint32_t addresses[CROWD_ADDRESSES]; /* connections by hash of the peer's address */
+	struct http_crowd crowds[HTTP_CROWDS];
+	int reserve[RESERVE_DESCRIPTORS]; /* reserve.h */
+	size_t reserved;
+	uint32_t addresses[CROWD_ADDRESSES]; /* clients' connections by hash of the peer's address */
 	struct lingering *lingering;         /* closed by h2o, kept for a moment */
 };
 

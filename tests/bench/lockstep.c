@@ -43,7 +43,8 @@ static void write_config(const char *path, int backend_port, const char *more)
 	FILE *file = fopen(path, "w");
 	assert_non_null(file);
 	fprintf(file,
-		"listen: ['127.0.0.1:0']\nhosts: '*'\nworkers: 1\nbackends:\n  b: { url: 'http://127.0.0.1:%d/v1', "
+		"listen: ['127.0.0.1:0']\nadmin: off\nhosts: '*'\nworkers: 1\nbackends:\n  b: { url: "
+		"'http://127.0.0.1:%d/v1', "
 		"timeouts: "
 		"{ connect: 60s, first_content: 600s, idle: 600s } }\nmodels:\n  demo: b/river-1\n%s",
 		backend_port, more);

@@ -42,7 +42,7 @@ async function redis() {
 async function sluice(index, ports, rest) {
   const file = join(directory, `sluice-${index}.yaml`);
   const backends = Object.entries(ports).map(([name, port]) => `  ${name}: { url: 'http://127.0.0.1:${port}/v1', breaker: { enabled: false } }`).join('\n');
-  writeFileSync(file, `listen: [127.0.0.1:0]\nworkers: 2\nretries: { percent: 100, least: 1000 }\nbackends:\n${backends}\nmodels:\n${models.map(({ name, plan }) => `  ${name}: ${plan}`).join('\n')}\n${rest}`);
+  writeFileSync(file, `listen: [127.0.0.1:0]\nadmin: off\npublic: admin\nworkers: 2\nretries: { percent: 100, least: 1000 }\nbackends:\n${backends}\nmodels:\n${models.map(({ name, plan }) => `  ${name}: ${plan}`).join('\n')}\n${rest}`);
   const child = spawn(process.env.BIN, ['--config', file], { stdio: ['ignore', 'ignore', 'pipe'] });
   processes.push(child);
   let log = '';

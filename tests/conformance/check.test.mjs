@@ -47,6 +47,7 @@ const DOCUMENT = {
         responses: {
           200: { description: 'Good.', content: { 'application/json': reference('Answer') } },
           304: {},
+          404: failure('unknown_url'),
           503: { description: 'Not now.', content: { 'application/json': reference('Answer') } },
         },
       },
@@ -71,6 +72,7 @@ const KNOWN = readErrors(`
 ERROR(INVALID_VALUE,   400, "invalid_request_error", "invalid_value",  false, CLIENT, "…")
 ERROR(INVALID_TYPE,    400, "invalid_request_error", "invalid_type",   false, CLIENT, "…")
 ERROR(NOT_FOUND,       404, "invalid_request_error", "not_found",      false, CLIENT, "…")
+ERROR(UNKNOWN_PATH,    404, "invalid_request_error", "unknown_url",    false, CLIENT, "…")
 ERROR(METHOD,  ON | OFF, 405, "invalid_request_error", "method_not_allowed", false, CLIENT, "…")
 ERROR(UPSTREAM_RESET,  502, "upstream_error",        "upstream_reset", true,  BACKEND, "…")
 `);
@@ -139,6 +141,7 @@ const PASSES = {
     method: 'DELETE',
     response: { headers: [...withType('application/json'), ['allow', 'POST']] },
   }),
+  'a method at a path of another listener': refusal('unknown_url', 404, { method: 'PATCH', path: '/things/1' }),
   'a request that is no HTTP': refusal('invalid_value', 400, { malformed: true, method: '', path: '' }),
   'a documented failure that is no error': get({ method: 'GET', response: { status: 503 } }),
   'no answer': exchange({ response: { status: 0, headers: [], ...bytes(''), complete: false } }),
@@ -184,6 +187,8 @@ const VIOLATIONS = {
   'a refused request that fits': [refusal('invalid_type', 400), /^\/$/, /refuses/],
   'another status than 404': [refusal('invalid_value', 400, { path: '/nowhere' }), /status/, /404/],
   'a served path that is not there': [exchange({ path: '/nowhere' }), /status/, /404/],
+  'another code for a path of another listener': [refusal('not_found', 404, { method: 'PATCH', path: '/things/1' }), /code/, /unknown_url/],
+  'a 404 for a method of a path of every listener': [refusal('unknown_url', 404, { method: 'PATCH' }), /status/, /405/],
   'a 405 without Allow': [refusal('method_not_allowed', 405, { method: 'DELETE' }), /allow/, /methods/],
   'a stray error that does not fit': [
     exchange({ path: '/nowhere', response: { status: 404, ...bytes('{"error":{"code":"not_found"}}') } }),
@@ -216,10 +221,12 @@ test('finds every operation, status and code that was never exercised', () => {
     '/talk 502',
     '/thing 200',
     '/thing 304',
+    '/thing 404',
     '/thing 503',
     '/code invalid_value',
     '/code invalid_type',
     '/code not_found',
+    '/code unknown_url',
     '/code upstream_reset',
   ]);
 });

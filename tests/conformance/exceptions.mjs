@@ -11,8 +11,6 @@ export const notExercised = [
   { code: 'upstream_diverged', reason: 'only a cause in error.details: what broke off is the error' },
   { code: 'client_too_slow', reason: 'comes behind more bytes than are recorded' },
   { code: 'internal_error', reason: 'told when the gateway itself is at fault: no scenario can cause it' },
-  { operation: 'getCache', status: '404', reason: 'model_not_found belongs to queries that name a model' },
-  { operation: 'getDocs', status: '404', reason: 'only of a program without the page, which tests/docs-page builds' },
   ...WITHOUT_BACKEND.map((operation) => ({
     operation,
     status: '500',

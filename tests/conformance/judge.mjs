@@ -12,6 +12,7 @@ const DISAGREEMENTS = new Set([
   'missing_required_parameter',
   'unsupported_parameter',
 ]);
+const ELSEWHERE = 'unknown_url'; // the code of a path that another listener serves
 const BODILESS = new Set([204, 304]);
 
 export class Coverage {
@@ -82,10 +83,16 @@ export class Judge {
     if (method === 'OPTIONS' && [200, 204].includes(response.status)) return [];
     if (path === '/' && response.status === 302) return this.#judgeHome(response);
     if (response.status === 405) return this.#judgeMethodNotAllowed(record, there);
+    if (response.status === 404 && this.#mayBeElsewhere(there)) return this.#judgeError(record, [ELSEWHERE]);
     const expected = malformed ? '4xx or 5xx' : there.length === 0 ? 404 : 405;
     if (response.status < 400 || (response.status < 405 && !malformed && response.status !== expected))
       return [finding('response', '/status', `${expected} for ${method} ${path}`, response.status)];
     return this.#judgeError(record, [...this.known.keys()]);
+  }
+
+  // A listener that does not serve a path knows no method of it.
+  #mayBeElsewhere(there) {
+    return there.length > 0 && there.every((operation) => this.document.codes(operation, 404).has(ELSEWHERE));
   }
 
   // For people: the root leads to a page of the document.

@@ -3,7 +3,9 @@
 // newman: each must succeed with a status and a media type that the document
 // declares for it.
 //
-//   SLUICE_URL=… node newman.mjs OPENAPI.JSON
+// Operations with servers of their own are the admin listener's.
+//
+//   SLUICE_URL=… SLUICE_ADMIN_URL=… node newman.mjs OPENAPI.JSON
 import { readFileSync } from 'node:fs';
 import newman from 'newman';
 
@@ -45,7 +47,7 @@ function item(name, method, path, operation, body) {
     name,
     request: {
       method: method.toUpperCase(),
-      url: process.env.SLUICE_URL + filled + (query.length > 0 ? `?${query.join('&')}` : ''),
+      url: (operation.servers ? process.env.SLUICE_ADMIN_URL : process.env.SLUICE_URL) + filled + (query.length > 0 ? `?${query.join('&')}` : ''),
       header,
       ...(body !== undefined && { body: { mode: 'raw', raw: JSON.stringify(body) } }),
     },

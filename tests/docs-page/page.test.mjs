@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The docs page in Chromium, against the real service and simulators that misbehave on
-// command. Pictures of it go to DOCS_PICTURES.
+// command: on the admin listener, which serves the API to it. Pictures of it go to DOCS_PICTURES.
 //
-//   SLUICE_URL=… CHROMIUM=… DOCS_PICTURES=… node --test page.test.mjs
+//   SLUICE_ADMIN_URL=… CHROMIUM=… DOCS_PICTURES=… node --test page.test.mjs
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
 
-const { SLUICE_URL: url, CHROMIUM: executablePath, DOCS_PICTURES: pictures } = process.env;
+const { SLUICE_ADMIN_URL: url, CHROMIUM: executablePath, DOCS_PICTURES: pictures } = process.env;
 const CHAT = '#operations-inference-createChatCompletion';
 const MODELS = '#operations-models-listModels';
 const MODEL = '#operations-models-retrieveModel';
@@ -134,10 +134,10 @@ test('nothing is sent that nobody filled in, and the first model is asked', asyn
   await page.click(`${CHAT} button.execute`);
   const headers = (await sent).headers();
   for (const name of optional) assert.equal(headers[name], undefined, name);
-  const listed = page.waitForRequest((request) => request.url().endsWith('/v1/models'));
+  const listed = page.waitForResponse((response) => response.url().endsWith('/v1/models'));
   await page.click(`${MODELS} .opblock-summary-control`);
   await page.click(`${MODELS} button.execute`);
-  await listed; // without limit and after
+  assert.equal((await listed).status(), 200); // without limit and after
   await page.click(`${MODEL} .opblock-summary-control`);
   assert.equal(await page.inputValue(`${MODEL} tr[data-param-name="id"] input`), 'first/one');
   assert.deepEqual(foreign, []);

@@ -23,6 +23,6 @@ ${CC:-gcc} -pthread ${SAN:-} -o "$bare/sluice" "$1/service/main.o" "$bare/docs_p
 ln -sf "$(cd "$1" && pwd)/sluice-sim" "$bare/sluice-sim"
 # shellcheck disable=SC2016
 tests/serve.sh "$bare" "$bare" sh -euc '
-	curl -s "$SLUICE_URL/docs" | grep -q "\"code\":\"not_found\"" || { echo "/docs of a bare build is not 404" >&2; exit 1; }
-	curl -s "$SLUICE_URL/docs" | grep -q "built without the docs page"
-	curl -s "$SLUICE_URL/openapi.json" | grep -q "\"openapi\"" && echo "a build without the page says so"'
+	curl -s "$SLUICE_ADMIN_URL/docs" | grep -q "\"code\":\"not_found\"" || { echo "/docs of a bare build is not 404" >&2; exit 1; }
+	curl -s "$SLUICE_ADMIN_URL/docs" | grep -q "built without the docs page"
+	curl -s "$SLUICE_ADMIN_URL/openapi.json" | grep -q "\"openapi\"" && echo "a build without the page says so"'

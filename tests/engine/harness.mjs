@@ -90,6 +90,7 @@ async function startEngine() {
 const config = (engineUrl) => `
 listen:
   - 127.0.0.1:0
+admin: off
 workers: 1
 keepalive: 5ms # so that every SDK reads comments before and between events
 backends:

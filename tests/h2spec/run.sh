@@ -33,6 +33,7 @@ listen:
   - 127.0.0.1:0
   - address: 127.0.0.1:0
     tls: { certificate: $here/cert.pem, key: $here/key.pem }
+admin: off
 workers: 1
 backends:
   none: { url: http://127.0.0.1:1/v1 }

@@ -23,7 +23,10 @@ fi
 cd "$work"
 SCHEMATHESIS_HOOKS=hooks PYTHONPATH=$tests/schemathesis
 export SCHEMATHESIS_HOOKS PYTHONPATH
+# It asks one address for everything, also for operations with servers of their own.
+SLUICE_PUBLIC='metrics, docs, openapi, admin'
+export SLUICE_PUBLIC
 # shellcheck disable=SC2016
-exec "$tests/serve.sh" "$build" "$work" sh -c 'exec venv/bin/schemathesis --config-file "$0" run "$SLUICE_URL/openapi.json" "$@"' \
+exec "$tests/serve.sh" "$build" "$work" sh -c 'exec venv/bin/schemathesis --config-file "$0" run "$SLUICE_URL/openapi.json" --url "$SLUICE_URL" "$@"' \
 	"$tests/schemathesis/schemathesis.toml" \
 	--checks all --mode all --max-examples "${EXAMPLES:-100}" ${SEED:+--seed "$SEED"} --no-color

@@ -200,6 +200,7 @@ function prepare(spec, model) {
 	const lists = operations.map((operation) => operation.parameters ?? []);
 	for (const parameter of [...Object.values(spec.components.parameters ?? {}), ...lists.flat()])
 		prepareParameter(parameter, model);
+	for (const operation of operations) delete operation.servers;
 	for (const content of operations.flatMap((operation) => Object.values(operation.requestBody?.content ?? {})))
 		content.examples = withModel(content.examples, model);
 	return spec;
@@ -216,7 +217,7 @@ async function firstModel() {
 async function start() {
 	const [document, model] = await Promise.all([fetch('/openapi.json').then((response) => response.json()), firstModel()]);
 	const spec = prepare(document, model);
-	spec.servers = [{ url: location.origin }];
+	spec.servers = [{ url: location.origin }]; // which serves all of it to this page
 	window.ui = SwaggerUIBundle({
 		spec,
 		dom_id: '#docs',

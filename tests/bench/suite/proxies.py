@@ -173,7 +173,7 @@ class Sluice(Proxy):
         config = self.stage.file("sluice.yaml", f"""
 listen:
   - 127.0.0.1:{self.port}{tls}
-workers: {self.workers}
+{admin_setting(self.build)}workers: {self.workers}
 backends:
   sim:
     url: http://127.0.0.1:{self.upstream.port}/v1
@@ -211,6 +211,12 @@ def redis_setting(build, port):
     must not turn a hit into a call: its budget is wide."""
     known = subprocess.run([f"{build}/sluice", "--describe", "config"], capture_output=True, text=True, check=True).stdout
     return f"redis: {{ servers: ['127.0.0.1:{port}'], budget: 10s, connect: 10s }}\n" if "`redis.servers`" in known else ""
+
+
+def admin_setting(build):
+    """Turns the admin listener off, whose default address another process may have; empty when the binary knows none."""
+    known = subprocess.run([f"{build}/sluice", "--describe", "config"], capture_output=True, text=True, check=True).stdout
+    return "admin: off\n" if "| `admin` |" in known else ""
 
 
 def most_clients():

@@ -18,6 +18,12 @@ static const char *sluice_program(void)
 	return scenario_program("SLUICE_BIN", "build/sluice");
 }
 
+/* line, unless the scenario's own text has the key that it begins with. */
+static const char *unless_there(const char *text, const char *key, const char *line)
+{
+	return strstr(text, key) == NULL ? line : "";
+}
+
 static void write_config(const char *path, unsigned workers, const char *text)
 {
 	char certificate[128];
@@ -29,8 +35,10 @@ static void write_config(const char *path, unsigned workers, const char *text)
 	assert_non_null(file);
 	fprintf(file,
 		"listen:\n  - 127.0.0.1:0\n  - address: 127.0.0.1:0\n    tls: { certificate: %s, key: %s }\n"
-		"workers: %u\n%s%s",
-		certificate, key, workers, strstr(text, "hosts:") == NULL ? "hosts: '*'\n" : "", text);
+		"workers: %u\n%s%s%s%s",
+		certificate, key, workers, unless_there(text, "hosts:", "hosts: '*'\n"),
+		unless_there(text, "admin:", "admin: 127.0.0.1:0\n"),
+		unless_there(text, "public:", "public: [metrics, docs, openapi, admin]\n"), text);
 	fclose(file);
 }
 
@@ -40,26 +48,31 @@ static void read_listening(struct sluice *sluice, const cJSON *line)
 	const char *msg = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, "msg"));
 	const char *address = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, "address"));
 	const char *colon = address == NULL ? NULL : strrchr(address, ':');
-	if (msg == NULL || strcmp(msg, "listening") != 0 || colon == NULL)
+	const char *listener = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(line, "listener"));
+	if (msg != NULL && strcmp(msg, "ready") == 0)
+		sluice->ready = true;
+	if (msg == NULL || strcmp(msg, "listening") != 0 || colon == NULL || listener == NULL)
 		return;
 	int port = atoi(colon + 1);
-	if (sluice->port == 0)
+	if (strcmp(listener, "admin") == 0)
+		sluice->admin_port = port;
+	else if (sluice->port == 0)
 		sluice->port = port;
 	else if (port != sluice->port)
 		sluice->tls_port = port;
 }
 
-static bool both_listen(const struct bytes *log, void *user)
+static bool all_listen(const struct bytes *log, void *user)
 {
 	struct sluice *sluice = user;
-	sluice->port = 0;
-	sluice->tls_port = 0;
+	sluice->port = sluice->tls_port = sluice->admin_port = 0;
+	sluice->ready = false;
 	for (const char *line = bytes_text(log), *end; (end = strchr(line, '\n')) != NULL; line = end + 1) {
 		cJSON *json = cJSON_ParseWithLength(line, (size_t)(end - line));
 		read_listening(sluice, json);
 		cJSON_Delete(json);
 	}
-	return sluice->tls_port != 0;
+	return sluice->ready;
 }
 
 static struct sluice *start(unsigned workers, const char *yaml, va_list arguments)
@@ -76,9 +89,10 @@ static struct sluice *start(unsigned workers, const char *yaml, va_list argument
 	free(text);
 	const char *const command[] = {sluice_program(), "--config", path, NULL};
 	sluice->proc = proc_start("sluice", command, NULL);
-	proc_wait_output(sluice->proc, PROC_STDERR, both_listen, sluice);
+	proc_wait_output(sluice->proc, PROC_STDERR, all_listen, sluice);
 	record_service(sluice->port);
 	record_service(sluice->tls_port);
+	record_service(sluice->admin_port);
 	sluice_metric(sluice, ""); /* what is opened lazily is open now */
 	sluice->idle_fds = proc_fds(sluice->proc);
 	return sluice;
@@ -114,10 +128,17 @@ int sluice_run(const char *const arguments[], struct bytes *out, struct bytes *e
 	return status;
 }
 
+/* Where an operator asks for that path: the admin listener, unless it is no TCP port. */
+static int port_for(const struct sluice *sluice, const char *path)
+{
+	bool is_operators = strncmp(path, "/metrics", 8) == 0 || strncmp(path, "/admin/", 7) == 0;
+	return is_operators && sluice->admin_port != 0 ? sluice->admin_port : sluice->port;
+}
+
 void sluice_get(const struct sluice *sluice, const char *path, struct answer *answer)
 {
 	struct h1 h1;
-	h1_open(&h1, sluice->port, false);
+	h1_open(&h1, port_for(sluice, path), false);
 	h1_get(&h1, path);
 	h1_wait_end(&h1);
 	*answer = h1.answer;

@@ -8,15 +8,19 @@
 
 struct sluice {
 	struct proc *proc;
-	int port;     /* HTTP/1.1 and h2c */
-	int tls_port; /* HTTP/1.1 and HTTP/2 by ALPN */
+	int port;       /* HTTP/1.1 and h2c */
+	int tls_port;   /* HTTP/1.1 and HTTP/2 by ALPN */
+	int admin_port; /* 0 = the admin listener is off, or a socket */
+	bool ready;
 	struct proc_fds idle_fds;
 };
 
 /*
- * Starts build/sluice (SLUICE_BIN) with a cleartext and a TLS listener, two
- * workers, and yaml behind that: the backends, models and limits of the
- * scenario, formatted. Ready when it returns. Ended at tear-down.
+ * Starts build/sluice (SLUICE_BIN) with a cleartext and a TLS listener, an
+ * admin listener, two workers, and yaml behind that: the backends, models and
+ * limits of the scenario, formatted. Unless yaml says `public:`, all operations
+ * are public, so that a scenario can try them in all ways. Ready when it
+ * returns. Ended at tear-down.
  */
 struct sluice *sluice_start(const char *yaml, ...) __attribute__((format(printf, 1, 2)));
 
@@ -26,7 +30,8 @@ struct sluice *sluice_start_workers(unsigned workers, const char *yaml, ...) __a
 /* Runs it with those arguments (up to NULL) until it ends by itself; its exit status and output. */
 int sluice_run(const char *const arguments[], struct bytes *out, struct bytes *err);
 
-/* One GET over a fresh HTTP/1.1 connection. The caller frees the answer. */
+/* One GET over a fresh HTTP/1.1 connection, of /metrics and /admin at the admin listener. The caller frees the answer.
+ */
 void sluice_get(const struct sluice *sluice, const char *path, struct answer *answer);
 
 /* The value of the sample of /metrics that begins with that name and labels; 0 when absent. */

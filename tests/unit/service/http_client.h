@@ -24,17 +24,27 @@ struct client {
 	bool reset;
 };
 
-static inline void client_open_port(struct client *client, struct app *app, int port, int receive_buffer)
+/* A socket that is not connected yet. */
+static inline void client_prepare(struct client *client, struct app *app)
+{
+	*client = (struct client){.app = app, .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .capacity = 65536};
+	client->in = calloc(1, client->capacity + 1);
+}
+
+static inline void client_connect(struct client *client, int port)
 {
 	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
 	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	*client = (struct client){.app = app, .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-	if (receive_buffer > 0)
-		setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
 	assert_int_equal(connect(client->fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	fcntl(client->fd, F_SETFL, O_NONBLOCK);
-	client->capacity = 65536;
-	client->in = calloc(1, client->capacity + 1);
+}
+
+static inline void client_open_port(struct client *client, struct app *app, int port, int receive_buffer)
+{
+	client_prepare(client, app);
+	if (receive_buffer > 0)
+		setsockopt(client->fd, SOL_SOCKET, SO_RCVBUF, &receive_buffer, sizeof(receive_buffer));
+	client_connect(client, port);
 }
 
 static inline void client_open(struct client *client, struct app *app)

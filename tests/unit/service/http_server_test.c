@@ -696,7 +696,7 @@ static void a_taken_port_and_a_missing_certificate_are_named(void **state)
 {
 	struct app *app = *state;
 	struct buf error;
-	struct http_listener_address address = {""};
+	struct http_listener_address address = {.fd = -1};
 	const struct http_server_callbacks callbacks = {.on_request = app_on_request, .context = app};
 	struct config_listener listener = {.host = "127.0.0.1", .port = "0", .line = 7};
 	struct config config = app->config;

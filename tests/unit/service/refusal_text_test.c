@@ -19,15 +19,73 @@ static void expect(struct span got, const char *want)
 
 #define SERVES                                                                                                    \
 	" gateway serves POST /v1/chat/completions, POST /v1/completions, POST /v1/embeddings, POST /v1/fanout, " \
-	"GET /v1/models, GET /v1/models/{id}, and describes all operations at /docs."
+	"GET /v1/models, GET /v1/models/{id}"
+#define ADMIN_SERVES                                                                                             \
+	" listener serves GET /livez, GET /readyz, GET /admin/backends, GET /admin/cache, DELETE /admin/cache, " \
+	"GET /metrics, GET /openapi.json, GET /docs, GET /docs/{file}, and describes all operations at /docs."
+
+static const struct config config = {.admin = {.host = "127.0.0.1", .port = "9090"}};
+static const struct config with_docs = {.public_set = 1u << CONFIG_PUBLIC_DOCS};
+static const struct config bare = {.file = ""};
+static const struct surface clients = {.config = &config};
+static const struct surface admin = {.config = &config, .admin = true};
 
 static void a_path_that_is_not_served_names_what_is(void **state)
 {
+	const struct surface documented = {.config = &with_docs};
 	(void)state;
-	expect(refusal_text_path(SPAN("POST"), SPAN("/v1/responses"), &arena),
-	       "POST /v1/responses is not served; this" SERVES);
-	expect(refusal_text_path(SPAN("HEAD"), SPAN("/"), &arena), "GET / is not served; this" SERVES);
-	expect(refusal_text_path(SPAN("GET"), SPAN(""), &arena), "GET  is not served; this" SERVES);
+	expect(refusal_text_path(SPAN("POST"), SPAN("/v1/responses"), &clients, &arena),
+	       "POST /v1/responses is not served; this" SERVES ".");
+	expect(refusal_text_path(SPAN("GET"), SPAN(""), &clients, &arena), "GET  is not served; this" SERVES ".");
+	expect(refusal_text_path(SPAN("GET"), SPAN("/x"), &documented, &arena),
+	       "GET /x is not served; this" SERVES ", and describes all operations at /docs.");
+	expect(refusal_text_path(SPAN("GET"), SPAN("/x"), &admin, &arena), "GET /x is not served; this" ADMIN_SERVES);
+}
+
+static void the_root_says_where_the_docs_page_is(void **state)
+{
+	const struct surface without_admin = {.config = &bare};
+	(void)state;
+	expect(refusal_text_path(SPAN("HEAD"), SPAN("/"), &clients, &arena),
+	       "GET / is not served; this" SERVES
+	       ". The admin listener serves the docs page; list `docs` in `public` to "
+	       "serve it here.");
+	expect(refusal_text_path(SPAN("GET"), SPAN("/"), &without_admin, &arena),
+	       "GET / is not served; this" SERVES ".");
+}
+
+static void a_path_of_another_listener_names_the_key_and_no_address(void **state)
+{
+	static const struct {
+		const char *path, *name;
+		enum operation operation;
+	} rows[] = {
+	    {"/metrics", "metrics", OPERATION_METRICS},       {"/docs", "docs", OPERATION_DOCS},
+	    {"/docs/docs.js", "docs", OPERATION_DOCS_FILE},   {"/openapi.json", "openapi", OPERATION_OPENAPI},
+	    {"/admin/backends", "admin", OPERATION_BACKENDS},
+	};
+	const struct surface without_admin = {.config = &bare};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct span path = span_of(rows[i].path);
+		expect(
+		    refusal_text_elsewhere(SPAN("GET"), path, rows[i].operation, &clients, &arena),
+		    arena_printf(&arena,
+				 "GET %s is served by the admin listener (`admin`); list `%s` in `public` to serve it "
+				 "here.",
+				 rows[i].path, rows[i].name)
+			.at);
+		expect(
+		    refusal_text_elsewhere(SPAN("GET"), path, rows[i].operation, &without_admin, &arena),
+		    arena_printf(&arena,
+				 "GET %s is not served, since `admin` is off; list `%s` in `public` to serve it here.",
+				 rows[i].path, rows[i].name)
+			.at);
+	}
+	expect(refusal_text_elsewhere(SPAN("POST"), SPAN("/v1/completions"), OPERATION_COMPLETIONS, &admin, &arena),
+	       "POST /v1/completions is served by the public listeners (`listen`); the admin listener serves it to its "
+	       "own "
+	       "docs page alone.");
 }
 
 static void a_path_that_is_nearly_served_is_suggested(void **state)
@@ -43,20 +101,23 @@ static void a_path_that_is_nearly_served_is_suggested(void **state)
 	    {"/v1/v1/models/", "/v1/models", base},
 	    {"/v1/chat/completions/", "/v1/chat/completions", ""},
 	    {"/v1/models//", "/v1/models", ""},
-	    {"/docs/", "/docs", ""},
+	    {"/docs/", NULL, NULL}, /* not here */
 	    {"/v1/v1/", NULL, NULL},
 	    {"/v1", NULL, NULL},
 	    {"/v2/models", NULL, NULL},
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct span got = refusal_text_path(SPAN("GET"), span_of(rows[i].path), &arena);
-		struct span want = rows[i].near == NULL
-				       ? arena_printf(&arena, "GET %s is not served; this" SERVES, rows[i].path)
-				       : arena_printf(&arena, "GET %s is not served; did you mean %s?%s This" SERVES,
-						      rows[i].path, rows[i].near, rows[i].hint);
+		struct span got = refusal_text_path(SPAN("GET"), span_of(rows[i].path), &clients, &arena);
+		struct span want =
+		    rows[i].near == NULL
+			? arena_printf(&arena, "GET %s is not served; this" SERVES ".", rows[i].path)
+			: arena_printf(&arena, "GET %s is not served; did you mean %s?%s This" SERVES ".", rows[i].path,
+				       rows[i].near, rows[i].hint);
 		expect(got, want.at);
 	}
+	expect(refusal_text_path(SPAN("GET"), SPAN("/docs/"), &admin, &arena),
+	       "GET /docs/ is not served; did you mean /docs? This" ADMIN_SERVES);
 }
 
 static void a_long_path_is_cut(void **state)
@@ -65,7 +126,7 @@ static void a_long_path_is_cut(void **state)
 	(void)state;
 	memset(path, 'a', sizeof(path));
 	path[0] = '/';
-	struct span got = refusal_text_path(SPAN("GET"), (struct span){path, sizeof(path)}, &arena);
+	struct span got = refusal_text_path(SPAN("GET"), (struct span){path, sizeof(path)}, &clients, &arena);
 	assert_true(got.len > 128 && got.len < 600);
 }
 
@@ -94,6 +155,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	    TEST(a_path_that_is_not_served_names_what_is),
+	    TEST(the_root_says_where_the_docs_page_is),
+	    TEST(a_path_of_another_listener_names_the_key_and_no_address),
 	    TEST(a_path_that_is_nearly_served_is_suggested),
 	    TEST(a_long_path_is_cut),
 	    TEST(a_method_that_is_not_allowed_names_those_that_are),

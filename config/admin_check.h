@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+/* What is wrong with the admin listener in the company of the listeners for clients. */
+#ifndef SLUICE_CONFIG_ADMIN_CHECK_H
+#define SLUICE_CONFIG_ADMIN_CHECK_H
+
+#include "config/config.h"
+#include "config/reader.h"
+
+/* Adds a finding when the admin listener cannot be bound beside a listener of `listen`. */
+void admin_check(const struct reader *reader, const struct config *config);
+
+#endif
