@@ -116,6 +116,16 @@ ask() { # PATH [CURL-OPTIONS...]
 	curl -sS --fail-with-body --max-time 20 "$base$1" "${@:2}"
 }
 
+ask_admin() { # PATH [CURL-OPTIONS...]
+	curl -sS --fail-with-body --max-time 20 "$admin_base$1" "${@:2}"
+}
+
+# Operators' paths are on their own port alone, which answers to no name that a web page can have.
+serves_operators() {
+	ask_admin /metrics | grep '^sluice_info' && ask_admin /admin/backends | holds 'len(it["data"]) == 2' &&
+		fails ask /metrics && fails ask_admin /metrics -H 'host: page.example'
+}
+
 chat() { # MODEL MEMBERS [CURL-OPTIONS...]
 	ask /v1/chat/completions "${@:3}" -H 'content-type: application/json' \
 		-d '{"model":"'"$1"'"'"$2"',"messages":[{"role":"user","content":"Tell me about rivers"}]}'
@@ -209,6 +219,7 @@ check_v2() {
 run_checks() {
 	check 'sluice becomes healthy' is_healthy sluice 300
 	check 'GET /readyz answers 200 on the published port' ask /readyz
+	check 'operators are served on their own port' serves_operators
 	check 'a whole answer' answers_whole demo 1
 	check 'a streamed answer ends in [DONE]' answers_stream demo
 	check 'a streamed answer over HTTP/2' answers_stream demo --http2-prior-knowledge
@@ -242,14 +253,20 @@ existing) docker info >>"$log" 2>&1 || give_up 'docker has no daemon to talk to'
 *) give_up "SLUICE_COMPOSE_DAEMON is \"$daemon\"; expected private or existing" ;;
 esac
 
-port=${SLUICE_COMPOSE_PORT:-8080}
-if (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
-	taken=$port
-	port=$(/usr/bin/python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	echo "compose: port $taken is in use, publishing on $port"
-fi
-export SLUICE_TAG=$tag SLUICE_PUBLISH=127.0.0.1:$port
+# free_port PORT: PORT, or another one when that is in use.
+free_port() {
+	if (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; then
+		/usr/bin/python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'
+	else
+		echo "$1"
+	fi
+}
+port=$(free_port "${SLUICE_COMPOSE_PORT:-8080}")
+admin_port=$(free_port 9090)
+echo "compose: publishing on ports $port and $admin_port"
+export SLUICE_TAG=$tag SLUICE_PUBLISH=127.0.0.1:$port SLUICE_PUBLISH_ADMIN=127.0.0.1:$admin_port
 base=http://127.0.0.1:$port
+admin_base=http://127.0.0.1:$admin_port
 
 if command -v docker-compose >/dev/null; then
 	compose=(docker-compose)
