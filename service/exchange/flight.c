@@ -61,8 +61,9 @@ static void flight_note_content(struct flight *flight, const struct event *event
 		return;
 	uint64_t now_us = timers_now(&context->worker->reactor->timers);
 	flight->content_seen = true;
-	health_model_content(context->worker->health, context->model_index, context->request->stream,
-			     now_us - flight->shared.started_us, now_us);
+	struct health_kind kind = run_kind(context);
+	health_model_content(context->worker->health, context->model_index, &kind, now_us - flight->shared.started_us,
+			     now_us);
 }
 
 /* The plan runs no more. */

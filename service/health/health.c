@@ -60,6 +60,13 @@ struct health *health_create(const struct config *config, uint64_t seed)
 	return health;
 }
 
+static void destroy_model(struct model_cell *cell)
+{
+	pthread_mutex_destroy(&cell->lock);
+	for (unsigned i = 0; i < HEALTH_KINDS; i++)
+		free(cell->first_content[i]);
+}
+
 void health_destroy(struct health *health)
 {
 	if (health == NULL)
@@ -69,7 +76,7 @@ void health_destroy(struct health *health)
 	for (size_t i = 0; i < health->config->backend_count; i++)
 		pthread_mutex_destroy(&health->backends[i].lock);
 	for (size_t i = 0; i <= health->config->model_count; i++)
-		pthread_mutex_destroy(&health->models[i].lock);
+		destroy_model(&health->models[i]);
 	free(health->targets);
 	free(health->backends);
 	free(health->models);

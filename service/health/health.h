@@ -130,12 +130,22 @@ struct health_view {
 void health_view(struct health *health, const struct health_use *use, uint64_t now_us, struct health_view *view);
 
 /*
- * The live p95 of the time to first content of a configured model, all targets together; 0 = too few yet. Streamed and
- * whole answers are kept apart: the first content of a whole one comes when all of it was generated.
+ * What decides how long the first content of a request may take: a whole answer has it when all was generated, and a
+ * long prompt is read first. Times of different kinds are kept apart, so that nobody's long prompts delay the spares of
+ * others.
  */
-uint64_t health_model_p95_us(struct health *health, size_t model, bool streamed);
+enum { HEALTH_SIZES = 3, HEALTH_KINDS = HEALTH_OPERATIONS * 2 * HEALTH_SIZES };
+struct health_kind {
+	unsigned operation; /* as in health_use */
+	bool stream;
+	size_t size; /* bytes of the request: below 16 KiB, below 256 KiB, or more */
+};
+
+/* The live p95 of the time to first content of a configured model, all targets together; 0 = too few answers yet. */
+uint64_t health_model_p95_us(struct health *health, size_t model, const struct health_kind *kind);
 /* The time to first content of an answer of that model, as its plan gave it. */
-void health_model_content(struct health *health, size_t model, bool streamed, uint64_t took_us, uint64_t now_us);
+void health_model_content(struct health *health, size_t model, const struct health_kind *kind, uint64_t took_us,
+			  uint64_t now_us);
 
 /*
  * May a request of that model start a spare call? percent: spares allowed per 100 requests.

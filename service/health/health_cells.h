@@ -48,7 +48,7 @@ struct backend_cell {
 
 struct model_cell {
 	pthread_mutex_t lock;
-	struct quantile first_content[2]; /* of whole answers, of streamed ones */
+	struct quantile *first_content[HEALTH_KINDS]; /* by kind of request; NULL = none was answered yet */
 	struct spares spares;
 };
 

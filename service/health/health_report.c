@@ -2,6 +2,8 @@
 /* What choosers, hedges, pages and metrics see of the cells. */
 #include "service/health/health.h"
 
+#include <stdlib.h>
+
 #include "service/health/health_cells.h"
 
 enum { HEDGE_PERCENTILE = 95 };
@@ -50,20 +52,33 @@ enum health_reason health_reason_of(const struct health *health, const struct he
 
 /* ---- what a model knows ---- */
 
-uint64_t health_model_p95_us(struct health *health, size_t model, bool streamed)
+static size_t kind_index(const struct health_kind *kind)
+{
+	enum { SMALL = 16 << 10, LARGE = 256 << 10 };
+	size_t size = (kind->size >= SMALL) + (kind->size >= LARGE);
+	return (kind->operation * 2 + kind->stream) * HEALTH_SIZES + size;
+}
+
+uint64_t health_model_p95_us(struct health *health, size_t model, const struct health_kind *kind)
 {
 	struct model_cell *cell = &health->models[model];
 	pthread_mutex_lock(&cell->lock);
-	uint64_t value = quantile_value(&cell->first_content[streamed], HEDGE_PERCENTILE);
+	const struct quantile *times = cell->first_content[kind_index(kind)];
+	uint64_t value = times == NULL ? 0 : quantile_value(times, HEDGE_PERCENTILE);
 	pthread_mutex_unlock(&cell->lock);
 	return value;
 }
 
-void health_model_content(struct health *health, size_t model, bool streamed, uint64_t took_us, uint64_t now_us)
+void health_model_content(struct health *health, size_t model, const struct health_kind *kind, uint64_t took_us,
+			  uint64_t now_us)
 {
 	struct model_cell *cell = &health->models[model];
+	struct quantile **times = &cell->first_content[kind_index(kind)];
 	pthread_mutex_lock(&cell->lock);
-	quantile_observe(&cell->first_content[streamed], took_us, now_us);
+	if (*times == NULL)
+		*times = calloc(1, sizeof(**times)); /* without memory nothing is learnt */
+	if (*times != NULL)
+		quantile_observe(*times, took_us, now_us);
 	pthread_mutex_unlock(&cell->lock);
 }
 

@@ -24,7 +24,7 @@ static double weight_of(const struct latency *latency, uint64_t now_us)
 
 static bool is_forgotten(const struct latency *latency, uint64_t now_us)
 {
-	return latency->value_us * left(latency, now_us) < LATENCY_LEAST_US;
+	return latency->value_us * left(latency, now_us) < LATENCY_FORGOTTEN_US;
 }
 
 void latency_observe(struct latency *latency, uint64_t took_us, uint64_t now_us)

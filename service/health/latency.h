@@ -22,6 +22,7 @@ enum {
 	LATENCY_BOUND = 4,           /* times the value: what a sample counts for at most */
 	LATENCY_MEMORY_US = 1000000, /* calls within less than that share their weight */
 	LATENCY_TAU_US = 10000000,   /* without calls for that long, 1/e is left */
+	LATENCY_FORGOTTEN_US = 50,   /* when no more is left */
 	LATENCY_LEAST_US = 1000,     /* less is taken for that: loops' clocks see no less, and 0 means not known */
 };
 

@@ -74,8 +74,9 @@ static uint64_t hedge_after_us(const struct hedge_run *hedge)
 	struct health *health = hedge_worker(hedge)->health;
 	const struct run *run = &hedge->contest.run;
 	uint64_t after_us = run->plan->source->options.after_us;
+	struct health_kind kind = run_kind(run->context);
 	if (after_us == 0 && health != NULL)
-		after_us = health_model_p95_us(health, run->context->model_index, run->context->request->stream);
+		after_us = health_model_p95_us(health, run->context->model_index, &kind);
 	return after_us == 0 ? HEDGE_USUAL_US : after_us;
 }
 

@@ -22,6 +22,7 @@
 #include "lib/metrics.h"
 #include "lib/reactor.h"
 #include "schemas/openai_request.h"
+#include "service/health/health.h"
 #include "service/plan/event.h"
 
 struct health;
@@ -102,6 +103,14 @@ struct run_context {
 	size_t model_index;                      /* of the model asked for; their number = no single one */
 	const struct run_resumption *resumption; /* what runs that go on must know (resume.h); NULL = they begin */
 };
+
+/* What kind of request it is, as far as its first content takes time. */
+static inline struct health_kind run_kind(const struct run_context *context)
+{
+	return (struct health_kind){.operation = context->request->endpoint,
+				    .stream = context->request->stream,
+				    .size = context->request->json.text.len};
+}
 
 /* Whoever receives a run's events. */
 struct run_sink {

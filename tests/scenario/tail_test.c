@@ -150,7 +150,7 @@ static void backends_that_are_all_slow_get_no_spares_once_that_is_known(void **s
 /* Whole answers take 363 ms, streamed ones begin after 20 ms: neither is measured by the other's percentile. */
 static void spares_of_streams_do_not_wait_for_whole_answers_nor_the_other_way_round(void **state)
 {
-	enum { LEARN = 30, SLOW_STREAMS = 10 };
+	enum { LEARN = 50, SLOW_STREAMS = 10 };
 	struct world world = start("20ms", "20ms");
 	(void)state;
 	ask(&world, "mixed", false, LEARN, LEARN);

@@ -108,9 +108,10 @@ static void without_a_time_of_its_own_it_is_the_models_live_p95_of_such_answers(
 	begin(2, AFTER, 5);
 	fake_pass(10 * AFTER); /* the first run's spare is over */
 	fake_root_source.options.after_us = 0;
+	static const struct health_kind streamed = {.stream = true}, whole = {.stream = false};
 	for (int i = 0; i < 1000; i++) {
-		health_model_content(fake_worker.health, 0, true, 40000, FAKE_SECOND);
-		health_model_content(fake_worker.health, 0, false, 4 * FAKE_SECOND, FAKE_SECOND);
+		health_model_content(fake_worker.health, 0, &streamed, 40000, FAKE_SECOND);
+		health_model_content(fake_worker.health, 0, &whole, 4 * FAKE_SECOND, FAKE_SECOND);
 	}
 	assert_in_range(waits(true), 39000, 43000);
 	assert_in_range(waits(false), 3990000, 4300000);

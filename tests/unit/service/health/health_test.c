@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "service/health/health_metrics.h"
 #include "service/health/latency.h"
+#include "service/health/quantile.h"
 #include "tests/unit/seed.h"
 
 #define SECOND 1000000ull
@@ -591,30 +592,48 @@ static void what_recovered_gets_a_growing_share(void **state)
 	assert_true(view_of(2).share == 1);
 }
 
+static const struct health_kind whole = {.size = 100};
+static const struct health_kind streamed = {.stream = true, .size = 100};
+
+/* So many answers of the same time, which make a quantile known. */
+static void note_contents(size_t model, const struct health_kind *kind, uint64_t took_us)
+{
+	for (unsigned i = 0; i < QUANTILE_LEAST; i++)
+		health_model_content(health, model, kind, took_us, now);
+}
+
 static void each_model_has_its_own_quantile_and_hedges(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 20; i++) {
-		health_model_content(health, 1, true, 400000, now);
+	note_contents(1, &streamed, 400000);
+	for (unsigned i = 0; i < 20; i++)
 		health_hedge_request(health, 1);
-	}
-	assert_int_equal(health_model_p95_us(health, 0, true), 0);
-	assert_in_range(health_model_p95_us(health, 1, true), 400000, 425000);
+	assert_int_equal(health_model_p95_us(health, 0, &streamed), 0);
+	assert_in_range(health_model_p95_us(health, 1, &streamed), 400000, 425000);
 	assert_false(health_hedge_take(health, 0, 5));
 	assert_true(health_hedge_take(health, 1, 5));
 	assert_false(health_hedge_take(health, 1, 5));
 }
 
-static void whole_and_streamed_answers_have_quantiles_of_their_own(void **state)
+/* Twelve slow answers of 150 once raised everybody's delay to theirs. */
+static void each_kind_of_request_has_a_quantile_of_its_own(void **state)
 {
+	static const struct health_kind long_prompt = {.stream = true, .size = 100 << 10};
+	static const struct health_kind huge_prompt = {.stream = true, .size = 1 << 20};
+	static const struct health_kind embedding = {.operation = HEALTH_OPERATIONS - 1, .size = 100};
 	(void)state;
-	for (unsigned i = 0; i < 20; i++)
-		health_model_content(health, 1, false, 8 * SECOND, now);
-	assert_int_equal(health_model_p95_us(health, 1, true), 0);
-	for (unsigned i = 0; i < 20; i++)
-		health_model_content(health, 1, true, 400000, now);
-	assert_in_range(health_model_p95_us(health, 1, true), 400000, 425000);
-	assert_in_range(health_model_p95_us(health, 1, false), 8 * SECOND, 8 * SECOND + SECOND / 2);
+	note_contents(1, &whole, 8 * SECOND);
+	note_contents(1, &long_prompt, 4 * SECOND);
+	note_contents(1, &huge_prompt, 16 * SECOND);
+	assert_int_equal(health_model_p95_us(health, 1, &streamed), 0);
+	assert_int_equal(health_model_p95_us(health, 1, &embedding), 0);
+	note_contents(1, &streamed, 400000);
+	note_contents(1, &embedding, 20000);
+	assert_in_range(health_model_p95_us(health, 1, &streamed), 400000, 425000);
+	assert_in_range(health_model_p95_us(health, 1, &embedding), 20000, 21250);
+	assert_in_range(health_model_p95_us(health, 1, &whole), 8 * SECOND, 8 * SECOND + SECOND / 2);
+	assert_in_range(health_model_p95_us(health, 1, &long_prompt), 4 * SECOND, 4 * SECOND + SECOND / 4);
+	assert_in_range(health_model_p95_us(health, 1, &huge_prompt), 16 * SECOND, 17 * SECOND);
 }
 
 /* ---- what is told ---- */
@@ -898,8 +917,8 @@ static void hammer_step(struct health_call *call, struct seed *seed)
 		return;
 	health_probed(health, seed_below(seed, BACKENDS), seed_below(seed, 4) != 0, at);
 	health_report(health, target, at, &report);
-	health_model_content(health, 0, seed_below(seed, 2) == 0, seed_below(seed, SECOND), at);
-	health_model_p95_us(health, 0, true);
+	health_model_content(health, 0, seed_below(seed, 2) == 0 ? &streamed : &whole, seed_below(seed, SECOND), at);
+	health_model_p95_us(health, 0, &streamed);
 	health_hedge_request(health, 0);
 	health_hedge_take(health, 0, 50);
 	value_of(METRIC_BREAKER, (uint32_t)target, 0);
@@ -978,7 +997,7 @@ int main(void)
 	    TEST(a_probe_does_not_close_a_breaker),
 	    TEST(what_recovered_gets_a_growing_share),
 	    TEST(each_model_has_its_own_quantile_and_hedges),
-	    TEST(whole_and_streamed_answers_have_quantiles_of_their_own),
+	    TEST(each_kind_of_request_has_a_quantile_of_its_own),
 	    TEST(each_change_of_a_breaker_is_one_log_line),
 	    TEST(metrics_tell_what_health_knows),
 	    TEST(names_are_those_of_the_labels),
