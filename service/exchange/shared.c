@@ -3,7 +3,10 @@
  */
 #include "service/exchange/shared_internal.h"
 
-enum { SHARED_PATIENCE_US = 1000000 };
+enum {
+	SHARED_PATIENCE_US = 1000000,
+	SHARED_PROGRESS = 65536 /* bytes that one who is behind must read meanwhile */
+};
 
 static struct timers *shared_timers(const struct shared *shared)
 {
@@ -67,8 +70,6 @@ static void shared_obey(struct shared *shared)
 		shared_land(shared, false, false);
 	else
 		shared_flow(shared, wish == SHARED_PAUSE);
-	if (wish == SHARED_PAUSE && !timer_is_running(&shared->patience))
-		timer_start(shared_timers(shared), &shared->patience, SHARED_PATIENCE_US, on_patience);
 }
 
 static void on_call(struct loop_message *message)
@@ -81,19 +82,26 @@ static void on_call(struct loop_message *message)
 	shared_release(shared);
 }
 
-/* What all followers together want; under the lock. */
+/* It reads as the events come. */
+static bool is_reader(const struct follower *follower)
+{
+	return !follower->paused && !follower->cut && !follower->behind;
+}
+
+static bool has_reader(const struct shared *shared)
+{
+	for (const struct follower *at = shared->followers; at != NULL; at = at->next)
+		if (is_reader(at))
+			return true;
+	return false;
+}
+
+/* What all followers together want; under the lock. Nobody waits for one that is behind while another one reads. */
 static enum shared_wish shared_wish(const struct shared *shared)
 {
 	if (shared->followers == NULL)
 		return shared->followed_elsewhere ? SHARED_RUN : SHARED_CANCEL;
-	enum shared_wish wish = SHARED_PAUSE;
-	for (const struct follower *at = shared->followers; at != NULL; at = at->next) {
-		if (at->behind)
-			return SHARED_PAUSE;
-		if (!at->paused && !at->cut)
-			wish = SHARED_RUN;
-	}
-	return wish;
+	return has_reader(shared) ? SHARED_RUN : SHARED_PAUSE;
 }
 
 /* A follower changed its mind. worker: whose thread this is. */
@@ -115,19 +123,29 @@ void shared_reconsider(struct shared *shared, const struct exchange_worker *work
 		loop_post(shared->worker->plan.loop, &shared->call);
 }
 
+/* Looks whether the follower is too far behind; under the lock. More than the log keeps is more than it can have. */
+static void shared_check_lag(struct shared *shared, struct follower *follower)
+{
+	size_t lag = shared->log.bytes - follower->seen_bytes;
+	if (lag > SHARED_MOST && has_reader(shared))
+		follower->cut = true;
+	if (lag <= SHARED_LAG_MOST || follower->behind)
+		return;
+	follower->behind = true;
+	follower->behind_at = follower->seen_bytes;
+	if (!timer_is_running(&shared->patience))
+		timer_start(shared_timers(shared), &shared->patience, SHARED_PATIENCE_US, on_patience);
+}
+
 /* Links the record, and finds out who falls too far behind; under the lock. */
 static void shared_append(struct shared *shared, struct record *record)
 {
 	uint64_t seen = UINT64_MAX;
-	uint64_t now_us = timers_now(shared_timers(shared));
 	shared_log_append(&shared->log, record);
 	for (struct follower *at = shared->followers; at != NULL; at = at->next) {
 		if (at->todo == NULL)
 			at->todo = record;
-		if (shared->log.bytes - at->seen_bytes > SHARED_LAG_MOST && !at->behind) {
-			at->behind = true;
-			at->behind_since_us = now_us;
-		}
+		shared_check_lag(shared, at);
 		if (at->seen < seen)
 			seen = at->seen;
 	}
@@ -149,25 +167,17 @@ static void shared_wake_others(struct shared *shared)
 	}
 }
 
-static bool has_reader(const struct shared *shared)
-{
-	for (const struct follower *at = shared->followers; at != NULL; at = at->next)
-		if (!at->paused && !at->cut)
-			return true;
-	return false;
-}
-
-/* Who did not read for that long while others wait is cut off; under the lock. True when others are behind still. */
+/* Cuts off those who were behind and read next to nothing since, while others do; under the lock. Returns whether some
+ * are behind still. */
 static bool shared_lose_patience(struct shared *shared)
 {
-	uint64_t now_us = timers_now(shared_timers(shared));
 	bool others = has_reader(shared), still = false;
 	for (struct follower *at = shared->followers; at != NULL; at = at->next) {
-		if (at->behind && at->paused && others && now_us - at->behind_since_us >= SHARED_PATIENCE_US) {
-			at->cut = true;
-			at->behind = false;
-		}
-		still |= at->behind;
+		if (!at->behind)
+			continue;
+		at->cut |= others && at->seen_bytes - at->behind_at < SHARED_PROGRESS;
+		at->behind_at = at->seen_bytes;
+		still |= !at->cut;
 	}
 	shared->wish = shared_wish(shared);
 	return still;

@@ -6,10 +6,12 @@
  * its own pace, on its own worker.
  *
  * Leaving hurts nobody: the plan runs as long as one follower is there, and is
- * cancelled with the last. A paused follower falls behind; when all are paused
- * the plan is, too. For one that is SHARED_LAG_MOST bytes behind
- * the plan waits; when it reads nothing for a second while others would, it is cut off by an error of its own. Answers
- * of more than SHARED_MOST bytes are not joined any more, and what all have read of them is forgotten.
+ * cancelled with the last. It runs while one follower reads as events come; when all
+ * are paused, or more than SHARED_LAG_MOST bytes behind, it waits. One that is so far
+ * behind and reads next to nothing for a second, or falls SHARED_MOST bytes behind,
+ * while others read is cut off by an error of its own. Answers of more than
+ * SHARED_MOST bytes are not joined any more, and what all have read of them is
+ * forgotten.
  *
  * The events are the backend's: with usage whether a follower asked for it or
  * not, streamed or whole as the leader asked. Failures are the same for all; a refusal may be of

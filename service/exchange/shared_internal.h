@@ -81,10 +81,10 @@ struct follower {
 	uint64_t seen;         /* number of the last event it is done with */
 	uint64_t seen_bytes;
 	bool paused;
-	bool woken;  /* its message is on its way */
-	bool behind; /* so far that the plan waits for it */
-	uint64_t behind_since_us;
-	bool cut; /* it did not read for too long, and others did */
+	bool woken;       /* its message is on its way */
+	bool behind;      /* so far that the plan waits for it */
+	size_t behind_at; /* seen_bytes when it was last looked whether it reads */
+	bool cut;         /* it did not read for too long, and others did */
 	/* its worker's */
 	struct exchange_worker *worker;
 	struct flight_subscriber *to; /* NULL once it left */

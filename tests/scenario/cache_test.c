@@ -641,6 +641,37 @@ static void a_slow_one_does_not_slow_the_rest(void **state)
 	sluice_wait_idle(world.sluice);
 }
 
+/*
+ * Clients that read nothing join one after the other. Each one's patience was the whole flight's: it took 71 seconds
+ * instead of 6, and most had been cut off by its end.
+ */
+static void nobody_waits_for_those_who_join_and_do_not_read(void **state)
+{
+	enum { TOKENS = 6000, FIRST = 2000, APART = 400, MOST = 10 };
+	struct world world = start("models:\n  m: sim/count;tokens=6000;token_bytes=1000\n");
+	struct h1 slow[MOST] = {0};
+	struct client quick;
+	struct sse sse = {0};
+	(void)state;
+	client_post(&quick, world.sluice, VIA_H1, "/v1/chat/completions", cached_body("m", true, ZERO));
+	for (size_t i = 0; i < MOST; i++) {
+		client_wait_events(&quick, &sse, FIRST + i * APART);
+		wire_open_narrow(&slow[i].wire, world.sluice->port, NULL);
+		h1_post(&slow[i], "/v1/chat/completions", "", cached_body("m", true, ZERO));
+	}
+	client_wait_end(&quick);
+	double cut = sluice_errors(world.sluice, "client_too_slow");
+	check_sse_whole(&client_answer(&quick)->body, 1);
+	client_close(&quick);
+	sse_free(&sse);
+	print_message("%g of %d were cut off before it ended\n", cut, MOST);
+	assert_true(cut < MOST / 2.0);
+	assert_int_equal(sim_call_count(world.sim, ""), 1);
+	for (size_t i = 0; i < MOST; i++)
+		h1_close(&slow[i]);
+	sluice_wait_idle(world.sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -666,6 +697,7 @@ int main(void)
 	    SCENARIO(late_ones_get_all_of_it),
 	    SCENARIO(a_failure_is_everybodys),
 	    SCENARIO(a_slow_one_does_not_slow_the_rest),
+	    SCENARIO(nobody_waits_for_those_who_join_and_do_not_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
