@@ -235,6 +235,9 @@ static inline void metrics_observe_at(struct metrics_cells *cells, uint64_t micr
 #define metrics_observe(cells, microseconds, metric, label) \
 	metrics_observe_at(cells, microseconds, metric, 1, (uint32_t)(label))
 
+/* HISTOGRAM without a label. */
+#define metrics_observe_alone(cells, microseconds, metric) metrics_observe_at(cells, microseconds, metric, 0, 0)
+
 /* What every call to a backend counts. backend: its index. */
 static inline void metrics_call_started(struct metrics_cells *cells, size_t backend)
 {

@@ -7,6 +7,7 @@
 #include "service/routes.h"
 
 #include "lib/media_type.h"
+#include "lib/step.h"
 #include "service/cors.h"
 #include "service/http/http_exchange.h"
 #include "service/methods.h"
@@ -178,7 +179,9 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 				    .arena = &arena,
 				    .draining = routes->draining};
 	struct admin_answer answer = waiting_answer(operation);
+	struct step_mark before = step_enter(operation == OPERATION_METRICS ? "metrics" : "admin");
 	answers[operation](&ask, &answer);
+	step_leave(before);
 	if (answer.job == NULL)
 		answer_made(routes, request, operation, &answer, &arena);
 	else if (!waiting_begin(request, operation, answer.job, answer_made, routes))
@@ -191,7 +194,9 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 static bool unpack(struct routes *routes, struct http_request *request)
 {
 	const struct config_limits *limits = &routes->exchange->plan.config->limits;
+	struct step_mark before = step_enter("gunzip");
 	enum error_code error = http_request_gunzip_body(request, limits->body);
+	step_leave(before);
 	if (error == ERROR_INVALID_VALUE)
 		refuse_as(
 		    routes, request,

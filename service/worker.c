@@ -140,6 +140,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	worker->loop = loop_create();
 	if (worker->loop == NULL)
 		return false;
+	loop_measure(worker->loop, metrics_cells_of(options->index));
 	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
 	if (!create_cache(worker, options) || worker->client == NULL)
 		return false;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/step.h"
 #include "service/cache/lease.h"
 #include "service/cache/purge.h"
 #include "service/cache/purge_watch.h"
@@ -188,10 +189,12 @@ bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t
 	if (reply->kind != REDIS_BYTES || left_ms <= 0)
 		return false;
 	uint64_t left_us = left_ms > INT64_MAX / REMOTE_MS_US ? UINT64_MAX : (uint64_t)left_ms * REMOTE_MS_US;
+	struct step_mark before = step_enter("inflate");
 	if (parcel_decode(reply->text, &what->key, entry_most(remote), &remote->room, &parcel))
 		adopted = adopt(remote, what, &parcel, left_us, hit);
 	else if (parcel.too_large)
 		adopted = CACHE_PURGED; /* here; another replica may take larger ones */
+	step_leave(before);
 	if (adopted == CACHE_NOT_ONE) {
 		struct remote_name name = remote_answer_name(remote, &what->tags, &what->key);
 		count_result(remote, METRICS_REMOTE_CORRUPT);
@@ -344,8 +347,10 @@ void remote_put(struct remote *remote, const struct store_tags *tags, const stru
 	bool sent = false;
 	struct buf bytes;
 	buf_init(&bytes, parcel->entry.len + REMOTE_OVERHEAD_MOST);
+	struct step_mark before = step_enter("compress");
 	if (redis_writable(remote->options.redis))
 		parcel_encode(parcel, key, &bytes);
+	step_leave(before);
 	if (buf_len(&bytes) > 0 && !buf_failed(&bytes)) {
 		char life[REMOTE_NUMBER_SIZE];
 		struct remote_name name = remote_answer_name(remote, tags, key);

@@ -6,6 +6,7 @@
 
 #include "lib/decimal.h"
 #include "lib/random.h"
+#include "lib/step.h"
 #include "schemas/sse_write.h"
 #include "service/exchange/exchange_internal.h"
 
@@ -35,7 +36,9 @@ void caching_give_stream(struct exchange *exchange, const struct openai_replay *
 	struct arena scratch;
 	arena_init(&scratch, 0);
 	exchange_head(exchange, EXCHANGE_ST_STREAM, NULL, -1);
+	struct step_mark before = step_enter("replay");
 	bool told = openai_replay_chunks(replay, &scratch, emit_chunk, exchange);
+	step_leave(before);
 	arena_fini(&scratch);
 	if (told && exchange_send(exchange, SPAN("data: [DONE]\n\n")))
 		exchange_finish(exchange);

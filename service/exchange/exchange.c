@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "lib/step.h"
 #include "lib/trace.h"
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
@@ -325,7 +326,9 @@ static enum caching_step exchange_take_off(struct exchange *exchange, const stru
 enum caching_step exchange_admit(struct exchange *exchange, const struct exchange_request *request)
 {
 	struct findings findings = {.count = 0};
+	struct step_mark before = step_enter("decode");
 	const struct plan *plan = exchange->kind->admit(exchange, request, &findings);
+	step_leave(before);
 	if (plan != NULL) {
 		enum caching_step step = exchange_take_off(exchange, request, plan);
 		if (step != CACHING_FAILED)

@@ -2,6 +2,7 @@
 /* The complete answer of a shared flight goes into the cache, when the rule for it says so. */
 #include <time.h>
 
+#include "lib/step.h"
 #include "schemas/openai_caching.h"
 #include "service/exchange/report.h"
 #include "service/exchange/shared_internal.h"
@@ -33,7 +34,7 @@ enum metrics_kept shared_keep_entry(const struct shared *shared, const struct ca
 	return results[cache_keep(shared->worker->cache, keeping, entry)];
 }
 
-bool shared_keep(struct shared *shared)
+static bool keep(struct shared *shared)
 {
 	if (shared->batch != NULL) {
 		shared_batch_keep(shared);
@@ -70,4 +71,12 @@ bool shared_keep(struct shared *shared)
 	whole_fini(&whole);
 	arena_fini(&scratch);
 	return kept == METRICS_KEPT_YES;
+}
+
+bool shared_keep(struct shared *shared)
+{
+	struct step_mark before = step_enter("keep");
+	bool kept = keep(shared);
+	step_leave(before);
+	return kept;
 }

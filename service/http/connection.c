@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/step.h"
 #include "service/http/client_gone.h"
 #include "service/http/crowd.h"
 #include "service/http/h1_session.h"
@@ -95,6 +96,7 @@ static void on_sniff(h2o_socket_t *sock, const char *err)
 static void on_handshake(h2o_socket_t *sock, const char *err)
 {
 	struct http_connection *connection = sock->data;
+	step_hint("handshake");
 	if (err != NULL) {
 		connection_close(connection);
 		return;

@@ -22,6 +22,8 @@
 #include <h2o.h>
 
 #include "lib/memory.h"
+#include "lib/step.h"
+#include "service/loop/turn.h"
 
 enum { LOOP_EVENTS_PER_FETCH = 256, LOOP_MAX_WAIT_US = 600 * 1000000, LOOP_FIRST_INPUT = 4096, LOOP_SPARE_INPUTS = 4 };
 
@@ -46,6 +48,7 @@ struct loop {
 	struct loop_message **messages_tail;
 	int wake; /* eventfd */
 	struct watch wake_watch;
+	struct turn turn;
 };
 
 static struct loop *loop_of(struct reactor *reactor)
@@ -167,8 +170,10 @@ static void drop_spare_chunks(void)
 static void loop_rest(struct reactor *reactor)
 {
 	(void)reactor;
+	struct step_mark before = step_enter("trim");
 	drop_spare_chunks();
 	memory_rest();
+	step_leave(before);
 }
 
 static void loop_dispatch(struct loop *loop, const struct epoll_event *event)
@@ -261,6 +266,18 @@ void loop_destroy(struct loop *loop)
 	free(loop);
 }
 
+/*
+ * Waits, and runs what is ready. Returns how long that ran without the wait, in milliseconds: h2o counts it for its own
+ * averages, and moves its clock on to the end.
+ */
+static uint64_t run_h2o(struct loop *loop, int32_t wait_ms)
+{
+	const h2o_sliding_counter_t *counter = &loop->h2o->exec_time_counter;
+	size_t slot = counter->prev.index;
+	h2o_evloop_run(loop->h2o, wait_ms);
+	return counter->prev.index != slot ? counter->prev.slots[slot] : 0;
+}
+
 void loop_turn(struct loop *loop, uint64_t max_wait_us)
 {
 	struct timers *timers = &loop->reactor.timers;
@@ -269,7 +286,7 @@ void loop_turn(struct loop *loop, uint64_t max_wait_us)
 		wait_us = max_wait_us;
 	timers_stale(timers);
 	/* rounded up, so that a timer is due when the wait is over */
-	h2o_evloop_run(loop->h2o, (int32_t)((wait_us + 999) / 1000));
+	uint64_t passed_ms = run_h2o(loop, (int32_t)((wait_us + 999) / 1000));
 	timers_run(timers);
 	do {
 		reactor_run_tasks(&loop->reactor);
@@ -277,6 +294,7 @@ void loop_turn(struct loop *loop, uint64_t max_wait_us)
 		 * and it would keep polling one for writing whose callback is gone, and assert when it is ready. */
 		h2o_timeout__do_post_callback(loop->h2o);
 	} while (loop->reactor.tasks_head != NULL);
+	turn_end(&loop->turn, h2o_now(loop->h2o), passed_ms);
 }
 
 void loop_run(struct loop *loop)
@@ -287,6 +305,11 @@ void loop_run(struct loop *loop)
 	h2o_socket_buffer_prototype.allocator.max = LOOP_SPARE_INPUTS;
 	while (!atomic_load_explicit(&loop->stopped, memory_order_relaxed))
 		loop_turn(loop, LOOP_MAX_WAIT_US);
+}
+
+void loop_measure(struct loop *loop, struct metrics_cells *metrics)
+{
+	loop->turn.metrics = metrics;
 }
 
 void loop_stop(struct loop *loop)

@@ -6,7 +6,7 @@
  * other threads.
  *
  * A turn: h2o's sockets and the foreign descriptors that are ready → due timers
- * → tasks until none is left → wait again.
+ * → tasks until none is left → wait again. turn.h measures it.
  */
 #ifndef SLUICE_SERVICE_LOOP_LOOP_H
 #define SLUICE_SERVICE_LOOP_LOOP_H
@@ -14,6 +14,7 @@
 #include "lib/reactor.h"
 
 struct loop;
+struct metrics_cells;
 struct st_h2o_evloop_t;
 
 /* NULL: out of memory or descriptors. */
@@ -26,6 +27,9 @@ void loop_run(struct loop *loop);
 void loop_turn(struct loop *loop, uint64_t max_wait_us);
 /* Ends loop_run after the present turn. */
 void loop_stop(struct loop *loop);
+
+/* Counts the length of turns there from now on. metrics: the worker's own; borrows. Before loop_run. */
+void loop_measure(struct loop *loop, struct metrics_cells *metrics);
 
 /* The client-side view of this loop. */
 struct reactor *loop_reactor(struct loop *loop);

@@ -10,6 +10,7 @@
  * aborted; put a fallback around a child that may fail. Timeouts: each call's
  * own. Pause and cancel reach all.
  */
+#include "lib/step.h"
 #include "service/plan/causes.h"
 #include "service/plan/gathered.h"
 #include "service/plan/kinds.h"
@@ -157,10 +158,12 @@ static void all_on_end(struct all_child *child)
 	usage_add(&all->usage, &child->usage);
 	if (--all->running > 0)
 		return;
+	struct step_mark before = step_enter("merge");
 	if (all->run.context->request->stream)
 		all_tell_usage(all);
 	else
 		all_merge(all);
+	step_leave(before);
 	if (all->ended)
 		return;
 	struct event end = {.kind = EVENT_END};

@@ -2,6 +2,7 @@
 /* Answers that are kept; see ballot.h. */
 #include "service/plan/ballot.h"
 
+#include "lib/step.h"
 #include "service/plan/gathered.h"
 
 /* One kept event of a stream. */
@@ -60,7 +61,7 @@ enum error_code ballot_add(struct ballot *ballot, const struct event *event, str
 	return buf_append(&ballot->data, event->data) ? ERROR_NONE : ERROR_UPSTREAM_TOO_LARGE;
 }
 
-enum error_code ballot_close(struct ballot *ballot, struct run_context *context)
+static enum error_code read_key(struct ballot *ballot, struct run_context *context)
 {
 	arena_reset(context->worker->scratch);
 	if (!context->request->stream &&
@@ -69,6 +70,14 @@ enum error_code ballot_close(struct ballot *ballot, struct run_context *context)
 	openai_text_write_key(&ballot->text, openai_request_wants_json(context->request), context->worker->scratch,
 			      &ballot->key);
 	return buf_failed(&ballot->key) || arena_failed(context->worker->scratch) ? ERROR_OVERLOADED : ERROR_NONE;
+}
+
+enum error_code ballot_close(struct ballot *ballot, struct run_context *context)
+{
+	struct step_mark before = step_enter("vote");
+	enum error_code error = read_key(ballot, context);
+	step_leave(before);
+	return error;
 }
 
 bool ballot_agrees(const struct ballot *ballot, const struct ballot *other)

@@ -7,6 +7,7 @@
  * comes from then on: it is committed, and a later cut shows as a cut. So does
  * JSON that never closes, although HTTP says that all of it came.
  */
+#include "lib/step.h"
 #include "service/plan/target.h"
 
 static void whole_pass_up(struct target_run *target, struct span bytes, int64_t total)
@@ -51,7 +52,10 @@ static void whole_judge(struct target_run *target)
 	struct openai_answer answer;
 	struct span body = buf_span(&target->answer);
 	arena_reset(context->worker->scratch);
-	if (!openai_answer_read(context->request->endpoint, body, context->worker->scratch, &answer)) {
+	struct step_mark before = step_enter("read");
+	bool good = openai_answer_read(context->request->endpoint, body, context->worker->scratch, &answer);
+	step_leave(before);
+	if (!good) {
 		target_fail_code(target,
 				 arena_failed(context->worker->scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 		return;

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "lib/metrics.h"
 #include "service/loop/loop.h"
 
 enum { TURN_US = 1000000 };
@@ -134,6 +135,19 @@ static void run_again(struct task *task)
 		task_queue(reactor, task);
 }
 
+static void each_turn_is_measured(void **state)
+{
+	(void)state;
+	struct metrics_names names = {.models = NULL};
+	assert_true(metrics_setup(1, &names));
+	loop_measure(loop, metrics_cells_of(0));
+	for (int i = 0; i < 3; i++)
+		loop_turn(loop, 0);
+	assert_int_equal(metrics_sum(METRIC_LOOP_TURN, 0, 0, 0), 3);
+	loop_measure(loop, NULL);
+	metrics_teardown();
+}
+
 static void tasks_run_until_none_is_left(void **state)
 {
 	(void)state;
@@ -188,6 +202,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_watch_removed_by_the_same_batch_is_not_called, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_timer_is_never_early, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(tasks_run_until_none_is_left, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(each_turn_is_measured, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(messages_of_other_threads_run_on_the_loops, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
