@@ -13,6 +13,7 @@
 
 #include "lib/buf.h"
 #include "lib/failures.h"
+#include "lib/json.h"
 #include "lib/span.h"
 
 struct config_listener {
@@ -194,7 +195,7 @@ struct config_limits {
 	uint64_t body_stall_us;           /* of a request body without progress */
 	size_t body;                      /* bytes of a request body */
 	size_t bodies;                    /* bytes of all request bodies that are still coming */
-	unsigned json_depth;              /* levels */
+	struct json_limits json;          /* of a request body */
 	unsigned connections;             /* client connections per worker */
 	unsigned connections_per_address; /* per worker; 0 = no limit */
 	unsigned streams;                 /* HTTP/2 streams per connection */

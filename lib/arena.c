@@ -124,6 +124,38 @@ fail:
 	return NULL;
 }
 
+/* Where the block of the last allocation hangs, which has one of its own: see arena_alloc_apart. */
+static struct arena_block **last_apart(struct arena *arena, const void *at)
+{
+	return arena->blocks->bytes == at ? &arena->blocks : &arena->blocks->older;
+}
+
+void *arena_grow(struct arena *arena, void *at, size_t size, size_t needed)
+{
+	size = arena_round(size);
+	if (arena->failed || needed > SIZE_MAX / 2)
+		goto fail;
+	needed = arena_round(needed);
+	if ((char *)at + size == arena->next) {
+		void *copy = arena_alloc(arena, needed);
+		return copy == NULL ? NULL : memcpy(copy, at, size);
+	}
+	struct arena_block **place = last_apart(arena, at);
+	if (needed - (*place)->size > arena->limit - arena->used)
+		goto fail;
+	size_t more = needed - (*place)->size;
+	struct arena_block *block = realloc(*place, sizeof(*block) + needed);
+	if (block == NULL)
+		goto fail;
+	*place = block;
+	block->size = needed;
+	arena->used += more;
+	return block->bytes;
+fail:
+	arena->failed = true;
+	return NULL;
+}
+
 void *arena_shrink(struct arena *arena, void *at, size_t size, size_t needed)
 {
 	size = arena_round(size);
@@ -133,8 +165,7 @@ void *arena_shrink(struct arena *arena, void *at, size_t size, size_t needed)
 		arena->left += size - needed;
 		return at;
 	}
-	/* it has a block of its own: see arena_alloc_apart */
-	struct arena_block **place = arena->blocks->bytes == at ? &arena->blocks : &arena->blocks->older;
+	struct arena_block **place = last_apart(arena, at);
 	struct arena_block *block = realloc(*place, sizeof(*block) + needed);
 	if (block == NULL)
 		return at;

@@ -45,6 +45,12 @@ void *arena_alloc(struct arena *arena, size_t size);
  */
 void *arena_shrink(struct arena *arena, void *at, size_t size, size_t needed);
 
+/*
+ * The last allocation, at, of size bytes, needs more than them: needed. Returns where they are now, a large one without
+ * leaving the old one behind; NULL on exhaustion.
+ */
+void *arena_grow(struct arena *arena, void *at, size_t size, size_t needed);
+
 /* As arena_alloc, for count objects of size bytes, zeroed. Refuses overflow. */
 void *arena_zalloc(struct arena *arena, size_t count, size_t size);
 

@@ -8,6 +8,9 @@
 #include "lib/json_plain.h"
 
 const char json_too_deep[] = "nested too deeply";
+const char json_too_many[] = "too many values";
+
+enum { FIRST_NODES = 65536 /* at most, before it is known how dense the text is */ };
 
 static const uint32_t no_container = UINT32_MAX;
 
@@ -22,6 +25,7 @@ struct reader {
 	struct json_node *nodes;
 	uint32_t count;    /* of nodes */
 	uint32_t capacity; /* of nodes */
+	uint32_t limit;    /* of nodes */
 	uint32_t open;     /* innermost open container */
 	unsigned depth_left;
 	bool relaxed;
@@ -51,21 +55,24 @@ static size_t most_nodes(const struct reader *r, size_t bytes)
 	return bytes / 2 + r->depth_left + 2;
 }
 
-/* Doubles the nodes. The old ones stay behind in the arena: less than the new ones all together. */
+/* Doubles the nodes. Small ones stay behind in the arena: less than the new ones all together. */
 static bool grow_nodes(struct reader *r, const unsigned char *at)
 {
 	size_t used = r->count;
 	size_t most = used + most_nodes(r, (size_t)(r->end - at));
-	size_t capacity = used == 0 ? (size_t)(r->end - at) / 8 + 8 : used * 2;
+	size_t first = (size_t)(r->end - at) / 8 + 8;
+	size_t capacity = used != 0 ? used * 2 : first < FIRST_NODES ? first : FIRST_NODES;
 	if (capacity > most)
 		capacity = most;
-	if (capacity > UINT32_MAX)
-		capacity = UINT32_MAX;
-	struct json_node *nodes = arena_alloc(r->arena, capacity * sizeof(*nodes));
+	if (capacity > r->limit)
+		capacity = r->limit;
+	if (capacity == used)
+		return refuse(r, at, json_too_many) != NULL;
+	struct json_node *nodes =
+	    used == 0 ? arena_alloc(r->arena, capacity * sizeof(*nodes))
+		      : arena_grow(r->arena, r->nodes, used * sizeof(*nodes), capacity * sizeof(*nodes));
 	if (nodes == NULL)
 		return refuse(r, at, "out of memory") != NULL;
-	if (used != 0)
-		memcpy(nodes, r->nodes, used * sizeof(*nodes));
 	r->json->nodes = r->nodes = nodes;
 	r->capacity = (uint32_t)capacity;
 	return true;
@@ -272,7 +279,7 @@ bool json_step_out(const struct json *json, uint32_t *container, uint32_t *key, 
 	return true;
 }
 
-static bool parse(struct json *json, struct arena *arena, struct span text, unsigned max_depth, bool relaxed,
+static bool parse(struct json *json, struct arena *arena, struct span text, struct json_limits limits, bool relaxed,
 		  struct json_error *error)
 {
 	const unsigned char *start = (const unsigned char *)(text.at == NULL ? "" : text.at);
@@ -281,7 +288,8 @@ static bool parse(struct json *json, struct arena *arena, struct span text, unsi
 	    .start = start,
 	    .end = start + text.len,
 	    .open = no_container,
-	    .depth_left = max_depth,
+	    .limit = limits.values == 0 ? UINT32_MAX : limits.values,
+	    .depth_left = limits.depth,
 	    .relaxed = relaxed,
 	    .json = json,
 	    .arena = arena,
@@ -297,11 +305,17 @@ static bool parse(struct json *json, struct arena *arena, struct span text, unsi
 
 bool json_parse(struct json *json, struct arena *arena, struct span text, unsigned max_depth, struct json_error *error)
 {
-	return parse(json, arena, text, max_depth, false, error);
+	return parse(json, arena, text, (struct json_limits){.depth = max_depth}, false, error);
+}
+
+bool json_parse_within(struct json *json, struct arena *arena, struct span text, const struct json_limits *limits,
+		       struct json_error *error)
+{
+	return parse(json, arena, text, *limits, false, error);
 }
 
 bool json_parse_relaxed(struct json *json, struct arena *arena, struct span text, unsigned max_depth,
 			struct json_error *error)
 {
-	return parse(json, arena, text, max_depth, true, error);
+	return parse(json, arena, text, (struct json_limits){.depth = max_depth}, true, error);
 }

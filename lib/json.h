@@ -41,8 +41,17 @@ struct json {
 	uint32_t node_count;
 };
 
-/* What is wrong with a document of too many levels. */
-extern const char json_too_deep[];
+/* What a document may be at most. */
+struct json_limits {
+	unsigned depth;  /* levels of nesting, 1 = a flat object */
+	unsigned values; /* and names of members, together: each is a node; 0 = any number */
+};
+
+/* A limit of levels alone. */
+#define JSON_DEPTH(levels) ((const struct json_limits){.depth = (levels)})
+
+/* What is wrong with a document of too many levels, or of too many values. */
+extern const char json_too_deep[], json_too_many[];
 
 struct json_error {
 	const char *what; /* static: what is wrong, e.g. "duplicate key" */
@@ -69,6 +78,10 @@ enum { JSON_NONE = 0 }; /* "no such node": index 0 is the root and nobody's chil
  * (what = "out of memory").
  */
 bool json_parse(struct json *json, struct arena *arena, struct span text, unsigned max_depth, struct json_error *error);
+
+/* As json_parse, with a limit of values as well. */
+bool json_parse_within(struct json *json, struct arena *arena, struct span text, const struct json_limits *limits,
+		       struct json_error *error);
 
 /*
  * As json_parse, for what backends send: text that a model generated may hold \u0000 and lone surrogates, escaped, and

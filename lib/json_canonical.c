@@ -14,6 +14,7 @@ enum { CANONICAL_INSERTED = 32 };
 #define EXACT_MOST 9007199254740992.0
 
 struct member {
+	uint64_t head; /* of the key, for comparing: its first bytes by their rank, the first one highest; then zeros */
 	struct span key; /* decoded */
 	uint32_t value;
 };
@@ -30,10 +31,22 @@ static unsigned utf16_rank(unsigned char byte)
 	return byte >= 0xee ? byte + 16u : byte;
 }
 
+static uint64_t head_of(struct span key)
+{
+	uint64_t head = 0;
+	for (size_t i = 0; i < sizeof(head); i++)
+		head = head << 8 | (i < key.len ? utf16_rank((unsigned char)key.at[i]) : 0);
+	return head;
+}
+
+/* Most keys differ in their heads. */
 static int compare_keys(const void *first, const void *second)
 {
-	struct span a = ((const struct member *)first)->key, b = ((const struct member *)second)->key;
-	for (size_t i = 0; i < a.len && i < b.len; i++) {
+	const struct member *m = first, *n = second;
+	struct span a = m->key, b = n->key;
+	if (m->head != n->head)
+		return m->head < n->head ? -1 : 1;
+	for (size_t i = sizeof(m->head); i < a.len && i < b.len; i++) {
 		unsigned x = utf16_rank((unsigned char)a.at[i]), y = utf16_rank((unsigned char)b.at[i]);
 		if (x != y)
 			return x < y ? -1 : 1;
@@ -96,12 +109,14 @@ void json_write_canonical_members(const struct json *json, uint32_t node, const 
 				  struct arena *scratch, struct buf *out)
 {
 	size_t count = 0;
-	struct member *members = arena_zalloc(scratch, json->nodes[node].count + 1, sizeof(*members));
+	struct member *members = arena_alloc(scratch, (json->nodes[node].count + (size_t)1) * sizeof(*members));
 	if (members == NULL)
 		return;
 	for (uint32_t at = json_first(json, node); at != JSON_NONE; at = json_next(json, node, at))
-		if (how->skip == NULL || !how->skip(json, at, how->context))
-			members[count++] = (struct member){json_string(json, at, scratch), at + 1};
+		if (how->skip == NULL || !how->skip(json, at, how->context)) {
+			struct span key = json_string(json, at, scratch);
+			members[count++] = (struct member){head_of(key), key, at + 1};
+		}
 	sort_members(members, count);
 	buf_append(out, SPAN("{"));
 	for (size_t i = 0; i < count; i++) {

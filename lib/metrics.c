@@ -44,6 +44,7 @@ static const char *const balance_names[] = {"healthy", "panic"};
 static const char *const skip_names[] = {"unhealthy", "load"};
 static const char *const redis_result_names[] = {"ok", "error", "timeout", "lost", "refused"};
 static const char *const redis_kind_names[] = {"read", "write", "script"};
+static const char *const offload_names[] = {"decode", "keep", "merge", "vote", "compress", "inflate"};
 static const char *const wait_end_names[] = {"full", "timeout", "displaced", "left"};
 
 /* Copies of the names of a label's values. */
@@ -103,6 +104,8 @@ uint32_t metrics_label_values(enum metrics_label label)
 		return sizeof(wait_end_names) / sizeof(wait_end_names[0]);
 	case METRICS_LABEL_REDIS_RESULT:
 		return sizeof(redis_result_names) / sizeof(redis_result_names[0]);
+	case METRICS_LABEL_OFFLOAD:
+		return sizeof(offload_names) / sizeof(offload_names[0]);
 	case METRICS_LABEL_REDIS_KIND:
 		return sizeof(redis_kind_names) / sizeof(redis_kind_names[0]);
 	default:
@@ -159,6 +162,8 @@ const char *metrics_label_text(enum metrics_label label, uint32_t value)
 		return wait_end_names[value];
 	case METRICS_LABEL_REDIS_RESULT:
 		return redis_result_names[value];
+	case METRICS_LABEL_OFFLOAD:
+		return offload_names[value];
 	case METRICS_LABEL_REDIS_KIND:
 		return redis_kind_names[value];
 	case METRICS_LABEL_VERSION:

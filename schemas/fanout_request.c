@@ -44,18 +44,18 @@ bool fanout_request_check_strict(const struct fanout_request *request, struct ar
 }
 
 bool fanout_request_decode(struct fanout_request *request, struct openai_request *chat, struct arena *arena,
-			   struct span body, unsigned max_depth, struct findings *findings)
+			   struct span body, const struct json_limits *limits, struct findings *findings)
 {
 	struct json_error error;
-	if (!json_parse(&request->json, arena, body, max_depth, &error)) {
-		openai_refuse_json(findings, arena, &request->json, &error, max_depth);
+	if (!json_parse_within(&request->json, arena, body, limits, &error)) {
+		openai_refuse_json(findings, arena, &request->json, &error, limits);
 		return false;
 	}
 	if (!field_read(&request->json, &fanout_fields, "body", arena, &request->fields, findings))
 		return false;
 	struct span text = write_chat(request, arena);
 	if (text.at != NULL)
-		return openai_request_decode(chat, OPENAI_CHAT, arena, text, max_depth, findings);
+		return openai_request_decode(chat, OPENAI_CHAT, arena, text, limits, findings);
 	finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
 	return false;
 }

@@ -31,7 +31,7 @@ static const struct field_place *find_place(const struct json *json, struct aren
 }
 
 void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json *json,
-			const struct json_error *error, unsigned max_depth)
+			const struct json_error *error, const struct json_limits *limits)
 {
 	struct finding finding = {.code = ERROR_INVALID_JSON};
 	if (arena_failed(arena) || strcmp(error->what, "out of memory") == 0)
@@ -39,7 +39,14 @@ void openai_refuse_json(struct findings *findings, struct arena *arena, const st
 	else if (error->what == json_too_deep)
 		finding.message = arena_printf(
 		    arena, "Invalid JSON at line %u, column %u: %s; the limit is %u levels (limits.json_depth)",
-		    error->line, error->column, error->what, max_depth);
+		    error->line, error->column, error->what, limits->depth);
+	else if (error->what == json_too_many)
+		finding = (struct finding){
+		    .code = ERROR_BODY_TOO_LARGE,
+		    .message = arena_printf(arena,
+					    "The request body holds more than %u JSON values and names of members "
+					    "(at line %u, column %u); the limit is %u (limits.json_values).",
+					    limits->values, error->line, error->column, limits->values)};
 	else
 		finding.message = arena_printf(arena, "Invalid JSON at line %u, column %u: %s", error->line,
 					       error->column, error->what);
@@ -105,12 +112,12 @@ static void read_common(struct openai_request *request, struct arena *arena)
 }
 
 bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
-			   struct span body, unsigned max_depth, struct findings *findings)
+			   struct span body, const struct json_limits *limits, struct findings *findings)
 {
 	*request = (struct openai_request){.endpoint = endpoint};
 	struct json_error error;
-	if (!json_parse(&request->json, arena, body, max_depth, &error)) {
-		openai_refuse_json(findings, arena, &request->json, &error, max_depth);
+	if (!json_parse_within(&request->json, arena, body, limits, &error)) {
+		openai_refuse_json(findings, arena, &request->json, &error, limits);
 		return false;
 	}
 	if (!field_read(&request->json, openai_request_fields(endpoint), "body", arena, &request->chat, findings)) {

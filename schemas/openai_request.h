@@ -26,12 +26,12 @@ struct openai_request {
 /*
  * Reads body into *request and validates it against the field table of the
  * endpoint. body: borrows, must live as long as the request. Nodes and strings
- * go into the arena. max_depth: levels of JSON nesting. Unknown members pass.
+ * go into the arena. limits: borrows. Unknown members pass.
  * False with findings: of JSON one, which
  * names line and column; of the rules up to FINDINGS_MOST, each naming what was found and what was expected.
  */
 bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
-			   struct span body, unsigned max_depth, struct findings *findings);
+			   struct span body, const struct json_limits *limits, struct findings *findings);
 
 /*
  * Validates a decoded request by the strict rules as well: OpenAI's documented bounds, roles and content parts. False

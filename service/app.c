@@ -26,6 +26,7 @@
 #include "service/cache/cache.h"
 #include "service/health/health_metrics.h"
 #include "service/health/limit.h"
+#include "service/loop/offload.h"
 #include "service/ready.h"
 #include "service/worker.h"
 
@@ -37,6 +38,7 @@ struct app {
 	const struct config *config;
 	struct health *health; /* shared by the workers */
 	struct cache *cache;
+	struct offload *offload;    /* NULL = no helper threads */
 	struct redis_shared *redis; /* NULL = there is none */
 	struct limit **limits;      /* as well; by target, NULL = none */
 	struct worker **workers;
@@ -145,6 +147,17 @@ static bool create_redis(struct app *app)
 	return app->redis != NULL;
 }
 
+/* Half of the cores may help the loops, at least two threads and at most eight. Not to check a configuration. */
+static bool create_offload(struct app *app)
+{
+	enum { LEAST = 2, MOST = 8 };
+	long cores = sysconf(_SC_NPROCESSORS_ONLN);
+	unsigned half = cores < 2 * LEAST ? LEAST : (unsigned)cores / 2;
+	if (app->serves)
+		app->offload = offload_create(half > MOST ? MOST : half);
+	return !app->serves || app->offload != NULL;
+}
+
 static bool create_workers(struct app *app, struct buf *errors)
 {
 	app->worker_count = count_workers(app->config);
@@ -154,13 +167,15 @@ static bool create_workers(struct app *app, struct buf *errors)
 		return false;
 	app->health = health_create(app->config, random_u64());
 	app->cache = cache_create(app->config);
-	if (app->health == NULL || app->cache == NULL || !create_limits(app) || !create_redis(app))
+	if (app->health == NULL || app->cache == NULL || !create_limits(app) || !create_offload(app) ||
+	    !create_redis(app))
 		return false;
 	metrics_set_reader((struct metrics_reader){read_metric, app});
 	for (unsigned i = 0; i < app->worker_count; i++) {
 		struct worker_options options = {.config = app->config,
 						 .health = app->health,
 						 .cache = app->cache,
+						 .offload = app->offload,
 						 .redis = app->redis,
 						 .limits = app->limits,
 						 .connections_most = count_connections(app->worker_count),
@@ -186,6 +201,7 @@ static void destroy_workers(struct app *app)
 	for (size_t i = 0; app->addresses != NULL && i < config_listener_total(app->config); i++)
 		http_listener_address_remove(&app->addresses[i]);
 	free(app->addresses);
+	offload_destroy(app->offload);
 	metrics_teardown();
 	health_destroy(app->health);
 	cache_destroy(app->cache);

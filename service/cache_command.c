@@ -84,8 +84,9 @@ static bool explain(const struct config *config, struct span body, struct span a
 {
 	struct openai_request request;
 	struct findings findings = {.count = 0};
-	unsigned depth = config->limits.json_depth;
-	if (!openai_request_decode(&request, endpoint_of(body, depth, arena), arena, body, depth, &findings)) {
+	unsigned depth = config->limits.json.depth;
+	if (!openai_request_decode(&request, endpoint_of(body, depth, arena), arena, body, &config->limits.json,
+				   &findings)) {
 		for (size_t i = 0; i < findings.count; i++)
 			buf_printf(out, "%.*s\n", SPAN_ARG(findings.list[i].message));
 		return false;

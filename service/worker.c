@@ -8,6 +8,7 @@
 #include "service/cache/remote.h"
 #include "service/cache/repeats.h"
 #include "service/health/probe.h"
+#include "service/loop/offload.h"
 #include "service/routes.h"
 
 enum {
@@ -21,6 +22,7 @@ enum {
 struct worker {
 	const struct config *config;
 	struct loop *loop;
+	struct offload_port *offload; /* NULL = all is done in turns */
 	struct http_client *client;
 	struct http_origin **origins;
 	struct arena arena;   /* plans */
@@ -141,8 +143,11 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	if (worker->loop == NULL)
 		return false;
 	loop_measure(worker->loop, metrics_cells_of(options->index));
+	if (options->offload != NULL)
+		worker->offload = offload_port_create(options->offload, worker->loop, metrics_cells_of(options->index));
 	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
-	if (!create_cache(worker, options) || worker->client == NULL)
+	if (!create_cache(worker, options) || worker->client == NULL ||
+	    (worker->offload == NULL && options->offload != NULL))
 		return false;
 	bool reaches = create_origins(worker, options->index, error);
 	if (!create_plans(worker, error) || !reaches)
@@ -151,6 +156,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 							     .config = worker->config,
 							     .origins = worker->origins,
 							     .loop = worker->loop,
+							     .offload = worker->offload,
 							     .health = options->health,
 							     .limits = options->limits,
 							     .metrics = metrics_cells_of(options->index),
@@ -251,12 +257,13 @@ void worker_join(struct worker *worker)
 
 /*
  * Answers that are complete may have transfers that linger, and leases that are given back; their own timers end them,
- * within a second.
+ * within a second. Helpers may still work for exchanges that have ended.
  */
 static void worker_settle(struct worker *worker)
 {
 	reactor_run_tasks(loop_reactor(worker->loop));
-	while (http_client_active(worker->client) > 0 || worker->exchange.in_flight > 0)
+	while (http_client_active(worker->client) > 0 || worker->exchange.in_flight > 0 ||
+	       offload_pending(worker->offload) > 0)
 		loop_turn(worker->loop, WORKER_DRAIN_CHECK_US);
 }
 
@@ -288,6 +295,7 @@ void worker_destroy(struct worker *worker)
 	redis_destroy(worker->redis);
 	if (worker->client != NULL)
 		http_client_destroy(worker->client);
+	offload_port_destroy(worker->offload);
 	if (worker->loop != NULL)
 		loop_destroy(worker->loop);
 	arena_fini(&worker->scratch);

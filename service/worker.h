@@ -9,6 +9,7 @@
 #include "service/http/http_server.h"
 
 struct cache;
+struct offload;
 struct redis_shared;
 struct worker;
 
@@ -16,6 +17,7 @@ struct worker_options {
 	const struct config *config;
 	struct health *health;       /* of the process; borrows */
 	struct cache *cache;         /* of the process; borrows */
+	struct offload *offload;     /* helper threads of the process; borrows; NULL = none */
 	struct redis_shared *redis;  /* of the process; borrows; NULL = there is no Redis */
 	struct limit *const *limits; /* of all workers, by target; NULL entries = no limit */
 	size_t connections_most;     /* from clients, for which there are descriptors */

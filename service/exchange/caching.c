@@ -15,19 +15,18 @@
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
 
-static bool compute_key(struct exchange *exchange, struct span tenant)
+static bool compute_key(struct reading *reading)
 {
 	struct arena scratch;
 	struct buf canonical;
 	arena_init(&scratch, 0);
-	buf_init(&canonical, exchange->request.json.text.len * 6 + 64);
-	openai_request_write_canonical(&exchange->request, &scratch, &canonical);
-	struct key_parts parts = {.tenant = tenant,
-				  .model = exchange->report.model,
-				  .request = &exchange->request,
+	buf_init(&canonical, reading->body.len * 6 + 64);
+	openai_request_write_canonical(reading->request, &scratch, &canonical);
+	struct key_parts parts = {.tenant = reading->tenant,
+				  .model = reading->model,
+				  .request = reading->request,
 				  .canonical = buf_span(&canonical)};
-	bool computed = !buf_failed(&canonical) && !arena_failed(&scratch) &&
-			cache_key_compute(&parts, &exchange->caching.keeping.key);
+	bool computed = !buf_failed(&canonical) && !arena_failed(&scratch) && cache_key_compute(&parts, &reading->key);
 	buf_fini(&canonical);
 	arena_fini(&scratch);
 	return computed;
@@ -42,19 +41,30 @@ static void keep_under(struct exchange *exchange, struct span tenant)
 	keeping->tags.tenant = hash_bytes(HASH_START, tenant);
 }
 
-void caching_consider(struct exchange *exchange, const struct exchange_request *request)
+void caching_read(struct reading *reading)
+{
+	if (cache_ineligible(reading->request, &reading->model->cache) != NULL)
+		return;
+	if (reading->endpoint == OPENAI_EMBEDDINGS) {
+		reading->embedding = embedding_create(reading->request, reading->model, reading->tenant);
+		reading->keyed = reading->embedding != NULL;
+	} else {
+		reading->keyed = compute_key(reading);
+	}
+}
+
+void caching_consider(struct exchange *exchange, struct reading *reading)
 {
 	struct caching *caching = &exchange->caching;
-	const struct config_cache_rule *rule = &exchange->report.model->cache;
 	if (exchange->worker->cache == NULL)
 		return;
-	caching->directives = cache_directives_read(request->cache_control);
-	keep_under(exchange, request->authorization);
-	caching->on =
-	    !caching->directives.no_store && cache_ineligible(&exchange->request, rule) == NULL &&
-	    (exchange->request.endpoint == OPENAI_EMBEDDINGS ? embedding_open(exchange, request->authorization)
-							     : compute_key(exchange, request->authorization));
-	if (!caching->on && rule->policy != CONFIG_CACHE_OFF)
+	keep_under(exchange, reading->tenant);
+	caching->on = reading->keyed;
+	caching->keeping.key = reading->key;
+	if (reading->embedding != NULL)
+		embedding_attach(exchange, reading->embedding);
+	reading->embedding = NULL;
+	if (!caching->on && exchange->report.model->cache.policy != CONFIG_CACHE_OFF)
 		exchange->report.cache = METRICS_CACHE_BYPASS;
 }
 
@@ -75,6 +85,7 @@ static enum caching_step follow(struct exchange *exchange)
 	struct shared_request ask = {.key = caching->keeping.key,
 				     .endpoint = exchange->request.endpoint,
 				     .body = caching->request->body,
+				     .decoded = exchange->decoded,
 				     .options = *caching->options,
 				     .keeping = caching->keeping,
 				     .convertible = is_convertible(&exchange->request),
@@ -161,7 +172,7 @@ static bool fetch(struct exchange *exchange, void (*on_done)(struct cache_fetch 
 	return cache_fetch_begin(exchange->worker->cache, &caching->fetch);
 }
 
-static bool keep_request(struct exchange *exchange, const struct exchange_request *request)
+bool caching_keep_request(struct exchange *exchange, const struct exchange_request *request)
 {
 	struct caching *caching = &exchange->caching;
 	caching->request = arena_alloc(flight_arena(exchange->flight), sizeof(*request));
@@ -175,7 +186,7 @@ enum caching_step caching_start(struct exchange *exchange, const struct exchange
 {
 	struct caching *caching = &exchange->caching;
 	caching->options = arena_alloc(flight_arena(exchange->flight), sizeof(*options));
-	if (caching->options == NULL || (caching->request == NULL && !keep_request(exchange, request)))
+	if (caching->options == NULL || (caching->request == NULL && !caching_keep_request(exchange, request)))
 		return CACHING_FAILED;
 	*caching->options = *options;
 	if (caching->embedding != NULL)
@@ -232,7 +243,7 @@ enum caching_step caching_recall(struct exchange *exchange, const struct exchang
 	if (repeat == NULL)
 		return CACHING_PASSED;
 	caching->directives = cache_directives_read(request->cache_control);
-	if (caching->directives.no_cache || caching->directives.no_store || !keep_request(exchange, request))
+	if (caching->directives.no_cache || caching->directives.no_store || !caching_keep_request(exchange, request))
 		return CACHING_PASSED;
 	take_repeat(exchange, repeat);
 	if (!fetch(exchange, on_recalled))

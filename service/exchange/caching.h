@@ -84,8 +84,16 @@ enum caching_step {
  */
 enum caching_step caching_recall(struct exchange *exchange, const struct exchange_request *request);
 
-/* Decides whether the exchange goes by the cache, once its request is decoded and its model known. */
-void caching_consider(struct exchange *exchange, const struct exchange_request *request);
+/* Keeps a copy of the request for later. False: out of memory. */
+bool caching_keep_request(struct exchange *exchange, const struct exchange_request *request);
+
+struct reading;
+
+/* Decides whether a decoded request goes by the cache, and computes its keys. Thread-safe. */
+void caching_read(struct reading *reading);
+
+/* Takes what caching_read() found; the model is known. */
+void caching_consider(struct exchange *exchange, struct reading *reading);
 
 /* Answers from the cache, or follows a flight, at once or as soon as the cache has said what it has. */
 enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,

@@ -2,96 +2,8 @@
 /* Looking for the inputs of embeddings, and asking for those that are missing; embedding.h holds the contract. */
 #include "service/exchange/embedding.h"
 
-#include <stdlib.h>
-
 #include "service/cache/key.h"
 #include "service/exchange/embedding_internal.h"
-
-/* ---- keys ---- */
-
-static bool compute_key(struct embedding *embedding, struct embedding_input *input, struct key_parts *parts,
-			const struct openai_input_frame *frame, struct arena *scratch)
-{
-	struct buf *canonical = &embedding->piece;
-	buf_reset(canonical);
-	arena_reset(scratch);
-	openai_input_write_canonical(frame, &embedding->inputs, input->node, scratch, canonical);
-	parts->canonical = buf_span(canonical);
-	return !buf_failed(canonical) && !arena_failed(scratch) && cache_key_compute(parts, &input->fetch.key);
-}
-
-static bool compute_keys(struct exchange *exchange, struct embedding *embedding, struct span tenant)
-{
-	struct arena arena, scratch;
-	struct openai_input_frame frame;
-	struct key_parts parts = {.tenant = tenant, .model = exchange->report.model, .request = &exchange->request};
-	arena_init(&arena, 0);
-	arena_init(&scratch, 0);
-	bool computed = openai_input_frame_make(&exchange->request, &arena, &frame);
-	for (size_t i = 0; i < embedding->count && computed; i++)
-		computed = compute_key(embedding, &embedding->list[i], &parts, &frame, &scratch);
-	arena_fini(&scratch);
-	arena_fini(&arena);
-	return computed;
-}
-
-/* Finds inputs that are the same, by their keys in a table of twice as many places. */
-static bool find_repeated(struct embedding *embedding)
-{
-	size_t size = 1;
-	while (size < embedding->count * 2)
-		size *= 2;
-	uint32_t *places = calloc(size, sizeof(*places)); /* number + 1 */
-	if (places == NULL)
-		return false;
-	for (size_t i = 0; i < embedding->count; i++) {
-		struct embedding_input *input = &embedding->list[i];
-		size_t at = cache_key_hash(&input->fetch.key) & (size - 1);
-		while (places[at] != 0 &&
-		       !cache_key_equal(&embedding->list[places[at] - 1].fetch.key, &input->fetch.key))
-			at = (at + 1) & (size - 1);
-		if (places[at] == 0) {
-			places[at] = (uint32_t)i + 1;
-			embedding->distinct++;
-		}
-		input->first = places[at] - 1;
-	}
-	free(places);
-	return true;
-}
-
-static bool list_inputs(struct embedding *embedding)
-{
-	uint32_t *nodes = calloc(embedding->count, sizeof(*nodes));
-	embedding->list = calloc(embedding->count, sizeof(*embedding->list));
-	if (nodes != NULL && embedding->list != NULL) {
-		openai_inputs_list(&embedding->inputs, nodes);
-		for (size_t i = 0; i < embedding->count; i++) {
-			embedding->list[i].of = embedding;
-			embedding->list[i].node = nodes[i];
-		}
-	}
-	free(nodes);
-	return nodes != NULL && embedding->list != NULL;
-}
-
-bool embedding_open(struct exchange *exchange, struct span tenant)
-{
-	struct embedding *embedding = calloc(1, sizeof(*embedding));
-	if (embedding == NULL)
-		return false;
-	exchange->caching.embedding = embedding;
-	embedding->exchange = exchange;
-	buf_init(&embedding->piece, exchange->request.json.text.len * 6 + 1024);
-	buf_init(&embedding->tail, 65536);
-	if (openai_inputs_read(&exchange->request, &embedding->inputs)) {
-		embedding->count = embedding->inputs.count;
-		if (list_inputs(embedding) && compute_keys(exchange, embedding, tenant) && find_repeated(embedding))
-			return true;
-	}
-	embedding_close(exchange);
-	return false;
-}
 
 /* ---- asking ---- */
 
@@ -120,6 +32,7 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 	struct embedding *embedding = caching->embedding;
 	struct shared_request ask = {.endpoint = OPENAI_EMBEDDINGS,
 				     .body = exchange->request.json.text,
+				     .decoded = exchange->decoded,
 				     .options = *caching->options,
 				     .keeping = caching->keeping,
 				     .batch = batch,
@@ -138,6 +51,7 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 	if (embedding->merges) {
 		openai_inputs_write_request(&embedding->inputs, nodes, batch->count, &body);
 		ask.body = buf_span(&body);
+		ask.decoded = NULL;
 	}
 	if (!buf_failed(&body))
 		caching->follower = shared_follow(exchange->worker, &ask, &exchange->subscriber, &leads);
@@ -384,16 +298,6 @@ void embedding_close(struct exchange *exchange)
 		return;
 	task_drop(exchange->worker->plan.reactor, &embedding->pump);
 	timer_stop(&exchange->worker->plan.reactor->timers, &embedding->patience);
-	for (size_t i = 0; i < embedding->count && embedding->list != NULL; i++) {
-		cache_fetch_cancel(&embedding->list[i].fetch);
-		if (embedding->list[i].fetch.hit.value != NULL)
-			cache_hit_drop(&embedding->list[i].fetch.hit);
-	}
-	free(embedding->list);
-	if (embedding->merges)
-		openai_vectors_fini(&embedding->came);
-	buf_fini(&embedding->piece);
-	buf_fini(&embedding->tail);
-	free(embedding);
+	embedding_destroy(embedding);
 	exchange->caching.embedding = NULL;
 }

@@ -12,8 +12,18 @@
 
 #include "service/exchange/caching.h"
 
-/* Computes the keys of the inputs. tenant: whose request it is. False when out of memory: not for the cache, then. */
-bool embedding_open(struct exchange *exchange, struct span tenant);
+/*
+ * Lists the inputs of a decoded request and computes their keys; thread-safe. tenant: whose request it is. NULL when
+ * out of memory: not for the cache, then.
+ */
+struct embedding *embedding_create(const struct openai_request *request, const struct config_model *model,
+				   struct span tenant);
+
+/* Frees what no exchange has. */
+void embedding_destroy(struct embedding *embedding);
+
+/* Gives it to the exchange, whose request is that one, or a copy. */
+void embedding_attach(struct exchange *exchange, struct embedding *embedding);
 
 /* Looks for the inputs, and answers or asks, at once or when the cache has said what it has. */
 enum caching_step embedding_start(struct exchange *exchange);

@@ -12,8 +12,6 @@
 
 #include <stdlib.h>
 
-#include "lib/step.h"
-#include "lib/trace.h"
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
 #include "service/plan/causes.h"
@@ -26,14 +24,15 @@ unsigned exchange_attempts(const struct exchange *exchange)
 						  : flight_attempts(exchange->flight);
 }
 
-static void exchange_set_state(struct exchange *exchange, enum exchange_state state)
+void exchange_set_state(struct exchange *exchange, enum exchange_state state)
 {
 #define FROM(st) (1u << EXCHANGE_ST_##st)
 	static const unsigned allowed[EXCHANGE_ST_COUNT] = {
-	    [EXCHANGE_ST_WAITING] = FROM(NEW),
+	    [EXCHANGE_ST_READING] = FROM(WAITING),
+	    [EXCHANGE_ST_WAITING] = FROM(NEW) | FROM(READING),
 	    [EXCHANGE_ST_STREAM] = FROM(WAITING),
 	    [EXCHANGE_ST_BODY] = FROM(WAITING),
-	    [EXCHANGE_ST_ENDED] = FROM(NEW) | FROM(WAITING) | FROM(STREAM) | FROM(BODY),
+	    [EXCHANGE_ST_ENDED] = FROM(NEW) | FROM(READING) | FROM(WAITING) | FROM(STREAM) | FROM(BODY),
 	};
 #undef FROM
 	if ((allowed[state] & 1u << exchange->state) == 0)
@@ -69,6 +68,7 @@ static void exchange_close(struct exchange *exchange)
 	report_close(&exchange->report, exchange->worker->plan.metrics, exchange_now(exchange));
 	exchange->worker->in_flight--;
 	exchange_unlink(exchange);
+	reading_cancel(exchange);
 	if (exchange->kind->close != NULL)
 		exchange->kind->close(exchange);
 	caching_close(exchange);
@@ -122,8 +122,7 @@ static void exchange_refuse(struct exchange *exchange, const struct failure *fai
 	exchange_finish(exchange);
 }
 
-/* The request itself is at fault: the first finding, with all of them as its details. */
-static void exchange_refuse_findings(struct exchange *exchange, const struct findings *findings)
+void exchange_refuse_findings(struct exchange *exchange, const struct findings *findings)
 {
 	struct buf details;
 	struct failure failure = failure_of(findings->list[0].code);
@@ -149,7 +148,7 @@ static void exchange_break_stream(struct exchange *exchange, const struct failur
 
 static void exchange_tell(struct exchange *exchange, const struct failure *failure)
 {
-	if (exchange->state == EXCHANGE_ST_WAITING)
+	if (exchange->state == EXCHANGE_ST_WAITING || exchange->state == EXCHANGE_ST_READING)
 		exchange_refuse(exchange, failure);
 	else if (exchange->state == EXCHANGE_ST_STREAM)
 		exchange_break_stream(exchange, failure);
@@ -285,60 +284,6 @@ void exchange_on_gone(struct exchange *exchange)
 	exchange_close(exchange);
 }
 
-/* A small number in decimal digits; -1 for anything else. */
-static int64_t read_count(struct span text)
-{
-	int64_t count = text.len == 0 || text.len > 4 ? -1 : 0;
-	for (size_t i = 0; i < text.len && count >= 0; i++)
-		count = text.at[i] < '0' || text.at[i] > '9' ? -1 : count * 10 + (text.at[i] - '0');
-	return count;
-}
-
-/* When a client that waits for so many seconds from then on gives up; 0 = it does not say. */
-static uint64_t read_deadline(struct span seconds, uint64_t started_us)
-{
-	int64_t count = read_count(seconds);
-	return count <= 0 ? 0 : started_us + (uint64_t)count * 1000000;
-}
-
-/* Runs the plan, unless the cache has the answer. */
-static enum caching_step exchange_take_off(struct exchange *exchange, const struct exchange_request *request,
-					   const struct plan *plan)
-{
-	struct arena *arena = flight_arena(exchange->flight);
-	char traceparent[TRACE_PARENT_SIZE];
-	trace_continue(request->traceparent, traceparent);
-	struct flight_options options = {.plan = plan,
-					 .model_index = exchange->report.model_index,
-					 .request = &exchange->request,
-					 .request_id = exchange->report.request_id,
-					 .traceparent = arena_copy(arena, span_of(traceparent)),
-					 .client = request->client,
-					 .network = request->network,
-					 .deadline_us = read_deadline(request->timeout, exchange->report.started_us),
-					 .retries_before = exchange->report.retries_before,
-					 .tap = exchange->tap};
-	if (exchange->caching.on || exchange->caching.directives.only_if_cached)
-		return caching_start(exchange, request, &options);
-	return flight_start(exchange->flight, &options, &exchange->subscriber) ? CACHING_RUNS : CACHING_FAILED;
-}
-
-enum caching_step exchange_admit(struct exchange *exchange, const struct exchange_request *request)
-{
-	struct findings findings = {.count = 0};
-	struct step_mark before = step_enter("decode");
-	const struct plan *plan = exchange->kind->admit(exchange, request, &findings);
-	step_leave(before);
-	if (plan != NULL) {
-		enum caching_step step = exchange_take_off(exchange, request, plan);
-		if (step != CACHING_FAILED)
-			return step;
-		finding_only(&findings, (struct finding){.code = ERROR_OVERLOADED});
-	}
-	exchange_refuse_findings(exchange, &findings);
-	return CACHING_ANSWERED;
-}
-
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *request)
 {
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
@@ -357,7 +302,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	buf_init(&exchange->out, worker->plan.config->limits.event * 2 + 65536);
 	report_open(&exchange->report, relays ? request->endpoint : REPORT_FANOUT, request->http_version,
 		    worker->plan.metrics, exchange_now(exchange));
-	exchange->report.retries_before = read_count(request->retry_count);
+	exchange->report.retries_before = exchange_read_count(request->retry_count);
 	exchange->report.request_id = exchange_request_id(request->request_id, flight_arena(flight));
 	worker->in_flight++;
 	exchange_link(exchange);
@@ -389,6 +334,7 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 		step = exchange_admit(exchange, request);
 	if (step != CACHING_RUNS)
 		return NULL;
-	keepalive_begin(exchange);
+	if (exchange->state != EXCHANGE_ST_READING)
+		keepalive_begin(exchange);
 	return exchange;
 }

@@ -10,6 +10,7 @@
 #include "lib/http_field.h"
 #include "service/plan/plan.h"
 
+struct bytes;
 struct cache_worker;
 struct exchange;
 
@@ -26,6 +27,8 @@ struct exchange_client_ops {
 	void (*finish)(void *client);
 	/* The response ends in a way that the client can see is not complete. */
 	void (*abort)(void *client);
+	/* Returns the request's body with one holder more; NULL: out of memory. Its bytes stay where they are. */
+	struct bytes *(*hold_body)(void *client);
 };
 
 /* What an exchange needs of its worker. */

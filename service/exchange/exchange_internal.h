@@ -6,11 +6,13 @@
 #include "service/exchange/caching.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/flight.h"
+#include "service/exchange/reading.h"
 #include "service/exchange/report.h"
 #include "service/exchange/respond.h"
 
 enum exchange_state {
 	EXCHANGE_ST_NEW,     /* nothing is known yet */
+	EXCHANGE_ST_READING, /* a helper thread reads the request; nothing was sent */
 	EXCHANGE_ST_WAITING, /* the flight runs, nothing was sent */
 	EXCHANGE_ST_STREAM,  /* the head of a stream was sent */
 	EXCHANGE_ST_BODY,    /* the head of a whole answer was sent */
@@ -18,13 +20,17 @@ enum exchange_state {
 	EXCHANGE_ST_COUNT
 };
 
+struct decoded;
 struct exchange;
+struct reading_job;
 
 /* What makes an exchange of a request. */
 struct exchange_kind {
-	/* Fills exchange->request and what belongs to the kind. The plan to run; NULL with findings to refuse it. */
-	const struct plan *(*admit)(struct exchange *exchange, const struct exchange_request *request,
-				    struct findings *findings);
+	/* Reads the request. Thread-safe: knows nothing but what the reading says. */
+	void (*read)(struct reading *reading);
+	/* Takes what was read well, but for exchange->request, which is there. The plan to run; NULL with findings to
+	 * refuse it. */
+	const struct plan *(*admit)(struct exchange *exchange, struct reading *reading);
 	/* Any event of the flight but an error. */
 	void (*on_event)(struct exchange *exchange, const struct event *event);
 	/* The exchange is over. NULL = nothing to do. */
@@ -49,8 +55,10 @@ struct exchange {
 	struct flight *flight;  /* its own; only its arena is used when it follows a shared one */
 	struct flight_subscriber subscriber;
 	struct openai_request request;
-	struct run_tap *tap;       /* for the flight; NULL = none */
-	struct fanout_run *fanout; /* of a fan-out, in the flight's arena */
+	struct reading_job *reading; /* EXCHANGE_ST_READING: the helper's */
+	struct decoded *decoded;     /* what request is a part of, held by the flight; NULL = of nothing */
+	struct run_tap *tap;         /* for the flight; NULL = none */
+	struct fanout_run *fanout;   /* of a fan-out, in the flight's arena */
 	struct caching caching;
 	struct buf out; /* one framed event, or an error body */
 	struct report report;
@@ -61,9 +69,21 @@ static inline uint64_t exchange_now(const struct exchange *exchange)
 	return timers_now(&exchange->worker->plan.reactor->timers);
 }
 
-/* Reads the request and starts on what it asks for, unless the cache answers; refuses what is at fault. Never
- * CACHING_PASSED or CACHING_FAILED. */
+/* The one that changes the state; traps when the step is not allowed. */
+void exchange_set_state(struct exchange *exchange, enum exchange_state state);
+
+/* The request itself is at fault: tells the first finding, with all of them as its details. The exchange is gone. */
+void exchange_refuse_findings(struct exchange *exchange, const struct findings *findings);
+
+/* Returns a small number in decimal digits; -1 for anything else. */
+int64_t exchange_read_count(struct span text);
+
+/* Reads the request, now or by a helper, and starts on what it asks for, unless the cache answers; refuses what is at
+ * fault. Never CACHING_PASSED or CACHING_FAILED. */
 enum caching_step exchange_admit(struct exchange *exchange, const struct exchange_request *request);
+
+/* A helper has read the request of an exchange in EXCHANGE_ST_READING. decoded: takes a holder if it needs one. */
+void exchange_on_read(struct exchange *exchange, struct reading *reading, struct decoded *decoded);
 
 /* Calls that were started for it so far. */
 unsigned exchange_attempts(const struct exchange *exchange);

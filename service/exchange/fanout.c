@@ -39,21 +39,42 @@ static struct fanout_run *fanout_create(struct exchange *exchange)
 	return fanout;
 }
 
-static const struct plan *fanout_admit(struct exchange *exchange, const struct exchange_request *request,
-				       struct findings *findings)
+static void fanout_read_strict(struct reading *reading)
+{
+	fanout_request_check_strict(&reading->fanout, reading->arena, &reading->strict);
+	reading->strict_read = true;
+}
+
+/* Whether a plan is strict is known when there is one, on the loop: a helper finds out what it would refuse. */
+static void fanout_read(struct reading *reading)
+{
+	if (fanout_request_decode(&reading->fanout, reading->request, reading->arena, reading->body,
+				  &reading->config->limits.json, &reading->findings) &&
+	    reading->apart)
+		fanout_read_strict(reading);
+}
+
+/* Returns whether a strict plan takes the request. */
+static bool fanout_is_strict(struct reading *reading)
+{
+	if (!reading->strict_read)
+		fanout_read_strict(reading);
+	if (reading->strict.count > 0)
+		reading->findings = reading->strict;
+	return reading->strict.count == 0;
+}
+
+static const struct plan *fanout_admit(struct exchange *exchange, struct reading *reading)
 {
 	struct fanout_run *fanout = exchange->fanout = fanout_create(exchange);
 	if (fanout == NULL) {
-		finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
+		finding_only(&reading->findings, (struct finding){.code = ERROR_OVERLOADED});
 		return NULL;
 	}
 	exchange->tap = &fanout->tap;
-	if (!fanout_request_decode(&fanout->request, &exchange->request, flight_arena(exchange->flight), request->body,
-				   exchange->worker->plan.config->limits.json_depth, findings))
-		return NULL;
-	const struct plan *plan = fanout_plan(fanout, findings);
-	bool strict = plan != NULL && config_plan_is_strict(plan->source);
-	if (strict && !fanout_request_check_strict(&fanout->request, flight_arena(exchange->flight), findings))
+	fanout->request = reading->fanout;
+	const struct plan *plan = fanout_plan(fanout, &reading->findings);
+	if (plan != NULL && config_plan_is_strict(plan->source) && !fanout_is_strict(reading))
 		return NULL;
 	return plan;
 }
@@ -144,4 +165,4 @@ static void fanout_close(struct exchange *exchange)
 }
 
 const struct exchange_kind exchange_fanout = {
-    .admit = fanout_admit, .on_event = fanout_on_event, .close = fanout_close};
+    .read = fanout_read, .admit = fanout_admit, .on_event = fanout_on_event, .close = fanout_close};

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "lib/random.h"
+#include "service/exchange/decoded.h"
 #include "service/health/health.h"
 
 enum flight_state { FLIGHT_ST_NEW, FLIGHT_ST_RUNNING, FLIGHT_ST_ENDED, FLIGHT_ST_LEFT };
@@ -19,6 +20,7 @@ struct flight {
 	struct flight_subscriber *subscriber;
 	enum flight_state state;
 	bool content_seen;
+	struct decoded *decoded; /* NULL = the request is in the arena */
 	struct task reap;
 };
 
@@ -27,6 +29,7 @@ static void flight_free(struct task *task)
 	struct flight *flight = (struct flight *)((char *)task - offsetof(struct flight, reap));
 	arena_reset(flight->context.worker->scratch); /* what a large answer left there goes with it */
 	arena_fini(&flight->arena);
+	decoded_drop(flight->decoded);
 	free(flight);
 }
 
@@ -114,6 +117,11 @@ size_t flight_arena_most(size_t body)
 struct arena *flight_arena(struct flight *flight)
 {
 	return &flight->arena;
+}
+
+void flight_hold(struct flight *flight, struct decoded *decoded)
+{
+	flight->decoded = decoded_hold(decoded);
 }
 
 static struct span make_answer_id(struct flight *flight, enum openai_endpoint endpoint)

@@ -9,6 +9,7 @@
 
 #include "service/plan/plan.h"
 
+struct decoded;
 struct flight;
 
 /* Whoever the answer is for. Nothing is called after the terminal event or flight_leave. */
@@ -25,6 +26,9 @@ struct flight *flight_create(const struct plan_worker *worker, size_t arena_limi
 size_t flight_arena_most(size_t body);
 
 struct arena *flight_arena(struct flight *flight);
+
+/* The flight holds the request that it is for until it is freed. Once at most. */
+void flight_hold(struct flight *flight, struct decoded *decoded);
 
 /* What the request says about the flight; spans must live until it ends (the arena will do). */
 struct flight_options {

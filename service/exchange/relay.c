@@ -77,35 +77,39 @@ static bool relay_check_plan(const struct exchange *exchange, const struct plan 
 	return false;
 }
 
-/* Decodes the request and finds its plan. NULL with findings when it must be refused. */
-static const struct plan *relay_admit(struct exchange *exchange, const struct exchange_request *request,
-				      struct findings *findings)
+/* Decodes the request and finds its model. */
+static void relay_read(struct reading *reading)
 {
-	const struct config *config = exchange->worker->plan.config;
-	struct arena *arena = flight_arena(exchange->flight);
-	bool good = openai_request_decode(&exchange->request, request->endpoint, arena, request->body,
-					  config->limits.json_depth, findings);
-	exchange->report.requested = exchange->request.model;
+	const struct config *config = reading->config;
+	bool good = openai_request_decode(reading->request, reading->endpoint, reading->arena, reading->body,
+					  &config->limits.json, &reading->findings);
+	reading->requested = reading->request->model;
 	if (!good)
-		return NULL;
-	const struct config_model *model = config_find_model(config, exchange->request.model);
-	if (model == NULL) {
-		finding_only(findings,
-			     (struct finding){.code = ERROR_MODEL_NOT_FOUND,
-					      .message = arena_printf(arena, "The model `%.*s` does not exist.",
-								      SPAN_ARG(exchange->request.model)),
-					      .param = SPAN("model")});
-		return NULL;
+		return;
+	reading->model = config_find_model(config, reading->request->model);
+	if (reading->model == NULL) {
+		finding_only(
+		    &reading->findings,
+		    (struct finding){.code = ERROR_MODEL_NOT_FOUND,
+				     .message = arena_printf(reading->arena, "The model `%.*s` does not exist.",
+							     SPAN_ARG(reading->request->model)),
+				     .param = SPAN("model")});
+		return;
 	}
-	exchange->report.model = model;
-	exchange->report.model_index = (size_t)(model - config->models);
-	if (model->strict && !openai_request_check_strict(&exchange->request, arena, findings))
-		return NULL;
+	bool strict = reading->model->strict;
+	if (strict && !openai_request_check_strict(reading->request, reading->arena, &reading->findings))
+		return;
+	if (reading->caches)
+		caching_read(reading);
+}
+
+static const struct plan *relay_admit(struct exchange *exchange, struct reading *reading)
+{
 	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
-	if (!relay_check_plan(exchange, plan, findings))
+	if (!relay_check_plan(exchange, plan, &reading->findings))
 		return NULL;
-	caching_consider(exchange, request);
+	caching_consider(exchange, reading);
 	return plan;
 }
 
-const struct exchange_kind exchange_relay = {.admit = relay_admit, .on_event = relay_on_event};
+const struct exchange_kind exchange_relay = {.read = relay_read, .admit = relay_admit, .on_event = relay_on_event};

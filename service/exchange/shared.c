@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The leader of a shared flight: it runs the plan as its followers want it; shared_internal.h tells how they get along.
  */
+#include "lib/step.h"
+#include "service/exchange/decoded.h"
 #include "service/exchange/shared_internal.h"
 
 enum {
@@ -292,23 +294,37 @@ static bool shared_pass(struct flight_place *place, void *context)
 	return false;
 }
 
-/* A flight of its own arena, whose request is read anew: the client that leads may leave. False: out of memory. */
+/* Reads the request of a flight: the client that leads may leave. False: out of memory. */
+static bool shared_read(struct shared *shared, const struct shared_request *request)
+{
+	struct findings findings = {.count = 0};
+	struct arena *arena = flight_arena(shared->flight);
+	if (request->decoded != NULL) {
+		flight_hold(shared->flight, request->decoded);
+		shared->request = request->decoded->request;
+		return true;
+	}
+	struct span body = arena_copy(arena, request->body);
+	struct step_mark before = step_enter("decode");
+	bool read = body.at != NULL && openai_request_decode(&shared->request, request->endpoint, arena, body,
+							     &shared->worker->plan.config->limits.json, &findings);
+	step_leave(before);
+	return read;
+}
+
+/* A flight of its own arena. False: out of memory. */
 static bool shared_prepare(struct shared *shared, const struct shared_request *request)
 {
 	struct exchange_worker *worker = shared->worker;
-	struct findings findings = {.count = 0};
 	shared->options = request->options;
 	shared->flight = flight_create(&worker->plan, flight_arena_most(request->body.len));
 	if (shared->flight == NULL)
 		return false;
 	struct arena *arena = flight_arena(shared->flight);
-	struct span body = arena_copy(arena, request->body);
 	shared->options.request = &shared->request;
 	shared->options.request_id = arena_copy(arena, request->options.request_id);
 	shared->options.traceparent = arena_copy(arena, request->options.traceparent);
-	return body.at != NULL && (request->batch == NULL || shared_batch_open(shared, request->batch)) &&
-	       openai_request_decode(&shared->request, request->endpoint, arena, body,
-				     worker->plan.config->limits.json_depth, &findings);
+	return (request->batch == NULL || shared_batch_open(shared, request->batch)) && shared_read(shared, request);
 }
 
 void shared_fail(struct shared *shared, enum error_code code)

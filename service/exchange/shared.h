@@ -30,6 +30,7 @@
 
 enum { SHARED_MOST = 8 << 20, SHARED_LAG_MOST = 1 << 20 };
 
+struct decoded;
 struct follower;
 
 /* The inputs of embeddings that a flight is for, in their order. */
@@ -44,6 +45,7 @@ struct shared_request {
 	struct cache_key key;
 	enum openai_endpoint endpoint;
 	struct span body;                 /* of the request, as the client sent it */
+	struct decoded *decoded;          /* of that body, which is held; NULL = it is decoded anew */
 	struct flight_options options;    /* but for request */
 	struct cache_keeping keeping;     /* under which the answer is kept */
 	bool convertible;                 /* a stream may be kept as a whole answer */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The memory of shared flights: whoever uses one holds it; shared_internal.h holds the contract. */
+#include "service/exchange/decoded.h"
 #include "service/exchange/shared_internal.h"
 
 void shared_release(struct shared *shared)
@@ -40,7 +41,10 @@ struct shared *shared_create(struct exchange_worker *worker, const struct shared
 	    .joinable = true,
 	    .worker = worker,
 	};
-	hash_checksum(HASH_START, request->body, shared->asked);
+	if (request->decoded != NULL)
+		memcpy(shared->asked, request->decoded->checksum, sizeof(shared->asked));
+	else
+		hash_checksum(HASH_START, request->body, shared->asked);
 	for (size_t i = 0; i < HASH_CHECKSUM_SIZE && request->by_bytes; i++)
 		shared->place.key.bytes[i] ^= (uint8_t)shared->asked[i];
 	shared->keeping.began = purge_log_mark(store_purges(shared->cache->store));

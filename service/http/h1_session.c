@@ -215,11 +215,26 @@ static void take_body(struct h1_session *session)
 	}
 }
 
+/*
+ * Room for the whole of a large body whose length is known: doubling would copy it again and again, all within the turn
+ * in which the client's bytes come. Pages that no bytes come for are never touched.
+ */
+static bool reserve_body(struct h1_session *session)
+{
+	size_t have = session->sock->input->size;
+	if (session->content_length < LARGE_INPUT || have >= session->content_length)
+		return true;
+	return h2o_buffer_reserve(&session->sock->input, session->content_length - have).base != NULL;
+}
+
 static void start_body(struct h1_session *session, bool expects_continue)
 {
-	if (!have_room(session, session->content_length)) {
+	enum error_code error = have_room(session, session->content_length) ? ERROR_NONE : ERROR_BODIES_FULL;
+	if (error == ERROR_NONE && !reserve_body(session))
+		error = ERROR_OVERLOADED;
+	if (error != ERROR_NONE) {
 		session->connection->request->announced = session->content_length;
-		refuse(session, ERROR_BODIES_FULL);
+		refuse(session, error);
 		return;
 	}
 	set_state(session, H1_SESSION_ST_BODY);
@@ -336,6 +351,56 @@ void h1_session_on_answered(struct h1_session *session)
 	crowd_idle(connection);
 	set_state(session, H1_SESSION_ST_IDLE);
 	take_input(session);
+}
+
+/* An input buffer of h2o that holds a body. */
+struct taken_input {
+	struct bytes bytes; /* first */
+	h2o_buffer_t *input;
+};
+
+static void dispose_input(struct bytes *bytes)
+{
+	struct taken_input *taken = (struct taken_input *)bytes;
+	h2o_buffer_dispose(&taken->input);
+	free(taken);
+}
+
+/* The socket gets a buffer of its own for what the client has sent ahead. False: out of memory. */
+static bool replace_input(struct h1_session *session)
+{
+	h2o_buffer_t *input = session->sock->input;
+	size_t ahead = input->size - session->content_length;
+	h2o_buffer_init(&session->sock->input, input->_prototype);
+	if (ahead == 0)
+		return true;
+	h2o_iovec_t room = h2o_buffer_reserve(&session->sock->input, ahead);
+	if (room.base == NULL) {
+		session->sock->input = input;
+		return false;
+	}
+	memcpy(room.base, input->bytes + session->content_length, ahead);
+	session->sock->input->size += ahead;
+	return true;
+}
+
+struct bytes *h1_session_take_body(struct h1_session *session)
+{
+	/* of no thread and of no server, and of no size: what is taken is freed as any other memory */
+	static h2o_buffer_prototype_t nobodys = {._initial_buf = {.capacity = SIZE_MAX, ._fd = -1}};
+	h2o_buffer_t *input = session->sock->input;
+	if (session->chunked)
+		return bytes_take(&session->body);
+	struct taken_input *taken = input->size == 0 ? NULL : malloc(sizeof(*taken));
+	if (taken == NULL || !replace_input(session)) {
+		free(taken);
+		return NULL;
+	}
+	h2o_buffer_set_prototype(&input, &nobodys);
+	taken->input = input;
+	bytes_init(&taken->bytes, (struct span){session->req.entity.base, session->req.entity.len}, dispose_input);
+	session->content_length = 0; /* of the input that is left, nothing is this request's */
+	return &taken->bytes;
 }
 
 void h1_session_drain(struct h1_session *session)

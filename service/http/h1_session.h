@@ -6,6 +6,7 @@
 #ifndef SLUICE_SERVICE_HTTP_H1_SESSION_H
 #define SLUICE_SERVICE_HTTP_H1_SESSION_H
 
+#include "lib/bytes.h"
 #include "service/http/connection.h"
 #include "service/http/h1_chunks.h"
 
@@ -47,6 +48,8 @@ struct h1_session {
 void h1_session_start(struct http_connection *connection);
 /* Closes it at once; a request in progress gets on_gone. */
 void h1_session_close(struct h1_session *session);
+/* Moves the body of the dispatched request, which stays where it is, to bytes with one holder. NULL: out of memory. */
+struct bytes *h1_session_take_body(struct h1_session *session);
 /* Closes it when no request is under way. */
 void h1_session_drain(struct h1_session *session);
 

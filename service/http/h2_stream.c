@@ -160,6 +160,11 @@ void h2_stream_dispatch(struct h2_stream *stream)
 	h2o_process_request(req);
 }
 
+struct bytes *h2_stream_take_body(struct h2_stream *stream)
+{
+	return bytes_take(&stream->body);
+}
+
 size_t h2_stream_unsent(const struct h2_stream *stream)
 {
 	return stream->unsent;

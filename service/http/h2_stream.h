@@ -6,6 +6,7 @@
 #ifndef SLUICE_SERVICE_HTTP_H2_STREAM_H
 #define SLUICE_SERVICE_HTTP_H2_STREAM_H
 
+#include "lib/bytes.h"
 #include "service/http/h2_session.h"
 
 enum {
@@ -67,6 +68,9 @@ void h2_stream_on_complete(struct h2_stream *stream);
 void h2_stream_drop(struct h2_stream *stream);
 /* Gives the request to the application. */
 void h2_stream_dispatch(struct h2_stream *stream);
+
+/* Moves the body, which stays where it is, to bytes with one holder. NULL: out of memory. */
+struct bytes *h2_stream_take_body(struct h2_stream *stream);
 
 /* Bytes given to nghttp2 but not yet taken by it. */
 size_t h2_stream_unsent(const struct h2_stream *stream);

@@ -27,6 +27,11 @@ static void client_abort(void *client)
 	http_respond_abort(client);
 }
 
+static struct bytes *client_hold_body(void *client)
+{
+	return http_request_hold_body(client);
+}
+
 static void on_gone(void *context)
 {
 	exchange_on_gone(context);
@@ -40,8 +45,8 @@ static void on_drained(void *context)
 void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum exchange_purpose purpose,
 			 enum openai_endpoint endpoint, enum error_form form)
 {
-	static const struct exchange_client_ops client_ops = {client_head, client_write, client_backlog, client_finish,
-							      client_abort};
+	static const struct exchange_client_ops client_ops = {client_head,   client_write, client_backlog,
+							      client_finish, client_abort, client_hold_body};
 	static const struct http_request_ops request_ops = {on_gone, on_drained};
 	struct exchange_request ask = {.purpose = purpose,
 				       .endpoint = endpoint,

@@ -13,6 +13,7 @@
 
 #include "config/config.h"
 #include "lib/arena.h"
+#include "lib/bytes.h"
 #include "lib/errors.h"
 #include "lib/http_field.h"
 #include "lib/metrics.h"
@@ -80,6 +81,11 @@ struct span http_request_method(const struct http_request *request);
 struct span http_request_path(const struct http_request *request);  /* without the query, not normalised */
 struct span http_request_query(const struct http_request *request); /* without '?', empty when absent */
 struct span http_request_body(const struct http_request *request);
+/*
+ * Returns the body with one holder more (bytes_drop), who may keep it longer than the request. The body stays where it
+ * is. NULL: out of memory.
+ */
+struct bytes *http_request_hold_body(struct http_request *request);
 /* Bytes of the body: what came, or what its head announced when it was refused before it came. */
 size_t http_request_body_size(const struct http_request *request);
 /*

@@ -13,6 +13,8 @@
 #include "lib/hash.h"
 #include "lib/media_type.h"
 #include "service/http/body_room.h"
+#include "service/http/h1_session.h"
+#include "service/http/h2_stream.h"
 #include "service/http/listener.h"
 
 enum {
@@ -58,6 +60,7 @@ static void on_dispose(void *memory)
 	request_tell_gone(request);
 	task_drop(request->server->reactor, &request->pump);
 	forget_unpacked(request);
+	bytes_drop(request->held);
 	buf_fini(&request->filling);
 	buf_fini(&request->flying);
 	struct http_connection *connection = request->connection;
@@ -156,6 +159,17 @@ struct span http_request_query(const struct http_request *request)
 struct span http_request_body(const struct http_request *request)
 {
 	return (struct span){request->h2o->entity.base, request->h2o->entity.len};
+}
+
+struct bytes *http_request_hold_body(struct http_request *request)
+{
+	if (request->held == NULL && buf_len(&request->unpacked) > 0)
+		request->held = bytes_take(&request->unpacked);
+	else if (request->held == NULL && request->stream != NULL)
+		request->held = h2_stream_take_body(request->stream);
+	else if (request->held == NULL)
+		request->held = h1_session_take_body(request->connection->h1);
+	return request->held == NULL ? NULL : bytes_hold(request->held);
 }
 
 size_t http_request_body_size(const struct http_request *request)

@@ -51,6 +51,7 @@ struct http_request {
 	size_t announced;    /* bytes of the body, as the head says; 0 = it does not */
 	struct buf unpacked; /* the body, where it came compressed */
 	size_t room;         /* bytes taken of body_room.h for it */
+	struct bytes *held;  /* the body, once somebody else holds it as well; NULL = not yet */
 	const struct http_request_ops *ops;
 	void *context;
 

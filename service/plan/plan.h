@@ -28,6 +28,7 @@
 struct health;
 struct limit;
 struct loop;
+struct offload_port;
 struct plan;
 struct run;
 
@@ -36,9 +37,10 @@ struct plan_worker {
 	struct reactor *reactor;
 	const struct config *config;
 	struct http_origin *const *origins; /* by index of the backend in config->backends */
-	struct loop *loop;     /* the worker's, where those who wait are called back; NULL in tests without queues */
-	struct health *health; /* of the process; NULL = nothing is known, every call may start (tests) */
-	struct limit *const *limits; /* by index of the target in config->targets; NULL = none */
+	struct loop *loop; /* the worker's, where those who wait are called back; NULL in tests without queues */
+	struct offload_port *offload; /* helper threads for heavy work; NULL = all is done in the loop's turn */
+	struct health *health;        /* of the process; NULL = nothing is known, every call may start (tests) */
+	struct limit *const *limits;  /* by index of the target in config->targets; NULL = none */
 	struct metrics_cells *metrics;
 	struct arena *scratch; /* for one event: emptied by the leaf that begins one, shared by all it passes */
 };

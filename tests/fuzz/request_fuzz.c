@@ -60,7 +60,7 @@ static void check_fanout(struct span body, size_t arena_limit)
 	struct openai_request request;
 	struct findings findings;
 	arena_init(&arena, arena_limit);
-	if (fanout_request_decode(&fanout, &request, &arena, body, 16, &findings)) {
+	if (fanout_request_decode(&fanout, &request, &arena, body, &JSON_DEPTH(16), &findings)) {
 		assert(span_is(request.model, FANOUT_MODEL) && request.stream == fanout.fields.stream.value);
 		assert(!request.include_usage && request.choices >= 1);
 	} else if (arena_failed(&arena)) {
@@ -82,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t limit = (data[0] & 128) != 0 ? (size_t)(data[0] & 127) * 64 + 1 : 0;
 	check_fanout(body, limit);
 	arena_init(&arena, limit);
-	bool good = openai_request_decode(&request, (enum openai_endpoint)(data[0] % 3), &arena, body, 16, &findings);
+	bool good = openai_request_decode(&request, (enum openai_endpoint)(data[0] % 3), &arena, body, &JSON_DEPTH(16),
+					  &findings);
 	if (good)
 		assert(request.model.len > 0 && request.choices >= 1);
 	if (good && openai_request_check_strict(&request, &arena, &findings))

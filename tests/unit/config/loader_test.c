@@ -11,7 +11,7 @@ static void the_least_configuration_has_every_default(void **state)
 	assert_string_equal(config->file, "t.yaml");
 	assert_int_equal(config->workers, 0);
 	assert_int_equal(config->limits.body, 32 << 20);
-	assert_int_equal(config->limits.json_depth, 64);
+	assert_int_equal(config->limits.json.depth, 64);
 	assert_int_equal(config->limits.connections, 16384);
 	assert_int_equal(config->limits.streams, 256);
 	assert_int_equal(config->limits.header_list, 64 << 10);
@@ -163,7 +163,7 @@ static void every_value_goes_where_it_belongs(void **state)
 	assert_int_equal(b->timeouts.idle_us, 3000);
 	assert_int_equal(b->timeouts.total_us, 4000);
 	assert_int_equal(config->limits.body, 1024);
-	assert_int_equal(config->limits.json_depth, 2);
+	assert_int_equal(config->limits.json.depth, 2);
 	assert_int_equal(config->limits.connections, 3);
 	assert_int_equal(config->limits.streams, 4);
 	assert_int_equal(config->limits.header_list, 5120);

@@ -81,6 +81,29 @@ static void the_last_allocation_may_shrink(void **state)
 	}
 }
 
+static void the_last_allocation_may_grow(void **state)
+{
+	(void)state;
+	static const size_t sizes[] = {100, 5000, 70000};
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		struct arena arena;
+		arena_init(&arena, 250000);
+		char *at = arena_alloc(&arena, sizes[i]);
+		memset(at, 'x', sizes[i]);
+		at = arena_grow(&arena, at, sizes[i], 80000);
+		assert_non_null(at);
+		for (size_t k = 0; k < sizes[i]; k++)
+			assert_int_equal(at[k], 'x');
+		memset(at, 'y', 80000);
+		at = arena_grow(&arena, at, 80000, 160000); /* counts once: both together would be too much */
+		assert_non_null(at);
+		assert_int_equal(at[79999], 'y');
+		assert_null(arena_grow(&arena, at, 160000, 260000));
+		assert_true(arena_failed(&arena));
+		arena_fini(&arena);
+	}
+}
+
 static void copies_end_with_a_nul(void **state)
 {
 	(void)state;
@@ -99,6 +122,7 @@ int main(void)
 	    cmocka_unit_test(zeroed_memory_is_zero_and_overflow_is_refused),
 	    cmocka_unit_test(the_limit_holds_and_exhaustion_sticks),
 	    cmocka_unit_test(the_last_allocation_may_shrink),
+	    cmocka_unit_test(the_last_allocation_may_grow),
 	    cmocka_unit_test(copies_end_with_a_nul),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -49,6 +50,32 @@ static void a_key_goes_before_those_it_begins(void **state)
 	check("{\"ab\":1,\"a\":2,\"\":3}", "{\"\":3,\"a\":2,\"ab\":1}");
 }
 
+static void keys_with_a_common_beginning_are_sorted_by_the_rest(void **state)
+{
+	(void)state;
+	check("{\"sevenxx\":1,\"eightxxx\":2,\"eightxx\":3,\"eightxxxb\":4,\"eightxxxa\":5,\"\":6}",
+	      "{\"\":6,\"eightxx\":3,\"eightxxx\":2,\"eightxxxa\":5,\"eightxxxb\":4,\"sevenxx\":1}");
+	check("{\"12345678\xF0\x9F\x98\x80\":1,\"12345678\xEE\x80\x80\":2}",
+	      "{\"12345678\xF0\x9F\x98\x80\":1,\"12345678\xEE\x80\x80\":2}");
+}
+
+/* More than are sorted by insertion. */
+static void wide_objects_are_sorted_whatever_order_they_come_in(void **state)
+{
+	(void)state;
+	enum { KEYS = 40 };
+	char given[512] = "{", expected[512] = "{";
+	for (int i = 0; i < KEYS; i++) {
+		size_t len = strlen(given);
+		snprintf(given + len, sizeof(given) - len, "%s\"k%02d\":0", i == 0 ? "" : ",", i * 7 % KEYS);
+		len = strlen(expected);
+		snprintf(expected + len, sizeof(expected) - len, "%s\"k%02d\":0", i == 0 ? "" : ",", i);
+	}
+	strcat(given, "}");
+	strcat(expected, "}");
+	check(given, expected);
+}
+
 static void numbers_are_the_same_by_value(void **state)
 {
 	(void)state;
@@ -74,6 +101,8 @@ int main(void)
 	    cmocka_unit_test(members_are_sorted_at_every_level_and_white_space_goes),
 	    cmocka_unit_test(keys_are_in_the_order_of_utf16_code_units),
 	    cmocka_unit_test(a_key_goes_before_those_it_begins),
+	    cmocka_unit_test(keys_with_a_common_beginning_are_sorted_by_the_rest),
+	    cmocka_unit_test(wide_objects_are_sorted_whatever_order_they_come_in),
 	    cmocka_unit_test(numbers_are_the_same_by_value),
 	    cmocka_unit_test(large_integers_keep_their_digits),
 	    cmocka_unit_test(strings_are_the_same_however_they_are_escaped),

@@ -238,6 +238,19 @@ static void nesting_is_limited(void **state)
 	free(text);
 }
 
+static void values_and_names_are_limited_together(void **state)
+{
+	(void)state;
+	const struct json_limits limits = {.depth = 4, .values = 4};
+	assert_true(json_parse_within(&json, &arena, SPAN("{\"a\":[1]}"), &limits, &error));
+	assert_true(json_parse_within(&json, &arena, SPAN("[1,[],2]"), &limits, &error));
+	assert_false(json_parse_within(&json, &arena, SPAN("[1,[],2,true]"), &limits, &error));
+	assert_ptr_equal(error.what, json_too_many);
+	assert_int_equal(error.column, 9);
+	assert_false(json_parse_within(&json, &arena, SPAN("{\"a\":[1],\"b\":2}"), &limits, &error));
+	assert_ptr_equal(error.what, json_too_many);
+}
+
 static void strings_decode(void **state)
 {
 	(void)state;
@@ -463,6 +476,7 @@ int main(void)
 	    TEST(duplicate_keys_are_refused),
 	    TEST(duplicate_keys_of_a_wide_object_are_refused),
 	    TEST(nesting_is_limited),
+	    TEST(values_and_names_are_limited_together),
 	    TEST(strings_decode),
 	    TEST(integers_are_exact_or_refused),
 	    TEST(doubles_are_the_nearest),

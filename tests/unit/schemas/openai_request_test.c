@@ -18,7 +18,7 @@ static const struct finding *const finding = &findings.list[0];
 
 static bool decode(enum openai_endpoint endpoint, const char *body)
 {
-	return openai_request_decode(&request, endpoint, &arena, span_of(body), 64, &findings);
+	return openai_request_decode(&request, endpoint, &arena, span_of(body), &JSON_DEPTH(64), &findings);
 }
 
 static void expect_decoded(enum openai_endpoint endpoint, const char *body)
@@ -214,10 +214,26 @@ static void broken_json_is_told_by_line_and_column(void **state)
 	(void)state;
 	expect_refused(OPENAI_CHAT, "{\n \"model\":\"m\",\n      \"model\":\"n\"}", ERROR_INVALID_JSON, "model",
 		       "Invalid JSON at line 3, column 7: duplicate key");
-	assert_false(openai_request_decode(&request, OPENAI_CHAT, &arena, SPAN("{\"a\":[[1]]}"), 2, &findings));
+	assert_false(
+	    openai_request_decode(&request, OPENAI_CHAT, &arena, SPAN("{\"a\":[[1]]}"), &JSON_DEPTH(2), &findings));
 	assert_string_equal(finding->message.at, "Invalid JSON at line 1, column 7: nested too deeply; the limit is 2 "
 						 "levels (limits.json_depth)");
 	expect_refused(OPENAI_CHAT, "", ERROR_INVALID_JSON, NULL, "Invalid JSON at line 1, column 1: unexpected end");
+}
+
+static void too_many_values_name_the_limit_and_its_key(void **state)
+{
+	(void)state;
+	const struct json_limits limits = {.depth = 4, .values = 5};
+	assert_true(openai_request_decode(&request, OPENAI_EMBEDDINGS, &arena,
+					  SPAN("{\"model\":\"m\",\"input\":\"x\"}"), &limits, &findings));
+	assert_false(openai_request_decode(&request, OPENAI_EMBEDDINGS, &arena,
+					   SPAN("{\"model\":\"m\",\"input\":\"x\",\"a\":1}"), &limits, &findings));
+	assert_int_equal(findings.count, 1);
+	assert_int_equal(finding->code, ERROR_BODY_TOO_LARGE);
+	assert_string_equal(finding->message.at,
+			    "The request body holds more than 5 JSON values and names of members (at line 1, column "
+			    "26); the limit is 5 (limits.json_values).");
 }
 
 static void a_duplicate_key_names_its_path(void **state)
@@ -241,7 +257,8 @@ static void an_exhausted_arena_is_overload_and_not_bad_json(void **state)
 	for (size_t limit = 1; limit < 60000; limit += 199) {
 		struct arena small;
 		arena_init(&small, limit);
-		bool decoded = openai_request_decode(&request, OPENAI_CHAT, &small, span_of(body), 64, &findings);
+		bool decoded =
+		    openai_request_decode(&request, OPENAI_CHAT, &small, span_of(body), &JSON_DEPTH(64), &findings);
 		if (!decoded)
 			assert_int_equal(finding->code, ERROR_OVERLOADED);
 		else
@@ -359,6 +376,7 @@ int main(void)
 	    TEST(the_path_names_the_exact_place),
 	    TEST(broken_json_is_told_by_line_and_column),
 	    TEST(a_duplicate_key_names_its_path),
+	    TEST(too_many_values_name_the_limit_and_its_key),
 	    TEST(an_exhausted_arena_is_overload_and_not_bad_json),
 	    TEST(completions_take_every_form_of_prompt),
 	    TEST(embeddings_take_every_form_of_input),

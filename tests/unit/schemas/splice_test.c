@@ -114,7 +114,7 @@ static void check_document(enum openai_endpoint endpoint, struct generator *g)
 	generate_space(g);
 	generate_object(g, openai_request_fields(endpoint), NULL);
 	generate_space(g);
-	if (!openai_request_decode(&request, endpoint, &arena, buf_span(&document), 64, &findings))
+	if (!openai_request_decode(&request, endpoint, &arena, buf_span(&document), &JSON_DEPTH(64), &findings))
 		fail_msg("seed %" PRIu64 ": %.*s is refused: %.*s", seed, SPAN_ARG(buf_span(&document)),
 			 SPAN_ARG(findings.list[0].message));
 	for (int ask = 0; ask < 2; ask++) {

@@ -392,7 +392,7 @@ static uint64_t prefix_of(enum openai_endpoint endpoint, const char *body)
 	struct findings findings = {.count = 0};
 	struct arena arena;
 	arena_init(&arena, 0);
-	assert_true(openai_request_decode(&request, endpoint, &arena, span_of(body), 64, &findings));
+	assert_true(openai_request_decode(&request, endpoint, &arena, span_of(body), &JSON_DEPTH(64), &findings));
 	uint64_t prefix = openai_request_prefix(&request);
 	arena_fini(&arena);
 	return prefix;

@@ -73,8 +73,8 @@ static void client_abort(void *client)
 	aborted = true;
 }
 
-static const struct exchange_client_ops client_ops = {client_head, client_write, client_waiting, client_finish,
-						      client_abort};
+static const struct exchange_client_ops client_ops = {client_head,   client_write, client_waiting,
+						      client_finish, client_abort, NULL};
 
 static uint64_t now;
 

@@ -164,8 +164,8 @@ static int tear_down(void **state)
 
 static struct exchange *ask(const char *body)
 {
-	static const struct exchange_client_ops ops = {client_head, client_write, client_backlog, client_finish,
-						       client_abort};
+	static const struct exchange_client_ops ops = {client_head,   client_write, client_backlog,
+						       client_finish, client_abort, NULL};
 	struct exchange_request request = {.purpose = EXCHANGE_FANOUT,
 					   .endpoint = OPENAI_CHAT,
 					   .body = span_of(body),

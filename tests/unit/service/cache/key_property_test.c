@@ -63,7 +63,7 @@ static bool key_of(struct span body, struct cache_key *key)
 	struct findings findings = {.count = 0};
 	struct buf canonical;
 	arena_reset(&arena);
-	if (!openai_request_decode(&request, endpoint, &arena, body, 64, &findings))
+	if (!openai_request_decode(&request, endpoint, &arena, body, &JSON_DEPTH(64), &findings))
 		return false;
 	buf_init(&canonical, TEXT_MOST);
 	write_canonical(&request, &canonical);

@@ -24,7 +24,7 @@ static struct cache_key key_with(enum openai_endpoint endpoint, const char *body
 	struct buf canonical;
 	struct span text = arena_copy(&arena, span_of(body));
 	buf_init(&canonical, 65536);
-	if (!openai_request_decode(&request, endpoint, &arena, text, 64, &findings))
+	if (!openai_request_decode(&request, endpoint, &arena, text, &JSON_DEPTH(64), &findings))
 		fail_msg("%s: %.*s", body, SPAN_ARG(findings.list[0].message));
 	openai_request_write_canonical(&request, &arena, &canonical);
 	struct key_parts parts = {

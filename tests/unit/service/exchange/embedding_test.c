@@ -113,8 +113,8 @@ static void client_abort(void *client)
 	fail_msg("aborted");
 }
 
-static const struct exchange_client_ops client_ops = {client_head, client_write, client_waiting, client_finish,
-						      client_abort};
+static const struct exchange_client_ops client_ops = {client_head,   client_write, client_waiting,
+						      client_finish, client_abort, NULL};
 
 static int set_up(void **state)
 {

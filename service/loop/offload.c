@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The pool of helpers; offload.h holds the contract. All that is queued lies in lists of clients, which lie in a ring:
+ * whoever is at its head and may have another helper is next, and goes to the end.
+ */
+#include "service/loop/offload.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { OFFLOAD_BUCKETS = 1024, OFFLOAD_NICE = 5 /* helpers yield to loops where cores are few */ };
+
+/* A client with jobs. */
+struct offload_client {
+	uint64_t id;
+	struct offload_client *next_same; /* in its bucket */
+	struct offload_client *next;      /* in the ring; of those with queued jobs */
+	struct offload_client *before;
+	struct offload_job *first, *last; /* queued */
+	size_t queued_bytes;
+	unsigned at_work;
+};
+
+struct offload {
+	pthread_mutex_t lock;
+	pthread_cond_t more;
+	/* under the lock */
+	struct offload_client *buckets[OFFLOAD_BUCKETS];
+	struct offload_client *head; /* of the ring; NULL = nothing is queued */
+	size_t jobs, bytes;          /* queued or at work */
+	bool stops;
+	/* constant */
+	unsigned each; /* helpers that one client may have */
+	unsigned thread_count;
+	pthread_t threads[];
+};
+
+struct offload_port {
+	struct offload *offload;
+	struct loop *loop;
+	struct metrics_cells *metrics;
+	size_t pending;
+};
+
+/* ---- the queue, under the lock ---- */
+
+static struct offload_client **link_of(struct offload *offload, uint64_t id)
+{
+	struct offload_client **link = &offload->buckets[id % OFFLOAD_BUCKETS];
+	while (*link != NULL && (*link)->id != id)
+		link = &(*link)->next_same;
+	return link;
+}
+
+/* Returns the client, made when there is none; NULL when out of memory. */
+static struct offload_client *client_of(struct offload *offload, uint64_t id)
+{
+	struct offload_client **link = link_of(offload, id);
+	if (*link == NULL) {
+		*link = calloc(1, sizeof(**link));
+		if (*link != NULL)
+			(*link)->id = id;
+	}
+	return *link;
+}
+
+/* Forgets a client without jobs. */
+static void client_rest(struct offload *offload, struct offload_client *client)
+{
+	if (client->first != NULL || client->at_work > 0)
+		return;
+	*link_of(offload, client->id) = client->next_same;
+	free(client);
+}
+
+static void ring_join(struct offload *offload, struct offload_client *client)
+{
+	struct offload_client *head = offload->head;
+	if (head == NULL) {
+		client->next = client->before = offload->head = client;
+		return;
+	}
+	client->next = head;
+	client->before = head->before;
+	client->before->next = head->before = client;
+}
+
+static void ring_leave(struct offload *offload, struct offload_client *client)
+{
+	if (offload->head == client)
+		offload->head = client->next == client ? NULL : client->next;
+	client->before->next = client->next;
+	client->next->before = client->before;
+}
+
+static void queue_add(struct offload *offload, struct offload_client *client, struct offload_job *job)
+{
+	job->of = client;
+	job->queued = true;
+	job->next = NULL;
+	job->before = client->last;
+	if (client->last == NULL) {
+		client->first = job;
+		ring_join(offload, client);
+	} else {
+		client->last->next = job;
+	}
+	client->last = job;
+	client->queued_bytes += job->bytes;
+	offload->jobs++;
+	offload->bytes += job->bytes;
+}
+
+/* Takes a job out of its client's queue; it still counts in the pool. */
+static void queue_take(struct offload *offload, struct offload_job *job)
+{
+	struct offload_client *client = job->of;
+	job->queued = false;
+	client->queued_bytes -= job->bytes;
+	*(job->before == NULL ? &client->first : &job->before->next) = job->next;
+	*(job->next == NULL ? &client->last : &job->next->before) = job->before;
+	if (client->first == NULL)
+		ring_leave(offload, client);
+}
+
+/* The job is nothing of the pool's any more. */
+static void pool_leave(struct offload *offload, struct offload_job *job)
+{
+	offload->jobs--;
+	offload->bytes -= job->bytes;
+	client_rest(offload, job->of);
+}
+
+/* The next job of whoever's turn it is and has not all helpers it may have; NULL: none. */
+static struct offload_job *next_job(struct offload *offload)
+{
+	struct offload_client *client = offload->head;
+	if (client == NULL)
+		return NULL;
+	do {
+		if (client->at_work < offload->each) {
+			struct offload_job *job = client->first;
+			offload->head = client->next;
+			queue_take(offload, job);
+			client->at_work++;
+			return job;
+		}
+		client = client->next;
+	} while (client != offload->head);
+	return NULL;
+}
+
+static bool is_full(const struct offload *offload, size_t bytes)
+{
+	return offload->jobs >= OFFLOAD_JOBS_MOST || offload->bytes + bytes > OFFLOAD_BYTES_MOST;
+}
+
+/* Who has the most bytes queued, if more than that; NULL: nobody. */
+static struct offload_client *heaviest(const struct offload *offload, size_t bytes)
+{
+	struct offload_client *heaviest = NULL, *at = offload->head;
+	for (bool begun = false; at != NULL && !(begun && at == offload->head); begun = true, at = at->next)
+		if (at->queued_bytes > bytes) {
+			bytes = at->queued_bytes;
+			heaviest = at;
+		}
+	return heaviest;
+}
+
+/* ---- answers to the loops ---- */
+
+static void port_move(struct offload_port *port, int by)
+{
+	port->pending += (size_t)by;
+	metrics_move(port->metrics, by, METRIC_OFFLOAD_PENDING);
+}
+
+static void on_message(struct loop_message *message)
+{
+	struct offload_job *job = (struct offload_job *)((char *)message - offsetof(struct offload_job, message));
+	port_move(job->port, -1);
+	if (job->cancelled)
+		job->discard(job);
+	else
+		job->done(job);
+}
+
+static void refuse(struct offload_job *job)
+{
+	job->refused = true;
+	loop_post(job->port->loop, &job->message);
+}
+
+/* ---- helpers ---- */
+
+static void *help(void *context)
+{
+	struct offload *offload = context;
+	setpriority(PRIO_PROCESS, (id_t)gettid(), OFFLOAD_NICE); /* of this thread alone, on Linux */
+	pthread_mutex_lock(&offload->lock);
+	for (;;) {
+		struct offload_job *job = next_job(offload);
+		if (job == NULL && offload->stops)
+			break;
+		if (job == NULL) {
+			pthread_cond_wait(&offload->more, &offload->lock);
+			continue;
+		}
+		pthread_mutex_unlock(&offload->lock);
+		job->work(job);
+		pthread_mutex_lock(&offload->lock);
+		job->of->at_work--;
+		if (job->of->first != NULL)
+			pthread_cond_signal(&offload->more); /* it may have another helper again */
+		pool_leave(offload, job);
+		loop_post(job->port->loop, &job->message); /* the job may be gone from here on */
+	}
+	pthread_mutex_unlock(&offload->lock);
+	return NULL;
+}
+
+struct offload *offload_create(unsigned threads)
+{
+	threads = threads < 2 ? 2 : threads;
+	struct offload *offload = calloc(1, sizeof(*offload) + threads * sizeof(offload->threads[0]));
+	if (offload == NULL)
+		return NULL;
+	offload->each = threads - 1;
+	pthread_mutex_init(&offload->lock, NULL);
+	pthread_cond_init(&offload->more, NULL);
+	for (; offload->thread_count < threads; offload->thread_count++) {
+		if (pthread_create(&offload->threads[offload->thread_count], NULL, help, offload) == 0)
+			continue;
+		offload_destroy(offload);
+		return NULL;
+	}
+	return offload;
+}
+
+void offload_destroy(struct offload *offload)
+{
+	if (offload == NULL)
+		return;
+	pthread_mutex_lock(&offload->lock);
+	offload->stops = true;
+	pthread_cond_broadcast(&offload->more);
+	pthread_mutex_unlock(&offload->lock);
+	for (unsigned i = 0; i < offload->thread_count; i++)
+		pthread_join(offload->threads[i], NULL);
+	pthread_cond_destroy(&offload->more);
+	pthread_mutex_destroy(&offload->lock);
+	free(offload);
+}
+
+/* ---- loops ---- */
+
+struct offload_port *offload_port_create(struct offload *offload, struct loop *loop, struct metrics_cells *metrics)
+{
+	struct offload_port *port = calloc(1, sizeof(*port));
+	if (port != NULL)
+		*port = (struct offload_port){.offload = offload, .loop = loop, .metrics = metrics};
+	return port;
+}
+
+void offload_port_destroy(struct offload_port *port)
+{
+	free(port);
+}
+
+size_t offload_pending(const struct offload_port *port)
+{
+	return port == NULL ? 0 : port->pending;
+}
+
+/* Makes room for a job of that many bytes at the cost of clients that have more queued. False: there are none. */
+static bool make_room(struct offload *offload, const struct offload_client *client, size_t bytes)
+{
+	while (is_full(offload, bytes)) {
+		struct offload_client *other = heaviest(offload, client->queued_bytes + bytes);
+		if (other == NULL)
+			return false;
+		struct offload_job *job = other->last;
+		queue_take(offload, job);
+		pool_leave(offload, job);
+		refuse(job);
+	}
+	return true;
+}
+
+void offload_submit(struct offload_port *port, struct offload_job *job)
+{
+	struct offload *offload = port->offload;
+	job->port = port;
+	job->message.run = on_message;
+	job->refused = job->cancelled = job->queued = false;
+	port_move(port, 1);
+	pthread_mutex_lock(&offload->lock);
+	struct offload_client *client = client_of(offload, job->client);
+	if (client != NULL && make_room(offload, client, job->bytes)) {
+		queue_add(offload, client, job);
+		metrics_count(port->metrics, METRIC_OFFLOADED, job->kind);
+		pthread_cond_signal(&offload->more);
+	} else {
+		if (client != NULL)
+			client_rest(offload, client);
+		metrics_count(port->metrics, METRIC_OFFLOAD_REFUSED, job->kind);
+		refuse(job);
+	}
+	pthread_mutex_unlock(&offload->lock);
+}
+
+void offload_cancel(struct offload_job *job)
+{
+	struct offload *offload = job->port->offload;
+	pthread_mutex_lock(&offload->lock);
+	bool queued = job->queued;
+	if (queued) {
+		queue_take(offload, job);
+		pool_leave(offload, job);
+	}
+	pthread_mutex_unlock(&offload->lock);
+	job->cancelled = true;
+	if (!queued)
+		return;
+	port_move(job->port, -1);
+	job->discard(job);
+}
+
+bool offload_is_heavy(struct span json)
+{
+	if (json.len <= OFFLOAD_SMALL || json.len >= OFFLOAD_LARGE)
+		return json.len >= OFFLOAD_LARGE;
+	const char *at = json.at, *end = json.at + json.len;
+	for (unsigned commas = 0; commas < OFFLOAD_DENSE; commas++) {
+		at = memchr(at, ',', (size_t)(end - at));
+		if (at == NULL)
+			return false;
+		at++;
+	}
+	return true;
+}
