@@ -48,6 +48,25 @@ bool cache_fetch_begin(struct cache_worker *worker, struct cache_fetch *fetch);
 enum cache_adopted cache_keep(struct cache_worker *worker, const struct cache_keeping *keeping,
 			      const struct cache_entry *entry);
 
+/* An answer on its way into the cache. */
+struct cache_packed {
+	struct cache_lives lives;
+	struct buf entry;
+	struct buf parcel; /* for what replicas share; empty = it is made when it is sent */
+};
+
+/*
+ * Makes an entry of an answer, and a parcel if it shares. Thread-safe, and most of the work of keeping one; the buffers
+ * tell whether memory ran out.
+ */
+void cache_pack(const struct cache_keeping *keeping, const struct cache_entry *entry, bool shares,
+		struct cache_packed *packed);
+void cache_packed_fini(struct cache_packed *packed);
+
+/* As cache_keep, for what was packed. */
+enum cache_adopted cache_keep_packed(struct cache_worker *worker, const struct cache_keeping *keeping,
+				     const struct cache_packed *packed);
+
 /*
  * A renewal brought an answer that is not kept: what is kept under its key, here and elsewhere, goes all the same.
  * digest: of the answer that is spared; 0 = none is.

@@ -341,26 +341,35 @@ static void on_stored(void *context, const struct redis_reply *reply)
 	count_result(remote, reply->kind == REDIS_STATUS ? METRICS_REMOTE_STORED : METRICS_REMOTE_NOT_STORED);
 }
 
+/* False: it was not sent. */
+static bool send_parcel(struct remote *remote, const struct store_tags *tags, const struct cache_key *key,
+			uint64_t life_us, struct span parcel)
+{
+	char life[REMOTE_NUMBER_SIZE];
+	struct remote_name name = remote_answer_name(remote, tags, key);
+	snprintf(life, sizeof(life), "%" PRIu64, life_us / REMOTE_MS_US);
+	const struct span args[] = {SPAN("SET"), remote_name_span(&name), parcel, SPAN("PX"), span_of(life)};
+	return remote_ask(remote, args, sizeof(args) / sizeof(args[0]), remote_deadline(remote), on_stored, remote);
+}
+
+void remote_put_packed(struct remote *remote, const struct store_tags *tags, const struct cache_key *key,
+		       uint64_t life_us, struct span parcel)
+{
+	if (!redis_writable(remote->options.redis) || !send_parcel(remote, tags, key, life_us, parcel))
+		count_result(remote, METRICS_REMOTE_NOT_STORED);
+}
+
 void remote_put(struct remote *remote, const struct store_tags *tags, const struct cache_key *key,
 		const struct parcel *parcel)
 {
-	bool sent = false;
 	struct buf bytes;
-	buf_init(&bytes, parcel->entry.len + REMOTE_OVERHEAD_MOST);
 	struct step_mark before = step_enter("compress");
+	buf_init(&bytes, parcel->entry.len + REMOTE_OVERHEAD_MOST);
 	if (redis_writable(remote->options.redis))
 		parcel_encode(parcel, key, &bytes);
 	step_leave(before);
-	if (buf_len(&bytes) > 0 && !buf_failed(&bytes)) {
-		char life[REMOTE_NUMBER_SIZE];
-		struct remote_name name = remote_answer_name(remote, tags, key);
-		snprintf(life, sizeof(life), "%" PRIu64, parcel->life_us / REMOTE_MS_US);
-		const struct span args[] = {SPAN("SET"), remote_name_span(&name), buf_span(&bytes), SPAN("PX"),
-					    span_of(life)};
-		sent = remote_ask(remote, args, sizeof(args) / sizeof(args[0]), remote_deadline(remote), on_stored,
-				  remote);
-	}
-	if (!sent)
+	bool encoded = buf_len(&bytes) > 0 && !buf_failed(&bytes);
+	if (!encoded || !send_parcel(remote, tags, key, parcel->life_us, buf_span(&bytes)))
 		count_result(remote, METRICS_REMOTE_NOT_STORED);
 	buf_fini(&bytes);
 }

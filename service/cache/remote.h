@@ -47,6 +47,10 @@ void remote_fetch_cancel(struct cache_fetch *fetch);
 void remote_put(struct remote *remote, const struct store_tags *tags, const struct cache_key *key,
 		const struct parcel *parcel);
 
+/* The same for a parcel that was encoded, with its life. */
+void remote_put_packed(struct remote *remote, const struct store_tags *tags, const struct cache_key *key,
+		       uint64_t life_us, struct span parcel);
+
 /* ---- for those who ask for more than answers ---- */
 
 struct redis *remote_redis(const struct remote *remote);

@@ -22,7 +22,8 @@ void shared_set_state(struct shared *shared, enum shared_state state)
 	    [SHARED_ST_ASKING] = FROM(NEW) | FROM(ELSEWHERE),
 	    [SHARED_ST_OWN] = FROM(NEW) | FROM(ASKING) | FROM(ELSEWHERE),
 	    [SHARED_ST_ELSEWHERE] = FROM(ASKING),
-	    [SHARED_ST_LANDED] = FROM(NEW) | FROM(ASKING) | FROM(OWN) | FROM(ELSEWHERE),
+	    [SHARED_ST_KEEPING] = FROM(OWN),
+	    [SHARED_ST_LANDED] = FROM(NEW) | FROM(ASKING) | FROM(OWN) | FROM(ELSEWHERE) | FROM(KEEPING),
 	};
 #undef FROM
 	if ((allowed[state] & 1u << shared->state) == 0)
@@ -65,8 +66,8 @@ static void shared_obey(struct shared *shared)
 	enum shared_wish wish = shared->wish;
 	bool landed = shared->landed;
 	pthread_mutex_unlock(&shared->lock);
-	if (landed || wish == shared->granted)
-		return;
+	if (landed || wish == shared->granted || shared->state == SHARED_ST_KEEPING)
+		return; /* what is being kept lands by itself */
 	shared->granted = wish;
 	if (wish == SHARED_CANCEL)
 		shared_land(shared, false, false);
@@ -224,6 +225,28 @@ static void shared_serve_own(struct shared *shared)
 	}
 }
 
+/* What is done about an answer that is complete with an event. */
+enum keep { KEEP_NOT, KEEP_NOW, KEPT_ALREADY };
+
+/* Gives an event, which joins the log, to all followers. */
+static void shared_tell(struct shared *shared, struct record *record, enum keep keep)
+{
+	bool terminal = record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR;
+	pthread_mutex_lock(&shared->lock);
+	shared_hold(shared); /* the last follower may leave in what follows */
+	shared_append(shared, record);
+	shared_wake_others(shared);
+	pthread_mutex_unlock(&shared->lock);
+	bool kept =
+	    keep == KEPT_ALREADY || (keep == KEEP_NOW && record->event.kind == EVENT_END && shared_keep(shared));
+	shared_replicas_publish(shared, record);
+	if (terminal)
+		shared_land(shared, true, kept);
+	shared_serve_own(shared);
+	shared_obey(shared);
+	shared_release(shared);
+}
+
 void shared_add(struct shared *shared, const struct event *event)
 {
 	static const struct failure overloaded = {.code = ERROR_OVERLOADED, .should_retry = true};
@@ -237,19 +260,15 @@ void shared_add(struct shared *shared, const struct event *event)
 	}
 	if (shared->batch != NULL && own)
 		shared_batch_add(shared, event);
-	bool terminal = record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR;
-	pthread_mutex_lock(&shared->lock);
-	shared_hold(shared); /* the last follower may leave in what follows */
-	shared_append(shared, record);
-	shared_wake_others(shared);
-	pthread_mutex_unlock(&shared->lock);
-	bool kept = event->kind == EVENT_END && own && shared_keep(shared);
-	shared_replicas_publish(shared, record);
-	if (terminal)
-		shared_land(shared, true, kept);
-	shared_serve_own(shared);
-	shared_obey(shared);
-	shared_release(shared);
+	if (record->event.kind == EVENT_END && own && shared_keep_apart(shared, record))
+		shared_set_state(shared, SHARED_ST_KEEPING);
+	else
+		shared_tell(shared, record, own ? KEEP_NOW : KEEP_NOT);
+}
+
+void shared_on_kept(struct shared *shared, struct record *end, bool kept)
+{
+	shared_tell(shared, end, kept ? KEPT_ALREADY : KEEP_NOT);
 }
 
 static void shared_on_event(struct flight_subscriber *subscriber, const struct event *event)

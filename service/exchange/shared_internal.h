@@ -28,6 +28,7 @@ enum shared_state {
 	SHARED_ST_ASKING,    /* the other replicas are asked who runs it */
 	SHARED_ST_OWN,       /* the plan runs here */
 	SHARED_ST_ELSEWHERE, /* another replica runs it, and is listened to */
+	SHARED_ST_KEEPING,   /* the plan ended; a helper makes an entry of the answer before the end is told */
 	SHARED_ST_LANDED,    /* it is over */
 	SHARED_ST_COUNT
 };
@@ -108,6 +109,15 @@ enum metrics_kept shared_keep_entry(const struct shared *shared, const struct ca
 
 /* Puts the complete answer into the cache, if it may be there. On the leader's thread. True when it is there. */
 bool shared_keep(struct shared *shared);
+
+/*
+ * Has a helper do most of that for a large answer, which lacks nothing but end (taken): shared_on_kept() comes with it.
+ * False: the answer is no large one.
+ */
+bool shared_keep_apart(struct shared *shared, struct record *end);
+
+/* The answer is kept, or not: its end may be told. */
+void shared_on_kept(struct shared *shared, struct record *end, bool kept);
 
 /* ---- the leader's, on its thread ---- */
 

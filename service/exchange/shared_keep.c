@@ -7,6 +7,9 @@
 #include "service/exchange/report.h"
 #include "service/exchange/shared_internal.h"
 #include "service/exchange/whole.h"
+#include "service/loop/offload.h"
+
+enum { SHARED_KEPT_IN_TURN = 256 << 10 /* bytes of events; more are put together by a helper */ };
 
 /* Why the answer, the body of entry, is not kept, or that it can be; fills in what else its body tells. */
 static enum metrics_kept shared_judge(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
@@ -25,58 +28,150 @@ static enum metrics_kept shared_judge(const struct shared *shared, const struct 
 	return keepable ? METRICS_KEPT_YES : METRICS_KEPT_UNFINISHED;
 }
 
-enum metrics_kept shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
-				    const struct cache_entry *entry)
+static enum metrics_kept kept_of(enum cache_adopted adopted)
 {
 	static const enum metrics_kept results[] = {[CACHE_ADOPTED] = METRICS_KEPT_YES,
 						    [CACHE_PURGED] = METRICS_KEPT_PURGED,
 						    [CACHE_NOT_ONE] = METRICS_KEPT_NO_MEMORY};
-	return results[cache_keep(shared->worker->cache, keeping, entry)];
+	return results[adopted];
 }
 
-static bool keep(struct shared *shared)
+enum metrics_kept shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
+				    const struct cache_entry *entry)
 {
-	if (shared->batch != NULL) {
-		shared_batch_keep(shared);
-		return false; /* not as a whole */
-	}
-	const struct exchange_worker *worker = shared->worker;
-	struct cache_entry entry = {.endpoint = shared->request.endpoint, .created = time(NULL)};
-	enum metrics_kept kept = METRICS_KEPT_TOO_LARGE;
-	struct arena scratch;
+	return kept_of(cache_keep(shared->worker->cache, keeping, entry));
+}
+
+/* An answer put together from the log. */
+struct gathered {
 	struct whole whole;
 	struct buf body;
-	arena_init(&scratch, 0);
-	whole_init(&whole, SHARED_MOST);
-	buf_init(&body, (size_t)SHARED_MOST * 2);
+	struct arena scratch;
+	struct cache_entry entry;
+	enum metrics_kept kept; /* METRICS_KEPT_YES: it can be */
+};
+
+/* Thread-safe while nothing is appended. end: what is not in the log yet; NULL = all is there. */
+static void gather(const struct shared *shared, const struct record *end, struct gathered *gathered)
+{
+	struct whole *whole = &gathered->whole;
+	arena_init(&gathered->scratch, 0);
+	whole_init(whole, SHARED_MOST);
+	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
 	for (const struct record *at = shared->log.bytes > SHARED_MOST ? NULL : shared->log.first; at != NULL;
 	     at = at->next)
-		whole_add(&whole, &at->event);
-	bool written = whole_write(&whole, &body);
-	entry.body = buf_span(&body);
+		whole_add(whole, &at->event);
+	if (end != NULL)
+		whole_add(whole, &end->event);
+	gathered->entry = (struct cache_entry){.endpoint = shared->request.endpoint, .created = time(NULL)};
+	gathered->kept = METRICS_KEPT_TOO_LARGE;
+	bool written = whole_write(whole, &gathered->body);
+	gathered->entry.body = buf_span(&gathered->body);
 	if (written)
-		kept = shared_judge(shared, &whole, &entry, &scratch);
-	entry.usage = whole.usage;
-	entry.target = whole.target == NULL ? SPAN("") : span_of(whole.target->target);
-	if (kept == METRICS_KEPT_YES)
-		kept = shared_keep_entry(shared, &shared->keeping, &entry);
+		gathered->kept = shared_judge(shared, whole, &gathered->entry, &gathered->scratch);
+	gathered->entry.usage = whole->usage;
+	gathered->entry.target = whole->target == NULL ? SPAN("") : span_of(whole->target->target);
+}
+
+static void gathered_fini(struct gathered *gathered)
+{
+	buf_fini(&gathered->body);
+	whole_fini(&gathered->whole);
+	arena_fini(&gathered->scratch);
+}
+
+/* Counts what became of an answer of so many bytes. True when it is kept. */
+static bool note_kept(const struct shared *shared, enum metrics_kept kept, size_t bytes)
+{
+	const struct exchange_worker *worker = shared->worker;
 	if (shared->keeping.renews &&
 	    (kept == METRICS_KEPT_FORM || kept == METRICS_KEPT_TOO_LARGE || kept == METRICS_KEPT_UNFINISHED))
 		cache_renew(worker->cache, &shared->keeping, 0);
 	if (kept == METRICS_KEPT_YES)
-		metrics_add(worker->plan.metrics, entry.body.len, METRIC_CACHE_STORED_BYTES,
-			    shared->keeping.tags.model);
+		metrics_add(worker->plan.metrics, bytes, METRIC_CACHE_STORED_BYTES, shared->keeping.tags.model);
 	metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->keeping.tags.model, kept);
-	buf_fini(&body);
-	whole_fini(&whole);
-	arena_fini(&scratch);
 	return kept == METRICS_KEPT_YES;
 }
 
 bool shared_keep(struct shared *shared)
 {
+	struct gathered gathered;
+	if (shared->batch != NULL) {
+		shared_batch_keep(shared);
+		return false; /* not as a whole */
+	}
 	struct step_mark before = step_enter("keep");
-	bool kept = keep(shared);
+	gather(shared, NULL, &gathered);
+	enum metrics_kept kept = gathered.kept;
+	if (kept == METRICS_KEPT_YES)
+		kept = shared_keep_entry(shared, &shared->keeping, &gathered.entry);
+	note_kept(shared, kept, gathered.entry.body.len);
+	gathered_fini(&gathered);
 	step_leave(before);
-	return kept;
+	return kept == METRICS_KEPT_YES;
+}
+
+/* ---- by a helper ---- */
+
+struct keep_job {
+	struct offload_job job; /* first */
+	struct shared *shared;  /* held */
+	struct record *end;
+	bool shares;
+	enum metrics_kept kept;
+	size_t bytes; /* of the body */
+	bool packs;
+	struct cache_packed packed;
+};
+
+/* On a helper thread. The log stands still: the flight waits for this before anything is appended. */
+static void on_work(struct offload_job *offloaded)
+{
+	struct keep_job *job = (struct keep_job *)offloaded;
+	struct gathered gathered;
+	gather(job->shared, job->end, &gathered);
+	job->kept = gathered.kept;
+	job->bytes = gathered.entry.body.len;
+	job->packs = job->kept == METRICS_KEPT_YES;
+	if (job->packs)
+		cache_pack(&job->shared->keeping, &gathered.entry, job->shares, &job->packed);
+	gathered_fini(&gathered);
+}
+
+static void on_done(struct offload_job *offloaded)
+{
+	struct keep_job *job = (struct keep_job *)offloaded;
+	struct shared *shared = job->shared;
+	if (job->job.refused)
+		job->kept = METRICS_KEPT_NO_MEMORY;
+	if (job->packs)
+		job->kept = kept_of(cache_keep_packed(shared->worker->cache, &shared->keeping, &job->packed));
+	bool kept = note_kept(shared, job->kept, job->bytes);
+	shared_on_kept(shared, job->end, kept);
+	if (job->packs)
+		cache_packed_fini(&job->packed);
+	free(job);
+	shared_release(shared);
+}
+
+bool shared_keep_apart(struct shared *shared, struct record *end)
+{
+	struct offload_port *port = shared->worker->plan.offload;
+	size_t bytes = shared->log.bytes;
+	struct keep_job *job = NULL;
+	if (port != NULL && shared->batch == NULL && bytes > SHARED_KEPT_IN_TURN && bytes <= SHARED_MOST)
+		job = calloc(1, sizeof(*job));
+	if (job == NULL)
+		return false;
+	shared_hold(shared);
+	job->shared = shared;
+	job->end = end;
+	job->shares = shared->worker->cache->remote != NULL;
+	job->job = (struct offload_job){.work = on_work,
+					.done = on_done,
+					.kind = METRICS_OFFLOAD_KEEP,
+					.client = shared->options.client,
+					.bytes = bytes * 2};
+	offload_submit(port, &job->job);
+	return true;
 }

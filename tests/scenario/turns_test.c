@@ -103,6 +103,13 @@ static void a_heavy_body_in_another_order_is_the_same_request(void **state)
 	sluice_wait_idle(sluice);
 }
 
+static void wait_for_helpers(const struct sluice *sluice)
+{
+	struct patience patience = patience_for("the helpers to be done");
+	while (sluice_metric(sluice, "sluice_offload_pending") > 0)
+		patience_wait(&patience);
+}
+
 static void check_refused(const struct sluice *sluice, const char *body, int status, const char *code,
 			  const char *message)
 {
@@ -317,6 +324,70 @@ static void heavy_fanouts_and_embeddings_are_read_by_helpers(void **state)
 	sluice_wait_idle(sluice);
 }
 
+/* Streamed and whole. Who asks again before it is kept follows the flight; the backend is asked once either way. */
+static void a_large_answer_is_kept_by_a_helper(void **state)
+{
+	(void)state;
+	struct sim *sim = sim_start(NULL);
+	struct sluice *sluice =
+	    sluice_start_workers(1,
+				 "backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
+				 "models: { m: 's/m;tokens=3000;token_bytes=200', other: s/other }\n",
+				 sim->port);
+	for (int stream = 0; stream < 2; stream++) {
+		char body[256];
+		snprintf(
+		    body, sizeof body,
+		    "{\"model\":\"m\",\"temperature\":0,\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":"
+		    "\"%d\"}]}",
+		    stream ? "true" : "false", stream);
+		for (int i = 0; i < 3; i++) {
+			struct answer answer;
+			client_fetch(sluice, (enum via)i, "/v1/chat/completions", body, &answer);
+			assert_int_equal(answer.status, 200);
+			assert_true(answer.ended && answer.body.len > 600000);
+			check_contains(&answer.head, i == 0 ? "fwd=miss" : "cache-status: sluice; hit");
+			answer_free(&answer);
+			wait_for_helpers(sluice);
+		}
+		assert_int_equal(sim_call_count(sim, "m;"), stream + 1);
+		neighbours_ask(sluice);
+	}
+	assert_int_equal(sluice_metric(sluice, "sluice_offloaded_total{work=\"keep\"}"), 2);
+	assert_int_equal(sluice_metric(sluice, "sluice_cache_answers_total{model=\"m\",result=\"stored\"}"), 2);
+	sluice_wait_idle(sluice);
+}
+
+/* All who wait for the answer leave while it is put together. */
+static void followers_that_leave_at_the_end_of_a_large_answer_leave_nothing(void **state)
+{
+	(void)state;
+	enum { CLIENTS = 30 };
+	struct sim *sim = sim_start(NULL);
+	struct sluice *sluice = sluice_start("backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
+					     "models: { m: 's/m;tokens=3000;token_bytes=200' }\n",
+					     sim->port);
+	struct mass_job jobs[CLIENTS] = {{.body = NULL}};
+	char bodies[CLIENTS][256];
+	for (size_t i = 0; i < CLIENTS; i++) {
+		snprintf(
+		    bodies[i], sizeof bodies[i],
+		    "{\"model\":\"m\",\"temperature\":0,\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":"
+		    "\"%zu\"}]}",
+		    i / 2);
+		jobs[i] = (struct mass_job){.body = bodies[i],
+					    .leaves = MASS_LEAVES_AFTER_BYTES,
+					    .leave_at = 1500000 - i * 5000,
+					    .how = (enum leave)(i % 3)};
+	}
+	struct mass mass = {
+	    .sluice = sluice, .via = VIA_H1, .connections = CLIENTS, .streams = 1, .jobs = jobs, .count = CLIENTS};
+	mass_run(&mass);
+	mass_free_answers(&mass);
+	sluice_wait_idle(sluice);
+	sim_wait_idle(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,6 +400,8 @@ int main(void)
 	    SCENARIO(the_end_of_the_process_does_not_wait_for_helpers),
 	    SCENARIO(a_crowd_of_heavy_clients_disturbs_nobody),
 	    SCENARIO(heavy_fanouts_and_embeddings_are_read_by_helpers),
+	    SCENARIO(a_large_answer_is_kept_by_a_helper),
+	    SCENARIO(followers_that_leave_at_the_end_of_a_large_answer_leave_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
