@@ -122,11 +122,19 @@ static void write_read(struct buf *out, enum metric metric, const uint32_t value
 	buf_printf(out, " %.15g\n", value);
 }
 
+/* Most series of several labels are never counted in: these cost one sum each, and no words. */
+static bool is_silent(const struct metrics_row *row, enum metric metric, const uint32_t values[3])
+{
+	bool read = row->type == METRICS_READ_COUNTER || row->type == METRICS_READ_GAUGE;
+	return !read && row->labels[1] != METRICS_LABEL_NONE &&
+	       metrics_sum(metric, values[0], values[1], values[2]) == 0;
+}
+
 static void write_series(struct buf *out, enum metric metric, const uint32_t values[3])
 {
 	const struct metrics_row *row = &metrics_rows[metric];
 	bool counted_only = false;
-	if (!is_named(row, values, &counted_only))
+	if (is_silent(row, metric, values) || !is_named(row, values, &counted_only))
 		return;
 	if (row->type == METRICS_READ_COUNTER || row->type == METRICS_READ_GAUGE)
 		write_read(out, metric, values, counted_only);

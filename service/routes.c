@@ -171,6 +171,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	struct admin_request ask = {.config = plan->config,
 				    .health = plan->health,
 				    .cache = routes->exchange->cache,
+				    .offload = plan->offload,
 				    .limits = plan->limits,
 				    .now_us = timers_now(&plan->reactor->timers),
 				    .argument = argument,
@@ -179,7 +180,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 				    .arena = &arena,
 				    .draining = routes->draining};
 	struct admin_answer answer = waiting_answer(operation);
-	struct step_mark before = step_enter(operation == OPERATION_METRICS ? "metrics" : "admin");
+	struct step_mark before = step_enter("admin");
 	answers[operation](&ask, &answer);
 	step_leave(before);
 	if (answer.job == NULL)

@@ -15,6 +15,7 @@
 struct cache_worker;
 struct health;
 struct limit;
+struct offload_port;
 
 enum { ADMIN_FIELDS_MAX = 4 };
 
@@ -22,12 +23,13 @@ struct admin_request {
 	const struct config *config;
 	struct health *health;
 	struct cache_worker *cache;
-	struct limit *const *limits; /* by index of the target; NULL = none */
-	uint64_t now_us;             /* on the clock of health */
-	struct span argument;        /* the last segment of the path, still percent-encoded */
-	struct span query;           /* without '?' */
-	struct span accept_encoding; /* the header field; {NULL,0} = absent */
-	struct arena *arena;         /* lives until the answer was sent */
+	struct offload_port *offload; /* helper threads; NULL = none */
+	struct limit *const *limits;  /* by index of the target; NULL = none */
+	uint64_t now_us;              /* on the clock of health */
+	struct span argument;         /* the last segment of the path, still percent-encoded */
+	struct span query;            /* without '?' */
+	struct span accept_encoding;  /* the header field; {NULL,0} = absent */
+	struct arena *arena;          /* lives until the answer was sent */
 	bool draining;
 };
 

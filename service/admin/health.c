@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Liveness, readiness and metrics of the process. */
+/* Liveness and readiness of the process. */
 #include "service/admin/admin.h"
-
-#include "lib/metrics.h"
 
 void admin_livez(const struct admin_request *request, struct admin_answer *answer)
 {
@@ -18,10 +16,4 @@ void admin_readyz(const struct admin_request *request, struct admin_answer *answ
 	}
 	answer->status = 503;
 	buf_append(&answer->body, SPAN("{\"status\":\"draining\"}"));
-}
-
-void admin_metrics(const struct admin_request *request, struct admin_answer *answer)
-{
-	(void)request;
-	metrics_write_prometheus(&answer->body);
 }

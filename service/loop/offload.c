@@ -172,16 +172,17 @@ static struct offload_client *heaviest(const struct offload *offload, size_t byt
 
 /* ---- answers to the loops ---- */
 
-static void port_move(struct offload_port *port, int by)
+/* One job more of the port, or one less. */
+static void port_move(const struct offload_job *job, int by)
 {
-	port->pending += (size_t)by;
-	metrics_move(port->metrics, by, METRIC_OFFLOAD_PENDING);
+	job->port->pending += (size_t)by;
+	metrics_move(job->port->metrics, by, METRIC_OFFLOAD_PENDING, job->kind);
 }
 
 static void on_message(struct loop_message *message)
 {
 	struct offload_job *job = (struct offload_job *)((char *)message - offsetof(struct offload_job, message));
-	port_move(job->port, -1);
+	port_move(job, -1);
 	if (job->cancelled)
 		job->discard(job);
 	else
@@ -296,7 +297,7 @@ void offload_submit(struct offload_port *port, struct offload_job *job)
 	job->port = port;
 	job->message.run = on_message;
 	job->refused = job->cancelled = job->queued = false;
-	port_move(port, 1);
+	port_move(job, 1);
 	pthread_mutex_lock(&offload->lock);
 	struct offload_client *client = client_of(offload, job->client);
 	if (client != NULL && make_room(offload, client, job->bytes)) {
@@ -325,7 +326,7 @@ void offload_cancel(struct offload_job *job)
 	job->cancelled = true;
 	if (!queued)
 		return;
-	port_move(job->port, -1);
+	port_move(job, -1);
 	job->discard(job);
 }
 

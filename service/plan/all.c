@@ -14,6 +14,8 @@
 #include "service/plan/causes.h"
 #include "service/plan/gathered.h"
 #include "service/plan/kinds.h"
+#include "service/plan/merging.h"
+#include "service/plan/telling.h"
 
 struct all_child {
 	struct run_sink sink; /* first: the sink of a child is the child */
@@ -30,7 +32,9 @@ struct all_run {
 	size_t running;
 	bool ended;
 	struct usage usage;
-	struct buf out; /* one rewritten chunk, or the merged answer */
+	struct buf out;          /* one rewritten chunk, or the merged answer */
+	struct merging *merging; /* of large answers; NULL = not under way */
+	struct telling telling;  /* of what came of that */
 };
 
 static struct all_run *all_of(struct run *run)
@@ -40,6 +44,9 @@ static struct all_run *all_of(struct run *run)
 
 static void all_release(struct all_run *all)
 {
+	merging_cancel(all->merging);
+	all->merging = NULL;
+	telling_end(&all->telling);
 	for (size_t i = 0; i < all->run.plan->child_count; i++)
 		buf_fini(&all->children[i].answer);
 	buf_fini(&all->out);
@@ -52,7 +59,8 @@ static void all_abort(struct all_run *all)
 	for (size_t i = 0; i < all->run.plan->child_count; i++) {
 		struct all_child *child = &all->children[i];
 		child->run->ops->cancel(child->run);
-		run_count_lost(all->run.context, &child->usage);
+		if (all->telling.told == 0) /* else it was passed on */
+			run_count_lost(all->run.context, &child->usage);
 	}
 }
 
@@ -120,6 +128,58 @@ static void all_on_body(struct all_child *child, const struct event *event)
 		all_fail_code(child->all, ERROR_UPSTREAM_TOO_LARGE);
 }
 
+static void all_finish(struct all_run *all)
+{
+	struct event end = {.kind = EVENT_END};
+	all->ended = true;
+	all_emit(all, &end);
+	all_release(all);
+}
+
+static void on_emit(struct telling *telling, struct event *event)
+{
+	all_emit((struct all_run *)((char *)telling - offsetof(struct all_run, telling)), event);
+}
+
+static void on_told(struct telling *telling)
+{
+	all_finish((struct all_run *)((char *)telling - offsetof(struct all_run, telling)));
+}
+
+static void on_merged(void *owner, enum error_code error, struct buf *out)
+{
+	struct all_run *all = owner;
+	all->merging = NULL;
+	if (error != ERROR_NONE) {
+		all_fail_code(all, error);
+		return;
+	}
+	buf_fini(&all->out);
+	all->out = *out;
+	buf_init(out, out->ceiling);
+	all->telling.emit = on_emit;
+	all->telling.on_told = on_told;
+	telling_begin(&all->telling, all->run.context->worker->reactor, buf_span(&all->out), &all->usage);
+}
+
+/* True when a helper merges the answers, or could not be asked. */
+static bool all_merge_apart(struct all_run *all, const struct openai_lane *lanes)
+{
+	struct run_context *context = all->run.context;
+	size_t count = all->run.plan->child_count;
+	struct buf **answers = arena_zalloc(context->arena, count, sizeof(*answers));
+	struct merging_request request = {
+	    .answers = answers, .count = count, .lanes = lanes, .most = (size_t)GATHERED_ANSWER_MOST * count};
+	for (size_t i = 0; answers != NULL && i < count; i++)
+		answers[i] = &all->children[i].answer;
+	if (answers != NULL && !merging_is_worth(context, &request))
+		return false;
+	all->merging = answers == NULL ? NULL : merging_begin(context, &request, on_merged, all);
+	if (all->merging == NULL)
+		all_fail_code(all, ERROR_OVERLOADED);
+	return true;
+}
+
 /* All whole answers are there: one answer of them. */
 static void all_merge(struct all_run *all)
 {
@@ -135,6 +195,8 @@ static void all_merge(struct all_run *all)
 		bodies[i] = buf_span(&all->children[i].answer);
 		lanes[i] = all->children[i].lane;
 	}
+	if (all_merge_apart(all, lanes))
+		return;
 	buf_reset(&all->out);
 	if (!openai_answers_merge(bodies, lanes, count, context->worker->scratch, &all->out)) {
 		all_fail_code(all, all_is_out_of_memory(all) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
@@ -164,12 +226,8 @@ static void all_on_end(struct all_child *child)
 	else
 		all_merge(all);
 	step_leave(before);
-	if (all->ended)
-		return;
-	struct event end = {.kind = EVENT_END};
-	all->ended = true;
-	all_emit(all, &end);
-	all_release(all);
+	if (!all->ended && all->merging == NULL)
+		all_finish(all);
 }
 
 static void all_on_failed(struct all_child *child, const struct failure *failure)
@@ -216,6 +274,7 @@ static void all_start(struct run *run)
 static void all_pause(struct run *run, bool paused)
 {
 	struct all_run *all = all_of(run);
+	telling_pause(&all->telling, paused);
 	for (size_t i = 0; i < run->plan->child_count; i++)
 		all->children[i].run->ops->pause(all->children[i].run, paused);
 }

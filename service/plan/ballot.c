@@ -2,8 +2,13 @@
 /* Answers that are kept; see ballot.h. */
 #include "service/plan/ballot.h"
 
+#include <stdlib.h>
+
 #include "lib/step.h"
+#include "service/loop/offload.h"
 #include "service/plan/gathered.h"
+
+enum { CLOSED_IN_TURN = 256 << 10 /* bytes of an answer, or of its text */ };
 
 /* One kept event of a stream. */
 struct piece {
@@ -23,6 +28,9 @@ void ballot_init(struct ballot *ballot)
 
 void ballot_fini(struct ballot *ballot)
 {
+	if (ballot->closing != NULL)
+		offload_cancel((struct offload_job *)ballot->closing); /* its job is first in it */
+	ballot->closing = NULL;
 	buf_fini(&ballot->data);
 	buf_fini(&ballot->pieces);
 	buf_fini(&ballot->key);
@@ -61,23 +69,93 @@ enum error_code ballot_add(struct ballot *ballot, const struct event *event, str
 	return buf_append(&ballot->data, event->data) ? ERROR_NONE : ERROR_UPSTREAM_TOO_LARGE;
 }
 
-static enum error_code read_key(struct ballot *ballot, struct run_context *context)
+/* Thread-safe. stream: the text is there already. */
+static enum error_code read_key(struct ballot *ballot, bool stream, bool as_json, struct arena *scratch)
 {
-	arena_reset(context->worker->scratch);
-	if (!context->request->stream &&
-	    !openai_text_add(&ballot->text, buf_span(&ballot->data), context->worker->scratch))
-		return ERROR_UPSTREAM_INVALID;
-	openai_text_write_key(&ballot->text, openai_request_wants_json(context->request), context->worker->scratch,
-			      &ballot->key);
-	return buf_failed(&ballot->key) || arena_failed(context->worker->scratch) ? ERROR_OVERLOADED : ERROR_NONE;
+	if (!stream && !openai_text_add(&ballot->text, buf_span(&ballot->data), scratch))
+		return arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
+	openai_text_write_key(&ballot->text, as_json, scratch, &ballot->key);
+	return buf_failed(&ballot->key) || arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_NONE;
 }
 
 enum error_code ballot_close(struct ballot *ballot, struct run_context *context)
 {
 	struct step_mark before = step_enter("vote");
-	enum error_code error = read_key(ballot, context);
+	arena_reset(context->worker->scratch);
+	enum error_code error = read_key(ballot, context->request->stream, openai_request_wants_json(context->request),
+					 context->worker->scratch);
 	step_leave(before);
 	return error;
+}
+
+/* ---- by a helper ---- */
+
+struct ballot_closing {
+	struct offload_job job; /* first */
+	struct ballot *ballot;  /* the loop's */
+	struct ballot own;      /* what was taken of it */
+	bool stream, as_json;
+	enum error_code error;
+	void (*on_closed)(void *owner, enum error_code error);
+	void *owner;
+};
+
+static void on_work(struct offload_job *job)
+{
+	struct ballot_closing *closing = (struct ballot_closing *)job;
+	struct arena scratch;
+	arena_init(&scratch, 0); /* as large as what is read, which has its ceiling */
+	closing->error = read_key(&closing->own, closing->stream, closing->as_json, &scratch);
+	arena_fini(&scratch);
+}
+
+static void on_done(struct offload_job *job)
+{
+	struct ballot_closing *closing = (struct ballot_closing *)job;
+	closing->own.closing = NULL;
+	*closing->ballot = closing->own;
+	closing->on_closed(closing->owner, job->refused ? ERROR_OVERLOADED : closing->error);
+	free(closing);
+}
+
+static void on_discard(struct offload_job *job)
+{
+	struct ballot_closing *closing = (struct ballot_closing *)job;
+	closing->own.closing = NULL;
+	ballot_fini(&closing->own);
+	free(closing);
+}
+
+bool ballot_close_apart(struct ballot *ballot, struct run_context *context,
+			void (*on_closed)(void *owner, enum error_code error), void *owner)
+{
+	bool stream = context->request->stream;
+	struct span heavy = buf_span(stream ? &ballot->text.content : &ballot->data);
+	if (context->worker->offload == NULL || (heavy.len <= CLOSED_IN_TURN && !offload_is_heavy(heavy)))
+		return false;
+	struct ballot_closing *closing = calloc(1, sizeof(*closing));
+	if (closing == NULL)
+		return false;
+	closing->ballot = ballot;
+	closing->own = *ballot;
+	closing->stream = stream;
+	closing->as_json = openai_request_wants_json(context->request);
+	closing->on_closed = on_closed;
+	closing->owner = owner;
+	closing->job = (struct offload_job){.work = on_work,
+					    .done = on_done,
+					    .discard = on_discard,
+					    .kind = METRICS_OFFLOAD_VOTE,
+					    .client = context->client,
+					    .bytes = buf_len(&ballot->data) * 2};
+	struct ballot left = *ballot;
+	ballot_init(ballot);
+	ballot->target = left.target;
+	ballot->gathered = left.gathered;
+	ballot->usage = left.usage;
+	ballot->closing = closing;
+	offload_submit(context->worker->offload, &closing->job);
+	return true;
 }
 
 bool ballot_agrees(const struct ballot *ballot, const struct ballot *other)

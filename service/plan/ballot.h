@@ -10,6 +10,8 @@
 #include "schemas/openai_text.h"
 #include "service/plan/plan.h"
 
+struct ballot_closing;
+
 struct ballot {
 	const struct config_plan *target; /* who answers; NULL = not known yet, or gathered from several */
 	bool gathered;                    /* its choices already say which target they came from */
@@ -17,7 +19,8 @@ struct ballot {
 	struct buf data;                  /* of the pieces, or the whole answer */
 	struct buf pieces;                /* kept events of a stream */
 	struct openai_text text;
-	struct buf key; /* once closed: what is the same for answers that say the same */
+	struct buf key;                 /* once closed: what is the same for answers that say the same */
+	struct ballot_closing *closing; /* a helper has the rest; NULL = none */
 };
 
 /* Allocates nothing yet. */
@@ -29,6 +32,13 @@ enum error_code ballot_add(struct ballot *ballot, const struct event *event, str
 
 /* The answer is complete. Else than ERROR_NONE: it can't be read. */
 enum error_code ballot_close(struct ballot *ballot, struct run_context *context);
+
+/*
+ * As ballot_close, for a large answer, by a helper: on_closed comes in a later turn, until then the ballot knows only
+ * who answers and the usage. False: the answer is no large one, or memory ran out.
+ */
+bool ballot_close_apart(struct ballot *ballot, struct run_context *context,
+			void (*on_closed)(void *owner, enum error_code error), void *owner);
 
 /* True when both, closed, say the same. */
 bool ballot_agrees(const struct ballot *ballot, const struct ballot *other);

@@ -24,6 +24,8 @@
 #include "service/plan/causes.h"
 #include "service/plan/gathered.h"
 #include "service/plan/kinds.h"
+#include "service/plan/merging.h"
+#include "service/plan/telling.h"
 
 enum quorum_state {
 	QUORUM_ST_OPEN,  /* not decided */
@@ -31,7 +33,7 @@ enum quorum_state {
 	QUORUM_ST_ENDED,
 };
 
-enum vote { VOTE_RUNS, VOTE_ANSWERED, VOTE_FAILED };
+enum vote { VOTE_RUNS, VOTE_READ /* by a helper */, VOTE_ANSWERED, VOTE_FAILED };
 
 struct quorum_child {
 	struct run_sink sink; /* first: the sink of a child is the child */
@@ -53,6 +55,8 @@ struct quorum_run {
 	bool paused;
 	struct task tell;
 	struct buf out;
+	struct merging *merging; /* the usage of a large answer is replaced; NULL = not under way */
+	struct telling telling;  /* of that */
 };
 
 static struct quorum_run *quorum_of(struct run *run)
@@ -65,13 +69,15 @@ static size_t quorum_size(const struct quorum_run *quorum)
 	return quorum->run.plan->child_count;
 }
 
-/* The children that still run are aborted. */
+/* The children that still run are aborted, and those that are being read are not needed. */
 static void quorum_dismiss(struct quorum_run *quorum)
 {
 	for (size_t i = 0; i < quorum_size(quorum); i++) {
 		struct quorum_child *child = &quorum->children[i];
 		if (child->vote == VOTE_RUNS)
 			child->run->ops->cancel(child->run);
+		else if (child->vote == VOTE_READ)
+			ballot_fini(&child->ballot);
 	}
 }
 
@@ -87,6 +93,9 @@ static void quorum_end(struct quorum_run *quorum)
 {
 	quorum->state = QUORUM_ST_ENDED;
 	task_drop(quorum->run.context->worker->reactor, &quorum->tell);
+	merging_cancel(quorum->merging);
+	quorum->merging = NULL;
+	telling_end(&quorum->telling);
 	for (size_t i = 0; i < quorum_size(quorum); i++)
 		ballot_fini(&quorum->children[i].ballot);
 	buf_fini(&quorum->out);
@@ -139,10 +148,62 @@ static void tell_usage(struct quorum_run *quorum)
 		quorum_emit(quorum, &event);
 }
 
+static void quorum_complete(struct quorum_run *quorum)
+{
+	struct event end = {.kind = EVENT_END};
+	quorum->state = QUORUM_ST_ENDED;
+	quorum_emit(quorum, &end);
+	quorum_end(quorum);
+}
+
+static void on_emit(struct telling *telling, struct event *event)
+{
+	quorum_emit((struct quorum_run *)((char *)telling - offsetof(struct quorum_run, telling)), event);
+}
+
+static void on_told(struct telling *telling)
+{
+	quorum_complete((struct quorum_run *)((char *)telling - offsetof(struct quorum_run, telling)));
+}
+
+static void on_merged(void *owner, enum error_code error, struct buf *out)
+{
+	struct quorum_run *quorum = owner;
+	struct usage sum = quorum_usage(quorum);
+	quorum->merging = NULL;
+	if (error != ERROR_NONE) {
+		quorum_fail_code(quorum, ERROR_OVERLOADED);
+		return;
+	}
+	buf_fini(&quorum->out);
+	quorum->out = *out;
+	buf_init(out, out->ceiling);
+	quorum->telling.paused = quorum->paused;
+	quorum->telling.emit = on_emit;
+	quorum->telling.on_told = on_told;
+	telling_begin(&quorum->telling, quorum->run.context->worker->reactor, buf_span(&quorum->out), &sum);
+}
+
+/* True when a helper makes the body, or could not be asked. */
+static bool tell_body_apart(struct quorum_run *quorum, const struct usage *sum)
+{
+	struct buf *answers[] = {&quorum->chosen->ballot.data};
+	struct merging_request request = {
+	    .answers = answers, .count = 1, .usage = sum, .most = (size_t)GATHERED_ANSWER_MOST + 1024};
+	if (!merging_is_worth(quorum->run.context, &request))
+		return false;
+	quorum->merging = merging_begin(quorum->run.context, &request, on_merged, quorum);
+	if (quorum->merging == NULL)
+		quorum_fail_code(quorum, ERROR_OVERLOADED);
+	return true;
+}
+
 static void tell_body(struct quorum_run *quorum)
 {
 	struct run_context *context = quorum->run.context;
 	struct usage sum = quorum_usage(quorum);
+	if (tell_body_apart(quorum, &sum))
+		return;
 	arena_reset(context->worker->scratch);
 	buf_reset(&quorum->out);
 	if (!openai_answer_write_usage(buf_span(&quorum->chosen->ballot.data), &sum, context->worker->scratch,
@@ -164,18 +225,15 @@ static void on_tell(struct task *task)
 		if (!tell_piece(quorum))
 			break;
 	}
-	if (quorum->paused || quorum->state != QUORUM_ST_TELLS)
+	bool apart = quorum->merging != NULL || quorum->telling.reactor != NULL; /* it goes on by itself */
+	if (apart || quorum->paused || quorum->state != QUORUM_ST_TELLS)
 		return;
 	if (stream)
 		tell_usage(quorum);
 	else
 		tell_body(quorum);
-	if (quorum->state != QUORUM_ST_TELLS)
-		return;
-	struct event end = {.kind = EVENT_END};
-	quorum->state = QUORUM_ST_ENDED;
-	quorum_emit(quorum, &end);
-	quorum_end(quorum);
+	if (quorum->state == QUORUM_ST_TELLS && quorum->merging == NULL)
+		quorum_complete(quorum);
 }
 
 /* ---- the vote ---- */
@@ -268,9 +326,8 @@ static void child_on_piece(struct quorum_child *child, const struct event *event
 		child_is_unusable(child, error);
 }
 
-static void child_on_end(struct quorum_child *child)
+static void child_closed(struct quorum_child *child, enum error_code error)
 {
-	enum error_code error = ballot_close(&child->ballot, child->quorum->run.context);
 	if (error != ERROR_NONE) {
 		child_is_unusable(child, error);
 		return;
@@ -278,6 +335,20 @@ static void child_on_end(struct quorum_child *child)
 	child->vote = VOTE_ANSWERED;
 	child->quorum->running--;
 	quorum_count(child->quorum);
+}
+
+static void on_closed(void *owner, enum error_code error)
+{
+	child_closed(owner, error);
+}
+
+static void child_on_end(struct quorum_child *child)
+{
+	struct run_context *context = child->quorum->run.context;
+	if (ballot_close_apart(&child->ballot, context, on_closed, child))
+		child->vote = VOTE_READ;
+	else
+		child_closed(child, ballot_close(&child->ballot, context));
 }
 
 static void quorum_on_event(struct run_sink *sink, struct run *run, const struct event *event)
@@ -314,6 +385,7 @@ static void quorum_pause(struct run *run, bool paused)
 {
 	struct quorum_run *quorum = quorum_of(run);
 	quorum->paused = paused;
+	telling_pause(&quorum->telling, paused);
 	for (size_t i = 0; quorum->state == QUORUM_ST_OPEN && i < quorum_size(quorum); i++)
 		quorum->children[i].run->ops->pause(quorum->children[i].run, paused);
 	if (!paused && quorum->state == QUORUM_ST_TELLS)

@@ -106,7 +106,9 @@ static void a_heavy_body_in_another_order_is_the_same_request(void **state)
 static void wait_for_helpers(const struct sluice *sluice)
 {
 	struct patience patience = patience_for("the helpers to be done");
-	while (sluice_metric(sluice, "sluice_offload_pending") > 0)
+	while (sluice_metric(sluice, "sluice_offload_pending{work=\"decode\"}") +
+		   sluice_metric(sluice, "sluice_offload_pending{work=\"keep\"}") >
+	       0)
 		patience_wait(&patience);
 }
 
@@ -191,7 +193,8 @@ static void who_follows_a_heavy_request_has_its_answer_when_the_first_one_leaves
 		patience_wait(&patience);
 	client_post(&second, sluice, VIA_H1_TLS, "/v1/chat/completions", same);
 	patience = patience_for("the second one to follow");
-	while (sluice_metric(sluice, DECODED) < 2 || sluice_metric(sluice, "sluice_offload_pending") > 0)
+	while (sluice_metric(sluice, DECODED) < 2 ||
+	       sluice_metric(sluice, "sluice_offload_pending{work=\"decode\"}") > 0)
 		patience_wait(&patience);
 	client_leave(&first, LEAVE_RST);
 	client_close(&first);
@@ -388,6 +391,94 @@ static void followers_that_leave_at_the_end_of_a_large_answer_leave_nothing(void
 	sim_wait_idle(sim);
 }
 
+static struct sluice *start_combined(struct sim **sim)
+{
+	*sim = sim_start(NULL);
+	return sluice_start_workers(
+	    1,
+	    "backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
+	    "models:\n  other: s/other\n"
+	    "  all: { all: ['s/a;tokens=20;token_bytes=100k', 's/b;tokens=2', "
+	    "'s/c;tokens=10;token_bytes=100k'] }\n"
+	    "  most: { quorum: ['s/a;tokens=8;token_bytes=100k', 's/a;tokens=8;token_bytes=100k'] }\n"
+	    "  none: { quorum: ['s/a;tokens=8;token_bytes=100k', 's/b;tokens=20;token_bytes=100k'] }\n"
+	    "cache: { policy: off }\n",
+	    (*sim)->port);
+}
+
+/* Fails unless the answer is one JSON document with that many choices, whose texts have these lengths at least. */
+static void check_choices(const struct answer *answer, int count, const size_t *lengths)
+{
+	cJSON *json = cJSON_ParseWithLength(answer->body.at, answer->body.len);
+	const cJSON *choices = cJSON_GetObjectItemCaseSensitive(json, "choices");
+	assert_int_equal(answer->status, 200);
+	assert_true(answer->ended);
+	assert_int_equal(cJSON_GetArraySize(choices), count);
+	for (int i = 0; i < count; i++) {
+		const cJSON *choice = cJSON_GetArrayItem(choices, i);
+		const cJSON *message = cJSON_GetObjectItemCaseSensitive(choice, "message");
+		const cJSON *content = cJSON_GetObjectItemCaseSensitive(message, "content");
+		assert_true(cJSON_IsString(content));
+		assert_true(strlen(content->valuestring) >= lengths[i]);
+		assert_int_equal(cJSON_GetObjectItemCaseSensitive(choice, "index")->valueint, i);
+	}
+	cJSON_Delete(json);
+}
+
+static void large_answers_are_merged_and_voted_on_by_helpers(void **state)
+{
+	(void)state;
+	static const size_t of_all[] = {2000000, 2, 1000000}, of_most[] = {800000};
+	struct sim *sim;
+	struct sluice *sluice = start_combined(&sim);
+	for (enum via via = 0; via < VIA_COUNT; via++) {
+		struct answer answer;
+		client_fetch_chat(sluice, via, "all", false, &answer);
+		check_choices(&answer, 3, of_all);
+		answer_free(&answer);
+		client_fetch_chat(sluice, via, "most", false, &answer);
+		check_choices(&answer, 1, of_most);
+		check_contains(&answer.body, "\"completion_tokens\":16");
+		answer_free(&answer);
+		client_fetch_chat(sluice, via, "none", false, &answer);
+		check_error(&answer, 502, "no_quorum");
+		answer_free(&answer);
+		client_fetch_chat(sluice, via, "most", true, &answer);
+		assert_int_equal(answer.status, 200);
+		assert_true(answer.ended && answer.body.len > 800000);
+		answer_free(&answer);
+		neighbours_ask(sluice);
+	}
+	assert_int_equal(sluice_metric(sluice, "sluice_offloaded_total{work=\"merge\"}"), 2 * VIA_COUNT);
+	assert_int_equal(sluice_metric(sluice, "sluice_offloaded_total{work=\"vote\"}"), 6 * VIA_COUNT);
+	sluice_wait_idle(sluice);
+}
+
+static void clients_that_leave_large_combined_answers_leave_nothing(void **state)
+{
+	(void)state;
+	enum { CLIENTS = 24 };
+	struct sim *sim;
+	struct sluice *sluice = start_combined(&sim);
+	char *bodies[] = {strdup(chat_body("all", false)), strdup(chat_body("most", false)),
+			  strdup(chat_body("none", false))};
+	struct mass_job jobs[CLIENTS] = {{.body = NULL}};
+	for (size_t i = 0; i < CLIENTS; i++)
+		jobs[i] = (struct mass_job){.body = bodies[i % 3],
+					    .leaves = i % 4 == 3 ? MASS_LEAVES_AFTER_BYTES : MASS_LEAVES_AFTER_TIME,
+					    .leave_at = i % 4 == 3 ? i * 20000 : i * 2000,
+					    .how = (enum leave)(i / 3 % 3)};
+	struct mass mass = {
+	    .sluice = sluice, .via = VIA_H1, .connections = CLIENTS, .streams = 1, .jobs = jobs, .count = CLIENTS};
+	mass_run(&mass);
+	mass_free_answers(&mass);
+	neighbours_ask(sluice);
+	for (size_t i = 0; i < 3; i++)
+		free(bodies[i]);
+	sluice_wait_idle(sluice);
+	sim_wait_idle(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -401,6 +492,8 @@ int main(void)
 	    SCENARIO(a_crowd_of_heavy_clients_disturbs_nobody),
 	    SCENARIO(heavy_fanouts_and_embeddings_are_read_by_helpers),
 	    SCENARIO(a_large_answer_is_kept_by_a_helper),
+	    SCENARIO(large_answers_are_merged_and_voted_on_by_helpers),
+	    SCENARIO(clients_that_leave_large_combined_answers_leave_nothing),
 	    SCENARIO(followers_that_leave_at_the_end_of_a_large_answer_leave_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/* The job owns the answers, the texts of the lanes and the result; merging.h holds the contract. */
+#include "service/plan/merging.h"
+
+#include <stdlib.h>
+
+#include "service/loop/offload.h"
+
+enum { MERGED_IN_TURN = 256 << 10 /* bytes of all answers */ };
+
+struct merging {
+	struct offload_job job; /* first */
+	struct arena arena;
+	struct buf *answers;
+	struct span *bodies;
+	struct openai_lane *lanes;
+	size_t count;
+	bool replaces; /* the usage of the one answer */
+	struct usage usage;
+	struct buf out;
+	bool merged;
+	merging_done done;
+	void *owner;
+};
+
+static void merging_free(struct merging *merging)
+{
+	for (size_t i = 0; i < merging->count; i++)
+		buf_fini(&merging->answers[i]);
+	buf_fini(&merging->out);
+	arena_fini(&merging->arena);
+	free(merging);
+}
+
+/* On a helper thread. */
+static void on_work(struct offload_job *job)
+{
+	struct merging *merging = (struct merging *)job;
+	merging->merged =
+	    merging->replaces
+		? openai_answer_write_usage(merging->bodies[0], &merging->usage, &merging->arena, &merging->out)
+		: openai_answers_merge(merging->bodies, merging->lanes, merging->count, &merging->arena, &merging->out);
+}
+
+static void on_done(struct offload_job *job)
+{
+	struct merging *merging = (struct merging *)job;
+	enum error_code error = ERROR_NONE;
+	if (job->refused || arena_failed(&merging->arena) || buf_failed(&merging->out))
+		error = ERROR_OVERLOADED;
+	else if (!merging->merged)
+		error = ERROR_UPSTREAM_INVALID;
+	merging->done(merging->owner, error, &merging->out);
+	merging_free(merging);
+}
+
+static void on_discard(struct offload_job *job)
+{
+	merging_free((struct merging *)job);
+}
+
+static size_t bytes_of(const struct merging_request *request)
+{
+	size_t bytes = 0;
+	for (size_t i = 0; i < request->count; i++)
+		bytes += buf_len(request->answers[i]);
+	return bytes;
+}
+
+bool merging_is_worth(const struct run_context *context, const struct merging_request *request)
+{
+	if (context->worker->offload == NULL)
+		return false;
+	bool worth = bytes_of(request) > MERGED_IN_TURN;
+	for (size_t i = 0; i < request->count && !worth; i++)
+		worth = offload_is_heavy(buf_span(request->answers[i]));
+	return worth;
+}
+
+static struct span copy(struct arena *arena, struct span text)
+{
+	return text.at == NULL ? text : arena_copy(arena, text);
+}
+
+static bool copy_lanes(struct merging *merging, const struct openai_lane *lanes)
+{
+	merging->lanes = arena_alloc(&merging->arena, merging->count * sizeof(*merging->lanes));
+	for (size_t i = 0; merging->lanes != NULL && i < merging->count; i++) {
+		merging->lanes[i] = lanes[i];
+		merging->lanes[i].id = copy(&merging->arena, lanes[i].id);
+		merging->lanes[i].model = copy(&merging->arena, lanes[i].model);
+		merging->lanes[i].target = copy(&merging->arena, lanes[i].target);
+	}
+	return !arena_failed(&merging->arena);
+}
+
+/* Once nothing can fail any more. */
+static void take_answers(struct merging *merging, const struct merging_request *request)
+{
+	for (size_t i = 0; i < request->count; i++) {
+		merging->answers[i] = *request->answers[i];
+		merging->bodies[i] = buf_span(&merging->answers[i]);
+		buf_init(request->answers[i], merging->answers[i].ceiling);
+	}
+}
+
+struct merging *merging_begin(const struct run_context *context, const struct merging_request *request,
+			      merging_done done, void *owner)
+{
+	struct merging *merging = calloc(1, sizeof(*merging));
+	if (merging == NULL)
+		return NULL;
+	arena_init(&merging->arena, 0); /* as large as what is read, which has its ceilings */
+	buf_init(&merging->out, request->most);
+	merging->answers = arena_zalloc(&merging->arena, request->count, sizeof(*merging->answers));
+	merging->bodies = arena_zalloc(&merging->arena, request->count, sizeof(*merging->bodies));
+	merging->done = done;
+	merging->owner = owner;
+	merging->replaces = request->usage != NULL;
+	if (merging->replaces)
+		merging->usage = *request->usage;
+	size_t bytes = bytes_of(request);
+	merging->job = (struct offload_job){.work = on_work,
+					    .done = on_done,
+					    .discard = on_discard,
+					    .kind = METRICS_OFFLOAD_MERGE,
+					    .client = context->client,
+					    .bytes = bytes * 2};
+	merging->count = request->count;
+	if (arena_failed(&merging->arena) || (request->lanes != NULL && !copy_lanes(merging, request->lanes))) {
+		merging->count = 0;
+		merging_free(merging);
+		return NULL;
+	}
+	take_answers(merging, request);
+	offload_submit(context->worker->offload, &merging->job);
+	return merging;
+}
+
+void merging_cancel(struct merging *merging)
+{
+	if (merging != NULL)
+		offload_cancel(&merging->job);
+}
