@@ -17,6 +17,7 @@
 #include "service/refuse.h"
 #include "service/reply.h"
 #include "service/surface.h"
+#include "service/unpacking.h"
 #include "service/waiting.h"
 
 /* How the operations are answered; those without an entry become exchanges. */
@@ -191,28 +192,38 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	arena_fini(&arena);
 }
 
-/* Unpacks a gzip body. False: it was refused. */
-static bool unpack(struct routes *routes, struct http_request *request)
+static void start_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
 {
-	const struct config_limits *limits = &routes->exchange->plan.config->limits;
-	struct step_mark before = step_enter("gunzip");
-	enum error_code error = http_request_gunzip_body(request, limits->body);
-	step_leave(before);
+	http_exchange_start(routes->exchange, request, row->plans ? EXCHANGE_FANOUT : EXCHANGE_RELAY,
+			    (enum openai_endpoint)row->endpoint, http_request_error_form(request));
+}
+
+/* Starts the exchange of a request whose body was unpacked, or refuses it. */
+static void on_unpacked(void *context, struct http_request *request, const struct operation_row *row,
+			enum error_code error)
+{
+	struct routes *routes = context;
 	if (error == ERROR_INVALID_VALUE)
 		refuse_as(
 		    routes, request,
 		    (struct refusal){.code = error, .message = SPAN("The request body is not complete gzip data.")});
 	else if (error != ERROR_NONE)
 		refuse_size(routes, request, error);
-	return error == ERROR_NONE;
+	else
+		start_exchange(routes, request, row);
 }
 
-static void start_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
+static void unpack(struct routes *routes, struct http_request *request, const struct operation_row *row)
 {
-	if (is_packed(request) && !unpack(routes, request))
+	const struct plan_worker *plan = &routes->exchange->plan;
+	size_t most = plan->config->limits.body;
+	bool small = http_request_body(request).len <= UNPACKING_IN_TURN || plan->offload == NULL;
+	if (!small && unpacking_begin(plan->offload, request, row, most, on_unpacked, routes))
 		return;
-	http_exchange_start(routes->exchange, request, row->plans ? EXCHANGE_FANOUT : EXCHANGE_RELAY,
-			    (enum openai_endpoint)row->endpoint, http_request_error_form(request));
+	struct step_mark before = step_enter("gunzip");
+	enum error_code error = small ? http_request_gunzip_body(request, most) : ERROR_OVERLOADED;
+	step_leave(before);
+	on_unpacked(routes, request, row, error);
 }
 
 static void answer_options(struct routes *routes, struct http_request *request, const char *allow)
@@ -269,6 +280,8 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 		reply_redirect(request, operation_row(OPERATION_DOCS)->path);
 	else if (decision.operation == OPERATION_COUNT)
 		answer_options(routes, request, decision.allow);
+	else if (answers[decision.operation] == NULL && is_packed(request))
+		unpack(routes, request, operation_row(decision.operation));
 	else if (answers[decision.operation] == NULL)
 		start_exchange(routes, request, operation_row(decision.operation));
 	else

@@ -93,6 +93,8 @@ size_t http_request_body_size(const struct http_request *request);
  * whole gzip data) or OVERLOADED.
  */
 enum error_code http_request_gunzip_body(struct http_request *request, size_t most);
+/* The same with what somebody else unpacked; body is taken. ERROR_NONE or BODIES_FULL. */
+enum error_code http_request_replace_body(struct http_request *request, struct buf *body);
 struct span http_request_field(const struct http_request *request,
 			       const char *name); /* lower-case name; {NULL,0} = absent; the first when several */
 /* All lines of a field whose value is a list, as one (RFC 9110, section 5.3); {NULL,0} = absent. */
@@ -114,7 +116,8 @@ enum error_form http_request_error_form(const struct http_request *request);
  * application answers it in its own error form; the connection closes afterwards where HTTP demands it. */
 enum error_code http_request_error(const struct http_request *request);
 
-/* Registers the application's side. Call once, in on_request, before responding. */
+/* Registers the application's side, in on_request and before responding; or another one. NULL: nobody, for the moment.
+ */
 void http_request_attach(struct http_request *request, const struct http_request_ops *ops, void *context);
 
 /* A field for the head of the response, whoever will give it. name: a literal in lower case; value: copied. Any number

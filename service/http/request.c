@@ -178,6 +178,20 @@ size_t http_request_body_size(const struct http_request *request)
 	return request->announced > came ? request->announced : came;
 }
 
+/* The unpacked body takes the place of the packed one, if there is room for it. */
+static enum error_code adopt_unpacked(struct http_request *request)
+{
+	struct span body = buf_span(&request->unpacked);
+	if (!body_room_take(&request->server->config->limits, request->connection->address, body.len)) {
+		request->announced = body.len;
+		forget_unpacked(request);
+		return ERROR_BODIES_FULL;
+	}
+	request->room = body.len;
+	request->h2o->entity = h2o_iovec_init(body.at, body.len);
+	return ERROR_NONE;
+}
+
 enum error_code http_request_gunzip_body(struct http_request *request, size_t most)
 {
 	switch (gunzip(http_request_body(request), most, &request->unpacked)) {
@@ -191,14 +205,19 @@ enum error_code http_request_gunzip_body(struct http_request *request, size_t mo
 		break;
 	}
 	buf_fit(&request->unpacked);
-	struct span body = buf_span(&request->unpacked);
-	if (!body_room_take(&request->server->config->limits, request->connection->address, body.len)) {
-		request->announced = body.len;
-		forget_unpacked(request);
-		return ERROR_BODIES_FULL;
-	}
-	request->room = body.len;
-	request->h2o->entity = h2o_iovec_init(body.at, body.len);
+	return adopt_unpacked(request);
+}
+
+enum error_code http_request_replace_body(struct http_request *request, struct buf *body)
+{
+	buf_fini(&request->unpacked);
+	request->unpacked = *body;
+	buf_init(body, request->unpacked.ceiling);
+	enum error_code error = adopt_unpacked(request);
+	if (error != ERROR_NONE)
+		return error;
+	bytes_drop(request->held); /* the packed one, which nobody needs any more */
+	request->held = NULL;
 	return ERROR_NONE;
 }
 

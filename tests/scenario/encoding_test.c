@@ -203,6 +203,68 @@ static void a_client_may_leave_while_its_unpacked_request_runs(void **state)
 	bytes_free(&packed);
 }
 
+/* More than is unpacked in a turn. */
+static void a_large_gzip_body_is_unpacked_by_a_helper(void **state)
+{
+	enum { TEXT = 20000 };
+	(void)state;
+	struct backend *backend = backend_start();
+	backend_reply(backend, "application/json", chat_answer);
+	struct sluice *sluice = start_for(backend);
+	static char sent[TEXT + 256], want[TEXT + 256], text[TEXT + 1];
+	struct bytes packed = {0}, cut = {0};
+	uint64_t mixed = 1;
+	for (size_t i = 0; i < TEXT; i++) {
+		mixed = mixed * 6364136223846793005u + 1442695040888963407u;
+		text[i] = (char)('a' + (mixed >> 33) % 26);
+	}
+	snprintf(sent, sizeof sent, "{\"model\":\"small\",\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}",
+		 text);
+	snprintf(want, sizeof want, "{\"model\":\"real\",\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}", text);
+	pack(&packed, sent, strlen(sent));
+	bytes_append(&cut, packed.at, packed.len - 100);
+	for (size_t i = 0; i < 2; i++) {
+		struct answer answer;
+		struct bytes got = {0};
+		post(sluice, versions[i], "gzip", &packed, &answer);
+		assert_int_equal(answer.status, 200);
+		answer_free(&answer);
+		backend_request_body(backend, i, &got);
+		check_same(got.at, got.len, want, strlen(want));
+		bytes_free(&got);
+	}
+	check_refused(sluice, "gzip", &cut, 400, "invalid_value", "not complete gzip data");
+	assert_int_equal(sluice_metric(sluice, "sluice_offloaded_total{work=\"gunzip\"}"), 4);
+	bytes_free(&packed);
+	bytes_free(&cut);
+	sluice_wait_idle(sluice);
+}
+
+static void a_client_that_leaves_while_its_body_is_unpacked_is_forgotten(void **state)
+{
+	(void)state;
+	struct backend *backend = backend_start();
+	struct sluice *sluice = start_for(backend);
+	size_t len = 16 << 20;
+	char *zeros = calloc(len, 1);
+	struct bytes bomb = {0};
+	assert_non_null(zeros);
+	pack(&bomb, zeros, len);
+	free(zeros);
+	for (int i = 0; i < 10; i++) {
+		struct h1 h1;
+		h1_open(&h1, sluice->port, false);
+		h1_send(&h1,
+			"POST " CHAT " HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+			"Content-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n",
+			bomb.len);
+		h1_send_bytes(&h1, bomb.at, bomb.len);
+		h1_close(&h1);
+	}
+	bytes_free(&bomb);
+	sluice_wait_idle(sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -210,6 +272,8 @@ int main(void)
 	    SCENARIO(a_bomb_is_refused_by_the_limit_of_bodies),
 	    SCENARIO(what_is_no_gzip_is_refused),
 	    SCENARIO(an_unpacked_body_has_room_until_its_answer_is_over),
+	    SCENARIO(a_large_gzip_body_is_unpacked_by_a_helper),
+	    SCENARIO(a_client_that_leaves_while_its_body_is_unpacked_is_forgotten),
 	    SCENARIO(a_client_may_leave_while_its_unpacked_request_runs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
