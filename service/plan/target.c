@@ -36,11 +36,12 @@ void target_set_state(struct target_run *target, enum target_state state)
 	    [TARGET_ST_HELD] = FROM(NEW) | FROM(QUEUED),
 	    [TARGET_ST_WAITING] = FROM(NEW) | FROM(QUEUED) | FROM(HELD) | FROM(REFUSAL),
 	    [TARGET_ST_STREAM] = FROM(WAITING),
-	    [TARGET_ST_WHOLE] = FROM(WAITING),
+	    [TARGET_ST_WHOLE] = FROM(WAITING) | FROM(READ),
+	    [TARGET_ST_READ] = FROM(WHOLE),
 	    [TARGET_ST_REFUSAL] = FROM(WAITING),
 	    [TARGET_ST_LINGER] = FROM(STREAM),
 	    [TARGET_ST_ENDED] = FROM(NEW) | FROM(QUEUED) | FROM(HELD) | FROM(WAITING) | FROM(STREAM) | FROM(WHOLE) |
-				FROM(REFUSAL) | FROM(LINGER),
+				FROM(READ) | FROM(REFUSAL) | FROM(LINGER),
 	};
 #undef FROM
 	if ((allowed[state] & 1u << target->state) == 0)
@@ -66,12 +67,12 @@ static void target_release(struct target_run *target)
 	target_collect_fini(target);
 }
 
-static void target_enter(struct target_run *target)
+void target_enter(struct target_run *target)
 {
 	target->busy++;
 }
 
-static void target_leave(struct target_run *target)
+void target_leave(struct target_run *target)
 {
 	target->busy--;
 	target_release(target);
@@ -92,6 +93,7 @@ static void target_end(struct target_run *target)
 	timer_stop(target_timers(target), &target->total);
 	timer_stop(target_timers(target), &target->hold);
 	task_drop(target->run.context->worker->reactor, &target->late_failure);
+	target_whole_cancel(target);
 	if (target->call != NULL) {
 		http_call_cancel(target->call);
 		target_call_gone(target);

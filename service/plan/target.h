@@ -25,6 +25,7 @@ enum target_state {
 	TARGET_ST_WAITING, /* the request is out, no head yet */
 	TARGET_ST_STREAM,  /* a streamed answer arrives */
 	TARGET_ST_WHOLE,   /* a whole answer arrives */
+	TARGET_ST_READ,    /* it is there, and a helper reads it */
 	TARGET_ST_REFUSAL, /* the body of an error status arrives */
 	TARGET_ST_LINGER,  /* the answer is complete, the transfer may take a moment to end by itself */
 	TARGET_ST_ENDED,   /* the terminal event was sent, or the run was cancelled */
@@ -76,6 +77,7 @@ struct target_run {
 	struct openai_stream stream;
 	struct target_collection *collection; /* of a stream for a whole answer; NULL = none (target_form.c) */
 	struct json_scan scan;                /* of a whole answer that passes in pieces */
+	struct target_reading *reading;       /* TARGET_ST_READ: the helper's */
 };
 
 static inline struct timers *target_timers(const struct target_run *target)
@@ -128,6 +130,10 @@ void target_call_gone(struct target_run *target);
 /* Fails at the end of the turn: for what may not fail at once. */
 void target_fail_late(struct target_run *target, const struct failure *failure);
 
+/* Around a callback in which the run may end: its buffers stay until target_leave. */
+void target_enter(struct target_run *target);
+void target_leave(struct target_run *target);
+
 /* Sends an event up. The run may have been cancelled when it returns. */
 void target_emit(struct target_run *target, struct event *event);
 
@@ -163,6 +169,8 @@ void target_stream_on_body(struct target_run *target, struct span bytes);
 void target_stream_on_end(struct target_run *target, enum error_code error);
 void target_whole_on_body(struct target_run *target, struct span bytes);
 void target_whole_on_end(struct target_run *target, enum error_code error);
+/* Nobody wants the answer any more, whoever reads it. */
+void target_whole_cancel(struct target_run *target);
 /* Body bytes of any state, decoded. */
 void target_take(struct target_run *target, struct span bytes);
 

@@ -5,9 +5,12 @@
  * A whole answer is kept until it is complete, so that a cut one can still be
  * replaced by another target's. One that outgrows the cap is passed up as it
  * comes from then on: it is committed, and a later cut shows as a cut. So does
- * JSON that never closes, although HTTP says that all of it came.
+ * JSON that never closes, although HTTP says that all of it came. A heavy one is read by a helper.
  */
+#include <stdlib.h>
+
 #include "lib/step.h"
+#include "service/loop/offload.h"
 #include "service/plan/target.h"
 
 static void whole_pass_up(struct target_run *target, struct span bytes, int64_t total)
@@ -46,37 +49,128 @@ void target_whole_on_body(struct target_run *target, struct span bytes)
 	whole_pass_up(target, bytes, target->answer_total);
 }
 
-static void whole_judge(struct target_run *target)
+/* The whole answer was read, well or not. */
+static void whole_judge(struct target_run *target, bool good, bool exhausted, const struct openai_answer *answer)
 {
-	struct run_context *context = target->run.context;
-	struct openai_answer answer;
 	struct span body = buf_span(&target->answer);
-	arena_reset(context->worker->scratch);
-	struct step_mark before = step_enter("read");
-	bool good = openai_answer_read(context->request->endpoint, body, context->worker->scratch, &answer);
-	step_leave(before);
 	if (!good) {
-		target_fail_code(target,
-				 arena_failed(context->worker->scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
+		target_fail_code(target, exhausted ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 		return;
 	}
-	if ((answer.carries & CARRIES_ERROR) != 0) {
-		target_fail_inside(target, answer.error);
+	if ((answer->carries & CARRIES_ERROR) != 0) {
+		target_fail_inside(target, answer->error);
 		return;
 	}
-	if ((answer.carries & CARRIES_NO_CHOICE) != 0) {
+	if ((answer->carries & CARRIES_NO_CHOICE) != 0) {
 		target_fail_code(target, ERROR_UPSTREAM_INVALID);
 		return;
 	}
 	target_content(target);
-	if (context->request->stream) {
-		target_replay(target, body, &answer);
+	if (target->run.context->request->stream) {
+		target_replay(target, body, answer);
 		return;
 	}
-	struct event event = {.kind = EVENT_BODY, .data = body, .total = (int64_t)body.len, .usage = answer.usage};
+	struct event event = {.kind = EVENT_BODY, .data = body, .total = (int64_t)body.len, .usage = answer->usage};
 	target_emit(target, &event);
 	if (target->state == TARGET_ST_WHOLE)
 		target_complete(target);
+}
+
+/* ---- by a helper ---- */
+
+struct target_reading {
+	struct offload_job job;    /* first */
+	struct target_run *target; /* the loop's */
+	struct buf body;
+	struct arena arena;
+	enum openai_endpoint endpoint;
+	struct openai_answer answer;
+	bool good;
+};
+
+static void reading_free(struct target_reading *reading)
+{
+	buf_fini(&reading->body);
+	arena_fini(&reading->arena);
+	free(reading);
+}
+
+static void on_work(struct offload_job *job)
+{
+	struct target_reading *reading = (struct target_reading *)job;
+	reading->good =
+	    openai_answer_read(reading->endpoint, buf_span(&reading->body), &reading->arena, &reading->answer);
+}
+
+static void on_done(struct offload_job *job)
+{
+	struct target_reading *reading = (struct target_reading *)job;
+	struct target_run *target = reading->target;
+	bool exhausted = job->refused || arena_failed(&reading->arena);
+	target->reading = NULL;
+	target->answer = reading->body;
+	buf_init(&reading->body, target->answer.ceiling);
+	target_set_state(target, TARGET_ST_WHOLE);
+	target_enter(target);
+	whole_judge(target, reading->good, exhausted, &reading->answer);
+	target_leave(target);
+	reading_free(reading);
+}
+
+static void on_discard(struct offload_job *job)
+{
+	reading_free((struct target_reading *)job);
+}
+
+/* False: it is no heavy one, or memory ran out. */
+static bool whole_read_apart(struct target_run *target)
+{
+	struct run_context *context = target->run.context;
+	struct span body = buf_span(&target->answer);
+	struct target_reading *reading = NULL;
+	if (context->worker->offload != NULL && offload_is_heavy(body))
+		reading = calloc(1, sizeof(*reading));
+	if (reading == NULL)
+		return false;
+	reading->target = target;
+	reading->body = target->answer;
+	buf_init(&target->answer, reading->body.ceiling);
+	arena_init(&reading->arena, 0); /* as large as the answer's nodes, which has its ceiling */
+	reading->endpoint = context->request->endpoint;
+	reading->job = (struct offload_job){.work = on_work,
+					    .done = on_done,
+					    .discard = on_discard,
+					    .kind = METRICS_OFFLOAD_ANSWER,
+					    .client = context->client,
+					    .bytes = body.len};
+	target->reading = reading;
+	target_set_state(target, TARGET_ST_READ);
+	timer_stop(target_timers(target), &target->silence);
+	offload_submit(context->worker->offload, &reading->job);
+	return true;
+}
+
+void target_whole_cancel(struct target_run *target)
+{
+	struct target_reading *reading = target->reading;
+	target->reading = NULL;
+	if (reading != NULL)
+		offload_cancel(&reading->job);
+}
+
+/* All of the answer is there. */
+static void whole_read(struct target_run *target)
+{
+	struct run_context *context = target->run.context;
+	struct arena *scratch = context->worker->scratch;
+	struct openai_answer answer;
+	if (whole_read_apart(target))
+		return;
+	arena_reset(scratch);
+	struct step_mark before = step_enter("read");
+	bool good = openai_answer_read(context->request->endpoint, buf_span(&target->answer), scratch, &answer);
+	step_leave(before);
+	whole_judge(target, good, arena_failed(scratch), &answer);
 }
 
 void target_whole_on_end(struct target_run *target, enum error_code error)
@@ -84,7 +178,7 @@ void target_whole_on_end(struct target_run *target, enum error_code error)
 	if (error != ERROR_NONE)
 		target_fail_code(target, error);
 	else if (target->answer_sent == 0)
-		whole_judge(target);
+		whole_read(target);
 	else if (json_scan_is_whole(&target->scan))
 		target_complete(target);
 	else

@@ -391,6 +391,61 @@ static void followers_that_leave_at_the_end_of_a_large_answer_leave_nothing(void
 	sim_wait_idle(sim);
 }
 
+/* A whole answer of many members, which begins and ends like that. The caller frees it. */
+static char *heavy_answer(const char *head, const char *tail)
+{
+	enum { SIZE = MEMBERS * MEMBER_MOST + 1024 };
+	char *body = malloc(SIZE);
+	assert_non_null(body);
+	size_t len = (size_t)snprintf(body, SIZE, "%s\"extra\":{\"0\":0", head);
+	for (int i = 1; i < MEMBERS; i++)
+		len += (size_t)snprintf(body + len, SIZE - len, ",\"%d\":%d", i, i % 10);
+	snprintf(body + len, SIZE - len, "}%s", tail);
+	return body;
+}
+
+#define CHOICES                                                                                                   \
+	"{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"well\"},\"finish_reason\":" \
+	"\"stop\"}],"
+
+static void heavy_answers_are_read_by_helpers(void **state)
+{
+	(void)state;
+	struct backend *backend = backend_start();
+	struct sim *sim = sim_start(NULL);
+	struct sluice *sluice =
+	    sluice_start_workers(1,
+				 "backends:\n  b: { url: 'http://127.0.0.1:%d/v1' }\n"
+				 "  s: { url: 'http://127.0.0.1:%d/v1' }\n"
+				 "models: { m: b/m, other: s/other, safe: { fallback: [b/m, s/other] } }\n",
+				 backend_port(backend), sim->port);
+	struct {
+		const char *head, *tail, *model;
+		int status;
+		const char *part;
+	} rows[] = {
+	    {CHOICES, "}", "m", 200, "\"content\":\"well\""},
+	    {CHOICES, "", "m", 502, "upstream_invalid_response"},
+	    {"{\"error\":{\"message\":\"out of luck\",\"type\":\"server_error\"},", "}", "m", 502, "upstream_error"},
+	    {"{\"choices\":[],", "}", "m", 502, "upstream_invalid_response"},
+	    {CHOICES, "", "safe", 200, "x-sluice-target"},
+	};
+	size_t count = sizeof rows / sizeof rows[0];
+	for (size_t i = 0; i < count; i++) {
+		struct answer answer;
+		char *body = heavy_answer(rows[i].head, rows[i].tail);
+		backend_reply(backend, "application/json", body);
+		client_fetch_chat(sluice, (enum via)(i % VIA_COUNT), rows[i].model, false, &answer);
+		assert_int_equal(answer.status, rows[i].status);
+		check_contains(rows[i].part[0] == 'x' ? &answer.head : &answer.body, rows[i].part);
+		answer_free(&answer);
+		free(body);
+	}
+	assert_int_equal(sluice_metric(sluice, "sluice_offloaded_total{work=\"answer\"}"), count);
+	neighbours_ask(sluice);
+	sluice_wait_idle(sluice);
+}
+
 static struct sluice *start_combined(struct sim **sim)
 {
 	*sim = sim_start(NULL);
@@ -492,6 +547,7 @@ int main(void)
 	    SCENARIO(a_crowd_of_heavy_clients_disturbs_nobody),
 	    SCENARIO(heavy_fanouts_and_embeddings_are_read_by_helpers),
 	    SCENARIO(a_large_answer_is_kept_by_a_helper),
+	    SCENARIO(heavy_answers_are_read_by_helpers),
 	    SCENARIO(large_answers_are_merged_and_voted_on_by_helpers),
 	    SCENARIO(clients_that_leave_large_combined_answers_leave_nothing),
 	    SCENARIO(followers_that_leave_at_the_end_of_a_large_answer_leave_nothing),
