@@ -91,13 +91,18 @@ enum caching_step exchange_admit(struct exchange *exchange, const struct exchang
 	if (exchange->worker->cache != NULL && exchange->kind == &exchange_relay)
 		exchange->caching.directives = cache_directives_read(request->cache_control);
 	reading_init(&reading, exchange, request);
-	if (exchange->worker->plan.offload != NULL && offload_is_heavy(request->body))
+	bool helped = exchange->worker->plan.offload != NULL;
+	if (helped && request->body.len >= OFFLOAD_LARGE)
 		return exchange_read_apart(exchange, request, &reading);
+	if (helped)
+		reading_limit(&reading);
 	reading.arena = flight_arena(exchange->flight);
 	reading.request = &exchange->request;
 	struct step_mark before = step_enter("decode");
 	exchange->kind->read(&reading);
 	step_leave(before);
+	if (reading_is_heavy(&reading))
+		return exchange_read_apart(exchange, request, &reading);
 	enum caching_step step = exchange_go_on(exchange, request, &reading);
 	reading_fini(&reading);
 	return step;

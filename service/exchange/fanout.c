@@ -48,8 +48,8 @@ static void fanout_read_strict(struct reading *reading)
 /* Whether a plan is strict is known when there is one, on the loop: a helper finds out what it would refuse. */
 static void fanout_read(struct reading *reading)
 {
-	if (fanout_request_decode(&reading->fanout, reading->request, reading->arena, reading->body,
-				  &reading->config->limits.json, &reading->findings) &&
+	if (fanout_request_decode(&reading->fanout, reading->request, reading->arena, reading->body, &reading->limits,
+				  &reading->findings) &&
 	    reading->apart)
 		fanout_read_strict(reading);
 }

@@ -12,7 +12,10 @@
 #include "service/exchange/exchange_internal.h"
 #include "service/loop/offload.h"
 
-enum { READING_OVERHEAD = 1 << 20 /* bytes of texts for findings, and what blocks leave unused */ };
+enum {
+	READING_OVERHEAD = 1 << 20, /* bytes of texts for findings, and what blocks leave unused */
+	READING_IN_TURN = 4096,     /* values and names of members */
+};
 
 struct reading_job {
 	struct offload_job job; /* first */
@@ -27,9 +30,22 @@ void reading_init(struct reading *reading, const struct exchange *exchange, cons
 	*reading =
 	    (struct reading){.config = exchange->worker->plan.config,
 			     .endpoint = request->endpoint,
+			     .limits = exchange->worker->plan.config->limits.json,
 			     .body = request->body,
 			     .tenant = request->authorization,
 			     .caches = exchange->worker->cache != NULL && !exchange->caching.directives.no_store};
+}
+
+void reading_limit(struct reading *reading)
+{
+	if (reading->limits.values > READING_IN_TURN)
+		reading->limits.values = READING_IN_TURN;
+}
+
+bool reading_is_heavy(const struct reading *reading)
+{
+	return reading->findings.count > 0 && reading->findings.list[0].code == ERROR_BODY_TOO_LARGE &&
+	       reading->limits.values < reading->config->limits.json.values;
 }
 
 void reading_fini(struct reading *reading)
@@ -50,8 +66,9 @@ static void job_free(struct reading_job *job)
 static void on_work(struct offload_job *offloaded)
 {
 	struct reading_job *job = (struct reading_job *)offloaded;
-	hash_checksum(HASH_START, job->reading.body, job->decoded->checksum);
 	job->kind->read(&job->reading);
+	if (job->reading.keyed) /* its flight may be shared */
+		hash_checksum(HASH_START, job->reading.body, job->decoded->checksum);
 }
 
 static void on_done(struct offload_job *offloaded)
@@ -93,8 +110,12 @@ bool reading_begin(struct exchange *exchange, const struct reading *reading)
 	}
 	job->kind = exchange->kind;
 	job->exchange = exchange;
-	job->reading = *reading;
-	job->reading.apart = true;
+	job->reading = (struct reading){.config = reading->config,
+					.endpoint = reading->endpoint,
+					.limits = reading->config->limits.json,
+					.body = reading->body,
+					.caches = reading->caches,
+					.apart = true};
 	job->reading.arena = &job->decoded->arena;
 	job->reading.request = &job->decoded->request;
 	job->reading.tenant = arena_copy(&job->decoded->arena, reading->tenant);

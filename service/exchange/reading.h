@@ -19,6 +19,7 @@ struct reading {
 	/* what is read */
 	const struct config *config;
 	enum openai_endpoint endpoint;
+	struct json_limits limits; /* of the body; in a turn less than the configuration's */
 	struct span body;
 	struct span tenant;  /* whose answers it may see */
 	bool caches;         /* there is a cache, and the client does not forbid it */
@@ -37,15 +38,21 @@ struct reading {
 	struct findings strict;
 };
 
-/* Fills in what is read, but for arena and request. request: borrows. */
+/* Fills in what is read, but for arena and request. request: borrows. The limits are the configuration's. */
 void reading_init(struct reading *reading, const struct exchange *exchange, const struct exchange_request *request);
+
+/* Allows no more values than are read in a turn: some 2 ms of work, whatever they are. */
+void reading_limit(struct reading *reading);
+
+/* Returns whether that was too little, so that a helper must read it all again. */
+bool reading_is_heavy(const struct reading *reading);
 
 /* Frees what was found and nobody took. */
 void reading_fini(struct reading *reading);
 
 /*
- * Has a helper read the request of an exchange in EXCHANGE_ST_READING. reading: copied. exchange_on_read() comes in a
- * later turn, unless the exchange ends before. False: out of memory.
+ * Has a helper read the request of an exchange in EXCHANGE_ST_READING. reading: what is read is copied.
+ * exchange_on_read() comes in a later turn, unless the exchange ends before. False: out of memory.
  */
 bool reading_begin(struct exchange *exchange, const struct reading *reading);
 

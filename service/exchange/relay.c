@@ -82,7 +82,7 @@ static void relay_read(struct reading *reading)
 {
 	const struct config *config = reading->config;
 	bool good = openai_request_decode(reading->request, reading->endpoint, reading->arena, reading->body,
-					  &config->limits.json, &reading->findings);
+					  &reading->limits, &reading->findings);
 	reading->requested = reading->request->model;
 	if (!good)
 		return;

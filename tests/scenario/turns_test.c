@@ -311,9 +311,9 @@ static void heavy_fanouts_and_embeddings_are_read_by_helpers(void **state)
 	client_fetch(sluice, VIA_H1, "/v1/fanout", body, &answer);
 	check_error(&answer, 404, "model_not_found");
 	answer_free(&answer);
-	size_t len = (size_t)sprintf(body, "{\"model\":\"m\",\"input\":[\"0\"");
+	size_t len = (size_t)sprintf(body, "{\"model\":\"m\",\"input\":[[0]");
 	for (int i = 1; i < 1500; i++)
-		len += (size_t)sprintf(body + len, ",\"text %d\"", i);
+		len += (size_t)sprintf(body + len, ",[%d,1,2]", i);
 	sprintf(body + len, "]}");
 	for (int i = 0; i < 2; i++) {
 		client_fetch(sluice, VIA_H2, "/v1/embeddings", body, &answer);
