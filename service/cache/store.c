@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The in-process store; store.h holds the contract. In each shard a value waits
- * in a small queue; when it leaves that unread it is forgotten but for a trace
- * of its key (the ghosts), else it moves to the main queue, as does one that
- * comes back while its ghost is known. In the main queue each use since the last
- * turn buys another one.
+ * The in-process store; store.h holds the contract. In each shard, and there for
+ * each tenant, a value waits in a small queue; when it leaves that unread it is
+ * forgotten but for a trace of its key (the ghosts), else it moves to the main
+ * queue, as does one that comes back while its ghost is known. In the main queue
+ * each use since the last turn buys another one. A large value needs more uses for
+ * the same place: it stands where many small ones could.
  */
 #include "service/cache/store.h"
 
@@ -12,34 +13,23 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "service/cache/store_tenants.h"
+
 enum {
 	STORE_SHARDS = 16,
 	STORE_BUCKETS = 1024, /* of a shard */
 	STORE_GHOSTS = 4096,  /* of a shard */
 	STORE_USES_MOST = 3,
-	STORE_SMALL_SHARE = 10, /* one part in so many of the bytes is the small queue's */
-};
-
-struct entry {
-	struct entry *next; /* in its bucket */
-	struct entry *newer, *older;
-	struct cache_key key;
-	struct store_value *value;
-	bool main;
-	uint8_t uses;
-};
-
-struct queue {
-	struct entry *newest, *oldest;
-	size_t bytes;
+	STORE_SMALL_SHARE = 10, /* one part in so many of a tenant's bytes is the small queue's */
+	STORE_LARGE = 64 << 10, /* bytes of a value that needs two uses to stay */
+	STORE_HUGE = 512 << 10, /* three */
 };
 
 struct shard {
 	pthread_mutex_t lock;
-	struct entry *buckets[STORE_BUCKETS];
+	struct store_entry *buckets[STORE_BUCKETS];
 	uint32_t ghosts[STORE_GHOSTS];
-	struct queue small, main;
-	size_t most;
+	struct store_tenants tenants;
 	uint64_t entries, evictions, expired;
 };
 
@@ -53,7 +43,7 @@ struct store *store_create(size_t bytes)
 	struct store *store = calloc(1, sizeof(*store));
 	for (size_t i = 0; store != NULL && i < STORE_SHARDS; i++) {
 		pthread_mutex_init(&store->shards[i].lock, NULL);
-		store->shards[i].most = bytes / STORE_SHARDS;
+		store->shards[i].tenants.most = bytes / STORE_SHARDS;
 	}
 	if (store == NULL || (store->purges = purge_log_create()) != NULL)
 		return store;
@@ -89,55 +79,20 @@ static struct shard *shard_of(struct store *store, const struct cache_key *key)
 	return &store->shards[cache_key_hash(key) % STORE_SHARDS];
 }
 
-static struct entry **link_of(struct shard *shard, const struct cache_key *key)
+static struct store_entry **link_of(struct shard *shard, const struct cache_key *key)
 {
-	struct entry **link = &shard->buckets[cache_key_hash(key) / STORE_SHARDS % STORE_BUCKETS];
+	struct store_entry **link = &shard->buckets[cache_key_hash(key) / STORE_SHARDS % STORE_BUCKETS];
 	while (*link != NULL && !cache_key_equal(&(*link)->key, key))
 		link = &(*link)->next;
 	return link;
 }
 
-static size_t entry_bytes(const struct entry *entry)
-{
-	return sizeof(*entry) + sizeof(*entry->value) + entry->value->len;
-}
-
-static void queue_add(struct queue *queue, struct entry *entry)
-{
-	entry->newer = NULL;
-	entry->older = queue->newest;
-	if (queue->newest == NULL)
-		queue->oldest = entry;
-	else
-		queue->newest->newer = entry;
-	queue->newest = entry;
-	queue->bytes += entry_bytes(entry);
-}
-
-static void queue_remove(struct queue *queue, struct entry *entry)
-{
-	if (entry->newer == NULL)
-		queue->newest = entry->older;
-	else
-		entry->newer->older = entry->older;
-	if (entry->older == NULL)
-		queue->oldest = entry->newer;
-	else
-		entry->older->newer = entry->newer;
-	queue->bytes -= entry_bytes(entry);
-}
-
-static struct queue *queue_of(struct shard *shard, const struct entry *entry)
-{
-	return entry->main ? &shard->main : &shard->small;
-}
-
 /* link: where it hangs in its bucket. */
-static void shard_remove(struct shard *shard, struct entry **link)
+static void shard_remove(struct shard *shard, struct store_entry **link)
 {
-	struct entry *entry = *link;
+	struct store_entry *entry = *link;
 	*link = entry->next;
-	queue_remove(queue_of(shard, entry), entry);
+	store_tenants_remove(&shard->tenants, entry);
 	shard->entries--;
 	store_value_drop(entry->value);
 	free(entry);
@@ -152,36 +107,38 @@ static uint32_t *ghost_of(struct shard *shard, const struct cache_key *key, uint
 	return &shard->ghosts[hash / STORE_SHARDS / STORE_BUCKETS % STORE_GHOSTS];
 }
 
-static void shard_move_to_main(struct shard *shard, struct entry *entry)
-{
-	queue_remove(queue_of(shard, entry), entry);
-	entry->main = true;
-	entry->uses = 0;
-	queue_add(&shard->main, entry);
-}
-
-static void shard_evict(struct shard *shard, struct entry *entry)
+static void shard_evict(struct shard *shard, struct store_entry *entry)
 {
 	uint32_t trace = 0;
 	uint32_t *ghost = ghost_of(shard, &entry->key, &trace);
 	if (!entry->main)
 		*ghost = trace;
 	shard->evictions++;
-	struct entry **link = link_of(shard, &entry->key);
+	struct store_entry **link = link_of(shard, &entry->key);
 	assert(*link == entry);
 	shard_remove(shard, link);
+}
+
+/* How often a value must be used to get into the main queue. */
+static unsigned uses_needed(const struct store_entry *entry)
+{
+	size_t bytes = store_entry_bytes(entry);
+	return 1 + (bytes > STORE_LARGE) + (bytes > STORE_HUGE);
 }
 
 /* One step towards fewer bytes. */
 static void shard_shrink(struct shard *shard)
 {
-	bool small = shard->small.bytes * STORE_SMALL_SHARE > shard->most || shard->main.oldest == NULL;
-	struct entry *entry = small ? shard->small.oldest : shard->main.oldest;
-	if (small && entry->uses > 0) {
-		shard_move_to_main(shard, entry);
+	struct store_tenant *tenant = store_tenants_victim(&shard->tenants);
+	struct store_queue *queue = &tenant->small;
+	bool small = queue->oldest != NULL && (queue->bytes * STORE_SMALL_SHARE > queue->bytes + tenant->main.bytes ||
+					       tenant->main.oldest == NULL);
+	struct store_entry *entry = small ? tenant->small.oldest : tenant->main.oldest;
+	if (small && entry->uses >= uses_needed(entry)) {
+		store_tenants_move_to_main(entry);
 	} else if (!small && entry->uses > 0) {
 		unsigned char left = (unsigned char)(entry->uses - 1);
-		shard_move_to_main(shard, entry);
+		store_tenants_move_to_main(entry);
 		entry->uses = left;
 	} else {
 		shard_evict(shard, entry);
@@ -193,35 +150,39 @@ struct store_value *store_get(struct store *store, const struct cache_key *key, 
 	struct shard *shard = shard_of(store, key);
 	struct store_value *value = NULL;
 	pthread_mutex_lock(&shard->lock);
-	struct entry **link = link_of(shard, key);
+	struct store_entry **link = link_of(shard, key);
 	if (*link != NULL && now_us >= (*link)->value->expires_us) {
 		shard->expired++;
 		shard_remove(shard, link);
 	} else if (*link != NULL) {
-		struct entry *entry = *link;
+		struct store_entry *entry = *link;
 		value = entry->value;
 		store_value_hold(value);
 		entry->uses = (uint8_t)(entry->uses < STORE_USES_MOST ? entry->uses + 1 : STORE_USES_MOST);
+		store_tenants_hit(&shard->tenants, entry);
 	}
 	pthread_mutex_unlock(&shard->lock);
 	return value;
 }
 
-static void shard_put(struct shard *shard, struct entry *entry)
+/* False: out of memory, and the entry is nowhere. */
+static bool shard_put(struct shard *shard, struct store_entry *entry)
 {
 	uint32_t trace = 0;
-	struct entry **link = link_of(shard, &entry->key);
+	struct store_entry **link = link_of(shard, &entry->key);
 	if (*link != NULL)
 		shard_remove(shard, link);
 	uint32_t *ghost = ghost_of(shard, &entry->key, &trace);
 	entry->main = *ghost == trace;
+	if (!store_tenants_add(&shard->tenants, entry))
+		return false;
 	link = link_of(shard, &entry->key);
 	entry->next = *link;
 	*link = entry;
-	queue_add(queue_of(shard, entry), entry);
 	shard->entries++;
-	while (shard->small.bytes + shard->main.bytes > shard->most)
+	while (shard->tenants.bytes > shard->tenants.most)
 		shard_shrink(shard);
+	return true;
 }
 
 struct purge_log *store_purges(const struct store *store)
@@ -237,7 +198,7 @@ bool store_put(struct store *store, const struct cache_key *key, struct store_va
 {
 	const struct purge_subject subject = {key, &value->tags, value->digest, taken};
 	struct shard *shard = shard_of(store, key);
-	struct entry *entry = calloc(1, sizeof(*entry));
+	struct store_entry *entry = calloc(1, sizeof(*entry));
 	if (entry == NULL)
 		return true;
 	entry->key = *key;
@@ -245,17 +206,16 @@ bool store_put(struct store *store, const struct cache_key *key, struct store_va
 	store_value_hold(value);
 	pthread_mutex_lock(&shard->lock);
 	bool forbidden = purge_log_forbids_keeping(store->purges, turn, &subject);
-	if (!forbidden)
-		shard_put(shard, entry);
+	bool put = !forbidden && shard_put(shard, entry);
 	pthread_mutex_unlock(&shard->lock);
-	if (forbidden) {
+	if (!put) {
 		store_value_drop(value);
 		free(entry);
 	}
 	return !forbidden;
 }
 
-static bool is_meant(const struct entry *entry, const struct store_filter *filter)
+static bool is_meant(const struct store_entry *entry, const struct store_filter *filter)
 {
 	const struct purge_subject subject = {
 	    .key = &entry->key, .tags = &entry->value->tags, .digest = entry->value->digest};
@@ -266,7 +226,7 @@ static size_t shard_purge(struct shard *shard, const struct store_filter *filter
 {
 	size_t purged = 0;
 	for (size_t i = 0; i < STORE_BUCKETS; i++) {
-		for (struct entry **link = &shard->buckets[i]; *link != NULL;) {
+		for (struct store_entry **link = &shard->buckets[i]; *link != NULL;) {
 			if (is_meant(*link, filter)) {
 				shard_remove(shard, link);
 				purged++;
@@ -281,7 +241,7 @@ static size_t shard_purge(struct shard *shard, const struct store_filter *filter
 /* The one value of a key. */
 static size_t shard_purge_key(struct shard *shard, const struct store_filter *filter)
 {
-	struct entry **link = link_of(shard, filter->key);
+	struct store_entry **link = link_of(shard, filter->key);
 	bool meant = *link != NULL && is_meant(*link, filter);
 	if (meant)
 		shard_remove(shard, link);
@@ -315,7 +275,7 @@ struct store_totals store_totals(struct store *store)
 		struct shard *shard = &store->shards[i];
 		pthread_mutex_lock(&shard->lock);
 		totals.entries += shard->entries;
-		totals.bytes += shard->small.bytes + shard->main.bytes;
+		totals.bytes += shard->tenants.bytes;
 		totals.evictions += shard->evictions;
 		totals.expired += shard->expired;
 		pthread_mutex_unlock(&shard->lock);

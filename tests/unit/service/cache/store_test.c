@@ -160,6 +160,64 @@ static void a_scan_leaves_what_is_used(void **state)
 	store_destroy(store);
 }
 
+/* Large values, each asked for three times, as one tenant or as many. Returns how many of the other's stay. */
+static size_t flood(bool many_names, size_t *fresh)
+{
+	enum { USED = 1000, BYTES = 2000, LARGE = 60000, FLOOD = 3000, NEW = 50 };
+	struct store *store = store_create(8 << 20);
+	size_t left = 0;
+	for (int round = 0; round < 3; round++)
+		for (uint64_t i = 0; i < USED; i++)
+			if (!find(store, i, BYTES, 0))
+				put(store, i, BYTES, SECOND, (struct store_tags){0, 1});
+	for (uint64_t i = 0; i < FLOOD; i++) {
+		struct store_tags tags = {0, many_names ? 1000 + i : 2};
+		put(store, 10000 + i, LARGE, SECOND, tags);
+		for (int asked = 0; asked < 3; asked++)
+			find(store, 10000 + i, LARGE, 0);
+		find(store, i % USED, BYTES, 0);
+		if (i % (FLOOD / NEW) == 0)
+			put(store, 5000 + i / (FLOOD / NEW), BYTES, SECOND, (struct store_tags){0, 3});
+	}
+	for (uint64_t i = 0; i < USED; i++)
+		left += find(store, i, BYTES, 0);
+	*fresh = 0;
+	for (uint64_t i = 0; i < NEW; i++)
+		*fresh += find(store, 5000 + i, BYTES, 0);
+	store_destroy(store);
+	return left * 100 / USED;
+}
+
+/* Half of another tenant's values were gone, and new ones did not survive. */
+static void a_flood_of_large_values_evicts_itself(void **state)
+{
+	(void)state;
+	for (int many_names = 0; many_names < 2; many_names++) {
+		size_t fresh, left = flood(many_names, &fresh);
+		print_message("%s: %zu of 100 values in use and %zu of 50 new ones stay\n",
+			      many_names ? "many names" : "one name", left, fresh);
+		assert_true(left >= 95);
+		assert_true(fresh >= 45);
+	}
+}
+
+/* Nobody else wants the room: a tenant that is alone has all of it. */
+static void a_tenant_that_is_alone_has_all_of_the_room(void **state)
+{
+	enum { VALUES = 400, BYTES = 2000 };
+	struct store *store = store_create(1 << 20);
+	size_t left = 0;
+	(void)state;
+	for (uint64_t i = 0; i < VALUES; i++) {
+		put(store, i, BYTES, SECOND, (struct store_tags){0, 1});
+		find(store, i, BYTES, 0);
+	}
+	for (uint64_t i = 0; i < VALUES; i++)
+		left += find(store, i, BYTES, 0);
+	assert_true(left > VALUES * 9 / 10);
+	store_destroy(store);
+}
+
 static void what_is_too_large_is_not_kept(void **state)
 {
 	struct store *store = store_create(64 << 10);
@@ -215,6 +273,8 @@ int main(void)
 	    cmocka_unit_test(purging_takes_what_it_names),
 	    cmocka_unit_test(random_operations_agree_with_a_model),
 	    cmocka_unit_test(a_scan_leaves_what_is_used),
+	    cmocka_unit_test(a_flood_of_large_values_evicts_itself),
+	    cmocka_unit_test(a_tenant_that_is_alone_has_all_of_the_room),
 	    cmocka_unit_test(what_is_too_large_is_not_kept),
 	    cmocka_unit_test(threads_share_it),
 	};
