@@ -12,7 +12,7 @@ SCENARIO_ENV      = SLUICE_BIN=$(BUILD)/sluice SLUICE_SIM=$(BUILD)/sluice-sim \
 		    LSAN_OPTIONS=suppressions=$(CURDIR)/tests/scenario/lsan.supp:print_suppressions=0
 # What the clients of the scenarios saw, one exchange a line; tests/conformance judges it.
 SCENARIO_RECORD  := $(abspath $(BUILD)/exchanges.jsonl)
-SCENARIO_LIBS    := -lnghttp2 -lz -lssl -lcrypto -lcjson -lcmocka -lpthread
+SCENARIO_LIBS    := -lcurl -lnghttp2 -lz -lssl -lcrypto -lcjson -lcmocka -lpthread
 
 # The programs go without sanitizers: what they try is the service, which is slow enough with them.
 $(BUILD)/tests/scenario/%.o $(BUILD)/tests/redis/%.o: private SANITIZER :=
@@ -55,3 +55,9 @@ $(SCENARIO_RUNS) $(SCENARIO_LAST): %.run: %
 .PHONY: test-cache-load
 test-cache-load: $(BUILD)/tests/scenario/redis_chaos_test $(BUILD)/sluice $(BUILD)/sluice-sim ## 200,000 requests to two replicas and one Redis, with and without faults (minutes)
 	SLUICE_CACHE_LOAD=$(or $(SLUICE_CACHE_LOAD),200000) $(SCENARIO_ENV) $<
+
+# What one party does to others: the programs that docs/isolation.md names.
+NEIGHBOURS := isolation neighbours bodies queue turns own_fault standby outage backpressure admin_listener
+.PHONY: test-neighbours
+test-neighbours: $(patsubst %,$(BUILD)/tests/scenario/%_test,$(NEIGHBOURS)) $(SCENARIO_NAMES) $(BUILD)/sluice $(BUILD)/sluice-sim ## one client, backend or model misbehaves beside a neighbour
+	@status=0; for test in $(NEIGHBOURS); do $(SCENARIO_ENV) $(BUILD)/tests/scenario/$${test}_test || status=1; done; exit $$status
