@@ -674,7 +674,8 @@ static void count_hedges(const struct fuzz_plan *plan, double requests, struct p
 
 double fuzz_plan_spares(const struct fuzz_plan *plan, double requests)
 {
+	enum { RUNS = 4 }; /* the first, and three that go on where one broke off */
 	struct purse purse = {0};
-	count_hedges(plan, requests, &purse);
+	count_hedges(plan, *plan->resume == '\0' ? requests : requests * RUNS, &purse);
 	return (purse.runs * purse.percent / 100 + (purse.percent > 0 ? 3 : 0)) * purse.calls;
 }
