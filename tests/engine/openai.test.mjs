@@ -288,12 +288,19 @@ describe('errors', () => {
 
     test('what the engine itself refuses comes back with its reason', async () => {
         const messages = [{ role: 'user', content: 'long '.repeat(5000) }];
-        for (const stream of [false, true])
-            await assert.rejects(openai.chat.completions.create({ model: 'tiny', messages, stream }), (error) => {
-                assert.ok(error instanceof OpenAI.BadRequestError, String(error));
-                assert.match(error.message, /does not fit the context/);
-                return true;
-            });
+        await assert.rejects(openai.chat.completions.create({ model: 'tiny', messages }), (error) => {
+            assert.ok(error instanceof OpenAI.BadRequestError, String(error));
+            assert.match(error.message, /does not fit the context/);
+            return true;
+        });
+        // An engine that counts tokens for longer than `keepalive` refuses in a stream that has begun.
+        const streamed = async () => collect(await openai.chat.completions.create({ model: 'tiny', messages, stream: true }));
+        await assert.rejects(streamed, (error) => {
+            assert.ok(error instanceof OpenAI.APIError, String(error));
+            assert.match(error.message, /does not fit the context/);
+            assert.equal(error.code, 'context_length_exceeded');
+            return true;
+        });
     });
 
     test('a model whose only backend is down is a server error, also for a stream', gatewayOnly, async () => {
