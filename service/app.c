@@ -223,6 +223,8 @@ static bool listen_and_start(struct app *app, struct buf *errors)
 			exit(1); /* threads already run: nothing can be unwound safely */
 		}
 	}
+	for (unsigned i = 0; i < app->worker_count && app->worker_count > 1; i++)
+		worker_meet(app->workers[i], app->workers, app->worker_count);
 	return true;
 }
 

@@ -4,9 +4,11 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "service/cache/remote.h"
 #include "service/cache/repeats.h"
+#include "service/handover.h"
 #include "service/health/probe.h"
 #include "service/loop/offload.h"
 #include "service/routes.h"
@@ -35,6 +37,10 @@ struct worker {
 	struct http_server *server;
 	struct prober *prober; /* of one worker only; NULL = not this one's, or stopped */
 	pthread_t thread;
+	struct worker *const *others; /* all workers, itself included, once it has met them */
+	size_t other_count;
+	struct handover handover; /* count 0 = it keeps its connections */
+	struct loop_message meet;
 	struct loop_message drain;
 	struct loop_message halt;
 	struct timer drain_check;
@@ -93,6 +99,60 @@ static bool refuses(void *context, const struct http_request *request)
 {
 	const struct worker *worker = context;
 	return routes_refuses(&worker->routes, request);
+}
+
+/* ---- connections that another worker has more time for ---- */
+
+struct passed {
+	struct loop_message message; /* first */
+	struct worker *to;
+	size_t listener;
+	int fd;
+};
+
+static void on_passed(struct loop_message *message)
+{
+	struct passed *passed = (struct passed *)message;
+	if (passed->to->server != NULL)
+		http_server_take(passed->to->server, passed->listener, passed->fd);
+	else
+		close(passed->fd); /* the process ends */
+	free(passed);
+}
+
+static bool passes_on(void *context, size_t listener, int fd)
+{
+	struct worker *worker = context;
+	if (worker->handover.count == 0 || worker->routes.draining)
+		return false;
+	struct worker *to = worker->others[handover_choose(&worker->handover, timers_monotonic(NULL))];
+	struct passed *passed = to == worker ? NULL : malloc(sizeof(*passed));
+	if (passed == NULL)
+		return false;
+	*passed = (struct passed){.message = {.run = on_passed}, .to = to, .listener = listener, .fd = fd};
+	metrics_count(worker->exchange.plan.metrics, METRIC_CONNECTIONS_PASSED);
+	loop_post(to->loop, &passed->message);
+	return true;
+}
+
+static void on_meet(struct loop_message *message)
+{
+	struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, meet));
+	size_t own = 0;
+	while (worker->others[own] != worker)
+		own++;
+	if (!handover_init(&worker->handover, worker->other_count, own))
+		return;
+	for (size_t i = 0; i < worker->other_count; i++)
+		handover_meet(&worker->handover, i, worker->others[i]->thread);
+}
+
+void worker_meet(struct worker *worker, struct worker *const *workers, size_t count)
+{
+	worker->others = workers;
+	worker->other_count = count;
+	worker->meet.run = on_meet;
+	loop_post(worker->loop, &worker->meet);
 }
 
 static bool create_prober(struct worker *worker)
@@ -168,6 +228,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 		return false;
 	struct http_server_callbacks callbacks = {.on_request = on_request,
 						  .refuses = refuses,
+						  .passes_on = passes_on,
 						  .connections_most = options->connections_most,
 						  .context = worker,
 						  .metrics = worker->exchange.plan.metrics};
@@ -298,6 +359,7 @@ void worker_destroy(struct worker *worker)
 	offload_port_destroy(worker->offload);
 	if (worker->loop != NULL)
 		loop_destroy(worker->loop);
+	handover_fini(&worker->handover);
 	arena_fini(&worker->scratch);
 	arena_fini(&worker->arena);
 	config_drop(worker->config);

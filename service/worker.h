@@ -33,6 +33,12 @@ bool worker_listen(struct worker *worker, struct http_listener_address *addresse
 /* Starts the thread. */
 bool worker_start(struct worker *worker);
 
+/*
+ * Lets the worker pass connections on to others: all count of them, itself included, are created, and their threads run
+ * from here on. workers: borrows, for the worker's life. Without memory it keeps its connections. Any thread; once.
+ */
+void worker_meet(struct worker *worker, struct worker *const *workers, size_t count);
+
 /* Thread-safe: stop accepting and finish what runs; when nothing is left the thread ends. now, after a
  * first call without: ends what runs with the error SHUTTING_DOWN; the thread ends about a second later at most. */
 void worker_stop(struct worker *worker, bool now);

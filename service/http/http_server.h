@@ -37,6 +37,11 @@ struct http_server_callbacks {
 	/* Returns whether on_request would refuse a request for its head alone; one whose client waits for 100 Continue
 	 * before it sends the body then comes without it. NULL = never. */
 	bool (*refuses)(void *context, const struct http_request *request);
+	/*
+	 * A client's connection was accepted by that listener. True: another server takes it (http_server_take), and
+	 * the descriptor with it. NULL = never.
+	 */
+	bool (*passes_on)(void *context, size_t listener, int fd);
 	void *context;
 	size_t connections_most;       /* for which there are descriptors; 0 = as many as the configuration says */
 	struct metrics_cells *metrics; /* where connections are counted; NULL = nowhere */
@@ -69,6 +74,8 @@ struct http_server *http_server_create(struct loop *loop, const struct config *c
  * (config_listener_total() entries, text "" = not bound yet). False with error text.
  */
 bool http_server_listen(struct http_server *server, struct http_listener_address *addresses, struct buf *error);
+/* Takes a connection that the same listener of another server accepted. fd: takes, whatever becomes of it. */
+void http_server_take(struct http_server *server, size_t listener, int fd);
 /* Stops accepting, asks idle connections to close, lets running requests finish. */
 void http_server_drain(struct http_server *server);
 /* Connections open now. */

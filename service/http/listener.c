@@ -339,6 +339,28 @@ static bool is_short(int error)
 	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
 }
 
+/* Sockets of the file system are shared by all workers already, and operators' connections are few. */
+static bool passes_on(const struct http_listener *listener, int fd)
+{
+	const struct http_server *server = listener->server;
+	return server->callbacks.passes_on != NULL && !is_operators(listener) &&
+	       server->callbacks.passes_on(server->callbacks.context, (size_t)(listener - server->listeners), fd);
+}
+
+void http_server_take(struct http_server *server, size_t index, int fd)
+{
+	struct http_listener *listener = &server->listeners[index];
+	if (server->state != HTTP_SERVER_ST_RUNNING || !crowd_admits(listener->crowd)) {
+		if (listener->ssl == NULL)
+			listener_send_refusal(fd);
+		close(fd);
+		return;
+	}
+	crowd_make_room(listener->crowd);
+	connection_accept(listener, fd);
+	listeners_update(server);
+}
+
 static void on_connection(h2o_socket_t *sock, const char *err)
 {
 	struct http_listener *listener = sock->data;
@@ -347,6 +369,8 @@ static void on_connection(h2o_socket_t *sock, const char *err)
 		return;
 	for (int i = 0; i < ACCEPT_BATCH && may_accept(listener->crowd); i++) {
 		int fd = accept_from(listener);
+		if (fd >= 0 && passes_on(listener, fd))
+			continue;
 		if (fd >= 0) {
 			crowd_make_room(listener->crowd);
 			connection_accept(listener, fd);

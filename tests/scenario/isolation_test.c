@@ -239,6 +239,53 @@ static void a_backend_that_misbehaves_for_one_model_disturbs_no_other(void **sta
 	}
 }
 
+static void open_another(struct mass *mass)
+{
+	struct answer answer;
+	size_t *opened = mass->user;
+	sluice_get(mass->sluice, "/livez", &answer);
+	assert_int_equal(answer.status, 200);
+	answer_free(&answer);
+	++*opened;
+}
+
+/* Workers: all heavy streams are one connection's, so one worker's. The kernel deals new ones out to both. */
+static void new_connections_go_to_the_worker_with_less_to_do(void **state)
+{
+	enum { STREAMS = 60, ROUNDS = 4 };
+	struct mass_job *jobs = calloc(STREAMS * ROUNDS, sizeof *jobs);
+	size_t opened = 0;
+	(void)state;
+	assert_non_null(jobs);
+	struct sim *sim = sim_start(NULL);
+	struct sluice *sluice =
+	    sluice_start_workers(2,
+				 "backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
+				 "models: { big: 's/count;tokens=20000;token_bytes=20', m: s/count;tokens=2 }\n",
+				 sim->port);
+	struct neighbour *neighbour = neighbour_start(sluice, "m");
+	for (size_t i = 0; i < STREAMS * ROUNDS; i++)
+		jobs[i].body = chat_body("big", true);
+	struct mass mass = {.sluice = sluice,
+			    .via = VIA_H2,
+			    .connections = 1,
+			    .streams = STREAMS,
+			    .jobs = jobs,
+			    .count = STREAMS * ROUNDS,
+			    .on_turn = open_another,
+			    .user = &opened};
+	mass_run(&mass);
+	for (size_t i = 0; i < STREAMS * ROUNDS; i++)
+		assert_true(jobs[i].answer.ended);
+	mass_free_answers(&mass);
+	free(jobs);
+	double passed = sluice_metric(sluice, "sluice_connections_passed_total");
+	print_message("%g connections of %zu and the neighbour's were passed on\n", passed, opened);
+	assert_true(passed > 0);
+	neighbour_stop(neighbour);
+	sluice_wait_idle(sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +296,7 @@ int main(void)
 	    SCENARIO(a_flight_that_strangers_join_and_leave_is_whole),
 	    SCENARIO(a_flood_of_answers_leaves_anothers_in_the_cache),
 	    SCENARIO(a_client_that_renews_all_the_time_disturbs_nobody),
+	    SCENARIO(new_connections_go_to_the_worker_with_less_to_do),
 	    SCENARIO(silent_connections_of_one_address_keep_nobody_out),
 	    SCENARIO(readers_that_do_not_read_take_nobodys_memory),
 	    SCENARIO(refusals_and_metrics_without_end_disturb_nobody),
