@@ -228,13 +228,14 @@ static void operators_get_in_when_clients_have_every_connection(void **state)
 	struct sluice *sluice = sluice_start_workers(1,
 						     "public: []\nlimits: { connections: %d }\n"
 						     "backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
-						     "models: { m: s/count;stall;after=1 }\n",
+						     "models: { m: s/count;events_then_hang;after=1 }\n",
 						     CLIENTS, sim->port);
 	struct client streams[CLIENTS];
 	static struct h1 waiting[WAITING];
 	for (int i = 0; i < CLIENTS; i++) {
 		client_chat(&streams[i], sluice, VIA_H1, "m", true);
 		client_wait_head(&streams[i]);
+		assert_int_equal(client_answer(&streams[i])->status, 200);
 	}
 	for (int i = 0; i < WAITING; i++) {
 		h1_open(&waiting[i], sluice->port, false);
