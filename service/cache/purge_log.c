@@ -6,7 +6,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { LOG_RECORDS = 4096 /* of each kind */ };
+enum {
+	LOG_RECORDS = 4096,  /* of each kind */
+	LOG_RENEWED = 16384, /* a power of two */
+};
 
 struct record {
 	uint64_t turn;      /* what began before is meant */
@@ -35,6 +38,7 @@ struct purge_log {
 	_Atomic uint64_t turn;
 	_Atomic uint64_t noted; /* turn of the last record */
 	struct ring rings[PURGE_KINDS];
+	uint16_t renewed[LOG_RENEWED]; /* renewals by hash of their key: most keys have none, and need no search */
 };
 
 bool purge_id_is_before(struct purge_id a, struct purge_id b)
@@ -107,6 +111,11 @@ struct purge_mark purge_log_mark(struct purge_log *log)
 	return mark;
 }
 
+static uint16_t *renewed_of(struct purge_log *log, const struct cache_key *key)
+{
+	return &log->renewed[cache_key_hash(key) % LOG_RENEWED];
+}
+
 /* Under the lock. */
 static void note(struct purge_log *log, enum purge_kind kind, struct purge_id id, const struct store_filter *filter)
 {
@@ -114,6 +123,8 @@ static void note(struct purge_log *log, enum purge_kind kind, struct purge_id id
 	struct record *record = &ring->records[ring->count % LOG_RECORDS];
 	if (ring->count++ >= LOG_RECORDS) {
 		ring->forgotten_turn = record->noted;
+		if (kind == PURGE_KIND_RENEWAL && record->has_key)
+			--*renewed_of(log, &record->key);
 		if (purge_id_is_before(ring->forgotten, record->id))
 			ring->forgotten = record->id;
 	}
@@ -129,6 +140,8 @@ static void note(struct purge_log *log, enum purge_kind kind, struct purge_id id
 				  .except = filter->except == NULL ? 0 : *filter->except};
 	if (filter->key != NULL)
 		record->key = *filter->key;
+	if (filter->key != NULL && kind == PURGE_KIND_RENEWAL)
+		++*renewed_of(log, filter->key);
 	log->noted = now;
 }
 
@@ -217,7 +230,8 @@ uint64_t purge_log_renewal(struct purge_log *log, const struct purge_subject *su
 	const struct ring *ring = &log->rings[PURGE_KIND_RENEWAL];
 	const struct record *record;
 	uint64_t digest = 0;
-	for (uint64_t n = 0; digest == 0 && (record = nth_newest(ring, n)) != NULL; n++)
+	bool known = *renewed_of(log, subject->key) > 0;
+	for (uint64_t n = 0; known && digest == 0 && (record = nth_newest(ring, n)) != NULL; n++)
 		digest = cache_key_equal(&record->key, subject->key) ? record->except : 0;
 	unlock(log);
 	return digest;

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -110,6 +111,31 @@ static void of_two_renewals_the_later_call_is_kept(void **state)
 	assert_true(keeps(second, &one, other));
 }
 
+static struct cache_key numbered(uint64_t number)
+{
+	struct cache_key key = {{0}};
+	memcpy(key.bytes, &number, sizeof(number));
+	memcpy(key.bytes + 16, &number, sizeof(number));
+	return key;
+}
+
+/* The log keeps the last 4096; a client that renews all the time pushes others' out, and finds its own. */
+static void renewals_are_found_as_long_as_the_log_knows_them(void **state)
+{
+	enum { RENEWALS = 10000, KEPT = 4096 };
+	(void)state;
+	for (uint64_t i = 1; i <= RENEWALS; i++) {
+		struct cache_key key = numbered(i % 3 == 0 ? 3 : i);
+		purge_log_note(purges, &(struct store_filter){.key = &key, .except = &i});
+	}
+	for (uint64_t i = 1; i <= RENEWALS + 100; i++) {
+		struct cache_key key = numbered(i);
+		const struct purge_subject subject = {.key = &key, .tags = &tags};
+		uint64_t expected = i <= RENEWALS && i % 3 != 0 && i > RENEWALS - KEPT ? i : 0;
+		assert_int_equal(purge_log_renewal(purges, &subject), i == 3 ? RENEWALS - RENEWALS % 3 : expected);
+	}
+}
+
 static void nothing_is_taken_before_the_streams_were_read(void **state)
 {
 	struct purge_mark mark = purge_log_mark(purges);
@@ -204,6 +230,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(what_began_before_a_purge_is_not_kept, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_renewal_spares_what_it_brought, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(of_two_renewals_the_later_call_is_kept, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(renewals_are_found_as_long_as_the_log_knows_them, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nothing_is_taken_before_the_streams_were_read, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_a_stream_told_counts_once, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_ahead_is_taken_until_the_stream_begins_anew, set_up, tear_down),
