@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* What looks like a credential goes, and the rest stays byte for byte. */
+/* What looks like a credential or names an account goes, and the rest stays byte for byte. */
 #include "lib/redact.h"
 
 #include <strings.h>
 
-enum { REDACT_LEAST = 8 /* bytes behind a prefix that make it a key */ };
+enum { REDACT_LEAST = 8 /* bytes of a key behind its prefix, or of an account's name */ };
 
 static const char replacement[] = "[redacted]";
 
@@ -29,14 +29,63 @@ static size_t token_length(struct span text, size_t at)
 	return end - at;
 }
 
+/* Returns how many bytes at that offset are the secret, as it is or as JSON may escape it ("\\/"); 0 = none. */
+static size_t secret_length(struct span text, size_t at, const char *secret)
+{
+	size_t end = at;
+	for (; *secret != '\0'; secret++, end++) {
+		if (end + 1 < text.len && text.at[end] == '\\' && text.at[end + 1] == *secret)
+			end++;
+		if (end >= text.len || strncasecmp(text.at + end, secret, 1) != 0)
+			return 0;
+	}
+	return end - at;
+}
+
+/* Names that services give are no words: they have digits or capitals. */
+static bool is_given_name(struct span text, size_t at, size_t len)
+{
+	bool odd = false;
+	for (size_t i = at; i < at + len && i < text.len; i++)
+		odd |= (text.at[i] >= '0' && text.at[i] <= '9') || (text.at[i] >= 'A' && text.at[i] <= 'Z');
+	return odd && len >= REDACT_LEAST;
+}
+
+/* Returns how many bytes at that offset name the account; *kept of them stay in front. */
+static size_t account(struct span text, size_t at, size_t *kept)
+{
+	static const char *const prefixes[] = {"org-", "org_", "proj_", "acct_", "user_", "ak-"};
+	static const char *const labels[] = {
+	    "organization ", "organization's ", "org: ", "project ", "team ", "account "};
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		size_t len = begins(text, at, prefixes[i]) ? token_length(text, at) : 0;
+		if (len > 0 && is_given_name(text, at + strlen(prefixes[i]), len - strlen(prefixes[i])))
+			return len;
+	}
+	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		if (!begins(text, at, labels[i]))
+			continue;
+		*kept = strlen(labels[i]);
+		while (at + *kept < text.len && text.at[at + *kept] != '\0' &&
+		       strchr("(`'", text.at[at + *kept]) != NULL)
+			++*kept;
+		size_t len = token_length(text, at + *kept);
+		if (is_given_name(text, at + *kept, len))
+			return *kept + len;
+	}
+	*kept = 0;
+	return 0;
+}
+
 /* Returns how many bytes at that offset are a credential; *kept of them stay in front. */
 static size_t credential(struct span text, size_t at, const char *secret, size_t *kept)
 {
 	static const char *const prefixes[] = {"sk-", "sk_", "gsk_", "pk-", "xai-", "AIza", "hf_", "nvapi-", "r8_"};
 	static const char bearer[] = "Bearer ";
+	size_t found = secret == NULL ? 0 : secret_length(text, at, secret);
 	*kept = 0;
-	if (secret != NULL && *secret != '\0' && begins(text, at, secret))
-		return strlen(secret);
+	if (found != 0)
+		return found;
 	if (begins(text, at, bearer)) {
 		size_t len = token_length(text, at + sizeof(bearer) - 1);
 		*kept = sizeof(bearer) - 1;
@@ -49,7 +98,7 @@ static size_t credential(struct span text, size_t at, const char *secret, size_t
 		if (len >= strlen(prefixes[i]) + REDACT_LEAST)
 			return len;
 	}
-	return 0;
+	return account(text, at, kept);
 }
 
 /* Writes the text without credentials to out, which may be NULL; returns its length. */

@@ -20,6 +20,13 @@ static void credentials_are_taken_out_and_the_rest_stays(void **state)
 	    {"a risk-averse task-oriented ask-me", "a risk-averse task-oriented ask-me"},
 	    {"sk-1", "sk-1"},
 	    {"The bearer of news", "The bearer [redacted] news"},
+	    {"for gpt-4 in organization org-AbCdEfGh1234 on tokens", "for gpt-4 in organization [redacted] on tokens"},
+	    {"in organization `org_01jabcdefgh` service", "in organization `[redacted]` service"},
+	    {"your organization's (0f3e1c2a-1111-2222) rate", "your organization's ([redacted]) rate"},
+	    {"account org-0123456789<ak-0123456789> is", "account [redacted]<[redacted]> is"},
+	    {"{\"user_id\":\"user_2abcdefgh\"}", "{\"user_id\":\"[redacted]\"}"},
+	    {"an org-structure of a project manager", "an org-structure of a project manager"},
+	    {"the user_message of a team member", "the user_message of a team member"},
 	    {"", ""},
 	};
 	struct arena arena;
@@ -30,6 +37,8 @@ static void credentials_are_taken_out_and_the_rest_stays(void **state)
 		if (!span_is(text, rows[i][1]))
 			fail_msg("%s: %.*s", rows[i][0], SPAN_ARG(text));
 	}
+	struct span escaped = redact(SPAN("a k\\/3\\/y here"), "k/3/y", &arena);
+	assert_true(span_is(escaped, "a [redacted] here"));
 	struct span clean = SPAN("nothing to hide");
 	assert_ptr_equal(redact(clean, NULL, &arena).at, clean.at);
 	arena_fini(&arena);

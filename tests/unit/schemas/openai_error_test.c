@@ -125,6 +125,38 @@ static void what_backends_say_is_of_the_right_kind(void **state)
 	    {400, "{\"error\":{\"message\":\"Your credit balance is too low to access the API.\"}}", FAILURE_ACCOUNT,
 	     0},
 	    {429, "{\"error\":{\"message\":\"x\",\"code\":\"insufficient_quota\"}}", FAILURE_ACCOUNT, 0},
+	    {400, "{\"error\":{\"message\":\"This organization has been disabled.\"}}", FAILURE_ACCOUNT, 0},
+	    {400,
+	     "{\"error\":{\"message\":\"You have reached your specified API usage limits. You will regain access on "
+	     "2025-11-01\"}}",
+	     FAILURE_ACCOUNT, 0},
+	    {412, "{\"error\":{\"message\":\"Account acme is suspended, possibly due to reaching the limit\"}}",
+	     FAILURE_ACCOUNT, 0},
+	    {429, "{\"error\":\"Your team has used all available credits or reached its spending limit.\"}",
+	     FAILURE_ACCOUNT, 0},
+	    {400, "{\"error\":{\"message\":\"Budget has been exceeded!\",\"type\":\"budget_exceeded\"}}",
+	     FAILURE_ACCOUNT, 0},
+	    {400, "{\"error\":{\"message\":\"Access denied\",\"code\":\"Arrearage\"}}", FAILURE_ACCOUNT, 0},
+	    {500, "{\"error\":{\"message\":\"Insufficient Balance\"}}", FAILURE_ACCOUNT, 0},
+	    {500, "{\"error\":{\"message\":\"AuthenticationError: Incorrect API key provided\"}}", FAILURE_CREDENTIALS,
+	     0},
+	    {400, "{\"error\":{\"message\":\"Your organization must be verified to stream this model.\"}}",
+	     FAILURE_CREDENTIALS, 0},
+	    {400, "{\"message\":\"The provided model identifier is invalid.\"}", FAILURE_MODEL, 0},
+	    {400, "{\"error\":{\"message\":\"The decoder prompt (length 9) is longer than the maximum model length\"}}",
+	     FAILURE_CONTEXT, 0},
+	    {400, "{\"message\":\"Input length (9 tokens) exceeds the maximum allowed length (8 tokens).\"}",
+	     FAILURE_CONTEXT, 0},
+	    {400, "{\"error\":{\"message\":\"input length and `max_tokens` exceed context limit: 9 + 2 > 10\"}}",
+	     FAILURE_CONTEXT, 0},
+	    {400, "{\"error\":\"This model's maximum prompt length is 8 but the request contains 9 tokens.\"}",
+	     FAILURE_CONTEXT, 0},
+	    {500,
+	     "{\"error\":{\"message\":\"input is too large to process. increase the physical batch size (current "
+	     "batch size: 512)\"}}",
+	     FAILURE_CONTEXT, 0},
+	    {500, "{\"error\":{\"message\":\"Conversation roles must alternate user/assistant\"}}", FAILURE_UNSUPPORTED,
+	     0},
 	    {401, "{\"error\":{\"message\":\"Incorrect API key provided\"}}", FAILURE_CREDENTIALS, 0},
 	    {403, "no", FAILURE_CREDENTIALS, 0},
 	    {404, "{\"error\":{\"message\":\"x\",\"code\":\"model_not_found\"}}", FAILURE_MODEL, 0},
@@ -187,6 +219,8 @@ static void a_finish_reason_of_a_failure_is_one(void **state)
 	(void)state;
 	assert_true(failure_is_finish(SPAN("error")));
 	assert_true(failure_is_finish(SPAN("Abort")));
+	assert_true(failure_is_finish(SPAN("insufficient_system_resource")));
+	assert_true(failure_is_finish(SPAN("network_error")));
 	assert_false(failure_is_finish(SPAN("stop")));
 	assert_false(failure_is_finish(SPAN("length")));
 	assert_false(failure_is_finish(SPAN("")));
