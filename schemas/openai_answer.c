@@ -116,10 +116,11 @@ struct choice_reader {
 	uint32_t delta; /* of the choice read last: its delta or message, or JSON_NONE */
 };
 
-/* Notes that a choice failed: by its finish_reason, or by what stands under its "error". */
+/* Notes that a choice failed: by its finish_reason, or by what stands under its "error", which tells more. */
 static void choice_failed(struct choice_reader *reader, uint32_t value, bool finish)
 {
-	struct openai_error *error = reader->failed ? NULL : arena_zalloc(reader->scratch, 1, sizeof(*error));
+	bool told = reader->failed && (finish || reader->error == NULL || reader->error->message.at != NULL);
+	struct openai_error *error = told ? NULL : arena_zalloc(reader->scratch, 1, sizeof(*error));
 	reader->failed = true;
 	if (error == NULL)
 		return; /* the arena remembers */
@@ -269,6 +270,19 @@ static const struct openai_error *read_error(const struct json *json, uint32_t v
 	return error;
 }
 
+/* An answer without choices may be an error in its own right. */
+static const struct openai_error *read_bare_error(const struct json *json, unsigned carries, struct arena *scratch)
+{
+	struct openai_error error;
+	if ((carries & CARRIES_NO_CHOICE) == 0 || (carries & (CARRIES_USAGE | CARRIES_ERROR)) != 0 ||
+	    !openai_error_read_bare(json, scratch, &error))
+		return NULL;
+	struct openai_error *kept = arena_alloc(scratch, sizeof(*kept));
+	if (kept != NULL)
+		*kept = error;
+	return kept;
+}
+
 bool openai_chunk_read(struct openai_stream *stream, struct span data, struct arena *scratch,
 		       struct openai_chunk *chunk)
 {
@@ -294,6 +308,11 @@ bool openai_chunk_read(struct openai_stream *stream, struct span data, struct ar
 	if (reader.failed && (chunk->carries & CARRIES_ERROR) == 0) {
 		chunk->carries |= CARRIES_ERROR;
 		chunk->error = reader.error;
+	}
+	const struct openai_error *bare = read_bare_error(json, chunk->carries, scratch);
+	if (bare != NULL) {
+		chunk->carries |= CARRIES_ERROR;
+		chunk->error = bare;
 	}
 	chunk->repaired = openai_repair_apply(&repairs, scratch, data);
 	return !arena_failed(scratch);
@@ -334,6 +353,11 @@ bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct 
 	} else if (reader.failed) {
 		answer->carries |= CARRIES_ERROR;
 		answer->error = reader.error;
+	}
+	const struct openai_error *bare = read_bare_error(json, answer->carries, scratch);
+	if (bare != NULL) {
+		answer->carries |= CARRIES_ERROR;
+		answer->error = bare;
 	}
 	return !arena_failed(scratch);
 }

@@ -140,6 +140,23 @@ void openai_error_read_member(const struct json *json, uint32_t value, struct ar
 	error->message = clamp(error->message, ERROR_WORDS_MOST);
 }
 
+bool openai_error_read_bare(const struct json *json, struct arena *arena, struct openai_error *error)
+{
+	static const char *const telling[] = {"message", "detail", "errors", "msg"};
+	bool told = span_is(string_member(json, 0, "object", arena), "error") ||
+		    span_is(string_member(json, 0, "type", arena), "error");
+	for (size_t i = 0; i < sizeof(telling) / sizeof(telling[0]) && !told; i++) {
+		uint32_t value = json_member(json, 0, telling[i]);
+		told = value != JSON_NONE && openai_is_filled(json, value);
+	}
+	if (!told)
+		return false;
+	*error = (struct openai_error){.status = 0};
+	read_node(json, 0, 0, arena, error);
+	error->message = clamp(error->message, ERROR_WORDS_MOST);
+	return true;
+}
+
 /* Returns the data of the first event when the body is server-sent events, else the body. */
 static struct span unframe(struct span body)
 {

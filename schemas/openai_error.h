@@ -28,6 +28,12 @@ bool openai_error_read(struct span body, struct arena *arena, struct openai_erro
 void openai_error_read_member(const struct json *json, uint32_t value, struct arena *arena, struct openai_error *error);
 
 /*
+ * Reads the object at 0 of an answer without choices, under a 200, when it is an error without a member "error":
+ * {"object":"error","message":…}, {"detail":…}, {"code":1102,"msg":…}. False when it is none.
+ */
+bool openai_error_read_bare(const struct json *json, struct arena *arena, struct openai_error *error);
+
+/*
  * Appends a backend's JSON error body with the member error.details = details (a JSON array) added; other bytes stay.
  * False, with nothing appended, when the body has no error object or one with details of its own.
  */

@@ -77,6 +77,16 @@ static void stream_on_done(struct target_run *target)
 		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
 }
 
+/* An event that is called an error is one, whatever its data is. */
+static void stream_on_error_event(struct target_run *target, const struct sse_event *sse)
+{
+	struct arena *scratch = target->run.context->worker->scratch;
+	struct openai_error error;
+	arena_reset(scratch);
+	openai_error_read(sse->data, scratch, &error);
+	target_fail_inside(target, &error);
+}
+
 static void stream_on_event(struct target_run *target, const struct sse_event *sse)
 {
 	struct arena *scratch = target->run.context->worker->scratch;
@@ -87,6 +97,10 @@ static void stream_on_event(struct target_run *target, const struct sse_event *s
 	}
 	if (sse->data.len == 0)
 		return;
+	if (span_is(sse->name, "error")) {
+		stream_on_error_event(target, sse);
+		return;
+	}
 	arena_reset(scratch);
 	if (!openai_chunk_read(&target->stream, sse->data, scratch, &chunk))
 		target_fail_code(target, arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);

@@ -168,6 +168,39 @@ static void credentials_of_the_gateway_reach_no_client(void **state)
 	}
 }
 
+/* Engines that tell an error as an event of some form of their own: its bytes reached clients as they were. */
+static void an_error_of_any_form_within_a_stream_is_told_as_one(void **state)
+{
+	static const char *const events[] = {
+	    "data: {\"object\":\"error\",\"message\":\"boom s3cr3t-of-the-gateway\",\"code\":500}\n\n",
+	    "data: {\"detail\":\"boom s3cr3t-of-the-gateway\"}\n\n",
+	    "data: {\"code\":1102,\"msg\":\"boom s3cr3t-of-the-gateway\"}\n\n",
+	    "event: error\ndata: {\"text\":\"boom s3cr3t-of-the-gateway\"}\n\n",
+	    "event: error\ndata: boom s3cr3t-of-the-gateway\n\n",
+	    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\",\"error\":{\"message\":\"boom "
+	    "s3cr3t-of-the-gateway\"}}]}\n\n",
+	};
+	struct backend *backend = backend_start();
+	struct sluice *sluice =
+	    sluice_start("backends: { b: { url: 'http://127.0.0.1:%d/v1', api_key: s3cr3t-of-the-gateway,"
+			 " breaker: { enabled: false } } }\nmodels: { m: b/x }\n",
+			 backend_port(backend));
+	struct world world = {backend, sluice};
+	(void)state;
+	for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+		for (enum via via = VIA_H1; via <= VIA_H2; via += VIA_H2) {
+			struct answer answer;
+			script(&world, "200 OK", "text/event-stream", events[i]);
+			client_fetch_chat(sluice, via, "m", true, &answer);
+			check_error(&answer, 502, "upstream_error");
+			check_lacks(&answer.body, "s3cr3t");
+			check_lacks(&answer.body, "[DONE]");
+			answer_free(&answer);
+		}
+	}
+	sluice_wait_idle(sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +210,7 @@ int main(void)
 	    SCENARIO(rate_limits_and_refused_keys_open_no_breaker),
 	    SCENARIO(stream_options_that_are_refused_are_not_sent_again),
 	    SCENARIO(credentials_of_the_gateway_reach_no_client),
+	    SCENARIO(an_error_of_any_form_within_a_stream_is_told_as_one),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

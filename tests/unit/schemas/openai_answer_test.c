@@ -126,6 +126,12 @@ static void errors_are_what_sdks_raise_on(void **state)
 	assert_int_equal(chunk.error->status, 400);
 	expect_carries("{\"error\":{\"code\":200,\"status\":999}}", CARRIES_NO_CHOICE | CARRIES_ERROR);
 	assert_int_equal(chunk.error->status, 0);
+	expect_carries("{\"object\":\"error\",\"message\":\"m\",\"code\":500}", CARRIES_NO_CHOICE | CARRIES_ERROR);
+	assert_true(span_is(chunk.error->message, "m") && chunk.error->status == 500);
+	expect_carries("{\"detail\":\"m\"}", CARRIES_NO_CHOICE | CARRIES_ERROR);
+	expect_carries("{\"code\":1102,\"msg\":\"m\"}", CARRIES_NO_CHOICE | CARRIES_ERROR);
+	expect_carries("{\"type\":\"ping\"}", CARRIES_NO_CHOICE);
+	expect_carries("{\"message\":\"\"}", CARRIES_NO_CHOICE);
 	expect_carries("{\"error\":null}", CARRIES_NO_CHOICE);
 	expect_carries("{\"error\":\"\"}", CARRIES_NO_CHOICE);
 	expect_carries("{\"error\":false}", CARRIES_NO_CHOICE);
@@ -345,6 +351,9 @@ static void a_failed_generation_is_an_error(void **state)
 	expect_carries("{\"choices\":[{\"delta\":{},\"finish_reason\":\"abort\"}]}", CARRIES_FINISH | CARRIES_ERROR);
 	expect_carries("{\"choices\":[{\"delta\":{},\"error\":{\"message\":\"oom\",\"code\":503}}]}", CARRIES_ERROR);
 	assert_true(chunk.error->choice && span_is(chunk.error->message, "oom") && chunk.error->status == 503);
+	expect_carries("{\"choices\":[{\"finish_reason\":\"error\",\"delta\":{},\"error\":{\"message\":\"oom\"}}]}",
+		       CARRIES_FINISH | CARRIES_ERROR);
+	assert_true(span_is(chunk.error->message, "oom"));
 	expect_carries("{\"choices\":[{\"delta\":{},\"error\":null,\"finish_reason\":\"stop\"}]}", CARRIES_FINISH);
 }
 
