@@ -27,6 +27,7 @@ static void forget_outcomes(struct breaker *breaker)
 	breaker->failures = 0;
 	breaker->breaks = 0;
 	breaker->unreachable = 0;
+	breaker->row = (struct blame){0};
 }
 
 /* The one place where a breaker changes its state. */
@@ -49,6 +50,7 @@ static void set_state(struct breaker *breaker, enum health_breaker state, uint64
 	breaker->refused = 0;
 	breaker->due = BREAKER_ALONE_SHARE - 1;
 	if (state == HEALTH_BREAKER_CLOSED) {
+		breaker->opened_by = (struct blame){0};
 		breaker->closed_us = now_us;
 		forget_outcomes(breaker);
 	}
@@ -97,6 +99,7 @@ struct breaker_bucket breaker_window(const struct breaker *breaker, uint64_t now
 			continue;
 		sum.outcomes += breaker->buckets[i].outcomes;
 		sum.failed += breaker->buckets[i].failed;
+		blame_join(&sum.blame, &breaker->buckets[i].blame);
 	}
 	return sum;
 }
@@ -117,23 +120,43 @@ static enum breaker_why rule_that_opens(const struct breaker *breaker, uint64_t 
 	return BREAKER_NEVER;
 }
 
+static void forget_row(struct breaker *breaker)
+{
+	if (breaker->failures == 0 && breaker->breaks == 0)
+		breaker->row = (struct blame){0};
+}
+
 static void count_success(struct breaker *breaker, uint64_t now_us)
 {
 	bucket_of(breaker, now_us)->outcomes++;
 	breaker->failures = 0;
 	breaker->unreachable = 0;
+	forget_row(breaker);
 }
 
-static void count_failure(struct breaker *breaker, bool unreachable, uint64_t now_us)
+/* No request is at fault when there was no connection. */
+static void blame_call(struct blame *blame, const struct health_call *call, bool unreachable)
+{
+	if (unreachable)
+		blame_all(blame);
+	else
+		blame_note(blame, call->use.client);
+}
+
+static void count_failure(struct breaker *breaker, const struct health_call *call, bool unreachable, uint64_t now_us)
 {
 	struct breaker_bucket *bucket = bucket_of(breaker, now_us);
 	bucket->outcomes++;
 	bucket->failed++;
+	blame_call(&bucket->blame, call, unreachable);
 	breaker->failures++;
+	blame_call(&breaker->row, call, unreachable);
 	breaker->unreachable = unreachable ? breaker->unreachable + 1 : 0;
 	enum breaker_why why = rule_that_opens(breaker, now_us);
-	if (why != BREAKER_NEVER)
-		open_up(breaker, why, now_us);
+	if (why == BREAKER_NEVER)
+		return;
+	breaker->opened_by = why == BREAKER_SHARE ? breaker_window(breaker, now_us).blame : breaker->row;
+	open_up(breaker, why, now_us);
 }
 
 /* The call's content was counted as a success: it is none any more, if the window still knows it. */
@@ -157,7 +180,8 @@ static bool share_is_due(const struct breaker *breaker)
 	return breaker->alone && breaker->refused >= breaker->due && breaker->probes < BREAKER_ALONE_MOST;
 }
 
-bool breaker_admits(const struct breaker *breaker, uint64_t now_us, uint64_t *wait_us)
+/* Would a call be let through, whoever's it is? */
+static bool admits_anybody(const struct breaker *breaker, uint64_t now_us, uint64_t *wait_us)
 {
 	uint64_t now = latest(breaker, now_us);
 	*wait_us = 0;
@@ -171,6 +195,16 @@ bool breaker_admits(const struct breaker *breaker, uint64_t now_us, uint64_t *wa
 		return true;
 	*wait_us = probes_hold(breaker, now);
 	return *wait_us == 0;
+}
+
+bool breaker_admits(const struct breaker *breaker, uint64_t client, uint64_t now_us, uint64_t *wait_us)
+{
+	if (admits_anybody(breaker, now_us, wait_us))
+		return true;
+	if (!blame_spares(&breaker->opened_by, client))
+		return false;
+	*wait_us = 0;
+	return true;
 }
 
 void breaker_refuse(struct breaker *breaker)
@@ -199,7 +233,12 @@ static void enter_probe(struct breaker *breaker, struct health_call *call)
 
 void breaker_enter(struct breaker *breaker, struct health_call *call, uint64_t now_us)
 {
+	uint64_t wait_us;
 	breaker->latest_us = latest(breaker, now_us);
+	call->aside = !admits_anybody(breaker, breaker->latest_us, &wait_us);
+	call->generation = breaker->generation;
+	if (call->aside)
+		return;
 	if (breaker->state == HEALTH_BREAKER_OPEN)
 		set_state(breaker, HEALTH_BREAKER_HALF_OPEN, breaker->latest_us);
 	call->generation = breaker->generation;
@@ -219,6 +258,8 @@ static void probe_succeeded(struct breaker *breaker, const struct health_call *c
 	give_place_back(breaker, call);
 	breaker->successes++;
 	breaker->opened = 0; /* a good probe ends the doubling of the wait */
+	if (breaker->opened_by.several)
+		breaker->opened_by = (struct blame){0};
 	if (breaker->successes >= BREAKER_SUCCESSES)
 		set_state(breaker, HEALTH_BREAKER_CLOSED, now_us);
 }
@@ -237,18 +278,27 @@ void breaker_content(struct breaker *breaker, struct health_call *call, uint64_t
 	breaker->latest_us = latest(breaker, now_us);
 	call->content = true;
 	call->content_us = breaker->latest_us;
-	if (call->generation == breaker->generation)
+	if (call->generation == breaker->generation && !call->aside)
 		succeed(breaker, call);
 }
 
 static void leave_probe(struct breaker *breaker, const struct health_call *call, enum failure_verdict verdict)
 {
-	if (verdict >= FAILURE_IS_FAILED)
+	if (verdict >= FAILURE_IS_FAILED) {
+		blame_call(&breaker->opened_by, call, verdict == FAILURE_IS_UNREACHABLE);
 		open_up(breaker, BREAKER_PROBE, breaker->latest_us);
-	else if (!call->content && verdict == FAILURE_IS_GOOD)
+	} else if (!call->content && verdict == FAILURE_IS_GOOD) {
 		succeed(breaker, call);
-	else if (!call->content && verdict == FAILURE_IS_ANSWERED)
+	} else if (!call->content && verdict == FAILURE_IS_ANSWERED) {
 		give_place_back(breaker, call);
+	}
+}
+
+/* It was let through beside the breaker: a failure says that another client's fail, too. */
+static void leave_aside(struct breaker *breaker, const struct health_call *call, enum failure_verdict verdict)
+{
+	if (verdict >= FAILURE_IS_FAILED && breaker->state != HEALTH_BREAKER_CLOSED)
+		blame_call(&breaker->opened_by, call, verdict == FAILURE_IS_UNREACHABLE);
 }
 
 static void leave_closed(struct breaker *breaker, const struct health_call *call, enum failure_verdict verdict)
@@ -257,7 +307,7 @@ static void leave_closed(struct breaker *breaker, const struct health_call *call
 		if (call->content)
 			take_success_back(breaker, call);
 		breaker->breaks += call->content;
-		count_failure(breaker, verdict == FAILURE_IS_UNREACHABLE, breaker->latest_us);
+		count_failure(breaker, call, verdict == FAILURE_IS_UNREACHABLE, breaker->latest_us);
 		return;
 	}
 	if (verdict == FAILURE_IS_ANSWERED)
@@ -265,6 +315,7 @@ static void leave_closed(struct breaker *breaker, const struct health_call *call
 	if (verdict != FAILURE_IS_GOOD)
 		return;
 	breaker->breaks = 0;
+	forget_row(breaker);
 	if (!call->content)
 		succeed(breaker, call);
 }
@@ -273,7 +324,9 @@ void breaker_leave(struct breaker *breaker, const struct health_call *call, enum
 		   uint64_t now_us)
 {
 	breaker->latest_us = latest(breaker, now_us);
-	if (call->generation != breaker->generation)
+	if (call->aside)
+		leave_aside(breaker, call, verdict);
+	if (call->aside || call->generation != breaker->generation)
 		return;
 	breaker->quick = now_us < call->started_us + BREAKER_QUICK_US;
 	if (call->probe)

@@ -15,12 +15,16 @@
  * quarter of all calls through beside the probes: then no client depends on
  * what others do with their places.
  *
+ * Failures of one client's requests alone, however many, open it for that client: calls of others are let through
+ * beside it, until one of those fails, too. When a probe succeeds while it holds for all, that begins anew.
+ *
  * A ticket carries the generation of the state that let it in; what it tells
  * later, when the state is another one, judges nobody.
  */
 #ifndef SLUICE_SERVICE_HEALTH_BREAKER_H
 #define SLUICE_SERVICE_HEALTH_BREAKER_H
 
+#include "service/health/blame.h"
 #include "service/health/health.h"
 
 enum {
@@ -40,6 +44,7 @@ struct breaker_bucket {
 	uint64_t number; /* of its stretch of time, from 0 */
 	unsigned outcomes;
 	unsigned failed;
+	struct blame blame; /* for the failed ones */
 };
 
 struct breaker {
@@ -51,18 +56,20 @@ struct breaker {
 	uint64_t random;     /* state of the jitter */
 	uint64_t latest_us;  /* workers' clocks differ a little: time never goes back here */
 	struct breaker_bucket buckets[BREAKER_BUCKETS];
-	unsigned failures;    /* in a row, since anything succeeded */
-	unsigned breaks;      /* failures after content, in a row, since a call was good to its end */
-	unsigned unreachable; /* in a row, since anything answered */
-	unsigned probes;      /* half-open: places taken by probes of this round */
-	uint32_t round;       /* half-open: of probes; those of an earlier one hold no place */
-	uint64_t probed_us;   /* half-open: when the last one was let through */
-	unsigned refused;     /* half-open: calls since then */
-	unsigned due;         /* half-open, alone: after so many the next one is let through */
-	unsigned successes;   /* half-open: of probes */
-	unsigned opened;      /* times in a row, without a good probe between */
-	uint64_t until_us;    /* open: refuses until then */
-	uint64_t closed_us;   /* when it closed last; 0 = never */
+	struct blame row;       /* for the failures in a row that are counted below */
+	struct blame opened_by; /* not closed: for whom it holds */
+	unsigned failures;      /* in a row, since anything succeeded */
+	unsigned breaks;        /* failures after content, in a row, since a call was good to its end */
+	unsigned unreachable;   /* in a row, since anything answered */
+	unsigned probes;        /* half-open: places taken by probes of this round */
+	uint32_t round;         /* half-open: of probes; those of an earlier one hold no place */
+	uint64_t probed_us;     /* half-open: when the last one was let through */
+	unsigned refused;       /* half-open: calls since then */
+	unsigned due;           /* half-open, alone: after so many the next one is let through */
+	unsigned successes;     /* half-open: of probes */
+	unsigned opened;        /* times in a row, without a good probe between */
+	uint64_t until_us;      /* open: refuses until then */
+	uint64_t closed_us;     /* when it closed last; 0 = never */
 	enum breaker_why why;
 	uint64_t changes[HEALTH_BREAKER_STATES]; /* into each state */
 };
@@ -70,8 +77,8 @@ struct breaker {
 /* options: borrows. alone: some plan has no other target. */
 void breaker_init(struct breaker *breaker, const struct config_breaker *options, bool alone, uint64_t seed);
 
-/* Would a call be let through? Otherwise *wait_us is how long the refusal holds, 0 = not known. */
-bool breaker_admits(const struct breaker *breaker, uint64_t now_us, uint64_t *wait_us);
+/* Would a call of that client be let through? Otherwise *wait_us is how long the refusal holds, 0 = not known. */
+bool breaker_admits(const struct breaker *breaker, uint64_t client, uint64_t now_us, uint64_t *wait_us);
 
 /* Counts a call that was refused because breaker_admits() said no. */
 void breaker_refuse(struct breaker *breaker);

@@ -142,13 +142,13 @@ static void leave_budget(struct backend_cell *backend, bool extra)
 	pthread_mutex_unlock(&backend->lock);
 }
 
-static enum health_reason ask_standby(const struct health *health, const struct standby *standby,
+static enum health_reason ask_standby(const struct health *health, const struct standby *standby, uint64_t client,
 				      enum health_purpose purpose, uint64_t now_us)
 {
 	if (purpose != HEALTH_DIVERTED && purpose != HEALTH_OVERDUE)
 		return HEALTH_OK;
 	unsigned plans = atomic_load_explicit(&health->plans, memory_order_relaxed);
-	switch (standby_ask(standby, &health->config->retries, plans, now_us)) {
+	switch (standby_ask(standby, &health->config->retries, client, plans, now_us)) {
 	case STANDBY_FAILS:
 		return HEALTH_FAILING;
 	case STANDBY_WAIT:
@@ -181,7 +181,7 @@ enum health_reason health_enter(struct health *health, struct health_call *call,
 	enum health_breaker before = operation->breaker.state;
 	enum health_reason reason = health_reason_of(health, use, now_us, wait_us);
 	if (reason == HEALTH_OK)
-		reason = ask_standby(health, &operation->standby, purpose, now_us);
+		reason = ask_standby(health, &operation->standby, use->client, purpose, now_us);
 	if (reason == HEALTH_OK && !enter_budget(health, backend_of(health, use->target), purpose == HEALTH_REPEAT))
 		reason = HEALTH_BUDGET;
 	if (reason == HEALTH_OK)
@@ -299,7 +299,7 @@ static void end_call(struct target_cell *cell, struct operation_cell *operation,
 	cell->running--;
 	operation->standby.scouts -= call->scout;
 	if (tells_of_target(outcome)) {
-		standby_failed(&operation->standby, now_us);
+		standby_failed(&operation->standby, call->use.client, now_us);
 		success_note(&operation->success, false, now_us);
 	}
 	if (was_given_up(call, outcome->code))

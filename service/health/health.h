@@ -64,6 +64,7 @@ struct health_call {
 	uint64_t started_us;
 	uint32_t generation; /* of the breaker, when it entered */
 	bool probe;          /* one of the few that a half-open breaker lets through */
+	bool aside;          /* let through beside a breaker that holds for another client */
 	uint32_t round;      /* of probes, when it entered */
 	bool extra;          /* takes a place of the retry budget */
 	bool scout;          /* diverted, and without content yet */

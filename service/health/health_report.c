@@ -47,7 +47,8 @@ enum health_reason health_reason_of(const struct health *health, const struct he
 	}
 	if (*wait_us != 0)
 		return HEALTH_COOLING;
-	return breaker_admits(&operation_of(health, use)->breaker, now_us, wait_us) ? HEALTH_OK : HEALTH_OPEN;
+	return breaker_admits(&operation_of(health, use)->breaker, use->client, now_us, wait_us) ? HEALTH_OK
+												 : HEALTH_OPEN;
 }
 
 /* ---- what a model knows ---- */
@@ -186,6 +187,7 @@ static struct health_use worst_use(const struct target_cell *cell, size_t target
 	uint64_t most = 0;
 	for (unsigned i = 0; i < HEALTH_OPERATIONS; i++) {
 		const struct operation_cell *operation = &cell->operations[i];
+		bool closed = operation->breaker.state == HEALTH_BREAKER_CLOSED;
 		for (unsigned stream = 0; stream < 2; stream++) {
 			uint64_t latency = latency_value(&operation->latency[stream], now_us);
 			uint64_t worth = ((uint64_t)closeness(&operation->breaker) << 62) | (latency >> 2);
@@ -193,6 +195,7 @@ static struct health_use worst_use(const struct target_cell *cell, size_t target
 				continue;
 			most = worth;
 			use.operation = i;
+			use.client = closed ? cell->cooling_client : operation->breaker.opened_by.client;
 			use.stream = stream != 0;
 		}
 	}

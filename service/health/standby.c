@@ -24,13 +24,13 @@ static bool is_failing(const struct standby *standby, unsigned plans, uint64_t n
 	return standby->scouts > 0 || is_within(standby->failed_us, pause_us, now_us);
 }
 
-enum standby_answer standby_ask(const struct standby *standby, const struct config_budget *budget, unsigned plans,
-				uint64_t now_us)
+enum standby_answer standby_ask(const struct standby *standby, const struct config_budget *budget, uint64_t client,
+				unsigned plans, uint64_t now_us)
 {
 	unsigned most = scouts_most(budget);
 	if (budget->percent >= 100) /* the operator lifts the bound */
 		return STANDBY_GO;
-	if (is_failing(standby, plans, now_us))
+	if (!blame_spares(&standby->blame, client) && is_failing(standby, plans, now_us))
 		return STANDBY_FAILS;
 	if (standby->proven && is_within(standby->content_us, STANDBY_PROVEN_US, now_us))
 		return STANDBY_GO;
@@ -43,12 +43,16 @@ void standby_content(struct standby *standby, bool scout, uint64_t now_us)
 	standby->proven = true;
 	standby->content_us = now_us;
 	standby->failures = 0;
+	standby->blame = (struct blame){0};
 }
 
-void standby_failed(struct standby *standby, uint64_t now_us)
+void standby_failed(struct standby *standby, uint64_t client, uint64_t now_us)
 {
-	if (!is_within(standby->failed_us, STANDBY_FORGET_US, now_us))
+	if (!is_within(standby->failed_us, STANDBY_FORGET_US, now_us)) {
 		standby->failures = 0;
+		standby->blame = (struct blame){0};
+	}
+	blame_note(&standby->blame, client);
 	standby->failed_us = now_us;
 	if (++standby->failures >= STANDBY_FAILURES)
 		standby->proven = false;

@@ -7,9 +7,9 @@
  * A target that gave content a moment ago takes all of them. One of which nothing
  * is known gets a few scouts, and the others wait until a scout has content (all
  * may start) or until several failed in a row (none may, but for a scout now and
- * then, or when no other request runs). So a healthy standby serves everybody,
- * and backends that all fail are not asked by every request in turn. Heals by a
- * single content.
+ * then, or when no other request runs; for requests of the one client whose failed, if no other's did). So a healthy
+ * standby serves everybody, and backends that all fail are not asked by every request in turn. Heals by a single
+ * content.
  *
  * Its owner locks. Pure: time is passed in, microseconds on the monotonic clock.
  */
@@ -19,6 +19,7 @@
 #include <stdbool.h>
 
 #include "config/config.h"
+#include "service/health/blame.h"
 
 enum {
 	STANDBY_PROVEN_US = 1000000,  /* content proves that the target works for so long */
@@ -33,6 +34,7 @@ struct standby {
 	uint64_t content_us; /* when it gave content last */
 	uint64_t failed_us;  /* when a call failed last */
 	unsigned failures;   /* in a row, since any content */
+	struct blame blame;  /* for those */
 	unsigned scouts;     /* diverted calls under way without content */
 };
 
@@ -42,14 +44,14 @@ enum standby_answer {
 	STANDBY_FAILS, /* try another target */
 };
 
-/* Returns whether one more diverted call may start. budget: how many scouts there may be. plans: that run. */
-enum standby_answer standby_ask(const struct standby *standby, const struct config_budget *budget, unsigned plans,
-				uint64_t now_us);
+/* Returns whether one more diverted call of client may start. budget: how many scouts there may be. plans: that run. */
+enum standby_answer standby_ask(const struct standby *standby, const struct config_budget *budget, uint64_t client,
+				unsigned plans, uint64_t now_us);
 
 /* Any call's first content. scout: a diverted call that had none before. */
 void standby_content(struct standby *standby, bool scout, uint64_t now_us);
 
-/* Any call failed in a way that is no fault of its request. */
-void standby_failed(struct standby *standby, uint64_t now_us);
+/* Any call of client failed in a way that seems no fault of its request. */
+void standby_failed(struct standby *standby, uint64_t client, uint64_t now_us);
 
 #endif

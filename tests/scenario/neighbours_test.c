@@ -233,6 +233,79 @@ static void clients_that_poll_and_leave_keep_nobody_from_a_backend_that_recovere
 	}
 }
 
+/* Requests of clients who each have a key of their own, all at once. Returns how many were answered. */
+static size_t ask_at_once(const struct sluice *sluice, const char *model, size_t count)
+{
+	struct mass_job *jobs = calloc(count, sizeof *jobs);
+	char(*keys)[40] = calloc(count, sizeof *keys);
+	size_t served = 0;
+	assert_true(jobs != NULL && keys != NULL);
+	for (size_t i = 0; i < count; i++) {
+		snprintf(keys[i], sizeof keys[i], "Bearer client-%zu", i);
+		jobs[i].authorization = keys[i];
+		jobs[i].body = chat_body(model, i % 2);
+	}
+	struct mass mass = {
+	    .sluice = sluice, .via = VIA_H1, .connections = count, .streams = 1, .jobs = jobs, .count = count};
+	mass_run(&mass);
+	for (size_t i = 0; i < count; i++)
+		served += jobs[i].answer.status == 200;
+	mass_free_answers(&mass);
+	free(jobs);
+	free(keys);
+	return served;
+}
+
+/* Both backends fail every request of one client; then others ask, whose requests only the first one may fail. */
+static void check_faulty(const char *plan, const char *first_then, size_t count)
+{
+	struct sim *sims[] = {sim_start((const char *const[]){"--tokens", "2", NULL}),
+			      sim_start((const char *const[]){"--tokens", "2", NULL})};
+	struct sluice *sluice = sluice_start("backends:\n  a: { url: 'http://127.0.0.1:%d/v1' }\n"
+					     "  b: { url: 'http://127.0.0.1:%d/v1' }\nmodels: { m: %s }\n",
+					     sims[0]->port, sims[1]->port, plan);
+	for (size_t i = 0; i < 2; i++)
+		sim_control(sims[i], "{\"fault\":\"status=500\"}");
+	for (int i = 0; i < 12; i++)
+		assert_in_range(status_as(sluice, "Bearer faulty", "m"), 500, 503);
+	assert_int_equal(status_as(sluice, "Bearer faulty", "m"), 503);
+	sim_control(sims[0], first_then);
+	sim_control(sims[1], "{\"fault\":null}");
+	size_t served = ask_at_once(sluice, "m", count);
+	if (served != count)
+		fail_msg("%s: %zu of %zu other clients were served", plan, served, count);
+	sluice_wait_idle(sluice);
+}
+
+/* Eight requests of one client that an engine answered by 500 took the model from 300 others. */
+static void a_client_whose_every_request_fails_takes_the_model_from_nobody(void **state)
+{
+	static const size_t crowds[] = {1, 30, 300};
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		check_faulty("a/m", "{\"fault\":null}", crowds[i]);
+		check_faulty("{ balance: [a/m, b/m] }", "{\"fault\":null}", crowds[i]);
+		check_faulty("{ fallback: [a/m, b/m] }", "{\"fault\":null}", crowds[i]);
+		check_faulty("{ fallback: [a/m, b/m] }", "{\"fault\":\"status=429\"}", crowds[i]);
+	}
+}
+
+/* An outage is one for clients of different keys, too: most are told at once. */
+static void an_outage_that_several_clients_meet_is_everybodys(void **state)
+{
+	struct sim *sim = sim_start(NULL);
+	struct sluice *sluice =
+	    sluice_start("backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\nmodels: { m: s/m }\n", sim->port);
+	(void)state;
+	sim_control(sim, "{\"fault\":\"status=500\"}");
+	for (int i = 0; i < 40; i++) {
+		char key[24];
+		snprintf(key, sizeof key, "Bearer client-%d", i);
+		assert_in_range(status_as(sluice, key, "m"), 500, 503);
+	}
+	assert_in_range(sim_call_count(sim, ""), 5, 10);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -242,6 +315,8 @@ int main(void)
 	    SCENARIO(nobody_waits_for_a_place_while_another_target_is_free),
 	    SCENARIO(one_slow_answer_does_not_drive_everybody_from_a_target),
 	    SCENARIO(clients_that_poll_and_leave_keep_nobody_from_a_backend_that_recovered),
+	    SCENARIO(a_client_whose_every_request_fails_takes_the_model_from_nobody),
+	    SCENARIO(an_outage_that_several_clients_meet_is_everybodys),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,7 +40,7 @@ static int setup(void **state)
 static bool admits(void)
 {
 	uint64_t wait;
-	return breaker_admits(&breaker, now, &wait);
+	return breaker_admits(&breaker, 0, now, &wait);
 }
 
 static struct health_call enter(void)
@@ -282,12 +282,12 @@ static void a_refusal_tells_how_long_it_holds(void **state)
 	uint64_t wait = 0;
 	open_it();
 	now += SECOND;
-	assert_false(breaker_admits(&breaker, now, &wait));
+	assert_false(breaker_admits(&breaker, 0, now, &wait));
 	assert_int_equal(wait, breaker.until_us - now);
 	now = breaker.until_us - 1;
 	assert_false(admits());
 	now++;
-	assert_true(breaker_admits(&breaker, now, &wait));
+	assert_true(breaker_admits(&breaker, 0, now, &wait));
 	assert_int_equal(wait, 0);
 }
 
@@ -448,7 +448,7 @@ static void a_slow_probe_holds_others_up_for_a_second(void **state)
 	wait_for_probe();
 	struct health_call slow = enter();
 	now += SECOND / 4;
-	assert_false(breaker_admits(&breaker, now, &wait));
+	assert_false(breaker_admits(&breaker, 0, now, &wait));
 	assert_int_equal(wait, SECOND * 3 / 4);
 	now += wait;
 	struct health_call quick = enter();
@@ -791,9 +791,86 @@ static void random_histories_agree_with_the_model(void **state)
 	assert_true(breaker.changes[HEALTH_BREAKER_CLOSED] > 100); /* it saw life */
 }
 
+static bool admits_client(uint64_t client)
+{
+	uint64_t wait;
+	return breaker_admits(&breaker, client, now, &wait);
+}
+
+static void run_as(uint64_t client, enum failure_verdict outcome)
+{
+	struct health_call call = {.use.client = client};
+	assert_true(admits_client(client));
+	breaker_enter(&breaker, &call, now);
+	leave(&call, outcome);
+}
+
+static void failures_of_one_client_open_it_for_that_one(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		run_as(7, FAILURE_IS_FAILED);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_OPEN);
+	assert_false(admits_client(7));
+	run_as(8, FAILURE_IS_GOOD);
+	run_as(9, FAILURE_IS_GOOD);
+	assert_false(admits_client(7));
+	run_as(8, FAILURE_IS_FAILED);
+	assert_false(admits_client(8));
+	assert_false(admits_client(9));
+}
+
+static void failures_of_two_clients_or_without_a_connection_open_it_for_all(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		run_as(7 + (uint64_t)i % 2, FAILURE_IS_FAILED);
+	assert_false(admits_client(9));
+	setup(state);
+	for (int i = 0; i < 3; i++)
+		run_as(7, FAILURE_IS_UNREACHABLE);
+	assert_false(admits_client(9));
+}
+
+/* Whoever succeeded meanwhile clears the row, and a share of failures is that of the clients in the window. */
+static void the_share_of_failures_is_blamed_on_those_who_failed(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		run_as(8, FAILURE_IS_GOOD);
+		run_as(7, FAILURE_IS_FAILED);
+	}
+	assert_int_equal(breaker.state, HEALTH_BREAKER_OPEN);
+	assert_false(admits_client(7));
+	assert_true(admits_client(8));
+}
+
+/* One that holds for all is tried by anybody; after a good probe, a bad one holds for its client. */
+static void a_good_probe_ends_what_holds_for_all(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		run_as(7 + (uint64_t)i % 2, FAILURE_IS_FAILED);
+	now = breaker.until_us;
+	run_as(8, FAILURE_IS_GOOD);
+	run_as(7, FAILURE_IS_FAILED);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_OPEN);
+	assert_false(admits_client(7));
+	assert_true(admits_client(8));
+	now = breaker.until_us;
+	for (int i = 0; i < BREAKER_SUCCESSES; i++)
+		run_as(8, FAILURE_IS_GOOD);
+	assert_int_equal(breaker.state, HEALTH_BREAKER_CLOSED);
+	assert_true(admits_client(7));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(failures_of_one_client_open_it_for_that_one, setup),
+	    cmocka_unit_test_setup(failures_of_two_clients_or_without_a_connection_open_it_for_all, setup),
+	    cmocka_unit_test_setup(the_share_of_failures_is_blamed_on_those_who_failed, setup),
+	    cmocka_unit_test_setup(a_good_probe_ends_what_holds_for_all, setup),
 	    cmocka_unit_test_setup(five_failures_in_a_row_open_it, setup),
 	    cmocka_unit_test_setup(a_success_interrupts_the_row, setup),
 	    cmocka_unit_test_setup(content_interrupts_the_row_while_its_call_runs_on, setup),
