@@ -3,12 +3,22 @@
 #include "service/health/budget.h"
 
 #include <assert.h>
+#include <math.h>
 
-bool budget_allows(const struct budget *budget, const struct config_budget *options)
+/* How much is remembered of what ended. */
+static double memory(const struct budget *budget, uint64_t now_us)
 {
-	uint64_t extra = (uint64_t)budget->extra + 1;
-	uint64_t running = (uint64_t)budget->running + 1; /* this one included: all calls of 100 % are allowed */
-	return extra <= options->least || extra * 100 <= running * options->percent;
+	return now_us > budget->at_us ? exp(-(double)(now_us - budget->at_us) / BUDGET_TAU_US) : 1;
+}
+
+bool budget_allows(const struct budget *budget, const struct config_budget *options, bool alone, uint64_t now_us)
+{
+	double left = alone ? 0 : memory(budget, now_us);
+	double extra = budget->extra + 1.0 + budget->failed * left;
+	double calls = budget->running + 1.0 + budget->ended * left; /* this one included */
+	if (options->percent >= 100)
+		return true;
+	return extra <= options->least || extra * 100 <= calls * options->percent;
 }
 
 void budget_enter(struct budget *budget, bool extra)
@@ -17,9 +27,14 @@ void budget_enter(struct budget *budget, bool extra)
 	budget->extra += extra;
 }
 
-void budget_leave(struct budget *budget, bool extra)
+void budget_leave(struct budget *budget, bool extra, bool failed, uint64_t now_us)
 {
+	double left = memory(budget, now_us);
 	assert(budget->running > 0 && budget->extra >= extra);
 	budget->running--;
 	budget->extra -= extra;
+	budget->ended = budget->ended * left + !extra;
+	budget->failed = budget->failed * left + (extra && failed);
+	if (now_us > budget->at_us)
+		budget->at_us = now_us;
 }

@@ -125,20 +125,23 @@ static void log_change(const struct health *health, const struct health_use *use
 /* ---- a call ---- */
 
 /* Takes a place at the backend; false when it is a repeat and there is none left for those. */
-static bool enter_budget(const struct health *health, struct backend_cell *backend, bool extra)
+static bool enter_budget(const struct health *health, struct backend_cell *backend, bool extra, uint64_t now_us)
 {
+	bool alone = atomic_load_explicit(&health->plans, memory_order_relaxed) <= 1;
 	pthread_mutex_lock(&backend->lock);
-	bool allowed = !extra || budget_allows(&backend->budget, &health->config->retries);
+	bool allowed = !extra || budget_allows(&backend->budget, &health->config->retries, alone, now_us);
 	if (allowed)
 		budget_enter(&backend->budget, extra);
 	pthread_mutex_unlock(&backend->lock);
 	return allowed;
 }
 
-static void leave_budget(struct backend_cell *backend, bool extra)
+static void leave_budget(struct backend_cell *backend, const struct health_call *call, enum error_code code,
+			 uint64_t now_us)
 {
+	bool failed = code != ERROR_NONE && code != ERROR_CLIENT_CLOSED;
 	pthread_mutex_lock(&backend->lock);
-	budget_leave(&backend->budget, extra);
+	budget_leave(&backend->budget, call->extra, failed, now_us);
 	pthread_mutex_unlock(&backend->lock);
 }
 
@@ -182,7 +185,8 @@ enum health_reason health_enter(struct health *health, struct health_call *call,
 	enum health_reason reason = health_reason_of(health, use, now_us, wait_us);
 	if (reason == HEALTH_OK)
 		reason = ask_standby(health, &operation->standby, use->client, purpose, now_us);
-	if (reason == HEALTH_OK && !enter_budget(health, backend_of(health, use->target), purpose == HEALTH_REPEAT))
+	if (reason == HEALTH_OK &&
+	    !enter_budget(health, backend_of(health, use->target), purpose == HEALTH_REPEAT, now_us))
 		reason = HEALTH_BUDGET;
 	if (reason == HEALTH_OK)
 		begin_call(health, call, use, purpose, now_us);
@@ -323,7 +327,7 @@ void health_leave(struct health_call *call, const struct health_outcome *outcome
 	struct change change = change_since(operation, before, now_us);
 	pthread_mutex_unlock(&cell->lock);
 	log_change(health, &call->use, &change);
-	leave_budget(backend_of(health, call->use.target), call->extra);
+	leave_budget(backend_of(health, call->use.target), call, outcome->code, now_us);
 	if (outcome->code == ERROR_NONE)
 		prove(health, call->use.target, now_us);
 	*call = (struct health_call){0};

@@ -30,10 +30,10 @@ static void the_least_is_always_allowed(void **state)
 	(void)state;
 	struct budget budget = {0};
 	for (unsigned i = 0; i < 3; i++) {
-		assert_true(budget_allows(&budget, &twenty));
+		assert_true(budget_allows(&budget, &twenty, true, 0));
 		budget_enter(&budget, true);
 	}
-	assert_false(budget_allows(&budget, &twenty));
+	assert_false(budget_allows(&budget, &twenty, true, 0));
 }
 
 static void a_fifth_of_what_runs_is_allowed(void **state)
@@ -42,12 +42,12 @@ static void a_fifth_of_what_runs_is_allowed(void **state)
 	struct budget budget = {0};
 	enter_many(&budget, 95, false);
 	enter_many(&budget, 19, true);
-	assert_true(budget_allows(&budget, &twenty)); /* 20 of 114 */
+	assert_true(budget_allows(&budget, &twenty, true, 0)); /* 20 of 114 */
 	budget_enter(&budget, true);
 	enter_many(&budget, 9, false);
-	assert_true(budget_allows(&budget, &twenty)); /* 124 run */
+	assert_true(budget_allows(&budget, &twenty, true, 0)); /* 124 run */
 	enter_many(&budget, 6, true);
-	assert_false(budget_allows(&budget, &twenty)); /* the 27th of 131 */
+	assert_false(budget_allows(&budget, &twenty, true, 0)); /* the 27th of 131 */
 }
 
 static void a_place_is_given_back_when_its_call_leaves(void **state)
@@ -55,10 +55,32 @@ static void a_place_is_given_back_when_its_call_leaves(void **state)
 	(void)state;
 	struct budget budget = {0};
 	enter_many(&budget, 3, true);
-	assert_false(budget_allows(&budget, &twenty));
-	budget_leave(&budget, true);
-	assert_true(budget_allows(&budget, &twenty));
+	assert_false(budget_allows(&budget, &twenty, true, 0));
+	budget_leave(&budget, true, false, 0);
+	assert_true(budget_allows(&budget, &twenty, true, 0));
 	assert_int_equal(budget.running, 2);
+}
+
+/* A backend that answers 429 in a millisecond got two repeats of every request, three at a time. */
+static void a_repeat_that_failed_keeps_its_place_for_a_while(void **state)
+{
+	(void)state;
+	struct budget budget = {0};
+	for (unsigned i = 0; i < 3; i++) {
+		assert_true(budget_allows(&budget, &twenty, false, 0));
+		budget_enter(&budget, true);
+		budget_leave(&budget, true, true, 0);
+	}
+	assert_false(budget_allows(&budget, &twenty, false, 100000));
+	assert_true(budget_allows(&budget, &twenty, true, 100000)); /* nobody else asks */
+	assert_true(budget_allows(&budget, &twenty, false, BUDGET_TAU_US));
+	enter_many(&budget, 30, false);
+	assert_true(budget_allows(&budget, &twenty, false, 100000)); /* a fifth of what runs */
+	budget = (struct budget){0};
+	enter_many(&budget, 3, true);
+	for (unsigned i = 0; i < 3; i++)
+		budget_leave(&budget, true, false, 0);
+	assert_true(budget_allows(&budget, &twenty, false, 0));
 }
 
 static void nothing_is_allowed_of_nothing(void **state)
@@ -67,7 +89,7 @@ static void nothing_is_allowed_of_nothing(void **state)
 	static const struct config_budget none = {0, 0};
 	struct budget budget = {0};
 	enter_many(&budget, 1000, false);
-	assert_false(budget_allows(&budget, &none));
+	assert_false(budget_allows(&budget, &none, true, 0));
 }
 
 /* The model: the calls themselves, recounted each time. */
@@ -77,7 +99,7 @@ static void all_are_allowed_at_100_percent(void **state)
 	struct budget budget = {0};
 	(void)state;
 	for (unsigned i = 0; i < 30; i++) {
-		assert_true(budget_allows(&budget, &all));
+		assert_true(budget_allows(&budget, &all, true, 0));
 		budget_enter(&budget, true);
 	}
 }
@@ -99,13 +121,13 @@ static void random_calls_agree_with_a_recount(void **state)
 		}
 		double most = (running + 1) * 0.2 < 3 ? 3 : (running + 1) * 0.2;
 		bool allowed = extra + 1 <= most + 1e-9;
-		assert_int_equal(budget_allows(&budget, &twenty), allowed);
+		assert_int_equal(budget_allows(&budget, &twenty, true, 0), allowed);
 		assert_int_equal(budget.running, running);
 		assert_int_equal(budget.extra, extra);
 		char *call = &calls[seed_below(&seed, CALLS)];
 		bool as_extra = seed_below(&seed, 2) == 0;
 		if (*call != 0) {
-			budget_leave(&budget, *call == 'e');
+			budget_leave(&budget, *call == 'e', false, 0);
 			*call = 0;
 		} else if (!as_extra || allowed) {
 			budget_enter(&budget, as_extra);
@@ -220,6 +242,7 @@ int main(void)
 	    cmocka_unit_test(the_least_is_always_allowed),
 	    cmocka_unit_test(a_fifth_of_what_runs_is_allowed),
 	    cmocka_unit_test(a_place_is_given_back_when_its_call_leaves),
+	    cmocka_unit_test(a_repeat_that_failed_keeps_its_place_for_a_while),
 	    cmocka_unit_test(nothing_is_allowed_of_nothing),
 	    cmocka_unit_test(all_are_allowed_at_100_percent),
 	    cmocka_unit_test(random_calls_agree_with_a_recount),
