@@ -20,6 +20,12 @@ static void whole_pass_up(struct target_run *target, struct span bytes, int64_t 
 		target_fail_code(target, ERROR_UPSTREAM_INVALID);
 		return;
 	}
+	/* A client that got as much as was announced takes it for all of it: what is cut must fall short. */
+	bool last = total >= 0 && target->answer_sent + bytes.len >= (uint64_t)total;
+	if (last && !json_scan_is_whole(&target->scan)) {
+		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
+		return;
+	}
 	if (!target->content_seen)
 		target_content(target);
 	target->answer_sent += bytes.len;

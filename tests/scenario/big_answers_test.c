@@ -111,12 +111,38 @@ static void many_small_values_arrive_byte_for_byte(void **state)
 	check_sizes(write_many_values, false);
 }
 
+/* All bytes that were announced came, and are no whole document: a client must not take them for one. */
+static void an_answer_that_never_closes_falls_short_of_its_length(void **state)
+{
+	struct backend *backend = backend_start();
+	struct sluice *sluice = sluice_start("backends:\n  b: { url: 'http://127.0.0.1:%d/v1' }\nmodels:\n  m: b/m\n",
+					     backend_port(backend));
+	struct bytes text = {0};
+	(void)state;
+	write_long_text(&text, 3 << 20);
+	text.len--;
+	for (int chunked = 0; chunked < 2; chunked++) {
+		for (enum via via = 0; via < VIA_COUNT; via++) {
+			struct answer answer;
+			script_answer(backend, &text, chunked);
+			client_fetch_chat(sluice, via, "m", false, &answer);
+			assert_false(answer.status == 200 && answer.ended);
+			assert_true(answer.body.len < text.len || chunked);
+			answer_free(&answer);
+		}
+	}
+	bytes_free(&text);
+	assert_true(sluice_errors(sluice, "upstream_truncated") > 0);
+	sluice_wait_idle(sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(a_long_text_with_its_length_arrives_byte_for_byte),
 	    SCENARIO(a_long_text_in_chunks_arrives_byte_for_byte),
 	    SCENARIO(many_small_values_arrive_byte_for_byte),
+	    SCENARIO(an_answer_that_never_closes_falls_short_of_its_length),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
