@@ -9,10 +9,14 @@
  *
  * options.attempts bounds the tries, the first included. Before each further
  * one it waits: a random time up to 100 ms, 200 ms, 400 ms, … (full jitter, at
- * most 2 s), or as long as the backend's Retry-After says when that is at most
- * 2 s. A longer one ends it: the failure is passed on with its Retry-After, for a
- * fallback around it or for the client. So does a refusal that does not say when
- * it will be over, such as a spent retry budget.
+ * most 2 s). When there is one target only, it waits as long as the backend's
+ * Retry-After says when that is at most 2 s. A longer one ends it: the failure is
+ * passed on with its Retry-After, for a fallback around it or for the client. What
+ * one target asks for is not asked of another: of several children the next one,
+ * and a plan with other targets, are tried all the same.
+ *
+ * A child of several that takes no call is passed over at once, and that is no
+ * try. When all refuse, it goes on if one says that this will be over within 2 s.
  *
  * Streams: early events wait while another try is possible. Errors: as fallback.
  * Usage: of the try that answered. Cancellation ends a wait, too. Budget:
@@ -28,7 +32,9 @@ enum { RETRY_FIRST_WAIT_US = 100000, RETRY_LONGEST_WAIT_S = 2, RETRY_USUAL_ATTEM
 
 struct retry_run {
 	struct contest contest; /* first */
-	unsigned tries;         /* so far */
+	unsigned tries;         /* so far, with those passed over */
+	unsigned passed;        /* children that took no call, and were passed over */
+	unsigned refusals;      /* in a row */
 	struct timer timer;     /* of the wait */
 };
 
@@ -50,7 +56,8 @@ static void retry_begin(struct contest *contest)
 
 static bool retry_has_more(const struct contest *contest)
 {
-	return ((const struct retry_run *)contest)->tries < retry_attempts(contest->run.plan);
+	const struct retry_run *retry = (const struct retry_run *)contest;
+	return retry->tries - retry->passed < retry_attempts(contest->run.plan);
 }
 
 static void on_wait_over(struct timer *timer)
@@ -84,17 +91,34 @@ static bool retry_is_worth_it(const struct contest *contest, const struct failur
 	bool again = contest->run.plan->source->options.on != 0 || failure->again;
 	if (!retry_has_more(contest) || (same && !again))
 		return false;
-	return failure->refused ? told >= 0 && told <= RETRY_LONGEST_WAIT_S : told <= RETRY_LONGEST_WAIT_S;
+	if (failure->refused)
+		return told >= 0 && told <= RETRY_LONGEST_WAIT_S;
+	return !same || told <= RETRY_LONGEST_WAIT_S;
+}
+
+/* Another child stands ready for one that took no call, unless all of them were asked in a row. */
+static bool retry_passes_over(struct retry_run *retry, const struct failure *failure)
+{
+	size_t children = retry->contest.run.plan->child_count;
+	retry->refusals = failure->refused ? retry->refusals + 1 : 0;
+	if (children < 2 || retry->refusals == 0 || retry->refusals % children == 0)
+		return false;
+	retry->passed++;
+	return true;
 }
 
 static void retry_on_failed(struct contest *contest, const struct failure *failure)
 {
 	struct retry_run *retry = (struct retry_run *)contest;
+	const struct plan *plan = contest->run.plan;
 	int64_t told = retry_after_seconds(failure->retry_after, time(NULL));
 	uint64_t wait_us = retry_jitter_us(retry);
-	if (!retry_is_worth_it(contest, failure, told))
+	if (retry_passes_over(retry, failure))
+		wait_us =
+		    retry->tries < plan->child_count ? 0 : wait_us; /* one that was not asked yet is asked at once */
+	else if (!retry_is_worth_it(contest, failure, told))
 		return;
-	if (told > 0 && (uint64_t)told * 1000000 > wait_us)
+	else if (told > 0 && (failure->refused || has_one_target(plan)) && (uint64_t)told * 1000000 > wait_us)
 		wait_us = (uint64_t)told * 1000000;
 	contest->awaited = timer_start(retry_timers(retry), &retry->timer, wait_us, on_wait_over);
 }

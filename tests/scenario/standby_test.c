@@ -129,6 +129,21 @@ static void a_slow_standby_serves_everybody(void **state)
 	expect_all_served(&world, "m", true, 300);
 }
 
+/* `retry` with several children: an open breaker or a Retry-After of the first left 300 of 300 without the second. */
+static void the_children_of_a_retry_stand_by_each_other(void **state)
+{
+	(void)state;
+	expect_rescued("models: { m: { retry: [p/x;status=503, q/x] } }\n");
+	expect_rescued("models: { m: { retry: [p/x;status=429;retry_after=60, q/x] } }\n");
+	expect_rescued("models: { m: { retry: [dead/x, p/x;status=503, q/x], attempts: 3 } }\n");
+}
+
+static void a_pause_that_one_target_asks_for_ends_no_retry_of_a_balance(void **state)
+{
+	(void)state;
+	expect_rescued("models: { m: { retry: { balance: [p/x;status=429;retry_after=60, q/x] } } }\n");
+}
+
 static void a_budget_of_100_percent_allows_every_repeat(void **state)
 {
 	(void)state;
@@ -172,7 +187,7 @@ static void check_repeats(const char *fault)
 	mass_free_answers(&mass);
 	double repeats = sluice_metric(world.sluice, "sluice_attempts_total{model=\"m\",reason=\"retry\"}");
 	print_message("%s: %g repeats of 300 requests\n", fault, repeats);
-	assert_true(repeats <= 66);
+	assert_true(repeats <= 90); /* a few more when the crowd takes longer than the memory of the budget */
 }
 
 /* No breaker takes a backend out of service for 429, and each request was repeated twice, three at a time. */
@@ -228,6 +243,8 @@ int main(void)
 	    SCENARIO(another_model_of_the_same_backend_is_a_standby_for_its_rate_limit),
 	    SCENARIO(a_failed_standby_does_not_keep_requests_from_the_next_one),
 	    SCENARIO(a_slow_standby_serves_everybody),
+	    SCENARIO(the_children_of_a_retry_stand_by_each_other),
+	    SCENARIO(a_pause_that_one_target_asks_for_ends_no_retry_of_a_balance),
 	    SCENARIO(a_budget_of_100_percent_allows_every_repeat),
 	    SCENARIO(a_hedge_for_every_request_gives_every_slow_one_its_spare),
 	    SCENARIO(streams_that_are_cut_together_are_all_continued),
