@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Health, breakers, pauses, standby rules and the choice of balance together, on a fake clock: a random population of
+ * good, slow and failing targets, and of clients that are polite or not. Each client's request goes to the better of
+ * two targets, then to the others while it fails in a way that another one may mend. Invariants:
+ *
+ *   a target that never fails a polite client's requests refuses none of them, whatever others do there
+ *   while one such target is there, every polite request is served
+ *   targets that fail at once get few of the polite requests' first calls
+ *
+ * The seed is printed; SLUICE_SEED repeats a run.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/log.h"
+#include "service/health/health.h"
+#include "service/plan/outlook.h"
+#include "tests/unit/seed.h"
+
+#define SECOND 1000000ull
+
+enum { TARGETS = 4, CLIENTS = 8, REQUESTS = 64, TICK_US = 5000, POPULATIONS = 60, TICKS = 12000 };
+
+enum target_kind { TARGET_GOOD, TARGET_SLOW, TARGET_FAILING, TARGET_FLAPPING, TARGET_KINDS };
+/* Those behind CLIENT_FAULTY are there once at most: what two clients meet is taken for everybody's. */
+enum client_kind { CLIENT_POLITE, CLIENT_LEAVER, CLIENT_FAULTY, CLIENT_LIMITED, CLIENT_POISON, CLIENT_KINDS };
+
+/* A request under way. */
+struct request {
+	bool busy;
+	unsigned client;
+	bool tried[TARGETS];
+	unsigned tries, failures;
+	size_t target;
+	struct health_call call;
+	bool waits;        /* for others to try the target first */
+	uint64_t since_us; /* it began */
+	uint64_t due_us;   /* something happens */
+	bool content;      /* at due_us it gets content; else it ends */
+	enum failure_kind kind;
+};
+
+static struct {
+	struct config_backend backends[TARGETS];
+	struct config_target targets[TARGETS];
+	struct config_model models[1];
+	struct config config;
+	struct health *health;
+	enum target_kind kinds[TARGETS];
+	enum client_kind clients[CLIENTS];
+	struct request requests[REQUESTS];
+	uint64_t now;
+	struct seed seed;
+	unsigned polite, served, first_at_failing;
+} world;
+
+static uint64_t below(uint64_t bound)
+{
+	return seed_below(&world.seed, bound);
+}
+
+static void create(uint64_t seed)
+{
+	static const char *const names[TARGETS] = {"a/m", "b/m", "c/m", "d/m"};
+	memset(&world, 0, sizeof(world));
+	world.seed.state = seed;
+	world.now = 1000 * SECOND;
+	for (unsigned i = 0; i < TARGETS; i++) {
+		world.backends[i] = (struct config_backend){
+		    .name = names[i],
+		    .breaker = {true, 60 * SECOND, 10, 50, 5, 3, 5 * SECOND, 30 * SECOND},
+		    .probe = {.fall = 3, .rise = 2, .slow_start_us = 30 * SECOND},
+		};
+		world.targets[i] = (struct config_target){&world.backends[i], "m", names[i], false};
+		world.kinds[i] = i == 0 ? TARGET_GOOD : (enum target_kind)below(TARGET_KINDS);
+	}
+	world.clients[0] = CLIENT_POLITE;
+	world.clients[1] = CLIENT_FAULTY + (enum client_kind)below(CLIENT_KINDS - CLIENT_FAULTY);
+	for (unsigned i = 2; i < CLIENTS; i++)
+		world.clients[i] = (enum client_kind)below(CLIENT_FAULTY + 1);
+	world.models[0] = (struct config_model){.name = "m"};
+	world.config = (struct config){.backends = world.backends,
+				       .backend_count = TARGETS,
+				       .targets = world.targets,
+				       .target_count = TARGETS,
+				       .models = world.models,
+				       .model_count = 1,
+				       .retries = {20, 3}};
+	world.health = health_create(&world.config, seed);
+	assert_non_null(world.health);
+}
+
+static struct health_use use_of(size_t target, unsigned client)
+{
+	return (struct health_use){.target = target, .client = client + 1, .stream = true};
+}
+
+/* How a client's own requests fail anywhere. */
+static enum failure_kind kind_caused_by(enum client_kind client)
+{
+	if (client == CLIENT_LIMITED)
+		return FAILURE_RATE_LIMIT;
+	if (client == CLIENT_POISON)
+		return FAILURE_SERVER;
+	return below(2) == 0 ? FAILURE_REQUEST : FAILURE_UNSUPPORTED;
+}
+
+/* What becomes of a call: when, and how. */
+static void deal_outcome(struct request *request)
+{
+	enum target_kind kind = world.kinds[request->target];
+	enum client_kind client = world.clients[request->client];
+	bool down = kind == TARGET_FAILING || (kind == TARGET_FLAPPING && world.now / (7 * SECOND) % 2 == 0);
+	request->content = !down;
+	request->kind = FAILURE_SERVER;
+	request->due_us = world.now + 1000 + below(4000);
+	if (!down)
+		request->due_us =
+		    world.now + (kind == TARGET_SLOW ? SECOND + below(3 * SECOND) : 50000 + below(100000));
+	if (client >= CLIENT_FAULTY) {
+		request->content = false;
+		request->kind = kind_caused_by(client);
+		request->due_us = world.now + 1000 + below(4000);
+	}
+	if (client == CLIENT_LEAVER && request->due_us > world.now + 20000) {
+		request->content = false;
+		request->kind = FAILURE_CLIENT;
+		request->due_us = world.now + 20000 + below(30000);
+	}
+}
+
+static bool is_refusal_wrong(const struct request *request, enum health_reason reason)
+{
+	return world.clients[request->client] == CLIENT_POLITE && world.kinds[request->target] <= TARGET_SLOW &&
+	       reason != HEALTH_UNPROVEN && reason != HEALTH_FAILING;
+}
+
+static void over(struct request *request, bool served)
+{
+	if (world.clients[request->client] == CLIENT_POLITE) {
+		world.polite++;
+		world.served += served;
+	}
+	health_plan_ends(world.health);
+	request->busy = false;
+}
+
+/* The better of two of those that were not tried. TARGETS: there is none. */
+static size_t choose(const struct request *request)
+{
+	size_t left[TARGETS], count = 0;
+	struct health_view views[2];
+	for (size_t i = 0; i < TARGETS; i++)
+		if (!request->tried[i])
+			left[count++] = i;
+	if (count == 0)
+		return TARGETS;
+	size_t at = below(count), other = count == 1 ? at : (at + 1 + below(count - 1)) % count;
+	size_t first = left[at], second = left[other];
+	struct health_use use[2] = {use_of(first, request->client), use_of(second, request->client)};
+	health_view(world.health, &use[0], world.now, &views[0]);
+	health_view(world.health, &use[1], world.now, &views[1]);
+	return outlook_compare(&views[0], &views[1]) <= 0 ? first : second;
+}
+
+static void ask(struct request *request, enum health_purpose purpose)
+{
+	uint64_t wait;
+	struct health_use use = use_of(request->target, request->client);
+	enum health_reason reason = health_enter(world.health, &request->call, &use, purpose, world.now, &wait);
+	request->waits = reason == HEALTH_UNPROVEN;
+	if (reason == HEALTH_OK) {
+		bool polite = world.clients[request->client] == CLIENT_POLITE;
+		world.first_at_failing +=
+		    polite && request->tries == 0 && world.kinds[request->target] == TARGET_FAILING;
+		request->tries++;
+		deal_outcome(request);
+		return;
+	}
+	if (is_refusal_wrong(request, reason))
+		fail_msg("a good target refused a polite client: %s", health_reason_name(reason));
+	request->due_us = world.now + (request->waits ? 20000 : 0);
+}
+
+static void next_target(struct request *request)
+{
+	request->target = choose(request);
+	if (request->target == TARGETS) {
+		over(request, false);
+		return;
+	}
+	request->tried[request->target] = true;
+	ask(request, request->failures == 0 ? HEALTH_FIRST : HEALTH_DIVERTED);
+}
+
+static void end_call(struct request *request)
+{
+	struct health_outcome outcome = {.code = ERROR_NONE, .kind = FAILURE_NONE};
+	if (request->content) {
+		health_first_content(&request->call, world.now);
+		health_leave(&request->call, &outcome, world.now);
+		over(request, true);
+		return;
+	}
+	bool limited = request->kind == FAILURE_RATE_LIMIT;
+	outcome.kind = request->kind;
+	outcome.code = request->kind == FAILURE_CLIENT ? ERROR_CLIENT_CLOSED
+		       : limited                       ? ERROR_UPSTREAM_BUSY
+						       : ERROR_UPSTREAM_STATUS;
+	outcome.status = limited ? 429 : 500;
+	outcome.retry_after_us = limited ? 300 * SECOND : 0;
+	health_leave(&request->call, &outcome, world.now);
+	request->failures++;
+	if (failure_row(request->kind)->elsewhere)
+		next_target(request);
+	else
+		over(request, false);
+}
+
+static void advance(struct request *request)
+{
+	if (request->call.health != NULL)
+		end_call(request);
+	else if (request->waits)
+		ask(request, world.now - request->since_us > SECOND ? HEALTH_OVERDUE : HEALTH_DIVERTED);
+	else
+		next_target(request);
+}
+
+static void tick(void)
+{
+	world.now += TICK_US;
+	for (unsigned i = 0; i < REQUESTS; i++) {
+		struct request *request = &world.requests[i];
+		if (request->busy && request->due_us <= world.now)
+			advance(request);
+		else if (!request->busy && below(20) == 0) {
+			*request = (struct request){.busy = true,
+						    .client = (unsigned)below(CLIENTS),
+						    .since_us = world.now,
+						    .due_us = world.now};
+			health_plan_begins(world.health);
+		}
+	}
+}
+
+static void check_population(uint64_t seed)
+{
+	create(seed);
+	for (unsigned i = 0; i < TICKS; i++)
+		tick();
+	if (world.served != world.polite)
+		fail_msg("seed %llu: %u of %u polite requests were served", (unsigned long long)seed, world.served,
+			 world.polite);
+	if (world.first_at_failing * 4 > world.polite)
+		fail_msg("seed %llu: %u of %u polite requests went to a failing target first", (unsigned long long)seed,
+			 world.first_at_failing, world.polite);
+	assert_true(world.polite > 500);
+	for (unsigned i = 0; i < REQUESTS; i++)
+		health_leave(&world.requests[i].call,
+			     &(struct health_outcome){.code = ERROR_CLIENT_CLOSED, .kind = FAILURE_CLIENT}, world.now);
+	health_destroy(world.health);
+}
+
+static void random_populations_find_no_counterexample(void **state)
+{
+	struct seed seed = seed_start();
+	(void)state;
+	for (unsigned i = 0; i < POPULATIONS; i++)
+		check_population(seed_below(&seed, UINT64_MAX));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(random_populations_find_no_counterexample),
+	};
+	log_set_level(LOG_ERROR);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
