@@ -39,6 +39,7 @@ static const char *const remote_names[] = {"hit", "miss", "silent", "corrupt", "
 static const char *const lease_names[] = {"mine", "taken", "answered", "silent", "lost"};
 static const char *const kept_names[] = {"stored", "too_large", "unfinished", "stand_in",
 					 "form",   "no_memory", "purged"};
+static const char *const handshake_names[] = {"done", "failed"};
 static const char *const probe_names[] = {"alive", "dead"};
 static const char *const balance_names[] = {"healthy", "panic"};
 static const char *const skip_names[] = {"unhealthy", "load"};
@@ -94,6 +95,8 @@ uint32_t metrics_label_values(enum metrics_label label)
 		return sizeof(remote_names) / sizeof(remote_names[0]);
 	case METRICS_LABEL_LEASE:
 		return sizeof(lease_names) / sizeof(lease_names[0]);
+	case METRICS_LABEL_HANDSHAKE:
+		return sizeof(handshake_names) / sizeof(handshake_names[0]);
 	case METRICS_LABEL_PROBE:
 		return sizeof(probe_names) / sizeof(probe_names[0]);
 	case METRICS_LABEL_BALANCE:
@@ -152,6 +155,8 @@ const char *metrics_label_text(enum metrics_label label, uint32_t value)
 		return remote_names[value];
 	case METRICS_LABEL_LEASE:
 		return lease_names[value];
+	case METRICS_LABEL_HANDSHAKE:
+		return handshake_names[value];
 	case METRICS_LABEL_PROBE:
 		return probe_names[value];
 	case METRICS_LABEL_BALANCE:

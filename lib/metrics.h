@@ -114,6 +114,7 @@ enum metrics_offload {
 enum metrics_wait_end { METRICS_WAIT_FULL, METRICS_WAIT_TIMEOUT, METRICS_WAIT_DISPLACED, METRICS_WAIT_LEFT };
 enum metrics_balance { METRICS_BALANCE_HEALTHY, METRICS_BALANCE_PANIC };
 enum metrics_skip { METRICS_SKIP_UNHEALTHY, METRICS_SKIP_LOAD };
+enum metrics_handshake { METRICS_HANDSHAKE_DONE, METRICS_HANDSHAKE_FAILED };
 enum metrics_probe { METRICS_PROBE_ALIVE, METRICS_PROBE_DEAD };
 
 /* Where a metric's cells are. */

@@ -100,6 +100,10 @@ bool client_gone_watch(struct http_connection *connection)
 {
 	connection->watch.on_ready = on_peer;
 	struct reactor *reactor = connection->server->reactor;
+	if (connection->watch.slot != 0) {
+		reactor->ops->rewatch(reactor, &connection->watch, REACTOR_PEER_CLOSED);
+		return true;
+	}
 	return reactor->ops->watch(reactor, &connection->watch, h2o_socket_get_fd(connection->sock),
 				   REACTOR_PEER_CLOSED);
 }

@@ -9,11 +9,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "lib/step.h"
 #include "service/http/client_gone.h"
 #include "service/http/crowd.h"
 #include "service/http/h1_session.h"
 #include "service/http/h2_session.h"
+#include "service/http/handshakes.h"
 #include "service/http/listener.h"
 #include "service/http/reserve.h"
 
@@ -31,6 +31,7 @@ static void on_socket_closed(void *data)
 {
 	struct http_connection *connection = data;
 	struct http_server *server = connection->server;
+	handshake_leave(connection);
 	client_gone_unwatch(connection);
 	crowd_leave(connection);
 	timer_stop(&server->reactor->timers, &connection->timer);
@@ -47,6 +48,7 @@ void connection_close(struct http_connection *connection)
 {
 	connection->state = CONNECTION_ST_CLOSING;
 	crowd_busy(connection);
+	handshake_leave(connection);
 	timer_stop(&connection->server->reactor->timers, &connection->timer);
 	h2o_socket_close(connection->sock);
 }
@@ -96,7 +98,6 @@ static void on_sniff(h2o_socket_t *sock, const char *err)
 static void on_handshake(h2o_socket_t *sock, const char *err)
 {
 	struct http_connection *connection = sock->data;
-	step_hint("handshake");
 	if (err != NULL) {
 		connection_close(connection);
 		return;
@@ -145,16 +146,14 @@ void connection_accept(const struct http_listener *listener, int fd)
 		return;
 	}
 	crowd_idle(connection);
-	if (!client_gone_watch(connection) ||
-	    !timer_start(&server->reactor->timers, &connection->timer, ssl != NULL ? HANDSHAKE_US : FIRST_BYTES_US,
-			 on_first_bytes_due)) {
+	bool is_watched = ssl != NULL ? handshake_start(connection, on_handshake) : client_gone_watch(connection);
+	if (!is_watched || !timer_start(&server->reactor->timers, &connection->timer,
+					ssl != NULL ? HANDSHAKE_US : FIRST_BYTES_US, on_first_bytes_due)) {
 		connection_close(connection);
 		return;
 	}
 	connection->state = ssl != NULL ? CONNECTION_ST_HANDSHAKE : CONNECTION_ST_SNIFFING;
-	if (ssl != NULL)
-		h2o_socket_ssl_handshake(connection->sock, ssl, NULL, on_handshake);
-	else
+	if (ssl == NULL)
 		h2o_socket_read_start(connection->sock, on_sniff);
 }
 

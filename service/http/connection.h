@@ -28,6 +28,13 @@ enum peer_state {
 	PEER_ST_GONE         /* reset, or closed over TLS */
 };
 
+/* A TLS handshake: handshakes.h. */
+struct handshake {
+	struct queue_entry entry;  /* while it waits for its turn */
+	h2o_socket_cb read, write; /* h2o's callbacks, which make its steps */
+	h2o_socket_cb done;
+};
+
 struct http_connection {
 	struct http_server *server;
 	const struct http_listener *listener; /* that it came to */
@@ -36,8 +43,9 @@ struct http_connection {
 	enum peer_state peer;
 	struct watch watch; /* REACTOR_PEER_CLOSED, on the socket's descriptor */
 	struct timer timer; /* the deadline of the first bytes; then: the next probe, or the end of patience */
-	unsigned probes;    /* sent for the present request */
-	uint64_t acked;     /* HTTP/1.1: bytes the peer had acknowledged when last looked at */
+	struct handshake handshake;
+	unsigned probes;                     /* sent for the present request */
+	uint64_t acked;                      /* HTTP/1.1: bytes the peer had acknowledged when last looked at */
 	struct http_request *request;        /* HTTP/1.1: the one in progress, or NULL */
 	struct h1_session *h1;               /* HTTP/1.1 */
 	struct h2_session *session;          /* HTTP/2 */

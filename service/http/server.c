@@ -16,6 +16,7 @@
 #include "service/http/crowd.h"
 #include "service/http/h2_frames.h"
 #include "service/http/h2_stream.h"
+#include "service/http/handshakes.h"
 #include "service/http/linger.h"
 #include "service/http/listener.h"
 #include "service/http/request.h"
@@ -102,7 +103,7 @@ struct http_server *http_server_create(struct loop *loop, const struct config *c
 	crowds_init(server);
 	reserve_fill(server);
 	setup_h2o(server);
-	if (h2_setup(server) && listeners_create(server, error))
+	if (handshakes_init(server) && h2_setup(server) && listeners_create(server, error))
 		return server;
 	http_server_destroy(server);
 	return NULL;
@@ -133,6 +134,7 @@ void http_server_destroy(struct http_server *server)
 	listeners_close(server);
 	connections_close_all(server);
 	linger_close_all(server);
+	handshakes_fini(server);
 	listeners_destroy(server);
 	h2_teardown(server);
 	h2o_context_dispose(&server->h2o);

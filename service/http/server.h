@@ -6,6 +6,7 @@
 #include <h2o.h>
 #include <nghttp2/nghttp2.h>
 
+#include "service/health/queue.h"
 #include "service/http/http_server.h"
 
 struct http_connection;
@@ -32,6 +33,15 @@ struct http_crowd {
 	bool pauses;           /* without descriptors: accepts nothing until listen_again is due */
 };
 
+/* Handshakes that wait for their turn: see handshakes.h. */
+struct handshakes {
+	struct queue waiting;
+	struct timer turn;                /* runs while somebody waits and no step is under way */
+	uint64_t rest_until_us;           /* of the monotonic clock: no step before */
+	struct http_connection *current;  /* whose step is made when h2o reads next; NULL = nobody's */
+	struct http_connection *stepping; /* whose step is being made; NULL when it has ended, or the connection has */
+};
+
 enum { RESERVE_DESCRIPTORS = 4 };
 
 struct http_server {
@@ -56,6 +66,7 @@ struct http_server {
 	int refused_fd;                      /* that client, until its refusal was read; -1 = none */
 	struct http_connection *connections; /* newest first */
 	struct http_crowd crowds[HTTP_CROWDS];
+	struct handshakes handshakes;
 	int reserve[RESERVE_DESCRIPTORS]; /* reserve.h */
 	size_t reserved;
 	uint32_t addresses[CROWD_ADDRESSES]; /* clients' connections by hash of the peer's address */
