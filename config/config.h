@@ -157,6 +157,16 @@ struct config_address {
 enum config_redis_mode { CONFIG_REDIS_SINGLE, CONFIG_REDIS_CLUSTER, CONFIG_REDIS_SENTINEL };
 
 /* Where Redis is, and how long it may be waited for. */
+/* TLS towards a server. */
+struct config_client_tls {
+	bool used;
+	const char *ca;          /* PEM file of trusted authorities; NULL = the system's */
+	const char *certificate; /* PEM file shown to the server; NULL = none */
+	const char *key;         /* PEM file of its private key */
+	const char *name;        /* that the server's certificate must have; NULL = its host's */
+	unsigned line;
+};
+
 struct config_redis {
 	const struct config_address *servers; /* of a cluster or of sentinels: any of them */
 	size_t server_count;
@@ -170,6 +180,7 @@ struct config_redis {
 	const char *prefix;  /* in front of all keys */
 	uint64_t budget_us;  /* what one exchange may wait for it */
 	uint64_t connect_us; /* until a connection stands and has answered */
+	struct config_client_tls tls;
 };
 
 /* False: there is no Redis. */

@@ -13,20 +13,21 @@ static void refuse(const struct reader *reader, const struct tree_node *node, co
 		findings_add(reader->findings, key->key_line, reader_path(path, "redis", span_of(name)), "%s", text);
 }
 
+static const char unused[] = "there is no Redis to use it with; expected servers or unix beside it";
+
 /* Keys that mean nothing when nobody says where Redis is. */
 static void check_unused(const struct reader *reader, const struct tree_node *node, const struct config_redis *redis)
 {
-	static const char expected[] = "there is no Redis to use it with; expected servers or unix beside it";
 	if (redis->mode != CONFIG_REDIS_SINGLE)
-		refuse(reader, node, "mode", expected);
+		refuse(reader, node, "mode", unused);
 	if (redis->database != 0)
-		refuse(reader, node, "database", expected);
-	refuse(reader, node, "master", expected);
-	refuse(reader, node, "user", expected);
+		refuse(reader, node, "database", unused);
+	refuse(reader, node, "master", unused);
+	refuse(reader, node, "user", unused);
 	if (redis->password != NULL)
-		refuse(reader, node, "password", expected);
+		refuse(reader, node, "password", unused);
 	if (redis->sentinel_password != NULL)
-		refuse(reader, node, "sentinel_password", expected);
+		refuse(reader, node, "sentinel_password", unused);
 }
 
 static void check_sentinel(const struct reader *reader, const struct tree_node *node, const struct config_redis *redis)
@@ -42,10 +43,31 @@ static void check_sentinel(const struct reader *reader, const struct tree_node *
 		refuse(reader, node, "sentinel_password", "there are no sentinels; expected mode: sentinel");
 }
 
-void redis_check(const struct reader *reader, const struct tree_node *node, const struct config_redis *redis)
+/* A section without a key switches TLS on; one whose keys are all commented out does not. */
+static void check_tls(const struct reader *reader, const struct tree_node *node, struct config_redis *redis)
+{
+	const struct tree_node *tls = tree_member(node, "tls");
+	if (tls == NULL || tls->kind != TREE_MAPPING)
+		return;
+	redis->tls.used = true;
+	redis->tls.line = tls->key_line;
+	if (!config_redis_is_used(redis))
+		refuse(reader, node, "tls", unused);
+	if (redis->socket != NULL)
+		refuse(reader, node, "tls", "a unix socket needs none; expected servers instead of it");
+	if (redis->tls.certificate != NULL && redis->tls.key == NULL && tree_member(tls, "key") == NULL)
+		findings_add(reader->findings, tls->key_line, "redis.tls.key",
+			     "missing; expected the path of the certificate's key");
+	if (redis->tls.key != NULL && redis->tls.certificate == NULL && tree_member(tls, "certificate") == NULL)
+		findings_add(reader->findings, tls->key_line, "redis.tls.certificate",
+			     "missing; expected the path of the key's certificate");
+}
+
+void redis_check(const struct reader *reader, const struct tree_node *node, struct config_redis *redis)
 {
 	if (node == NULL || node->kind != TREE_MAPPING)
 		return;
+	check_tls(reader, node, redis);
 	if (!config_redis_is_used(redis)) {
 		if (tree_member(node, "servers") == NULL && tree_member(node, "unix") == NULL)
 			check_unused(reader, node, redis);

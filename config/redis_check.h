@@ -6,7 +6,7 @@
 #include "config/config.h"
 #include "config/reader.h"
 
-/* Adds findings. node: the section's, NULL when there is none. redis: what was read from it. */
-void redis_check(const struct reader *reader, const struct tree_node *node, const struct config_redis *redis);
+/* Adds findings, and says whether TLS is used. node: the section's, NULL when there is none. redis: what was read. */
+void redis_check(const struct reader *reader, const struct tree_node *node, struct config_redis *redis);
 
 #endif

@@ -138,13 +138,23 @@ static bool read_metric(void *context, enum metric metric, const uint32_t values
 	       health.read(health.context, metric, values, value);
 }
 
-/* It connects at once: not to check a configuration. False: out of memory. */
-static bool create_redis(struct app *app)
+/* Workers connect at once, so that a checked configuration has none. False: out of memory, or with errors. */
+static bool create_redis(struct app *app, struct buf *errors)
 {
-	if (!app->serves || !config_redis_is_used(&app->config->redis))
+	const struct config_redis *redis = &app->config->redis;
+	if (!config_redis_is_used(redis))
 		return true;
-	app->redis = redis_shared_create(&app->config->redis);
-	return app->redis != NULL;
+	struct buf why;
+	buf_init(&why, 4096);
+	struct redis_shared *shared = redis_shared_create(redis, &why);
+	if (shared == NULL && buf_len(&why) > 0)
+		buf_printf(errors, "%s:%u: %.*s\n", app->config->file, redis->tls.line, SPAN_ARG(buf_span(&why)));
+	buf_fini(&why);
+	if (app->serves)
+		app->redis = shared;
+	else
+		redis_shared_destroy(shared);
+	return shared != NULL;
 }
 
 /* Half of the cores may help the loops, at least two threads and at most eight. Not to check a configuration. */
@@ -168,7 +178,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 	app->health = health_create(app->config, random_u64());
 	app->cache = cache_create(app->config);
 	if (app->health == NULL || app->cache == NULL || !create_limits(app) || !create_offload(app) ||
-	    !create_redis(app))
+	    !create_redis(app, errors))
 		return false;
 	metrics_set_reader((struct metrics_reader){read_metric, app});
 	for (unsigned i = 0; i < app->worker_count; i++) {

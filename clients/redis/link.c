@@ -21,6 +21,7 @@
 #include "clients/redis/client.h"
 #include "clients/redis/greeting.h"
 #include "clients/redis/probe.h"
+#include "clients/redis/tls.h"
 
 enum {
 	GOOD_WHILE_US = 10 * 1000 * 1000, /* after which backing off begins anew */
@@ -114,6 +115,7 @@ static void on_context_gone(void *privdata)
 	task_drop(link->redis->reactor, &link->flush);
 	link->redis->reactor->ops->unwatch(link->redis->reactor, &link->watch);
 	link->context = NULL;
+	redis_tls_end(link);
 	link_lost(link, why);
 }
 
@@ -155,7 +157,10 @@ void redis_link_retire(struct redis_link *link)
 static void flush(struct redis_link *link)
 {
 	link->flushing = true;
-	redisAsyncHandleWrite(link->context);
+	if (link->tls != NULL)
+		redis_tls_flush(link);
+	else
+		redisAsyncHandleWrite(link->context);
 	link->flushing = false;
 }
 
@@ -193,15 +198,19 @@ static void on_connected(const redisAsyncContext *context, int status)
 	struct redis_link *link = context->data;
 	if (status != REDIS_OK)
 		return; /* on_context_gone() follows */
-	link->state = REDIS_LINK_ST_GREETING;
 	link->redis->reactor->ops->rewatch(link->redis->reactor, &link->watch, REACTOR_READ);
-	redis_greet(link);
+	link->state = link->redis->shared->tls != NULL ? REDIS_LINK_ST_SECURING : REDIS_LINK_ST_GREETING;
+	if (link->state == REDIS_LINK_ST_GREETING)
+		redis_greet(link);
 }
 
 static void read_some(struct redis_link *link)
 {
 	for (int i = 0; i < READS_PER_TURN; i++) {
-		redisAsyncHandleRead(link->context);
+		if (link->tls != NULL && !redis_tls_read(link))
+			return;
+		if (link->tls == NULL)
+			redisAsyncHandleRead(link->context);
 		if (link->context == NULL)
 			return;
 		const redisReader *reader = link->context->c.reader;
@@ -221,6 +230,12 @@ static void on_ready(struct watch *watch, unsigned events)
 		return;
 	if (link->state == REDIS_LINK_ST_CONNECTING) {
 		flush(link);
+		if (link->context != NULL && link->state == REDIS_LINK_ST_SECURING)
+			redis_tls_start(link); /* not from inside onConnect, which must not free the context */
+		return;
+	}
+	if (link->state == REDIS_LINK_ST_SECURING) {
+		redis_tls_handshake(link);
 		return;
 	}
 	if ((events & (REACTOR_READ | REACTOR_ERROR)) != 0)
@@ -356,6 +371,9 @@ static void on_timer(struct timer *timer)
 		break;
 	case REDIS_LINK_ST_CONNECTING:
 		redis_link_close(link, "it cannot be reached in time");
+		break;
+	case REDIS_LINK_ST_SECURING:
+		redis_link_close(link, "its TLS handshake was not over in time");
 		break;
 	case REDIS_LINK_ST_GREETING:
 		redis_link_close(link, "it did not answer a greeting in time");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One connection to one Redis server or sentinel: made without blocking, greeted
+ * One connection to one Redis server or sentinel: made without blocking, secured (TLS), greeted
  * (password, database, role), probed, and made again when it is lost. Every way
  * of losing it ends in one function, link_lost() in link.c.
  */
@@ -17,6 +17,7 @@ enum redis_link_state {
 	REDIS_LINK_ST_IDLE, /* waits before it tries (again), or for its owner */
 	REDIS_LINK_ST_RESOLVING,
 	REDIS_LINK_ST_CONNECTING,
+	REDIS_LINK_ST_SECURING, /* TLS */
 	REDIS_LINK_ST_GREETING,
 	REDIS_LINK_ST_READY,
 	REDIS_LINK_ST_CLOSING /* hiredis is about to let go of it */
@@ -60,6 +61,8 @@ struct redis_link {
 	enum redis_link_state state;
 	bool retired; /* is freed at the end of the turn */
 	redisAsyncContext *context;
+	struct ssl_st *tls; /* NULL = cleartext */
+	char tls_why[192];  /* why TLS failed */
 	struct redis_gate gate;
 	struct watch watch;
 	struct task flush;

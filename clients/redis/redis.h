@@ -25,13 +25,17 @@
 #include "lib/metrics.h"
 #include "lib/span.h"
 
+struct buf;
 struct config_redis;
 struct reactor;
 struct redis_shared;
 struct redis;
 
-/* config: borrows, must outlive it. NULL when out of memory. */
-struct redis_shared *redis_shared_create(const struct config_redis *config);
+/*
+ * config: borrows, must outlive it. NULL when out of memory, or with "redis.tls.KEY: FILE: what is wrong; expected …"
+ * appended to why when a file of redis.tls is not what it should be.
+ */
+struct redis_shared *redis_shared_create(const struct config_redis *config, struct buf *why);
 /* When no worker's struct redis is left. */
 void redis_shared_destroy(struct redis_shared *shared);
 /* The value of one of the READ_… metrics of Redis; false when it is none of them. Any thread. */

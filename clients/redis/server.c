@@ -7,9 +7,11 @@
  */
 #include "clients/redis/server.h"
 
+#include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "clients/redis/tls.h"
 #include "config/config.h"
 #include "lib/log.h"
 #include "lib/random.h"
@@ -26,11 +28,15 @@ uint64_t redis_backoff_us(unsigned trials)
 	return 1 + random_u64() % (most < BACKOFF_MOST_US ? most : BACKOFF_MOST_US);
 }
 
-struct redis_shared *redis_shared_create(const struct config_redis *config)
+struct redis_shared *redis_shared_create(const struct config_redis *config, struct buf *why)
 {
 	struct redis_shared *shared = calloc(1, sizeof(*shared));
-	if (shared == NULL)
+	if (shared != NULL && config->tls.used)
+		shared->tls = redis_tls_create(config, why);
+	if (shared == NULL || (config->tls.used && shared->tls == NULL)) {
+		free(shared);
 		return NULL;
+	}
 	shared->config = config;
 	pthread_mutex_init(&shared->mutex, NULL);
 	LIST_INIT(&shared->servers);
@@ -42,6 +48,7 @@ void redis_shared_destroy(struct redis_shared *shared)
 	if (shared == NULL)
 		return;
 	pthread_mutex_destroy(&shared->mutex);
+	SSL_CTX_free(shared->tls);
 	free(shared);
 }
 

@@ -49,6 +49,7 @@ struct redis_server {
 
 struct redis_shared {
 	const struct config_redis *config;
+	struct ssl_ctx_st *tls; /* NULL = cleartext */
 	pthread_mutex_t mutex;
 	LIST_HEAD(redis_server_list, redis_server) servers;
 	atomic_uint warned; /* bits of enum redis_warning */

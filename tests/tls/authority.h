@@ -70,11 +70,11 @@ static inline X509 *authority_certificate(struct authority *authority, EVP_PKEY 
 	return certificate;
 }
 
-static inline void authority_make(struct authority *authority)
+static inline void authority_make(struct authority *authority, const char *name)
 {
 	*authority = (struct authority){.directory = "/tmp/sluice-tls-XXXXXX", .key = EVP_EC_gen("P-256")};
 	authority_need(mkdtemp(authority->directory) != NULL, "mkdtemp");
-	X509 *own = authority_certificate(authority, authority->key, "test authority", -AUTHORITY_DAY, AUTHORITY_DAY);
+	X509 *own = authority_certificate(authority, authority->key, name, -AUTHORITY_DAY, AUTHORITY_DAY);
 	authority_extend(own, NID_basic_constraints, "critical,CA:TRUE");
 	authority_need(X509_sign(own, authority->key, EVP_sha256()) > 0, "X509_sign");
 	authority->certificate = own;

@@ -288,7 +288,7 @@ static void workers_on_threads_write_one_line(void **state)
 	struct worker_start starts[WORKERS];
 	env_prepare(&env);
 	env.config.socket = server->socket;
-	env.shared = redis_shared_create(&env.config);
+	env.shared = redis_shared_create(&env.config, NULL);
 	for (unsigned i = 0; i < WORKERS; i++) {
 		starts[i] = (struct worker_start){env.shared, i};
 		assert_int_equal(pthread_create(&threads[i], NULL, work, &starts[i]), 0);

@@ -117,7 +117,7 @@ static inline void env_add_address(struct redis_env *env, int port)
 
 static inline void env_start(struct redis_env *env)
 {
-	env->shared = redis_shared_create(&env->config);
+	env->shared = redis_shared_create(&env->config, NULL);
 	assert_non_null(env->shared);
 	env->redis = redis_create(env->shared, &env->reactor->reactor, metrics_cells_of(0));
 	assert_non_null(env->redis);

@@ -69,6 +69,34 @@ static void a_socket_is_relative_to_the_file(void **state)
 	assert_non_null(strstr(fixture_findings(), "expected the path of a unix socket, at most 106 bytes long"));
 }
 
+static void tls_is_switched_on_by_its_section(void **state)
+{
+	(void)state;
+	const struct config *config = fixture_good(LEAST "redis:\n  servers: a:1\n  tls: {}\n");
+	assert_true(config->redis.tls.used);
+	assert_null(config->redis.tls.ca);
+	config_drop(config);
+	config = fixture_good(LEAST "redis:\n  servers: a:1\n  tls:\n");
+	assert_false(config->redis.tls.used);
+	config_drop(config);
+	config = fixture_good(LEAST "redis:\n  servers: a:1\n  tls: { ca: /etc/passwd, certificate: /etc/passwd, key: "
+				    "/etc/passwd, name: redis.example }\n");
+	assert_true(config->redis.tls.used);
+	assert_string_equal(config->redis.tls.ca, "/etc/passwd");
+	assert_string_equal(config->redis.tls.certificate, "/etc/passwd");
+	assert_string_equal(config->redis.tls.key, "/etc/passwd");
+	assert_string_equal(config->redis.tls.name, "redis.example");
+	config_drop(config);
+	fixture_bad(LEAST "redis:\n  unix: /s\n  tls: {}\n",
+		    "t.yaml:10: redis.tls: a unix socket needs none; expected servers instead of it\n");
+	fixture_bad(LEAST "redis:\n  tls: {}\n",
+		    "t.yaml:9: redis.tls: there is no Redis to use it with; expected servers or unix beside it\n");
+	fixture_bad(LEAST "redis:\n  servers: a:1\n  tls: { certificate: /etc/passwd }\n",
+		    "t.yaml:10: redis.tls.key: missing; expected the path of the certificate's key\n");
+	fixture_bad(LEAST "redis:\n  servers: a:1\n  tls: { key: /etc/passwd }\n",
+		    "t.yaml:10: redis.tls.certificate: missing; expected the path of the key's certificate\n");
+}
+
 static void contradictions_are_told(void **state)
 {
 	(void)state;
@@ -113,9 +141,13 @@ static void bad_values_are_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(without_a_place_there_is_no_redis), cmocka_unit_test(one_server_needs_its_address_only),
-	    cmocka_unit_test(all_keys_find_their_place),         cmocka_unit_test(a_socket_is_relative_to_the_file),
-	    cmocka_unit_test(contradictions_are_told),           cmocka_unit_test(bad_values_are_told),
+	    cmocka_unit_test(without_a_place_there_is_no_redis),
+	    cmocka_unit_test(one_server_needs_its_address_only),
+	    cmocka_unit_test(all_keys_find_their_place),
+	    cmocka_unit_test(a_socket_is_relative_to_the_file),
+	    cmocka_unit_test(tls_is_switched_on_by_its_section),
+	    cmocka_unit_test(contradictions_are_told),
+	    cmocka_unit_test(bad_values_are_told),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
 }

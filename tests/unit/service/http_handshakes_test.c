@@ -23,7 +23,7 @@ struct crowd {
 static int set_up_files(void **state)
 {
 	(void)state;
-	authority_make(&authority);
+	authority_make(&authority, "tests");
 	authority_issue(&authority, &files, "localhost", NULL);
 	authority.rsa_bits = 4096;
 	authority_issue(&authority, &costly, "costly", NULL);
