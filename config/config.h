@@ -22,6 +22,11 @@ struct config_listener {
 	const char *socket;          /* path of a unix socket; NULL = host and port */
 	const char *tls_certificate; /* path of a PEM file; NULL = cleartext */
 	const char *tls_key;
+	const char
+	    *tls_clients; /* PEM file of authorities whose client certificates are accepted; NULL = none asked for */
+	const struct config_listener
+	    *tls_more; /* further certificates, each with its key, chosen by the name asked for */
+	size_t tls_more_count;
 	unsigned line;
 };
 

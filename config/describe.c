@@ -10,6 +10,8 @@ static const char *type_name(enum key_type type)
 	switch (type) {
 	case KEY_SECTION:
 		return "mapping";
+	case KEY_CERTIFICATES:
+		return "mapping or list";
 	case KEY_LISTENERS:
 		return "list";
 	case KEY_BACKENDS:

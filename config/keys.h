@@ -8,6 +8,7 @@
 enum key_type {
 	/* these hold other keys */
 	KEY_SECTION,      /* a mapping with known keys */
+	KEY_CERTIFICATES, /* mapping or list of mappings; of struct config_listener */
 	KEY_LISTENERS,    /* list; entries are struct config_listener */
 	KEY_BACKENDS,     /* mapping of names to struct config_backend */
 	KEY_MODELS,       /* mapping of names to plans */

@@ -231,6 +231,8 @@ static const char *type_expected(enum key_type type)
 	switch (type) {
 	case KEY_SECTION:
 		return "a mapping of keys to values";
+	case KEY_CERTIFICATES:
+		return "a mapping of certificate and key, or a list of such mappings";
 	case KEY_LISTENERS:
 		return "a list such as [\"127.0.0.1:8080\"]";
 	case KEY_BACKENDS:
@@ -340,6 +342,7 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 	case KEY_ORIGINS: /* one of them */
 		return endpoint_parse_origin(arena, text, &value->string);
 	case KEY_SECTION:
+	case KEY_CERTIFICATES:
 	case KEY_LISTENERS:
 	case KEY_BACKENDS:
 	case KEY_MODELS:

@@ -205,6 +205,40 @@ static void read_listeners(struct walk *walk, const struct key *key, const struc
 	walk->snapshot->config.listener_count = count;
 }
 
+static void read_mapping(struct walk *walk, const char *section, const struct tree_node *node, void *owner)
+{
+	const struct key as_section = {.path = section, .type = KEY_SECTION};
+	if (node->kind == TREE_NULL)
+		check_required(walk, section, node); /* its keys are commented out */
+	else if (expect_kind(walk, node, TREE_MAPPING, &as_section))
+		read_section(walk, section, node, owner);
+}
+
+/* A certificate and its key, or a list of them of which the listener keeps the first itself. */
+static void read_certificates(struct walk *walk, const struct key *key, const struct tree_node *node,
+			      struct config_listener *listener)
+{
+	if (node->kind != TREE_LIST) {
+		read_mapping(walk, key->path, node, listener);
+		return;
+	}
+	struct config_listener *more = arena_zalloc(walk->in.arena, node->count, sizeof(*more));
+	size_t count = 0;
+	if (!expect_members(walk, key, node, TREE_LIST) || more == NULL)
+		return;
+	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
+		struct config_listener *pair = count == 0 ? listener : &more[count - 1];
+		size_t len = path_enter_index(walk, count);
+		read_mapping(walk, key->path, at, pair);
+		if (count > 0 && pair->tls_clients != NULL)
+			findings_add(walk->in.findings, at->line, walk->path,
+				     "clients is for all of the list; expected it in the first entry");
+		path_leave(walk, len);
+	}
+	listener->tls_more = more;
+	listener->tls_more_count = count - 1;
+}
+
 /* A longest wait that nobody set is no shorter than the first one, unless that is so long that it must be a slip. */
 enum { WAIT_PLAUSIBLE_US = 300000000 };
 
@@ -349,10 +383,10 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 {
 	switch (key->type) {
 	case KEY_SECTION:
-		if (node->kind == TREE_NULL)
-			check_required(walk, key->path, node); /* a section whose keys are commented out */
-		else if (expect_kind(walk, node, TREE_MAPPING, key))
-			read_section(walk, key->path, node, owner);
+		read_mapping(walk, key->path, node, owner);
+		break;
+	case KEY_CERTIFICATES:
+		read_certificates(walk, key, node, owner);
 		break;
 	case KEY_LISTENERS:
 		read_listeners(walk, key, node);

@@ -39,6 +39,7 @@ static void on_socket_closed(void *data)
 	if (connection->next != NULL)
 		connection->next->back = connection->back;
 	metrics_move(server->callbacks.metrics, -1, METRIC_CONNECTIONS);
+	free(connection->subject);
 	free(connection);
 	reserve_fill(server);
 	listeners_update(server);

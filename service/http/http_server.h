@@ -113,6 +113,8 @@ int http_request_version(const struct http_request *request); /* 10, 11 or 20 */
 uint64_t http_request_client(const struct http_request *request);
 /* Where it came from, as a hash: the address, or the first half of one of IPv6. */
 uint64_t http_request_network(const struct http_request *request);
+/* Whose certificate the client showed, as RFC 2253 writes names ("CN=alice,O=Example"); {NULL,0} = none. */
+struct span http_request_subject(const struct http_request *request);
 /* Which names its listener answers to. */
 enum http_hosts http_request_hosts(const struct http_request *request);
 /* Whether it came to the admin listener. */

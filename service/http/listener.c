@@ -52,7 +52,7 @@ bool listeners_create(struct http_server *server, struct buf *error)
 		listener->crowd = &server->crowds[is_admin(config, i) ? HTTP_CROWD_ADMIN : HTTP_CROWD_CLIENTS];
 		if (config_listener_at(config, i)->tls_certificate == NULL)
 			continue;
-		listener->ssl = tls_create(config, i, error);
+		listener->ssl = tls_create(server, i, error);
 		if (listener->ssl == NULL)
 			return false;
 	}
@@ -399,6 +399,6 @@ void listeners_destroy(struct http_server *server)
 {
 	listeners_close(server);
 	for (size_t i = 0; i < server->listener_count; i++)
-		SSL_CTX_free(server->listeners[i].ssl);
+		tls_destroy(server->listeners[i].ssl);
 	free(server->listeners);
 }

@@ -279,6 +279,11 @@ uint64_t http_request_network(const struct http_request *request)
 	return request->connection->network;
 }
 
+struct span http_request_subject(const struct http_request *request)
+{
+	return span_of(request->connection->subject);
+}
+
 uint64_t http_request_client(const struct http_request *request)
 {
 	struct span key = http_request_field(request, "authorization");

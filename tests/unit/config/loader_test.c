@@ -102,6 +102,38 @@ static void resilience_is_configured_per_backend(void **state)
 	config_drop(config);
 }
 
+static void a_listener_may_have_several_certificates(void **state)
+{
+	(void)state;
+	static const char rest[] = "backends: { b: { url: 'http://h:1' } }\nmodels: { m: b/x }\n";
+	char yaml[1024];
+	snprintf(yaml, sizeof(yaml),
+		 "listen:\n  - address: 0.0.0.0:8443\n    tls:\n      - { certificate: /etc/passwd, key: /etc/hosts, "
+		 "clients: /etc/group }\n      - { certificate: /etc/group, key: /etc/passwd }\n%s",
+		 rest);
+	const struct config *config = fixture_good(yaml);
+	const struct config_listener *listener = &config->listeners[0];
+	assert_string_equal(listener->tls_certificate, "/etc/passwd");
+	assert_string_equal(listener->tls_key, "/etc/hosts");
+	assert_string_equal(listener->tls_clients, "/etc/group");
+	assert_int_equal(listener->tls_more_count, 1);
+	assert_string_equal(listener->tls_more[0].tls_certificate, "/etc/group");
+	assert_string_equal(listener->tls_more[0].tls_key, "/etc/passwd");
+	config_drop(config);
+	snprintf(yaml, sizeof(yaml),
+		 "listen:\n  - address: 0.0.0.0:8443\n    tls:\n      - { certificate: /etc/passwd, key: /etc/hosts }\n"
+		 "      - { certificate: /etc/group, clients: /etc/group }\n%s",
+		 rest);
+	fixture_bad(yaml,
+		    "t.yaml:5: listen[0].tls[1].key: missing; expected the path of a readable file\n"
+		    "t.yaml:5: listen[0].tls[1]: clients is for all of the list; expected it in the first entry\n");
+	snprintf(yaml, sizeof(yaml), "listen:\n  - address: 0.0.0.0:8443\n    tls: []\n%s", rest);
+	fixture_bad(yaml,
+		    "t.yaml:3: listen[0].tls: at least one is needed; expected a mapping of certificate and key, or a "
+		    "list of such mappings\n");
+	buf_reset(&fixture_errors);
+}
+
 static void every_value_goes_where_it_belongs(void **state)
 {
 	(void)state;
@@ -497,6 +529,7 @@ int main(void)
 	    cmocka_unit_test(the_least_configuration_has_every_default),
 	    cmocka_unit_test(a_backend_is_resilient_by_default),
 	    cmocka_unit_test(resilience_is_configured_per_backend),
+	    cmocka_unit_test(a_listener_may_have_several_certificates),
 	    cmocka_unit_test(every_value_goes_where_it_belongs),
 	    cmocka_unit_test(an_empty_key_is_no_key),
 	    cmocka_unit_test(a_section_whose_keys_are_all_switched_off_is_allowed),

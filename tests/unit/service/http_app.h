@@ -156,6 +156,8 @@ static inline void app_on_request(void *context, struct http_request *request)
 		app_answer(request, 200, (struct span){text, (size_t)len});
 	} else if (span_is(path, "/host")) {
 		app_answer(request, 200, http_request_field(request, "host"));
+	} else if (span_is(path, "/subject")) {
+		app_answer(request, 200, http_request_subject(request));
 	} else if (span_is(path, "/later")) {
 		struct exchange *exchange = exchange_begin(app, request);
 		exchange->step.run = app_step;

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* Which certificate a listener shows, and which ones of clients it accepts. */
+#include "tests/tls/authority.h"
+#include "tests/unit/service/http2_client.h"
+
+static struct authority authority, stranger;
+static struct authority_files first, second, wild, alice, expired, foreign;
+static struct config_listener more[2];
+
+static int set_up_files(void **state)
+{
+	(void)state;
+	authority_make(&authority, "ours");
+	authority_make(&stranger, "a stranger");
+	authority_issue(&authority, &first, "first", "DNS:first.example");
+	authority_issue(&authority, &second, "second", "DNS:second.example,DNS:other.example");
+	authority_issue(&authority, &wild, "wild", "DNS:*.wild.example");
+	authority_issue(&authority, &alice, "alice", NULL);
+	authority_issue(&stranger, &foreign, "mallory", NULL);
+	authority_issue_between(&authority, &expired, "expired", NULL, -2 * AUTHORITY_DAY, -AUTHORITY_DAY);
+	return 0;
+}
+
+static int remove_files(void **state)
+{
+	(void)state;
+	authority_remove(&authority);
+	authority_remove(&stranger);
+	return 0;
+}
+
+static void configure(struct app *app)
+{
+	app_config(app);
+	more[0] = (struct config_listener){.tls_certificate = second.certificate, .tls_key = second.key};
+	more[1] = (struct config_listener){.tls_certificate = wild.certificate, .tls_key = wild.key};
+	app->listeners[1] = (struct config_listener){.host = "127.0.0.1",
+						     .port = "0",
+						     .line = 5,
+						     .tls_certificate = first.certificate,
+						     .tls_key = first.key,
+						     .tls_clients = authority.ca,
+						     .tls_more = more,
+						     .tls_more_count = 2};
+	app->config.listener_count = 2;
+}
+
+static int setup(void **state)
+{
+	struct app *app = calloc(1, sizeof(*app));
+	configure(app);
+	app_start(app);
+	*state = app;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct app *app = *state;
+	app_stop(app);
+	free(app);
+	return 0;
+}
+
+struct visitor {
+	struct client client;
+	SSL_CTX *context;
+	SSL *tls;
+	bool refused;
+};
+
+/* Connects with that name and certificate; NULL = none. */
+static void visit(struct visitor *visitor, struct app *app, int version, const char *name,
+		  const struct authority_files *files, SSL_SESSION *session)
+{
+	int done = 0;
+	*visitor = (struct visitor){.context = SSL_CTX_new(TLS_client_method())};
+	SSL_CTX_set_max_proto_version(visitor->context, version);
+	if (files != NULL) {
+		SSL_CTX_use_certificate_file(visitor->context, files->certificate, SSL_FILETYPE_PEM);
+		SSL_CTX_use_PrivateKey_file(visitor->context, files->key, SSL_FILETYPE_PEM);
+	}
+	client_open_port(&visitor->client, app, app->tls_port, 0);
+	visitor->tls = SSL_new(visitor->context);
+	SSL_set_fd(visitor->tls, visitor->client.fd);
+	if (session != NULL)
+		SSL_set_session(visitor->tls, session);
+	if (name != NULL)
+		SSL_set_tlsext_host_name(visitor->tls, name);
+	WAIT_UNTIL(app,
+		   (done = SSL_connect(visitor->tls)) == 1 || SSL_get_error(visitor->tls, done) != SSL_ERROR_WANT_READ);
+	visitor->refused = done != 1;
+}
+
+static void leave(struct visitor *visitor, struct app *app)
+{
+	SSL_shutdown(visitor->tls); /* else its session is not taken again */
+	SSL_free(visitor->tls);
+	SSL_CTX_free(visitor->context);
+	client_close(&visitor->client);
+	WAIT_UNTIL(app, http_server_connections(app->server) == 0);
+}
+
+/* What the service answers; "" when it refuses the connection, which TLS 1.3 tells in place of an answer. */
+static const char *ask(struct visitor *visitor, struct app *app, const char *path)
+{
+	static char answer[4096];
+	char request[128];
+	size_t len = 0;
+	int got = 1;
+	answer[0] = '\0';
+	snprintf(request, sizeof(request), "GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", path);
+	if (visitor->refused || SSL_write(visitor->tls, request, (int)strlen(request)) <= 0)
+		return answer;
+	while (got > 0) {
+		WAIT_UNTIL(app, (got = SSL_read(visitor->tls, answer + len, (int)(sizeof(answer) - len - 1))) > 0 ||
+				    SSL_get_error(visitor->tls, got) != SSL_ERROR_WANT_READ);
+		len += got > 0 ? (size_t)got : 0;
+		answer[len] = '\0';
+	}
+	const char *body = strstr(answer, "\r\n\r\n");
+	return body == NULL ? answer : body + 4;
+}
+
+static void the_certificate_is_chosen_by_the_name_that_is_asked_for(void **state)
+{
+	static const char *const cases[][2] = {
+	    {"first.example", "first"},   {"second.example", "second"},
+	    {"other.example", "second"},  {"SECOND.example", "second"},
+	    {"a.wild.example", "wild"},   {"a.b.wild.example", "first"},
+	    {"unknown.example", "first"}, {NULL, "first"},
+	};
+	struct app *app = *state;
+	for (size_t i = 0; i < 2 * sizeof(cases) / sizeof(cases[0]); i++) {
+		struct visitor visitor;
+		char name[64];
+		visit(&visitor, app, i % 2 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, cases[i / 2][0], NULL, NULL);
+		assert_false(visitor.refused);
+		X509_NAME_get_text_by_NID(X509_get_subject_name(SSL_get0_peer_certificate(visitor.tls)), NID_commonName,
+					  name, sizeof(name));
+		assert_string_equal(name, cases[i / 2][1]);
+		assert_string_equal(ask(&visitor, app, "/hello"), "{\"hello\":\"world\"}");
+		leave(&visitor, app);
+	}
+}
+
+static void whose_certificate_a_client_shows_is_known(void **state)
+{
+	struct app *app = *state;
+	for (int i = 0; i < 4; i++) {
+		struct visitor visitor, again;
+		int version = i % 2 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
+		visit(&visitor, app, version, i < 2 ? NULL : "second.example", &alice, NULL);
+		assert_string_equal(ask(&visitor, app, "/subject"), "CN=alice");
+		SSL_SESSION *session = SSL_get1_session(visitor.tls);
+		leave(&visitor, app);
+		visit(&again, app, version, i < 2 ? NULL : "second.example", NULL, session);
+		assert_true(SSL_session_reused(again.tls));
+		assert_string_equal(ask(&again, app, "/subject"), "CN=alice");
+		leave(&again, app);
+		SSL_SESSION_free(session);
+		visit(&visitor, app, version, NULL, NULL, NULL);
+		assert_string_equal(ask(&visitor, app, "/subject"), "");
+		leave(&visitor, app);
+	}
+	assert_int_equal(app->requests, 12);
+}
+
+static void a_certificate_that_does_not_hold_ends_the_connection(void **state)
+{
+	struct app *app = *state;
+	const struct authority_files *const bad[] = {&foreign, &expired};
+	for (int i = 0; i < 8; i++) {
+		struct visitor visitor;
+		visit(&visitor, app, i % 2 == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, i < 4 ? NULL : "second.example",
+		      bad[i / 2 % 2], NULL);
+		assert_string_equal(ask(&visitor, app, "/subject"), "");
+		leave(&visitor, app);
+	}
+	assert_int_equal(app->requests, 0);
+}
+
+static void files_that_do_not_fit_are_named(void **state)
+{
+	struct app *app = *state;
+	struct buf error;
+	const struct http_server_callbacks callbacks = {.on_request = app_on_request, .context = app};
+	buf_init(&error, 4096);
+	more[1].tls_key = alice.key;
+	assert_null(http_server_create(app->loop, &app->config, &callbacks, &error));
+	app->listeners[1].tls_clients = alice.key;
+	assert_null(http_server_create(app->loop, &app->config, &callbacks, &error));
+	buf_append(&error, SPAN("\0"));
+	char want[512];
+	snprintf(want, sizeof(want),
+		 "test.yaml:5: listen[1].tls[2].key: %s: key values mismatch; expected a PEM key without passphrase, "
+		 "of the certificate\n",
+		 alice.key);
+	assert_non_null(strstr(buf_span(&error).at, want));
+	snprintf(want, sizeof(want), "test.yaml:5: listen[1].tls[0].clients: %s: ", alice.key);
+	assert_non_null(strstr(buf_span(&error).at, want));
+	buf_fini(&error);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    TEST(the_certificate_is_chosen_by_the_name_that_is_asked_for),
+	    TEST(whose_certificate_a_client_shows_is_known),
+	    TEST(a_certificate_that_does_not_hold_ends_the_connection),
+	    TEST(files_that_do_not_fit_are_named),
+	};
+	return cmocka_run_group_tests(tests, set_up_files, remove_files);
+}
