@@ -30,7 +30,7 @@ static struct world start(const char *models)
 	    sluice_start("backends:\n"
 			 "  dead: { url: 'http://127.0.0.1:1/v1' }\n"
 			 "  p: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: 1s } }\n"
-			 "  q: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: 1s }, prefill: true }\n"
+			 "  q: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: 3s }, prefill: true }\n"
 			 "%s",
 			 world.p->port, world.q->port, models);
 	return world;
