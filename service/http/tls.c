@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "service/http/connection.h"
+#include "service/http/tickets.h"
 
 /* TLS 1.2 suites with forward secrecy and AEAD (RFC 9113 section 9.2.2 forbids the others for HTTP/2). */
 static const char tls12_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!SHA1";
@@ -105,7 +106,7 @@ static SSL_CTX *create_context(const struct pair *pair, struct buf *error)
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_cipher_list(ssl, tls12_ciphers);
 	SSL_CTX_set1_groups_list(ssl, groups);
-	SSL_CTX_set_session_id_context(ssl, (const unsigned char *)"sluice", 6);
+	tickets_use(ssl, pair->index);
 	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
 	h2o_ssl_register_alpn_protocols(ssl, protocols);
 	if (load_files(ssl, pair, error))

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which certificate a listener shows, and which ones of clients it accepts. */
+/* Which certificate a listener shows, which ones of clients it accepts, and for how long a session is resumed. */
+#include "service/http/tickets.h"
 #include "tests/tls/authority.h"
 #include "tests/unit/service/http2_client.h"
 
@@ -180,6 +181,100 @@ static void a_certificate_that_does_not_hold_ends_the_connection(void **state)
 	assert_int_equal(app->requests, 0);
 }
 
+static uint64_t hours;
+
+static uint64_t clock_of_hours(void *context)
+{
+	(void)context;
+	return (1000 + hours) * TICKET_KEY_S * UINT64_C(1000000);
+}
+
+/* Returns a session that app gave, which the caller frees. */
+static SSL_SESSION *session_of(struct app *app, int version, const struct authority_files *files)
+{
+	struct visitor visitor;
+	visit(&visitor, app, version, NULL, files, NULL);
+	ask(&visitor, app, "/hello"); /* with TLS 1.3 tickets come beside it */
+	SSL_SESSION *session = SSL_get1_session(visitor.tls);
+	leave(&visitor, app);
+	return session;
+}
+
+static bool is_resumed(struct app *app, int version, SSL_SESSION *session)
+{
+	struct visitor visitor;
+	visit(&visitor, app, version, NULL, NULL, session);
+	assert_string_equal(ask(&visitor, app, "/hello"), "{\"hello\":\"world\"}");
+	bool resumed = SSL_session_reused(visitor.tls) == 1;
+	leave(&visitor, app);
+	return resumed;
+}
+
+/* Two servers are two workers of a process. */
+static void a_session_is_resumed_by_any_worker_until_its_key_is_two_hours_old(void **state)
+{
+	struct app *app = *state, *other = calloc(1, sizeof(*other));
+	configure(other);
+	app_start(other);
+	for (int i = 0; i < 2; i++) {
+		int version = i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
+		hours = 0;
+		tickets_set_clock(clock_of_hours);
+		SSL_SESSION *session = session_of(app, version, NULL);
+		assert_true(is_resumed(app, version, session));
+		assert_true(is_resumed(other, version, session));
+		hours = 1;
+		assert_true(is_resumed(other, version, session));
+		hours = 2;
+		assert_false(is_resumed(other, version, session));
+		SSL_SESSION_free(session);
+		session = session_of(app, version, NULL);
+		hours = 9; /* nobody came for hours */
+		assert_false(is_resumed(app, version, session));
+		SSL_SESSION_free(session);
+	}
+	tickets_set_clock(NULL);
+	app_stop(other);
+	free(other);
+}
+
+/* Else who is let in by one listener's authorities would be by those of the others. */
+static void a_session_of_one_listener_is_not_resumed_by_another(void **state)
+{
+	struct app *app = *state, *other = calloc(1, sizeof(*other));
+	configure(other);
+	other->listeners[0] = other->listeners[1];
+	other->listeners[0].tls_clients = stranger.ca;
+	app_start(other);
+	other->tls_port = other->port;
+	for (int i = 0; i < 2; i++) {
+		int version = i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
+		struct visitor visitor;
+		SSL_SESSION *session = session_of(app, version, &alice);
+		visit(&visitor, other, version, NULL, NULL, session);
+		assert_string_equal(ask(&visitor, other, "/subject"), "");
+		assert_false(SSL_session_reused(visitor.tls));
+		leave(&visitor, other);
+		SSL_SESSION_free(session);
+	}
+	app_stop(other);
+	free(other);
+}
+
+static void renegotiation_is_refused(void **state)
+{
+	struct app *app = *state;
+	struct visitor visitor;
+	visit(&visitor, app, TLS1_2_VERSION, NULL, NULL, NULL);
+	assert_false(visitor.refused);
+	assert_int_equal(SSL_renegotiate(visitor.tls), 1);
+	int done = SSL_do_handshake(visitor.tls);
+	WAIT_UNTIL(app, (done = SSL_do_handshake(visitor.tls)) == 1 ||
+			    SSL_get_error(visitor.tls, done) != SSL_ERROR_WANT_READ);
+	assert_int_not_equal(done, 1);
+	leave(&visitor, app);
+}
+
 static void files_that_do_not_fit_are_named(void **state)
 {
 	struct app *app = *state;
@@ -209,6 +304,9 @@ int main(void)
 	    TEST(the_certificate_is_chosen_by_the_name_that_is_asked_for),
 	    TEST(whose_certificate_a_client_shows_is_known),
 	    TEST(a_certificate_that_does_not_hold_ends_the_connection),
+	    TEST(a_session_is_resumed_by_any_worker_until_its_key_is_two_hours_old),
+	    TEST(a_session_of_one_listener_is_not_resumed_by_another),
+	    TEST(renegotiation_is_refused),
 	    TEST(files_that_do_not_fit_are_named),
 	};
 	return cmocka_run_group_tests(tests, set_up_files, remove_files);
