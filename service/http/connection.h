@@ -44,6 +44,7 @@ struct http_connection {
 	struct watch watch; /* REACTOR_PEER_CLOSED, on the socket's descriptor */
 	struct timer timer; /* the deadline of the first bytes; then: the next probe, or the end of patience */
 	struct handshake handshake;
+	unsigned key_updates;                /* key_updates.h */
 	char *subject;                       /* of the certificate that the client showed (RFC 2253); NULL = none */
 	unsigned probes;                     /* sent for the present request */
 	uint64_t acked;                      /* HTTP/1.1: bytes the peer had acknowledged when last looked at */

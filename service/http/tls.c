@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "service/http/connection.h"
+#include "service/http/key_updates.h"
 #include "service/http/tickets.h"
 
 /* TLS 1.2 suites with forward secrecy and AEAD (RFC 9113 section 9.2.2 forbids the others for HTTP/2). */
@@ -171,6 +172,7 @@ static bool fill_set(struct tls_set *set, const struct config *config, size_t in
 		if (ssl == NULL)
 			return false;
 		SSL_CTX_set_app_data(ssl, set);
+		key_updates_limit(ssl, set->server);
 		SSL_CTX_set_info_callback(ssl, on_progress); /* that of the context that is chosen is called */
 		set->contexts[set->count++] = ssl;
 	}

@@ -261,6 +261,41 @@ static void a_session_of_one_listener_is_not_resumed_by_another(void **state)
 	free(other);
 }
 
+/* How many a connection has sent when it ends; most: how many it sends at most. */
+static unsigned update_keys(struct app *app, unsigned most, int kind, char *body, size_t size)
+{
+	struct visitor visitor;
+	unsigned sent = 0;
+	visit(&visitor, app, TLS1_3_VERSION, NULL, NULL, NULL);
+	WAIT_UNTIL(app, SSL_is_init_finished(visitor.tls));
+	for (; sent < most; sent++) {
+		char byte;
+		if (SSL_key_update(visitor.tls, kind) != 1 || SSL_do_handshake(visitor.tls) != 1)
+			break;
+		app_turn(app);
+		int got = SSL_read(visitor.tls, &byte, 1);
+		if (SSL_get_error(visitor.tls, got) != SSL_ERROR_WANT_READ)
+			break;
+	}
+	snprintf(body, size, "%s", sent < most ? "" : ask(&visitor, app, "/hello"));
+	leave(&visitor, app);
+	return sent;
+}
+
+/* One that asks for ours is answered with our next bytes; h2o ends the connection when more are asked for before. */
+static void keys_may_change_now_and_then_but_not_all_the_time(void **state)
+{
+	struct app *app = *state;
+	char body[64];
+	assert_int_equal(update_keys(app, 30, SSL_KEY_UPDATE_NOT_REQUESTED, body, sizeof(body)), 30);
+	assert_string_equal(body, "{\"hello\":\"world\"}");
+	assert_int_equal(update_keys(app, 1, SSL_KEY_UPDATE_REQUESTED, body, sizeof(body)), 1);
+	assert_string_equal(body, "{\"hello\":\"world\"}");
+	assert_in_range(update_keys(app, 10000, SSL_KEY_UPDATE_NOT_REQUESTED, body, sizeof(body)), 60, 80);
+	assert_string_equal(body, "");
+	assert_in_range(update_keys(app, 10000, SSL_KEY_UPDATE_REQUESTED, body, sizeof(body)), 1, 80);
+}
+
 static void renegotiation_is_refused(void **state)
 {
 	struct app *app = *state;
@@ -306,6 +341,7 @@ int main(void)
 	    TEST(a_certificate_that_does_not_hold_ends_the_connection),
 	    TEST(a_session_is_resumed_by_any_worker_until_its_key_is_two_hours_old),
 	    TEST(a_session_of_one_listener_is_not_resumed_by_another),
+	    TEST(keys_may_change_now_and_then_but_not_all_the_time),
 	    TEST(renegotiation_is_refused),
 	    TEST(files_that_do_not_fit_are_named),
 	};
