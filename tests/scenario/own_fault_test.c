@@ -177,8 +177,7 @@ static void an_error_of_any_form_within_a_stream_is_told_as_one(void **state)
 	    "data: {\"code\":1102,\"msg\":\"boom s3cr3t-of-the-gateway\"}\n\n",
 	    "event: error\ndata: {\"text\":\"boom s3cr3t-of-the-gateway\"}\n\n",
 	    "event: error\ndata: boom s3cr3t-of-the-gateway\n\n",
-	    "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"error\",\"error\":{\"message\":\"boom "
-	    "s3cr3t-of-the-gateway\"}}]}\n\n",
+	    "data: {\"choices\":[{\"error\":{\"message\":\"boom s3cr3t-of-the-gateway\"}}]}\n\n",
 	};
 	struct backend *backend = backend_start();
 	struct sluice *sluice =

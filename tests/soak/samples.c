@@ -50,7 +50,7 @@ static bool is_busy(const struct bytes *metrics)
 {
 	return sum_of(metrics, "sluice_exchanges_in_flight") > 1 || sum_of(metrics, "sluice_calls_in_flight") > 0 ||
 	       sum_of(metrics, "sluice_queue_waiting") > 0 || sum_of(metrics, "sluice_retries_in_flight") > 0 ||
-	       sum_of(metrics, "sluice_connections") > 1 || sum_of(metrics, "sluice_redis_up") == 0;
+	       sum_of(metrics, "sluice_connections ") > 1 || sum_of(metrics, "sluice_redis_up") == 0;
 }
 
 /* /metrics, as soon as nothing is under way but the question itself, and Redis is there. The caller frees. */
@@ -70,7 +70,7 @@ static void wait_quiet(const struct samples *samples, struct answer *answer)
 			 "redis_up %g, %s",
 			 sum_of(metrics, "sluice_exchanges_in_flight"), sum_of(metrics, "sluice_calls_in_flight"),
 			 sum_of(metrics, "sluice_queue_waiting"), sum_of(metrics, "sluice_retries_in_flight"),
-			 sum_of(metrics, "sluice_connections"), sum_of(metrics, "sluice_redis_up"),
+			 sum_of(metrics, "sluice_connections "), sum_of(metrics, "sluice_redis_up"),
 			 threads ? "no thread too many" : "threads that were not there");
 		answer_free(answer);
 		patience_wait(&patience);
