@@ -129,6 +129,7 @@ static void view_locked(const struct health *health, const struct health_use *us
 			struct health_view *view)
 {
 	view->target = use->target;
+	view->full = false;
 	view->reason = health_reason_of(health, use, now_us, &view->wait_us);
 	view->running = health->targets[use->target].running;
 	view->latency_us = latency_value(&operation_of(health, use)->latency[use->stream], now_us);
