@@ -22,6 +22,13 @@ void buf_init_over(struct buf *buf, char *room, size_t size)
 	buf->capacity = size;
 }
 
+struct buf buf_take(struct buf *from)
+{
+	struct buf taken = *from;
+	buf_init(from, taken.ceiling);
+	return taken;
+}
+
 void buf_fini(struct buf *buf)
 {
 	free(buf->bytes);

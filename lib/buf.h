@@ -46,6 +46,9 @@ void buf_commit(struct buf *buf, size_t size);
 /* Gives back the memory that is not needed for what it holds. */
 void buf_fit(struct buf *buf);
 
+/* Moves what the buffer holds into the one returned, to which it now belongs. from is empty and usable again. */
+struct buf buf_take(struct buf *from);
+
 /* Drops size bytes from the front; size must not exceed buf_len(). */
 void buf_consume(struct buf *buf, size_t size);
 

@@ -29,8 +29,7 @@ struct bytes *bytes_take(struct buf *buf)
 	struct bytes_of_buf *taken = malloc(sizeof(*taken));
 	if (taken == NULL)
 		return NULL;
-	taken->buf = *buf;
-	buf_init(buf, taken->buf.ceiling);
+	taken->buf = buf_take(buf);
 	bytes_init(&taken->bytes, buf_span(&taken->buf), dispose_buf);
 	return &taken->bytes;
 }

@@ -53,8 +53,7 @@ static void tell(struct admin_job *job, struct admin_answer *answer)
 	if (metrics->work.refused)
 		answer->error = ERROR_OVERLOADED;
 	buf_fini(&answer->body);
-	answer->body = metrics->text;
-	buf_init(&metrics->text, metrics->text.ceiling);
+	answer->body = buf_take(&metrics->text);
 	metrics_free(metrics);
 }
 

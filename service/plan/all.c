@@ -155,8 +155,7 @@ static void on_merged(void *owner, enum error_code error, struct buf *out)
 		return;
 	}
 	buf_fini(&all->out);
-	all->out = *out;
-	buf_init(out, out->ceiling);
+	all->out = buf_take(out);
 	all->telling.emit = on_emit;
 	all->telling.on_told = on_told;
 	telling_begin(&all->telling, all->run.context->worker->reactor, buf_span(&all->out), &all->usage);

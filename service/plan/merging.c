@@ -98,9 +98,8 @@ static bool copy_lanes(struct merging *merging, const struct openai_lane *lanes)
 static void take_answers(struct merging *merging, const struct merging_request *request)
 {
 	for (size_t i = 0; i < request->count; i++) {
-		merging->answers[i] = *request->answers[i];
+		merging->answers[i] = buf_take(request->answers[i]);
 		merging->bodies[i] = buf_span(&merging->answers[i]);
-		buf_init(request->answers[i], merging->answers[i].ceiling);
 	}
 }
 

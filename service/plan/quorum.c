@@ -176,8 +176,7 @@ static void on_merged(void *owner, enum error_code error, struct buf *out)
 		return;
 	}
 	buf_fini(&quorum->out);
-	quorum->out = *out;
-	buf_init(out, out->ceiling);
+	quorum->out = buf_take(out);
 	quorum->telling.paused = quorum->paused;
 	quorum->telling.emit = on_emit;
 	quorum->telling.on_told = on_told;

@@ -114,8 +114,7 @@ static void on_done(struct offload_job *job)
 	struct target_run *target = reading->target;
 	bool exhausted = job->refused || arena_failed(&reading->arena);
 	target->reading = NULL;
-	target->answer = reading->body;
-	buf_init(&reading->body, target->answer.ceiling);
+	target->answer = buf_take(&reading->body);
 	target_set_state(target, TARGET_ST_WHOLE);
 	target_enter(target);
 	whole_judge(target, reading->good, exhausted, &reading->answer);
@@ -139,8 +138,7 @@ static bool whole_read_apart(struct target_run *target)
 	if (reading == NULL)
 		return false;
 	reading->target = target;
-	reading->body = target->answer;
-	buf_init(&target->answer, reading->body.ceiling);
+	reading->body = buf_take(&target->answer);
 	arena_init(&reading->arena, 0); /* as large as the answer's nodes, which has its ceiling */
 	reading->endpoint = context->request->endpoint;
 	reading->job = (struct offload_job){.work = on_work,

@@ -99,6 +99,21 @@ static void a_length_beyond_all_memory_is_refused(void **state)
 	buf_fini(&buf);
 }
 
+static void what_is_taken_of_a_buffer_is_the_takers(void **state)
+{
+	(void)state;
+	struct buf from;
+	buf_init(&from, 8);
+	assert_true(buf_append(&from, SPAN("12345678")));
+	struct buf taken = buf_take(&from);
+	assert_int_equal(buf_len(&from), 0);
+	assert_true(buf_append(&from, SPAN("ab")));
+	assert_false(buf_append(&from, SPAN("1234567"))); /* its ceiling stays */
+	buf_fini(&from);
+	assert_true(span_is(buf_span(&taken), "12345678"));
+	buf_fini(&taken);
+}
+
 static void it_behaves_as_a_naive_queue(void **state)
 {
 	(void)state;
@@ -145,6 +160,7 @@ int main(void)
 	    cmocka_unit_test(an_empty_buffer_has_an_empty_span),
 	    cmocka_unit_test(room_of_the_callers_is_never_left),
 	    cmocka_unit_test(a_length_beyond_all_memory_is_refused),
+	    cmocka_unit_test(what_is_taken_of_a_buffer_is_the_takers),
 	    cmocka_unit_test(it_behaves_as_a_naive_queue),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
