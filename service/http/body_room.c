@@ -25,6 +25,12 @@ static bool take_of_all(const struct config_limits *limits, size_t bytes, size_t
 	return true;
 }
 
+static void give_back(size_t address, size_t bytes)
+{
+	atomic_fetch_sub_explicit(&held[address], bytes, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&taken, bytes, memory_order_relaxed);
+}
+
 bool body_room_take(const struct config_limits *limits, size_t address, size_t bytes)
 {
 	size_t left;
@@ -33,14 +39,16 @@ bool body_room_take(const struct config_limits *limits, size_t address, size_t b
 	size_t before = atomic_fetch_add_explicit(&held[address], bytes, memory_order_relaxed);
 	if (before == 0 || (before + bytes) / BODY_ROOM_SHARE <= left)
 		return true;
-	body_room_give(address, bytes);
+	give_back(address, bytes);
 	return false;
 }
 
-void body_room_give(size_t address, size_t bytes)
+void body_room_fit(size_t address, size_t *room, size_t need)
 {
-	atomic_fetch_sub_explicit(&held[address], bytes, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&taken, bytes, memory_order_relaxed);
+	if (*room <= need)
+		return;
+	give_back(address, *room - need);
+	*room = need;
 }
 
 size_t body_room_of_connection(const struct config_limits *limits)

@@ -23,7 +23,8 @@ enum {
 
 /* Takes room for bytes. address: number of the client's, below CROWD_ADDRESSES. False: there is not enough. */
 bool body_room_take(const struct config_limits *limits, size_t address, size_t bytes);
-void body_room_give(size_t address, size_t bytes);
+/* Gives back what *room, which was taken for that address, has beyond the bytes that are needed. */
+void body_room_fit(size_t address, size_t *room, size_t need);
 
 /* Bytes of room for bodies that one connection may receive at once. */
 size_t body_room_of_connection(const struct config_limits *limits);

@@ -92,21 +92,9 @@ static bool have_room(struct h1_session *session, size_t bytes)
 	return true;
 }
 
-static void give_room(struct h1_session *session)
+static void fit_room(struct h1_session *session, size_t need)
 {
-	if (session->room > 0)
-		body_room_give(session->connection->address, session->room);
-	session->room = 0;
-}
-
-/* Gives back what the body did not need. */
-static void fit_room(struct h1_session *session)
-{
-	size_t need = session->req.entity.len;
-	if (session->room <= need)
-		return;
-	body_room_give(session->connection->address, session->room - need);
-	session->room = need;
+	body_room_fit(session->connection->address, &session->room, need);
 }
 
 /* Gives the request to the application. The session may be freed. */
@@ -114,7 +102,7 @@ static void dispatch(struct h1_session *session)
 {
 	h2o_req_t *req = &session->req;
 	h2o_socket_read_stop(session->sock);
-	fit_room(session);
+	fit_room(session, session->req.entity.len);
 	set_state(session, H1_SESSION_ST_ANSWERING);
 	if (session->unread)
 		req->http1_is_persistent = 0;
@@ -346,7 +334,7 @@ void h1_session_on_answered(struct h1_session *session)
 	h2o_dispose_request(&session->req);
 	buf_fini(&session->body);
 	h2o_buffer_consume(&session->sock->input, body);
-	give_room(session);
+	fit_room(session, 0);
 	init_request(session);
 	crowd_idle(connection);
 	set_state(session, H1_SESSION_ST_IDLE);
@@ -413,7 +401,7 @@ void h1_session_close(struct h1_session *session)
 {
 	struct http_connection *connection = session->connection;
 	timer_stop(timers_of(session), &session->deadline);
-	give_room(session);
+	fit_room(session, 0);
 	connection->h1 = NULL;
 	h2o_dispose_request(&session->req); /* the application hears of it, if it is not done */
 	buf_fini(&session->body);

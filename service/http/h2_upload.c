@@ -93,10 +93,7 @@ void h2_upload_on_data(struct h2_stream *stream, struct span bytes)
 /* Gives back the room beyond the bytes that are needed. */
 static void give_back(struct h2_stream *stream, size_t need)
 {
-	if (stream->room <= need)
-		return;
-	body_room_give(stream->session->connection->address, stream->room - need);
-	stream->room = need;
+	body_room_fit(stream->session->connection->address, &stream->room, need);
 }
 
 void h2_upload_end(struct h2_stream *stream)

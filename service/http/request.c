@@ -48,9 +48,7 @@ void request_tell_gone(struct http_request *request)
 
 static void forget_unpacked(struct http_request *request)
 {
-	if (request->room > 0)
-		body_room_give(request->connection->address, request->room);
-	request->room = 0;
+	body_room_fit(request->connection->address, &request->room, 0);
 	buf_fini(&request->unpacked);
 }
 
@@ -211,8 +209,7 @@ enum error_code http_request_gunzip_body(struct http_request *request, size_t mo
 enum error_code http_request_replace_body(struct http_request *request, struct buf *body)
 {
 	buf_fini(&request->unpacked);
-	request->unpacked = *body;
-	buf_init(body, request->unpacked.ceiling);
+	request->unpacked = buf_take(body);
 	enum error_code error = adopt_unpacked(request);
 	if (error != ERROR_NONE)
 		return error;
