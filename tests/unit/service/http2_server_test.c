@@ -55,22 +55,9 @@ static int remove_certificate(void **state)
 
 static int setup(void **state)
 {
-	struct app *app = calloc(1, sizeof(*app));
-	app_config(app);
-	app->listeners[1] = (struct config_listener){
-	    .host = "127.0.0.1", .port = "0", .line = 5, .tls_certificate = certificate_path, .tls_key = key_path};
-	app->config.listener_count = 2;
-	app_start(app);
-	*state = app;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct app *app = *state;
-	app_stop(app);
-	free(app);
-	return 0;
+	struct app *app = app_create();
+	app_add_tls(app, certificate_path, key_path);
+	return app_set_up(state, app);
 }
 
 static void a_request_is_answered(void **state)
@@ -513,7 +500,7 @@ static void old_tls_and_cleartext_are_refused_on_a_tls_port(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, app_tear_down)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_request_is_answered),
 	    TEST(the_preface_may_come_byte_by_byte),

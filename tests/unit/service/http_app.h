@@ -242,6 +242,37 @@ static inline void app_stop(struct app *app)
 	loop_destroy(app->loop);
 }
 
+/* A second listener, with TLS. The paths are borrowed. */
+static inline void app_add_tls(struct app *app, const char *certificate, const char *key)
+{
+	app->listeners[1] = (struct config_listener){
+	    .host = "127.0.0.1", .port = "0", .line = 5, .tls_certificate = certificate, .tls_key = key};
+	app->config.listener_count = 2;
+}
+
+/* What a set-up makes an app of, to be configured further, and starts; what its tear-down is. */
+static inline struct app *app_create(void)
+{
+	struct app *app = calloc(1, sizeof(*app));
+	assert_non_null(app);
+	app_config(app);
+	return app;
+}
+
+static inline int app_set_up(void **state, struct app *app)
+{
+	app_start(app);
+	*state = app;
+	return 0;
+}
+
+static inline int app_tear_down(void **state)
+{
+	app_stop(*state);
+	free(*state);
+	return 0;
+}
+
 static inline void app_turn(struct app *app)
 {
 	loop_turn(app->loop, 1000);

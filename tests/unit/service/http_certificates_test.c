@@ -32,35 +32,19 @@ static int remove_files(void **state)
 
 static void configure(struct app *app)
 {
-	app_config(app);
 	more[0] = (struct config_listener){.tls_certificate = second.certificate, .tls_key = second.key};
 	more[1] = (struct config_listener){.tls_certificate = wild.certificate, .tls_key = wild.key};
-	app->listeners[1] = (struct config_listener){.host = "127.0.0.1",
-						     .port = "0",
-						     .line = 5,
-						     .tls_certificate = first.certificate,
-						     .tls_key = first.key,
-						     .tls_clients = authority.ca,
-						     .tls_more = more,
-						     .tls_more_count = 2};
-	app->config.listener_count = 2;
+	app_add_tls(app, first.certificate, first.key);
+	app->listeners[1].tls_clients = authority.ca;
+	app->listeners[1].tls_more = more;
+	app->listeners[1].tls_more_count = 2;
 }
 
 static int setup(void **state)
 {
-	struct app *app = calloc(1, sizeof(*app));
+	struct app *app = app_create();
 	configure(app);
-	app_start(app);
-	*state = app;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct app *app = *state;
-	app_stop(app);
-	free(app);
-	return 0;
+	return app_set_up(state, app);
 }
 
 struct visitor {
@@ -213,7 +197,7 @@ static bool is_resumed(struct app *app, int version, SSL_SESSION *session)
 /* Two servers are two workers of a process. */
 static void a_session_is_resumed_by_any_worker_until_its_key_is_two_hours_old(void **state)
 {
-	struct app *app = *state, *other = calloc(1, sizeof(*other));
+	struct app *app = *state, *other = app_create();
 	configure(other);
 	app_start(other);
 	for (int i = 0; i < 2; i++) {
@@ -241,7 +225,7 @@ static void a_session_is_resumed_by_any_worker_until_its_key_is_two_hours_old(vo
 /* Else who is let in by one listener's authorities would be by those of the others. */
 static void a_session_of_one_listener_is_not_resumed_by_another(void **state)
 {
-	struct app *app = *state, *other = calloc(1, sizeof(*other));
+	struct app *app = *state, *other = app_create();
 	configure(other);
 	other->listeners[0] = other->listeners[1];
 	other->listeners[0].tls_clients = stranger.ca;
@@ -334,7 +318,7 @@ static void files_that_do_not_fit_are_named(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, app_tear_down)
 	const struct CMUnitTest tests[] = {
 	    TEST(the_certificate_is_chosen_by_the_name_that_is_asked_for),
 	    TEST(whose_certificate_a_client_shows_is_known),

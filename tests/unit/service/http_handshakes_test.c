@@ -42,23 +42,10 @@ static int remove_files(void **state)
 
 static int setup(void **state)
 {
-	struct app *app = calloc(1, sizeof(*app));
-	app_config(app);
+	struct app *app = app_create();
 	app->config.limits.connections = CONNECTIONS;
-	app->listeners[1] = (struct config_listener){
-	    .host = "127.0.0.1", .port = "0", .line = 5, .tls_certificate = files.certificate, .tls_key = files.key};
-	app->config.listener_count = 2;
-	app_start(app);
-	*state = app;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct app *app = *state;
-	app_stop(app);
-	free(app);
-	return 0;
+	app_add_tls(app, files.certificate, files.key);
+	return app_set_up(state, app);
 }
 
 /* Sends from that address of the loopback; NULL: from where the kernel chooses. */
@@ -361,7 +348,7 @@ static void the_server_may_end_while_handshakes_wait(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, app_tear_down)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_turn_signs_one_of_the_handshakes_that_arrived_together),
 	    TEST(all_of_them_are_served_in_the_end),

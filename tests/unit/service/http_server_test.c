@@ -8,19 +8,7 @@
 
 static int setup(void **state)
 {
-	struct app *app = calloc(1, sizeof(*app));
-	app_config(app);
-	app_start(app);
-	*state = app;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct app *app = *state;
-	app_stop(app);
-	free(app);
-	return 0;
+	return app_set_up(state, app_create());
 }
 
 static void a_get_is_answered_and_the_connection_kept(void **state)
@@ -735,7 +723,7 @@ static void a_taken_port_and_a_missing_certificate_are_named(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, app_tear_down)
 	const struct CMUnitTest tests[] = {
 	    TEST(a_get_is_answered_and_the_connection_kept),
 	    TEST(a_body_arrives_by_length_and_by_chunks),
