@@ -118,11 +118,8 @@ static size_t check_many(const struct world *world, int via, size_t count)
 {
 	bool h1 = via == VIA_H1;
 	char *body = large_body("brief", LARGE);
-	struct mass_job *jobs = calloc(count, sizeof *jobs);
+	struct mass_job *jobs = mass_jobs(count, body);
 	size_t served = 0;
-	assert_non_null(jobs);
-	for (size_t i = 0; i < count; i++)
-		jobs[i].body = body;
 	struct mass mass = {.sluice = world->sluice,
 			    .via = via,
 			    .connections = h1 ? count : (count + 29) / 30,

@@ -47,13 +47,10 @@ static void finish(struct world *world)
 /* The same request count times, so many at once, by keys of their own. Returns how many had that status. */
 static size_t flood(const struct world *world, const char *body, size_t count, size_t at_once, int status)
 {
-	struct mass_job *jobs = calloc(count, sizeof *jobs);
+	struct mass_job *jobs = mass_jobs(count, body);
 	size_t had = 0;
-	assert_non_null(jobs);
-	for (size_t i = 0; i < count; i++) {
-		jobs[i].body = body;
+	for (size_t i = 0; i < count; i++)
 		jobs[i].authorization = i % 2 == 0 ? "Bearer one" : "Bearer other";
-	}
 	struct mass mass = {
 	    .sluice = world->sluice, .via = VIA_H1, .connections = at_once, .streams = 1, .jobs = jobs, .count = count};
 	mass_run(&mass);
@@ -253,10 +250,9 @@ static void open_another(struct mass *mass)
 static void new_connections_go_to_the_worker_with_less_to_do(void **state)
 {
 	enum { STREAMS = 60, ROUNDS = 4 };
-	struct mass_job *jobs = calloc(STREAMS * ROUNDS, sizeof *jobs);
+	struct mass_job *jobs = mass_jobs(STREAMS * ROUNDS, chat_body("big", true));
 	size_t opened = 0;
 	(void)state;
-	assert_non_null(jobs);
 	struct sim *sim = sim_start(NULL);
 	struct sluice *sluice =
 	    sluice_start_workers(2,
@@ -264,8 +260,6 @@ static void new_connections_go_to_the_worker_with_less_to_do(void **state)
 				 "models: { big: 's/count;tokens=20000;token_bytes=20', m: s/count;tokens=2 }\n",
 				 sim->port);
 	struct neighbour *neighbour = neighbour_start(sluice, "m");
-	for (size_t i = 0; i < STREAMS * ROUNDS; i++)
-		jobs[i].body = chat_body("big", true);
 	struct mass mass = {.sluice = sluice,
 			    .via = VIA_H2,
 			    .connections = 1,

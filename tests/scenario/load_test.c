@@ -47,10 +47,7 @@ static void check_load(enum via via, size_t connections, size_t streams, const c
 {
 	struct world world = start(first_token);
 	size_t count = connections * streams;
-	struct mass_job *jobs = calloc(count, sizeof *jobs);
-	assert_non_null(jobs);
-	for (size_t i = 0; i < count; i++)
-		jobs[i].body = chat_body("m", true);
+	struct mass_job *jobs = mass_jobs(count, chat_body("m", true));
 	struct mass mass = {.sluice = world.sluice,
 			    .via = via,
 			    .connections = connections,

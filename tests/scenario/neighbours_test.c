@@ -51,6 +51,18 @@ static void a_pause_that_two_clients_met_is_everybodys(void **state)
 	assert_int_equal(sim_call_count(sim, ""), 2);
 }
 
+/* So many chats, whole answers and streams in turn. Their bodies are static, until the next call. */
+static struct mass_job *jobs_of_both_forms(size_t count, const char *model)
+{
+	static char whole[256], stream[256];
+	snprintf(whole, sizeof whole, "%s", chat_body(model, false));
+	snprintf(stream, sizeof stream, "%s", chat_body(model, true));
+	struct mass_job *jobs = mass_jobs(count, whole);
+	for (size_t i = 1; i < count; i += 2)
+		jobs[i].body = stream;
+	return jobs;
+}
+
 /* Requests that failed at a backend which fails at once, of many over two. */
 static void check_share(const char *fault)
 {
@@ -62,10 +74,7 @@ static void check_share(const char *fault)
 					     "  good: { url: 'http://127.0.0.1:%d/v1' }\n"
 					     "models: { m: { balance: ['bad/m;%s', good/m] } }\n",
 					     bad->port, good->port, fault);
-	struct mass_job *jobs = calloc(REQUESTS, sizeof *jobs);
-	assert_non_null(jobs);
-	for (size_t i = 0; i < REQUESTS; i++)
-		jobs[i].body = chat_body("m", true);
+	struct mass_job *jobs = mass_jobs(REQUESTS, chat_body("m", true));
 	struct mass mass = {
 	    .sluice = sluice, .via = VIA_H1, .connections = AT_ONCE, .streams = 1, .jobs = jobs, .count = REQUESTS};
 	mass_run(&mass);
@@ -100,10 +109,7 @@ static void check_places(const char *model, size_t count, size_t least_idle)
 			 "  wide: { url: 'http://127.0.0.1:%d/v1' }\n"
 			 "models: { m: %s }\n",
 			 sim->port, sim->port, model);
-	struct mass_job *jobs = calloc(count, sizeof *jobs);
-	assert_non_null(jobs);
-	for (size_t i = 0; i < count; i++)
-		jobs[i].body = chat_body("m", i % 2 == 0);
+	struct mass_job *jobs = jobs_of_both_forms(count, "m");
 	struct mass mass = {
 	    .sluice = sluice, .via = VIA_H1, .connections = count, .streams = 1, .jobs = jobs, .count = count};
 	mass_run(&mass);
@@ -236,14 +242,13 @@ static void clients_that_poll_and_leave_keep_nobody_from_a_backend_that_recovere
 /* Requests of clients who each have a key of their own, all at once. Returns how many were answered. */
 static size_t ask_at_once(const struct sluice *sluice, const char *model, size_t count)
 {
-	struct mass_job *jobs = calloc(count, sizeof *jobs);
+	struct mass_job *jobs = jobs_of_both_forms(count, model);
 	char(*keys)[40] = calloc(count, sizeof *keys);
 	size_t served = 0;
-	assert_true(jobs != NULL && keys != NULL);
+	assert_non_null(keys);
 	for (size_t i = 0; i < count; i++) {
 		snprintf(keys[i], sizeof keys[i], "Bearer client-%zu", i);
 		jobs[i].authorization = keys[i];
-		jobs[i].body = chat_body(model, i % 2);
 	}
 	struct mass mass = {
 	    .sluice = sluice, .via = VIA_H1, .connections = count, .streams = 1, .jobs = jobs, .count = count};

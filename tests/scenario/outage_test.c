@@ -59,12 +59,9 @@ static double attempts(const struct world *world)
 static void check_outage(const char *control, size_t at_once)
 {
 	struct world world = start();
-	struct mass_job *jobs = calloc(REQUESTS, sizeof *jobs);
-	assert_non_null(jobs);
+	struct mass_job *jobs = mass_jobs(REQUESTS, chat_body("m", true));
 	for (size_t i = 0; i < BACKENDS; i++)
 		sim_control(world.sim[i], control);
-	for (size_t i = 0; i < REQUESTS; i++)
-		jobs[i].body = chat_body("m", true);
 	struct mass mass = {.sluice = world.sluice,
 			    .via = VIA_H1,
 			    .connections = at_once,

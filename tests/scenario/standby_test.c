@@ -39,13 +39,10 @@ static struct world start(const char *models)
 /* Runs count requests of model at once; fails unless every one is served whole. */
 static void expect_all_served(const struct world *world, const char *model, bool stream, size_t count)
 {
-	struct mass_job *jobs = calloc(count, sizeof *jobs);
-	assert_non_null(jobs);
 	char body[256];
 	snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]%s}", model,
 		 stream ? ",\"stream\":true" : "");
-	for (size_t i = 0; i < count; i++)
-		jobs[i].body = body;
+	struct mass_job *jobs = mass_jobs(count, body);
 	struct mass mass = {
 	    .sluice = world->sluice, .via = VIA_H1, .connections = count, .streams = 1, .jobs = jobs, .count = count};
 	mass_run(&mass);
@@ -206,10 +203,7 @@ static void check_outage(const char *plan, size_t count, size_t at_once, double 
 	char models[256];
 	snprintf(models, sizeof models, "models: { m: { fallback: [%s] } }\n", plan);
 	struct world world = start(models);
-	struct mass_job *jobs = calloc(count, sizeof *jobs);
-	assert_non_null(jobs);
-	for (size_t i = 0; i < count; i++)
-		jobs[i].body = chat_body("m", true);
+	struct mass_job *jobs = mass_jobs(count, chat_body("m", true));
 	struct mass mass = {
 	    .sluice = world.sluice, .via = VIA_H1, .connections = at_once, .streams = 1, .jobs = jobs, .count = count};
 	mass_run(&mass);

@@ -50,10 +50,7 @@ static struct world start(const char *ttft, const char *slow_ttft)
 static size_t ask(const struct world *world, const char *model, bool stream, size_t count, size_t at_once)
 {
 	size_t slow = 0;
-	struct mass_job *jobs = calloc(count, sizeof *jobs);
-	assert_non_null(jobs);
-	for (size_t i = 0; i < count; i++)
-		jobs[i].body = chat_body(model, stream);
+	struct mass_job *jobs = mass_jobs(count, chat_body(model, stream));
 	struct mass mass = {
 	    .sluice = world->sluice, .via = VIA_H1, .connections = at_once, .streams = 1, .jobs = jobs, .count = count};
 	mass_run(&mass);

@@ -267,6 +267,15 @@ static void mass_turn(struct mass_run *run)
 			 run->mass->count, run->open);
 }
 
+struct mass_job *mass_jobs(size_t count, const char *body)
+{
+	struct mass_job *jobs = calloc(count, sizeof *jobs);
+	assert_non_null(jobs);
+	for (size_t i = 0; i < count; i++)
+		jobs[i].body = body;
+	return jobs;
+}
+
 void mass_run(struct mass *mass)
 {
 	struct mass_run run = {.mass = mass, .moved_us = clock_us()};

@@ -56,6 +56,9 @@ struct mass {
 	size_t most_open; /* result: the most jobs that were open at once */
 };
 
+/* So many jobs that post the same body, which is borrowed. The caller frees them, once mass_free_answers has run. */
+struct mass_job *mass_jobs(size_t count, const char *body);
+
 /* Runs all jobs to their end, those that may start. Fails the test when nothing moves for the hang guard. */
 void mass_run(struct mass *mass);
 
