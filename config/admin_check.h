@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is wrong with the admin listener in the company of the listeners for clients. */
+/* Finds an admin listener whose address overlaps with that of a listener for clients. */
 #ifndef SLUICE_CONFIG_ADMIN_CHECK_H
 #define SLUICE_CONFIG_ADMIN_CHECK_H
 

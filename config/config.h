@@ -240,7 +240,7 @@ struct config_cors {
 	uint64_t max_age_us;        /* how long a browser may keep the answer to a preflight */
 };
 
-/* What the admin listener serves and public listeners may serve, too: the places of the words of the key `public`. */
+/* The words of the key `public`, in their order: what public listeners can serve besides the API. */
 enum config_public { CONFIG_PUBLIC_METRICS, CONFIG_PUBLIC_DOCS, CONFIG_PUBLIC_OPENAPI, CONFIG_PUBLIC_ADMIN };
 
 /* Something in the file that is allowed, but does not do what its author probably wants. */
