@@ -91,39 +91,59 @@ void lockstep_start(struct lockstep *lockstep, const char *directory, const char
 	lockstep->marker_cost = lockstep_counted(lockstep, "marker");
 }
 
-/* The letter behind the name in /proc/PID/task/TID/stat. */
-static bool task_sleeps(const char *tasks, const char *id)
+/*
+ * Reads /proc/PID/task/TID/status. Returns whether the thread sleeps, and adds how often it was given a processor to
+ * `runs`.
+ */
+static bool task_sleeps(const char *tasks, const char *id, unsigned long *runs)
 {
 	char path[384];
-	char text[256];
-	snprintf(path, sizeof path, "%s/%s/stat", tasks, id);
+	char text[4096];
+	snprintf(path, sizeof path, "%s/%s/status", tasks, id);
 	FILE *file = fopen(path, "r");
 	if (file == NULL)
 		return true; /* it has ended */
 	size_t len = fread(text, 1, sizeof text - 1, file);
 	fclose(file);
 	text[len] = '\0';
-	const char *behind_name = strrchr(text, ')');
-	return behind_name != NULL && behind_name[2] == 'S';
+	const char *state = strstr(text, "\nState:\t");
+	const char *gave_up = strstr(text, "\nvoluntary_ctxt_switches:");
+	const char *lost = strstr(text, "\nnonvoluntary_ctxt_switches:");
+	if (state == NULL || gave_up == NULL || lost == NULL)
+		return true; /* it is ending */
+	*runs += strtoul(gave_up + 25, NULL, 10) + strtoul(lost + 28, NULL, 10);
+	return state[8] == 'S';
 }
 
-static bool all_sleep(const struct lockstep *lockstep)
+static bool all_sleep(const struct lockstep *lockstep, unsigned long *runs)
 {
 	char path[64];
 	bool sleep = true;
+	*runs = 0;
 	snprintf(path, sizeof path, "/proc/%d/task", (int)lockstep->proc->pid);
 	DIR *tasks = opendir(path);
 	assert_non_null(tasks);
 	for (struct dirent *entry; sleep && (entry = readdir(tasks)) != NULL;)
-		sleep = entry->d_name[0] == '.' || task_sleeps(path, entry->d_name);
+		sleep = entry->d_name[0] == '.' || task_sleeps(path, entry->d_name, runs);
 	closedir(tasks);
 	return sleep;
+}
+
+/*
+ * Threads take turns under Valgrind: one may fall asleep while another, seen asleep a moment before, goes on. So two
+ * looks must find all of them asleep, and none may have run in between.
+ */
+static bool at_rest(const struct lockstep *lockstep)
+{
+	unsigned long before;
+	unsigned long after;
+	return all_sleep(lockstep, &before) && all_sleep(lockstep, &after) && before == after;
 }
 
 void lockstep_settle(struct lockstep *lockstep)
 {
 	uint64_t until_us = clock_us() + (uint64_t)HANG_GUARD_MS * 1000;
-	while (!all_sleep(lockstep)) {
+	while (!at_rest(lockstep)) {
 		if (clock_us() > until_us)
 			fail_msg("the gateway does not come to rest");
 		usleep(50);
@@ -160,17 +180,28 @@ static bool request_whole(const struct bytes *request)
 	return (size_t)(end + 4 - text) + body <= request->len;
 }
 
+/* Waits until the gateway sends to the backend, or connects to it anew. */
+static void wait_for_gateway(struct lockstep *lockstep)
+{
+	struct pollfd want[] = {
+		{.fd = lockstep->listener, .events = POLLIN},
+		{.fd = lockstep->backend, .events = POLLIN}, /* poll skips -1 */
+	};
+	if (poll(want, 2, HANG_GUARD_MS) <= 0)
+		fail_msg("no request at the backend");
+	if (want[1].revents == 0)
+		accept_gateway(lockstep);
+}
+
 void lockstep_backend_read(struct lockstep *lockstep)
 {
 	static char block[1 << 20];
 	bytes_free(&lockstep->request);
 	while (!request_whole(&lockstep->request)) {
 		lockstep_settle(lockstep);
-		if (lockstep->backend < 0 || !readable(lockstep->backend, 0))
-			if (readable(lockstep->listener, 0))
-				accept_gateway(lockstep);
-		if (lockstep->backend < 0 || !readable(lockstep->backend, HANG_GUARD_MS))
-			fail_msg("no request at the backend");
+		wait_for_gateway(lockstep);
+		if (!readable(lockstep->backend, 0))
+			continue; /* connected, nothing sent yet */
 		ssize_t got = recv(lockstep->backend, block, sizeof block, 0);
 		if (got <= 0)
 			accept_gateway(lockstep);
