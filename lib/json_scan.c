@@ -2,19 +2,50 @@
 /* Strings are skipped by what ends them; the rest is looked at byte by byte. */
 #include "lib/json_scan.h"
 
-/* Returns the offset behind the string's part in piece; the string may go on in the next one. */
+static void tell(struct json_scan *scan, enum json_scan_token token)
+{
+	if (scan->on_token != NULL)
+		scan->on_token(scan, token);
+}
+
+static bool in_object(const struct json_scan *scan)
+{
+	unsigned level = scan->depth - 1;
+	return scan->depth > 0 && (scan->objects[level / 64] >> (level % 64) & 1) != 0;
+}
+
+/* Keeps how a string begins. */
+static void keep_text(struct json_scan *scan, struct span piece)
+{
+	for (size_t i = 0; i < piece.len && scan->text_len + i < JSON_SCAN_STRING; i++)
+		scan->text[scan->text_len + i] = piece.at[i];
+	scan->text_len += piece.len;
+}
+
+static void end_string(struct json_scan *scan)
+{
+	bool name = !scan->value && in_object(scan);
+	scan->string = false;
+	scan->value = false;
+	tell(scan, name ? JSON_SCAN_NAME : JSON_SCAN_TEXT);
+}
+
+/* Returns the offset after the string's part in piece; the string may go on in the next one. */
 static size_t skip_string(struct json_scan *scan, struct span piece, size_t at)
 {
+	size_t start = at;
 	for (; at < piece.len; at++) {
 		if (scan->escaped) {
 			scan->escaped = false;
 		} else if (piece.at[at] == '\\') {
 			scan->escaped = true;
 		} else if (piece.at[at] == '"') {
-			scan->string = false;
+			keep_text(scan, (struct span){piece.at + start, at - start});
+			end_string(scan);
 			return at + 1;
 		}
 	}
+	keep_text(scan, (struct span){piece.at + start, at - start});
 	return at;
 }
 
@@ -24,11 +55,13 @@ static void open_level(struct json_scan *scan, bool object)
 		scan->broken = true;
 		return;
 	}
+	tell(scan, object ? JSON_SCAN_OPEN_OBJECT : JSON_SCAN_OPEN_ARRAY);
 	uint64_t bit = UINT64_C(1) << (scan->depth % 64);
 	uint64_t *word = &scan->objects[scan->depth / 64];
 	*word = object ? *word | bit : *word & ~bit;
 	scan->depth++;
 	scan->begun = true;
+	scan->value = false;
 }
 
 static void close_level(struct json_scan *scan, bool object)
@@ -41,6 +74,8 @@ static void close_level(struct json_scan *scan, bool object)
 	bool opened = (scan->objects[scan->depth / 64] >> (scan->depth % 64) & 1) != 0;
 	scan->broken |= opened != object;
 	scan->ended = scan->depth == 0;
+	scan->value = false;
+	tell(scan, JSON_SCAN_CLOSE);
 }
 
 static void take_byte(struct json_scan *scan, char byte)
@@ -52,6 +87,10 @@ static void take_byte(struct json_scan *scan, char byte)
 	switch (byte) {
 	case '"':
 		scan->string = true;
+		scan->text_len = 0;
+		break;
+	case ':':
+		scan->value = true;
 		break;
 	case '{':
 	case '[':
@@ -62,7 +101,11 @@ static void take_byte(struct json_scan *scan, char byte)
 		close_level(scan, byte == '}');
 		break;
 	default:
-		break;
+		if (!scan->value)
+			break;
+		scan->value = false;
+		scan->first = byte;
+		tell(scan, JSON_SCAN_OTHER);
 	}
 }
 

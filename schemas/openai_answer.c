@@ -84,22 +84,6 @@ bool openai_stream_is_finished(const struct openai_stream *stream)
 	return any;
 }
 
-/* What a delta or a message carries. Whatever is in it but the role was generated: engines have members of their own.
- */
-static unsigned read_message(const struct json *json, uint32_t message)
-{
-	unsigned carries = 0;
-	for (uint32_t at = json_first(json, message); at != JSON_NONE; at = json_next(json, message, at)) {
-		if (!openai_is_filled(json, at + 1))
-			continue;
-		if (openai_key_is(json, at, SPAN("role")))
-			carries |= CARRIES_ROLE;
-		else
-			carries |= CARRIES_CONTENT;
-	}
-	return carries;
-}
-
 /* Some engines send an empty finish_reason until the end: only a filled one counts. */
 static bool is_finish(const struct json *json, uint32_t value)
 {
@@ -133,6 +117,27 @@ static void choice_failed(struct choice_reader *reader, uint32_t value, bool fin
 	reader->error = error;
 }
 
+/*
+ * Returns what a delta or a message carries. All that is in it but the role was generated, as engines have members of
+ * their own; an error in it is one of the choice.
+ */
+static unsigned read_message(struct choice_reader *reader, uint32_t message)
+{
+	const struct json *json = reader->json;
+	unsigned carries = 0;
+	for (uint32_t at = json_first(json, message); at != JSON_NONE; at = json_next(json, message, at)) {
+		if (openai_key_is(json, at, SPAN("error")) && openai_is_truthy(json, at + 1))
+			choice_failed(reader, at + 1, false);
+		else if (!openai_is_filled(json, at + 1))
+			continue;
+		else if (openai_key_is(json, at, SPAN("role")))
+			carries |= CARRIES_ROLE;
+		else
+			carries |= CARRIES_CONTENT;
+	}
+	return carries;
+}
+
 /* Returns what a finish_reason carries. */
 static unsigned read_finish(struct choice_reader *reader, uint32_t value)
 {
@@ -155,7 +160,7 @@ static unsigned read_choice(struct choice_reader *reader, uint32_t choice)
 			if (reader->endpoint != OPENAI_CHAT || json_type(json, at + 1) != JSON_OBJECT)
 				continue;
 			reader->delta = at + 1;
-			carries |= read_message(json, at + 1);
+			carries |= read_message(reader, at + 1);
 		} else if (openai_key_is(json, at, SPAN("text"))) {
 			if (reader->endpoint == OPENAI_COMPLETIONS && openai_is_filled(json, at + 1))
 				carries |= CARRIES_CONTENT;

@@ -11,7 +11,7 @@
 #define SLUICE_SERVICE_PLAN_TARGET_H
 
 #include "lib/decoder.h"
-#include "lib/json_scan.h"
+#include "schemas/openai_watch.h"
 #include "schemas/sse.h"
 #include "service/health/health.h"
 #include "service/health/limit.h"
@@ -76,7 +76,7 @@ struct target_run {
 	struct sse_parser sse;
 	struct openai_stream stream;
 	struct target_collection *collection; /* of a stream for a whole answer; NULL = none (target_form.c) */
-	struct json_scan scan;                /* of a whole answer that passes in pieces */
+	struct openai_watch watch;            /* of a whole answer that passes in pieces */
 	struct target_reading *reading;       /* TARGET_ST_READ: the helper's */
 };
 

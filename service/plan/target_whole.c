@@ -4,8 +4,9 @@
  *
  * A whole answer is kept until it is complete, so that a cut one can still be
  * replaced by another target's. One that outgrows the cap is passed up as it
- * comes from then on: it is committed, and a later cut shows as a cut. So does
- * JSON that never closes, although HTTP says that all of it came. A heavy one is read by a helper.
+ * comes from then on: it is committed, and a later cut shows as a cut. So do an
+ * error in it, and JSON that never closes although HTTP says that all of it came.
+ * A heavy one is read by a helper.
  */
 #include <stdlib.h>
 
@@ -13,17 +14,27 @@
 #include "service/loop/offload.h"
 #include "service/plan/target.h"
 
+/* Returns why an answer that passed in pieces and ends here is no good; ERROR_NONE when it is. */
+static enum error_code whole_end(const struct target_run *target)
+{
+	if (openai_watch_is_whole(&target->watch))
+		return ERROR_NONE;
+	return json_scan_is_whole(&target->watch.scan) ? ERROR_UPSTREAM_INVALID : ERROR_UPSTREAM_TRUNCATED;
+}
+
 static void whole_pass_up(struct target_run *target, struct span bytes, int64_t total)
 {
 	struct event event = {.kind = EVENT_BODY, .data = bytes, .total = total, .usage = USAGE_UNKNOWN};
-	if (!json_scan_add(&target->scan, bytes)) {
-		target_fail_code(target, ERROR_UPSTREAM_INVALID);
+	enum openai_watched watched = openai_watch_add(&target->watch, bytes);
+	if (watched != OPENAI_WATCH_FINE) {
+		target_fail_code(target,
+				 watched == OPENAI_WATCH_FAILED ? ERROR_UPSTREAM_ERROR : ERROR_UPSTREAM_INVALID);
 		return;
 	}
-	/* A client that got as much as was announced takes it for all of it: what is cut must fall short. */
+	/* A client that got as much as was announced takes it for all of it: a cut answer must fall short. */
 	bool last = total >= 0 && target->answer_sent + bytes.len >= (uint64_t)total;
-	if (last && !json_scan_is_whole(&target->scan)) {
-		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
+	if (last && whole_end(target) != ERROR_NONE) {
+		target_fail_code(target, whole_end(target));
 		return;
 	}
 	if (!target->content_seen)
@@ -46,6 +57,7 @@ void target_whole_on_body(struct target_run *target, struct span bytes)
 		return;
 	}
 	if (target->answer_sent == 0) {
+		openai_watch_init(&target->watch, target->run.context->request->endpoint);
 		whole_pass_up(target, buf_span(&target->answer), target->answer_total);
 		buf_reset(&target->answer);
 	}
@@ -179,12 +191,14 @@ static void whole_read(struct target_run *target)
 
 void target_whole_on_end(struct target_run *target, enum error_code error)
 {
-	if (error != ERROR_NONE)
-		target_fail_code(target, error);
-	else if (target->answer_sent == 0)
+	if (error == ERROR_NONE && target->answer_sent == 0) {
 		whole_read(target);
-	else if (json_scan_is_whole(&target->scan))
+		return;
+	}
+	if (error == ERROR_NONE)
+		error = whole_end(target);
+	if (error == ERROR_NONE)
 		target_complete(target);
 	else
-		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
+		target_fail_code(target, error);
 }

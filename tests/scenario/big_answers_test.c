@@ -111,28 +111,85 @@ static void many_small_values_arrive_byte_for_byte(void **state)
 	check_sizes(write_many_values, false);
 }
 
+/* Asks in every way for an answer that is no good and too long to be kept: its client must see that it is cut. */
+static void check_cut(const struct bytes *text, const char *error)
+{
+	struct backend *backend = backend_start();
+	struct sluice *sluice = sluice_start(
+	    "backends:\n  b: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\nmodels:\n  m: b/m\n",
+	    backend_port(backend));
+	for (int chunked = 0; chunked < 2; chunked++) {
+		for (enum via via = 0; via < VIA_COUNT; via++) {
+			struct answer answer;
+			script_answer(backend, text, chunked);
+			client_fetch_chat(sluice, via, "m", false, &answer);
+			assert_int_equal(answer.status, 200);
+			assert_false(answer.ended);
+			assert_true(answer.body.len < text->len || chunked);
+			answer_free(&answer);
+		}
+	}
+	assert_true(sluice_errors(sluice, error) == 2 * VIA_COUNT);
+	sluice_wait_idle(sluice);
+}
+
 /* All bytes that were announced came, and are no whole document: a client must not take them for one. */
 static void an_answer_that_never_closes_falls_short_of_its_length(void **state)
 {
-	struct backend *backend = backend_start();
-	struct sluice *sluice = sluice_start("backends:\n  b: { url: 'http://127.0.0.1:%d/v1' }\nmodels:\n  m: b/m\n",
-					     backend_port(backend));
 	struct bytes text = {0};
 	(void)state;
 	write_long_text(&text, 3 << 20);
 	text.len--;
-	for (int chunked = 0; chunked < 2; chunked++) {
-		for (enum via via = 0; via < VIA_COUNT; via++) {
-			struct answer answer;
-			script_answer(backend, &text, chunked);
-			client_fetch_chat(sluice, via, "m", false, &answer);
-			assert_false(answer.status == 200 && answer.ended);
-			assert_true(answer.body.len < text.len || chunked);
-			answer_free(&answer);
-		}
-	}
+	check_cut(&text, "upstream_truncated");
 	bytes_free(&text);
-	assert_true(sluice_errors(sluice, "upstream_truncated") > 0);
+}
+
+/* The failure comes with the last bytes, after most of the answer was relayed. */
+static void a_long_answer_that_ends_in_a_failure_is_cut_before_its_end(void **state)
+{
+	static const char *const ends[] = {
+	    "\"},\"finish_reason\":\"error\"}]}",
+	    "\"},\"finish_reason\":\"stop\",\"error\":{\"message\":\"out of memory\"}}]}",
+	    "\",\"error\":\"out of memory\"},\"finish_reason\":\"stop\"}]}",
+	    "\"},\"finish_reason\":\"stop\"}],\"error\":{\"message\":\"out of memory\"}}",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		struct bytes text = {0};
+		write_long_text(&text, 3 << 20);
+		text.len -= strlen("\"},\"finish_reason\":\"stop\"}]}");
+		bytes_append(&text, ends[i], strlen(ends[i]));
+		check_cut(&text, "upstream_error");
+		bytes_free(&text);
+	}
+}
+
+/* A failure that is told before anything was relayed: another target answers. */
+static void a_long_answer_that_begins_with_a_failure_is_replaced_by_another_target(void **state)
+{
+	struct backend *failing = backend_start(), *good = backend_start();
+	struct bytes bad = {0}, text = {0};
+	(void)state;
+	struct sluice *sluice = sluice_start("backends:\n  a: { url: 'http://127.0.0.1:%d/v1' }\n"
+					     "  b: { url: 'http://127.0.0.1:%d/v1' }\n"
+					     "models:\n  m: { fallback: [a/m, b/m] }\n",
+					     backend_port(failing), backend_port(good));
+	bytes_printf(&bad, "{\"choices\":[{\"index\":0,\"finish_reason\":\"abort\",\"message\":{\"content\":\"");
+	fill(&bad, 2 << 20);
+	bytes_printf(&bad, "\"}}]}");
+	write_long_text(&text, 2 << 20);
+	for (enum via via = 0; via < VIA_COUNT; via++) {
+		struct answer answer;
+		script_answer(failing, &bad, false);
+		script_answer(good, &text, false);
+		client_fetch_chat(sluice, via, "m", false, &answer);
+		assert_int_equal(answer.status, 200);
+		assert_true(answer.ended);
+		check_same(answer.body.at, answer.body.len, text.at, text.len);
+		answer_free(&answer);
+	}
+	bytes_free(&bad);
+	bytes_free(&text);
 	sluice_wait_idle(sluice);
 }
 
@@ -143,6 +200,8 @@ int main(void)
 	    SCENARIO(a_long_text_in_chunks_arrives_byte_for_byte),
 	    SCENARIO(many_small_values_arrive_byte_for_byte),
 	    SCENARIO(an_answer_that_never_closes_falls_short_of_its_length),
+	    SCENARIO(a_long_answer_that_ends_in_a_failure_is_cut_before_its_end),
+	    SCENARIO(a_long_answer_that_begins_with_a_failure_is_replaced_by_another_target),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
