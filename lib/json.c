@@ -314,8 +314,8 @@ bool json_parse_within(struct json *json, struct arena *arena, struct span text,
 	return parse(json, arena, text, *limits, false, error);
 }
 
-bool json_parse_relaxed(struct json *json, struct arena *arena, struct span text, unsigned max_depth,
+bool json_parse_relaxed(struct json *json, struct arena *arena, struct span text, const struct json_limits *limits,
 			struct json_error *error)
 {
-	return parse(json, arena, text, (struct json_limits){.depth = max_depth}, true, error);
+	return parse(json, arena, text, *limits, true, error);
 }

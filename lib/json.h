@@ -88,7 +88,7 @@ bool json_parse_within(struct json *json, struct arena *arena, struct span text,
  * numbers may be of any size.
  * json_string() gives a NUL byte and U+FFFD for them.
  */
-bool json_parse_relaxed(struct json *json, struct arena *arena, struct span text, unsigned max_depth,
+bool json_parse_relaxed(struct json *json, struct arena *arena, struct span text, const struct json_limits *limits,
 			struct json_error *error);
 
 /* The value of member key of the object at index object; JSON_NONE when absent or when it is not an object.

@@ -13,7 +13,7 @@
 bool openai_read_object(struct json *json, struct arena *scratch, struct span text)
 {
 	struct json_error error;
-	return json_parse_relaxed(json, scratch, text, OPENAI_ANSWER_DEPTH, &error) &&
+	return json_parse_relaxed(json, scratch, text, &JSON_DEPTH(OPENAI_ANSWER_DEPTH), &error) &&
 	       json_type(json, 0) == JSON_OBJECT;
 }
 
@@ -288,6 +288,17 @@ static const struct openai_error *read_bare_error(const struct json *json, unsig
 	return kept;
 }
 
+/* Everybody who handles a chunk reads it anew, in the turn of a loop: so its values are bounded. */
+static bool read_chunk(struct openai_chunk *chunk, struct arena *scratch, struct span data)
+{
+	static const struct json_limits limits = {.depth = OPENAI_ANSWER_DEPTH, .values = OPENAI_CHUNK_VALUES};
+	struct json_error error;
+	if (json_parse_relaxed(&chunk->json, scratch, data, &limits, &error))
+		return json_type(&chunk->json, 0) == JSON_OBJECT;
+	chunk->too_large = error.what == json_too_many;
+	return false;
+}
+
 bool openai_chunk_read(struct openai_stream *stream, struct span data, struct arena *scratch,
 		       struct openai_chunk *chunk)
 {
@@ -295,7 +306,7 @@ bool openai_chunk_read(struct openai_stream *stream, struct span data, struct ar
 	struct openai_repairs repairs = {NULL, NULL, 0, 0};
 	struct choice_reader reader = {.json = json, .endpoint = stream->endpoint, .scratch = scratch};
 	*chunk = (struct openai_chunk){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
-	if (!openai_read_object(json, scratch, data))
+	if (!read_chunk(chunk, scratch, data))
 		return false;
 	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
 		uint32_t value = at + 1;

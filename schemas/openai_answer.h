@@ -21,7 +21,10 @@ enum {
 	CARRIES_NO_CHOICE = 32, /* choices is absent or empty */
 };
 
-enum { OPENAI_CHOICES_TRACKED = 128 };
+enum {
+	OPENAI_CHOICES_TRACKED = 128,
+	OPENAI_CHUNK_VALUES = 131072, /* values and names of members that a chunk may have */
+};
 
 /* What must be remembered from chunk to chunk of one stream. Zero-initialise, then set endpoint. */
 struct openai_stream {
@@ -33,6 +36,7 @@ struct openai_stream {
 
 struct openai_chunk {
 	unsigned carries;
+	bool too_large;                   /* openai_chunk_read returned false for OPENAI_CHUNK_VALUES */
 	struct usage usage;               /* with CARRIES_USAGE */
 	const struct openai_error *error; /* with CARRIES_ERROR: in the arena; NULL = memory ran out */
 	struct span
@@ -43,7 +47,7 @@ struct openai_chunk {
 /*
  * Reads the data of one SSE event (not "[DONE]"). scratch: an arena for the
  * nodes and the repaired bytes, reset by the caller between events. False when
- * data is not a JSON object. Repairs (chat only): the first delta of a choice
+ * data is not a JSON object, or one of too many values. Repairs (chat only): the first delta of a choice
  * gets "role":"assistant" when it lacks one; a tool call of a delta gets
  * "index" (its position) when it lacks one. Bytes around a repair stay as they
  * are.

@@ -181,6 +181,7 @@ void openai_assembly_add(struct openai_assembly *assembly, struct span data)
 {
 	struct json json;
 	arena_reset(&assembly->scratch);
+	assembly->bytes += data.len;
 	if (assembly->failed)
 		return;
 	uint32_t choices =

@@ -17,6 +17,7 @@ struct openai_assembly {
 	struct arena arena;              /* of choices and calls, and of short texts */
 	struct arena scratch;            /* of one chunk */
 	size_t left;                     /* bytes of text that may still come */
+	size_t bytes;                    /* of data that was added */
 	size_t parts;                    /* choices and calls so far */
 	bool failed;
 };

@@ -193,7 +193,7 @@ bool openai_error_read(struct span body, struct arena *arena, struct openai_erro
 	struct json_error wrong;
 	*error = (struct openai_error){.status = 0};
 	struct span data = unframe(body);
-	if (!json_parse_relaxed(&json, arena, data, OPENAI_ANSWER_DEPTH, &wrong))
+	if (!json_parse_relaxed(&json, arena, data, &JSON_DEPTH(OPENAI_ANSWER_DEPTH), &wrong))
 		return read_text(body, error);
 	read_node(&json, 0, 0, arena, error);
 	error->message = clamp(error->message, ERROR_WORDS_MOST);

@@ -101,7 +101,7 @@ static void write_part(struct span text, bool as_json, struct arena *scratch, st
 {
 	struct json json;
 	struct json_error error;
-	if (as_json && json_parse_relaxed(&json, scratch, text, OPENAI_ANSWER_DEPTH, &error)) {
+	if (as_json && json_parse_relaxed(&json, scratch, text, &JSON_DEPTH(OPENAI_ANSWER_DEPTH), &error)) {
 		buf_append(out, SPAN("json:"));
 		json_write_canonical(&json, 0, scratch, out);
 	} else {

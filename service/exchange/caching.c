@@ -14,6 +14,7 @@
 #include "service/exchange/caching_give.h"
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
+#include "service/exchange/recast.h"
 
 static bool compute_key(struct reading *reading)
 {
@@ -118,32 +119,31 @@ static void note_repeat(const struct exchange *exchange)
 	repeats_note(exchange->worker->cache->repeats, &repeat);
 }
 
-/* What was found, if it may be given. True when the exchange is over. */
-static bool give_found(struct exchange *exchange)
+/* Gives what was found, if it may be given. CACHING_PASSED: not. */
+static enum caching_step give_found(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
 	struct cache_hit hit = caching->fetch.hit;
 	if (hit.value == NULL)
-		return false;
+		return CACHING_PASSED;
 	caching->fetch.hit.value = NULL;
 	enum caching_use use = caching_use_of(caching, &hit);
-	if (use == CACHING_USE_FRESH) {
-		caching_give(exchange, &hit, METRICS_CACHE_HIT);
-		return true;
-	}
+	if (use == CACHING_USE_FRESH)
+		return caching_give(exchange, &hit, METRICS_CACHE_HIT) ? CACHING_ANSWERED : CACHING_RUNS;
 	if (use == CACHING_USE_STALE)
 		caching->stale = hit.value;
 	else
 		cache_hit_drop(&hit);
-	return false;
+	return CACHING_PASSED;
 }
 
 /* The cache has said what it has. */
 static enum caching_step go_on(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
-	if (give_found(exchange))
-		return CACHING_ANSWERED;
+	enum caching_step found = give_found(exchange);
+	if (found != CACHING_PASSED)
+		return found;
 	if (caching->directives.only_if_cached) {
 		exchange_fail_code(exchange, ERROR_NOT_CACHED);
 		return CACHING_ANSWERED;
@@ -227,7 +227,7 @@ static void leave_repeat(struct exchange *exchange)
 static void on_recalled(struct cache_fetch *fetch)
 {
 	struct exchange *exchange = (struct exchange *)((char *)fetch - offsetof(struct exchange, caching.fetch));
-	if (give_found(exchange))
+	if (give_found(exchange) != CACHING_PASSED)
 		return;
 	leave_repeat(exchange);
 	exchange_admit(exchange, exchange->caching.request);
@@ -248,10 +248,10 @@ enum caching_step caching_recall(struct exchange *exchange, const struct exchang
 	take_repeat(exchange, repeat);
 	if (!fetch(exchange, on_recalled))
 		return CACHING_RUNS;
-	if (give_found(exchange))
-		return CACHING_ANSWERED;
-	leave_repeat(exchange);
-	return CACHING_PASSED;
+	enum caching_step found = give_found(exchange);
+	if (found == CACHING_PASSED)
+		leave_repeat(exchange);
+	return found;
 }
 
 /* ---- failures ---- */
@@ -278,6 +278,8 @@ static bool ask_in_own_words(struct exchange *exchange)
 bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
 {
 	struct cache_hit hit;
+	if (exchange->caching.recast != NULL)
+		return false;
 	if (error_row(failure->code)->blame == BLAME_CLIENT)
 		return ask_in_own_words(exchange);
 	if (exchange->caching.embedding != NULL)
@@ -305,22 +307,12 @@ static bool convert_begin(struct exchange *exchange)
 /* All of it came: it goes out in the form that was asked for. */
 static void convert_end(struct exchange *exchange)
 {
-	struct whole *whole = exchange->caching.whole;
-	struct openai_replay replay = {
-	    .endpoint = exchange->request.endpoint, .created = -1, .include_usage = exchange->request.include_usage};
-	struct buf body;
-	buf_init(&body, (size_t)SHARED_MOST * 2);
-	if (!whole_write(whole, &body)) {
-		exchange_fail_code(exchange, ERROR_UPSTREAM_INVALID);
-	} else {
-		replay.body = buf_span(&body);
-		exchange->report.usage = whole->usage;
-		if (exchange->request.stream)
-			caching_give_stream(exchange, &replay);
-		else
-			caching_give_whole(exchange, &replay);
-	}
-	buf_fini(&body);
+	struct recast_source source = {.replay = {.endpoint = exchange->request.endpoint,
+						  .created = -1,
+						  .include_usage = exchange->request.include_usage},
+				       .whole = exchange->caching.whole};
+	exchange->caching.whole = NULL;
+	recast_begin(exchange, &source);
 }
 
 /* Usage goes to those who asked for it, whoever asked the backend. */
@@ -370,6 +362,7 @@ void caching_close(struct exchange *exchange)
 	if (caching->follower != NULL)
 		follower_leave(caching->follower);
 	store_value_drop(caching->stale);
+	recast_cancel(caching->recast);
 	if (caching->whole != NULL)
 		whole_fini(caching->whole);
 	free(caching->whole);

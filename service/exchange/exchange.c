@@ -14,6 +14,7 @@
 
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
+#include "service/exchange/recast.h"
 #include "service/plan/causes.h"
 
 enum { EXCHANGE_DETAILS_MOST = 65536 };
@@ -229,6 +230,7 @@ static void exchange_pause(struct exchange *exchange, bool paused)
 		exchange_watch(exchange);
 	else
 		timer_stop(&exchange->worker->plan.reactor->timers, &exchange->stalled);
+	recast_pause(exchange->caching.recast, paused);
 	if (exchange->caching.follower != NULL)
 		follower_pause(exchange->caching.follower, paused);
 	else

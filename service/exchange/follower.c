@@ -2,6 +2,9 @@
 /* A follower of a shared flight: it reads the events at its own pace; shared_internal.h holds the contract. */
 #include "service/exchange/shared_internal.h"
 
+/* What a follower is given in one turn of its loop, so that one who joins late holds none. */
+enum { FOLLOWER_EVENTS = 256, FOLLOWER_BYTES = 256 << 10 };
+
 static void follower_free(struct follower *follower)
 {
 	shared_release(follower->shared);
@@ -58,6 +61,8 @@ static void follower_done(struct follower *follower, const struct record *record
 
 void follower_deliver(struct follower *follower)
 {
+	uint64_t begun_at = follower->seen_bytes;
+	unsigned events = 0;
 	follower->busy++;
 	while (follower->to != NULL && !follower->ended) {
 		bool cut = false;
@@ -71,6 +76,10 @@ void follower_deliver(struct follower *follower)
 		follower->ended = record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR;
 		follower->to->on_event(follower->to, &record->event);
 		follower_done(follower, record);
+		if (++events == FOLLOWER_EVENTS || follower->seen_bytes - begun_at >= FOLLOWER_BYTES) {
+			follower_wake(follower); /* the rest has turns of its own */
+			break;
+		}
 	}
 	if (--follower->busy == 0 && follower->to == NULL)
 		follower_go(follower);

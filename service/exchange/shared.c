@@ -203,12 +203,13 @@ static void on_patience(struct timer *timer)
 	shared_release(shared);
 }
 
-/* The next follower of the leader's own worker that has something to read; under the lock. */
+/* The next follower of the leader's own worker that has something to read, and no turn of its own to come; under the
+ * lock. */
 static struct follower *shared_own_reader(struct shared *shared)
 {
 	struct follower *at = shared->followers;
-	while (at != NULL && (at->worker != shared->worker || at->busy != 0 || at->ended || at->todo == NULL ||
-			      (at->paused && !at->cut)))
+	while (at != NULL && (at->worker != shared->worker || at->busy != 0 || at->ended || at->woken ||
+			      at->todo == NULL || (at->paused && !at->cut)))
 		at = at->next;
 	return at;
 }

@@ -33,7 +33,7 @@ static void learn_identity(struct whole *whole, struct span data)
 	enum { DEPTH = 64 };
 	struct json json;
 	struct json_error error;
-	if (!json_parse_relaxed(&json, &whole->arena, data, DEPTH, &error))
+	if (!json_parse_relaxed(&json, &whole->arena, data, &JSON_DEPTH(DEPTH), &error))
 		return;
 	uint32_t created = json_member(&json, 0, "created");
 	whole->id = text_of(whole, &json, "id");
@@ -58,6 +58,11 @@ void whole_add(struct whole *whole, const struct event *event)
 	}
 	whole->target = event->target;
 	whole->joined |= event->joined;
+}
+
+size_t whole_bytes(const struct whole *whole)
+{
+	return buf_len(&whole->body) + whole->assembly.bytes;
 }
 
 bool whole_write(struct whole *whole, struct buf *out)

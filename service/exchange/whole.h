@@ -27,6 +27,9 @@ void whole_fini(struct whole *whole);
 /* Takes what an event has of the answer. */
 void whole_add(struct whole *whole, const struct event *event);
 
+/* Bytes that were taken so far. */
+size_t whole_bytes(const struct whole *whole);
+
 /* Appends the answer as JSON, usage included; once, behind the END. False when it cannot be had. */
 bool whole_write(struct whole *whole, struct buf *out);
 

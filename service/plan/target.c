@@ -20,7 +20,7 @@
 
 enum {
 	TARGET_LINGER_US = 1000000, /* how long a finished answer's transfer may take to end by itself */
-	TARGET_WHOLE_MOST = 1 << 20 /* bytes of a whole answer that are kept */
+	TARGET_WHOLE_MOST = 1 << 20 /* bytes of a whole answer that are kept, unless a stream was asked for */
 };
 
 static struct target_run *target_of(struct run *run)
@@ -35,9 +35,9 @@ void target_set_state(struct target_run *target, enum target_state state)
 	    [TARGET_ST_QUEUED] = FROM(NEW),
 	    [TARGET_ST_HELD] = FROM(NEW) | FROM(QUEUED),
 	    [TARGET_ST_WAITING] = FROM(NEW) | FROM(QUEUED) | FROM(HELD) | FROM(REFUSAL),
-	    [TARGET_ST_STREAM] = FROM(WAITING),
+	    [TARGET_ST_STREAM] = FROM(WAITING) | FROM(WHOLE),
 	    [TARGET_ST_WHOLE] = FROM(WAITING) | FROM(READ),
-	    [TARGET_ST_READ] = FROM(WHOLE),
+	    [TARGET_ST_READ] = FROM(WHOLE) | FROM(STREAM),
 	    [TARGET_ST_REFUSAL] = FROM(WAITING),
 	    [TARGET_ST_LINGER] = FROM(STREAM),
 	    [TARGET_ST_ENDED] = FROM(NEW) | FROM(QUEUED) | FROM(HELD) | FROM(WAITING) | FROM(STREAM) | FROM(WHOLE) |
@@ -86,6 +86,14 @@ static void target_judge(struct target_run *target, enum error_code code, enum f
 		metrics_call_judged(target->run.context->worker->metrics, target_backend_index(target), code);
 }
 
+void target_drop_call(struct target_run *target)
+{
+	if (target->call == NULL)
+		return;
+	http_call_cancel(target->call);
+	target_call_gone(target);
+}
+
 static void target_end(struct target_run *target)
 {
 	target_set_state(target, TARGET_ST_ENDED);
@@ -94,10 +102,8 @@ static void target_end(struct target_run *target)
 	timer_stop(target_timers(target), &target->hold);
 	task_drop(target->run.context->worker->reactor, &target->late_failure);
 	target_whole_cancel(target);
-	if (target->call != NULL) {
-		http_call_cancel(target->call);
-		target_call_gone(target);
-	}
+	telling_end(&target->telling);
+	target_drop_call(target);
 	target_release(target);
 }
 
@@ -178,8 +184,8 @@ static struct span failure_message(const struct target_run *target, enum error_c
 	case ERROR_UPSTREAM_TOTAL:
 		return arena_printf(arena, "%s (%s; timeouts.total: %g s)", text, name, (double)limits->total_us / 1e6);
 	case ERROR_UPSTREAM_TOO_LARGE:
-		return arena_printf(arena, "%s (%s; limits.event: %zu bytes)", text, name,
-				    target->run.context->worker->config->limits.event);
+		return arena_printf(arena, "%s (%s; limits.event: %zu bytes; at most %d values)", text, name,
+				    target->run.context->worker->config->limits.event, OPENAI_CHUNK_VALUES);
 	default:
 		return arena_printf(arena, "%s (%s)", text, name);
 	}
@@ -341,10 +347,7 @@ void target_ask_again(struct target_run *target)
 {
 	target->asked_usage = false;
 	target->usage_refused = true;
-	if (target->call != NULL) {
-		http_call_cancel(target->call);
-		target_call_gone(target);
-	}
+	target_drop_call(target);
 	timer_stop(target_timers(target), &target->silence);
 	target->idle = false;
 	target->silence_left_us = 0;
@@ -450,6 +453,7 @@ static void target_pause(struct run *run, bool paused)
 	if (target->state == TARGET_ST_LINGER || target->paused == paused)
 		return;
 	target->paused = paused; /* also for the call that may come */
+	telling_pause(&target->telling, paused);
 	if (target->call == NULL)
 		return;
 	target_silence_pause(target, paused);
@@ -501,7 +505,8 @@ static struct run *target_create_run(const struct plan *plan, struct run_context
 	target->late_failure.run = on_late_failure;
 	target->stream.endpoint = request->endpoint;
 	buf_init(&target->request, target_request_most(target));
-	buf_init(&target->answer, limits->event < TARGET_WHOLE_MOST ? limits->event : TARGET_WHOLE_MOST);
+	bool pieces = !request->stream && limits->event > TARGET_WHOLE_MOST;
+	buf_init(&target->answer, pieces ? TARGET_WHOLE_MOST : limits->event);
 	sse_init(&target->sse, limits->event);
 	return &target->run;
 }

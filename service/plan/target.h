@@ -17,6 +17,7 @@
 #include "service/health/limit.h"
 #include "service/plan/plan.h"
 #include "service/plan/resume.h"
+#include "service/plan/telling.h"
 
 enum target_state {
 	TARGET_ST_NEW,
@@ -25,7 +26,7 @@ enum target_state {
 	TARGET_ST_WAITING, /* the request is out, no head yet */
 	TARGET_ST_STREAM,  /* a streamed answer arrives */
 	TARGET_ST_WHOLE,   /* a whole answer arrives */
-	TARGET_ST_READ,    /* it is there, and a helper reads it */
+	TARGET_ST_READ,    /* it is there, and a helper reads it or puts it together */
 	TARGET_ST_REFUSAL, /* the body of an error status arrives */
 	TARGET_ST_LINGER,  /* the answer is complete, the transfer may take a moment to end by itself */
 	TARGET_ST_ENDED,   /* the terminal event was sent, or the run was cancelled */
@@ -76,6 +77,7 @@ struct target_run {
 	struct sse_parser sse;
 	struct openai_stream stream;
 	struct target_collection *collection; /* of a stream for a whole answer; NULL = none (target_form.c) */
+	struct telling telling;               /* of answer, which is passed up or read a part at a time */
 	struct openai_watch watch;            /* of a whole answer that passes in pieces */
 	struct target_reading *reading;       /* TARGET_ST_READ: the helper's */
 };
@@ -123,6 +125,9 @@ size_t target_request_most(const struct target_run *target);
 
 /* Sends the request. False when out of memory. */
 bool target_call_start(struct target_run *target);
+
+/* Aborts the transfer, if there is one. */
+void target_drop_call(struct target_run *target);
 
 /* The transfer is no more, by its own end or because we aborted it. */
 void target_call_gone(struct target_run *target);
@@ -177,13 +182,15 @@ void target_take(struct target_run *target, struct span bytes);
 /*
  * Answers of the other form. target_collect_begin: the stream that comes is gathered into a whole answer; false when
  * out of memory. target_collect takes a chunk, target_collect_end gives the answer up and completes the run.
- * target_replay gives a whole answer up as chunks and completes the run.
+ * target_replay_write appends the stream that a whole answer amounts to; thread-safe; false when it is no answer with
+ * choices or memory ran out. target_replay takes that stream and reads it a part at a time.
  */
 bool target_collect_begin(struct target_run *target);
 void target_collect(struct target_run *target, struct span data, const struct openai_chunk *chunk);
 void target_collect_end(struct target_run *target);
 void target_collect_fini(struct target_run *target);
-void target_replay(struct target_run *target, struct span body, const struct openai_answer *answer);
+bool target_replay_write(enum openai_endpoint endpoint, struct span body, struct buf *out);
+void target_replay(struct target_run *target, struct buf *stream);
 
 void target_refusal_on_body(struct target_run *target, struct span bytes);
 void target_refusal_on_end(struct target_run *target);

@@ -2,30 +2,55 @@
 /*
  * Answers of the other form than was asked for, as some servers give them: a
  * stream for a whole answer is gathered until it is complete, and a whole answer
- * for a stream goes up as the chunks that it amounts to.
+ * for a stream is read as the events that it amounts to.
  */
+#include <stdlib.h>
+
+#include "lib/container.h"
 #include "schemas/openai_assembly.h"
 #include "schemas/openai_replay.h"
+#include "schemas/sse_write.h"
+#include "service/loop/offload.h"
 #include "service/plan/target.h"
+#include "service/plan/telling.h"
+
+/* ---- a stream for a whole answer ---- */
+
+enum { COLLECTED_IN_TURN = 256 << 10 /* bytes of chunks; more are put together by a helper */ };
 
 struct target_collection {
+	struct offload_job job; /* first */
+	struct target_run *target;
+	bool submitted;
 	struct openai_assembly assembly;
-	struct span id, model; /* of the first chunk; arena */
+	struct arena arena;    /* of id and model, and of reading the answer */
+	struct span id, model; /* of the first chunk */
 	int64_t created;
 	bool named;
 	struct usage usage;
 	struct buf answer;
+	bool written;
 };
+
+static void collection_free(struct target_collection *collection)
+{
+	openai_assembly_fini(&collection->assembly);
+	buf_fini(&collection->answer);
+	arena_fini(&collection->arena);
+	free(collection);
+}
 
 bool target_collect_begin(struct target_run *target)
 {
-	struct target_collection *collection = arena_zalloc(target->run.context->arena, 1, sizeof(*collection));
+	struct target_collection *collection = calloc(1, sizeof(*collection));
 	size_t most = target->run.context->worker->config->limits.event;
 	if (collection == NULL)
 		return false;
 	openai_assembly_init(&collection->assembly, most);
+	arena_init(&collection->arena, 0);
 	buf_init(&collection->answer, most * 6);
 	collection->usage = USAGE_UNKNOWN;
+	collection->target = target;
 	target->collection = collection;
 	return true;
 }
@@ -33,21 +58,22 @@ bool target_collect_begin(struct target_run *target)
 void target_collect_fini(struct target_run *target)
 {
 	struct target_collection *collection = target->collection;
+	target->collection = NULL;
 	if (collection == NULL)
 		return;
-	openai_assembly_fini(&collection->assembly);
-	buf_fini(&collection->answer);
-	target->collection = NULL;
+	if (collection->submitted)
+		offload_cancel(&collection->job);
+	else
+		collection_free(collection);
 }
 
 /* Returns a copy of the string member of the chunk; "" when it has none. */
-static struct span collect_text(const struct target_run *target, const struct json *json, const char *key)
+static struct span collect_text(struct target_collection *collection, const struct json *json, const char *key)
 {
-	struct arena *arena = target->run.context->arena;
 	uint32_t value = json_member(json, 0, key);
 	if (value == JSON_NONE || json_type(json, value) != JSON_STRING)
 		return SPAN("");
-	return arena_copy(arena, json_string(json, value, target->run.context->worker->scratch));
+	return arena_copy(&collection->arena, json_string(json, value, &collection->arena));
 }
 
 static void collect_name(struct target_run *target, const struct json *json)
@@ -55,8 +81,8 @@ static void collect_name(struct target_run *target, const struct json *json)
 	struct target_collection *collection = target->collection;
 	uint32_t created = json_member(json, 0, "created");
 	collection->named = true;
-	collection->id = collect_text(target, json, "id");
-	collection->model = collect_text(target, json, "model");
+	collection->id = collect_text(collection, json, "id");
+	collection->model = collect_text(collection, json, "model");
 	if (created == JSON_NONE || !json_int(json, created, &collection->created))
 		collection->created = target->run.context->created;
 }
@@ -75,25 +101,99 @@ void target_collect(struct target_run *target, struct span data, const struct op
 		target_fail_code(target, ERROR_UPSTREAM_INVALID);
 }
 
-static bool collect_write(struct target_run *target, struct buf *plain)
+/* Thread-safe. */
+static void collect_write(struct target_collection *collection)
 {
+	struct buf plain;
+	buf_init(&plain, collection->answer.ceiling);
+	collection->written =
+	    openai_assembly_write(&collection->assembly, collection->id, collection->model, collection->created,
+				  &plain) &&
+	    openai_answer_write_usage(buf_span(&plain), &collection->usage, &collection->arena, &collection->answer) &&
+	    !buf_failed(&collection->answer);
+	buf_fini(&plain);
+}
+
+static void on_collect_work(struct offload_job *job)
+{
+	collect_write((struct target_collection *)job);
+}
+
+static struct target_run *telling_target(struct telling *telling)
+{
+	return container_of(telling, struct target_run, telling);
+}
+
+static void on_body_slice(struct telling *telling, struct event *event)
+{
+	target_emit(telling_target(telling), event);
+}
+
+static void on_body_told(struct telling *telling)
+{
+	target_complete(telling_target(telling));
+}
+
+/* Passes a large answer up, a part at a time. answer: is taken. */
+static void tell_apart(struct target_run *target, struct buf *answer, const struct usage *usage)
+{
+	buf_fini(&target->answer);
+	target->answer = buf_take(answer);
+	telling_begin(&target->telling, target->run.context->worker->reactor, buf_span(&target->answer), usage);
+}
+
+static void on_collect_done(struct offload_job *job)
+{
+	struct target_collection *collection = (struct target_collection *)job;
+	struct target_run *target = collection->target;
+	collection->submitted = false;
+	if (job->refused || !collection->written) {
+		target_fail_code(target, job->refused ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
+		return;
+	}
+	target_set_state(target, TARGET_ST_WHOLE);
+	target->telling.emit = on_body_slice;
+	target->telling.on_told = on_body_told;
+	tell_apart(target, &collection->answer, &collection->usage);
+}
+
+static void on_collect_discard(struct offload_job *job)
+{
+	collection_free((struct target_collection *)job);
+}
+
+/* False: it is no heavy one. */
+static bool collect_apart(struct target_run *target)
+{
+	struct run_context *context = target->run.context;
 	struct target_collection *collection = target->collection;
-	return openai_assembly_write(&collection->assembly, collection->id, collection->model, collection->created,
-				     plain) &&
-	       openai_answer_write_usage(buf_span(plain), &collection->usage, target->run.context->worker->scratch,
-					 &collection->answer) &&
-	       !buf_failed(&collection->answer);
+	if (context->worker->offload == NULL || collection->assembly.bytes <= COLLECTED_IN_TURN)
+		return false;
+	target_drop_call(target);
+	timer_stop(target_timers(target), &target->silence);
+	target_set_state(target, TARGET_ST_READ);
+	collection->submitted = true;
+	collection->job = (struct offload_job){.work = on_collect_work,
+					       .done = on_collect_done,
+					       .discard = on_collect_discard,
+					       .kind = METRICS_OFFLOAD_ANSWER,
+					       .client = context->client,
+					       .bytes = collection->assembly.bytes * 2};
+	offload_submit(context->worker->offload, &collection->job);
+	return true;
 }
 
 void target_collect_end(struct target_run *target)
 {
 	struct target_collection *collection = target->collection;
-	struct buf plain;
-	buf_init(&plain, collection->answer.ceiling);
-	bool chat = target->run.context->request->endpoint == OPENAI_CHAT; /* there is no assembly of completions */
-	bool written = chat && collect_write(target, &plain);
-	buf_fini(&plain);
-	if (!written) {
+	if (target->run.context->request->endpoint != OPENAI_CHAT) { /* there is no assembly of completions */
+		target_fail_code(target, ERROR_UPSTREAM_INVALID);
+		return;
+	}
+	if (collect_apart(target))
+		return;
+	collect_write(collection);
+	if (!collection->written) {
 		target_fail_code(target, ERROR_UPSTREAM_INVALID);
 		return;
 	}
@@ -104,51 +204,46 @@ void target_collect_end(struct target_run *target)
 		target_complete(target);
 }
 
+/* ---- a whole answer for a stream ---- */
+
 static bool replay_chunk(void *context, struct span data, unsigned carries)
 {
-	struct target_run *target = context;
-	struct event event = {.kind = EVENT_CHUNK, .carries = carries, .data = data, .usage = USAGE_UNKNOWN};
-	if ((carries & CARRIES_USAGE) == 0)
-		target_emit(target, &event);
-	return target->state == TARGET_ST_WHOLE;
+	(void)carries;
+	sse_write_event(context, data);
+	return !buf_failed(context);
 }
 
-/* The usage, for the client if it asked for it, else for our books. */
-static void replay_usage(struct target_run *target, const struct usage *usage)
+bool target_replay_write(enum openai_endpoint endpoint, struct span body, struct buf *out)
 {
-	const struct run_context *context = target->run.context;
-	struct event event = {.kind = EVENT_USAGE, .usage = *usage};
-	struct buf data;
-	buf_init(&data, 4096);
-	if (context->request->include_usage) {
-		openai_usage_chunk_write(&data, context->request->endpoint, context->id, context->request->model,
-					 context->created, usage);
-		event.kind = EVENT_CHUNK;
-		event.carries = CARRIES_USAGE | CARRIES_NO_CHOICE;
-		event.data = buf_span(&data);
-	}
-	target_emit(target, &event);
-	buf_fini(&data);
-}
-
-void target_replay(struct target_run *target, struct span body, const struct openai_answer *answer)
-{
-	const struct openai_request *request = target->run.context->request;
-	struct openai_replay replay = {.endpoint = request->endpoint, .body = body, .created = -1};
-	struct usage usage = answer->usage;
-	bool counted = (answer->carries & CARRIES_USAGE) != 0;
+	struct openai_replay replay = {.endpoint = endpoint, .body = body, .created = -1, .include_usage = true};
 	struct arena scratch;
 	arena_init(&scratch, 0);
-	bool told = openai_replay_chunks(&replay, &scratch, replay_chunk, target);
+	bool written = openai_replay_chunks(&replay, &scratch, replay_chunk, out);
 	arena_fini(&scratch);
-	if (target->state != TARGET_ST_WHOLE)
-		return; /* whoever got the first chunks had enough */
-	if (!told) {
-		target_fail_code(target, ERROR_UPSTREAM_INVALID);
-		return;
-	}
-	if (counted)
-		replay_usage(target, &usage);
-	if (target->state == TARGET_ST_WHOLE)
-		target_complete(target);
+	buf_append(out, SPAN("data: [DONE]\n\n"));
+	return written && !buf_failed(out);
+}
+
+static void on_stream_slice(struct telling *telling, struct event *event)
+{
+	struct target_run *target = telling_target(telling);
+	target_enter(target);
+	target_take(target, event->data);
+	target_leave(target);
+}
+
+static void on_stream_told(struct telling *telling)
+{
+	target_stream_on_end(telling_target(telling), ERROR_NONE);
+}
+
+void target_replay(struct target_run *target, struct buf *stream)
+{
+	struct usage unknown = USAGE_UNKNOWN;
+	target->asked_usage |= !target->run.context->request->include_usage; /* the stream has it for our books */
+	timer_stop(target_timers(target), &target->silence);
+	target->telling.emit = on_stream_slice;
+	target->telling.on_told = on_stream_told;
+	target_set_state(target, TARGET_ST_STREAM);
+	tell_apart(target, stream, &unknown);
 }

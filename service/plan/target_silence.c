@@ -5,7 +5,8 @@
  * once their head has come.
  *
  * While the call is paused for a slow client the clock stands still: what the
- * backend has sent waits unread, and its silence is not its fault.
+ * backend has sent waits unread, and its silence is not its fault. Nor does it run
+ * for an answer that is there and read a part at a time.
  */
 #include "service/plan/target.h"
 
@@ -58,7 +59,7 @@ void target_alive(struct target_run *target)
 	target->idle = true;
 	target->last_event_us = target_now(target);
 	target->silence_left_us = target_idle_limit(target);
-	if (!running && !target->paused)
+	if (!running && !target->paused && !telling_is_on(&target->telling))
 		timer_start(target_timers(target), &target->silence, target_idle_limit(target), on_silence);
 }
 

@@ -71,7 +71,7 @@ static bool stream_is_done(struct span data)
 /* A backend that ignores n is believed; one whose choices never finished is not, nor one that said nothing. */
 static void stream_on_done(struct target_run *target)
 {
-	if (openai_stream_is_finished(&target->stream))
+	if (openai_stream_is_finished(&target->stream) || telling_is_on(&target->telling))
 		stream_complete(target);
 	else
 		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
@@ -85,6 +85,14 @@ static void stream_on_error_event(struct target_run *target, const struct sse_ev
 	arena_reset(scratch);
 	openai_error_read(sse->data, scratch, &error);
 	target_fail_inside(target, &error);
+}
+
+/* Returns why a chunk could not be read. */
+static enum error_code chunk_error(const struct openai_chunk *chunk, const struct arena *scratch)
+{
+	if (chunk->too_large)
+		return ERROR_UPSTREAM_TOO_LARGE;
+	return arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
 }
 
 static void stream_on_event(struct target_run *target, const struct sse_event *sse)
@@ -103,7 +111,7 @@ static void stream_on_event(struct target_run *target, const struct sse_event *s
 	}
 	arena_reset(scratch);
 	if (!openai_chunk_read(&target->stream, sse->data, scratch, &chunk))
-		target_fail_code(target, arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
+		target_fail_code(target, chunk_error(&chunk, scratch));
 	else if ((chunk.carries & CARRIES_ERROR) != 0)
 		target_fail_inside(target, chunk.error);
 	else

@@ -14,6 +14,8 @@
 #include "service/loop/offload.h"
 #include "service/plan/target.h"
 
+enum { TARGET_REPLAY_MOST = 64 << 20 /* bytes of a stream that a whole answer amounts to */ };
+
 /* Returns why an answer that passed in pieces and ends here is no good; ERROR_NONE when it is. */
 static enum error_code whole_end(const struct target_run *target)
 {
@@ -52,8 +54,8 @@ void target_whole_on_body(struct target_run *target, struct span bytes)
 			target_alive(target);
 		return;
 	}
-	if (target->run.context->request->stream) { /* not events, and too long to be an error's text */
-		target_fail_code(target, ERROR_UPSTREAM_INVALID);
+	if (target->run.context->request->stream) { /* it cannot be replayed before all of it is there */
+		target_fail_code(target, ERROR_UPSTREAM_TOO_LARGE);
 		return;
 	}
 	if (target->answer_sent == 0) {
@@ -67,8 +69,22 @@ void target_whole_on_body(struct target_run *target, struct span bytes)
 	whole_pass_up(target, bytes, target->answer_total);
 }
 
-/* The whole answer was read, well or not. */
-static void whole_judge(struct target_run *target, bool good, bool exhausted, const struct openai_answer *answer)
+/* Goes on with the stream that the answer amounts to; empty: a helper has not written it. */
+static void whole_replay(struct target_run *target, struct buf *stream)
+{
+	bool written = buf_len(stream) > 0;
+	if (!written)
+		written =
+		    target_replay_write(target->run.context->request->endpoint, buf_span(&target->answer), stream);
+	if (written)
+		target_replay(target, stream);
+	else
+		target_fail_code(target, buf_failed(stream) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
+}
+
+/* The whole answer was read, well or not. stream: of a whole answer for a stream. */
+static void whole_judge(struct target_run *target, bool good, bool exhausted, const struct openai_answer *answer,
+			struct buf *stream)
 {
 	struct span body = buf_span(&target->answer);
 	if (!good) {
@@ -83,11 +99,11 @@ static void whole_judge(struct target_run *target, bool good, bool exhausted, co
 		target_fail_code(target, ERROR_UPSTREAM_INVALID);
 		return;
 	}
-	target_content(target);
 	if (target->run.context->request->stream) {
-		target_replay(target, body, answer);
+		whole_replay(target, stream);
 		return;
 	}
+	target_content(target);
 	struct event event = {.kind = EVENT_BODY, .data = body, .total = (int64_t)body.len, .usage = answer->usage};
 	target_emit(target, &event);
 	if (target->state == TARGET_ST_WHOLE)
@@ -102,6 +118,8 @@ struct target_reading {
 	struct buf body;
 	struct arena arena;
 	enum openai_endpoint endpoint;
+	bool replays; /* a stream was asked for */
+	struct buf stream;
 	struct openai_answer answer;
 	bool good;
 };
@@ -109,6 +127,7 @@ struct target_reading {
 static void reading_free(struct target_reading *reading)
 {
 	buf_fini(&reading->body);
+	buf_fini(&reading->stream);
 	arena_fini(&reading->arena);
 	free(reading);
 }
@@ -118,18 +137,20 @@ static void on_work(struct offload_job *job)
 	struct target_reading *reading = (struct target_reading *)job;
 	reading->good =
 	    openai_answer_read(reading->endpoint, buf_span(&reading->body), &reading->arena, &reading->answer);
+	if (reading->good && reading->replays && (reading->answer.carries & CARRIES_ERROR) == 0)
+		reading->good = target_replay_write(reading->endpoint, buf_span(&reading->body), &reading->stream);
 }
 
 static void on_done(struct offload_job *job)
 {
 	struct target_reading *reading = (struct target_reading *)job;
 	struct target_run *target = reading->target;
-	bool exhausted = job->refused || arena_failed(&reading->arena);
+	bool exhausted = job->refused || arena_failed(&reading->arena) || buf_failed(&reading->stream);
 	target->reading = NULL;
 	target->answer = buf_take(&reading->body);
 	target_set_state(target, TARGET_ST_WHOLE);
 	target_enter(target);
-	whole_judge(target, reading->good, exhausted, &reading->answer);
+	whole_judge(target, reading->good, exhausted, &reading->answer, &reading->stream);
 	target_leave(target);
 	reading_free(reading);
 }
@@ -153,6 +174,8 @@ static bool whole_read_apart(struct target_run *target)
 	reading->body = buf_take(&target->answer);
 	arena_init(&reading->arena, 0); /* as large as the answer's nodes, which has its ceiling */
 	reading->endpoint = context->request->endpoint;
+	reading->replays = context->request->stream;
+	buf_init(&reading->stream, TARGET_REPLAY_MOST);
 	reading->job = (struct offload_job){.work = on_work,
 					    .done = on_done,
 					    .discard = on_discard,
@@ -186,7 +209,10 @@ static void whole_read(struct target_run *target)
 	struct step_mark before = step_enter("read");
 	bool good = openai_answer_read(context->request->endpoint, buf_span(&target->answer), scratch, &answer);
 	step_leave(before);
-	whole_judge(target, good, arena_failed(scratch), &answer);
+	struct buf stream;
+	buf_init(&stream, TARGET_REPLAY_MOST);
+	whole_judge(target, good, arena_failed(scratch), &answer, &stream);
+	buf_fini(&stream);
 }
 
 void target_whole_on_end(struct target_run *target, enum error_code error)

@@ -2,7 +2,7 @@
 /* Slices of a whole answer; telling.h holds the contract. */
 #include "service/plan/telling.h"
 
-enum { SLICE = 64 << 10, SLICES_OF_A_TURN = 16 };
+enum { SLICE = 64 << 10, SLICES_OF_A_TURN = 4 };
 
 static void on_later(struct timer *timer)
 {
@@ -45,6 +45,11 @@ void telling_begin(struct telling *telling, struct reactor *reactor, struct span
 	telling->told = 0;
 	telling->now.run = on_now;
 	task_queue(reactor, &telling->now);
+}
+
+bool telling_is_on(const struct telling *telling)
+{
+	return telling->reactor != NULL;
 }
 
 void telling_pause(struct telling *telling, bool paused)

@@ -26,6 +26,9 @@ struct telling {
 /* Begins in a task of this turn. emit and on_told are filled in; body must stay until telling_end. */
 void telling_begin(struct telling *telling, struct reactor *reactor, struct span body, const struct usage *usage);
 
+/* Returns whether some of it is still to be told. */
+bool telling_is_on(const struct telling *telling);
+
 void telling_pause(struct telling *telling, bool paused);
 
 /* Nothing is told any more. Harmless at any time. */

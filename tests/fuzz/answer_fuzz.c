@@ -17,7 +17,7 @@ static bool is_json(struct span text, struct arena *arena)
 {
 	struct json json;
 	struct json_error error;
-	return json_parse_relaxed(&json, arena, text, 64, &error);
+	return json_parse_relaxed(&json, arena, text, &JSON_DEPTH(64), &error);
 }
 
 static void check_chunk(struct openai_stream *stream, struct span line, struct arena *arena)

@@ -24,7 +24,7 @@ static void check_string(const struct json *json, uint32_t node, struct arena *a
 	buf_init(&out, text.len * 6 + 2);
 	json_write_string(&out, text);
 	assert(!buf_failed(&out));
-	assert(json_parse_relaxed(&again, arena, buf_span(&out), 1, &error));
+	assert(json_parse_relaxed(&again, arena, buf_span(&out), &JSON_DEPTH(1), &error));
 	assert(span_equal(json_string(&again, 0, arena), text));
 	buf_fini(&out);
 }
@@ -87,7 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&arena, 0);
 	bool is_strict = json_parse(&strict, &arena, text, 64, &error);
 	assert(is_strict || (error.offset <= size && error.line >= 1 && error.column >= 1));
-	bool is_relaxed = json_parse_relaxed(&relaxed, &arena, text, 64, &error);
+	bool is_relaxed = json_parse_relaxed(&relaxed, &arena, text, &JSON_DEPTH(64), &error);
 	assert(!is_strict || is_relaxed);
 	if (is_strict) {
 		assert(strict.node_count == relaxed.node_count);

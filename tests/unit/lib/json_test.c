@@ -174,13 +174,13 @@ static void the_relaxed_reader_takes_what_models_generate(void **state)
 {
 	(void)state;
 	struct span text = SPAN("[\"a\\u0000b\",\"\\ud83d\",\"\\ude00x\",\"\\ud83dy\"]");
-	assert_true(json_parse_relaxed(&json, &arena, text, 64, &error));
+	assert_true(json_parse_relaxed(&json, &arena, text, &JSON_DEPTH(64), &error));
 	assert_true(span_equal(json_string(&json, 1, &arena), SPAN("a\0b")));
 	assert_true(span_equal(json_string(&json, 2, &arena), SPAN("\xEF\xBF\xBD")));
 	assert_true(span_equal(json_string(&json, 3, &arena), SPAN("\xEF\xBF\xBDx")));
 	assert_true(span_equal(json_string(&json, 4, &arena), SPAN("\xEF\xBF\xBDy")));
-	assert_false(json_parse_relaxed(&json, &arena, SPAN("{\"a\":1,\"a\":2}"), 64, &error));
-	assert_false(json_parse_relaxed(&json, &arena, SPAN("\"\0\""), 64, &error));
+	assert_false(json_parse_relaxed(&json, &arena, SPAN("{\"a\":1,\"a\":2}"), &JSON_DEPTH(64), &error));
+	assert_false(json_parse_relaxed(&json, &arena, SPAN("\"\0\""), &JSON_DEPTH(64), &error));
 }
 
 static void the_error_names_line_and_column(void **state)
@@ -337,7 +337,7 @@ static void what_no_double_can_hold_is_told_by_its_reader(void **state)
 {
 	(void)state;
 	double value = 0;
-	assert_true(json_parse_relaxed(&json, &arena, SPAN("1e999"), 64, &error));
+	assert_true(json_parse_relaxed(&json, &arena, SPAN("1e999"), &JSON_DEPTH(64), &error));
 	assert_false(json_double(&json, 0, &value));
 	char digits[400];
 	memset(digits, '9', sizeof(digits));

@@ -155,7 +155,7 @@ static void damaged_answers_never_yield_nonsense(void **state)
 		arena_init(&arena, 0);
 		if (feed(&vectors, text, 2, 1 + (size_t)rand() % 40)) {
 			taken++;
-			if (!json_parse_relaxed(&json, &arena, text, 64, &error))
+			if (!json_parse_relaxed(&json, &arena, text, &JSON_DEPTH(64), &error))
 				fail_msg("%s at %zu: %.*s", error.what, error.offset, SPAN_ARG(text));
 			uint32_t data = json_member(&json, 0, "data");
 			assert_int_equal(json.nodes[data].count, 2);

@@ -304,6 +304,7 @@ static void a_whole_answer_for_a_stream_becomes_its_chunks(void **state)
 		   "\"assistant\",\"content\":\"hi\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":1,"
 		   "\"completion_tokens\":1,\"total_tokens\":2}}");
 	call_done(ERROR_NONE);
+	reactor_run_tasks(&reactor);
 	assert_non_null(strstr(seen, "\"content\":\"hi\""));
 	assert_non_null(strstr(seen, "\"finish_reason\":\"stop\""));
 	assert_non_null(strstr(seen, "usage;end;"));

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: MIT */
+/* Making the answer, and sending it; recast.h holds the contract. */
+#include "service/exchange/recast.h"
+
+#include <stdlib.h>
+
+#include "lib/container.h"
+#include "lib/step.h"
+#include "schemas/sse_write.h"
+#include "service/exchange/exchange_internal.h"
+#include "service/loop/offload.h"
+#include "service/plan/telling.h"
+
+enum {
+	RECAST_ID_SIZE = 64,
+	RECAST_MORE = 128, /* bytes that a fresh id and time may add */
+	RECAST_MOST = 256 << 20
+};
+
+/* The making of an answer, which needs nothing but this. */
+struct making {
+	struct recast_source source;
+	bool stream;
+	struct buf body; /* put together from events */
+	struct buf out;
+	uint64_t events; /* chunks in out */
+	struct usage usage;
+	bool made;
+};
+
+struct recast {
+	struct offload_job job; /* first */
+	struct telling telling;
+	struct exchange *exchange;
+	bool submitted;
+	bool failed; /* memory ran out in the middle */
+	struct making making;
+	char id[RECAST_ID_SIZE];
+};
+
+/* ---- making ---- */
+
+static bool add_chunk(void *context, struct span data, unsigned carries)
+{
+	struct making *making = context;
+	(void)carries;
+	making->events++;
+	sse_write_event(&making->out, data);
+	return !buf_failed(&making->out);
+}
+
+static void make_stream(struct making *making)
+{
+	struct arena scratch;
+	arena_init(&scratch, 0);
+	making->made = openai_replay_chunks(&making->source.replay, &scratch, add_chunk, making);
+	arena_fini(&scratch);
+	making->made = making->made && buf_append(&making->out, SPAN("data: [DONE]\n\n"));
+}
+
+/* Thread-safe. */
+static void make(struct making *making)
+{
+	struct recast_source *source = &making->source;
+	making->made = true;
+	if (source->whole != NULL) {
+		making->made = whole_write(source->whole, &making->body);
+		making->usage = source->whole->usage;
+		source->replay.body = buf_span(&making->body);
+	}
+	if (making->made && making->stream)
+		make_stream(making);
+	else if (making->made)
+		making->made = buf_reserve(&making->out, source->replay.body.len + RECAST_MORE) != NULL &&
+			       openai_replay_whole(&source->replay, &making->out);
+}
+
+/* Returns why the answer could not be made. */
+static enum error_code making_error(const struct making *making)
+{
+	bool odd = making->source.whole != NULL && !buf_failed(&making->body) && !buf_failed(&making->out);
+	return odd ? ERROR_UPSTREAM_INVALID : ERROR_OVERLOADED;
+}
+
+static void making_init(struct making *making, const struct recast_source *source, bool stream)
+{
+	*making = (struct making){.source = *source, .stream = stream, .usage = USAGE_UNKNOWN};
+	buf_init(&making->body, RECAST_MOST);
+	buf_init(&making->out, RECAST_MOST);
+}
+
+static void making_fini(struct making *making)
+{
+	buf_fini(&making->body);
+	buf_fini(&making->out);
+	store_value_drop(making->source.held);
+	if (making->source.whole != NULL)
+		whole_fini(making->source.whole);
+	free(making->source.whole);
+}
+
+/* ---- sending ---- */
+
+/* Sends the head of an answer that is made. */
+static void begin_answer(struct exchange *exchange, const struct making *making)
+{
+	struct event event = {.kind = making->stream ? EVENT_CHUNK : EVENT_BODY, .carries = CARRIES_CONTENT};
+	report_content(&exchange->report, &event, exchange_now(exchange));
+	exchange->report.events = making->events;
+	if (making->source.whole != NULL)
+		exchange->report.usage = making->usage;
+	if (making->stream)
+		exchange_head(exchange, EXCHANGE_ST_STREAM, NULL, -1);
+	else
+		exchange_head(exchange, EXCHANGE_ST_BODY, NULL, (int64_t)buf_len(&making->out));
+}
+
+static bool send_now(struct exchange *exchange, struct recast_source *source)
+{
+	struct making making;
+	making_init(&making, source, exchange->request.stream);
+	struct step_mark before = step_enter("replay");
+	make(&making);
+	step_leave(before);
+	if (making.made)
+		begin_answer(exchange, &making);
+	if (making.made && exchange_send(exchange, buf_span(&making.out)))
+		exchange_finish(exchange);
+	else
+		exchange_fail_code(exchange, making_error(&making));
+	making_fini(&making);
+	return true;
+}
+
+static void on_slice(struct telling *telling, struct event *event)
+{
+	struct recast *recast = container_of(telling, struct recast, telling);
+	recast->failed = recast->failed || !exchange_send(recast->exchange, event->data);
+}
+
+static void on_sent(struct telling *telling)
+{
+	struct recast *recast = container_of(telling, struct recast, telling);
+	if (recast->failed)
+		exchange_abort(recast->exchange, ERROR_OVERLOADED);
+	else
+		exchange_finish(recast->exchange);
+}
+
+static void recast_free(struct recast *recast)
+{
+	making_fini(&recast->making);
+	free(recast);
+}
+
+static void on_work(struct offload_job *job)
+{
+	make(&container_of(job, struct recast, job)->making);
+}
+
+static void on_done(struct offload_job *job)
+{
+	struct recast *recast = container_of(job, struct recast, job);
+	struct exchange *exchange = recast->exchange;
+	struct usage unknown = USAGE_UNKNOWN;
+	recast->submitted = false;
+	if (job->refused || !recast->making.made) {
+		exchange_fail_code(exchange, job->refused ? ERROR_OVERLOADED : making_error(&recast->making));
+		return;
+	}
+	keepalive_end(exchange); /* no comment may come between two slices */
+	begin_answer(exchange, &recast->making);
+	recast->telling.emit = on_slice;
+	recast->telling.on_told = on_sent;
+	telling_begin(&recast->telling, exchange->worker->plan.reactor, buf_span(&recast->making.out), &unknown);
+}
+
+static void on_discard(struct offload_job *job)
+{
+	recast_free(container_of(job, struct recast, job));
+}
+
+/* Bytes that have to be read and written. */
+static size_t weight_of(const struct recast_source *source)
+{
+	return source->whole != NULL ? whole_bytes(source->whole) : source->replay.body.len;
+}
+
+static struct recast *recast_create(struct exchange *exchange, const struct recast_source *source)
+{
+	struct recast *recast = calloc(1, sizeof(*recast));
+	if (recast == NULL)
+		return NULL;
+	making_init(&recast->making, source, exchange->request.stream);
+	struct span *id = &recast->making.source.replay.id;
+	if (id->at != NULL && id->len <= RECAST_ID_SIZE)
+		id->at = memcpy(recast->id, id->at, id->len);
+	recast->exchange = exchange;
+	recast->telling.paused = exchange->paused;
+	recast->job = (struct offload_job){.work = on_work,
+					   .done = on_done,
+					   .discard = on_discard,
+					   .kind = METRICS_OFFLOAD_RECAST,
+					   .client = exchange->caching.request->client,
+					   .bytes = weight_of(source) * 2};
+	return recast;
+}
+
+bool recast_begin(struct exchange *exchange, struct recast_source *source)
+{
+	struct offload_port *offload = exchange->worker->plan.offload;
+	bool light = offload == NULL || weight_of(source) <= RECAST_IN_TURN;
+	struct recast *recast = light ? NULL : recast_create(exchange, source);
+	if (recast == NULL)
+		return send_now(exchange, source);
+	exchange->caching.recast = recast;
+	recast->submitted = true;
+	offload_submit(offload, &recast->job);
+	return false;
+}
+
+void recast_pause(struct recast *recast, bool paused)
+{
+	if (recast != NULL)
+		telling_pause(&recast->telling, paused);
+}
+
+void recast_cancel(struct recast *recast)
+{
+	if (recast == NULL)
+		return;
+	telling_end(&recast->telling);
+	if (recast->submitted)
+		offload_cancel(&recast->job);
+	else
+		recast_free(recast);
+}
