@@ -498,6 +498,21 @@ static void a_half_closed_client_that_then_leaves_is_noticed_by_the_next_write(v
 	WAIT_UNTIL(app, app->gone == 1 && http_server_connections(app->server) == 0);
 }
 
+/* Reads more than what counts as progress. */
+static void read_some(struct app *app, struct client *client)
+{
+	char part[65536];
+	size_t got = 0;
+	while (got < 16384) {
+		ssize_t more = recv(client->fd, part, sizeof(part), MSG_DONTWAIT);
+		if (more < 0 && errno == EAGAIN)
+			app_run_us(app, 1000);
+		else
+			assert_true(more > 0);
+		got += more > 0 ? (size_t)more : 0;
+	}
+}
+
 static void a_reader_that_stops_before_the_end_of_a_finished_response_is_cut_off(void **state)
 {
 	struct app *app = *state;
@@ -511,9 +526,8 @@ static void a_reader_that_stops_before_the_end_of_a_finished_response_is_cut_off
 	assert_int_equal(http_server_connections(app->server), 2);
 	/* the kernel's own buffer may still fill in the first periods */
 	for (int i = 0; i < 6 && http_server_connections(app->server) == 2; i++) {
-		char part[65536];
+		read_some(app, &slow);
 		app_skip_seconds(app, 61);
-		assert_true(recv(slow.fd, part, sizeof(part), 0) > 0);
 		app_run_us(app, 20000);
 	}
 	assert_int_equal(http_server_connections(app->server), 1);
