@@ -278,7 +278,7 @@ static bool ask_in_own_words(struct exchange *exchange)
 bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
 {
 	struct cache_hit hit;
-	if (exchange->caching.recast != NULL)
+	if (exchange->recast != NULL)
 		return false;
 	if (error_row(failure->code)->blame == BLAME_CLIENT)
 		return ask_in_own_words(exchange);
@@ -312,7 +312,7 @@ static void convert_end(struct exchange *exchange)
 						  .include_usage = exchange->request.include_usage},
 				       .whole = exchange->caching.whole};
 	exchange->caching.whole = NULL;
-	recast_begin(exchange, &source);
+	recast_begin(exchange, &source, NULL);
 }
 
 /* Usage goes to those who asked for it, whoever asked the backend. */
@@ -362,7 +362,6 @@ void caching_close(struct exchange *exchange)
 	if (caching->follower != NULL)
 		follower_leave(caching->follower);
 	store_value_drop(caching->stale);
-	recast_cancel(caching->recast);
 	if (caching->whole != NULL)
 		whole_fini(caching->whole);
 	free(caching->whole);

@@ -29,7 +29,6 @@ enum {
 };
 
 struct embedding;
-struct recast;
 
 /* What the entity tag of a hit is made of: which answers, what they say, and in which form it is told. */
 struct caching_tag {
@@ -49,7 +48,6 @@ struct caching {
 	struct follower *follower; /* of a shared flight; NULL = none */
 	struct store_value *stale; /* held; may stand in; NULL = none */
 	struct whole *whole;       /* the flight comes in another form than was asked for: gathered first; NULL = not */
-	struct recast *recast;     /* a complete answer that is being made and sent; NULL = none */
 	struct embedding *embedding; /* of embeddings, which take another way from here; NULL = none */
 	/* of a hit, for the head */
 	int64_t age_s, ttl_s;

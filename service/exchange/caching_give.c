@@ -57,7 +57,7 @@ bool caching_give(struct exchange *exchange, const struct cache_hit *hit, enum m
 	metrics_add(exchange->worker->plan.metrics, hit->entry.body.len, METRIC_CACHE_GIVEN_BYTES,
 		    exchange->report.model_index);
 	if (exchange->state != EXCHANGE_ST_WAITING || !caching_is_unchanged(exchange))
-		return recast_begin(exchange, &source);
+		return recast_begin(exchange, &source, NULL);
 	caching_give_not_modified(exchange);
 	store_value_drop(source.held);
 	return true;

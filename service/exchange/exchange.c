@@ -72,6 +72,7 @@ static void exchange_close(struct exchange *exchange)
 	reading_cancel(exchange);
 	if (exchange->kind->close != NULL)
 		exchange->kind->close(exchange);
+	recast_cancel(exchange->recast);
 	caching_close(exchange);
 	timer_stop(&exchange->worker->plan.reactor->timers, &exchange->stalled);
 	keepalive_end(exchange);
@@ -230,7 +231,7 @@ static void exchange_pause(struct exchange *exchange, bool paused)
 		exchange_watch(exchange);
 	else
 		timer_stop(&exchange->worker->plan.reactor->timers, &exchange->stalled);
-	recast_pause(exchange->caching.recast, paused);
+	recast_pause(exchange->recast, paused);
 	if (exchange->caching.follower != NULL)
 		follower_pause(exchange->caching.follower, paused);
 	else
@@ -297,6 +298,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 		return NULL;
 	}
 	exchange->worker = worker;
+	exchange->client = request->client;
 	exchange->kind = relays ? &exchange_relay : &exchange_fanout;
 	exchange->flight = flight;
 	exchange->subscriber.on_event = exchange_on_event;

@@ -23,6 +23,7 @@ enum exchange_state {
 struct decoded;
 struct exchange;
 struct reading_job;
+struct recast;
 
 /* What makes an exchange of a request. */
 struct exchange_kind {
@@ -44,6 +45,7 @@ struct exchange {
 	struct exchange_worker *worker;
 	const struct exchange_kind *kind;
 	struct respond_to to;
+	uint64_t client; /* whose it is: a hash */
 	enum exchange_state state;
 	struct exchange *next;  /* of the worker */
 	struct exchange **back; /* NULL = it is being ended */
@@ -60,7 +62,8 @@ struct exchange {
 	struct run_tap *tap;         /* for the flight; NULL = none */
 	struct fanout_run *fanout;   /* of a fan-out, in the flight's arena */
 	struct caching caching;
-	struct buf out; /* one framed event, or an error body */
+	struct recast *recast; /* a complete answer that is being made and sent; NULL = none */
+	struct buf out;        /* one framed event, or an error body */
 	struct report report;
 };
 

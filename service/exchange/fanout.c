@@ -13,6 +13,7 @@
 #include "config/plan_inline.h"
 #include "lib/random.h"
 #include "schemas/sse_write.h"
+#include "service/exchange/recast.h"
 
 static void on_give_up(struct task *task)
 {
@@ -86,7 +87,9 @@ static void end_stream(struct exchange *exchange, const struct lane *winner)
 	struct span model = SPAN(FANOUT_MODEL);
 	bool gathered = winner == NULL &&
 			openai_assembly_write(&fanout->assembly, fanout->id, model, fanout->created, &fanout->answer);
-	fanout_write_result(fanout, winner, gathered ? buf_span(&fanout->answer) : (struct span){NULL, 0});
+	fanout_write_before_result(fanout, winner);
+	buf_append(&fanout->json, gathered ? buf_span(&fanout->answer) : SPAN("null"));
+	buf_append(&fanout->json, SPAN(FANOUT_AFTER_RESULT));
 	buf_reset(&fanout->answer);
 	sse_write_named(&fanout->answer, "result", buf_span(&fanout->json));
 	buf_append(&fanout->answer, SPAN("data: [DONE]\n\n"));
@@ -96,33 +99,21 @@ static void end_stream(struct exchange *exchange, const struct lane *winner)
 		exchange_finish(exchange);
 }
 
-/* An answer that outgrew its leaf's cap came unread: what is put into ours must be JSON. */
-static bool answer_is_sound(struct exchange *exchange)
-{
-	struct arena scratch;
-	struct openai_answer answer;
-	arena_init(&scratch, 0);
-	bool sound = openai_answer_read(OPENAI_CHAT, buf_span(&exchange->fanout->answer), &scratch, &answer);
-	arena_fini(&scratch);
-	return sound;
-}
-
 static void end_whole(struct exchange *exchange, const struct event *event, const struct lane *winner)
 {
 	struct fanout_run *fanout = exchange->fanout;
-	if (buf_failed(&fanout->answer) || !answer_is_sound(exchange)) {
-		exchange_fail_code(exchange,
-				   buf_failed(&fanout->answer) ? ERROR_UPSTREAM_TOO_LARGE : ERROR_UPSTREAM_INVALID);
+	if (buf_failed(&fanout->answer)) {
+		exchange_fail_code(exchange, ERROR_UPSTREAM_TOO_LARGE);
 		return;
 	}
-	fanout_write_result(fanout, winner, buf_span(&fanout->answer));
+	fanout_write_before_result(fanout, winner);
 	if (buf_failed(&fanout->json)) {
 		exchange_fail_code(exchange, ERROR_OVERLOADED);
 		return;
 	}
-	exchange_head(exchange, EXCHANGE_ST_BODY, event->target, (int64_t)buf_len(&fanout->json));
-	if (exchange_write(exchange, buf_span(&fanout->json)))
-		exchange_finish(exchange);
+	struct recast_source source = {
+	    .part = buf_take(&fanout->answer), .before = buf_take(&fanout->json), .after = FANOUT_AFTER_RESULT};
+	recast_begin(exchange, &source, event->target);
 }
 
 static void fanout_on_end(struct exchange *exchange, const struct event *event)

@@ -65,8 +65,12 @@ void fanout_write_started(struct fanout_run *fanout, const struct lane *lane);
 void fanout_write_delta(struct fanout_run *fanout, const struct lane *lane, struct span chunk);
 void fanout_write_ended(struct fanout_run *fanout, const struct lane *lane);
 
-/* The whole answer, or the data of the last event. winner: NULL = several; result: JSON, {NULL,0} = null. */
-void fanout_write_result(struct fanout_run *fanout, const struct lane *winner, struct span result);
+/*
+ * The whole answer, or the data of the last event, up to the result, which is JSON; FANOUT_AFTER_RESULT goes after it.
+ * winner: NULL = several.
+ */
+void fanout_write_before_result(struct fanout_run *fanout, const struct lane *winner);
+#define FANOUT_AFTER_RESULT "}"
 
 /* Why a lane failed, as a JSON object in the flight's arena; {NULL,0} on exhaustion. */
 struct span fanout_error(const struct fanout_run *fanout, const struct failure *failure);

@@ -86,7 +86,7 @@ static void write_lanes(struct buf *out, const struct fanout_run *fanout)
 	buf_append(out, SPAN("]"));
 }
 
-void fanout_write_result(struct fanout_run *fanout, const struct lane *winner, struct span result)
+void fanout_write_before_result(struct fanout_run *fanout, const struct lane *winner)
 {
 	struct buf *out = &fanout->json;
 	struct usage usage = USAGE_UNKNOWN;
@@ -105,8 +105,6 @@ void fanout_write_result(struct fanout_run *fanout, const struct lane *winner, s
 	buf_append(out, SPAN(",\"usage\":"));
 	write_usage(out, &usage);
 	buf_append(out, SPAN(",\"result\":"));
-	write_or_null(out, result);
-	buf_append(out, SPAN("}"));
 }
 
 struct span fanout_error(const struct fanout_run *fanout, const struct failure *failure)

@@ -20,12 +20,14 @@ enum {
 /* The making of an answer, which needs nothing but this. */
 struct making {
 	struct recast_source source;
+	const struct config_plan *target;
 	bool stream;
 	struct buf body; /* put together from events */
 	struct buf out;
 	uint64_t events; /* chunks in out */
 	struct usage usage;
 	bool made;
+	bool odd; /* it is not, as the backend's answer cannot be understood */
 };
 
 struct recast {
@@ -37,6 +39,11 @@ struct recast {
 	struct making making;
 	char id[RECAST_ID_SIZE];
 };
+
+static bool is_framed(const struct recast_source *source)
+{
+	return source->after != NULL;
+}
 
 /* ---- making ---- */
 
@@ -58,13 +65,41 @@ static void make_stream(struct making *making)
 	making->made = making->made && buf_append(&making->out, SPAN("data: [DONE]\n\n"));
 }
 
+/* An answer that was too long to be kept by its target came unread: what goes into a frame must be JSON. */
+static bool is_sound(struct span answer)
+{
+	struct arena scratch;
+	struct openai_answer read;
+	arena_init(&scratch, 0);
+	bool sound = openai_answer_read(OPENAI_CHAT, answer, &scratch, &read);
+	arena_fini(&scratch);
+	return sound;
+}
+
+static void make_framed(struct making *making)
+{
+	struct recast_source *source = &making->source;
+	struct span part = buf_span(&source->part), after = span_of(source->after);
+	making->odd = !is_sound(part);
+	if (making->odd || buf_reserve(&source->before, part.len + after.len) == NULL)
+		return;
+	buf_append(&source->before, part);
+	making->made = buf_append(&source->before, after);
+	making->out = buf_take(&source->before);
+}
+
 /* Thread-safe. */
 static void make(struct making *making)
 {
 	struct recast_source *source = &making->source;
+	if (is_framed(source)) {
+		make_framed(making);
+		return;
+	}
 	making->made = true;
 	if (source->whole != NULL) {
 		making->made = whole_write(source->whole, &making->body);
+		making->odd = !making->made && !buf_failed(&making->body);
 		making->usage = source->whole->usage;
 		source->replay.body = buf_span(&making->body);
 	}
@@ -75,16 +110,11 @@ static void make(struct making *making)
 			       openai_replay_whole(&source->replay, &making->out);
 }
 
-/* Returns why the answer could not be made. */
-static enum error_code making_error(const struct making *making)
+static void making_init(struct making *making, const struct exchange *exchange, const struct recast_source *source,
+			const struct config_plan *target)
 {
-	bool odd = making->source.whole != NULL && !buf_failed(&making->body) && !buf_failed(&making->out);
-	return odd ? ERROR_UPSTREAM_INVALID : ERROR_OVERLOADED;
-}
-
-static void making_init(struct making *making, const struct recast_source *source, bool stream)
-{
-	*making = (struct making){.source = *source, .stream = stream, .usage = USAGE_UNKNOWN};
+	bool stream = exchange->request.stream && !is_framed(source);
+	*making = (struct making){.source = *source, .target = target, .stream = stream, .usage = USAGE_UNKNOWN};
 	buf_init(&making->body, RECAST_MOST);
 	buf_init(&making->out, RECAST_MOST);
 }
@@ -97,6 +127,15 @@ static void making_fini(struct making *making)
 	if (making->source.whole != NULL)
 		whole_fini(making->source.whole);
 	free(making->source.whole);
+	if (is_framed(&making->source)) {
+		buf_fini(&making->source.part);
+		buf_fini(&making->source.before);
+	}
+}
+
+static enum error_code making_error(const struct making *making)
+{
+	return making->odd ? ERROR_UPSTREAM_INVALID : ERROR_OVERLOADED;
 }
 
 /* ---- sending ---- */
@@ -110,15 +149,15 @@ static void begin_answer(struct exchange *exchange, const struct making *making)
 	if (making->source.whole != NULL)
 		exchange->report.usage = making->usage;
 	if (making->stream)
-		exchange_head(exchange, EXCHANGE_ST_STREAM, NULL, -1);
+		exchange_head(exchange, EXCHANGE_ST_STREAM, making->target, -1);
 	else
-		exchange_head(exchange, EXCHANGE_ST_BODY, NULL, (int64_t)buf_len(&making->out));
+		exchange_head(exchange, EXCHANGE_ST_BODY, making->target, (int64_t)buf_len(&making->out));
 }
 
-static bool send_now(struct exchange *exchange, struct recast_source *source)
+static bool send_now(struct exchange *exchange, const struct recast_source *source, const struct config_plan *target)
 {
 	struct making making;
-	making_init(&making, source, exchange->request.stream);
+	making_init(&making, exchange, source, target);
 	struct step_mark before = step_enter("replay");
 	make(&making);
 	step_leave(before);
@@ -183,15 +222,18 @@ static void on_discard(struct offload_job *job)
 /* Bytes that have to be read and written. */
 static size_t weight_of(const struct recast_source *source)
 {
+	if (is_framed(source))
+		return buf_len(&source->part);
 	return source->whole != NULL ? whole_bytes(source->whole) : source->replay.body.len;
 }
 
-static struct recast *recast_create(struct exchange *exchange, const struct recast_source *source)
+static struct recast *recast_create(struct exchange *exchange, const struct recast_source *source,
+				    const struct config_plan *target)
 {
 	struct recast *recast = calloc(1, sizeof(*recast));
 	if (recast == NULL)
 		return NULL;
-	making_init(&recast->making, source, exchange->request.stream);
+	making_init(&recast->making, exchange, source, target);
 	struct span *id = &recast->making.source.replay.id;
 	if (id->at != NULL && id->len <= RECAST_ID_SIZE)
 		id->at = memcpy(recast->id, id->at, id->len);
@@ -201,19 +243,19 @@ static struct recast *recast_create(struct exchange *exchange, const struct reca
 					   .done = on_done,
 					   .discard = on_discard,
 					   .kind = METRICS_OFFLOAD_RECAST,
-					   .client = exchange->caching.request->client,
+					   .client = exchange->client,
 					   .bytes = weight_of(source) * 2};
 	return recast;
 }
 
-bool recast_begin(struct exchange *exchange, struct recast_source *source)
+bool recast_begin(struct exchange *exchange, const struct recast_source *source, const struct config_plan *target)
 {
 	struct offload_port *offload = exchange->worker->plan.offload;
 	bool light = offload == NULL || weight_of(source) <= RECAST_IN_TURN;
-	struct recast *recast = light ? NULL : recast_create(exchange, source);
+	struct recast *recast = light ? NULL : recast_create(exchange, source, target);
 	if (recast == NULL)
-		return send_now(exchange, source);
-	exchange->caching.recast = recast;
+		return send_now(exchange, source, target);
+	exchange->recast = recast;
 	recast->submitted = true;
 	offload_submit(offload, &recast->job);
 	return false;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A complete answer on its way out in the form that the client asked for, whichever form it has: kept answers, and
- * those of a shared flight whose leader asked for the other form.
+ * A complete answer on its way out in the form that the client asked for, whichever form it has: kept answers,
+ * those of a shared flight whose leader asked for the other form, and those of fan-outs.
  *
  * One of more than RECAST_IN_TURN bytes is made by a helper and sent in slices, as fast as the client reads.
  */
@@ -17,18 +17,21 @@ enum { RECAST_IN_TURN = 256 << 10 };
 struct exchange;
 struct recast;
 
-/* What the answer is. */
+/* What the answer is made of: a kept body, the events of a flight, or a part that goes into a frame. */
 struct recast_source {
 	struct openai_replay replay;
-	struct store_value *held; /* holds replay.body: takes; NULL with whole */
-	struct whole *whole; /* the answer is put together from these events, malloc'ed: takes; NULL = replay.body */
+	struct store_value *held; /* of a kept body: holds replay.body; takes */
+	struct whole *whole;      /* of events: malloc'ed; takes; NULL = none */
+	struct buf part;          /* of a frame: a whole chat answer; takes */
+	struct buf before;        /* of a frame: what goes before the part; takes */
+	const char *after;        /* of a frame: what goes after it; static; NULL = there is no frame */
 };
 
 /*
- * Sends the answer and ends the exchange, now (returns true: the exchange is gone) or later.
- * The head says what the exchange's caching knows.
+ * Sends the answer and ends the exchange, now (returns true: the exchange is gone) or later. source: its parts are
+ * taken, whatever is returned. target: who answered, for the head; NULL = several, or none.
  */
-bool recast_begin(struct exchange *exchange, struct recast_source *source);
+bool recast_begin(struct exchange *exchange, const struct recast_source *source, const struct config_plan *target);
 
 /* Backpressure of the client. recast: NULL = nothing to do, as below. */
 void recast_pause(struct recast *recast, bool paused);

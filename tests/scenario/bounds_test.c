@@ -122,12 +122,43 @@ static void row_20_headers_without_end_are_cut(void **state)
 	sluice_wait_idle(sluice);
 }
 
+/*
+ * An event of a million values, in few bytes: everybody who handles it reads it within a turn. Six of them, and the
+ * breaker is closed still, since the backend works.
+ */
+static void an_event_of_too_many_values_is_refused_and_no_failure_of_the_backend(void **state)
+{
+	enum { VALUES = 1000000 };
+	struct bytes wire = {0};
+	struct backend *backend = backend_start();
+	struct sluice *sluice = sluice_start("backends:\n  b: { url: 'http://127.0.0.1:%d/v1' }\nmodels:\n  m: b/m\n",
+					     backend_port(backend));
+	(void)state;
+	bytes_printf(&wire, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+			    "data: {\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"x\":[0");
+	for (int i = 1; i < VALUES; i++)
+		bytes_append(&wire, ",0", 2);
+	bytes_printf(&wire, "]}}]}\n\n");
+	backend_script(backend, (const struct step[]){SEND_BYTES(wire.at, wire.len), FIN});
+	for (int i = 0; i < 6; i++) {
+		struct answer answer;
+		client_fetch_chat(sluice, (enum via)(i % VIA_COUNT), "m", true, &answer);
+		check_error(&answer, 502, "upstream_too_large");
+		check_contains(&answer.body, "at most 131072 values");
+		answer_free(&answer);
+	}
+	assert_int_equal(sluice_metric(sluice, "sluice_breaker_state{target=\"b/m\"}"), 0);
+	bytes_free(&wire);
+	sluice_wait_idle(sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(row_14_a_line_of_100_mb_does_not_cost_memory),
 	    SCENARIO(row_18_a_bomb_does_not_cost_memory),
 	    SCENARIO(row_15_only_complete_events_reset_the_idle_timer),
+	    SCENARIO(an_event_of_too_many_values_is_refused_and_no_failure_of_the_backend),
 	    SCENARIO(row_20_headers_without_end_are_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
