@@ -3,8 +3,11 @@
 #include "lib/random.h"
 
 #include <stdbool.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
+
+#include "lib/hex.h"
 
 static _Thread_local uint64_t state[4];
 static _Thread_local bool seeded;
@@ -43,14 +46,15 @@ uint64_t random_u64(void)
 
 void random_hex(char *out, size_t bytes)
 {
-	static const char digits[] = "0123456789abcdef";
-	uint64_t bits = 0;
-	for (size_t i = 0; i < bytes; i++) {
-		if (i % 8 == 0)
-			bits = random_u64();
-		*out++ = digits[bits >> 4 & 15];
-		*out++ = digits[bits & 15];
-		bits >>= 8;
+	char digits[HEX_SIZE];
+	for (size_t left = bytes * 2; left > 0;) {
+		size_t some = left < HEX_SIZE ? left : HEX_SIZE;
+		uint64_t bits = random_u64();
+		hex_write_eight(digits, (uint32_t)(bits >> 32));
+		hex_write_eight(digits + HEX_EIGHT, (uint32_t)bits);
+		memcpy(out, digits, some);
+		out += some;
+		left -= some;
 	}
 	*out = '\0';
 }

@@ -73,10 +73,10 @@ bool cache_key_compute(const struct key_parts *parts, struct cache_key *key)
 
 void cache_key_text(const struct cache_key *key, char hex[2 * CACHE_KEY_SIZE + 1])
 {
-	static const char digits[] = "0123456789abcdef";
-	for (size_t i = 0; i < CACHE_KEY_SIZE; i++) {
-		hex[2 * i] = digits[key->bytes[i] >> 4];
-		hex[2 * i + 1] = digits[key->bytes[i] & 15];
+	for (size_t i = 0; i < CACHE_KEY_SIZE; i += HEX_EIGHT / 2) {
+		const uint8_t *four = &key->bytes[i];
+		hex_write_eight(hex + 2 * i,
+				(uint32_t)four[0] << 24 | (uint32_t)four[1] << 16 | (uint32_t)four[2] << 8 | four[3]);
 	}
 	hex[2 * CACHE_KEY_SIZE] = '\0';
 }
