@@ -15,7 +15,7 @@
 #include "clients/http/origin.h"
 
 enum {
-	TRANSFER_ROUNDS = 4,       /* reads in one turn: others are waiting */
+	TRANSFER_ROUNDS = 2,       /* reads in one turn: others are waiting */
 	TRANSFER_TLS_PIECE = 16384 /* bytes of one TLS record */
 };
 

@@ -40,3 +40,8 @@ $(BUILD)/tests/bench/hedge_bench: $(BUILD)/tests/bench/hedge_bench.o $(SCENARIO_
 .PHONY: bench-hedge
 bench-hedge: $(BUILD)/tests/bench/hedge_bench $(BUILD)/sluice $(BUILD)/sluice-sim ## time to first token with one slow backend of four, with spares and without
 	$(SCENARIO_ENV) $<
+
+# The scenarios of isolation_test, with the neighbour's times instead of its answers alone.
+.PHONY: bench-neighbours
+bench-neighbours: $(BUILD)/tests/scenario/isolation_test $(SCENARIO_NAMES) $(BUILD)/sluice $(BUILD)/sluice-sim ## a neighbour's median and p99 beside each misbehaviour, as ratios
+	$(SCENARIO_ENV) tests/bench/neighbours.sh $<

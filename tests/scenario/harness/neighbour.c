@@ -11,7 +11,13 @@
 
 #include "tests/scenario/harness/check.h"
 
-enum { ANSWER_MOST = 65536, HANG_S = 30 };
+enum { ANSWER_MOST = 65536, HANG_S = 30, TIMES_MOST = 100000, TIMES_BEFORE = 200, TIMED_REPEATS = 3 };
+
+/* How long each answer took, microseconds. */
+struct times {
+	uint32_t list[TIMES_MOST];
+	size_t count;
+};
 
 struct neighbour {
 	pthread_t thread;
@@ -19,7 +25,9 @@ struct neighbour {
 	atomic_bool ends;
 	atomic_uint rounds;
 	atomic_bool wrong;
-	char what[512]; /* was wrong, first */
+	char what[512];                /* was wrong, first */
+	atomic_bool beside;            /* the scenario misbehaves */
+	struct times *before, *during; /* NULL = nobody wants to know */
 };
 
 struct answer_text {
@@ -60,6 +68,13 @@ static void note_wrong(struct neighbour *neighbour, const struct ask *ask, const
 	atomic_store(&neighbour->wrong, true);
 }
 
+static void note_time(struct neighbour *neighbour, uint64_t took_us)
+{
+	struct times *times = atomic_load(&neighbour->beside) ? neighbour->during : neighbour->before;
+	if (times != NULL && times->count < TIMES_MOST)
+		times->list[times->count++] = (uint32_t)took_us;
+}
+
 static void perform(struct neighbour *neighbour, const struct ask *ask, struct answer_text *answer)
 {
 	char url[160], body[512];
@@ -82,7 +97,9 @@ static void perform(struct neighbour *neighbour, const struct ask *ask, struct a
 		curl_easy_setopt(curl, CURLOPT_HTTPHEADER, fields);
 		curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body);
 	}
+	uint64_t started_us = clock_us();
 	CURLcode code = curl_easy_perform(curl);
+	note_time(neighbour, clock_us() - started_us);
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status);
 	if (code != CURLE_OK)
 		note_wrong(neighbour, ask, curl_easy_strerror(code), status, answer);
@@ -105,6 +122,52 @@ static void *live(void *context)
 	return NULL;
 }
 
+static bool is_timed(void)
+{
+	return getenv("SLUICE_NEIGHBOUR_TIMES") != NULL;
+}
+
+unsigned neighbour_repeats(void)
+{
+	return is_timed() ? TIMED_REPEATS : 1;
+}
+
+static int compare_times(const void *a, const void *b)
+{
+	uint32_t one = *(const uint32_t *)a, other = *(const uint32_t *)b;
+	return (one > other) - (one < other);
+}
+
+/* Milliseconds that a share of the answers took at most. */
+static double quantile(struct times *times, double share)
+{
+	qsort(times->list, times->count, sizeof *times->list, compare_times);
+	return times->count == 0 ? 0 : times->list[(size_t)((double)(times->count - 1) * share)] / 1e3;
+}
+
+static void print_times(struct neighbour *neighbour)
+{
+	static const double shares[] = {0.5, 0.99};
+	if (neighbour->before == NULL)
+		return;
+	for (size_t i = 0; i < 2; i++) {
+		double before = quantile(neighbour->before, shares[i]), during = quantile(neighbour->during, shares[i]);
+		print_message("TIMES p%g %.2f %.2f %.1f\n", shares[i] * 100, before, during, during / before);
+	}
+	free(neighbour->before);
+	free(neighbour->during);
+}
+
+/* Its times before the scenario goes on. */
+static void measure_before(struct neighbour *neighbour)
+{
+	neighbour_check(neighbour, 2);
+	neighbour->before = calloc(1, sizeof *neighbour->before);
+	neighbour->during = calloc(1, sizeof *neighbour->during);
+	assert_true(neighbour->before != NULL && neighbour->during != NULL);
+	neighbour_check(neighbour, TIMES_BEFORE);
+}
+
 struct neighbour *neighbour_start(const struct sluice *sluice, const char *model)
 {
 	struct neighbour *neighbour = calloc(1, sizeof *neighbour);
@@ -112,7 +175,10 @@ struct neighbour *neighbour_start(const struct sluice *sluice, const char *model
 	snprintf(neighbour->base, sizeof neighbour->base, "http://127.0.0.1:%d", sluice->port);
 	snprintf(neighbour->model, sizeof neighbour->model, "%s", model);
 	assert_int_equal(pthread_create(&neighbour->thread, NULL, live, neighbour), 0);
+	if (is_timed())
+		measure_before(neighbour);
 	neighbour_check(neighbour, 2); /* that the cache has its answer, too */
+	atomic_store(&neighbour->beside, true);
 	return neighbour;
 }
 
@@ -139,6 +205,7 @@ void neighbour_stop(struct neighbour *neighbour)
 	atomic_store(&neighbour->ends, true);
 	pthread_join(neighbour->thread, NULL);
 	check_right(neighbour);
+	print_times(neighbour);
 	print_message("the neighbour had %u rounds of answers\n", atomic_load(&neighbour->rounds));
 	free(neighbour);
 }
