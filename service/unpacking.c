@@ -88,7 +88,7 @@ bool unpacking_begin(struct offload_port *port, struct http_request *request, co
 						.done = on_done,
 						.discard = on_discard,
 						.kind = METRICS_OFFLOAD_GUNZIP,
-						.client = http_request_client(request),
+						.owner = {http_request_network(request), http_request_client(request)},
 						.bytes = guess < most ? guess : most},
 					.packed = packed,
 					.most = most,

@@ -298,7 +298,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 		return NULL;
 	}
 	exchange->worker = worker;
-	exchange->client = request->client;
+	exchange->owner = (struct offload_owner){request->network, request->client};
 	exchange->kind = relays ? &exchange_relay : &exchange_fanout;
 	exchange->flight = flight;
 	exchange->subscriber.on_event = exchange_on_event;

@@ -9,6 +9,7 @@
 #include "service/exchange/reading.h"
 #include "service/exchange/report.h"
 #include "service/exchange/respond.h"
+#include "service/loop/offload.h"
 
 enum exchange_state {
 	EXCHANGE_ST_NEW,     /* nothing is known yet */
@@ -45,7 +46,7 @@ struct exchange {
 	struct exchange_worker *worker;
 	const struct exchange_kind *kind;
 	struct respond_to to;
-	uint64_t client; /* whose it is: a hash */
+	struct offload_owner owner;
 	enum exchange_state state;
 	struct exchange *next;  /* of the worker */
 	struct exchange **back; /* NULL = it is being ended */

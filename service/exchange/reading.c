@@ -123,7 +123,7 @@ bool reading_begin(struct exchange *exchange, const struct reading *reading)
 					.done = on_done,
 					.discard = on_discard,
 					.kind = METRICS_OFFLOAD_DECODE,
-					.client = exchange->caching.request->client,
+					.owner = exchange->owner,
 					.bytes = reading->body.len};
 	exchange->reading = job;
 	offload_submit(exchange->worker->plan.offload, &job->job);

@@ -243,7 +243,7 @@ static struct recast *recast_create(struct exchange *exchange, const struct reca
 					   .done = on_done,
 					   .discard = on_discard,
 					   .kind = METRICS_OFFLOAD_RECAST,
-					   .client = exchange->client,
+					   .owner = exchange->owner,
 					   .bytes = weight_of(source) * 2};
 	return recast;
 }

@@ -170,7 +170,7 @@ bool shared_keep_apart(struct shared *shared, struct record *end)
 	job->job = (struct offload_job){.work = on_work,
 					.done = on_done,
 					.kind = METRICS_OFFLOAD_KEEP,
-					.client = shared->options.client,
+					.owner = {shared->options.network, shared->options.client},
 					.bytes = bytes * 2};
 	offload_submit(port, &job->job);
 	return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The pool of helpers; offload.h holds the contract. All that is queued lies in lists of clients, which lie in a ring:
- * whoever is at its head and may have another helper is next, and goes to the end.
+ * The pool of helpers; offload.h holds the contract. All that is queued lies in lists of clients, which lie in a ring
+ * of their network, which lies in a ring of the pool: whoever is at a ring's head is next, and goes to the end.
  */
 #include "service/loop/offload.h"
 
@@ -11,15 +11,19 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "lib/hash.h"
+
 enum { OFFLOAD_BUCKETS = 1024, OFFLOAD_NICE = 5 /* helpers yield to loops where cores are few */ };
 
-/* A client with jobs. */
-struct offload_client {
+/* A network with jobs, or a client of one. */
+struct offload_party {
 	uint64_t id;
-	struct offload_client *next_same; /* in its bucket */
-	struct offload_client *next;      /* in the ring; of those with queued jobs */
-	struct offload_client *before;
-	struct offload_job *first, *last; /* queued */
+	struct offload_party *network;   /* of a client; NULL = this is a network */
+	struct offload_party *next_same; /* in its bucket */
+	struct offload_party *next;      /* in its ring; of those with queued jobs */
+	struct offload_party *before;
+	struct offload_party *head;       /* of a network: the ring of its clients; NULL = nothing is queued */
+	struct offload_job *first, *last; /* of a client: queued */
 	size_t queued_bytes;
 	unsigned at_work;
 };
@@ -28,12 +32,12 @@ struct offload {
 	pthread_mutex_t lock;
 	pthread_cond_t more;
 	/* under the lock */
-	struct offload_client *buckets[OFFLOAD_BUCKETS];
-	struct offload_client *head; /* of the ring; NULL = nothing is queued */
-	size_t jobs, bytes;          /* queued or at work */
+	struct offload_party *buckets[OFFLOAD_BUCKETS];
+	struct offload_party *head; /* of the ring of networks; NULL = nothing is queued */
+	size_t jobs, bytes;         /* queued or at work */
 	bool stops;
 	/* constant */
-	unsigned each; /* helpers that one client may have */
+	unsigned each; /* helpers that one network may have */
 	unsigned thread_count;
 	pthread_t threads[];
 };
@@ -47,56 +51,77 @@ struct offload_port {
 
 /* ---- the queue, under the lock ---- */
 
-static struct offload_client **link_of(struct offload *offload, uint64_t id)
+static struct offload_party **link_of(struct offload *offload, const struct offload_party *network, uint64_t id)
 {
-	struct offload_client **link = &offload->buckets[id % OFFLOAD_BUCKETS];
-	while (*link != NULL && (*link)->id != id)
+	uint64_t mixed = network == NULL ? id : hash_mix(network->id, id);
+	struct offload_party **link = &offload->buckets[mixed % OFFLOAD_BUCKETS];
+	while (*link != NULL && ((*link)->id != id || (*link)->network != network))
 		link = &(*link)->next_same;
 	return link;
 }
 
-/* Returns the client, made when there is none; NULL when out of memory. */
-static struct offload_client *client_of(struct offload *offload, uint64_t id)
+/* Returns the party, made when there is none; NULL when out of memory. */
+static struct offload_party *party_of(struct offload *offload, struct offload_party *network, uint64_t id)
 {
-	struct offload_client **link = link_of(offload, id);
+	struct offload_party **link = link_of(offload, network, id);
 	if (*link == NULL) {
 		*link = calloc(1, sizeof(**link));
-		if (*link != NULL)
+		if (*link != NULL) {
 			(*link)->id = id;
+			(*link)->network = network;
+		}
 	}
 	return *link;
 }
 
-/* Forgets a client without jobs. */
-static void client_rest(struct offload *offload, struct offload_client *client)
+/* Forgets a party without jobs. */
+static void party_rest(struct offload *offload, struct offload_party *party)
 {
-	if (client->first != NULL || client->at_work > 0)
+	if (party->first != NULL || party->head != NULL || party->at_work > 0)
 		return;
-	*link_of(offload, client->id) = client->next_same;
-	free(client);
+	*link_of(offload, party->network, party->id) = party->next_same;
+	free(party);
 }
 
-static void ring_join(struct offload *offload, struct offload_client *client)
+/* Forgets a client and its network, when they have no jobs. */
+static void client_rest(struct offload *offload, struct offload_party *client)
 {
-	struct offload_client *head = offload->head;
+	struct offload_party *network = client->network;
+	party_rest(offload, client);
+	party_rest(offload, network);
+}
+
+/* Returns the client of an owner, made when there is none; NULL when out of memory. */
+static struct offload_party *client_of(struct offload *offload, const struct offload_owner *owner)
+{
+	struct offload_party *network = party_of(offload, NULL, owner->network);
+	struct offload_party *client = network == NULL ? NULL : party_of(offload, network, owner->client);
+	if (client == NULL && network != NULL)
+		party_rest(offload, network);
+	return client;
+}
+
+static void ring_join(struct offload_party **ring, struct offload_party *party)
+{
+	struct offload_party *head = *ring;
 	if (head == NULL) {
-		client->next = client->before = offload->head = client;
+		party->next = party->before = *ring = party;
 		return;
 	}
-	client->next = head;
-	client->before = head->before;
-	client->before->next = head->before = client;
+	party->next = head;
+	party->before = head->before;
+	party->before->next = head->before = party;
 }
 
-static void ring_leave(struct offload *offload, struct offload_client *client)
+static void ring_leave(struct offload_party **ring, struct offload_party *party)
 {
-	if (offload->head == client)
-		offload->head = client->next == client ? NULL : client->next;
-	client->before->next = client->next;
-	client->next->before = client->before;
+	if (*ring == party)
+		*ring = party->next == party ? NULL : party->next;
+	party->before->next = party->next;
+	party->next->before = party->before;
 }
 
-static void queue_add(struct offload *offload, struct offload_client *client, struct offload_job *job)
+static void queue_add(struct offload *offload, struct offload_party *client, struct offload_job *job)
 {
 	job->of = client;
 	job->queued = true;
@@ -104,12 +129,15 @@ static void queue_add(struct offload *offload, struct offload_client *client, st
 	job->before = client->last;
 	if (client->last == NULL) {
 		client->first = job;
-		ring_join(offload, client);
+		if (client->network->head == NULL)
+			ring_join(&offload->head, client->network);
+		ring_join(&client->network->head, client);
 	} else {
 		client->last->next = job;
 	}
 	client->last = job;
 	client->queued_bytes += job->bytes;
+	client->network->queued_bytes += job->bytes;
 	offload->jobs++;
 	offload->bytes += job->bytes;
 }
@@ -117,13 +145,17 @@ static void queue_add(struct offload *offload, struct offload_client *client, st
 /* Takes a job out of its client's queue; it still counts in the pool. */
 static void queue_take(struct offload *offload, struct offload_job *job)
 {
-	struct offload_client *client = job->of;
+	struct offload_party *client = job->of;
 	job->queued = false;
 	client->queued_bytes -= job->bytes;
+	client->network->queued_bytes -= job->bytes;
 	*(job->before == NULL ? &client->first : &job->before->next) = job->next;
 	*(job->next == NULL ? &client->last : &job->next->before) = job->before;
-	if (client->first == NULL)
-		ring_leave(offload, client);
+	if (client->first != NULL)
+		return;
+	ring_leave(&client->network->head, client);
+	if (client->network->head == NULL)
+		ring_leave(&offload->head, client->network);
 }
 
 /* The job is nothing of the pool's any more. */
@@ -134,22 +166,30 @@ static void pool_leave(struct offload *offload, struct offload_job *job)
 	client_rest(offload, job->of);
 }
 
-/* The next job of whoever's turn it is and has not all helpers it may have; NULL: none. */
+/* Has the network's next job go to a helper. */
+static struct offload_job *take_turn(struct offload *offload, struct offload_party *network)
+{
+	struct offload_party *client = network->head;
+	struct offload_job *job = client->first;
+	offload->head = network->next;
+	network->head = client->next;
+	queue_take(offload, job);
+	client->at_work++;
+	network->at_work++;
+	return job;
+}
+
+/* The next job of the network whose turn it is and that has not all helpers it may have; NULL: none. */
 static struct offload_job *next_job(struct offload *offload)
 {
-	struct offload_client *client = offload->head;
-	if (client == NULL)
+	struct offload_party *network = offload->head;
+	if (network == NULL)
 		return NULL;
 	do {
-		if (client->at_work < offload->each) {
-			struct offload_job *job = client->first;
-			offload->head = client->next;
-			queue_take(offload, job);
-			client->at_work++;
-			return job;
-		}
-		client = client->next;
-	} while (client != offload->head);
+		if (network->at_work < offload->each)
+			return take_turn(offload, network);
+		network = network->next;
+	} while (network != offload->head);
 	return NULL;
 }
 
@@ -158,16 +198,26 @@ static bool is_full(const struct offload *offload, size_t bytes)
 	return offload->jobs >= OFFLOAD_JOBS_MOST || offload->bytes + bytes > OFFLOAD_BYTES_MOST;
 }
 
-/* Who has the most bytes queued, if more than that; NULL: nobody. */
-static struct offload_client *heaviest(const struct offload *offload, size_t bytes)
+/* Who of a ring has the most bytes queued, if more than that; NULL: nobody. */
+static struct offload_party *heaviest(struct offload_party *head, size_t bytes)
 {
-	struct offload_client *heaviest = NULL, *at = offload->head;
-	for (bool begun = false; at != NULL && !(begun && at == offload->head); begun = true, at = at->next)
+	struct offload_party *heaviest = NULL, *at = head;
+	for (bool begun = false; at != NULL && !(begun && at == head); begun = true, at = at->next)
 		if (at->queued_bytes > bytes) {
 			bytes = at->queued_bytes;
 			heaviest = at;
 		}
 	return heaviest;
+}
+
+/* The client that must yield to a newcomer with so many bytes: of a network that has more, or of its own; NULL: none.
+ */
+static struct offload_party *who_yields(const struct offload *offload, const struct offload_party *client, size_t bytes)
+{
+	struct offload_party *network = heaviest(offload->head, client->network->queued_bytes + bytes);
+	if (network != NULL)
+		return heaviest(network->head, 0);
+	return heaviest(client->network->head, client->queued_bytes + bytes);
 }
 
 /* ---- answers to the loops ---- */
@@ -214,7 +264,8 @@ static void *help(void *context)
 		job->work(job);
 		pthread_mutex_lock(&offload->lock);
 		job->of->at_work--;
-		if (job->of->first != NULL)
+		job->of->network->at_work--;
+		if (job->of->network->head != NULL)
 			pthread_cond_signal(&offload->more); /* it may have another helper again */
 		pool_leave(offload, job);
 		loop_post(job->port->loop, &job->message); /* the job may be gone from here on */
@@ -276,11 +327,11 @@ size_t offload_pending(const struct offload_port *port)
 	return port == NULL ? 0 : port->pending;
 }
 
-/* Makes room for a job of that many bytes at the cost of clients that have more queued. False: there are none. */
-static bool make_room(struct offload *offload, const struct offload_client *client, size_t bytes)
+/* Makes room for a job of that many bytes at the cost of those who have more queued. False: there are none. */
+static bool make_room(struct offload *offload, const struct offload_party *client, size_t bytes)
 {
 	while (is_full(offload, bytes)) {
-		struct offload_client *other = heaviest(offload, client->queued_bytes + bytes);
+		struct offload_party *other = who_yields(offload, client, bytes);
 		if (other == NULL)
 			return false;
 		struct offload_job *job = other->last;
@@ -299,7 +350,7 @@ void offload_submit(struct offload_port *port, struct offload_job *job)
 	job->refused = job->cancelled = job->queued = false;
 	port_move(job, 1);
 	pthread_mutex_lock(&offload->lock);
-	struct offload_client *client = client_of(offload, job->client);
+	struct offload_party *client = client_of(offload, &job->owner);
 	if (client != NULL && make_room(offload, client, job->bytes)) {
 		queue_add(offload, client, job);
 		metrics_count(port->metrics, METRIC_OFFLOADED, job->kind);

@@ -2,9 +2,10 @@
 /*
  * Helper threads for work that would hold a loop's turn: parsing a large body, merging large answers, compressing.
  *
- * Serves all workers of the process. One client has at most all helpers but one at work, and clients take turns in the
- * queue, so that one client's large bodies never wait for another's. Jobs that are queued or at work hold at most
- * OFFLOAD_BYTES_MOST bytes; beyond, the client with the most bytes queued loses its newest job. The queue heals by
+ * Serves all workers of the process. One network has at most all helpers but one at work. Networks take turns in the
+ * queue, and so do the clients of each, so that large bodies of one never wait for another's, and nobody gets more
+ * turns by calling itself many names. Jobs that are queued or at work hold at most OFFLOAD_BYTES_MOST bytes; beyond,
+ * the network with the most bytes queued, and of it the client with the most, loses its newest job. The queue heals by
  * itself: every job ends.
  *
  * A job owns what its work touches, and answers on the loop that submitted it. Whoever waits for it and goes first
@@ -27,7 +28,13 @@ enum {
 
 struct offload;
 struct offload_port;
-struct offload_client;
+struct offload_party;
+
+/* Whose work it is: hashes. */
+struct offload_owner {
+	uint64_t network;
+	uint64_t client;
+};
 
 /* One piece of work, embedded in its owner. */
 struct offload_job {
@@ -38,12 +45,12 @@ struct offload_job {
 	/* On the loop, of a job that was cancelled: frees it. */
 	void (*discard)(struct offload_job *job);
 	enum metrics_offload kind;
-	uint64_t client; /* whose work it is: a hash */
-	size_t bytes;    /* that it holds */
-	bool refused;    /* for done: too much is queued, nothing was done */
+	struct offload_owner owner;
+	size_t bytes; /* that it holds */
+	bool refused; /* for done: too much is queued, nothing was done */
 	/* the pool's own */
 	struct offload_port *port;
-	struct offload_client *of;
+	struct offload_party *of;
 	struct offload_job *next; /* queued of the same client, oldest first */
 	struct offload_job *before;
 	bool queued;    /* under the pool's lock */

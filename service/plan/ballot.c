@@ -146,7 +146,7 @@ bool ballot_close_apart(struct ballot *ballot, struct run_context *context,
 					    .done = on_done,
 					    .discard = on_discard,
 					    .kind = METRICS_OFFLOAD_VOTE,
-					    .client = context->client,
+					    .owner = {context->network, context->client},
 					    .bytes = buf_len(&ballot->data) * 2};
 	struct ballot left = *ballot;
 	ballot_init(ballot);

@@ -123,7 +123,7 @@ struct merging *merging_begin(const struct run_context *context, const struct me
 					    .done = on_done,
 					    .discard = on_discard,
 					    .kind = METRICS_OFFLOAD_MERGE,
-					    .client = context->client,
+					    .owner = {context->network, context->client},
 					    .bytes = bytes * 2};
 	merging->count = request->count;
 	if (arena_failed(&merging->arena) || (request->lanes != NULL && !copy_lanes(merging, request->lanes))) {

@@ -177,7 +177,7 @@ static bool collect_apart(struct target_run *target)
 					       .done = on_collect_done,
 					       .discard = on_collect_discard,
 					       .kind = METRICS_OFFLOAD_ANSWER,
-					       .client = context->client,
+					       .owner = {context->network, context->client},
 					       .bytes = collection->assembly.bytes * 2};
 	offload_submit(context->worker->offload, &collection->job);
 	return true;

@@ -180,7 +180,7 @@ static bool whole_read_apart(struct target_run *target)
 					    .done = on_done,
 					    .discard = on_discard,
 					    .kind = METRICS_OFFLOAD_ANSWER,
-					    .client = context->client,
+					    .owner = {context->network, context->client},
 					    .bytes = body.len};
 	target->reading = reading;
 	target_set_state(target, TARGET_ST_READ);

@@ -78,11 +78,17 @@ static void discard(struct offload_job *job)
 	probe->discarded++;
 }
 
-static void submit(struct probe *probe, uint64_t client, size_t bytes)
+static void submit_as(struct probe *probe, struct offload_owner owner, size_t bytes)
 {
 	probe->job =
-	    (struct offload_job){.work = work, .done = done, .discard = discard, .client = client, .bytes = bytes};
+	    (struct offload_job){.work = work, .done = done, .discard = discard, .owner = owner, .bytes = bytes};
 	offload_submit(port, &probe->job);
+}
+
+/* The only client of that network. */
+static void submit(struct probe *probe, uint64_t network, size_t bytes)
+{
+	submit_as(probe, (struct offload_owner){network, 1}, bytes);
 }
 
 static void turn_until(const unsigned *count, unsigned wanted)
@@ -110,7 +116,7 @@ static void work_is_done_on_another_thread_and_answered_on_the_loop(void **state
 	assert_false(pthread_equal(probe.worked_by, pthread_self()));
 }
 
-static void a_client_never_has_all_helpers(void **state)
+static void a_network_never_has_all_helpers_whatever_its_clients_are_called(void **state)
 {
 	(void)state;
 	sem_t gate, begun;
@@ -118,8 +124,8 @@ static void a_client_never_has_all_helpers(void **state)
 	struct probe polite = {.gate = NULL};
 	sem_init(&gate, 0, 0);
 	sem_init(&begun, 0, 0);
-	for (int i = 0; i < 3; i++)
-		submit(&greedy[i], 1, 10);
+	for (unsigned i = 0; i < 3; i++)
+		submit_as(&greedy[i], (struct offload_owner){1, 100 + i}, 10);
 	sem_wait(&begun);
 	submit(&polite, 2, 10);
 	turn_until(&polite.done, 1);
@@ -133,10 +139,12 @@ static void a_client_never_has_all_helpers(void **state)
 	sem_destroy(&begun);
 }
 
-/* Both helpers are held by clients of their own until the queue is as it should be. */
-static void clients_take_turns_in_the_queue(void **state)
+/*
+ * Both helpers are held by others until four jobs of one party and one of another are queued. names: the first party's
+ * clients; network: the second one's.
+ */
+static void check_turns(unsigned names, uint64_t network)
 {
-	(void)state;
 	sem_t gate, begun;
 	struct probe holders[2] = {{.gate = &gate, .begun = &begun}, {.gate = &gate, .begun = &begun}};
 	struct probe greedy[4] = {{.gate = NULL}};
@@ -147,9 +155,9 @@ static void clients_take_turns_in_the_queue(void **state)
 		submit(&holders[i], 100 + i, 10);
 		sem_wait(&begun);
 	}
-	for (int i = 0; i < 4; i++)
-		submit(&greedy[i], 1, 10);
-	submit(&polite, 2, 10);
+	for (unsigned i = 0; i < 4; i++)
+		submit_as(&greedy[i], (struct offload_owner){1, 10 + i % names}, 10);
+	submit_as(&polite, (struct offload_owner){network, 2}, 10);
 	sem_post(&gate); /* one helper goes on: greedy, polite, greedy, … */
 	turn_until(&greedy[3].done, 1);
 	assert_true(polite.order < greedy[1].order);
@@ -158,6 +166,19 @@ static void clients_take_turns_in_the_queue(void **state)
 	settle();
 	sem_destroy(&gate);
 	sem_destroy(&begun);
+}
+
+static void networks_take_turns_however_many_clients_they_have(void **state)
+{
+	(void)state;
+	check_turns(1, 2);
+	check_turns(4, 2);
+}
+
+static void clients_of_one_network_take_turns(void **state)
+{
+	(void)state;
+	check_turns(1, 1);
 }
 
 static void a_cancelled_job_is_discarded_at_once_or_when_its_work_ends(void **state)
@@ -235,7 +256,7 @@ static void many_jobs_of_many_clients_all_end_once(void **state)
 	struct probe *probes = calloc(MANY, sizeof(*probes));
 	assert_non_null(probes);
 	for (unsigned i = 0; i < MANY; i++) {
-		submit(&probes[i], i % CLIENTS, i);
+		submit_as(&probes[i], (struct offload_owner){i % 3, i % CLIENTS}, i);
 		if (i % 3 == 0)
 			offload_cancel(&probes[i].job);
 		if (i % 50 == 0)
@@ -273,8 +294,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    POOL_TEST(work_is_done_on_another_thread_and_answered_on_the_loop),
-	    POOL_TEST(a_client_never_has_all_helpers),
-	    POOL_TEST(clients_take_turns_in_the_queue),
+	    POOL_TEST(a_network_never_has_all_helpers_whatever_its_clients_are_called),
+	    POOL_TEST(networks_take_turns_however_many_clients_they_have),
+	    POOL_TEST(clients_of_one_network_take_turns),
 	    POOL_TEST(a_cancelled_job_is_discarded_at_once_or_when_its_work_ends),
 	    POOL_TEST(a_job_that_answered_may_be_cancelled_until_it_is_heard),
 	    POOL_TEST(who_has_most_queued_makes_room_for_others),
