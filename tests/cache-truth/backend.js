@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Backends whose answers say what they were asked, which call it was, and who answered: MEANING:CALL:TARGET.
 import { createServer } from 'node:http';
+import { randomOf, seedOf } from './generate.js';
 import { parse, member } from './json.js';
-import { meaningOf, meaningsOf } from './meaning.js';
+import { meaningOf, meaningsIn, meaningsOf } from './meaning.js';
 
 export const targetNames = ['one', 'two', 'flaky'];
 
 export class Backends {
-  constructor(random) {
-    this.random = random;
+  constructor(seed) {
+    this.seed = seed;
     this.calls = [undefined]; // by number: when it began, and what it was asked
     this.servers = [];
   }
@@ -30,11 +31,13 @@ export class Backends {
     for await (const chunk of request) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString();
     const body = parse(text);
-    const tenant = (request.headers['x-request-id'] ?? '').split('-')[0];
-    const call = this.calls.push({ began, text, name, tenant }) - 1;
+    const id = request.headers['x-request-id'] ?? '', tenant = id.split('-')[0];
+    const call = this.calls.push({ began, tenant }) - 1;
     const path = request.url;
-    const failure = this.random() < fails ? this.random() : undefined;
-    await new Promise((done) => setTimeout(done, this.random() * 12));
+    const random = randomOf(seedOf(this.seed, id, name));
+    const failure = random() < fails ? random() : undefined;
+    this.history?.note('call', began, meaningsIn(path, text), { call, name, id });
+    await new Promise((done) => setTimeout(done, random() * 12));
     response.on('error', () => {});
     if (member(body, 'user')?.value === 'refused') return this.tell(response, 400, { error: { message: 'no such user', type: 'invalid_request_error', param: 'user', code: null } });
     if (failure !== undefined && failure < 0.5) return this.tell(response, 503, { error: { message: 'busy', type: 'server_error', param: null, code: null } });

@@ -13,6 +13,13 @@ export function randomOf(seed) {
   };
 }
 
+// One seed of several things.
+export function seedOf(...parts) {
+  let hash = 0xcbf29ce484222325n; // FNV-1a
+  for (const byte of Buffer.from(parts.join('\n'))) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+  return hash;
+}
+
 export class Generator {
   constructor(random) { this.random = random; }
 
@@ -67,7 +74,7 @@ export class Generator {
     ]);
   }
 
-  // One more member; outside: the request refers to something else then.
+  // One more member. Some of them are of chats only: completions that have one may mean anything by it.
   more(body) {
     const members = [
       ['max_tokens', this.pick([20, 21, null])], ['top_p', this.pick([1, 0.5])], ['stop', this.pick(['a', ['a'], ['a', 'b'], null])],
@@ -81,6 +88,7 @@ export class Generator {
     body[name] = value;
   }
 
+  // A member that refers to something outside of the request, or may.
   outside(body) {
     const [name, value] = this.pick([
       ['previous_response_id', 'r'], ['conversation', 'c'], ['data_sources', [{ type: 'x' }]], ['search_parameters', { mode: 'on' }],
@@ -114,6 +122,7 @@ export class Generator {
     if (embeds && this.chance(0.2)) body.user = 'one';
     request.outside = this.chance(0.04);
     if (request.outside) this.outside(body);
+    if (request.path === '/v1/completions') request.outside ||= ['metadata', 'response_format', 'tools'].some((name) => name in body);
     request.refused = this.chance(0.04);
     if (request.refused) body.user = 'refused';
     request.stream = !embeds && this.chance(0.5);
