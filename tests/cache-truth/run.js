@@ -7,10 +7,11 @@ import { Generator, randomOf, seedOf } from './generate.js';
 import { History } from './history.js';
 import { Judge } from './judge.js';
 import { meaningsIn } from './meaning.js';
+import { wait } from './processes.js';
 import { cluster, sentinels, single } from './redis.js';
 import { World, models } from './world.js';
 
-const AT_ONCE = 48, ROUND = 20000, PURGE_EVERY = 250, STEP_EVERY = 40, WRONG_MOST = 5, DAY_S = 86400;
+const AT_ONCE = 48, ROUND = 20000, PURGE_EVERY = 250, STEP_EVERY = 40, WRONG_MOST = 5, DAY_S = 86400, PATIENCE_MS = 30000;
 const trials = Number(process.env.SLUICE_TRUTH_TRIALS ?? ROUND);
 const seed = BigInt(process.env.SLUICE_TRUTH_SEED ?? Date.now());
 const keep = process.env.SLUICE_TRUTH_KEEP ?? 'build/cache-truth';
@@ -34,15 +35,23 @@ class Run {
     world.backends.history = this.history;
   }
 
-  // Now and then somebody purges, all or one model.
-  async purge(generator) {
-    const replica = generator.below(this.world.replicas.length), model = generator.chance(0.5) ? generator.pick(models).name : undefined;
+  // Purges all or one model at a replica. Returns whether that is complete: only then anybody may rely on it.
+  async purge(replica, model) {
     const since = performance.now();
     const answer = await over1(this.world.replicas[replica], 'DELETE', `/admin/cache${model === undefined ? '' : `?model=${model}`}`, [], undefined);
-    if (answer.status !== 200 || !answer.body.includes('"complete":true')) throw new Error(`a purge: ${answer.status} ${answer.body}`);
-    this.judge.purged(replica, since, answer.ended, model);
-    this.history.note('purge', since, undefined, { replica, model, ended: answer.ended });
-    this.judge.count('purge');
+    const complete = answer.status === 200 && answer.body.includes('"complete":true');
+    this.history.note('purge', since, undefined, { replica, model, ended: answer.ended, complete });
+    if (complete) this.judge.purged(replica, since, answer.ended, model);
+    return complete;
+  }
+
+  // Redis changes its master while nothing is asked. Every replica follows in time.
+  async failOver() {
+    await this.world.redis.failOver();
+    this.history.note('failover', performance.now(), undefined, {});
+    for (const replica of this.world.replicas.keys())
+      for (let end = performance.now() + PATIENCE_MS; !await this.purge(replica); await wait(50))
+        if (performance.now() > end) throw new Error(`${this.name}: no purge is complete after the failover`);
   }
 
   // The clocks of all processes go their own ways: the service's by days, that of Redis by minutes.
@@ -55,7 +64,10 @@ class Run {
 
   async trial(number) {
     const generator = new Generator(randomOf(seedOf(this.seed, this.name, number)));
-    if (number % PURGE_EVERY === 0) await this.purge(generator);
+    if (number % PURGE_EVERY === 0) {
+      const replica = generator.below(this.world.replicas.length), model = generator.chance(0.5) ? generator.pick(models).name : undefined;
+      if (!await this.purge(replica, model)) throw new Error(`${this.name}: a purge was incomplete`);
+    }
     if (number % STEP_EVERY === 0 && this.world.clocks.length > 0) this.step(generator);
     const request = generator.next(models);
     const fields = [['content-type', 'application/json'], ['x-request-id', `${request.tenant}-${number}`]];
@@ -93,7 +105,7 @@ class Run {
 
   async all() {
     await this.some(Math.floor(this.count / 2));
-    await this.world.redis?.failOver?.();
+    if (this.world.redis?.failOver !== undefined) await this.failOver();
     await this.some(this.count);
     console.log(`${this.name}: ${this.number} trials, ${this.world.backends.calls.length - 1} calls, ${this.wrong} wrong; ${Object.entries(this.judge.counts).sort().map(([what, count]) => `${what} ${count}`).join(', ')}`);
     for (const what of ['hit', 'collapsed', 'miss', 'bypass', 'status 304', 'status 400'])
