@@ -25,8 +25,9 @@ struct store_filter {
 	const struct cache_key *key;
 	const uint32_t *model;
 	const uint64_t *tenant;
-	const uint64_t *except; /* a renewal, with key only: the digest (entry.h) of the answer that is spared; of 0, none is */
-	uint64_t began;         /* of a renewal: the turn when its call began; 0 = now */
+	const uint64_t
+	    *except;    /* a renewal, with key only: the digest (entry.h) of the answer that is spared; of 0, none is */
+	uint64_t began; /* of a renewal: the turn when its call began; 0 = now */
 };
 
 /* What is held against a filter. */
@@ -83,8 +84,9 @@ void purge_log_set_heard(struct purge_log *log, enum purge_kind kind, struct pur
 bool purge_log_is_heard(struct purge_log *log, enum purge_kind kind);
 
 /*
- * Notes where the stream ended, as Redis replied. asked: purge_log_seen() when Redis was asked: others may have heard more
- * since. Returns true when the stream began anew, by an earlier clock: ids beyond its end say nothing from here on.
+ * Notes where the stream ended, as Redis replied. asked: purge_log_seen() when Redis was asked: others may have heard
+ * more since. Returns true when the stream began anew, by an earlier clock: ids beyond its end say nothing from here
+ * on.
  */
 bool purge_log_hear_end(struct purge_log *log, enum purge_kind kind, struct purge_id asked, struct purge_id end);
 
@@ -95,8 +97,8 @@ struct purge_id purge_log_seen(struct purge_log *log, enum purge_kind kind);
 struct purge_id purge_log_last(struct purge_log *log, const struct purge_subject *subject);
 
 /*
- * Returns a number for all renewals of these keys that are known, told by a stream or not; 0 = none is known. Two replicas
- * have the same number only when they know the same renewals, in whatever order they heard of them.
+ * Returns a number for all renewals of these keys that are known, told by a stream or not; 0 = none is known. Two
+ * replicas have the same number only when they know the same renewals, in whatever order they heard of them.
  */
 uint64_t purge_log_renewals(struct purge_log *log, const struct cache_key *keys, size_t count);
 

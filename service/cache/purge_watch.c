@@ -259,8 +259,8 @@ static bool read_end(const struct redis_reply *reply, struct purge_id *id)
 }
 
 /*
- * Where the stream ends. When that is before what was heard by the time of the question, Redis' clock went back, the stream
- * is gone, or what was heard came from nowhere. Other workers may hear more while the reply is on its way.
+ * Where the stream ends. When that is before what was heard by the time of the question, Redis' clock went back, the
+ * stream is gone, or what was heard came from nowhere. Other workers may hear more while the reply is on its way.
  */
 static void on_end(struct redis_command *command, const struct redis_reply *reply)
 {

@@ -153,12 +153,10 @@ static bool measure(const struct cache_fetch *what, const struct parcel *parcel,
 	return lives->left_us > 0;
 }
 
-/* The rule of who reads it, too, is for answers that end like this. */
+/* The rule of who reads it, too, is for answers like this. */
 static bool is_wanted(const struct remote *remote, const struct cache_fetch *what, const struct cache_entry *entry)
 {
-	return entry->body.len <= remote->options.config->cache.entry &&
-	       (what->rule == NULL || what->rule->finish == CONFIG_CACHE_ANY || entry->endpoint == OPENAI_EMBEDDINGS ||
-		span_is(entry->finish, "stop"));
+	return entry->body.len <= remote->options.config->cache.entry && cache_rule_wants(what->rule, entry);
 }
 
 /* What a whole parcel holds, put into memory. CACHE_NOT_ONE: it is no entry. */

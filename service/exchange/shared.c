@@ -256,8 +256,8 @@ static void shared_tell(struct shared *shared, struct record *record, enum keep 
 }
 
 /*
- * True for the piece with which the whole answer of a renewal is complete. Clients have all of it then, and may ask again
- * before its end is told: they must not be given what the renewal replaces.
+ * True for the piece with which the whole answer of a renewal is complete. Clients have all of it then, and may ask
+ * again before its end is told: they must not be given what the renewal replaces.
  */
 static bool completes_renewal(struct shared *shared, const struct event *event)
 {

@@ -124,7 +124,8 @@ static enum metrics_kept keep_vector(const struct shared *shared, const struct c
 				    .body = buf_span(body)};
 	enum metrics_kept kept = shared_keep_entry(shared, keeping, &entry);
 	if (kept == METRICS_KEPT_YES)
-		metrics_add(worker->plan.metrics, buf_len(body), METRIC_CACHE_STORED_BYTES, keeping->tags.model);
+		metrics_add(worker->plan.metrics, buf_len(body), METRIC_CACHE_STORED_BYTES,
+			    shared->options.model_index);
 	return kept;
 }
 
@@ -163,7 +164,7 @@ static bool keep_slice(struct batch *batch)
 		struct cache_keeping keeping = keeping_of(batch, index);
 		enum metrics_kept kept = keep_vector(shared, &keeping, index, &body);
 		shared_renew(shared, &keeping, kept);
-		metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->keeping.tags.model, kept);
+		metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->options.model_index, kept);
 		bytes += buf_len(&body);
 	}
 	buf_fini(&body);
@@ -199,7 +200,7 @@ static void keep_none(struct batch *batch, enum metrics_kept why)
 		struct cache_keeping keeping = keeping_of(batch, i);
 		shared_renew(shared, &keeping, why);
 	}
-	metrics_add(shared->worker->plan.metrics, batch->count, METRIC_CACHE_KEPT, shared->keeping.tags.model, why);
+	metrics_add(shared->worker->plan.metrics, batch->count, METRIC_CACHE_KEPT, shared->options.model_index, why);
 }
 
 static void keep_all(struct batch *batch)

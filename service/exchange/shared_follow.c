@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Following a shared flight: who joins one that is under way, and who leads a new one; shared_internal.h holds the contract.
+/* Following a shared flight: who joins one that is under way, and who leads a new one; shared_internal.h holds the
+ * contract.
  */
 #include "lib/step.h"
 #include "service/exchange/decoded.h"
@@ -86,8 +87,10 @@ static bool shared_prepare(struct shared *shared, const struct shared_request *r
 /* Somebody may have kept the answer since the follower looked. */
 static bool shared_find_kept(struct shared *shared)
 {
+	const struct cache_wanted wanted = {
+	    .key = &shared->keeping.key, .rule = shared->keeping.rule, .now_us = shared_now(shared)};
 	struct cache_hit hit;
-	if (shared->fresh || !cache_find(shared->cache, &shared->keeping.key, shared_now(shared), &hit))
+	if (shared->fresh || !cache_find(shared->cache, &wanted, &hit))
 		return false;
 	if (hit.ttl_us > 0) {
 		shared_give_kept(shared, &hit);

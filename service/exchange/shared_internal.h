@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of shared flights (shared.h), for the files that make them up: shared.c (the leader: running the plan,
- * what followers want of it), shared_follow.c (joining, or leading a new one), shared_replicas.c (other replicas: who runs it), follower.c (a follower's pace),
- * shared_keep.c and shared_batch.c (the answer goes into the cache) and shared_life.c (memory).
+ * what followers want of it), shared_follow.c (joining, or leading a new one), shared_replicas.c (other replicas: who
+ * runs it), follower.c (a follower's pace), shared_keep.c and shared_batch.c (the answer goes into the cache) and
+ * shared_life.c (memory).
  *
  * Two kinds of threads touch a shared flight: the leader's worker, which runs
  * the plan and appends to the log, and the followers' workers. The lock guards the
@@ -70,8 +71,8 @@ struct shared {
 	bool as_streamed;
 	bool by_bytes;
 	char asked[HASH_CHECKSUM_SIZE]; /* of the body that is sent */
-	uint64_t body_bytes; /* of a whole answer that renews */
-	struct record *held; /* the last piece of one, told once it is kept; NULL = none */
+	uint64_t body_bytes;            /* of a whole answer that renews */
+	struct record *held;            /* the last piece of one, told once it is kept; NULL = none */
 	struct batch *batch; /* of embeddings: what is kept vector by vector; NULL = the answer is kept whole */
 	_Atomic unsigned attempts;
 	atomic_bool runs_here; /* or did */
@@ -113,14 +114,14 @@ enum metrics_kept shared_keep_entry(const struct shared *shared, const struct ca
 void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum metrics_kept kept);
 
 /*
- * Puts the complete answer, whose end is not in the log yet, into the cache, if it may be there. On the leader's thread. True
- * when it is there.
+ * Puts the complete answer, whose end is not in the log yet, into the cache, if it may be there. On the leader's
+ * thread. True when it is there.
  */
 bool shared_keep(struct shared *shared, const struct record *end);
 
 /*
- * Has a helper do most of that for a large answer, which lacks nothing but end (taken): shared_on_kept() comes with it. A
- * large batch of vectors that renews takes its time, too. False: it is neither.
+ * Has a helper do most of that for a large answer, which lacks nothing but end (taken): shared_on_kept() comes with it.
+ * A large batch of vectors that renews takes its time, too. False: it is neither.
  */
 bool shared_keep_apart(struct shared *shared, struct record *end);
 

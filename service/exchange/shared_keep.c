@@ -93,8 +93,8 @@ static bool note_kept(const struct shared *shared, enum metrics_kept kept, size_
 	const struct exchange_worker *worker = shared->worker;
 	shared_renew(shared, &shared->keeping, kept);
 	if (kept == METRICS_KEPT_YES)
-		metrics_add(worker->plan.metrics, bytes, METRIC_CACHE_STORED_BYTES, shared->keeping.tags.model);
-	metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->keeping.tags.model, kept);
+		metrics_add(worker->plan.metrics, bytes, METRIC_CACHE_STORED_BYTES, shared->options.model_index);
+	metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->options.model_index, kept);
 	return kept == METRICS_KEPT_YES;
 }
 

@@ -34,7 +34,7 @@ export class Judge {
   constructor(backends, replicas) {
     this.backends = backends;
     this.replicas = replicas;
-    this.renewals = new Map(); // by tenant, model and meaning
+    this.renewals = new Map(); // by tenant, plan and meaning: aliases are one
     this.purges = [];
     this.tags = new Map();
     this.counts = {};
@@ -45,8 +45,8 @@ export class Judge {
   // Since when the call must have begun.
   since(request, meaning) {
     const known = (event) => event.done + (event.replica === request.replica ? 0 : GRACE_MS) <= request.started;
-    const events = [...(this.renewals.get(`${request.tenant} ${request.model.name} ${meaning}`) ?? []),
-      ...this.purges.filter((purge) => purge.model === undefined || purge.model === request.model.name)];
+    const events = [...(this.renewals.get(`${request.tenant} ${request.model.plan} ${meaning}`) ?? []),
+      ...this.purges.filter((purge) => purge.model === undefined || purge.model.plan === request.model.plan)];
     return Math.max(0, ...events.filter(known).map((event) => event.since));
   }
 
@@ -105,7 +105,7 @@ export class Judge {
   // Whatever is kept from before is gone by then, whether the new answer is kept or not; but that of a target that
   // stood in takes nobody's place.
   renewed(request, { meaning, call, target }, done) {
-    const key = `${request.tenant} ${request.model.name} ${meaning}`;
+    const key = `${request.tenant} ${request.model.plan} ${meaning}`;
     if (call === 0 || target !== (request.model.first ?? target)) return;
     this.renewals.set(key, [...(this.renewals.get(key) ?? []), { since: request.started, done, replica: request.replica }]);
   }

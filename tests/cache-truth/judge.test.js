@@ -8,6 +8,7 @@ import { meaningsIn } from './meaning.js';
 import { models } from './world.js';
 
 const plain = models.find(({ name }) => name === 'plain');
+const alias = models.find(({ name }) => name === 'alias');
 const hedge = models.find(({ name }) => name === 'hedge');
 
 // Calls of one tenant that began at these times, and what a judge says of answers of theirs.
@@ -45,6 +46,12 @@ test('a renewal that a target answered which stood in takes nobody\'s place', ()
   ask({ call: 1, started: 26, model: hedge });
 });
 
+test('what a model renews is renewed for its aliases', () => {
+  const { ask } = court([10, 20]);
+  ask({ call: 2, started: 19, ...renews });
+  assert.throws(() => ask({ call: 1, started: 26, model: alias }), /before a renewal/);
+});
+
 test('a request that is not cached renews nothing', () => {
   const { ask } = court([10, 20]);
   ask({ call: 2, started: 19, outside: true, ...renews });
@@ -66,9 +73,9 @@ test('the generator says of completions with members of chats that they are not 
   assert.ok(odd.every(({ outside }) => outside));
 });
 
-test('a purge is known where it was made at once, and elsewhere after a while', () => {
+test('a purge is known where it was made at once, and elsewhere after a while, by every name of its plan', () => {
   const { judge, ask } = court([10]);
-  judge.purged(0, 20, 25, 'plain');
+  judge.purged(0, 20, 25, alias);
   assert.throws(() => ask({ call: 1, started: 26 }), /before a renewal or a purge/);
   ask({ call: 1, started: 26, replica: 1 });
   assert.throws(() => ask({ call: 1, started: 6000, replica: 1 }), /before a renewal or a purge/);

@@ -38,9 +38,9 @@ class Run {
   // Purges all or one model at a replica. Returns whether that is complete: only then anybody may rely on it.
   async purge(replica, model) {
     const since = performance.now();
-    const answer = await over1(this.world.replicas[replica], 'DELETE', `/admin/cache${model === undefined ? '' : `?model=${model}`}`, [], undefined);
+    const answer = await over1(this.world.replicas[replica], 'DELETE', `/admin/cache${model === undefined ? '' : `?model=${model.name}`}`, [], undefined);
     const complete = answer.status === 200 && answer.body.includes('"complete":true');
-    this.history.note('purge', since, undefined, { replica, model, ended: answer.ended, complete });
+    this.history.note('purge', since, undefined, { replica, model: model?.name, ended: answer.ended, complete });
     if (complete) this.judge.purged(replica, since, answer.ended, model);
     return complete;
   }
@@ -65,7 +65,7 @@ class Run {
   async trial(number) {
     const generator = new Generator(randomOf(seedOf(this.seed, this.name, number)));
     if (number % PURGE_EVERY === 0) {
-      const replica = generator.below(this.world.replicas.length), model = generator.chance(0.5) ? generator.pick(models).name : undefined;
+      const replica = generator.below(this.world.replicas.length), model = generator.chance(0.5) ? generator.pick(models) : undefined;
       if (!await this.purge(replica, model)) throw new Error(`${this.name}: a purge was incomplete`);
     }
     if (number % STEP_EVERY === 0 && this.world.clocks.length > 0) this.step(generator);

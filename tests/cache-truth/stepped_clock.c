@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A wall clock that a test steps: loaded in front of the C library, it adds the microseconds in the first eight bytes of
- * the file that SLUICE_TEST_CLOCK names to every reading of the wall clock. Monotonic clocks stay as they are.
+ * A wall clock that a test steps: loaded in front of the C library, it adds the microseconds in the first eight bytes
+ * of the file that SLUICE_TEST_CLOCK names to every reading of the wall clock. Monotonic clocks stay as they are.
  */
 #include <fcntl.h>
 #include <stdatomic.h>

@@ -336,11 +336,12 @@ static void write_large(struct bytes *body, int kind, const char *says)
 	assert_non_null(filler);
 	memset(filler, kind == CHAT ? 'x' : '1', CHAT_BYTES);
 	if (kind == CHAT)
-		bytes_printf(body,
-			     "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"%s\",\"choices\":[{"
-			     "\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%.*s\"},"
-			     "\"finish_reason\":\"stop\"}]}",
-			     says, CHAT_BYTES, filler);
+		bytes_printf(
+		    body,
+		    "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"%s\",\"choices\":[{"
+		    "\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%.*s\"},"
+		    "\"finish_reason\":\"stop\"}]}",
+		    says, CHAT_BYTES, filler);
 	else
 		bytes_printf(body, "{\"object\":\"list\",\"model\":\"x\",\"data\":[");
 	for (int i = 0; i < INPUTS && kind == EMBEDDING; i++)

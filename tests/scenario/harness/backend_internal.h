@@ -17,7 +17,7 @@ struct backend {
 	int listener;
 	int port;
 	int gates[BACKEND_GATES]; /* eventfds, semaphores */
-	int stop; /* eventfd, readable for ever once set */
+	int stop;                 /* eventfd, readable for ever once set */
 	pthread_t acceptor;
 	pthread_mutex_t lock; /* over all that follows */
 	struct step **scripts;

@@ -155,7 +155,7 @@ static void the_same_renewals_have_the_same_number_and_others_another(void **sta
 	purge_log_note(elsewhere, &others);
 	assert_int_not_equal(renewals_of(elsewhere, &one), first);
 	purge_log_hear(purges, PURGE_KIND_RENEWAL, (struct purge_id){1, 0}, &others);
-	assert_int_not_equal(renewals_of(elsewhere, &one), renewals_of(purges, &one)); /* one of them knows less */
+	assert_int_not_equal(renewals_of(elsewhere, &one), renewals_of(purges, &one));   /* one of them knows less */
 	purge_log_hear(elsewhere, PURGE_KIND_RENEWAL, (struct purge_id){1, 0}, &others); /* its own */
 	purge_log_hear(elsewhere, PURGE_KIND_RENEWAL, (struct purge_id){2, 0}, &mine);
 	assert_int_equal(renewals_of(elsewhere, &one), renewals_of(purges, &one));
@@ -197,7 +197,8 @@ static void a_renewal_that_kept_nothing_spares_nothing(void **state)
 static void what_is_taken_from_others_is_older_than_any_renewal_that_came_meanwhile(void **state)
 {
 	const struct purge_mark renewal = purge_log_mark(purges), asked = purge_log_mark(purges);
-	const struct purge_subject own = {.key = &one, .tags = &tags}, taken = {.key = &one, .tags = &tags, .taken = true};
+	const struct purge_subject own = {.key = &one, .tags = &tags},
+				   taken = {.key = &one, .tags = &tags, .taken = true};
 	(void)state;
 	purge_log_note(purges, &(struct store_filter){.key = &one, .except = &digest, .began = renewal.turn});
 	assert_false(purge_log_forbids_keeping(purges, asked.turn, &own));
@@ -314,10 +315,12 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_renewal_spares_what_it_brought, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(of_two_renewals_the_later_call_is_kept, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(renewals_are_found_as_long_as_the_log_knows_them, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(the_same_renewals_have_the_same_number_and_others_another, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(the_same_renewals_have_the_same_number_and_others_another, set_up,
+					    tear_down),
 	    cmocka_unit_test_setup_teardown(a_batch_of_many_renewed_keys_has_a_number_of_its_own, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_renewal_that_kept_nothing_spares_nothing, set_up, tear_down),
-	    cmocka_unit_test_setup_teardown(what_is_taken_from_others_is_older_than_any_renewal_that_came_meanwhile, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_is_taken_from_others_is_older_than_any_renewal_that_came_meanwhile,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_end_that_is_old_news_does_not_begin_the_stream_anew, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nothing_is_taken_before_the_streams_were_read, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_a_stream_told_counts_once, set_up, tear_down),
