@@ -2,6 +2,7 @@
 // Whether an answer is what a backend would have said to the request that received it: to nothing else, to nobody else,
 // and not to a call from before a renewal or a purge.
 import { targetNames } from './backend.js';
+import { member, parse } from './json.js';
 
 const GRACE_MS = 5000; // replicas hear of each other within a second; machines are slow at times
 
@@ -12,7 +13,11 @@ function read(request, answer) {
     if (!items.every((item, index) => item.index === index)) throw new Error('vectors are not in order');
     return { says: items.map(({ embedding }) => ({ meaning: embedding.slice(0, -2).map((digit) => digit.toString(16)).join(''), call: embedding.at(-2), target: targetNames[embedding.at(-1)] })) };
   }
-  let text = '', finish;
+  let text = '', finish, tokens;
+  const note = (choice) => {
+    const all = choice?.logprobs?.content?.map(({ token }) => token) ?? choice?.logprobs?.tokens;
+    if (all !== undefined) tokens = (tokens ?? '') + all.join('');
+  };
   if (request.stream) {
     const events = answer.body.split('\n\n').filter((event) => event.startsWith('data: ')).map((event) => event.slice(6));
     if (events.at(-1) !== '[DONE]') return undefined;
@@ -20,12 +25,16 @@ function read(request, answer) {
       const [choice] = JSON.parse(event).choices;
       text += choice?.delta?.content ?? choice?.text ?? '';
       finish = choice?.finish_reason ?? finish;
+      note(choice);
     }
   } else {
     const [choice] = JSON.parse(answer.body).choices;
     text = choice.message?.content ?? choice.text;
     finish = choice.finish_reason;
+    note(choice);
   }
+  const wanted = member(parse(request.text), 'logprobs'), told = wanted !== undefined && !['null', 'false'].includes(wanted.type);
+  if (tokens !== (told ? text : undefined)) throw new Error(`log probabilities of ${tokens}, the text is ${text}`);
   const [meaning, call, target] = text.split(':');
   return { says: [{ meaning, call: Number(call), target }], finish };
 }

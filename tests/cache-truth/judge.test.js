@@ -17,7 +17,7 @@ function court(calls, replicas = [{}, {}]) {
   const ask = ({ path = '/v1/completions', body = { prompt: 'p' }, started, ended = started + 1, call, target = 'one', finish = 'stop', hit = true, ttl = 60, ...rest }) => {
     const text = JSON.stringify(body), meanings = meaningsIn(path, text);
     const request = { path, text, meanings, started, model: plain, tenant: 'none', control: [], tags: [], form: 'whole', replica: 0, ...rest };
-    const choice = { text: `${rest.says ?? meanings[0]}:${call}:${target}`, finish_reason: finish };
+    const choice = { text: `${rest.says ?? meanings[0]}:${call}:${target}`, logprobs: rest.logprobs ?? null, finish_reason: finish };
     const status = hit ? `sluice; hit; ttl=${ttl}` : rest.cacheStatus ?? 'sluice; fwd=request';
     return judge.judge(request, { status: 200, headers: { 'cache-status': status }, body: JSON.stringify({ choices: [choice] }), ended });
   };
@@ -88,6 +88,16 @@ test('an answer to another request, to somebody else or of another target is wro
   assert.throws(() => ask({ call: 1, started: 11, tenant: 'one' }), /the answer of none for one/);
   assert.throws(() => ask({ call: 1, started: 11, target: 'two' }), /the answer of two/);
   assert.throws(() => ask({ call: 1, started: 11, target: 'two', model: hedge }), /which stood in/);
+});
+
+test('an answer has the log probabilities of its text when they were asked for, and only then', () => {
+  const { ask } = court([10]);
+  const logprobs = (tokens) => ({ tokens });
+  const body = { prompt: 'p', logprobs: 2 }, says = meaningsIn('/v1/completions', JSON.stringify(body))[0];
+  ask({ call: 1, started: 11, body, logprobs: logprobs([says, ':1', ':one']) });
+  assert.throws(() => ask({ call: 1, started: 11, body, logprobs: logprobs([says, ':1']) }), /log probabilities/);
+  assert.throws(() => ask({ call: 1, started: 11, body }), /log probabilities/);
+  assert.throws(() => ask({ call: 1, started: 11, logprobs: logprobs([says]) }), /log probabilities/);
 });
 
 test('an answer is wrong when it is older than the replica that gives it allows', () => {

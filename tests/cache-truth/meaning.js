@@ -12,7 +12,7 @@ const silentIn = (path) => new Set(path === '/v1/chat/completions' ? [...silent,
 const shown = new Set(['tools', 'functions', 'response_format']);
 // What has a documented meaning, wherever its members stand.
 const described = new Set(['messages', 'logit_bias', 'stop', 'temperature', 'max_tokens', 'top_p', 'seed', 'n', 'prompt', 'input',
-  'dimensions', 'encoding_format', 'presence_penalty', 'store']);
+  'dimensions', 'encoding_format', 'logprobs', 'top_logprobs', 'presence_penalty', 'store']);
 
 const written = (value) => {
   switch (value.type) {
