@@ -74,10 +74,10 @@ struct field {
 	bool deprecated;      /* still works, better avoided */
 	const char *unless;   /* a member whose presence stands in for this required one, or NULL */
 	/* what a cache goes by */
-	bool idle;                    /* it has no effect on what is generated: no part of a cache's key */
-	bool verbatim;                /* the order of members and the spelling of numbers in it may matter */
-	bool wraps;                   /* a string means the same as an array of it */
-	unsigned outside;             /* FIELD_*: values of these types refer to something outside of the document */
+	bool idle;        /* it has no effect on what is generated, or counts otherwise: no part of a cache's key */
+	bool verbatim;    /* the order of members and the spelling of numbers in it may matter */
+	bool wraps;       /* a string means the same as an array of it */
+	unsigned outside; /* FIELD_*: values of these types refer to something outside of the document */
 	enum field_inside inside;     /* which strings do not */
 	const char *excludes;         /* a member that must not be there beside this one, or NULL */
 	double min, max;              /* bounds of a number, both included; none when equal */

@@ -22,9 +22,18 @@ struct assembly_call {
 	struct buf name, arguments;
 };
 
+/* A list of log probabilities. */
+struct assembly_list {
+	struct assembly_list *next;
+	struct span name;
+	bool filled;      /* else it is null */
+	struct buf items; /* as they were written, with commas */
+};
+
 struct assembly_choice {
 	struct assembly_choice *next;
 	int64_t index;
+	struct assembly_list *lists; /* in the order in which they came */
 	struct buf content, refusal, reasoning_content, reasoning;
 	struct assembly_call *calls; /* by index */
 	struct span finish_reason;
@@ -55,6 +64,8 @@ void openai_assembly_fini(struct openai_assembly *assembly)
 			buf_fini(&call->name);
 			buf_fini(&call->arguments);
 		}
+		for (struct assembly_list *list = choice->lists; list != NULL; list = list->next)
+			buf_fini(&list->items);
 	}
 	assembly->choices = NULL;
 	arena_fini(&assembly->scratch);
@@ -71,15 +82,19 @@ static struct span member_text(struct openai_assembly *assembly, const struct js
 	return json_string(json, value, &assembly->scratch);
 }
 
-/* Appends the piece that the member holds. */
-static void join(struct openai_assembly *assembly, const struct json *json, uint32_t object, const char *name,
-		 struct buf *out)
+static void append(struct openai_assembly *assembly, struct span piece, struct buf *out)
 {
-	struct span piece = member_text(assembly, json, object, name);
 	if (piece.at == NULL || assembly->failed)
 		return;
 	assembly->failed = piece.len > assembly->left || !buf_append(out, piece);
 	assembly->left -= assembly->failed ? 0 : piece.len;
+}
+
+/* Appends the piece that the member holds. */
+static void join(struct openai_assembly *assembly, const struct json *json, uint32_t object, const char *name,
+		 struct buf *out)
+{
+	append(assembly, member_text(assembly, json, object, name), out);
 }
 
 /* Keeps the first value that a member has. */
@@ -98,7 +113,7 @@ static int64_t member_index(const struct json *json, uint32_t object)
 	return value != JSON_NONE && json_int(json, value, &index) && index >= 0 ? index : 0;
 }
 
-/* Memory for one more choice or call, zeroed; NULL when there are too many. */
+/* Memory for one more choice, call or list, zeroed; NULL when there are too many. */
 static void *add_part(struct openai_assembly *assembly, size_t size)
 {
 	if (assembly->parts++ < ASSEMBLY_PARTS_MOST)
@@ -161,6 +176,52 @@ static void add_calls(struct openai_assembly *assembly, const struct json *json,
 	}
 }
 
+static struct assembly_list *need_list(struct openai_assembly *assembly, struct assembly_choice *choice,
+				       struct span name)
+{
+	struct assembly_list **at = &choice->lists;
+	while (*at != NULL && !span_equal((*at)->name, name))
+		at = &(*at)->next;
+	if (*at != NULL)
+		return *at;
+	struct assembly_list *list = add_part(assembly, sizeof(*list));
+	if (list == NULL)
+		return NULL;
+	list->name = arena_copy(&assembly->arena, name);
+	buf_init(&list->items, SIZE_MAX / 2);
+	return *at = list;
+}
+
+/* Joins a list of log probabilities to what came of it before. null says nothing; anything else cannot be joined. */
+static void add_list(struct openai_assembly *assembly, const struct json *json, uint32_t key,
+		     struct assembly_choice *choice)
+{
+	enum json_type type = json_type(json, key + 1);
+	struct assembly_list *list = need_list(assembly, choice, json_string(json, key, &assembly->scratch));
+	if (list == NULL || type == JSON_NULL)
+		return;
+	assembly->failed |= type != JSON_ARRAY;
+	list->filled = true;
+	if (type != JSON_ARRAY || json_first(json, key + 1) == JSON_NONE)
+		return;
+	struct span raw = json_raw(json, key + 1);
+	if (buf_len(&list->items) > 0)
+		append(assembly, SPAN(","), &list->items);
+	append(assembly, (struct span){raw.at + 1, raw.len - 2}, &list->items);
+}
+
+static void add_logprobs(struct openai_assembly *assembly, const struct json *json, uint32_t node,
+			 struct assembly_choice *choice)
+{
+	uint32_t logprobs = json_member(json, node, "logprobs");
+	if (logprobs == JSON_NONE || json_type(json, logprobs) == JSON_NULL)
+		return;
+	assembly->failed |= json_type(json, logprobs) != JSON_OBJECT;
+	for (uint32_t at = json_first(json, logprobs); at != JSON_NONE && !assembly->failed;
+	     at = json_next(json, logprobs, at))
+		add_list(assembly, json, at, choice);
+}
+
 static void add_choice(struct openai_assembly *assembly, const struct json *json, uint32_t node)
 {
 	struct assembly_choice *choice = need_choice(assembly, member_index(json, node));
@@ -169,8 +230,12 @@ static void add_choice(struct openai_assembly *assembly, const struct json *json
 		return;
 	keep(assembly, json, node, "finish_reason", &choice->finish_reason);
 	keep(assembly, json, node, "sluice_target", &choice->target);
-	if (delta == JSON_NONE)
+	add_logprobs(assembly, json, node, choice);
+	if (delta == JSON_NONE) {
+		assembly->completion |= json_member(json, node, "text") != JSON_NONE;
+		join(assembly, json, node, "text", &choice->content);
 		return;
+	}
 	for (size_t i = 0; i < CHOICE_PIECES; i++)
 		join(assembly, json, delta, choice_pieces[i].name,
 		     (struct buf *)((char *)choice + choice_pieces[i].offset));
@@ -229,10 +294,30 @@ static void write_message(struct buf *out, const struct assembly_choice *choice)
 	buf_append(out, SPAN("}"));
 }
 
-static void write_choice(struct buf *out, const struct assembly_choice *choice)
+static void write_logprobs(struct buf *out, const struct assembly_choice *choice)
 {
-	buf_printf(out, "{\"index\":%" PRId64 ",\"message\":", choice->index);
-	write_message(out, choice);
+	buf_append(out, SPAN(",\"logprobs\":{"));
+	for (const struct assembly_list *list = choice->lists; list != NULL; list = list->next) {
+		json_write_string(out, list->name);
+		buf_append(out, list->filled ? SPAN(":[") : SPAN(":null"));
+		buf_append(out, buf_span(&list->items));
+		buf_append(out, list->filled ? SPAN("]") : SPAN(""));
+		buf_append(out, list->next == NULL ? SPAN("") : SPAN(","));
+	}
+	buf_append(out, SPAN("}"));
+}
+
+static void write_choice(struct buf *out, const struct assembly_choice *choice, bool completion)
+{
+	buf_printf(out, "{\"index\":%" PRId64 ",\"%s\":", choice->index, completion ? "text" : "message");
+	if (completion)
+		json_write_string(out, buf_span(&choice->content));
+	else
+		write_message(out, choice);
+	if (choice->lists != NULL)
+		write_logprobs(out, choice);
+	else if (completion)
+		buf_append(out, SPAN(",\"logprobs\":null"));
 	buf_append(out, SPAN(",\"finish_reason\":"));
 	json_write_string_or_null(out, choice->finish_reason);
 	if (choice->target.at != NULL) {
@@ -249,11 +334,12 @@ bool openai_assembly_write(const struct openai_assembly *assembly, struct span i
 		return false;
 	buf_append(out, SPAN("{\"id\":"));
 	json_write_string(out, id);
-	buf_printf(out, ",\"object\":\"chat.completion\",\"created\":%" PRId64 ",\"model\":", created);
+	buf_printf(out, ",\"object\":\"%s\",\"created\":%" PRId64 ",\"model\":",
+		   assembly->completion ? "text_completion" : "chat.completion", created);
 	json_write_string(out, model);
 	buf_append(out, SPAN(",\"choices\":["));
 	for (const struct assembly_choice *choice = assembly->choices; choice != NULL; choice = choice->next) {
-		write_choice(out, choice);
+		write_choice(out, choice, assembly->completion);
 		if (choice->next != NULL)
 			buf_append(out, SPAN(","));
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole answer that the chunks of a stream amount to: text, reasoning, refusals, tool calls and finish reasons of
- * every choice. Log probabilities and sound are left out.
+ * The whole answer that the chunks of a stream amount to: text, reasoning, refusals, tool calls, log probabilities and
+ * finish reasons of every choice of a chat; text, log probabilities and finish reasons of a completion. Sound is left
+ * out.
  */
 #ifndef SLUICE_SCHEMAS_OPENAI_ASSEMBLY_H
 #define SLUICE_SCHEMAS_OPENAI_ASSEMBLY_H
@@ -18,7 +19,8 @@ struct openai_assembly {
 	struct arena scratch;            /* of one chunk */
 	size_t left;                     /* bytes of text that may still come */
 	size_t bytes;                    /* of data that was added */
-	size_t parts;                    /* choices and calls so far */
+	size_t parts;                    /* choices, calls and lists so far */
+	bool completion;                 /* choices have a text of their own, not a message */
 	bool failed;
 };
 
@@ -29,8 +31,8 @@ void openai_assembly_fini(struct openai_assembly *assembly);
 /* Adds the data of a chunk that was read before. What is too much, or no chunk, is a sticky failure. */
 void openai_assembly_add(struct openai_assembly *assembly, struct span data);
 
-/* Appends a chat.completion of all that was added. created: Unix seconds. False, with nothing appended, after a
- * failure. */
+/* Appends a chat.completion, or a text_completion, of all that was added. created: Unix seconds. False, with nothing
+ * appended, after a failure. */
 bool openai_assembly_write(const struct openai_assembly *assembly, struct span id, struct span model, int64_t created,
 			   struct buf *out);
 

@@ -146,13 +146,13 @@ static bool end(struct telling *telling, struct span logprobs, struct span finis
 	       telling->emit(telling->context, buf_span(&telling->out), carries);
 }
 
-/* A text in pieces; in one when log probabilities go with it. */
+/* A text in pieces; in one, which may be empty, when log probabilities go with it. */
 static bool tell_text(struct telling *telling, uint32_t choice, const char *member, uint32_t value,
 		      struct span logprobs)
 {
 	struct span text = json_string(telling->json, value, telling->scratch);
 	bool whole = !span_is(logprobs, "null");
-	while (text.len > 0) {
+	for (bool more = text.len > 0 || (whole && text.at != NULL); more; more = text.len > 0) {
 		size_t len = whole || text.len <= PIECE_MOST ? text.len : PIECE_MOST;
 		while (len < text.len && utf8_is_tail((unsigned char)text.at[len]))
 			len--;
@@ -223,10 +223,13 @@ static bool tell_message(struct telling *telling, uint32_t choice, uint32_t mess
 		return false;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		uint32_t value = json_member(json, message, texts[i]);
-		bool of_content = strcmp(texts[i], "content") == 0;
-		if (value != JSON_NONE && json_type(json, value) == JSON_STRING &&
-		    !tell_text(telling, choice, texts[i], value, of_content ? logprobs : SPAN("null")))
+		if (value == JSON_NONE || json_type(json, value) != JSON_STRING)
+			continue;
+		bool theirs = strcmp(texts[i], "content") == 0 || strcmp(texts[i], "refusal") == 0;
+		if (!tell_text(telling, choice, texts[i], value, theirs ? logprobs : SPAN("null")))
 			return false;
+		if (theirs)
+			logprobs = SPAN("null"); /* with the first of them */
 	}
 	uint32_t calls = json_member(json, message, "tool_calls");
 	return calls == JSON_NONE || json_type(json, calls) != JSON_ARRAY || tell_calls(telling, choice, calls);

@@ -184,7 +184,8 @@ static bool read_filter(const struct admin_request *request, struct purge_job *j
 		admin_find_unknown(request, "model", query.model.value, findings);
 		return false;
 	}
-	job->model = (uint32_t)(found - request->config->models);
+	job->purge.named = (uint32_t)(found - request->config->models);
+	job->model = cache_model(request->cache->cache, job->purge.named);
 	filter->model = &job->model;
 	return true;
 }

@@ -5,6 +5,53 @@
 #include <stdlib.h>
 
 #include "lib/hash.h"
+#include "service/cache/key.h"
+
+enum { CACHE_PLANS_MOST = 16 << 20 };
+
+/* Each model's plan in words, with its revision, one after the other. False when out of memory. */
+static bool write_plans(const struct config *config, struct buf *texts, size_t *ends)
+{
+	for (size_t i = 0; i < config->model_count; i++) {
+		const struct config_model *model = &config->models[i];
+		buf_append(texts, span_of(model->cache.revision));
+		buf_append(texts, (struct span){"", 1});
+		cache_key_write_plan(model->plan, texts);
+		ends[i] = buf_len(texts);
+	}
+	return !buf_failed(texts);
+}
+
+static struct span plan_text(const struct buf *texts, const size_t *ends, size_t i)
+{
+	size_t start = i == 0 ? 0 : ends[i - 1];
+	return (struct span){buf_span(texts).at + start, ends[i] - start};
+}
+
+/* For each model the first by name with the same plan. */
+static bool find_aliases(const struct config *config, uint32_t *models)
+{
+	struct buf texts;
+	size_t *ends = calloc(config->model_count + 1, sizeof(*ends));
+	buf_init(&texts, CACHE_PLANS_MOST);
+	bool written = ends != NULL && write_plans(config, &texts, ends);
+	for (size_t i = 0; i < config->model_count && written; i++) {
+		size_t first = i;
+		for (size_t j = 0; j < config->model_count; j++)
+			if (strcmp(config->models[j].name, config->models[first].name) < 0 &&
+			    span_equal(plan_text(&texts, ends, j), plan_text(&texts, ends, i)))
+				first = j;
+		models[i] = (uint32_t)first;
+	}
+	buf_fini(&texts);
+	free(ends);
+	return written;
+}
+
+uint32_t cache_model(const struct cache *cache, size_t model)
+{
+	return cache->models[model];
+}
 
 struct cache *cache_create(const struct config *config)
 {
@@ -13,7 +60,9 @@ struct cache *cache_create(const struct config *config)
 		return NULL;
 	cache->store = store_create(config->cache.size);
 	cache->flights = flight_table_create();
-	if (cache->store != NULL && cache->flights != NULL)
+	cache->models = calloc(config->model_count + 1, sizeof(*cache->models));
+	if (cache->store != NULL && cache->flights != NULL && cache->models != NULL &&
+	    find_aliases(config, cache->models))
 		return cache;
 	cache_destroy(cache);
 	return NULL;
@@ -25,25 +74,37 @@ void cache_destroy(struct cache *cache)
 		return;
 	store_destroy(cache->store);
 	flight_table_destroy(cache->flights);
+	free(cache->models);
 	free(cache);
 }
 
-bool cache_hit_of(struct store_value *value, uint64_t now_us, struct cache_hit *hit)
+bool cache_rule_wants(const struct config_cache_rule *rule, const struct cache_entry *entry)
 {
-	*hit = (struct cache_hit){
-	    .value = value, .age_us = now_us - value->stored_us, .ttl_us = (int64_t)(value->fresh_until_us - now_us)};
+	return rule == NULL || rule->finish == CONFIG_CACHE_ANY || entry->endpoint == OPENAI_EMBEDDINGS ||
+	       span_is(entry->finish, "stop");
+}
+
+bool cache_hit_of(struct store_value *value, const struct cache_wanted *wanted, struct cache_hit *hit)
+{
+	uint64_t age_us = wanted->now_us - value->stored_us;
+	int64_t ttl_us = (int64_t)(value->fresh_until_us - wanted->now_us);
+	if (wanted->rule != NULL)
+		ttl_us = (int64_t)cache_fresh_us(wanted->rule, wanted->key) - (int64_t)age_us;
+	*hit = (struct cache_hit){.value = value, .age_us = age_us, .ttl_us = ttl_us};
 	return cache_entry_decode((struct span){value->bytes, value->len}, &hit->entry);
 }
 
-bool cache_find(struct cache *cache, const struct cache_key *key, uint64_t now_us, struct cache_hit *hit)
+bool cache_find(struct cache *cache, const struct cache_wanted *wanted, struct cache_hit *hit)
 {
-	struct store_value *value = store_get(cache->store, key, now_us);
+	struct store_value *value = store_get(cache->store, wanted->key, wanted->now_us);
 	if (value == NULL)
 		return false;
-	if (cache_hit_of(value, now_us, hit))
+	bool is_entry = cache_hit_of(value, wanted, hit);
+	if (is_entry && cache_rule_wants(wanted->rule, &hit->entry))
 		return true;
 	cache_hit_drop(hit);
-	store_purge(cache->store, &(struct store_filter){.key = key});
+	if (!is_entry)
+		store_purge(cache->store, &(struct store_filter){.key = wanted->key});
 	return false;
 }
 

@@ -15,6 +15,7 @@
 struct cache {
 	struct store *store;
 	struct flight_table *flights;
+	uint32_t *models; /* by index of a model: see cache_model */
 };
 
 /* A kept answer, for whoever gives it again. */
@@ -28,7 +29,7 @@ struct cache_hit {
 /* What an answer is kept with. */
 struct cache_keeping {
 	struct cache_key key;
-	struct store_tags tags;
+	struct store_tags tags; /* model: by cache_model */
 	const struct config_cache_rule *rule;
 	struct purge_mark began; /* when its call began */
 	bool renews;             /* it takes the place of what others keep */
@@ -41,12 +42,31 @@ struct cache *cache_create(const struct config *config);
 /* No flight may be left. */
 void cache_destroy(struct cache *cache);
 
-/* Thread-safe. The answer of that key, stale ones included; cache_hit_drop gives it back. now_us: monotonic. */
-bool cache_find(struct cache *cache, const struct cache_key *key, uint64_t now_us, struct cache_hit *hit);
+/*
+ * Models that are one plan have the same answers: aliases. Returns the index of the first of them by name, which stands
+ * for all in store_tags.
+ */
+uint32_t cache_model(const struct cache *cache, size_t model);
+
+/* What is looked for, and by whose rule. */
+struct cache_wanted {
+	const struct cache_key *key;
+	const struct config_cache_rule *rule; /* of who reads; NULL = of who kept it */
+	uint64_t now_us;                      /* monotonic */
+};
+
+/*
+ * Thread-safe. Finds the answer that is there and that the rule wants: stale ones included, those that ended otherwise
+ * not. cache_hit_drop gives it back.
+ */
+bool cache_find(struct cache *cache, const struct cache_wanted *wanted, struct cache_hit *hit);
 void cache_hit_drop(struct cache_hit *hit);
 
 /* A value that is held, as it is at that time. False when it is no entry. */
-bool cache_hit_of(struct store_value *value, uint64_t now_us, struct cache_hit *hit);
+bool cache_hit_of(struct store_value *value, const struct cache_wanted *wanted, struct cache_hit *hit);
+
+/* Whether the rule is for answers that end like this one. rule: NULL = any. */
+bool cache_rule_wants(const struct config_cache_rule *rule, const struct cache_entry *entry);
 
 /* How old an answer is, and how long it lives on. */
 struct cache_lives {

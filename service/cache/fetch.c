@@ -6,8 +6,10 @@
 
 bool cache_fetch_begin(struct cache_worker *worker, struct cache_fetch *fetch)
 {
+	const struct cache_wanted wanted = {
+	    .key = &fetch->key, .rule = fetch->rule, .now_us = timers_now(&worker->reactor->timers)};
 	fetch->get = NULL;
-	bool found = cache_find(worker->cache, &fetch->key, timers_now(&worker->reactor->timers), &fetch->hit);
+	bool found = cache_find(worker->cache, &wanted, &fetch->hit);
 	if (found && fetch->hit.ttl_us > 0)
 		return true;
 	if (!found)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeping answers, in memory and in what replicas share; fetch.h holds the contract. */
+#include "lib/random.h"
 #include "service/cache/purge_watch.h"
 
 enum { CACHE_OVERHEAD_MOST = 4096 };
@@ -22,8 +23,11 @@ static void share(struct remote *remote, const struct cache_keeping *keeping, co
 		remote_put(remote, &keeping->tags, &keeping->key, &parcel);
 }
 
+/* One that spares nothing has a digest that no answer has: by it the log tells this renewal from others. */
 void cache_renew(struct cache_worker *worker, const struct cache_keeping *keeping, uint64_t digest)
 {
+	if (digest == 0)
+		digest = random_u64() | 1;
 	const struct store_filter filter = {.key = &keeping->key, .except = &digest, .began = keeping->began.turn};
 	store_purge(worker->cache->store, &filter);
 	if (worker->remote != NULL)

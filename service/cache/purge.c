@@ -106,7 +106,10 @@ bool cache_purge_begin(struct cache_worker *worker, struct cache_purge *purge)
 	purge->worker = worker;
 	purge->in_memory = store_purge(worker->cache->store, &purge->filter);
 	purge->complete = remote == NULL;
-	if (remote == NULL || !purge_watch_announce(remote, &purge->filter, on_announced, purge))
+	struct store_filter said = purge->filter;
+	if (said.model != NULL)
+		said.model = &purge->named; /* what stands for it here need not be known elsewhere */
+	if (remote == NULL || !purge_watch_announce(remote, &said, on_announced, purge))
 		return true;
 	purge->complete = true;
 	purge->back = remote_purges(remote);

@@ -11,7 +11,8 @@
 
 /* One purge, embedded in its owner, zero-initialised but for what it takes. Must stay until it is done. */
 struct cache_purge {
-	struct store_filter filter;                 /* what it points to must stay, too */
+	struct store_filter filter; /* what it points to must stay, too; model: by cache_model */
+	uint32_t named;             /* with filter.model: the model that was named, by which replicas hear */
 	void (*on_done)(struct cache_purge *purge); /* once, never inside cache_purge_begin */
 	/* the result */
 	size_t in_memory; /* removed from this process's memory */

@@ -6,9 +6,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "lib/hash.h"
+
 enum {
 	LOG_RECORDS = 4096,  /* of each kind */
 	LOG_RENEWED = 16384, /* a power of two */
+	LOG_LISTED = 64,     /* keys of one question that are looked for one by one */
 };
 
 struct record {
@@ -16,6 +19,7 @@ struct record {
 	uint64_t noted;     /* never before turn */
 	struct purge_id id; /* zero = of this process, its id is not known */
 	bool has_key, has_model, has_tenant;
+	bool told; /* of this process, and a stream has told of it since */
 	struct cache_key key;
 	uint32_t model;
 	uint64_t tenant;
@@ -51,7 +55,7 @@ bool purge_meets(const struct store_filter *filter, const struct purge_subject *
 	return (filter->key == NULL || cache_key_equal(filter->key, subject->key)) &&
 	       (filter->model == NULL || *filter->model == subject->tags->model) &&
 	       (filter->tenant == NULL || *filter->tenant == subject->tags->tenant) &&
-	       (filter->except == NULL || *filter->except != subject->digest);
+	       (filter->except == NULL || *filter->except == 0 || *filter->except != subject->digest);
 }
 
 static bool record_meets(const struct record *record, bool renewal, const struct purge_subject *subject)
@@ -145,6 +149,32 @@ static void note(struct purge_log *log, enum purge_kind kind, struct purge_id id
 	log->noted = now;
 }
 
+/* The records that are there, the newest first. */
+static struct record *nth_newest(const struct ring *ring, uint64_t n)
+{
+	return n < ring->count && n < LOG_RECORDS ? &ring->records[(ring->count - 1 - n) % LOG_RECORDS] : NULL;
+}
+
+/* Noted by this process, which does not know its id. */
+static bool is_own(const struct record *record)
+{
+	return record->id.ms == 0 && record->id.number == 0;
+}
+
+/* A stream tells of a renewal that this process noted before, when it made it; under the lock. */
+static void set_told(struct purge_log *log, const struct store_filter *filter)
+{
+	const struct ring *ring = &log->rings[PURGE_KIND_RENEWAL];
+	struct record *record;
+	bool known = *renewed_of(log, filter->key) > 0;
+	for (uint64_t n = 0; known && (record = nth_newest(ring, n)) != NULL; n++) {
+		bool same = is_own(record) && !record->told && record->except == *filter->except &&
+			    cache_key_equal(&record->key, filter->key);
+		record->told |= same;
+		known = !same;
+	}
+}
+
 void purge_log_note(struct purge_log *log, const struct store_filter *filter)
 {
 	lock(log);
@@ -157,6 +187,8 @@ bool purge_log_hear(struct purge_log *log, enum purge_kind kind, struct purge_id
 	lock(log);
 	struct ring *ring = &log->rings[kind];
 	bool is_new = purge_id_is_before(ring->seen, id);
+	if (is_new && filter != NULL && kind == PURGE_KIND_RENEWAL)
+		set_told(log, filter);
 	if (is_new && filter != NULL)
 		note(log, kind, id, filter);
 	if (is_new)
@@ -179,13 +211,17 @@ bool purge_log_is_heard(struct purge_log *log, enum purge_kind kind)
 	return log->rings[kind].heard;
 }
 
-void purge_log_restart(struct purge_log *log, enum purge_kind kind, struct purge_id end)
+bool purge_log_hear_end(struct purge_log *log, enum purge_kind kind, struct purge_id asked, struct purge_id end)
 {
+	struct ring *ring = &log->rings[kind];
+	if (!purge_id_is_before(end, asked))
+		return false;
 	lock(log);
-	log->rings[kind].seen = log->rings[kind].forgotten = end;
-	log->rings[kind].restarted = true;
-	log->rings[kind].before = log->rings[kind].count;
+	ring->seen = ring->forgotten = end;
+	ring->restarted = true;
+	ring->before = ring->count;
 	unlock(log);
+	return true;
 }
 
 struct purge_id purge_log_seen(struct purge_log *log, enum purge_kind kind)
@@ -194,18 +230,6 @@ struct purge_id purge_log_seen(struct purge_log *log, enum purge_kind kind)
 	struct purge_id seen = log->rings[kind].seen;
 	unlock(log);
 	return seen;
-}
-
-/* The records that are there, the newest first. */
-static const struct record *nth_newest(const struct ring *ring, uint64_t n)
-{
-	return n < ring->count && n < LOG_RECORDS ? &ring->records[(ring->count - 1 - n) % LOG_RECORDS] : NULL;
-}
-
-/* Noted by this process, which does not know its id. */
-static bool is_own(const struct record *record)
-{
-	return record->id.ms == 0 && record->id.number == 0;
 }
 
 struct purge_id purge_log_last(struct purge_log *log, const struct purge_subject *subject)
@@ -224,17 +248,42 @@ struct purge_id purge_log_last(struct purge_log *log, const struct purge_subject
 	return last;
 }
 
-uint64_t purge_log_renewal(struct purge_log *log, const struct purge_subject *subject)
+/* Keys that may have renewals: up to LOG_LISTED, of more than that only how many. */
+struct renewed {
+	const struct cache_key *list[LOG_LISTED];
+	size_t count;
+};
+
+static bool is_listed(const struct renewed *renewed, const struct cache_key *key)
 {
-	lock(log);
-	const struct ring *ring = &log->rings[PURGE_KIND_RENEWAL];
+	bool found = renewed->count > LOG_LISTED; /* then all of them count */
+	for (size_t i = 0; i < renewed->count && !found; i++)
+		found = cache_key_equal(renewed->list[i], key);
+	return found;
+}
+
+uint64_t purge_log_renewals(struct purge_log *log, const struct cache_key *keys, size_t count)
+{
+	struct renewed renewed = {.count = 0};
 	const struct record *record;
-	uint64_t digest = 0;
-	bool known = *renewed_of(log, subject->key) > 0;
-	for (uint64_t n = 0; known && digest == 0 && (record = nth_newest(ring, n)) != NULL; n++)
-		digest = cache_key_equal(&record->key, subject->key) ? record->except : 0;
+	uint64_t sum = 0; /* in any order */
+	lock(log);
+	for (size_t i = 0; i < count; i++) {
+		if (*renewed_of(log, &keys[i]) == 0)
+			continue;
+		if (renewed.count < LOG_LISTED)
+			renewed.list[renewed.count] = &keys[i];
+		renewed.count++;
+	}
+	for (uint64_t n = 0; renewed.count > 0; n++) {
+		record = nth_newest(&log->rings[PURGE_KIND_RENEWAL], n);
+		if (record == NULL)
+			break;
+		if (!record->told && is_listed(&renewed, &record->key))
+			sum += hash_mix(cache_key_hash(&record->key), record->except);
+	}
 	unlock(log);
-	return digest;
+	return sum;
 }
 
 static bool ring_forbids_keeping(const struct ring *ring, bool renewal, uint64_t turn,
@@ -259,18 +308,6 @@ bool purge_log_forbids_keeping(struct purge_log *log, uint64_t turn, const struc
 	return forbidden;
 }
 
-/* The stream has told since of the renewal that is the nth newest record. */
-static bool is_told(const struct ring *ring, uint64_t nth)
-{
-	const struct record *own = nth_newest(ring, nth);
-	for (uint64_t n = 0; n < nth; n++) {
-		const struct record *record = nth_newest(ring, n);
-		if (!is_own(record) && record->except == own->except && cache_key_equal(&record->key, &own->key))
-			return true;
-	}
-	return false;
-}
-
 /*
  * Of renewals that were forgotten nothing is assumed: only a call that ended long after one of its key, and began
  * before it, would be taken wrongly.
@@ -286,7 +323,7 @@ static bool ring_forbids_taking(const struct ring *ring, bool renewal, struct pu
 	for (uint64_t n = 0; n < ring->count - ring->before && (record = nth_newest(ring, n)) != NULL; n++) {
 		bool own = is_own(record);
 		bool relevant = own ? renewal : purge_id_is_before(mark, record->id);
-		if (relevant && record_meets(record, renewal, subject) && !(own && is_told(ring, n)))
+		if (relevant && record_meets(record, renewal, subject) && !record->told)
 			return true;
 	}
 	return false;

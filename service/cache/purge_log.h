@@ -25,8 +25,9 @@ struct store_filter {
 	const struct cache_key *key;
 	const uint32_t *model;
 	const uint64_t *tenant;
-	const uint64_t *except; /* the digest (entry.h) of an answer that is spared: a renewal; with key only */
-	uint64_t began;         /* of a renewal: the turn when its call began; 0 = now */
+	const uint64_t
+	    *except;    /* a renewal, with key only: the digest (entry.h) of the answer that is spared; of 0, none is */
+	uint64_t began; /* of a renewal: the turn when its call began; 0 = now */
 };
 
 /* What is held against a filter. */
@@ -82,8 +83,12 @@ void purge_log_set_heard(struct purge_log *log, enum purge_kind kind, struct pur
 /* True once purge_log_set_heard was called. */
 bool purge_log_is_heard(struct purge_log *log, enum purge_kind kind);
 
-/* The stream began anew, by an earlier clock: ids beyond its end tell nothing from here on. */
-void purge_log_restart(struct purge_log *log, enum purge_kind kind, struct purge_id end);
+/*
+ * Notes where the stream ended, as Redis replied. asked: purge_log_seen() when Redis was asked: others may have heard
+ * more since. Returns true when the stream began anew, by an earlier clock: ids beyond its end say nothing from here
+ * on.
+ */
+bool purge_log_hear_end(struct purge_log *log, enum purge_kind kind, struct purge_id asked, struct purge_id end);
 
 /* The last id that was heard. */
 struct purge_id purge_log_seen(struct purge_log *log, enum purge_kind kind);
@@ -91,8 +96,11 @@ struct purge_id purge_log_seen(struct purge_log *log, enum purge_kind kind);
 /* The last purge of the subject that a stream told of; what is older may have been forgotten. Zero: there was none. */
 struct purge_id purge_log_last(struct purge_log *log, const struct purge_subject *subject);
 
-/* Finds the last renewal of the subject's key that is known, told by a stream or not. Returns its digest, or 0. */
-uint64_t purge_log_renewal(struct purge_log *log, const struct purge_subject *subject);
+/*
+ * Returns a number for all renewals of these keys that are known, told by a stream or not; 0 = none is known. Two
+ * replicas have the same number only when they know the same renewals, in whatever order they heard of them.
+ */
+uint64_t purge_log_renewals(struct purge_log *log, const struct cache_key *keys, size_t count);
 
 /* True when the subject, of a call that began at that turn, was purged since, or may have been: it must not be kept. */
 bool purge_log_forbids_keeping(struct purge_log *log, uint64_t turn, const struct purge_subject *subject);

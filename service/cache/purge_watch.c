@@ -17,7 +17,8 @@ struct purge_watch {
 	enum purge_kind kind;
 	struct redis_command read, end;
 	struct timer timer;
-	size_t heard; /* until all was heard: how many, and the first of them */
+	struct purge_id asked; /* what was heard when the end was asked for */
+	size_t heard;          /* until all was heard: how many, and the first of them */
 	struct purge_id first;
 };
 
@@ -258,18 +259,16 @@ static bool read_end(const struct redis_reply *reply, struct purge_id *id)
 }
 
 /*
- * Where the stream ends. When that is before what was heard, what is in there was not: Redis' clock went back, the
- * stream is gone, or what was heard came from nowhere.
+ * Where the stream ends. When that is before what was heard by the time of the question, Redis' clock went back, the
+ * stream is gone, or what was heard came from nowhere. Other workers may hear more while the reply is on its way.
  */
 static void on_end(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct purge_watch *watch = (struct purge_watch *)((char *)command - offsetof(struct purge_watch, end));
 	struct purge_id id;
 	struct purge_log *log = log_of(watch->remote);
-	if (!read_end(reply, &id) || !purge_id_is_before(id, purge_log_seen(log, watch->kind)))
-		return;
-	purge_log_restart(log, watch->kind, id);
-	purge_everything(watch->remote);
+	if (read_end(reply, &id) && purge_log_hear_end(log, watch->kind, watch->asked, id))
+		purge_everything(watch->remote);
 }
 
 static void on_look(struct timer *timer)
@@ -283,8 +282,10 @@ static void on_look(struct timer *timer)
 	    SPAN("XREVRANGE"), remote_name_span(&range.name), SPAN("+"), SPAN("-"), SPAN("COUNT"), SPAN("1")};
 	watch->read.on_reply = on_read;
 	watch->end.on_reply = on_end;
-	if (purge_log_is_heard(log_of(watch->remote), watch->kind) && !redis_is_pending(&watch->end))
+	if (purge_log_is_heard(log_of(watch->remote), watch->kind) && !redis_is_pending(&watch->end)) {
+		watch->asked = purge_log_seen(log_of(watch->remote), watch->kind);
 		redis_send(redis, &watch->end, end, 6, 1, deadline_us);
+	}
 	if (!redis_send(redis, &watch->read, range.args, 6, 1, deadline_us))
 		look_in(watch, WATCH_FIRST_US);
 }

@@ -105,8 +105,10 @@ uint64_t remote_model(const struct remote *remote, uint32_t model)
 bool remote_find_model(const struct remote *remote, uint64_t hash, uint32_t *model)
 {
 	for (*model = 0; *model < remote_options_of(remote)->config->model_count; ++*model) {
-		if (remote_model(remote, *model) == hash)
+		if (remote_model(remote, *model) == hash) {
+			*model = cache_model(remote_options_of(remote)->worker->cache, *model);
 			return true;
+		}
 	}
 	return false;
 }

@@ -44,7 +44,8 @@ bool cache_seek_begin(struct cache_worker *worker, struct cache_seek *seek)
 	seek->worker = worker;
 	seek->found = false;
 	seek->fetch = (struct cache_fetch){.key = seek->key, .on_done = on_fetched};
-	if (cache_find(worker->cache, &seek->key, timers_now(&worker->reactor->timers), &seek->hit))
+	const struct cache_wanted any = {.key = &seek->key, .now_us = timers_now(&worker->reactor->timers)};
+	if (cache_find(worker->cache, &any, &seek->hit))
 		return true;
 	seek->hit.value = NULL;
 	if (worker->remote == NULL)

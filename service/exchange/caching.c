@@ -38,7 +38,7 @@ static void keep_under(struct exchange *exchange, struct span tenant)
 {
 	struct cache_keeping *keeping = &exchange->caching.keeping;
 	keeping->rule = &exchange->report.model->cache;
-	keeping->tags.model = (uint32_t)exchange->report.model_index;
+	keeping->tags.model = cache_model(exchange->worker->cache->cache, exchange->report.model_index);
 	keeping->tags.tenant = hash_bytes(HASH_START, tenant);
 }
 
@@ -75,9 +75,7 @@ void caching_consider(struct exchange *exchange, struct reading *reading)
 static bool is_convertible(const struct openai_request *request)
 {
 	const struct json *json = &request->json;
-	uint32_t logprobs = json_member(json, 0, "logprobs");
-	return request->endpoint == OPENAI_CHAT && json_member(json, 0, "audio") == JSON_NONE &&
-	       (logprobs == JSON_NONE || json_type(json, logprobs) != JSON_TRUE);
+	return json_member(json, 0, "audio") == JSON_NONE && json_member(json, 0, "prompt_logprobs") == JSON_NONE;
 }
 
 static enum caching_step follow(struct exchange *exchange)
@@ -284,7 +282,10 @@ bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
 		return ask_in_own_words(exchange);
 	if (exchange->caching.embedding != NULL)
 		return embedding_stand_in(exchange);
-	if (exchange->caching.stale == NULL || !cache_hit_of(exchange->caching.stale, exchange_now(exchange), &hit))
+	const struct cache_keeping *keeping = &exchange->caching.keeping;
+	const struct cache_wanted wanted = {
+	    .key = &keeping->key, .rule = keeping->rule, .now_us = exchange_now(exchange)};
+	if (exchange->caching.stale == NULL || !cache_hit_of(exchange->caching.stale, &wanted, &hit))
 		return false;
 	exchange->caching.stale = NULL;
 	caching_give(exchange, &hit, METRICS_CACHE_STALE);

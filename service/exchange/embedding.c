@@ -135,6 +135,14 @@ static enum caching_step go_on(struct exchange *exchange)
 
 static void on_fetched(struct cache_fetch *fetch);
 
+/* In memory only. */
+static void look_near(const struct exchange *exchange, struct cache_fetch *fetch)
+{
+	const struct cache_wanted wanted = {.key = &fetch->key, .rule = fetch->rule, .now_us = exchange_now(exchange)};
+	if (!cache_find(exchange->worker->cache->cache, &wanted, &fetch->hit))
+		fetch->hit.value = NULL;
+}
+
 /* Begins as many searches as there may be at once. True when all have ended. */
 static bool search(struct embedding *embedding)
 {
@@ -153,10 +161,10 @@ static bool search(struct embedding *embedding)
 		fetch->tags = keeping->tags;
 		fetch->rule = keeping->rule;
 		fetch->on_done = on_fetched;
-		if (embedding->near && !cache_find(cache->cache, &fetch->key, exchange_now(exchange), &fetch->hit))
-			fetch->hit.value = NULL;
-		if (embedding->near)
+		if (embedding->near) {
+			look_near(exchange, fetch);
 			continue;
+		}
 		if (!cache_fetch_begin(cache, fetch))
 			embedding->waiting++;
 		else

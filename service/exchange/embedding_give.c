@@ -95,16 +95,18 @@ static void tell_age(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
 	const struct embedding *embedding = caching->embedding;
-	uint64_t now_us = exchange_now(exchange), oldest_us = 0;
+	uint64_t oldest_us = 0;
 	int64_t least_us = INT64_MAX;
 	for (size_t i = 0; i < embedding->count; i++) {
-		const struct cache_hit *hit = &embedding->list[i].fetch.hit;
-		if (hit->value == NULL || embedding->list[i].have == EMBEDDING_CAME)
+		const struct cache_fetch *fetch = &embedding->list[i].fetch;
+		const struct cache_wanted wanted = {
+		    .key = &fetch->key, .rule = fetch->rule, .now_us = exchange_now(exchange)};
+		struct cache_hit now;
+		if (fetch->hit.value == NULL || embedding->list[i].have == EMBEDDING_CAME)
 			continue;
-		uint64_t age_us = now_us - hit->value->stored_us;
-		int64_t ttl_us = (int64_t)(hit->value->fresh_until_us - now_us);
-		oldest_us = age_us > oldest_us ? age_us : oldest_us;
-		least_us = ttl_us < least_us ? ttl_us : least_us;
+		cache_hit_of(fetch->hit.value, &wanted, &now);
+		oldest_us = now.age_us > oldest_us ? now.age_us : oldest_us;
+		least_us = now.ttl_us < least_us ? now.ttl_us : least_us;
 	}
 	caching->age_s = (int64_t)(oldest_us / CACHING_SECOND_US);
 	caching->ttl_s = least_us / CACHING_SECOND_US;

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The leader of a shared flight: it runs the plan as its followers want it; shared_internal.h tells how they get along.
  */
-#include "lib/step.h"
-#include "service/exchange/decoded.h"
 #include "service/exchange/shared_internal.h"
 
 enum {
@@ -229,23 +227,44 @@ static void shared_serve_own(struct shared *shared)
 /* What is done about an answer that is complete with an event. */
 enum keep { KEEP_NOT, KEEP_NOW, KEPT_ALREADY };
 
-/* Gives an event, which joins the log, to all followers. */
-static void shared_tell(struct shared *shared, struct record *record, enum keep keep)
+/* An event joins the log, for all followers, here and at other replicas. */
+static void shared_pass_on(struct shared *shared, struct record *record)
 {
-	bool terminal = record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR;
 	pthread_mutex_lock(&shared->lock);
-	shared_hold(shared); /* the last follower may leave in what follows */
 	shared_append(shared, record);
 	shared_wake_others(shared);
 	pthread_mutex_unlock(&shared->lock);
-	bool kept =
-	    keep == KEPT_ALREADY || (keep == KEEP_NOW && record->event.kind == EVENT_END && shared_keep(shared));
 	shared_replicas_publish(shared, record);
-	if (terminal)
+}
+
+/* Gives an event to all followers; a complete answer is kept before, so that whoever asks next finds it. */
+static void shared_tell(struct shared *shared, struct record *record, enum keep keep)
+{
+	enum event_kind kind = record->event.kind;
+	struct record *held = shared->held;
+	bool kept = keep == KEPT_ALREADY || (keep == KEEP_NOW && kind == EVENT_END && shared_keep(shared, record));
+	shared_hold(shared); /* the last follower may leave in what follows */
+	shared->held = NULL;
+	if (held != NULL)
+		shared_pass_on(shared, held);
+	shared_pass_on(shared, record);
+	if (kind == EVENT_END || kind == EVENT_ERROR)
 		shared_land(shared, true, kept);
 	shared_serve_own(shared);
 	shared_obey(shared);
 	shared_release(shared);
+}
+
+/*
+ * True for the piece with which the whole answer of a renewal is complete. Clients have all of it then, and may ask
+ * again before its end is told: they must not be given what the renewal replaces.
+ */
+static bool completes_renewal(struct shared *shared, const struct event *event)
+{
+	if (event->kind != EVENT_BODY || !shared->keeping.renews)
+		return false;
+	shared->body_bytes += event->data.len;
+	return event->total >= 0 && shared->body_bytes >= (uint64_t)event->total;
 }
 
 void shared_add(struct shared *shared, const struct event *event)
@@ -261,7 +280,9 @@ void shared_add(struct shared *shared, const struct event *event)
 	}
 	if (shared->batch != NULL && own)
 		shared_batch_add(shared, event);
-	if (record->event.kind == EVENT_END && own && shared_keep_apart(shared, record))
+	if (own && shared->held == NULL && completes_renewal(shared, &record->event))
+		shared->held = record;
+	else if (record->event.kind == EVENT_END && own && shared_keep_apart(shared, record))
 		shared_set_state(shared, SHARED_ST_KEEPING);
 	else
 		shared_tell(shared, record, own ? KEEP_NOW : KEEP_NOT);
@@ -278,73 +299,6 @@ static void shared_on_event(struct flight_subscriber *subscriber, const struct e
 	if (shared->flight != NULL)
 		atomic_store_explicit(&shared->attempts, flight_attempts(shared->flight), memory_order_relaxed);
 	shared_add(shared, event);
-}
-
-static bool shared_add_follower(struct shared *shared, struct follower *follower)
-{
-	pthread_mutex_lock(&shared->lock);
-	bool joined = shared->joinable;
-	if (joined) {
-		shared_hold(shared);
-		follower->shared = shared;
-		follower->next = shared->followers;
-		follower->todo = shared->log.first;
-		shared->followers = follower;
-	}
-	pthread_mutex_unlock(&shared->lock);
-	return joined;
-}
-
-/* A flight that was purged since it began is not joined: its answer is an old one. */
-static bool shared_join(struct flight_place *place, void *context)
-{
-	struct shared *shared = (struct shared *)place;
-	const struct purge_subject subject = {.key = &shared->keeping.key, .tags = &shared->keeping.tags, .digest = 0};
-	if (shared_batch_is_purged(shared))
-		return false;
-	return !purge_log_forbids_keeping(store_purges(shared->cache->store), shared->keeping.began.turn, &subject) &&
-	       shared_add_follower(shared, context);
-}
-
-/* Whoever wants a flight of its own puts it in the place of the one that is under way. */
-static bool shared_pass(struct flight_place *place, void *context)
-{
-	(void)place;
-	(void)context;
-	return false;
-}
-
-/* Reads the request of a flight: the client that leads may leave. False: out of memory. */
-static bool shared_read(struct shared *shared, const struct shared_request *request)
-{
-	struct findings findings = {.count = 0};
-	struct arena *arena = flight_arena(shared->flight);
-	if (request->decoded != NULL) {
-		flight_hold(shared->flight, request->decoded);
-		shared->request = request->decoded->request;
-		return true;
-	}
-	struct span body = arena_copy(arena, request->body);
-	struct step_mark before = step_enter("decode");
-	bool read = body.at != NULL && openai_request_decode(&shared->request, request->endpoint, arena, body,
-							     &shared->worker->plan.config->limits.json, &findings);
-	step_leave(before);
-	return read;
-}
-
-/* A flight of its own arena. False: out of memory. */
-static bool shared_prepare(struct shared *shared, const struct shared_request *request)
-{
-	struct exchange_worker *worker = shared->worker;
-	shared->options = request->options;
-	shared->flight = flight_create(&worker->plan, flight_arena_most(request->body.len));
-	if (shared->flight == NULL)
-		return false;
-	struct arena *arena = flight_arena(shared->flight);
-	shared->options.request = &shared->request;
-	shared->options.request_id = arena_copy(arena, request->options.request_id);
-	shared->options.traceparent = arena_copy(arena, request->options.traceparent);
-	return (request->batch == NULL || shared_batch_open(shared, request->batch)) && shared_read(shared, request);
 }
 
 void shared_fail(struct shared *shared, enum error_code code)
@@ -380,56 +334,8 @@ void shared_give_kept(struct shared *shared, struct cache_hit *hit)
 	shared_release(shared);
 }
 
-/* Somebody may have kept the answer since the follower looked. */
-static bool shared_find_kept(struct shared *shared)
+void shared_open(struct shared *shared)
 {
-	struct cache_hit hit;
-	if (shared->fresh || !cache_find(shared->cache, &shared->keeping.key, timers_now(shared_timers(shared)), &hit))
-		return false;
-	if (hit.ttl_us > 0) {
-		shared_give_kept(shared, &hit);
-		return true;
-	}
-	cache_hit_drop(&hit);
-	return false;
-}
-
-/* Has the plan run for all who follow. Nobody is told anything before the next turn. */
-static void shared_lead(struct shared *shared, struct follower *follower, const struct shared_request *request)
-{
-	shared->worker->in_flight++;
-	follower->busy++;
-	if (!shared_prepare(shared, request))
-		shared_fail(shared, ERROR_OVERLOADED);
-	else if (!shared_find_kept(shared) && (request->alone || !shared_replicas_ask(shared)))
-		shared_take_off(shared);
-	follower->busy--;
-}
-
-struct follower *shared_follow(struct exchange_worker *worker, const struct shared_request *request,
-			       struct flight_subscriber *subscriber, bool *leads)
-{
-	struct shared *mine = shared_create(worker, request);
-	struct follower *follower = follower_create(worker, subscriber);
-	if (mine == NULL || follower == NULL) {
-		if (mine != NULL)
-			shared_release(mine);
-		free(follower);
-		return NULL;
-	}
-	memcpy(follower->asked, mine->asked, sizeof(follower->asked));
-	mine->subscriber.on_event = shared_on_event;
-	mine->call.run = on_call;
-	shared_add_follower(mine, follower);
-	*leads =
-	    flight_table_enter(mine->cache->flights, &mine->place, request->own ? shared_pass : shared_join, follower);
-	if (*leads) {
-		shared_lead(mine, follower, request);
-	} else {
-		mine->followers = NULL; /* nobody has seen it */
-		shared_release(mine);   /* for the follower */
-		shared_release(mine);
-	}
-	follower_wake(follower);
-	return follower;
+	shared->subscriber.on_event = shared_on_event;
+	shared->call.run = on_call;
 }

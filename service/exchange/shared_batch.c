@@ -21,6 +21,8 @@ struct batch {
 	struct usage *shares;
 	size_t kept;        /* vectors that were dealt with */
 	struct timer pause; /* between slices */
+	bool dealt;         /* the answer was kept, or is being kept */
+	struct record *end; /* of one that renews: told once all of it is kept */
 };
 
 bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
@@ -44,6 +46,12 @@ bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
 	return opened;
 }
 
+const struct cache_key *shared_batch_keys(const struct shared *shared, size_t *count)
+{
+	*count = shared->batch == NULL ? 0 : shared->batch->count;
+	return shared->batch == NULL ? NULL : shared->batch->keys;
+}
+
 bool shared_batch_is_purged(struct shared *shared)
 {
 	struct purge_log *log = store_purges(shared->cache->store);
@@ -52,7 +60,8 @@ bool shared_batch_is_purged(struct shared *shared)
 	const struct batch *batch = shared->batch;
 	pthread_mutex_unlock(&shared->lock);
 	for (size_t i = 0; batch != NULL && batch->keys != NULL && i < batch->count && !purged; i++) {
-		const struct purge_subject subject = {.key = &batch->keys[i], .tags = &shared->keeping.tags};
+		const struct purge_subject subject = {
+		    .key = &batch->keys[i], .tags = &shared->keeping.tags, .taken = !shared_is_own(shared)};
 		purged = purge_log_forbids_keeping(log, shared->keeping.began.turn, &subject);
 	}
 	return purged;
@@ -84,13 +93,20 @@ void shared_batch_add(struct shared *shared, const struct event *event)
 		openai_vectors_feed(&batch->vectors, event->data);
 }
 
+static struct cache_keeping keeping_of(const struct batch *batch, size_t index)
+{
+	struct cache_keeping keeping = batch->shared->keeping;
+	keeping.key = batch->keys[index];
+	return keeping;
+}
+
 /* Keeps one vector. */
-static enum metrics_kept keep_vector(const struct shared *shared, size_t index, const struct usage *share,
+static enum metrics_kept keep_vector(const struct shared *shared, const struct cache_keeping *keeping, size_t index,
 				     struct buf *body)
 {
 	const struct exchange_worker *worker = shared->worker;
 	const struct batch *batch = shared->batch;
-	struct cache_keeping keeping = shared->keeping;
+	const struct usage *share = &batch->shares[index];
 	struct openai_vector vector = {.model = batch->vectors.model,
 				       .members = openai_vectors_at(&batch->vectors, index)};
 	buf_reset(body);
@@ -99,7 +115,6 @@ static enum metrics_kept keep_vector(const struct shared *shared, size_t index, 
 		return METRICS_KEPT_NO_MEMORY;
 	if (buf_len(body) > worker->plan.config->cache.entry)
 		return METRICS_KEPT_TOO_LARGE;
-	keeping.key = batch->keys[index];
 	struct cache_entry entry = {.endpoint = OPENAI_EMBEDDINGS,
 				    .created = time(NULL),
 				    .usage = *share,
@@ -107,9 +122,10 @@ static enum metrics_kept keep_vector(const struct shared *shared, size_t index, 
 				    .target = batch->target == NULL ? SPAN("") : span_of(batch->target->target),
 				    .finish = SPAN(""),
 				    .body = buf_span(body)};
-	enum metrics_kept kept = shared_keep_entry(shared, &keeping, &entry);
+	enum metrics_kept kept = shared_keep_entry(shared, keeping, &entry);
 	if (kept == METRICS_KEPT_YES)
-		metrics_add(worker->plan.metrics, buf_len(body), METRIC_CACHE_STORED_BYTES, keeping.tags.model);
+		metrics_add(worker->plan.metrics, buf_len(body), METRIC_CACHE_STORED_BYTES,
+			    shared->options.model_index);
 	return kept;
 }
 
@@ -145,8 +161,10 @@ static bool keep_slice(struct batch *batch)
 	buf_init(&body, EMBEDDING_ANSWER_MOST + 4096);
 	while (batch->kept < batch->count && (bytes < BATCH_SLICE || worker->cache->remote == NULL)) {
 		size_t index = batch->kept++;
-		enum metrics_kept kept = keep_vector(shared, index, &batch->shares[index], &body);
-		metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->keeping.tags.model, kept);
+		struct cache_keeping keeping = keeping_of(batch, index);
+		enum metrics_kept kept = keep_vector(shared, &keeping, index, &body);
+		shared_renew(shared, &keeping, kept);
+		metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->options.model_index, kept);
 		bytes += buf_len(&body);
 	}
 	buf_fini(&body);
@@ -165,8 +183,24 @@ static void on_pause(struct timer *timer)
 		pause_for_more(batch);
 		return;
 	}
-	batch->shared->worker->in_flight--;
-	shared_release(batch->shared);
+	struct shared *shared = batch->shared;
+	struct record *end = batch->end;
+	batch->end = NULL;
+	shared->worker->in_flight--;
+	if (end != NULL)
+		shared_on_kept(shared, end, false);
+	shared_release(shared);
+}
+
+/* Nothing of the answer is kept. */
+static void keep_none(struct batch *batch, enum metrics_kept why)
+{
+	const struct shared *shared = batch->shared;
+	for (size_t i = 0; i < batch->count; i++) {
+		struct cache_keeping keeping = keeping_of(batch, i);
+		shared_renew(shared, &keeping, why);
+	}
+	metrics_add(shared->worker->plan.metrics, batch->count, METRIC_CACHE_KEPT, shared->options.model_index, why);
 }
 
 static void keep_all(struct batch *batch)
@@ -174,8 +208,7 @@ static void keep_all(struct batch *batch)
 	struct shared *shared = batch->shared;
 	batch->shares = calloc(batch->count, sizeof(*batch->shares));
 	if (batch->shares == NULL || !share_out(batch, &batch->vectors.usage, batch->shares)) {
-		metrics_add(shared->worker->plan.metrics, batch->count, METRIC_CACHE_KEPT, shared->keeping.tags.model,
-			    METRICS_KEPT_NO_MEMORY);
+		keep_none(batch, METRICS_KEPT_NO_MEMORY);
 	} else if (!keep_slice(batch)) {
 		shared_hold(shared); /* until the last slice */
 		shared->worker->in_flight++;
@@ -187,6 +220,9 @@ void shared_batch_keep(struct shared *shared)
 {
 	struct batch *batch = shared->batch;
 	enum metrics_kept kept = METRICS_KEPT_YES;
+	if (batch->dealt)
+		return;
+	batch->dealt = true;
 	if (batch->joined || !plan_is_first_choice(shared->plan, batch->target))
 		kept = METRICS_KEPT_STAND_IN;
 	else if (!openai_vectors_end(&batch->vectors))
@@ -194,6 +230,17 @@ void shared_batch_keep(struct shared *shared)
 	if (kept == METRICS_KEPT_YES)
 		keep_all(batch);
 	else
-		metrics_add(shared->worker->plan.metrics, batch->count, METRIC_CACHE_KEPT, shared->keeping.tags.model,
-			    kept);
+		keep_none(batch, kept);
+}
+
+bool shared_batch_keep_apart(struct shared *shared, struct record *end)
+{
+	struct batch *batch = shared->batch;
+	if (!shared->keeping.renews)
+		return false;
+	shared_batch_keep(shared);
+	if (!timer_is_running(&batch->pause))
+		return false;
+	batch->end = end;
+	return true;
 }

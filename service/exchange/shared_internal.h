@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The inside of shared flights (shared.h), for the files that make them up: shared.c (the leader: running the plan,
- * what followers want of it), shared_replicas.c (other replicas: who runs it), follower.c (a follower's pace),
- * shared_keep.c and shared_batch.c (the answer goes into the cache) and shared_life.c (memory).
+ * what followers want of it), shared_follow.c (joining, or leading a new one), shared_replicas.c (other replicas: who
+ * runs it), follower.c (a follower's pace), shared_keep.c and shared_batch.c (the answer goes into the cache) and
+ * shared_life.c (memory).
  *
  * Two kinds of threads touch a shared flight: the leader's worker, which runs
  * the plan and appends to the log, and the followers' workers. The lock guards the
@@ -70,6 +71,8 @@ struct shared {
 	bool as_streamed;
 	bool by_bytes;
 	char asked[HASH_CHECKSUM_SIZE]; /* of the body that is sent */
+	uint64_t body_bytes;            /* of a whole answer that renews */
+	struct record *held;            /* the last piece of one, told once it is kept; NULL = none */
 	struct batch *batch; /* of embeddings: what is kept vector by vector; NULL = the answer is kept whole */
 	_Atomic unsigned attempts;
 	atomic_bool runs_here; /* or did */
@@ -107,12 +110,18 @@ void shared_release(struct shared *shared);
 enum metrics_kept shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
 				    const struct cache_entry *entry);
 
-/* Puts the complete answer into the cache, if it may be there. On the leader's thread. True when it is there. */
-bool shared_keep(struct shared *shared);
+/* What is kept from before goes, when an answer that renews it is not kept itself (kept tells why). */
+void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum metrics_kept kept);
+
+/*
+ * Puts the complete answer, whose end is not in the log yet, into the cache, if it may be there. On the leader's
+ * thread. True when it is there.
+ */
+bool shared_keep(struct shared *shared, const struct record *end);
 
 /*
  * Has a helper do most of that for a large answer, which lacks nothing but end (taken): shared_on_kept() comes with it.
- * False: the answer is no large one.
+ * A large batch of vectors that renews takes its time, too. False: it is neither.
  */
 bool shared_keep_apart(struct shared *shared, struct record *end);
 
@@ -122,6 +131,9 @@ void shared_on_kept(struct shared *shared, struct record *end, bool kept);
 /* ---- the leader's, on its thread ---- */
 
 void shared_set_state(struct shared *shared, enum shared_state state);
+
+/* Has it hear of its plan and of its followers. */
+void shared_open(struct shared *shared);
 
 /* Runs the plan here. */
 void shared_take_off(struct shared *shared);
@@ -149,12 +161,20 @@ void shared_replicas_pause(struct shared *shared, bool paused);
 /* The flight has landed. ended: by an event, not for want of followers; kept: its answer was. */
 void shared_replicas_land(struct shared *shared, bool ended, bool kept);
 
+/* Thread-safe. True when the flight runs a call that began with it: not one of another replica, which may be older. */
+bool shared_is_own(const struct shared *shared);
+
 /* Thread-safe. True when one of the inputs was purged, or renewed, since the flight began. */
 bool shared_batch_is_purged(struct shared *shared);
+/* The keys of the inputs, for the leader. NULL: the answer is kept as a whole. */
+const struct cache_key *shared_batch_keys(const struct shared *shared, size_t *count);
+
 /* The same vector by vector: begins with the inputs (copied), takes what comes, keeps it, lets go. */
 bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs);
 void shared_batch_add(struct shared *shared, const struct event *event);
 void shared_batch_keep(struct shared *shared);
+/* The same of one that renews: true when that takes longer; shared_on_kept() comes with its end (taken) then. */
+bool shared_batch_keep_apart(struct shared *shared, struct record *end);
 void shared_batch_close(struct shared *shared);
 
 /* A follower changed its mind, or left. worker: whose thread this is. */

@@ -51,7 +51,7 @@ struct gathered {
 	enum metrics_kept kept; /* METRICS_KEPT_YES: it can be */
 };
 
-/* Thread-safe while nothing is appended. end: what is not in the log yet; NULL = all is there. */
+/* Thread-safe while nothing is appended. end: it is not in the log yet, as what is held. */
 static void gather(const struct shared *shared, const struct record *end, struct gathered *gathered)
 {
 	struct whole *whole = &gathered->whole;
@@ -61,8 +61,9 @@ static void gather(const struct shared *shared, const struct record *end, struct
 	for (const struct record *at = shared->log.bytes > SHARED_MOST ? NULL : shared->log.first; at != NULL;
 	     at = at->next)
 		whole_add(whole, &at->event);
-	if (end != NULL)
-		whole_add(whole, &end->event);
+	if (shared->held != NULL)
+		whole_add(whole, &shared->held->event);
+	whole_add(whole, &end->event);
 	gathered->entry = (struct cache_entry){.endpoint = shared->request.endpoint, .created = time(NULL)};
 	gathered->kept = METRICS_KEPT_TOO_LARGE;
 	bool written = whole_write(whole, &gathered->body);
@@ -80,20 +81,24 @@ static void gathered_fini(struct gathered *gathered)
 	arena_fini(&gathered->scratch);
 }
 
+void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum metrics_kept kept)
+{
+	if (keeping->renews && kept != METRICS_KEPT_YES && kept != METRICS_KEPT_STAND_IN && kept != METRICS_KEPT_PURGED)
+		cache_renew(shared->worker->cache, keeping, 0);
+}
+
 /* Counts what became of an answer of so many bytes. True when it is kept. */
 static bool note_kept(const struct shared *shared, enum metrics_kept kept, size_t bytes)
 {
 	const struct exchange_worker *worker = shared->worker;
-	if (shared->keeping.renews &&
-	    (kept == METRICS_KEPT_FORM || kept == METRICS_KEPT_TOO_LARGE || kept == METRICS_KEPT_UNFINISHED))
-		cache_renew(worker->cache, &shared->keeping, 0);
+	shared_renew(shared, &shared->keeping, kept);
 	if (kept == METRICS_KEPT_YES)
-		metrics_add(worker->plan.metrics, bytes, METRIC_CACHE_STORED_BYTES, shared->keeping.tags.model);
-	metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->keeping.tags.model, kept);
+		metrics_add(worker->plan.metrics, bytes, METRIC_CACHE_STORED_BYTES, shared->options.model_index);
+	metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->options.model_index, kept);
 	return kept == METRICS_KEPT_YES;
 }
 
-bool shared_keep(struct shared *shared)
+bool shared_keep(struct shared *shared, const struct record *end)
 {
 	struct gathered gathered;
 	if (shared->batch != NULL) {
@@ -101,7 +106,7 @@ bool shared_keep(struct shared *shared)
 		return false; /* not as a whole */
 	}
 	struct step_mark before = step_enter("keep");
-	gather(shared, NULL, &gathered);
+	gather(shared, end, &gathered);
 	enum metrics_kept kept = gathered.kept;
 	if (kept == METRICS_KEPT_YES)
 		kept = shared_keep_entry(shared, &shared->keeping, &gathered.entry);
@@ -157,9 +162,11 @@ static void on_done(struct offload_job *offloaded)
 bool shared_keep_apart(struct shared *shared, struct record *end)
 {
 	struct offload_port *port = shared->worker->plan.offload;
-	size_t bytes = shared->log.bytes;
+	size_t bytes = shared->log.bytes + (shared->held == NULL ? 0 : shared->held->behind);
 	struct keep_job *job = NULL;
-	if (port != NULL && shared->batch == NULL && bytes > SHARED_KEPT_IN_TURN && bytes <= SHARED_MOST)
+	if (shared->batch != NULL)
+		return shared_batch_keep_apart(shared, end);
+	if (port != NULL && bytes > SHARED_KEPT_IN_TURN && bytes <= SHARED_MOST)
 		job = calloc(1, sizeof(*job));
 	if (job == NULL)
 		return false;

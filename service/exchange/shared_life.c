@@ -10,6 +10,7 @@ void shared_release(struct shared *shared)
 	shared_log_fini(&shared->log);
 	shared_batch_close(shared);
 	free(shared->spare);
+	free(shared->held);
 	pthread_mutex_destroy(&shared->lock);
 	free(shared);
 }

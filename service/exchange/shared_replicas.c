@@ -281,6 +281,15 @@ static struct shared_replicas *replicas_create(struct shared *shared)
 	return replicas;
 }
 
+static uint64_t shared_renewals(const struct shared *shared)
+{
+	struct purge_log *log = store_purges(shared->cache->store);
+	size_t count;
+	const struct cache_key *inputs = shared_batch_keys(shared, &count);
+	return inputs != NULL ? purge_log_renewals(log, inputs, count)
+			      : purge_log_renewals(log, &shared->keeping.key, 1);
+}
+
 /*
  * What tells flights of one answer apart that cannot stand in for each other: a stream that cannot be told whole, what
  * began before a purge or a renewal, and what was asked in just these bytes.
@@ -292,9 +301,9 @@ static struct span write_variant(const struct shared *shared, char *room, size_t
 	int len = snprintf(room, size, "%s", shared->as_streamed ? ":stream" : "");
 	if (last.ms != 0 || last.number != 0)
 		len += snprintf(room + len, size - (size_t)len, ":%" PRIx64 "-%" PRIx64, last.ms, last.number);
-	uint64_t renewal = purge_log_renewal(store_purges(shared->cache->store), &subject);
-	if (renewal != 0)
-		len += snprintf(room + len, size - (size_t)len, ":r%" PRIx64, renewal);
+	uint64_t renewals = shared_renewals(shared);
+	if (renewals != 0)
+		len += snprintf(room + len, size - (size_t)len, ":r%" PRIx64, renewals);
 	if (shared->by_bytes)
 		len += snprintf(room + len, size - (size_t)len, ":%016" PRIx64,
 				little_endian_get(shared->asked, sizeof(uint64_t)));

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A whole answer, gathered from the events of a run: from its pieces, or from the chunks of a stream (chat only). */
+/* A whole answer, gathered from the events of a run: from its pieces, or from the chunks of a stream. */
 #ifndef SLUICE_SERVICE_EXCHANGE_WHOLE_H
 #define SLUICE_SERVICE_EXCHANGE_WHOLE_H
 

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Backends whose answers say what they were asked, which call it was, and who answered: MEANING:CALL:TARGET.
 import { createServer } from 'node:http';
+import { randomOf, seedOf } from './generate.js';
 import { parse, member } from './json.js';
-import { meaningOf, meaningsOf } from './meaning.js';
+import { meaningOf, meaningsIn, meaningsOf } from './meaning.js';
 
 export const targetNames = ['one', 'two', 'flaky'];
 
 export class Backends {
-  constructor(random) {
-    this.random = random;
+  constructor(seed) {
+    this.seed = seed;
     this.calls = [undefined]; // by number: when it began, and what it was asked
     this.servers = [];
   }
@@ -30,11 +31,13 @@ export class Backends {
     for await (const chunk of request) chunks.push(chunk);
     const text = Buffer.concat(chunks).toString();
     const body = parse(text);
-    const tenant = (request.headers['x-request-id'] ?? '').split('-')[0];
-    const call = this.calls.push({ began, text, name, tenant }) - 1;
+    const id = request.headers['x-request-id'] ?? '', tenant = id.split('-')[0];
+    const call = this.calls.push({ began, tenant }) - 1;
     const path = request.url;
-    const failure = this.random() < fails ? this.random() : undefined;
-    await new Promise((done) => setTimeout(done, this.random() * 12));
+    const random = randomOf(seedOf(this.seed, id, name));
+    const failure = random() < fails ? random() : undefined;
+    this.history?.note('call', began, meaningsIn(path, text), { call, name, id });
+    await new Promise((done) => setTimeout(done, random() * (random() < 0.03 ? 300 : 12))); // some outlive many others
     response.on('error', () => {});
     if (member(body, 'user')?.value === 'refused') return this.tell(response, 400, { error: { message: 'no such user', type: 'invalid_request_error', param: 'user', code: null } });
     if (failure !== undefined && failure < 0.5) return this.tell(response, 503, { error: { message: 'busy', type: 'server_error', param: null, code: null } });
@@ -61,18 +64,25 @@ export class Backends {
     const chat = path === '/v1/chat/completions';
     const finish = parseInt(says.slice(0, 2), 16) % 4 === 0 ? 'length' : 'stop';
     const id = `id-${says}`;
+    const pieces = says.match(/.{1,9}/g);
+    const wanted = member(body, 'logprobs'), told = wanted !== undefined && wanted.type !== 'null' && wanted.type !== 'false';
+    const logprobs = (tokens) => {
+      if (!told) return null;
+      if (chat) return { content: tokens.map((token) => ({ token, logprob: -1, top_logprobs: [] })), refusal: null };
+      return { tokens, token_logprobs: tokens.map(() => -1.5), top_logprobs: null };
+    };
     const usage = { prompt_tokens: 1, completion_tokens: 2, total_tokens: 3 };
     if (member(body, 'stream')?.type !== 'true') {
-      const choice = chat ? { index: 0, message: { role: 'assistant', content: says }, finish_reason: finish } : { index: 0, text: says, finish_reason: finish };
+      const choice = chat ? { index: 0, message: { role: 'assistant', content: says }, logprobs: logprobs(pieces), finish_reason: finish } : { index: 0, text: says, logprobs: logprobs(pieces), finish_reason: finish };
       this.tell(response, 200, { id, object: 'x', created: 1, model: 'x', choices: [choice], usage });
       return;
     }
     response.writeHead(200, { 'content-type': 'text/event-stream' });
     const chunk = (piece, reason) => {
       const choice = chat ? { index: 0, delta: piece === undefined ? {} : { role: 'assistant', content: piece }, finish_reason: reason } : { index: 0, text: piece ?? '', finish_reason: reason };
+      choice.logprobs = piece === undefined ? null : logprobs([piece]);
       response.write(`data: ${JSON.stringify({ id, object: 'x', created: 1, model: 'x', choices: [choice] })}\n\n`);
     };
-    const pieces = says.match(/.{1,9}/g);
     const broken = failure !== undefined ? Math.floor(failure * pieces.length) : -1;
     for (const [index, piece] of pieces.entries()) {
       if (index === broken) return response.destroy();

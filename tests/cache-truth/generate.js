@@ -13,6 +13,13 @@ export function randomOf(seed) {
   };
 }
 
+// One seed of several things.
+export function seedOf(...parts) {
+  let hash = 0xcbf29ce484222325n; // FNV-1a
+  for (const byte of Buffer.from(parts.join('\n'))) hash = ((hash ^ BigInt(byte)) * 0x100000001b3n) & 0xffffffffffffffffn;
+  return hash;
+}
+
 export class Generator {
   constructor(random) { this.random = random; }
 
@@ -67,10 +74,11 @@ export class Generator {
     ]);
   }
 
-  // One more member; outside: the request refers to something else then.
-  more(body) {
+  // One more member. Some of them are of chats only: completions that have one may mean anything by it.
+  more(path, body) {
     const members = [
       ['max_tokens', this.pick([20, 21, null])], ['top_p', this.pick([1, 0.5])], ['stop', this.pick(['a', ['a'], ['a', 'b'], null])],
+      ['logprobs', path === '/v1/chat/completions' ? this.pick([true, false, null]) : this.pick([2, 3, null])],
       ['seed', new Raw(this.pick(['9007199254740992', '9007199254740993']))], ['top_k', this.pick([1, 2])],
       ['logit_bias', this.pick([{ 1: 2, 3: 4 }, { 3: 4, 1: 3 }])],
       ['response_format', { type: 'json_schema', json_schema: { name: 'r', schema: this.schema() } }],
@@ -81,6 +89,7 @@ export class Generator {
     body[name] = value;
   }
 
+  // A member that refers to something outside of the request, or may.
   outside(body) {
     const [name, value] = this.pick([
       ['previous_response_id', 'r'], ['conversation', 'c'], ['data_sources', [{ type: 'x' }]], ['search_parameters', { mode: 'on' }],
@@ -104,27 +113,46 @@ export class Generator {
     return { path: '/v1/embeddings', body };
   }
 
+  // One of a few requests that many clients ask at once, some of whom renew it.
+  hot(models) {
+    const [path, body] = this.pick([
+      ['/v1/chat/completions', { temperature: 0, messages: [{ role: 'user', content: 'hot' }] }],
+      ['/v1/completions', { temperature: 0, prompt: 'hot' }],
+      ['/v1/embeddings', { input: this.pick([['hot', 'warm'], ['warm', 'hot'], 'hot']) }],
+    ]);
+    const model = this.pick(models.filter(({ targets }) => targets.length === 1));
+    return this.finish({ path, body, model, outside: false, refused: false, tenant: 'none' }, this.chance(0.3) ? this.pick([['no-cache'], ['no-cache'], ['max-age=0']]) : []);
+  }
+
   // A request: its text, and what is known of it without reading that.
   next(models) {
+    if (this.chance(0.2)) return this.hot(models);
     const kind = this.random();
     const request = kind < 0.5 ? this.chat() : kind < 0.7 ? this.completion() : this.embedding();
     const embeds = request.path === '/v1/embeddings';
     const { body } = request;
-    for (let i = this.pick([0, 0, 1, 1, 2]); i > 0 && !embeds; i--) this.more(body);
+    for (let i = this.pick([0, 0, 1, 1, 2]); i > 0 && !embeds; i--) this.more(request.path, body);
     if (embeds && this.chance(0.2)) body.user = 'one';
     request.outside = this.chance(0.04);
     if (request.outside) this.outside(body);
+    if (request.path === '/v1/completions') request.outside ||= ['metadata', 'response_format', 'tools'].some((name) => name in body);
     request.refused = this.chance(0.04);
     if (request.refused) body.user = 'refused';
+    request.model = this.pick(embeds ? models.filter((model) => !model.gathers) : models);
+    request.tenant = this.pick(['none', 'none', 'none', 'one']);
+    return this.finish(request, this.chance(0.15) ? this.pick([['no-cache'], ['no-store'], ['only-if-cached'], ['max-age=0'], ['max-age=3600', 'x'], ['max-age=1', 'no-cache'], ['max-age="0"']]) : []);
+  }
+
+  // The form, and the words.
+  finish(request, control) {
+    const { body } = request, embeds = request.path === '/v1/embeddings';
     request.stream = !embeds && this.chance(0.5);
     if (request.stream || (!embeds && this.chance(0.2))) body.stream = request.stream;
     request.form = !request.stream ? 'whole' : this.chance(0.3) ? 'usage' : 'stream';
     if (request.form === 'usage') body.stream_options = { include_usage: true };
-    request.model = this.pick(embeds ? models.filter((model) => !model.gathers) : models);
     body.model = request.model.name;
     request.text = this.write(body, false);
-    request.tenant = this.pick(['none', 'none', 'none', 'one']);
-    request.control = this.chance(0.15) ? this.pick([['no-cache'], ['no-store'], ['only-if-cached'], ['max-age=0'], ['max-age=3600', 'x'], ['max-age=1', 'no-cache'], ['max-age="0"']]) : [];
+    request.control = control;
     return request;
   }
 }

@@ -2,8 +2,7 @@
 // Whether an answer is what a backend would have said to the request that received it: to nothing else, to nobody else,
 // and not to a call from before a renewal or a purge.
 import { targetNames } from './backend.js';
-import { parse } from './json.js';
-import { inputsOf, meaningOf, meaningsOf } from './meaning.js';
+import { member, parse } from './json.js';
 
 const GRACE_MS = 5000; // replicas hear of each other within a second; machines are slow at times
 
@@ -14,7 +13,11 @@ function read(request, answer) {
     if (!items.every((item, index) => item.index === index)) throw new Error('vectors are not in order');
     return { says: items.map(({ embedding }) => ({ meaning: embedding.slice(0, -2).map((digit) => digit.toString(16)).join(''), call: embedding.at(-2), target: targetNames[embedding.at(-1)] })) };
   }
-  let text = '', finish;
+  let text = '', finish, tokens;
+  const note = (choice) => {
+    const all = choice?.logprobs?.content?.map(({ token }) => token) ?? choice?.logprobs?.tokens;
+    if (all !== undefined) tokens = (tokens ?? '') + all.join('');
+  };
   if (request.stream) {
     const events = answer.body.split('\n\n').filter((event) => event.startsWith('data: ')).map((event) => event.slice(6));
     if (events.at(-1) !== '[DONE]') return undefined;
@@ -22,12 +25,16 @@ function read(request, answer) {
       const [choice] = JSON.parse(event).choices;
       text += choice?.delta?.content ?? choice?.text ?? '';
       finish = choice?.finish_reason ?? finish;
+      note(choice);
     }
   } else {
     const [choice] = JSON.parse(answer.body).choices;
     text = choice.message?.content ?? choice.text;
     finish = choice.finish_reason;
+    note(choice);
   }
+  const wanted = member(parse(request.text), 'logprobs'), told = wanted !== undefined && !['null', 'false'].includes(wanted.type);
+  if (tokens !== (told ? text : undefined)) throw new Error(`log probabilities of ${tokens}, the text is ${text}`);
   const [meaning, call, target] = text.split(':');
   return { says: [{ meaning, call: Number(call), target }], finish };
 }
@@ -36,7 +43,7 @@ export class Judge {
   constructor(backends, replicas) {
     this.backends = backends;
     this.replicas = replicas;
-    this.renewals = new Map(); // by tenant, model and meaning
+    this.renewals = new Map(); // by tenant, plan and meaning: aliases are one
     this.purges = [];
     this.tags = new Map();
     this.counts = {};
@@ -47,8 +54,8 @@ export class Judge {
   // Since when the call must have begun.
   since(request, meaning) {
     const known = (event) => event.done + (event.replica === request.replica ? 0 : GRACE_MS) <= request.started;
-    const events = [...(this.renewals.get(`${request.tenant} ${request.model.name} ${meaning}`) ?? []),
-      ...this.purges.filter((purge) => purge.model === undefined || purge.model === request.model.name)];
+    const events = [...(this.renewals.get(`${request.tenant} ${request.model.plan} ${meaning}`) ?? []),
+      ...this.purges.filter((purge) => purge.model === undefined || purge.model.plan === request.model.plan)];
     return Math.max(0, ...events.filter(known).map((event) => event.since));
   }
 
@@ -76,13 +83,26 @@ export class Judge {
     }
     this.count(hit ? 'hit' : status.includes('collapsed') ? 'collapsed' : status.includes('fwd=') ? status.split('fwd=')[1].split(';')[0] : 'none');
     this.judgeSays(request, what, hit);
+    if (status.includes('fwd=bypass') && !request.outside && !wants('no-store')) throw new Error('the cache was passed by, for no reason');
+    if (hit) this.judgeAge(request, what, status);
     const own = request.outside || wants('no-cache') || wants('no-store');
     for (const { call } of what.says)
       if (own && call !== 0 && this.backends.calls[call].began < request.started) throw new Error(`call ${call} began before the request`);
     if (hit && what.finish !== undefined && what.finish !== 'stop' && !this.replicas[request.replica].any) throw new Error(`a hit that ended with ${what.finish}`);
     if (hit && answer.headers.etag !== undefined) this.tag(request, answer.headers.etag, what);
-    if (wants('no-cache') && !wants('no-store') && !request.outside && !request.model.fails && request.model.targets.length === 1 && (what.finish ?? 'stop') === 'stop')
-      for (const { meaning, call } of what.says) this.renewed(request, meaning, call, answer.ended);
+    if (wants('no-cache') && !wants('no-store') && !request.outside)
+      for (const said of what.says) this.renewed(request, said, answer.ended);
+  }
+
+  // How long an answer is good goes by the replica that gives it: the time to live, give or take a tenth.
+  judgeAge(request, what, status) {
+    const { ttl, stale } = this.replicas[request.replica];
+    if (Number(status.split('ttl=')[1]) < 0 && !(stale && request.model.fails)) throw new Error('a stale answer, and nothing failed');
+    if (ttl === undefined || (stale && request.model.fails)) return;
+    for (const { call } of what.says) {
+      const age = request.started - (this.backends.calls[call]?.began ?? request.started);
+      if (age > ttl * 1.1 + GRACE_MS / 5) throw new Error(`an answer of call ${call}, ${Math.round(age)} ms old`);
+    }
   }
 
   tag(request, tag, what) {
@@ -91,18 +111,19 @@ export class Judge {
     this.tags.set(tag, { read: what, form });
   }
 
-  renewed(request, meaning, call, done) {
-    const key = `${request.tenant} ${request.model.name} ${meaning}`;
-    if (call === 0) return;
+  // Whatever is kept from before is gone by then, whether the new answer is kept or not; but that of a target that
+  // stood in takes nobody's place.
+  renewed(request, { meaning, call, target }, done) {
+    const key = `${request.tenant} ${request.model.plan} ${meaning}`;
+    if (call === 0 || target !== (request.model.first ?? target)) return;
     this.renewals.set(key, [...(this.renewals.get(key) ?? []), { since: request.started, done, replica: request.replica }]);
   }
 
   purged(replica, since, done, model) { this.purges.push({ replica, since, done, model }); }
 
   judgeSays(request, what, hit) {
-    const body = parse(request.text);
-    const meanings = request.path === '/v1/embeddings' ? meaningsOf(request.path, body) : [meaningOf(request.path, body)];
-    if (what.says.length !== meanings.length) throw new Error(`${what.says.length} of ${inputsOf(body).length} vectors`);
+    const { meanings } = request;
+    if (what.says.length !== meanings.length) throw new Error(`${what.says.length} of ${meanings.length} vectors`);
     for (const [index, { meaning, call, target }] of what.says.entries()) {
       if (meaning !== meanings[index]) throw new Error(`the answer to another request: ${meaning} is not ${meanings[index]}`);
       if (target !== what.says[0].target) throw new Error('vectors of two targets');

@@ -1,172 +1,131 @@
 // SPDX-License-Identifier: MIT
-// Random requests to real processes, every answer judged. TRIALS and SEED by environment; BIN is the service.
-import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { request as http1, Agent } from 'node:http';
-import { connect } from 'node:http2';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Backends } from './backend.js';
-import { Generator, randomOf } from './generate.js';
+// Random requests to real processes, every answer judged. By environment: BIN, the service; CLOCK, the wall clock that is
+// stepped (stepped_clock.c); SLUICE_TRUTH_TRIALS, _SEED, _KEEP (where evidence goes) and _SETUPS (names, by commas).
+// A seed makes the same requests and delays again; in which order they meet is up to the machine.
+import { over1, over2 } from './client.js';
+import { Generator, randomOf, seedOf } from './generate.js';
+import { History } from './history.js';
 import { Judge } from './judge.js';
+import { meaningsIn } from './meaning.js';
+import { wait } from './processes.js';
+import { cluster, sentinels, single } from './redis.js';
+import { World, models } from './world.js';
 
-const trials = Number(process.env.SLUICE_TRUTH_TRIALS ?? 20000);
-const seed = process.env.SLUICE_TRUTH_SEED ?? String(Date.now());
-const AT_ONCE = 48;
-const directory = mkdtempSync(join(tmpdir(), 'sluice-truth-'));
-const processes = [];
-process.on('exit', () => { for (const child of processes) child.kill('SIGKILL'); rmSync(directory, { recursive: true, force: true }); });
+const AT_ONCE = 48, ROUND = 20000, PURGE_EVERY = 250, STEP_EVERY = 40, WRONG_MOST = 5, DAY_S = 86400, PATIENCE_MS = 30000;
+const trials = Number(process.env.SLUICE_TRUTH_TRIALS ?? ROUND);
+const seed = BigInt(process.env.SLUICE_TRUTH_SEED ?? Date.now());
+const keep = process.env.SLUICE_TRUTH_KEEP ?? 'build/cache-truth';
 
-const wait = (ms) => new Promise((done) => setTimeout(done, ms));
-
-const models = [
-  { name: 'plain', plan: 'one/x', targets: ['one'] },
-  { name: 'alias', plan: 'one/x', targets: ['one'] },
-  { name: 'balance', plan: '{ balance: [one/x, two/x] }', targets: ['one', 'two'] },
-  { name: 'race', plan: '{ race: [one/x, two/x] }', targets: ['one', 'two'] },
-  { name: 'hedge', plan: '{ hedge: [one/x, two/y], after: 5ms, hedges: 100% }', targets: ['one', 'two'], first: 'one' },
-  { name: 'fallback', plan: '{ fallback: [flaky/x, two/y] }', targets: ['flaky', 'two'], first: 'flaky', fails: true, chats: true },
-  { name: 'quorum', plan: '{ quorum: [one/same, two/same], agree: 2 }', targets: [], gathers: true },
-  { name: 'resume', plan: '{ fallback: [flaky/same, one/same], resume: replay }', targets: [], fails: true, gathers: true },
-];
-
-async function redis() {
-  const socket = join(directory, 'redis.sock');
-  const child = spawn('redis-server', ['--port', '0', '--unixsocket', socket, '--save', '', '--dir', directory], { stdio: ['ignore', 'pipe', 'inherit'] });
-  processes.push(child);
-  for await (const line of child.stdout) if (String(line).includes('ready to accept')) break;
-  child.stdout.resume();
-  return socket;
-}
-
-async function sluice(index, ports, rest) {
-  const file = join(directory, `sluice-${index}.yaml`);
-  const backends = Object.entries(ports).map(([name, port]) => `  ${name}: { url: 'http://127.0.0.1:${port}/v1', breaker: { enabled: false } }`).join('\n');
-  writeFileSync(file, `listen: [127.0.0.1:0]\nadmin: off\npublic: admin\nworkers: 2\nretries: { percent: 100, least: 1000 }\nbackends:\n${backends}\nmodels:\n${models.map(({ name, plan }) => `  ${name}: ${plan}`).join('\n')}\n${rest}`);
-  const child = spawn(process.env.BIN, ['--config', file], { stdio: ['ignore', 'ignore', 'pipe'] });
-  processes.push(child);
-  let log = '';
-  const port = await new Promise((found, failed) => {
-    child.stderr.on('data', (data) => {
-      if (log.length < 100000) log += data;
-      const match = /"msg":"listening","address":"127\.0\.0\.1:([0-9]+)"/.exec(log);
-      if (match) found(Number(match[1]));
-    });
-    child.on('exit', () => failed(new Error(`the service ended: ${log}`)));
-  });
-  child.removeAllListeners('exit');
-  return { port, child, agent: new Agent({ keepAlive: true }), session: connect(`http://127.0.0.1:${port}`) };
-}
-
-const body = async (stream) => {
-  const chunks = [];
-  try {
-    for await (const chunk of stream) chunks.push(chunk);
-  } catch { /* cut off: the judge sees what came */ }
-  return Buffer.concat(chunks).toString();
-};
-
-function over1(replica, method, path, fields, text) {
-  return new Promise((done, failed) => {
-    const request = http1({ host: '127.0.0.1', port: replica.port, agent: replica.agent, method, path, headers: [['host', '127.0.0.1'], ...fields].flat() }, async (response) =>
-      done({ status: response.statusCode, headers: response.headers, body: await body(response), ended: performance.now() }));
-    request.on('error', failed);
-    request.end(text);
-  });
-}
-
-function over2(replica, method, path, fields, text) {
-  return new Promise((done, failed) => {
-    const headers = { ':method': method, ':path': path };
-    for (const [name, value] of fields) headers[name.toLowerCase()] = name.toLowerCase() in headers ? [].concat(headers[name.toLowerCase()], value).join(', ') : value;
-    const stream = replica.session.request(headers);
-    stream.on('error', failed);
-    stream.on('response', async (head) => done({ status: head[':status'], headers: head, body: await body(stream), ended: performance.now() }));
-    stream.end(text);
-  });
-}
+const equal = { yaml: '' };
+const setups = [
+  { name: 'one process', replicas: [equal] },
+  { name: 'two replicas', replicas: [equal, equal], redis: single },
+  { name: 'two that differ', redis: single,
+    replicas: [{ yaml: 'cache: { finish: any, ttl: 2s, stale_if_error: 1h }\n', any: true, ttl: 2000, stale: true }, { yaml: 'cache: { size: 64KiB }\n' }] },
+  { name: 'a cluster', replicas: [equal, equal], redis: cluster },
+  { name: 'sentinels', replicas: [equal, equal], redis: sentinels },
+  { name: 'clocks that step', replicas: [equal, { yaml: 'cache: { finish: any }\n', any: true }], redis: single, clocks: true },
+].filter(({ name }) => (process.env.SLUICE_TRUTH_SETUPS ?? name).split(',').includes(name));
 
 class Run {
-  constructor(name, rules, count, random) {
-    Object.assign(this, { name, rules, count, random, number: 0, tags: [], wrong: 0 });
-    this.generator = new Generator(random);
+  constructor(world, count, seed) {
+    Object.assign(this, { world, count, seed, name: world.setup.name, number: 0, tags: [], wrong: 0 });
+    this.history = new History(keep);
+    this.judge = new Judge(world.backends, world.replicas);
+    world.backends.history = this.history;
   }
 
-  async start() {
-    this.backends = new Backends(this.random);
-    const ports = {};
-    for (const [name, fails] of [['one', 0], ['two', 0], ['flaky', 0.3]]) ports[name] = await this.backends.add(name, fails);
-    const shared = this.rules.length > 1 ? `redis: { unix: ${await redis()}, budget: 5s }\n` : '';
-    this.replicas = await Promise.all(this.rules.map(async (rule, index) => Object.assign(await sluice(`${this.name}-${index}`, ports, shared + rule.yaml), rule)));
-    this.judge = new Judge(this.backends, this.replicas);
-  }
-
-  // Now and then somebody purges, all or one model.
-  async purge() {
-    const replica = this.generator.below(this.replicas.length), model = this.generator.chance(0.5) ? this.generator.pick(models).name : undefined;
+  // Purges all or one model at a replica. Returns whether that is complete: only then anybody may rely on it.
+  async purge(replica, model) {
     const since = performance.now();
-    const answer = await over1(this.replicas[replica], 'DELETE', `/admin/cache${model === undefined ? '' : `?model=${model}`}`, [], undefined);
-    if (answer.status !== 200 || !answer.body.includes('"complete":true')) throw new Error(`a purge: ${answer.status} ${answer.body}`);
-    this.judge.purged(replica, since, answer.ended, model);
-    this.judge.count('purge');
+    const answer = await over1(this.world.replicas[replica], 'DELETE', `/admin/cache${model === undefined ? '' : `?model=${model.name}`}`, [], undefined);
+    const complete = answer.status === 200 && answer.body.includes('"complete":true');
+    this.history.note('purge', since, undefined, { replica, model: model?.name, ended: answer.ended, complete });
+    if (complete) this.judge.purged(replica, since, answer.ended, model);
+    return complete;
   }
 
-  async trial() {
-    const number = ++this.number;
-    if (number % 500 === 0) await this.purge();
-    const request = this.generator.next(models);
+  // Redis changes its master while nothing is asked. Every replica follows in time.
+  async failOver() {
+    await this.world.redis.failOver();
+    this.history.note('failover', performance.now(), undefined, {});
+    for (const replica of this.world.replicas.keys())
+      for (let end = performance.now() + PATIENCE_MS; !await this.purge(replica); await wait(50))
+        if (performance.now() > end) throw new Error(`${this.name}: no purge is complete after the failover`);
+  }
+
+  // The clocks of all processes go their own ways: the service's by days, that of Redis by minutes.
+  step(generator) {
+    const index = generator.below(this.world.clocks.length), most = index === 0 ? 600 : 3 * DAY_S;
+    const seconds = (generator.random() * 2 - 1) * most;
+    this.world.clocks[index].step(seconds);
+    this.history.note('step', performance.now(), undefined, { clock: index, seconds });
+  }
+
+  async trial(number) {
+    const generator = new Generator(randomOf(seedOf(this.seed, this.name, number)));
+    if (number % PURGE_EVERY === 0) {
+      const replica = generator.below(this.world.replicas.length), model = generator.chance(0.5) ? generator.pick(models) : undefined;
+      if (!await this.purge(replica, model)) throw new Error(`${this.name}: a purge was incomplete`);
+    }
+    if (number % STEP_EVERY === 0 && this.world.clocks.length > 0) this.step(generator);
+    const request = generator.next(models);
     const fields = [['content-type', 'application/json'], ['x-request-id', `${request.tenant}-${number}`]];
     if (request.tenant !== 'none') fields.push(['authorization', `Bearer ${request.tenant}`]);
     for (const directive of request.control) fields.push(['Cache-Control', directive]);
-    request.tags = this.generator.chance(0.3) ? this.tags : [];
+    request.tags = generator.chance(0.3) ? this.tags : [];
     for (let i = 0; i < request.tags.length; i += 40) fields.push(['If-None-Match', request.tags.slice(i, i + 40).join(', ')]);
-    request.replica = this.generator.below(this.replicas.length);
-    const replica = this.replicas[request.replica];
-    const over = this.generator.chance(0.5) ? over1 : over2;
+    request.replica = generator.below(this.world.replicas.length);
+    const over = generator.chance(0.5) ? over1 : over2;
+    request.meanings = meaningsIn(request.path, request.text);
     request.started = performance.now();
-    const answer = await over(replica, 'POST', request.path, over === over1 ? [...fields, ['content-length', String(Buffer.byteLength(request.text))]] : fields, request.text);
+    const event = this.history.note('trial', request.started, request.meanings, {
+      number, over: over.name, replica: request.replica, tenant: request.tenant, model: request.model.name, control: request.control, form: request.form, outside: request.outside, text: request.text });
+    const answer = await over(this.world.replicas[request.replica], 'POST', request.path, fields, request.text);
+    Object.assign(event, { ended: answer.ended, status: answer.status, cache: answer.headers['cache-status'], tag: answer.headers.etag, says: answer.body.match(/[0-9a-f]{20}:[0-9]+:[a-z]+/)?.[0] });
     try {
       this.judge.judge(request, answer);
     } catch (error) {
-      this.wrong++;
-      console.error(`WRONG (${this.name}, seed ${seed}, trial ${number}, replica ${request.replica}): ${error.message}\n  ${JSON.stringify(fields).slice(0, 600)}\n  ${request.text}\n  ${answer.status} ${JSON.stringify(answer.headers)}\n  ${answer.body.slice(0, 800)}`);
+      this.report(number, request, fields, answer, error);
     }
     if (answer.headers.etag !== undefined) this.tags = [...this.tags.slice(-99), answer.headers.etag];
   }
 
-  async all() {
-    const one = async () => { while (this.number < this.count && this.wrong < 5) await this.trial(); };
+  report(number, request, fields, answer, error) {
+    this.wrong++;
+    const evidence = this.history.keep(`${this.seed}-${this.name.replaceAll(' ', '-')}-${number}`,
+      { message: error.message, setup: this.name, seed: String(this.seed), trial: number, replica: request.replica, meanings: request.meanings, fields, text: request.text, answer }, this.world.files);
+    console.error(`WRONG (${this.name}, seed ${this.seed}, trial ${number}, replica ${request.replica}): ${error.message}\n  the evidence is in ${evidence}`);
+  }
+
+  async some(until) {
+    const one = async () => { while (this.number < until && this.wrong < WRONG_MOST) await this.trial(++this.number); };
     await Promise.all([...Array(AT_ONCE).keys()].map(one));
-    console.log(`${this.name}: ${this.number} trials, ${this.backends.calls.length - 1} calls, ${this.wrong} wrong; ${Object.entries(this.judge.counts).sort().map(([what, count]) => `${what} ${count}`).join(', ')}`);
+  }
+
+  async all() {
+    await this.some(Math.floor(this.count / 2));
+    if (this.world.redis?.failOver !== undefined) await this.failOver();
+    await this.some(this.count);
+    console.log(`${this.name}: ${this.number} trials, ${this.world.backends.calls.length - 1} calls, ${this.wrong} wrong; ${Object.entries(this.judge.counts).sort().map(([what, count]) => `${what} ${count}`).join(', ')}`);
     for (const what of ['hit', 'collapsed', 'miss', 'bypass', 'status 304', 'status 400'])
-      if (this.wrong === 0 && !(this.judge.counts[what] > 0)) throw new Error(`${this.name}: no ${what} in ${this.number} trials, so nothing was tried`);
-  }
-
-  async stop() {
-    for (const replica of this.replicas) {
-      replica.session.close();
-      replica.agent.destroy();
-      const ended = new Promise((done) => replica.child.once('exit', (status, signal) => done(status ?? signal)));
-      replica.child.kill('SIGTERM');
-      const status = await Promise.race([ended, wait(60000).then(() => 'nothing within a minute')]);
-      if (status !== 0) throw new Error(`${this.name}: a replica ended with ${status}`);
-    }
-    this.backends.close();
+      if (this.wrong === 0 && this.count >= 1000 && !(this.judge.counts[what] > 0)) throw new Error(`${this.name}: no ${what} in ${this.number} trials, so nothing was tried`);
   }
 }
 
-const runs = [
-  ['one process', [{ yaml: '' }]],
-  ['two replicas', [{ yaml: '' }, { yaml: '' }]],
-  ['two that differ', [{ yaml: 'cache: { finish: any, ttl: 2s, stale_if_error: 1h }\n', any: true }, { yaml: 'cache: { size: 64KiB }\n' }]],
-];
-console.log(`SLUICE_TRUTH_SEED=${seed}`);
 let wrong = 0;
-for (const [index, [name, rules]] of runs.entries()) {
-  const run = new Run(name, rules, Math.ceil(trials / runs.length), randomOf(BigInt(seed) * 3n + BigInt(index)));
-  await run.start();
-  await run.all();
-  await run.stop();
-  wrong += run.wrong;
+for (let left = trials, round = seed; left > 0; left -= ROUND, round++) {
+  const count = Math.min(left, ROUND);
+  console.log(`SLUICE_TRUTH_SEED=${round} SLUICE_TRUTH_TRIALS=${count}`);
+  const open = (setup) => { const opened = setup && new World(setup, round).open(); opened?.catch(() => {}); return opened; };
+  for (let index = 0, next = open(setups[0]); index < setups.length; index++) {
+    const world = await next;
+    next = open(setups[index + 1]); // its servers find each other meanwhile
+    const run = new Run(world, Math.ceil(count / setups.length), round);
+    await run.all();
+    await world.close();
+    wrong += run.wrong;
+  }
 }
+console.log(`${trials} trials from seed ${seed}: ${wrong} wrong`);
 process.exit(wrong === 0 ? 0 : 1);

@@ -17,7 +17,7 @@ struct world {
 	char url[64];
 };
 
-static const char models[] = "models: { m: sim/count;tokens=3, 'a b&c': sim/count;tokens=3 }\n";
+static const char models[] = "models: { m: sim/count;tokens=3, 'a b&c': { balance: [sim/count;tokens=3] } }\n";
 
 static struct world start(void)
 {

@@ -16,7 +16,7 @@
 #include "tests/scenario/harness/replicas.h"
 #include "tests/scenario/harness/scenario.h"
 
-enum { TEXT_MOST = 512, SCRIPT_MOST = 4 };
+enum { TEXT_MOST = 512, SCRIPT_MOST = 4, NONE = BACKEND_GATES };
 
 struct world {
 	struct backend *backend;
@@ -56,23 +56,23 @@ static const char *const bodies[] = {
     "{\"model\":\"m\",\"input\":[\"x\",\"y\"]}",
 };
 
-/* The next request gets an answer that says so, behind a gate or at once. */
-static void script(const struct world *world, int kind, const char *says, bool gated)
+/* The next request gets an answer that says so, behind that gate, or at once (gate NONE). "cut" is never kept. */
+static void script_behind(const struct world *world, int kind, const char *says, size_t gate)
 {
 	char body[TEXT_MOST], reply[2 * TEXT_MOST];
-	struct step steps[SCRIPT_MOST] = {{STEP_GATE, NULL, 0, 0}};
+	bool gated = gate != NONE, whole = strcmp(says, "cut") != 0;
+	struct step steps[SCRIPT_MOST] = {{STEP_GATE, NULL, 0, gate}};
 	if (kind == CHAT)
 		snprintf(body, sizeof body,
 			 "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"x\",\"choices\":[{"
 			 "\"index\":0,"
 			 "\"message\":{\"role\":\"assistant\",\"content\":\"%s\"},\"finish_reason\":\"%s\"}]}",
-			 says, strcmp(says, "cut") == 0 ? "length" : "stop");
+			 says, whole ? "stop" : "length");
 	else
 		snprintf(body, sizeof body,
 			 "{\"object\":\"list\",\"data\":[{\"object\":\"embedding\",\"index\":0,\"embedding\":[1,2],"
-			 "\"of\":\"%s\"},"
-			 "{\"object\":\"embedding\",\"index\":1,\"embedding\":[3,4]}],\"model\":\"x\"}",
-			 says);
+			 "\"of\":\"%s\"}%s],\"model\":\"x\"}",
+			 says, whole ? ",{\"object\":\"embedding\",\"index\":1,\"embedding\":[3,4]}" : "");
 	snprintf(reply, sizeof reply,
 		 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s", strlen(body),
 		 body);
@@ -80,6 +80,11 @@ static void script(const struct world *world, int kind, const char *says, bool g
 	steps[count++] = (struct step){STEP_SEND, reply, 0, 0};
 	steps[count] = (struct step){STEP_AGAIN, NULL, 0, 0};
 	backend_script(world->backend, steps);
+}
+
+static void script(const struct world *world, int kind, const char *says, bool gated)
+{
+	script_behind(world, kind, says, gated ? 0 : NONE);
 }
 
 static void post(struct h1 *h1, const struct world *world, unsigned replica, int kind, const char *headers)
@@ -250,6 +255,152 @@ static void a_renewal_never_joins_a_call_from_before(void **state)
 	}
 }
 
+/* Nothing is kept of an answer that was cut short: whoever asks next asks for itself, and so does a batch. */
+static void a_call_from_before_a_renewal_that_kept_nothing_is_not_joined(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 2 * 2; round++) {
+		unsigned replicas = 1 + round % 2;
+		int kind = round / 2 == 0 ? CHAT : EMBEDDING;
+		struct world world = start(replicas);
+		struct h1 before;
+		script(&world, kind, "old", true);
+		script(&world, kind, "cut", false);
+		script(&world, kind, "new", false);
+		post(&before, &world, replicas - 1, kind, "");
+		backend_wait_requests(world.backend, 1);
+		check(&world, 0, kind, "Cache-Control: no-cache\r\n", "cut");
+		check(&world, 0, kind, "", "new");
+		backend_open_gate(world.backend);
+		finish(&before, "old");
+		check(&world, 0, kind, "", "new");
+	}
+}
+
+static void an_answer_from_before_a_renewal_that_kept_nothing_is_gone(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 2 * 2; round++) {
+		unsigned replicas = 1 + round % 2;
+		int kind = round / 2 == 0 ? CHAT : EMBEDDING;
+		struct world world = start(replicas);
+		script(&world, kind, "old", false);
+		script(&world, kind, "cut", false);
+		script(&world, kind, "new", false);
+		check(&world, 0, kind, "", "old");
+		check(&world, 0, kind, "Cache-Control: no-cache\r\n", "cut");
+		check(&world, 0, kind, "", "new");
+		await_looks(&world);
+		for (unsigned i = 0; i < 2 * replicas; i++)
+			check(&world, i % replicas, kind, "", "new");
+		assert_true(backend_requests(world.backend) <= 2 + replicas);
+	}
+}
+
+/*
+ * A replica listens to another one's call, which began before a renewal that began before the listening: the inputs in
+ * another order are another call.
+ */
+static void a_call_that_is_listened_to_is_not_joined_after_a_renewal(void **state)
+{
+	struct world world = start(2);
+	struct h1 calls, renews, listens;
+	struct patience patience = patience_for("a replica to listen to the other one");
+	(void)state;
+	script_behind(&world, EMBEDDING, "old", 0);
+	script_behind(&world, EMBEDDING, "cut", 1);
+	script(&world, EMBEDDING, "new", false);
+	post(&calls, &world, 1, EMBEDDING, "");
+	backend_wait_requests(world.backend, 1);
+	h1_open(&renews, world.each[0]->port, false);
+	h1_post(&renews, paths[EMBEDDING], "Cache-Control: no-cache\r\n", "{\"model\":\"m\",\"input\":[\"y\",\"x\"]}");
+	backend_wait_requests(world.backend, 2);
+	post(&listens, &world, 0, EMBEDDING, "");
+	while (sluice_metric(world.each[0], "sluice_cache_leases_total{result=\"taken\"}") < 1)
+		patience_wait(&patience);
+	backend_open_gate_of(world.backend, 1);
+	finish(&renews, "cut");
+	check(&world, 0, EMBEDDING, "", "new");
+	backend_open_gate(world.backend);
+	finish(&calls, "old");
+	finish(&listens, "old");
+}
+
+/* ---- large answers, whose keeping takes a while ---- */
+
+enum { INPUTS = 64, VECTOR_BYTES = 20000, CHAT_BYTES = 1000000, LARGE_ROUNDS = 8 };
+
+static void write_large(struct bytes *body, int kind, const char *says)
+{
+	char *filler = malloc(CHAT_BYTES);
+	assert_non_null(filler);
+	memset(filler, kind == CHAT ? 'x' : '1', CHAT_BYTES);
+	if (kind == CHAT)
+		bytes_printf(
+		    body,
+		    "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"%s\",\"choices\":[{"
+		    "\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"%.*s\"},"
+		    "\"finish_reason\":\"stop\"}]}",
+		    says, CHAT_BYTES, filler);
+	else
+		bytes_printf(body, "{\"object\":\"list\",\"model\":\"x\",\"data\":[");
+	for (int i = 0; i < INPUTS && kind == EMBEDDING; i++)
+		bytes_printf(body, "%s{\"object\":\"embedding\",\"index\":%d,\"embedding\":[1.%.*s],\"of\":\"%s\"}",
+			     i == 0 ? "" : ",", i, VECTOR_BYTES, filler, says);
+	if (kind == EMBEDDING)
+		bytes_printf(body, "]}");
+	free(filler);
+}
+
+/* A whole batch, or the last input of one; a chat. */
+static void write_question(struct bytes *question, int kind, int round, bool all)
+{
+	if (kind == CHAT)
+		bytes_printf(question,
+			     "{\"model\":\"m\",\"temperature\":0,\"top_k\":%d,\"messages\":[{\"role\":\"user\","
+			     "\"content\":\"x\"}]}",
+			     round);
+	else
+		bytes_printf(question, "{\"model\":\"m\",\"input\":[");
+	for (int i = all ? 0 : INPUTS - 1; i < INPUTS && kind == EMBEDDING; i++)
+		bytes_printf(question, "%s\"%d of %d\"", i == 0 || !all ? "" : ",", i, round);
+	if (kind == EMBEDDING)
+		bytes_printf(question, "]}");
+}
+
+static void ask_large(const struct world *world, int kind, int round, bool all, const char *headers, const char *says)
+{
+	struct bytes question = {0};
+	struct h1 h1;
+	write_question(&question, kind, round, all);
+	h1_open(&h1, world->each[0]->port, false);
+	h1_post(&h1, paths[kind], headers, bytes_text(&question));
+	finish(&h1, says);
+	bytes_free(&question);
+}
+
+/* A client that has the last byte of a renewal may ask at once, while the service is still busy keeping it. */
+static void who_has_all_of_a_large_renewal_is_not_given_what_it_replaces(void **state)
+{
+	(void)state;
+	for (int kind = 0; kind < 2; kind++) {
+		struct world world = start(2);
+		for (int round = 0; round < LARGE_ROUNDS; round++) {
+			struct bytes old = {0}, new = {0};
+			write_large(&old, kind, "old");
+			write_large(&new, kind, "new");
+			backend_reply(world.backend, "application/json", bytes_text(&old));
+			backend_reply(world.backend, "application/json", bytes_text(&new));
+			bytes_free(&old);
+			bytes_free(&new);
+			ask_large(&world, kind, round, true, "", "old");
+			ask_large(&world, kind, round, true, "Cache-Control: no-cache\r\n", "new");
+			ask_large(&world, kind, round, false, "", "new");
+		}
+		assert_int_equal(backend_requests(world.backend), 2 * LARGE_ROUNDS);
+	}
+}
+
 /* ---- rules ---- */
 
 static void the_rules_of_who_reads_count(void **state)
@@ -335,6 +486,10 @@ int main(void)
 	    SCENARIO(who_asks_behind_a_purge_does_not_join_what_began_before),
 	    SCENARIO(a_renewal_reaches_the_copies_of_other_replicas),
 	    SCENARIO(a_renewal_never_joins_a_call_from_before),
+	    SCENARIO(a_call_from_before_a_renewal_that_kept_nothing_is_not_joined),
+	    SCENARIO(an_answer_from_before_a_renewal_that_kept_nothing_is_gone),
+	    SCENARIO(a_call_that_is_listened_to_is_not_joined_after_a_renewal),
+	    SCENARIO(who_has_all_of_a_large_renewal_is_not_given_what_it_replaces),
 	    SCENARIO(the_rules_of_who_reads_count),
 	    SCENARIO(what_is_too_old_for_who_reads_is_asked_for_anew),
 	    SCENARIO(what_is_too_large_for_one_stays_for_the_others),

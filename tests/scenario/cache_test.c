@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/scenario/harness/backend.h"
 #include "tests/scenario/harness/cached.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
@@ -243,7 +244,6 @@ static void a_client_that_has_it_is_told_so(void **state)
 	sluice_wait_idle(world.sluice);
 }
 
-/* Answers of this endpoint are kept when they come whole, and told as streams, too. */
 static void completions_are_kept_as_well(void **state)
 {
 	static const char whole[] = "{\"model\":\"m\",\"prompt\":\"x\",\"temperature\":0}";
@@ -273,6 +273,93 @@ static void completions_are_kept_as_well(void **state)
 	free(etag);
 	assert_int_equal(sim_call_count(world.sim, ""), 1);
 	sluice_wait_idle(world.sluice);
+}
+
+/* ---- what was asked only as a stream ---- */
+
+#define CHUNK(choice) "data: {\"id\":\"i\",\"created\":1,\"model\":\"x\",\"choices\":[{\"index\":0," choice "}]}\n\n"
+#define LAST "data: [DONE]\n\n"
+
+struct streamed {
+	const char *path, *request, *stream, *whole;
+};
+
+static const struct streamed asked[] = {
+    {"/v1/completions", "{\"model\":\"m\",\"prompt\":\"x\",\"temperature\":0",
+     CHUNK("\"text\":\"one \",\"finish_reason\":null") CHUNK("\"text\":\"two\",\"finish_reason\":\"stop\"") LAST,
+     "\"model\":\"x\",\"choices\":[{\"index\":0,\"text\":\"one two\","
+     "\"logprobs\":null,\"finish_reason\":\"stop\"}]"},
+    {"/v1/completions", "{\"model\":\"m\",\"prompt\":\"x\",\"temperature\":0,\"logprobs\":1",
+     CHUNK("\"text\":\"one \",\"logprobs\":{\"tokens\":[\"one\",\" \"],\"token_logprobs\":[null,-0.5],"
+	   "\"top_logprobs\":null},\"finish_reason\":null")
+	 CHUNK("\"text\":\"two\",\"logprobs\":{\"tokens\":[\"two\"],\"token_logprobs\":[-1.50],\"top_logprobs\":null},"
+	       "\"finish_reason\":\"stop\"") LAST,
+     "\"text\":\"one two\",\"logprobs\":{\"tokens\":[\"one\",\" \",\"two\"],\"token_logprobs\":[null,-0.5,-1.50],"
+     "\"top_logprobs\":null},\"finish_reason\":\"stop\"}]"},
+    {"/v1/chat/completions",
+     "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"temperature\":0,\"logprobs\":true",
+     CHUNK("\"delta\":{\"role\":\"assistant\",\"content\":\"\"},\"logprobs\":null,\"finish_reason\":null")
+	 CHUNK("\"delta\":{\"content\":\"one \"},\"logprobs\":{\"content\":[{\"token\":\"one \",\"logprob\":-1.0}],"
+	       "\"refusal\":null},\"finish_reason\":null")
+	     CHUNK("\"delta\":{\"content\":\"two\"},\"logprobs\":{\"content\":[{\"token\":\"two\",\"logprob\":-2.0}],"
+		   "\"refusal\":null},\"finish_reason\":\"stop\"") LAST,
+     "\"message\":{\"role\":\"assistant\",\"content\":\"one two\"},\"logprobs\":{\"content\":[{\"token\":\"one \","
+     "\"logprob\":-1.0},{\"token\":\"two\",\"logprob\":-2.0}],\"refusal\":null},\"finish_reason\":\"stop\"}]"},
+};
+
+static void ask_streamed(const struct sluice *sluice, const struct streamed *row, bool stream, const char *status,
+			 struct answer *answer)
+{
+	char body[256];
+	snprintf(body, sizeof body, "%s%s}", row->request, stream ? ",\"stream\":true" : "");
+	client_fetch(sluice, VIA_H1, row->path, body, answer);
+	assert_int_equal(answer->status, 200);
+	cached_check_status(answer, status);
+}
+
+static void what_was_asked_as_a_stream_is_given_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof asked / sizeof asked[0]; i++) {
+		struct backend *backend = backend_start();
+		struct answer answer;
+		backend_script(backend, (const struct step[]){SEND(STREAM_HEAD), SEND(asked[i].stream), FIN});
+		struct sluice *sluice = sluice_start(
+		    "backends: { b: { url: 'http://127.0.0.1:%d/v1' } }\nmodels: { m: b/x }\n", backend_port(backend));
+		ask_streamed(sluice, &asked[i], true, "sluice; fwd=miss", &answer);
+		check_contains(&answer.body, "[DONE]");
+		answer_free(&answer);
+		ask_streamed(sluice, &asked[i], false, "sluice; hit", &answer);
+		check_contains(&answer.body, asked[i].whole);
+		answer_free(&answer);
+		ask_streamed(sluice, &asked[i], true, "sluice; hit", &answer);
+		check_contains(&answer.body, "one two");
+		answer_free(&answer);
+		assert_int_equal(backend_requests(backend), 1);
+	}
+}
+
+/* What only a whole answer, or only a stream, can tell is kept in that form alone. */
+static void what_one_form_cannot_tell_is_asked_for(void **state)
+{
+	static const struct streamed row = {
+	    "/v1/completions", "{\"model\":\"m\",\"prompt\":\"x\",\"temperature\":0,\"prompt_logprobs\":1",
+	    CHUNK("\"text\":\"one\",\"prompt_logprobs\":[null,1],\"finish_reason\":\"stop\"") LAST, NULL};
+	struct backend *backend = backend_start();
+	struct answer answer;
+	(void)state;
+	backend_script(backend, (const struct step[]){SEND(STREAM_HEAD), SEND(row.stream), FIN});
+	backend_reply(backend, "application/json",
+		      "{\"id\":\"i\",\"created\":1,\"model\":\"x\",\"choices\":[{\"index\":0,\"text\":\"one\","
+		      "\"prompt_logprobs\":[null,1],\"finish_reason\":\"stop\"}]}");
+	struct sluice *sluice = sluice_start("backends: { b: { url: 'http://127.0.0.1:%d/v1' } }\nmodels: { m: b/x }\n",
+					     backend_port(backend));
+	ask_streamed(sluice, &row, true, "sluice; fwd=miss", &answer);
+	answer_free(&answer);
+	ask_streamed(sluice, &row, false, "sluice; fwd=miss", &answer);
+	check_contains(&answer.body, "\"prompt_logprobs\":[null,1]");
+	answer_free(&answer);
+	assert_int_equal(backend_requests(backend), 2);
 }
 
 static void what_is_not_complete_is_never_kept(void **state)
@@ -410,7 +497,7 @@ static void fill(const struct world *world, const char *model, const char *heade
 
 static void an_operator_looks_and_purges(void **state)
 {
-	struct world world = start("models:\n  m: sim/count;tokens=20\n  n: sim/count;tokens=20\n");
+	struct world world = start("models:\n  m: sim/count;tokens=20\n  n: { balance: [sim/count;tokens=20] }\n");
 	(void)state;
 	fill(&world, "m", "");
 	fill(&world, "n", "");
@@ -683,6 +770,8 @@ int main(void)
 	    SCENARIO(clients_say_what_they_want),
 	    SCENARIO(a_client_that_has_it_is_told_so),
 	    SCENARIO(completions_are_kept_as_well),
+	    SCENARIO(what_was_asked_as_a_stream_is_given_whole),
+	    SCENARIO(what_one_form_cannot_tell_is_asked_for),
 	    SCENARIO(what_is_not_complete_is_never_kept),
 	    SCENARIO(what_stood_in_is_never_kept),
 	    SCENARIO(too_large_is_not_kept),

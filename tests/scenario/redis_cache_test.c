@@ -340,7 +340,8 @@ static void a_purge_is_for_all_of_them(void **state)
 {
 	static const char *const models[] = {"m", "n"};
 	static const char *const clients[] = {"", "Authorization: Bearer one\r\n", "Authorization: Bearer two\r\n"};
-	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20\n  n: sim/count;tokens=20\n");
+	struct replicas world =
+	    replicas_start("models:\n  m: sim/count;tokens=20\n  n: { balance: [sim/count;tokens=20] }\n");
 	struct answer answer;
 	char path[REPLICAS_NAME_MOST];
 	(void)state;

@@ -96,7 +96,8 @@ static void backend_stop(void *object)
 	free(backend->scripts);
 	free(backend->requests);
 	close(backend->listener);
-	close(backend->gate);
+	for (size_t i = 0; i < BACKEND_GATES; i++)
+		close(backend->gates[i]);
 	close(backend->stop);
 	pthread_mutex_destroy(&backend->lock);
 	free(backend);
@@ -114,7 +115,8 @@ struct backend *backend_start(void)
 	assert_int_equal(listen(backend->listener, 512), 0);
 	getsockname(backend->listener, (struct sockaddr *)&address, &size);
 	backend->port = ntohs(address.sin_port);
-	backend->gate = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE | EFD_NONBLOCK);
+	for (size_t i = 0; i < BACKEND_GATES; i++)
+		backend->gates[i] = eventfd(0, EFD_CLOEXEC | EFD_SEMAPHORE | EFD_NONBLOCK);
 	backend->stop = eventfd(0, EFD_CLOEXEC);
 	pthread_mutex_init(&backend->lock, NULL);
 	assert_int_equal(pthread_create(&backend->acceptor, NULL, backend_accept, backend), 0);
@@ -175,8 +177,13 @@ void backend_reply(struct backend *backend, const char *content_type, const char
 
 void backend_open_gate(struct backend *backend)
 {
+	backend_open_gate_of(backend, 0);
+}
+
+void backend_open_gate_of(struct backend *backend, size_t gate)
+{
 	uint64_t one = 1;
-	assert_int_equal(write(backend->gate, &one, sizeof one), sizeof one);
+	assert_int_equal(write(backend->gates[gate], &one, sizeof one), sizeof one);
 }
 
 size_t backend_requests(struct backend *backend)

@@ -16,7 +16,7 @@ enum step_kind {
 	STEP_END,   /* end of the script: waits until the peer leaves */
 	STEP_SEND,  /* sends bytes in one write */
 	STEP_FLOOD, /* sends bytes again and again, count times, or until the peer leaves */
-	STEP_GATE,  /* waits until the test opens it */
+	STEP_GATE,  /* waits until the test opens it: gate number count */
 	STEP_DRAIN, /* waits until the peer has read everything: what is sent next is a read of its own */
 	STEP_AGAIN, /* reads another request on the same connection and starts the next script */
 	STEP_FIN,   /* closes the connection */
@@ -27,7 +27,7 @@ struct step {
 	enum step_kind kind;
 	const char *bytes;
 	size_t len;   /* 0: strlen(bytes) */
-	size_t count; /* of STEP_FLOOD */
+	size_t count; /* of STEP_FLOOD; of STEP_GATE */
 };
 
 #define SEND(text)                    \
@@ -87,8 +87,11 @@ void backend_script(struct backend *backend, const struct step *steps);
 /* Adds the plainest script: 200 with that body and its length, the connection stays open for the next request. */
 void backend_reply(struct backend *backend, const char *content_type, const char *body);
 
-/* Opens one gate, now or when it is reached. */
+enum { BACKEND_GATES = 2 };
+
+/* Opens one gate, now or when it is reached: gate 0, or any. Of several that wait for the same one, any goes on. */
 void backend_open_gate(struct backend *backend);
+void backend_open_gate_of(struct backend *backend, size_t gate);
 
 /* Requests read so far; waits (hang guard) until there are at least that many. */
 size_t backend_requests(struct backend *backend);

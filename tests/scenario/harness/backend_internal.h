@@ -16,8 +16,8 @@ struct request {
 struct backend {
 	int listener;
 	int port;
-	int gate; /* eventfd, a semaphore */
-	int stop; /* eventfd, readable for ever once set */
+	int gates[BACKEND_GATES]; /* eventfds, semaphores */
+	int stop;                 /* eventfd, readable for ever once set */
 	pthread_t acceptor;
 	pthread_mutex_t lock; /* over all that follows */
 	struct step **scripts;

@@ -102,14 +102,14 @@ static void player_send(struct player *player, const char *at, size_t len)
 	}
 }
 
-/* Waits for the peer's leaving, or, when wanted, for a gate; true when the gate opened. */
-static bool player_linger(struct player *player, bool wants_gate)
+/* Waits for the peer's leaving, or for a gate (-1 = none); true when the gate opened. */
+static bool player_linger(struct player *player, int gate)
 {
 	struct backend *backend = player->backend;
 	for (;;) {
 		struct pollfd polled[3] = {{.fd = player->fd, .events = POLLIN | POLLRDHUP},
 					   {.fd = backend->stop, .events = POLLIN},
-					   {.fd = wants_gate ? backend->gate : -1, .events = POLLIN}};
+					   {.fd = gate, .events = POLLIN}};
 		if (poll(polled, 3, -1) < 0)
 			continue;
 		uint64_t one;
@@ -122,7 +122,7 @@ static bool player_linger(struct player *player, bool wants_gate)
 			player_note_left(player);
 			return false;
 		}
-		if (polled[2].revents != 0 && read(backend->gate, &one, sizeof one) == sizeof one)
+		if (polled[2].revents != 0 && read(gate, &one, sizeof one) == sizeof one)
 			return true;
 	}
 }
@@ -175,7 +175,7 @@ static const struct step *player_step(struct player *player, const struct step *
 		player_flood(player, step);
 		break;
 	case STEP_GATE:
-		player_linger(player, true);
+		player_linger(player, player->backend->gates[step->count]);
 		break;
 	case STEP_DRAIN:
 		player_drain(player);
@@ -189,7 +189,7 @@ static const struct step *player_step(struct player *player, const struct step *
 		player_close(player, true);
 		break;
 	case STEP_END:
-		player_linger(player, false);
+		player_linger(player, -1);
 		return NULL;
 	}
 	return player->over ? NULL : step + 1;

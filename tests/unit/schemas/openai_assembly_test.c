@@ -83,6 +83,46 @@ static void calls_of_tools_are_joined_by_their_index(void **state)
 	      "\"finish_reason\":\"tool_calls\"}");
 }
 
+static void check_text(const char *choices)
+{
+	char want[2048];
+	snprintf(want, sizeof(want),
+		 "{\"id\":\"i\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\",\"choices\":[%s]}",
+		 choices);
+	assert_true(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	assert_int_equal(buf_len(&out), strlen(want));
+	assert_memory_equal(buf_span(&out).at, want, strlen(want));
+}
+
+static void pieces_of_a_completion_are_a_completion(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"text\":\"a\\u00e4\",\"logprobs\":null,\"finish_reason\":null}");
+	add("{\"index\":0,\"text\":\"b\",\"finish_reason\":null}");
+	add("{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}");
+	check_text("{\"index\":0,\"text\":\"a\xc3\xa4"
+		   "b\",\"logprobs\":null,\"finish_reason\":\"stop\"}");
+}
+
+/* As they were written, each list by its name; null says nothing. */
+static void log_probabilities_are_joined_list_by_list(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"text\":\"a\",\"logprobs\":{\"tokens\":[\"a\"],\"token_logprobs\":[-1.0],\"top\":null}}");
+	add("{\"index\":0,\"text\":\"\",\"logprobs\":{\"token_logprobs\":[],\"tokens\":[]}}");
+	add("{\"index\":0,\"text\":\"bc\",\"logprobs\":{\"token_logprobs\":[ 2e0,null],\"tokens\":[\"b\",\"c\"]},"
+	    "\"finish_reason\":\"stop\"}");
+	check_text("{\"index\":0,\"text\":\"abc\",\"logprobs\":{\"tokens\":[\"a\",\"b\",\"c\"],\"token_logprobs\":"
+		   "[-1.0, 2e0,null],\"top\":null},\"finish_reason\":\"stop\"}");
+}
+
+static void log_probabilities_that_are_no_lists_are_not_written(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"text\":\"a\",\"logprobs\":{\"tokens\":1}}");
+	assert_false(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+}
+
 static void what_is_too_long_is_not_written_at_all(void **state)
 {
 	(void)state;
@@ -124,6 +164,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(texts_are_joined_by_choice, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(calls_of_tools_are_joined_by_their_index, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(pieces_of_a_completion_are_a_completion, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(log_probabilities_are_joined_list_by_list, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(log_probabilities_that_are_no_lists_are_not_written, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_too_long_is_not_written_at_all, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nothing_or_what_is_no_chunk_is_not_written, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(choices_beyond_all_measure_are_given_up, set_up, tear_down),

@@ -54,6 +54,8 @@ static void replay(struct openai_replay *replay, struct buf *out)
 
 #define HEAD "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\",\"choices\":["
 
+#define TEXT_HEAD "{\"id\":\"i\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\",\"choices\":["
+
 static void chunks_amount_to_the_answer(void **state)
 {
 	static const char *const answers[] = {
@@ -71,11 +73,23 @@ static void chunks_amount_to_the_answer(void **state)
 		 "\"length\",\"sluice_target\":\"b/y\"}]}",
 	    HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":\"no\"},\"finish_"
 		 "reason\":\"stop\"}]}",
+	    HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"ab\"},\"logprobs\":{\"content\":[{"
+		 "\"token\":"
+		 "\"a\"},{\"token\":\"b\"}],\"refusal\":null},\"finish_reason\":\"stop\"}]}",
+	    HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"\",\"refusal\":\"no\"},\"logprobs\":{"
+		 "\"content\":null,\"refusal\":[{\"token\":\"no\"}]},\"finish_reason\":\"stop\"}]}",
+	    TEXT_HEAD "{\"index\":0,\"text\":\"h\\u00e9 llo\",\"logprobs\":null,\"finish_reason\":\"stop\"}]}",
+	    TEXT_HEAD
+	    "{\"index\":0,\"text\":\"ab\",\"logprobs\":{\"tokens\":[\"a\",\"b\"],\"token_logprobs\":[null,-1.5],"
+	    "\"top_logprobs\":null},\"finish_reason\":\"length\"}]}",
+	    TEXT_HEAD "{\"index\":0,\"text\":\"\",\"logprobs\":{\"tokens\":[\"<end>\"]},\"finish_reason\":\"stop\"}]}",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		struct buf out;
-		struct openai_replay ask = {.endpoint = OPENAI_CHAT, .body = span_of(answers[i]), .created = -1};
+		bool chat = strstr(answers[i], "text_completion") == NULL;
+		struct openai_replay ask = {
+		    .endpoint = chat ? OPENAI_CHAT : OPENAI_COMPLETIONS, .body = span_of(answers[i]), .created = -1};
 		buf_init(&out, 65536);
 		replay(&ask, &out);
 		struct span got = canonical(buf_span(&out)), want = canonical(ask.body);

@@ -474,26 +474,26 @@ static void check_endpoint(enum openai_endpoint which, bool input, size_t idle)
 static void every_member_of_a_chat_counts(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_CHAT, false, 4);
+	check_endpoint(OPENAI_CHAT, false, 5);
 }
 
 static void every_member_of_a_completion_counts(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_COMPLETIONS, false, 3);
+	check_endpoint(OPENAI_COMPLETIONS, false, 4);
 }
 
 static void every_member_of_embeddings_counts(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_EMBEDDINGS, false, 1);
+	check_endpoint(OPENAI_EMBEDDINGS, false, 2);
 }
 
 /* The keys of single inputs, which come about in another way. */
 static void every_member_beside_an_input_counts(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_EMBEDDINGS, true, 1);
+	check_endpoint(OPENAI_EMBEDDINGS, true, 2);
 }
 
 static int set_up(void **state)

@@ -57,6 +57,8 @@ static void the_same_in_other_words_has_the_same_key(void **state)
 	expect(true, plain,
 	       "{\"model\":\"m\"," MESSAGES ",\"temperature\":0e5,\"logit_bias\":{\"1\":2,\"3\":4},\"stream\":true,"
 	       "\"stream_options\":{\"include_usage\":true},\"user\":\"u\",\"metadata\":{\"a\":\"b\"}}");
+	/* an alias: what counts is the plan */
+	expect(true, plain, "{\"model\":\"n\"," MESSAGES ",\"temperature\":0,\"logit_bias\":{\"1\":2,\"3\":4}}");
 }
 
 static void what_could_matter_does(void **state)
@@ -64,7 +66,6 @@ static void what_could_matter_does(void **state)
 	static const char plain[] = "{\"model\":\"m\"," MESSAGES ",\"seed\":9007199254740993}";
 	(void)state;
 	expect(false, plain, "{\"model\":\"m\"," MESSAGES ",\"seed\":9007199254740992}");
-	expect(false, plain, "{\"model\":\"n\"," MESSAGES ",\"seed\":9007199254740993}");
 	expect(false, plain, "{\"model\":\"m\"," MESSAGES ",\"seed\":9007199254740993,\"unheard\":null}");
 	expect(false,
 	       "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\"},{\"role\":\"user\",\"content\":"

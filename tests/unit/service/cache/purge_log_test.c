@@ -103,10 +103,7 @@ static void of_two_renewals_the_later_call_is_kept(void **state)
 	(void)state;
 	purge_log_note(purges, &older);
 	assert_true(keeps(second, &one, other));
-	const struct purge_subject subject = {.key = &one, .tags = &tags};
-	assert_int_equal(purge_log_renewal(purges, &subject), digest);
 	purge_log_note(purges, &newer);
-	assert_int_equal(purge_log_renewal(purges, &subject), other);
 	assert_false(keeps(first, &one, digest));
 	assert_true(keeps(second, &one, other));
 }
@@ -119,7 +116,12 @@ static struct cache_key numbered(uint64_t number)
 	return key;
 }
 
-/* The log keeps the last 4096; a client that renews all the time pushes others' out, and finds its own. */
+static uint64_t renewals_of(struct purge_log *log, const struct cache_key *key)
+{
+	return purge_log_renewals(log, key, 1);
+}
+
+/* The log keeps the last 4096; a client that renews all the time pushes others' out. */
 static void renewals_are_found_as_long_as_the_log_knows_them(void **state)
 {
 	enum { RENEWALS = 10000, KEPT = 4096 };
@@ -130,10 +132,77 @@ static void renewals_are_found_as_long_as_the_log_knows_them(void **state)
 	}
 	for (uint64_t i = 1; i <= RENEWALS + 100; i++) {
 		struct cache_key key = numbered(i);
-		const struct purge_subject subject = {.key = &key, .tags = &tags};
-		uint64_t expected = i <= RENEWALS && i % 3 != 0 && i > RENEWALS - KEPT ? i : 0;
-		assert_int_equal(purge_log_renewal(purges, &subject), i == 3 ? RENEWALS - RENEWALS % 3 : expected);
+		bool known = (i <= RENEWALS && i % 3 != 0 && i > RENEWALS - KEPT) || i == 3;
+		assert_int_equal(renewals_of(purges, &key) != 0, known);
 	}
+}
+
+/* Flights of replicas that know different renewals must not be taken for one: the older call may be another's. */
+static void the_same_renewals_have_the_same_number_and_others_another(void **state)
+{
+	const uint64_t other = digest + 1;
+	const struct store_filter mine = {.key = &one, .except = &digest}, others = {.key = &one, .except = &other};
+	const struct cache_key both[] = {one, two};
+	struct purge_log *elsewhere = purge_log_create();
+	(void)state;
+	assert_int_equal(renewals_of(purges, &one), 0);
+	purge_log_note(purges, &mine);
+	uint64_t first = renewals_of(purges, &one);
+	assert_int_not_equal(first, 0);
+	assert_int_equal(renewals_of(purges, &two), 0);
+	assert_int_equal(purge_log_renewals(purges, both, 2), first);
+
+	purge_log_note(elsewhere, &others);
+	assert_int_not_equal(renewals_of(elsewhere, &one), first);
+	purge_log_hear(purges, PURGE_KIND_RENEWAL, (struct purge_id){1, 0}, &others);
+	assert_int_not_equal(renewals_of(elsewhere, &one), renewals_of(purges, &one));   /* one of them knows less */
+	purge_log_hear(elsewhere, PURGE_KIND_RENEWAL, (struct purge_id){1, 0}, &others); /* its own */
+	purge_log_hear(elsewhere, PURGE_KIND_RENEWAL, (struct purge_id){2, 0}, &mine);
+	assert_int_equal(renewals_of(elsewhere, &one), renewals_of(purges, &one));
+	purge_log_hear(purges, PURGE_KIND_RENEWAL, (struct purge_id){2, 0}, &mine); /* its own */
+	assert_int_equal(renewals_of(elsewhere, &one), renewals_of(purges, &one));
+	purge_log_destroy(elsewhere);
+}
+
+/* Of many keys that were renewed the number is of all renewals: it changes with each of them. */
+static void a_batch_of_many_renewed_keys_has_a_number_of_its_own(void **state)
+{
+	enum { INPUTS = 200 };
+	struct cache_key keys[INPUTS];
+	uint64_t before = 0;
+	(void)state;
+	for (uint64_t i = 0; i < INPUTS; i++)
+		keys[i] = numbered(i);
+	for (uint64_t i = 0; i < INPUTS; i++) {
+		uint64_t spared = i + 1;
+		purge_log_note(purges, &(struct store_filter){.key = &keys[i], .except = &spared});
+		uint64_t now = purge_log_renewals(purges, keys, INPUTS);
+		assert_int_not_equal(now, before);
+		before = now;
+	}
+}
+
+/* Also not a flight that is looked at before anybody knows what it will say. */
+static void a_renewal_that_kept_nothing_spares_nothing(void **state)
+{
+	const uint64_t none = 0;
+	struct purge_mark before = purge_log_mark(purges);
+	(void)state;
+	purge_log_note(purges, &(struct store_filter){.key = &one, .except = &none});
+	assert_false(keeps(before, &one, 0));
+	assert_false(keeps(before, &one, digest));
+}
+
+/* The call that an answer comes from may be older than the question for it. */
+static void what_is_taken_from_others_is_older_than_any_renewal_that_came_meanwhile(void **state)
+{
+	const struct purge_mark renewal = purge_log_mark(purges), asked = purge_log_mark(purges);
+	const struct purge_subject own = {.key = &one, .tags = &tags},
+				   taken = {.key = &one, .tags = &tags, .taken = true};
+	(void)state;
+	purge_log_note(purges, &(struct store_filter){.key = &one, .except = &digest, .began = renewal.turn});
+	assert_false(purge_log_forbids_keeping(purges, asked.turn, &own));
+	assert_true(purge_log_forbids_keeping(purges, asked.turn, &taken));
 }
 
 static void nothing_is_taken_before_the_streams_were_read(void **state)
@@ -176,9 +245,24 @@ static void what_is_ahead_is_taken_until_the_stream_begins_anew(void **state)
 	hear_all();
 	purge_log_hear(purges, PURGE_KIND_PURGE, (struct purge_id){50, 0}, &everything);
 	assert_true(takes(ahead, &one, 1));
-	purge_log_restart(purges, PURGE_KIND_PURGE, (struct purge_id){5, 1});
+	assert_true(purge_log_hear_end(purges, PURGE_KIND_PURGE, (struct purge_id){50, 0}, (struct purge_id){5, 1}));
 	assert_false(takes(ahead, &one, 1));
 	assert_true(takes(purge_log_mark(purges), &one, 1));
+}
+
+/* While one worker asks where the stream ends, another one hears of a purge that came behind that end. */
+static void an_end_that_is_old_news_does_not_begin_the_stream_anew(void **state)
+{
+	struct purge_mark before = purge_log_mark(purges);
+	const struct purge_id asked = {5, 0}, heard = {6, 0};
+	(void)state;
+	hear_all();
+	purge_log_hear(purges, PURGE_KIND_PURGE, asked, &(struct store_filter){.key = &two});
+	before.seen[PURGE_KIND_PURGE] = asked;
+	purge_log_hear(purges, PURGE_KIND_PURGE, heard, &everything);
+	assert_false(purge_log_hear_end(purges, PURGE_KIND_PURGE, asked, asked));
+	assert_false(takes(before, &one, 1));
+	assert_false(purge_log_hear_end(purges, PURGE_KIND_PURGE, heard, heard));
 }
 
 static void what_was_forgotten_is_assumed(void **state)
@@ -231,6 +315,13 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_renewal_spares_what_it_brought, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(of_two_renewals_the_later_call_is_kept, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(renewals_are_found_as_long_as_the_log_knows_them, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(the_same_renewals_have_the_same_number_and_others_another, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(a_batch_of_many_renewed_keys_has_a_number_of_its_own, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_renewal_that_kept_nothing_spares_nothing, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_is_taken_from_others_is_older_than_any_renewal_that_came_meanwhile,
+					    set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(an_end_that_is_old_news_does_not_begin_the_stream_anew, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nothing_is_taken_before_the_streams_were_read, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_a_stream_told_counts_once, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_ahead_is_taken_until_the_stream_begins_anew, set_up, tear_down),

@@ -40,7 +40,8 @@ static unsigned late; /* in 4: how many are told later */
 
 static void look(struct cache_fetch *fetch)
 {
-	if (!cache_find(cached.cache, &fetch->key, timers_now(&cached.reactor->timers), &fetch->hit))
+	const struct cache_wanted wanted = {.key = &fetch->key, .now_us = timers_now(&cached.reactor->timers)};
+	if (!cache_find(cached.cache, &wanted, &fetch->hit))
 		fetch->hit.value = NULL;
 }
 

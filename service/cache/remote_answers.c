@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers in Redis: what is found there, who waits for it, and what goes there; remote.h holds the contract. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/step.h"
+#include "service/cache/purge_watch.h"
+#include "service/cache/remote_internal.h"
+
+enum { REMOTE_MS_US = 1000, REMOTE_NUMBER_SIZE = 24 };
+
+/* A question to Redis, and all who wait for the answer. */
+struct remote_get {
+	struct remote_get *next; /* in its bucket */
+	struct remote *remote;
+	struct cache_key key;
+	uint64_t turn;                    /* of the purge log, when it was asked */
+	struct redis_command left, value; /* PTTL, GET */
+	int64_t left_ms;
+	bool ended; /* those who wait are being told */
+	struct cache_fetch *waiting;
+};
+
+static void count_result(const struct remote *remote, enum metrics_remote result)
+{
+	metrics_count(remote->options.metrics, METRIC_CACHE_REMOTE, result);
+}
+
+/* Removes what is no answer. */
+static void discard(struct remote *remote, const struct remote_name *name)
+{
+	const struct span args[] = {SPAN("UNLINK"), remote_name_span(name)};
+	remote_tell(remote, args, 2);
+}
+
+/*
+ * How long a parcel lives on by the rule of who reads it; without one, by that of who wrote it. Its age is the part of
+ * its life that is over, by Redis' clock. Returns false when it is over.
+ */
+static bool measure(const struct cache_fetch *what, const struct parcel *parcel, uint64_t left_us,
+		    struct cache_lives *lives)
+{
+	uint64_t fresh_us = parcel->fresh_us, life_us = parcel->life_us;
+	if (left_us > parcel->life_us)
+		left_us = parcel->life_us;
+	lives->age_us = parcel->life_us - left_us;
+	if (what->rule != NULL) {
+		fresh_us = cache_fresh_us(what->rule, &what->key);
+		life_us = fresh_us + what->rule->stale_us;
+	}
+	lives->fresh_us = (int64_t)fresh_us - (int64_t)lives->age_us;
+	lives->left_us = life_us > lives->age_us ? life_us - lives->age_us : 0;
+	return lives->left_us > 0;
+}
+
+/* The rule of who reads it, too, is for answers like this. */
+static bool is_wanted(const struct remote *remote, const struct cache_fetch *what, const struct cache_entry *entry)
+{
+	return entry->body.len <= remote->options.config->cache.entry && cache_rule_wants(what->rule, entry);
+}
+
+/* What a whole parcel holds, put into memory. CACHE_NOT_ONE: it is no entry. */
+static enum cache_adopted adopt(struct remote *remote, const struct cache_fetch *what, const struct parcel *parcel,
+				uint64_t left_us, struct cache_hit *hit)
+{
+	struct cache *cache = remote->options.worker->cache;
+	struct cache_keeping keeping = {
+	    .key = what->key, .tags = what->tags, .began = {.turn = what->turn}, .taken = true};
+	struct cache_entry entry;
+	struct cache_lives lives;
+	if (!cache_entry_decode(parcel->entry, &entry))
+		return CACHE_NOT_ONE;
+	const struct purge_subject subject = {.key = &what->key, .tags = &what->tags, .digest = entry.digest};
+	memcpy(keeping.began.seen, parcel->seen, sizeof(parcel->seen));
+	if (!measure(what, parcel, left_us, &lives) || !is_wanted(remote, what, &entry) ||
+	    purge_log_forbids_taking(store_purges(cache->store), &keeping.began, &subject))
+		return CACHE_PURGED;
+	return cache_adopt(cache, &keeping, &lives, parcel->entry, timers_now(&remote->options.worker->reactor->timers),
+			   hit);
+}
+
+bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
+		  const struct redis_reply *reply, struct cache_hit *hit)
+{
+	struct parcel parcel;
+	enum cache_adopted adopted = CACHE_NOT_ONE;
+	if (reply->kind != REDIS_BYTES || left_ms <= 0)
+		return false;
+	uint64_t left_us = left_ms > INT64_MAX / REMOTE_MS_US ? UINT64_MAX : (uint64_t)left_ms * REMOTE_MS_US;
+	struct step_mark before = step_enter("inflate");
+	if (parcel_decode(reply->text, &what->key, remote_entry_most(remote), &remote->room, &parcel))
+		adopted = adopt(remote, what, &parcel, left_us, hit);
+	else if (parcel.too_large)
+		adopted = CACHE_PURGED; /* here; another replica may take larger ones */
+	step_leave(before);
+	if (adopted == CACHE_NOT_ONE) {
+		struct remote_name name = remote_answer_name(remote, &what->tags, &what->key);
+		count_result(remote, METRICS_REMOTE_CORRUPT);
+		discard(remote, &name);
+	}
+	return adopted == CACHE_ADOPTED;
+}
+
+/* ---- asking for them ---- */
+
+static struct remote_get **link_of(struct remote *remote, const struct cache_key *key)
+{
+	struct remote_get **link = &remote->gets[cache_key_hash(key) % REMOTE_BUCKETS];
+	while (*link != NULL && !cache_key_equal(&(*link)->key, key))
+		link = &(*link)->next;
+	return link;
+}
+
+static void get_unlink(struct remote_get *get)
+{
+	struct remote_get **link = &get->remote->gets[cache_key_hash(&get->key) % REMOTE_BUCKETS];
+	while (*link != get)
+		link = &(*link)->next;
+	*link = get->next;
+}
+
+static struct cache_fetch *get_take(struct remote_get *get)
+{
+	struct cache_fetch *fetch = get->waiting;
+	if (fetch != NULL) {
+		get->waiting = fetch->next;
+		fetch->next = NULL;
+		fetch->get = NULL;
+	}
+	return fetch;
+}
+
+/* The result is known: everybody is told. Whoever is told may cancel others. */
+static void get_end(struct remote_get *get, const struct cache_hit *hit, bool silent)
+{
+	get_unlink(get);
+	get->ended = true;
+	for (struct cache_fetch *fetch = get_take(get); fetch != NULL; fetch = get_take(get)) {
+		fetch->silent = silent;
+		if (hit->value != NULL) {
+			cache_hit_drop(&fetch->hit); /* a stale one from memory */
+			fetch->hit = *hit;
+			store_value_hold(hit->value);
+		}
+		fetch->on_done(fetch);
+	}
+	redis_cancel(&get->left);
+	redis_cancel(&get->value);
+	free(get);
+}
+
+static void on_left(struct redis_command *command, const struct redis_reply *reply)
+{
+	struct remote_get *get = (struct remote_get *)((char *)command - offsetof(struct remote_get, left));
+	get->left_ms = reply->kind == REDIS_INTEGER ? reply->integer : -1;
+}
+
+static void on_value(struct redis_command *command, const struct redis_reply *reply)
+{
+	struct remote_get *get = (struct remote_get *)((char *)command - offsetof(struct remote_get, value));
+	struct remote *remote = get->remote;
+	struct cache_hit hit = {.value = NULL};
+	bool silent = reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR;
+	struct cache_fetch what = *get->waiting;
+	what.turn = get->turn;
+	bool found = remote_adopt(remote, &what, get->left_ms, reply, &hit);
+	count_result(remote, found ? METRICS_REMOTE_HIT : silent ? METRICS_REMOTE_SILENT : METRICS_REMOTE_MISS);
+	get_end(get, &hit, silent);
+	if (found)
+		cache_hit_drop(&hit);
+}
+
+static bool get_send(struct remote_get *get, const struct cache_fetch *fetch)
+{
+	struct remote *remote = get->remote;
+	struct remote_name name = remote_answer_name(remote, &fetch->tags, &fetch->key);
+	const struct span left[] = {SPAN("PTTL"), remote_name_span(&name)};
+	const struct span value[] = {SPAN("GET"), remote_name_span(&name)};
+	get->turn = purge_log_mark(store_purges(remote->options.worker->cache->store)).turn;
+	purge_watch_hurry(remote);
+	get->left.on_reply = on_left;
+	get->value.on_reply = on_value;
+	if (!redis_send(remote->options.redis, &get->left, left, 2, 1, remote_deadline(remote)))
+		return false;
+	if (redis_send(remote->options.redis, &get->value, value, 2, 1, remote_deadline(remote)))
+		return true;
+	redis_cancel(&get->left);
+	return false;
+}
+
+bool remote_fetch(struct remote *remote, struct cache_fetch *fetch)
+{
+	struct remote_get **link = link_of(remote, &fetch->key);
+	struct remote_get *get = *link;
+	if (get == NULL) {
+		get = redis_readable(remote->options.redis) ? calloc(1, sizeof(*get)) : NULL;
+		if (get == NULL)
+			return false;
+		get->remote = remote;
+		get->key = fetch->key;
+		if (!get_send(get, fetch)) {
+			free(get);
+			return false;
+		}
+		*link = get;
+	}
+	fetch->get = get;
+	fetch->next = get->waiting;
+	get->waiting = fetch;
+	return true;
+}
+
+void remote_fetch_cancel(struct cache_fetch *fetch)
+{
+	struct remote_get *get = fetch->get;
+	if (get == NULL)
+		return;
+	if (get->waiting == fetch && fetch->next == NULL && !get->ended) { /* the last one */
+		get_unlink(get);
+		redis_cancel(&get->left);
+		redis_cancel(&get->value);
+		free(get);
+	} else {
+		struct cache_fetch **link = &get->waiting;
+		while (*link != fetch)
+			link = &(*link)->next;
+		*link = fetch->next;
+	}
+	fetch->next = NULL;
+	fetch->get = NULL;
+	cache_hit_drop(&fetch->hit);
+}
+
+/* ---- keeping them ---- */
+
+static void on_stored(void *context, const struct redis_reply *reply)
+{
+	struct remote *remote = context;
+	count_result(remote, reply->kind == REDIS_STATUS ? METRICS_REMOTE_STORED : METRICS_REMOTE_NOT_STORED);
+}
+
+/* False: it was not sent. */
+static bool send_parcel(struct remote *remote, const struct store_tags *tags, const struct cache_key *key,
+			uint64_t life_us, struct span parcel)
+{
+	char life[REMOTE_NUMBER_SIZE];
+	struct remote_name name = remote_answer_name(remote, tags, key);
+	snprintf(life, sizeof(life), "%" PRIu64, life_us / REMOTE_MS_US);
+	const struct span args[] = {SPAN("SET"), remote_name_span(&name), parcel, SPAN("PX"), span_of(life)};
+	return remote_ask(remote, args, sizeof(args) / sizeof(args[0]), remote_deadline(remote), on_stored, remote);
+}
+
+void remote_put_packed(struct remote *remote, const struct store_tags *tags, const struct cache_key *key,
+		       uint64_t life_us, struct span parcel)
+{
+	if (!redis_writable(remote->options.redis) || !send_parcel(remote, tags, key, life_us, parcel))
+		count_result(remote, METRICS_REMOTE_NOT_STORED);
+}
+
+void remote_put(struct remote *remote, const struct store_tags *tags, const struct cache_key *key,
+		const struct parcel *parcel)
+{
+	struct buf bytes;
+	struct step_mark before = step_enter("compress");
+	buf_init(&bytes, parcel->entry.len + REMOTE_OVERHEAD_MOST);
+	if (redis_writable(remote->options.redis))
+		parcel_encode(parcel, key, &bytes);
+	step_leave(before);
+	bool encoded = buf_len(&bytes) > 0 && !buf_failed(&bytes);
+	if (!encoded || !send_parcel(remote, tags, key, parcel->life_us, buf_span(&bytes)))
+		count_result(remote, METRICS_REMOTE_NOT_STORED);
+	buf_fini(&bytes);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/* Following a shared flight: who joins one that is under way, and who leads a new one; shared_internal.h holds the
+ * contract.
+ */
+#include "lib/step.h"
+#include "service/exchange/decoded.h"
+#include "service/exchange/shared_internal.h"
+
+static bool shared_add_follower(struct shared *shared, struct follower *follower)
+{
+	pthread_mutex_lock(&shared->lock);
+	bool joined = shared->joinable;
+	if (joined) {
+		shared_hold(shared);
+		follower->shared = shared;
+		follower->next = shared->followers;
+		follower->todo = shared->log.first;
+		shared->followers = follower;
+	}
+	pthread_mutex_unlock(&shared->lock);
+	return joined;
+}
+
+bool shared_is_own(const struct shared *shared)
+{
+	return atomic_load_explicit(&shared->runs_here, memory_order_relaxed);
+}
+
+/* A flight that was purged since it began is not joined: its answer is an old one. */
+static bool shared_join(struct flight_place *place, void *context)
+{
+	struct shared *shared = (struct shared *)place;
+	const struct purge_subject subject = {
+	    .key = &shared->keeping.key, .tags = &shared->keeping.tags, .taken = !shared_is_own(shared)};
+	if (shared_batch_is_purged(shared))
+		return false;
+	return !purge_log_forbids_keeping(store_purges(shared->cache->store), shared->keeping.began.turn, &subject) &&
+	       shared_add_follower(shared, context);
+}
+
+/* Whoever wants a flight of its own puts it in the place of the one that is under way. */
+static bool shared_pass(struct flight_place *place, void *context)
+{
+	(void)place;
+	(void)context;
+	return false;
+}
+
+/* Reads the request of a flight: the client that leads may leave. False: out of memory. */
+static bool shared_read(struct shared *shared, const struct shared_request *request)
+{
+	struct findings findings = {.count = 0};
+	struct arena *arena = flight_arena(shared->flight);
+	if (request->decoded != NULL) {
+		flight_hold(shared->flight, request->decoded);
+		shared->request = request->decoded->request;
+		return true;
+	}
+	struct span body = arena_copy(arena, request->body);
+	struct step_mark before = step_enter("decode");
+	bool read = body.at != NULL && openai_request_decode(&shared->request, request->endpoint, arena, body,
+							     &shared->worker->plan.config->limits.json, &findings);
+	step_leave(before);
+	return read;
+}
+
+static uint64_t shared_now(const struct shared *shared)
+{
+	return timers_now(&shared->worker->plan.reactor->timers);
+}
+
+/* A flight of its own arena. False: out of memory. */
+static bool shared_prepare(struct shared *shared, const struct shared_request *request)
+{
+	struct exchange_worker *worker = shared->worker;
+	shared->options = request->options;
+	shared->flight = flight_create(&worker->plan, flight_arena_most(request->body.len));
+	if (shared->flight == NULL)
+		return false;
+	struct arena *arena = flight_arena(shared->flight);
+	shared->options.request = &shared->request;
+	shared->options.request_id = arena_copy(arena, request->options.request_id);
+	shared->options.traceparent = arena_copy(arena, request->options.traceparent);
+	return (request->batch == NULL || shared_batch_open(shared, request->batch)) && shared_read(shared, request);
+}
+
+/* Somebody may have kept the answer since the follower looked. */
+static bool shared_find_kept(struct shared *shared)
+{
+	const struct cache_wanted wanted = {
+	    .key = &shared->keeping.key, .rule = shared->keeping.rule, .now_us = shared_now(shared)};
+	struct cache_hit hit;
+	if (shared->fresh || !cache_find(shared->cache, &wanted, &hit))
+		return false;
+	if (hit.ttl_us > 0) {
+		shared_give_kept(shared, &hit);
+		return true;
+	}
+	cache_hit_drop(&hit);
+	return false;
+}
+
+/* Has the plan run for all who follow. Nobody is told anything before the next turn. */
+static void shared_lead(struct shared *shared, struct follower *follower, const struct shared_request *request)
+{
+	shared->worker->in_flight++;
+	follower->busy++;
+	if (!shared_prepare(shared, request))
+		shared_fail(shared, ERROR_OVERLOADED);
+	else if (!shared_find_kept(shared) && (request->alone || !shared_replicas_ask(shared)))
+		shared_take_off(shared);
+	follower->busy--;
+}
+
+struct follower *shared_follow(struct exchange_worker *worker, const struct shared_request *request,
+			       struct flight_subscriber *subscriber, bool *leads)
+{
+	struct shared *mine = shared_create(worker, request);
+	struct follower *follower = follower_create(worker, subscriber);
+	if (mine == NULL || follower == NULL) {
+		if (mine != NULL)
+			shared_release(mine);
+		free(follower);
+		return NULL;
+	}
+	memcpy(follower->asked, mine->asked, sizeof(follower->asked));
+	shared_open(mine);
+	shared_add_follower(mine, follower);
+	*leads =
+	    flight_table_enter(mine->cache->flights, &mine->place, request->own ? shared_pass : shared_join, follower);
+	if (*leads) {
+		shared_lead(mine, follower, request);
+	} else {
+		mine->followers = NULL; /* nobody has seen it */
+		shared_release(mine);   /* for the follower */
+		shared_release(mine);
+	}
+	follower_wake(follower);
+	return follower;
+}
