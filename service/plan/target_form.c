@@ -186,10 +186,6 @@ static bool collect_apart(struct target_run *target)
 void target_collect_end(struct target_run *target)
 {
 	struct target_collection *collection = target->collection;
-	if (target->run.context->request->endpoint != OPENAI_CHAT) { /* there is no assembly of completions */
-		target_fail_code(target, ERROR_UPSTREAM_INVALID);
-		return;
-	}
 	if (collect_apart(target))
 		return;
 	collect_write(collection);

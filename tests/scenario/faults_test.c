@@ -8,6 +8,7 @@
  * the backends saw and what was counted is checked as well. Rows 1–4, 21 and 22 and the bounds of
  * 14 and 15 have files of their own.
  */
+#include <cjson/cJSON.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -39,13 +40,26 @@ struct world {
 	struct sluice *sluice;
 };
 
+/* Whether the fault is met by a timeout. Others are given time, as a machine may be busy. */
+static bool times_out(const struct row *row)
+{
+	static const char *const codes[] = {"upstream_connect_timeout", "upstream_first_content", "upstream_idle",
+					    "upstream_total"};
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if ((row->stream_code != NULL && strcmp(row->stream_code, codes[i]) == 0) ||
+		    (row->whole_code != NULL && strcmp(row->whole_code, codes[i]) == 0))
+			return true;
+	return false;
+}
+
 static struct world start(const struct row *row)
 {
+	const char *timeouts = times_out(row) ? "connect: 200ms, first_content: 300ms, idle: 300ms, total: 1s"
+					      : "connect: 20s, first_content: 20s, idle: 20s, total: 25s";
 	struct world world = {.sim = sim_start(NULL), .spare = sim_start(NULL)};
 	world.sluice = sluice_start(
 	    "backends:\n"
-	    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { connect: 200ms, "
-	    "first_content: 300ms, idle: 300ms, total: 1s } }\n"
+	    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { %s } }\n"
 	    "  spare: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
 	    "limits: { event: 1MiB }\n"
 	    "models:\n"
@@ -57,8 +71,8 @@ static struct world start(const struct row *row)
 	    "  nested: { retry: { balance: [{ fallback: [sim/count;tokens=20;%s, spare/count;tokens=4] }] } }\n"
 	    "  all: { all: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"
 	    "  good: sim/count;tokens=4\n",
-	    world.sim->port, world.spare->port, row->fault, row->fault, row->fault, row->fault, row->fault, row->fault,
-	    row->fault);
+	    world.sim->port, timeouts, world.spare->port, row->fault, row->fault, row->fault, row->fault, row->fault,
+	    row->fault, row->fault);
 	return world;
 }
 
@@ -322,6 +336,55 @@ static void an_answer_of_the_other_form_is_understood(void **state)
 	check_harmless("json_for_sse");
 }
 
+/* The text of a completion, streamed or whole. */
+static void completion_text(const struct sluice *sluice, enum via via, bool stream, struct bytes *text)
+{
+	struct answer answer;
+	client_fetch(sluice, via, "/v1/completions",
+		     stream ? "{\"model\":\"alone\",\"prompt\":\"x\",\"stream\":true,\"stream_options\":"
+			      "{\"include_usage\":true}}"
+			    : "{\"model\":\"alone\",\"prompt\":\"x\"}",
+		     &answer);
+	assert_int_equal(answer.status, 200);
+	if (stream) {
+		struct sse sse = {0};
+		check_contains(&answer.body, "\"completion_tokens\":20");
+		check_sse_whole(&answer.body, 1);
+		sse_read(&sse, &answer.body);
+		sse_text(&sse, 0, text);
+		sse_free(&sse);
+	} else {
+		cJSON *root = cJSON_Parse(bytes_text(&answer.body));
+		const cJSON *choice = cJSON_GetArrayItem(cJSON_GetObjectItem(root, "choices"), 0);
+		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(root, "object")), "text_completion");
+		assert_string_equal(cJSON_GetStringValue(cJSON_GetObjectItem(choice, "finish_reason")), "stop");
+		bytes_printf(text, "%s", cJSON_GetStringValue(cJSON_GetObjectItem(choice, "text")));
+		cJSON_Delete(root);
+	}
+	answer_free(&answer);
+}
+
+static void a_completion_of_the_other_form_is_understood(void **state)
+{
+	static const char *const faults[] = {"sse_for_json", "json_for_sse"};
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct world world = start(&(struct row){.fault = faults[i]});
+		for (enum via via = 0; via < VIA_COUNT; via++) {
+			struct bytes texts[2] = {{0}, {0}}, want = {0};
+			for (int token = 0; token < 20; token++)
+				bytes_printf(&want, " %d", token);
+			for (int stream = 0; stream < 2; stream++) {
+				completion_text(world.sluice, via, stream != 0, &texts[stream]);
+				assert_string_equal(bytes_text(&texts[stream]), bytes_text(&want));
+				bytes_free(&texts[stream]);
+			}
+			bytes_free(&want);
+		}
+		sluice_wait_idle(world.sluice);
+	}
+}
+
 static void row_12_odd_but_lawful_streams_are_read_exactly(void **state)
 {
 	(void)state;
@@ -360,6 +423,7 @@ int main(void)
 	    ROWS(ROW_SCENARIO) SCENARIO(row_9_a_missing_done_behind_a_finish_reason_is_mended),
 	    SCENARIO(row_18_gzip_that_nobody_asked_for_is_decoded),
 	    SCENARIO(an_answer_of_the_other_form_is_understood),
+	    SCENARIO(a_completion_of_the_other_form_is_understood),
 	    SCENARIO(row_12_odd_but_lawful_streams_are_read_exactly),
 	    SCENARIO(row_12_comments_between_events_do_no_harm),
 	    SCENARIO(row_13_pieces_of_three_bytes_do_no_harm),
