@@ -211,6 +211,7 @@ struct config_limits {
 	uint64_t body_stall_us;           /* of a request body without progress */
 	size_t body;                      /* bytes of a request body */
 	size_t bodies;                    /* bytes of all request bodies that are still coming */
+	size_t memory;                    /* bytes that all clients may hold; 0 = half of what the process may have */
 	struct json_limits json;          /* of a request body */
 	unsigned connections;             /* client connections per worker */
 	unsigned connections_per_address; /* per worker; 0 = no limit */

@@ -15,8 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/ledger.h"
 #include "lib/log.h"
 #include "lib/memory.h"
+#include "lib/memory_limit.h"
 #include "lib/metrics.h"
 #include "lib/random.h"
 #include "clients/http/http_client.h"
@@ -129,11 +131,34 @@ static void destroy_limits(struct app *app)
 	free(app->limits);
 }
 
+static bool read_memory(enum metric metric, double *value)
+{
+	switch (metric) {
+	case METRIC_MEMORY_HELD:
+		*value = (double)ledger_taken();
+		return true;
+	case METRIC_MEMORY_LIMIT:
+		*value = (double)ledger_ceiling();
+		return true;
+	case METRIC_MEMORY_REFUSED:
+		*value = (double)ledger_refusals();
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The other half is for what is charged to nobody: libraries, holes of the heap, and sockets' buffers in the kernel. */
+static size_t memory_ceiling(const struct config *config)
+{
+	return config->limits.memory != 0 ? config->limits.memory : memory_limit() / 2;
+}
+
 static bool read_metric(void *context, enum metric metric, const uint32_t values[3], double *value)
 {
 	struct app *app = context;
 	struct metrics_reader health = health_metrics_reader(app->health);
-	return cache_read_metric(app->cache, metric, value) ||
+	return read_memory(metric, value) || cache_read_metric(app->cache, metric, value) ||
 	       (app->redis != NULL && redis_shared_read_metric(app->redis, metric, value)) ||
 	       health.read(health.context, metric, values, value);
 }
@@ -326,6 +351,7 @@ int app_run(const struct config *config)
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	memory_setup();
+	ledger_set_ceiling(memory_ceiling(config));
 	if (http_client_global_setup() && create_workers(&app, &errors) && listen_and_start(&app, &errors)) {
 		tell_ready(&app);
 		memory_rest(); /* from what the start needed */

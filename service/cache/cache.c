@@ -6,6 +6,12 @@
 
 #include "lib/hash.h"
 
+static void on_yield(void *context, size_t bytes)
+{
+	const struct cache *cache = context;
+	store_yield(cache->store, bytes);
+}
+
 struct cache *cache_create(const struct config *config)
 {
 	struct cache *cache = calloc(1, sizeof(*cache));
@@ -13,8 +19,11 @@ struct cache *cache_create(const struct config *config)
 		return NULL;
 	cache->store = store_create(config->cache.size);
 	cache->flights = flight_table_create();
-	if (cache->store != NULL && cache->flights != NULL)
+	cache->yields = (struct ledger_cache){on_yield, cache};
+	if (cache->store != NULL && cache->flights != NULL) {
+		ledger_set_cache(&cache->yields);
 		return cache;
+	}
 	cache_destroy(cache);
 	return NULL;
 }
@@ -23,6 +32,7 @@ void cache_destroy(struct cache *cache)
 {
 	if (cache == NULL)
 		return;
+	ledger_set_cache(NULL);
 	store_destroy(cache->store);
 	flight_table_destroy(cache->flights);
 	free(cache);

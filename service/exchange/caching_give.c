@@ -52,6 +52,7 @@ void caching_give_whole(struct exchange *exchange, const struct openai_replay *r
 	struct buf body;
 	size_t most = replay->body.len + ID_SIZE + DECIMAL_SIZE + 2; /* its quotes */
 	buf_init(&body, most);
+	buf_charge(&body, exchange->party);
 	bool told = buf_reserve(&body, most) != NULL && openai_replay_whole(replay, &body);
 	report_event(&exchange->report, &event, exchange_now(exchange));
 	if (told)

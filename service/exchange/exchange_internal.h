@@ -61,6 +61,7 @@ struct exchange {
 	struct fanout_run *fanout;   /* of a fan-out, in the flight's arena */
 	struct caching caching;
 	struct buf out; /* one framed event, or an error body */
+	uint32_t party; /* who is charged for it in the ledger */
 	struct report report;
 };
 

@@ -140,9 +140,10 @@ void connection_accept(const struct http_listener *listener, int fd)
 		close(fd);
 		return;
 	}
-	if (!crowd_enter(connection)) {
+	enum error_code error = crowd_enter(connection);
+	if (error != ERROR_NONE) {
 		if (ssl == NULL)
-			listener_send_refusal(fd);
+			listener_send_refusal(fd, error);
 		connection_close(connection);
 		return;
 	}

@@ -56,6 +56,8 @@ struct http_connection {
 	struct http_connection **yield_back; /* NULL = it has a request */
 	uint64_t network;                    /* hash of the peer's address; of IPv6, of its first half */
 	size_t address;                      /* number of it, below CROWD_ADDRESSES */
+	uint32_t party;                      /* the same client's in the ledger; nobody for operators */
+	size_t charged;                      /* bytes that the connection itself is charged there */
 	struct http_connection *next;
 	struct http_connection **back;
 };

@@ -503,6 +503,9 @@ static struct run *target_create_run(const struct plan *plan, struct run_context
 	buf_init(&target->request, target_request_most(target));
 	buf_init(&target->answer, limits->event < TARGET_WHOLE_MOST ? limits->event : TARGET_WHOLE_MOST);
 	sse_init(&target->sse, limits->event);
+	buf_charge(&target->request, context->party);
+	buf_charge(&target->answer, context->party);
+	sse_charge(&target->sse, context->party);
 	return &target->run;
 }
 

@@ -24,7 +24,9 @@ bool target_collect_begin(struct target_run *target)
 	if (collection == NULL)
 		return false;
 	openai_assembly_init(&collection->assembly, most);
+	openai_assembly_charge(&collection->assembly, target->run.context->party);
 	buf_init(&collection->answer, most * 6);
+	buf_charge(&collection->answer, target->run.context->party);
 	collection->usage = USAGE_UNKNOWN;
 	target->collection = collection;
 	return true;
