@@ -269,6 +269,7 @@ struct config {
 	const char *const *hosts;     /* names for listeners on loopback addresses; "*" = any */
 	size_t host_count;
 	uint64_t drain_us;      /* from SIGTERM to the end of what still runs */
+	uint64_t tls_watch_us;  /* how often files of certificates are looked at; 0 = on SIGHUP only */
 	unsigned attempts_most; /* that retries inside each other may come to, in one plan */
 	struct config_limits limits;
 	struct config_fanout fanout;

@@ -6,6 +6,7 @@
  */
 #include "service/app.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -30,6 +31,7 @@
 #include "service/health/limit.h"
 #include "service/loop/offload.h"
 #include "service/ready.h"
+#include "service/renewal.h"
 #include "service/worker.h"
 
 enum {
@@ -48,6 +50,7 @@ struct app {
 	struct http_listener_address *addresses;
 	atomic_bool joined; /* no worker runs any more */
 	bool serves;        /* else the configuration is only checked */
+	struct renewal_watch renewal;
 };
 
 static unsigned count_workers(const struct config *config)
@@ -316,11 +319,24 @@ static void wait_for_drain(const struct app *app, const sigset_t *signals)
 	}
 }
 
+/* Renews certificates meanwhile. */
+static void wait_for_stop(struct app *app, const sigset_t *signals)
+{
+	uint64_t watch_us = app->config->tls_watch_us;
+	bool watches = app->renewal.used && watch_us > 0;
+	struct timespec period = {.tv_sec = (time_t)(watch_us / 1000000), .tv_nsec = (long)(watch_us % 1000000) * 1000};
+	int signal = 0;
+	while (!is_stop(signal)) {
+		signal = watches ? sigtimedwait(signals, NULL, &period) : sigwaitinfo(signals, NULL);
+		if (signal == SIGHUP || (signal < 0 && errno == EAGAIN))
+			renewal_check(&app->renewal, signal == SIGHUP);
+	}
+}
+
 static void wait_for_end(struct app *app, const sigset_t *signals)
 {
 	pthread_t joiner;
-	while (!is_stop(sigwaitinfo(signals, NULL)))
-		continue;
+	wait_for_stop(app, signals);
 	stop_all(app, false);
 	if (pthread_create(&joiner, NULL, join_all, app) != 0)
 		exit(1);
@@ -347,12 +363,17 @@ int app_run(const struct config *config)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGUSR1);
+	renewal_init(&app.renewal, config);
+	if (app.renewal.used) /* else it ends the process, as when its terminal goes */
+		sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* inherited by the workers: only this thread takes them */
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	memory_setup();
 	ledger_set_ceiling(memory_ceiling(config));
 	if (http_client_global_setup() && create_workers(&app, &errors) && listen_and_start(&app, &errors)) {
+		app.renewal.workers = app.workers;
+		app.renewal.worker_count = app.worker_count;
 		tell_ready(&app);
 		memory_rest(); /* from what the start needed */
 		wait_for_end(&app, &signals);

@@ -40,6 +40,7 @@ static void on_socket_closed(void *data)
 		connection->next->back = connection->back;
 	metrics_move(server->callbacks.metrics, -1, METRIC_CONNECTIONS);
 	free(connection->subject);
+	SSL_CTX_free(connection->ssl);
 	free(connection);
 	reserve_fill(server);
 	listeners_update(server);
@@ -148,6 +149,10 @@ void connection_accept(const struct http_listener *listener, int fd)
 		return;
 	}
 	crowd_idle(connection);
+	if (ssl != NULL) {
+		SSL_CTX_up_ref(ssl);
+		connection->ssl = ssl;
+	}
 	bool is_watched = ssl != NULL ? handshake_start(connection, on_handshake) : client_gone_watch(connection);
 	if (!is_watched || !timer_start(&server->reactor->timers, &connection->timer,
 					ssl != NULL ? HANDSHAKE_US : FIRST_BYTES_US, on_first_bytes_due)) {

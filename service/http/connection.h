@@ -43,6 +43,7 @@ struct http_connection {
 	enum peer_state peer;
 	struct watch watch; /* REACTOR_PEER_CLOSED, on the socket's descriptor */
 	struct timer timer; /* the deadline of the first bytes; then: the next probe, or the end of patience */
+	SSL_CTX *ssl;       /* that it was made with, which a reload may replace in its listener; NULL = cleartext */
 	struct handshake handshake;
 	unsigned key_updates;                /* key_updates.h */
 	char *subject;                       /* of the certificate that the client showed (RFC 2253); NULL = none */

@@ -74,6 +74,14 @@ struct http_server *http_server_create(struct loop *loop, const struct config *c
  * (config_listener_total() entries, text "" = not bound yet). False with error text.
  */
 bool http_server_listen(struct http_server *server, struct http_listener_address *addresses, struct buf *error);
+struct http_certificates;
+/* Reads the certificates and keys of all listeners anew. Thread-safe. NULL with error text. */
+struct http_certificates *http_server_read_certificates(struct http_server *server, struct buf *error);
+/* New handshakes use them from here on; connections go on with those that they have. certificates: takes. */
+void http_server_use_certificates(struct http_server *server, struct http_certificates *certificates);
+/* Nobody will use them. NULL is harmless. */
+void http_certificates_drop(struct http_certificates *certificates);
+
 /* Takes a connection that the same listener of another server accepted. fd: takes, whatever becomes of it. */
 void http_server_take(struct http_server *server, size_t listener, int fd);
 /* Stops accepting, asks idle connections to close, lets running requests finish. */
