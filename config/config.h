@@ -211,6 +211,7 @@ struct config_limits {
 	uint64_t body_stall_us;           /* of a request body without progress */
 	size_t body;                      /* bytes of a request body */
 	size_t bodies;                    /* bytes of all request bodies that are still coming */
+	size_t memory;                    /* bytes that all clients may hold; 0 = half of what the process may have */
 	struct json_limits json;          /* of a request body */
 	unsigned connections;             /* client connections per worker */
 	unsigned connections_per_address; /* per worker; 0 = no limit */
@@ -268,6 +269,7 @@ struct config {
 	const char *const *hosts;     /* names for listeners on loopback addresses; "*" = any */
 	size_t host_count;
 	uint64_t drain_us;      /* from SIGTERM to the end of what still runs */
+	uint64_t tls_watch_us;  /* how often files of certificates are looked at; 0 = on SIGHUP only */
 	unsigned attempts_most; /* that retries inside each other may come to, in one plan */
 	struct config_limits limits;
 	struct config_fanout fanout;

@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/ledger.h"
+
 enum { ARENA_FIRST_BLOCK = 1536 /* what a usual exchange needs */, ARENA_LAST_BLOCK = 65536, ARENA_ALIGN = 16 };
 
 struct arena_block {
@@ -24,14 +26,23 @@ void arena_init(struct arena *arena, size_t limit)
 	*arena = (struct arena){.limit = limit == 0 ? SIZE_MAX : limit};
 }
 
+/* Bytes that a block of that size is charged. */
+static size_t arena_cost(size_t size)
+{
+	return size <= LEDGER_BLOCK ? 0 : size;
+}
+
 void arena_fini(struct arena *arena)
 {
 	while (arena->blocks != NULL) {
 		struct arena_block *older = arena->blocks->older;
+		ledger_give(arena->party, arena_cost(arena->blocks->size));
 		free(arena->blocks);
 		arena->blocks = older;
 	}
+	uint32_t party = arena->party;
 	arena_init(arena, arena->limit);
+	arena->party = party;
 }
 
 void arena_reset(struct arena *arena)
@@ -50,7 +61,8 @@ void arena_reset(struct arena *arena)
 				.left = newest->size,
 				.used = newest->size,
 				.limit = limit,
-				.block_size = block_size};
+				.block_size = block_size,
+				.party = arena->party};
 }
 
 static size_t arena_next_size(const struct arena *arena)
@@ -61,11 +73,13 @@ static size_t arena_next_size(const struct arena *arena)
 
 static struct arena_block *arena_add_block(struct arena *arena, size_t size)
 {
-	if (size > arena->limit - arena->used)
+	if (size > arena->limit - arena->used || (arena_cost(size) > 0 && !ledger_grow(arena->party, size)))
 		return NULL;
 	struct arena_block *block = malloc(sizeof(*block) + size);
-	if (block == NULL)
+	if (block == NULL) {
+		ledger_give(arena->party, arena_cost(size));
 		return NULL;
+	}
 	block->size = size;
 	arena->used += size;
 	return block;
@@ -143,10 +157,14 @@ void *arena_grow(struct arena *arena, void *at, size_t size, size_t needed)
 	struct arena_block **place = last_apart(arena, at);
 	if (needed - (*place)->size > arena->limit - arena->used)
 		goto fail;
-	size_t more = needed - (*place)->size;
-	struct arena_block *block = realloc(*place, sizeof(*block) + needed);
-	if (block == NULL)
+	size_t more = needed - (*place)->size, cost = arena_cost(needed) - arena_cost((*place)->size);
+	if (cost > 0 && !ledger_grow(arena->party, cost))
 		goto fail;
+	struct arena_block *block = realloc(*place, sizeof(*block) + needed);
+	if (block == NULL) {
+		ledger_give(arena->party, cost);
+		goto fail;
+	}
 	*place = block;
 	block->size = needed;
 	arena->used += more;
@@ -170,6 +188,7 @@ void *arena_shrink(struct arena *arena, void *at, size_t size, size_t needed)
 	if (block == NULL)
 		return at;
 	arena->used -= block->size - needed;
+	ledger_give(arena->party, arena_cost(block->size) - arena_cost(needed));
 	block->size = needed;
 	*place = block;
 	return block->bytes;

@@ -10,6 +10,8 @@
 #ifndef SLUICE_LIB_ARENA_H
 #define SLUICE_LIB_ARENA_H
 
+#include <stdint.h>
+
 #include "lib/span.h"
 
 struct arena_block;
@@ -22,10 +24,17 @@ struct arena {
 	size_t used;                /* bytes handed out by blocks so far */
 	size_t limit;               /* ceiling of used, bytes */
 	bool failed;
+	uint32_t party; /* of ledger.h, who is charged for blocks beyond LEDGER_BLOCK */
 };
 
 /* Starts empty; allocates nothing yet. limit: ceiling in bytes, 0 = none. */
 void arena_init(struct arena *arena, size_t limit);
+
+/* Charges what the arena, which has allocated nothing yet, will allocate to a party. A refusal exhausts the arena. */
+static inline void arena_charge(struct arena *arena, uint32_t party)
+{
+	arena->party = party;
+}
 
 /* Frees everything that was handed out. The arena may be initialised again. */
 void arena_fini(struct arena *arena);

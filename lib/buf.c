@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/ledger.h"
+
 enum { BUF_FIRST_CAPACITY = 256 };
 
 void buf_init(struct buf *buf, size_t ceiling)
@@ -26,13 +28,23 @@ struct buf buf_take(struct buf *from)
 {
 	struct buf taken = *from;
 	buf_init(from, taken.ceiling);
+	from->party = taken.party;
 	return taken;
+}
+
+/* Bytes that an allocation of that size is charged. */
+static size_t buf_cost(size_t capacity)
+{
+	return capacity <= LEDGER_BLOCK ? 0 : capacity;
 }
 
 void buf_fini(struct buf *buf)
 {
+	uint32_t party = buf->party;
 	free(buf->bytes);
+	ledger_give(party, buf_cost(buf->capacity));
 	buf_init(buf, buf->ceiling);
+	buf->party = party;
 }
 
 void buf_reset(struct buf *buf)
@@ -56,9 +68,14 @@ static bool buf_grow(struct buf *buf, size_t need)
 	size_t capacity = buf->capacity < BUF_FIRST_CAPACITY ? BUF_FIRST_CAPACITY : buf->capacity;
 	while (capacity < need)
 		capacity = capacity > buf->ceiling / 2 ? buf->ceiling : capacity * 2;
-	char *bytes = realloc(buf->bytes, capacity);
-	if (bytes == NULL)
+	size_t more = buf_cost(capacity) - buf_cost(buf->capacity);
+	if (more > 0 && !ledger_grow(buf->party, more))
 		return false;
+	char *bytes = realloc(buf->bytes, capacity);
+	if (bytes == NULL) {
+		ledger_give(buf->party, more);
+		return false;
+	}
 	buf->bytes = bytes;
 	buf->capacity = capacity;
 	return true;
@@ -125,6 +142,7 @@ void buf_fit(struct buf *buf)
 	char *bytes = realloc(buf->bytes, buf->end);
 	if (bytes == NULL)
 		return;
+	ledger_give(buf->party, buf_cost(buf->capacity) - buf_cost(buf->end));
 	buf->bytes = bytes;
 	buf->capacity = buf->end;
 }

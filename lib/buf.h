@@ -5,10 +5,13 @@
  *
  * Failure is sticky: an append that would pass the ceiling, or finds no memory,
  * appends nothing and marks the buffer failed; later appends do nothing. A
- * writer may append freely and check buf_failed() once.
+ * writer may append freely and check buf_failed() once. A buffer that is charged to
+ * a party (ledger.h) also fails when that party holds all that it may have.
  */
 #ifndef SLUICE_LIB_BUF_H
 #define SLUICE_LIB_BUF_H
+
+#include <stdint.h>
 
 #include "lib/span.h"
 
@@ -19,6 +22,7 @@ struct buf {
 	size_t capacity; /* bytes allocated */
 	size_t ceiling;  /* most unconsumed bytes it may ever hold */
 	bool failed;
+	uint32_t party; /* of ledger.h, who is charged for an allocation beyond LEDGER_BLOCK */
 };
 
 /* Starts empty; allocates nothing yet. ceiling in bytes, must not be 0. */
@@ -26,6 +30,13 @@ void buf_init(struct buf *buf, size_t ceiling);
 
 /* Starts empty over size bytes of the caller's and never holds more. Not for buf_fini and buf_fit, which free. */
 void buf_init_over(struct buf *buf, char *room, size_t size);
+
+/* Charges what the buffer, which has allocated nothing yet, will allocate to a party; buf_take moves the charge, too.
+ */
+static inline void buf_charge(struct buf *buf, uint32_t party)
+{
+	buf->party = party;
+}
 
 /* Frees the memory; the buffer is empty and usable again. */
 void buf_fini(struct buf *buf);

@@ -55,6 +55,13 @@ void openai_assembly_init(struct openai_assembly *assembly, size_t most)
 	arena_init(&assembly->scratch, 0);
 }
 
+void openai_assembly_charge(struct openai_assembly *assembly, uint32_t party)
+{
+	assembly->party = party;
+	arena_charge(&assembly->arena, party);
+	arena_charge(&assembly->scratch, party);
+}
+
 void openai_assembly_fini(struct openai_assembly *assembly)
 {
 	for (struct assembly_choice *choice = assembly->choices; choice != NULL; choice = choice->next) {
@@ -133,8 +140,11 @@ static struct assembly_choice *need_choice(struct openai_assembly *assembly, int
 	if (choice == NULL)
 		return NULL;
 	choice->index = index;
-	for (size_t i = 0; i < CHOICE_PIECES; i++)
-		buf_init((struct buf *)((char *)choice + choice_pieces[i].offset), SIZE_MAX / 2);
+	for (size_t i = 0; i < CHOICE_PIECES; i++) {
+		struct buf *piece = (struct buf *)((char *)choice + choice_pieces[i].offset);
+		buf_init(piece, SIZE_MAX / 2);
+		buf_charge(piece, assembly->party);
+	}
 	choice->next = *at;
 	return *at = choice;
 }
@@ -152,6 +162,7 @@ static struct assembly_call *need_call(struct openai_assembly *assembly, struct 
 	call->index = index;
 	buf_init(&call->name, SIZE_MAX / 2);
 	buf_init(&call->arguments, SIZE_MAX / 2);
+	buf_charge(&call->arguments, assembly->party);
 	call->next = *at;
 	return *at = call;
 }

@@ -22,10 +22,13 @@ struct openai_assembly {
 	size_t parts;                    /* choices, calls and lists so far */
 	bool completion;                 /* choices have a text of their own, not a message */
 	bool failed;
+	uint32_t party; /* of the ledger, who is charged for the texts */
 };
 
 /* most: bytes of all texts together. */
 void openai_assembly_init(struct openai_assembly *assembly, size_t most);
+/* Charges the texts to a party of the ledger. Before anything is added. */
+void openai_assembly_charge(struct openai_assembly *assembly, uint32_t party);
 void openai_assembly_fini(struct openai_assembly *assembly);
 
 /* Adds the data of a chunk that was read before. What is too much, or no chunk, is a sticky failure. */

@@ -28,6 +28,12 @@ void sse_init(struct sse_parser *parser, size_t cap)
 	buf_init(&parser->joined, cap == 0 ? 1 : cap);
 }
 
+void sse_charge(struct sse_parser *parser, uint32_t party)
+{
+	buf_charge(&parser->kept, party);
+	buf_charge(&parser->joined, party);
+}
+
 void sse_fini(struct sse_parser *parser)
 {
 	buf_fini(&parser->kept);

@@ -35,6 +35,8 @@ struct sse_parser {
 
 /* cap: most bytes of one block, its line ends included. Allocates nothing yet. */
 void sse_init(struct sse_parser *parser, size_t cap);
+/* Charges what the parser keeps to a party of the ledger. Right after sse_init. */
+void sse_charge(struct sse_parser *parser, uint32_t party);
 void sse_fini(struct sse_parser *parser);
 
 /*

@@ -6,6 +6,7 @@
  */
 #include "service/app.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -15,8 +16,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/ledger.h"
 #include "lib/log.h"
 #include "lib/memory.h"
+#include "lib/memory_limit.h"
 #include "lib/metrics.h"
 #include "lib/random.h"
 #include "clients/http/http_client.h"
@@ -28,6 +31,7 @@
 #include "service/health/limit.h"
 #include "service/loop/offload.h"
 #include "service/ready.h"
+#include "service/renewal.h"
 #include "service/worker.h"
 
 enum {
@@ -46,6 +50,7 @@ struct app {
 	struct http_listener_address *addresses;
 	atomic_bool joined; /* no worker runs any more */
 	bool serves;        /* else the configuration is only checked */
+	struct renewal_watch renewal;
 };
 
 static unsigned count_workers(const struct config *config)
@@ -129,11 +134,34 @@ static void destroy_limits(struct app *app)
 	free(app->limits);
 }
 
+static bool read_memory(enum metric metric, double *value)
+{
+	switch (metric) {
+	case METRIC_MEMORY_HELD:
+		*value = (double)ledger_taken();
+		return true;
+	case METRIC_MEMORY_LIMIT:
+		*value = (double)ledger_ceiling();
+		return true;
+	case METRIC_MEMORY_REFUSED:
+		*value = (double)ledger_refusals();
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The other half is for what is charged to nobody: libraries, holes of the heap, and sockets' buffers in the kernel. */
+static size_t memory_ceiling(const struct config *config)
+{
+	return config->limits.memory != 0 ? config->limits.memory : memory_limit() / 2;
+}
+
 static bool read_metric(void *context, enum metric metric, const uint32_t values[3], double *value)
 {
 	struct app *app = context;
 	struct metrics_reader health = health_metrics_reader(app->health);
-	return cache_read_metric(app->cache, metric, value) ||
+	return read_memory(metric, value) || cache_read_metric(app->cache, metric, value) ||
 	       (app->redis != NULL && redis_shared_read_metric(app->redis, metric, value)) ||
 	       health.read(health.context, metric, values, value);
 }
@@ -291,11 +319,24 @@ static void wait_for_drain(const struct app *app, const sigset_t *signals)
 	}
 }
 
+/* Renews certificates meanwhile. */
+static void wait_for_stop(struct app *app, const sigset_t *signals)
+{
+	uint64_t watch_us = app->config->tls_watch_us;
+	bool watches = app->renewal.used && watch_us > 0;
+	struct timespec period = {.tv_sec = (time_t)(watch_us / 1000000), .tv_nsec = (long)(watch_us % 1000000) * 1000};
+	int signal = 0;
+	while (!is_stop(signal)) {
+		signal = watches ? sigtimedwait(signals, NULL, &period) : sigwaitinfo(signals, NULL);
+		if (signal == SIGHUP || (signal < 0 && errno == EAGAIN))
+			renewal_check(&app->renewal, signal == SIGHUP);
+	}
+}
+
 static void wait_for_end(struct app *app, const sigset_t *signals)
 {
 	pthread_t joiner;
-	while (!is_stop(sigwaitinfo(signals, NULL)))
-		continue;
+	wait_for_stop(app, signals);
 	stop_all(app, false);
 	if (pthread_create(&joiner, NULL, join_all, app) != 0)
 		exit(1);
@@ -322,11 +363,17 @@ int app_run(const struct config *config)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGUSR1);
+	renewal_init(&app.renewal, config);
+	if (app.renewal.used) /* else it ends the process, as when its terminal goes */
+		sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* inherited by the workers: only this thread takes them */
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
 	memory_setup();
+	ledger_set_ceiling(memory_ceiling(config));
 	if (http_client_global_setup() && create_workers(&app, &errors) && listen_and_start(&app, &errors)) {
+		app.renewal.workers = app.workers;
+		app.renewal.worker_count = app.worker_count;
 		tell_ready(&app);
 		memory_rest(); /* from what the start needed */
 		wait_for_end(&app, &signals);

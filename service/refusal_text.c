@@ -2,6 +2,7 @@
 /* Refusals by routing in words, from the table of operations; refusal_text.h holds the contract. */
 #include "service/refusal_text.h"
 
+#include "lib/ledger.h"
 #include "lib/size_text.h"
 #include "service/methods.h"
 
@@ -145,6 +146,11 @@ struct span refusal_text_size(enum error_code error, size_t size, const struct c
 				    "There is no room for a request body of %s at present; all bodies of running "
 				    "requests have %s, and one client a share of it (limits.bodies).",
 				    size_text(size, has), size_text(limits->bodies, most));
+	if (error == ERROR_MEMORY_FULL)
+		return arena_printf(arena,
+				    "The client holds all the memory that it may have at present; all requests have "
+				    "%s, and one client a share of it (limits.memory).",
+				    size_text(ledger_ceiling(), most));
 	if (error != ERROR_BODY_TOO_LARGE)
 		return (struct span){NULL, 0};
 	size_text(limits->body, most);

@@ -141,8 +141,11 @@ static void decide(const struct routes *routes, const struct http_request *reque
 	if (decision->refusal.code != ERROR_NONE)
 		return;
 	route(request, decision);
-	if (decision->operation != OPERATION_COUNT && answers[decision->operation] == NULL)
-		decision->refusal = refuse_body(request);
+	if (decision->operation == OPERATION_COUNT || answers[decision->operation] != NULL)
+		return;
+	decision->refusal = refuse_body(request);
+	if (decision->refusal.code == ERROR_NONE && !http_request_has_memory(request))
+		decision->refusal.code = ERROR_MEMORY_FULL;
 }
 
 /* Sends what was made: an answer, or why there is none. */

@@ -155,6 +155,40 @@ void worker_meet(struct worker *worker, struct worker *const *workers, size_t co
 	loop_post(worker->loop, &worker->meet);
 }
 
+/* ---- certificates that were read anew ---- */
+
+struct renewal {
+	struct loop_message message; /* first */
+	struct worker *worker;
+	struct http_certificates *certificates;
+};
+
+static void on_renewal(struct loop_message *message)
+{
+	struct renewal *renewal = (struct renewal *)message;
+	if (renewal->worker->server != NULL)
+		http_server_use_certificates(renewal->worker->server, renewal->certificates);
+	else
+		http_certificates_drop(renewal->certificates);
+	free(renewal);
+}
+
+struct http_certificates *worker_read_certificates(struct worker *worker, struct buf *error)
+{
+	return http_server_read_certificates(worker->server, error);
+}
+
+void worker_use_certificates(struct worker *worker, struct http_certificates *certificates)
+{
+	struct renewal *renewal = malloc(sizeof(*renewal));
+	if (renewal == NULL) {
+		http_certificates_drop(certificates); /* the next look at the files finds them again */
+		return;
+	}
+	*renewal = (struct renewal){{.run = on_renewal}, worker, certificates};
+	loop_post(worker->loop, &renewal->message);
+}
+
 static bool create_prober(struct worker *worker)
 {
 	struct prober_options options = {.reactor = loop_reactor(worker->loop),

@@ -39,6 +39,11 @@ bool worker_start(struct worker *worker);
  */
 void worker_meet(struct worker *worker, struct worker *const *workers, size_t count);
 
+/* Reads the certificates of the worker's listeners anew. Thread-safe. NULL with error text. */
+struct http_certificates *worker_read_certificates(struct worker *worker, struct buf *error);
+/* Thread-safe: has the worker use them for new handshakes. certificates: takes. */
+void worker_use_certificates(struct worker *worker, struct http_certificates *certificates);
+
 /* Thread-safe: stop accepting and finish what runs; when nothing is left the thread ends. now, after a
  * first call without: ends what runs with the error SHUTTING_DOWN; the thread ends about a second later at most. */
 void worker_stop(struct worker *worker, bool now);

@@ -89,6 +89,7 @@ struct http_call_request {
 	bool get;                       /* GET without a body, else POST of application/json */
 	struct span body;               /* borrowed until it is sent, or the call ends (done, or cancel returned) */
 	struct span tail;               /* sent behind the body, as a part of it; borrowed as well */
+	uint32_t party;                 /* of the ledger, who is charged for what waits to be taken; 0 = nobody */
 	bool stream;                    /* Accept: text/event-stream, else application/json */
 	bool fresh;                     /* on a connection that served no other call */
 	const struct http_field *extra; /* further request headers, at most HTTP_CALL_EXTRA_MOST, copied */

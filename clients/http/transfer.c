@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/ledger.h"
 #include "clients/http/client.h"
 #include "clients/http/attempt.h"
 #include "clients/http/channel.h"
@@ -204,8 +205,9 @@ static bool transfer_read(struct http_call *call)
 	struct span body = {"", 0};
 	size_t got = 0;
 	const char *why = NULL;
-	enum channel_result result = channel_read(call->channel, bytes, TRANSFER_READ, &got, &why);
-	bool more = call->origin->secure || got == TRANSFER_READ;
+	size_t size = ledger_is_tight(call->inbox.party) ? TRANSFER_READ_TIGHT : TRANSFER_READ;
+	enum channel_result result = channel_read(call->channel, bytes, size, &got, &why);
+	bool more = call->origin->secure || got == size;
 	if (result == CHANNEL_LATER)
 		return false;
 	if (result == CHANNEL_OK)

@@ -5,7 +5,10 @@
 
 #include "clients/http/call.h"
 
-enum { TRANSFER_READ = 32 * 1024 /* bytes of one read; the buffer is the client's */ };
+enum {
+	TRANSFER_READ = 32 * 1024,     /* bytes of one read; the buffer is the client's */
+	TRANSFER_READ_TIGHT = 8 * 1024 /* the same for a party of the ledger that may hold no more */
+};
 
 /* Sends the request of a call that got its connection. It may have ended when this returns. */
 void transfer_begin(struct http_call *call);

@@ -53,6 +53,12 @@ uint32_t cache_model(const struct cache *cache, size_t model)
 	return cache->models[model];
 }
 
+static void on_yield(void *context, size_t bytes)
+{
+	const struct cache *cache = context;
+	store_yield(cache->store, bytes);
+}
+
 struct cache *cache_create(const struct config *config)
 {
 	struct cache *cache = calloc(1, sizeof(*cache));
@@ -61,9 +67,12 @@ struct cache *cache_create(const struct config *config)
 	cache->store = store_create(config->cache.size);
 	cache->flights = flight_table_create();
 	cache->models = calloc(config->model_count + 1, sizeof(*cache->models));
+	cache->yields = (struct ledger_cache){on_yield, cache};
 	if (cache->store != NULL && cache->flights != NULL && cache->models != NULL &&
-	    find_aliases(config, cache->models))
+	    find_aliases(config, cache->models)) {
+		ledger_set_cache(&cache->yields);
 		return cache;
+	}
 	cache_destroy(cache);
 	return NULL;
 }
@@ -72,6 +81,7 @@ void cache_destroy(struct cache *cache)
 {
 	if (cache == NULL)
 		return;
+	ledger_set_cache(NULL);
 	store_destroy(cache->store);
 	flight_table_destroy(cache->flights);
 	free(cache->models);

@@ -7,6 +7,7 @@
 #define SLUICE_SERVICE_CACHE_CACHE_H
 
 #include "config/config.h"
+#include "lib/ledger.h"
 #include "lib/metrics.h"
 #include "service/cache/entry.h"
 #include "service/cache/flight_table.h"
@@ -14,6 +15,7 @@
 
 struct cache {
 	struct store *store;
+	struct ledger_cache yields;
 	struct flight_table *flights;
 	uint32_t *models; /* by index of a model: see cache_model */
 };

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "lib/ledger.h"
 #include "service/cache/store_tenants.h"
 
 enum {
@@ -165,6 +166,19 @@ struct store_value *store_get(struct store *store, const struct cache_key *key, 
 	return value;
 }
 
+/* Bytes that the shard may have at present. */
+static size_t shard_most(const struct shard *shard)
+{
+	size_t left = ledger_cache_most() / STORE_SHARDS;
+	return left < shard->tenants.most ? left : shard->tenants.most;
+}
+
+static void shard_shrink_to(struct shard *shard, size_t most)
+{
+	while (shard->tenants.bytes > most)
+		shard_shrink(shard);
+}
+
 /* False: out of memory, and the entry is nowhere. */
 static bool shard_put(struct shard *shard, struct store_entry *entry)
 {
@@ -180,8 +194,7 @@ static bool shard_put(struct shard *shard, struct store_entry *entry)
 	entry->next = *link;
 	*link = entry;
 	shard->entries++;
-	while (shard->tenants.bytes > shard->tenants.most)
-		shard_shrink(shard);
+	shard_shrink_to(shard, shard_most(shard));
 	return true;
 }
 
@@ -266,6 +279,17 @@ size_t store_purge(struct store *store, const struct store_filter *filter)
 {
 	purge_log_note(store->purges, filter);
 	return store_remove(store, filter);
+}
+
+void store_yield(struct store *store, size_t bytes)
+{
+	size_t share = bytes / STORE_SHARDS + 1;
+	for (size_t i = 0; i < STORE_SHARDS; i++) {
+		struct shard *shard = &store->shards[i];
+		pthread_mutex_lock(&shard->lock);
+		shard_shrink_to(shard, shard->tenants.bytes > share ? shard->tenants.bytes - share : 0);
+		pthread_mutex_unlock(&shard->lock);
+	}
 }
 
 struct store_totals store_totals(struct store *store)

@@ -37,7 +37,7 @@ struct store_totals {
 	uint64_t expired;
 };
 
-/* bytes: the most that all values take, overhead included. NULL: out of memory. */
+/* bytes: the most that all values take, overhead included; less when the ledger allows less. NULL: out of memory. */
 struct store *store_create(size_t bytes);
 void store_destroy(struct store *store);
 
@@ -67,6 +67,9 @@ size_t store_remove(struct store *store, const struct store_filter *filter);
 
 /* The log of all purges of this store. */
 struct purge_log *store_purges(const struct store *store);
+
+/* Thread-safe. Evicts about that many bytes, from all shards alike. */
+void store_yield(struct store *store, size_t bytes);
 
 /* Thread-safe. */
 struct store_totals store_totals(struct store *store);

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "lib/ledger.h"
+
 enum {
 	TENANTS_LOOKED_AT = 8,
 	TENANTS_EPOCH = 4 /* turnovers of the shard's bytes */
@@ -115,6 +117,7 @@ bool store_tenants_add(struct store_tenants *tenants, struct store_entry *entry)
 		return false;
 	queue_add(queue_of(entry), entry);
 	tenants->bytes += bytes;
+	ledger_cache_add(bytes);
 	tenants->fresh += bytes;
 	if (tenants->fresh / TENANTS_EPOCH >= tenants->most) {
 		tenants->fresh = 0;
@@ -127,6 +130,7 @@ void store_tenants_remove(struct store_tenants *tenants, struct store_entry *ent
 {
 	struct store_tenant *tenant = entry->tenant;
 	tenants->bytes -= store_entry_bytes(entry);
+	ledger_cache_remove(store_entry_bytes(entry));
 	queue_remove(queue_of(entry), entry);
 	if (tenant->small.oldest == NULL && tenant->main.oldest == NULL)
 		tenant_close(tenants, tenant);

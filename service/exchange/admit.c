@@ -35,6 +35,7 @@ static enum caching_step exchange_take_off(struct exchange *exchange, const stru
 					 .traceparent = arena_copy(arena, span_of(traceparent)),
 					 .client = request->client,
 					 .network = request->network,
+					 .party = request->party,
 					 .deadline_us = read_deadline(request->timeout, exchange->report.started_us),
 					 .retries_before = exchange->report.retries_before,
 					 .tap = exchange->tap};

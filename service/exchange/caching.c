@@ -254,6 +254,19 @@ enum caching_step caching_recall(struct exchange *exchange, const struct exchang
 
 /* ---- failures ---- */
 
+/* Leaves the flight that it follows, and asks as caching now says. True. */
+static bool ask_again(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	if (caching->embedding != NULL)
+		return embedding_ask_again(exchange);
+	follower_leave(caching->follower);
+	caching->follower = NULL;
+	if (follow(exchange) == CACHING_FAILED)
+		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	return true;
+}
+
 /*
  * What a backend refuses may be a member that counts for no answer (user, metadata), in the words of whoever leads:
  * others ask in their own. True when the exchange goes on, or is over.
@@ -264,13 +277,17 @@ static bool ask_in_own_words(struct exchange *exchange)
 	if (caching->follower == NULL || !follower_may_differ(caching->follower))
 		return false;
 	caching->by_bytes = true;
-	if (caching->embedding != NULL)
-		return embedding_ask_again(exchange);
-	follower_leave(caching->follower);
-	caching->follower = NULL;
-	if (follow(exchange) == CACHING_FAILED)
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-	return true;
+	return ask_again(exchange);
+}
+
+/* The client that leads holds all the memory that it may have, which is nothing to others. */
+static bool ask_on_own_account(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	if (caching->follower == NULL || caching->on_own || follower_is_charged_to(caching->follower, exchange->party))
+		return false;
+	caching->on_own = true;
+	return ask_again(exchange);
 }
 
 bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
@@ -280,6 +297,8 @@ bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
 		return false;
 	if (error_row(failure->code)->blame == BLAME_CLIENT)
 		return ask_in_own_words(exchange);
+	if (failure->code == ERROR_OVERLOADED && ask_on_own_account(exchange))
+		return true;
 	if (exchange->caching.embedding != NULL)
 		return embedding_stand_in(exchange);
 	const struct cache_keeping *keeping = &exchange->caching.keeping;
@@ -301,7 +320,7 @@ static bool convert_begin(struct exchange *exchange)
 		return true;
 	caching->whole = malloc(sizeof(*caching->whole));
 	if (caching->whole != NULL)
-		whole_init(caching->whole, exchange->worker->plan.config->cache.entry + SHARED_MOST);
+		whole_init(caching->whole, exchange->worker->plan.config->cache.entry + SHARED_MOST, exchange->party);
 	return caching->whole != NULL;
 }
 

@@ -53,6 +53,7 @@ struct caching {
 	int64_t age_s, ttl_s;
 	struct caching_tag tag;
 	bool by_bytes; /* its request was refused in other words: only the same bytes are shared from here on */
+	bool on_own;   /* the flight that it followed ran out of its leader's memory: it leads one of its own */
 };
 
 struct cache_directives cache_directives_read(struct span cache_control);

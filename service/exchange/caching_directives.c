@@ -90,7 +90,7 @@ void caching_ask_as_wanted(const struct caching *caching, struct shared_request 
 	const struct cache_directives *wants = &caching->directives;
 	ask->keeping.renews = wants->no_cache || wants->max_age_s >= 0;
 	ask->fresh |= ask->keeping.renews;
-	ask->own = wants->no_cache;
+	ask->own = wants->no_cache || caching->on_own;
 	ask->alone |= wants->no_cache;
 	ask->by_bytes = caching->by_bytes;
 	ask->options.deadline_us = 0; /* others may wait longer than the one who leads */

@@ -245,7 +245,7 @@ bool exchange_send(struct exchange *exchange, struct span bytes)
 	exchange->report.bytes += bytes.len;
 	exchange->sent_us = exchange_now(exchange);
 	if (!exchange->paused &&
-	    exchange->to.ops->backlog(exchange->to.client) >= exchange->worker->plan.config->limits.buffer) {
+	    exchange->to.ops->is_full(exchange->to.client, exchange->worker->plan.config->limits.buffer)) {
 		exchange->paused = true;
 		exchange_pause(exchange, true);
 	}
@@ -292,7 +292,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
 	bool relays = request->purpose == EXCHANGE_RELAY;
 	size_t limit = flight_arena_most(request->body.len * (relays ? 1 : 3)); /* a nested request is read anew */
-	struct flight *flight = exchange == NULL ? NULL : flight_create(&worker->plan, limit);
+	struct flight *flight = exchange == NULL ? NULL : flight_create(&worker->plan, limit, request->party);
 	if (flight == NULL) {
 		free(exchange);
 		return NULL;
@@ -301,9 +301,11 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	exchange->owner = (struct offload_owner){request->network, request->client};
 	exchange->kind = relays ? &exchange_relay : &exchange_fanout;
 	exchange->flight = flight;
+	exchange->party = request->party;
 	exchange->subscriber.on_event = exchange_on_event;
 	exchange->subscriber.on_comment = keepalive_on_comment;
 	buf_init(&exchange->out, worker->plan.config->limits.event * 2 + 65536);
+	buf_charge(&exchange->out, request->party);
 	report_open(&exchange->report, relays ? request->endpoint : REPORT_FANOUT, request->http_version,
 		    worker->plan.metrics, exchange_now(exchange));
 	exchange->report.retries_before = exchange_read_count(request->retry_count);

@@ -23,6 +23,8 @@ struct exchange_client_ops {
 	bool (*write)(void *client, struct span bytes);
 	/* Bytes the client has not taken yet. */
 	size_t (*backlog)(const void *client);
+	/* Whether that many wait, or fewer that are too many at present. True: exchange_on_drained is called later. */
+	bool (*is_full)(void *client, size_t most);
 	/* The response is complete. */
 	void (*finish)(void *client);
 	/* The response ends in a way that the client can see is not complete. */
@@ -57,6 +59,7 @@ struct exchange_request {
 	struct span timeout;     /* the client's x-stainless-timeout: seconds that it waits; empty = it does not say */
 	uint64_t client;         /* whose request it is: a hash of its credentials or address */
 	uint64_t network;        /* where it comes from: a hash */
+	uint32_t party;          /* who is charged for it in the ledger */
 	struct span authorization; /* the client's, empty = none: whose answers it may see */
 	struct span cache_control; /* the client's, empty = none */
 	struct span if_none_match; /* the client's, empty = none */

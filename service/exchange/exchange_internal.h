@@ -65,6 +65,7 @@ struct exchange {
 	struct caching caching;
 	struct recast *recast; /* a complete answer that is being made and sent; NULL = none */
 	struct buf out;        /* one framed event, or an error body */
+	uint32_t party;        /* who is charged for it in the ledger */
 	struct report report;
 };
 

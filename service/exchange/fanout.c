@@ -37,6 +37,9 @@ static struct fanout_run *fanout_create(struct exchange *exchange)
 	buf_init(&fanout->answer, FANOUT_ANSWER_MOST);
 	buf_init(&fanout->json, (size_t)FANOUT_ANSWER_MOST * 2);
 	openai_assembly_init(&fanout->assembly, FANOUT_ASSEMBLY_MOST);
+	buf_charge(&fanout->answer, exchange->party);
+	buf_charge(&fanout->json, exchange->party);
+	openai_assembly_charge(&fanout->assembly, exchange->party);
 	return fanout;
 }
 

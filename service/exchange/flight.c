@@ -91,12 +91,14 @@ static void flight_on_event(struct run_sink *sink, struct run *run, const struct
 	flight->subscriber->on_event(flight->subscriber, event);
 }
 
-struct flight *flight_create(const struct plan_worker *worker, size_t arena_limit)
+struct flight *flight_create(const struct plan_worker *worker, size_t arena_limit, uint32_t party)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
 	if (flight == NULL)
 		return NULL;
 	arena_init(&flight->arena, arena_limit);
+	arena_charge(&flight->arena, party);
+	flight->context.party = party;
 	flight->context.shared = &flight->shared;
 	flight->context.worker = worker;
 	flight->context.arena = &flight->arena;

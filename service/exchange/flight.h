@@ -19,8 +19,11 @@ struct flight_subscriber {
 	void (*on_comment)(struct flight_subscriber *subscriber);
 };
 
-/* A flight that is not started yet; its arena may be used. worker: borrows. NULL: out of memory. */
-struct flight *flight_create(const struct plan_worker *worker, size_t arena_limit);
+/*
+ * A flight that is not started yet; its arena may be used. worker: borrows. party: who is charged for it in the ledger.
+ * NULL: out of memory.
+ */
+struct flight *flight_create(const struct plan_worker *worker, size_t arena_limit, uint32_t party);
 
 /* Bytes of arena for the request with that body, decoded, and for all that runs for it. */
 size_t flight_arena_most(size_t body);
@@ -37,9 +40,10 @@ struct flight_options {
 	const struct openai_request *request;
 	struct span request_id;
 	struct span traceparent;
-	uint64_t client;        /* whose request it is */
-	uint64_t network;       /* where it comes from, for fairness in queues */
-	uint64_t deadline_us;   /* when the client gives up, on the worker's clock; 0 = it does not say */
+	uint64_t client;      /* whose request it is */
+	uint64_t network;     /* where it comes from, for fairness in queues */
+	uint32_t party;       /* who is charged for a shared flight in the ledger; one's own is told when it is made */
+	uint64_t deadline_us; /* when the client gives up, on the worker's clock; 0 = it does not say */
 	int64_t retries_before; /* how often the client says it has asked before; -1 = it does not say */
 	struct run_tap *tap;    /* hears the leaves until the terminal event or flight_leave; NULL = nobody */
 };

@@ -135,6 +135,11 @@ bool follower_may_differ(const struct follower *follower)
 	return !shared->by_bytes && (!same || !follower_runs_here(follower));
 }
 
+bool follower_is_charged_to(const struct follower *follower, uint32_t party)
+{
+	return follower->shared->party == party;
+}
+
 void follower_leave(struct follower *follower)
 {
 	follower->to = NULL;

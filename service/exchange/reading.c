@@ -108,6 +108,7 @@ bool reading_begin(struct exchange *exchange, const struct reading *reading)
 		free(job);
 		return false;
 	}
+	arena_charge(&job->decoded->arena, exchange->party);
 	job->kind = exchange->kind;
 	job->exchange = exchange;
 	job->reading = (struct reading){.config = reading->config,

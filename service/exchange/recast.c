@@ -117,6 +117,8 @@ static void making_init(struct making *making, const struct exchange *exchange, 
 	*making = (struct making){.source = *source, .target = target, .stream = stream, .usage = USAGE_UNKNOWN};
 	buf_init(&making->body, RECAST_MOST);
 	buf_init(&making->out, RECAST_MOST);
+	buf_charge(&making->body, exchange->party);
+	buf_charge(&making->out, exchange->party);
 }
 
 static void making_fini(struct making *making)

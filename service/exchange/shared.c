@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The leader of a shared flight: it runs the plan as its followers want it; shared_internal.h tells how they get along.
  */
+#include "lib/ledger.h"
 #include "service/exchange/shared_internal.h"
 
 enum {
@@ -138,22 +139,46 @@ static void shared_check_lag(struct shared *shared, struct follower *follower)
 		timer_start(shared_timers(shared), &shared->patience, SHARED_PATIENCE_US, on_patience);
 }
 
+/* Bytes of events that are kept for those who may come; few while the client that leads may hold no more. */
+static size_t shared_log_most(const struct shared *shared)
+{
+	enum { TIGHT = 8 << 10 };
+	return shared->log.bytes > TIGHT && ledger_is_tight(shared->party) ? TIGHT : SHARED_MOST;
+}
+
+/* Forgets what all followers are done with, of a log that has become too long; under the lock. The last record stays.
+ */
+static void shared_forget_seen(struct shared *shared)
+{
+	uint64_t seen = shared->log.count - 1;
+	if (shared->log.bytes <= shared_log_most(shared))
+		return;
+	for (const struct follower *at = shared->followers; at != NULL; at = at->next)
+		seen = at->seen < seen ? at->seen : seen;
+	shared->joinable = false;
+	shared_log_forget(&shared->log, seen);
+}
+
+/* Makes room for an event, where its party may hold no more. */
+static void shared_make_room(struct shared *shared)
+{
+	if (!ledger_is_tight(shared->party))
+		return;
+	pthread_mutex_lock(&shared->lock);
+	shared_forget_seen(shared);
+	pthread_mutex_unlock(&shared->lock);
+}
+
 /* Links the record, and finds out who falls too far behind; under the lock. */
 static void shared_append(struct shared *shared, struct record *record)
 {
-	uint64_t seen = UINT64_MAX;
 	shared_log_append(&shared->log, record);
 	for (struct follower *at = shared->followers; at != NULL; at = at->next) {
 		if (at->todo == NULL)
 			at->todo = record;
 		shared_check_lag(shared, at);
-		if (at->seen < seen)
-			seen = at->seen;
 	}
-	if (shared->log.bytes > SHARED_MOST) {
-		shared->joinable = false;
-		shared_log_forget(&shared->log, seen < record->number ? seen : record->number - 1);
-	}
+	shared_forget_seen(shared);
 	shared->wish = shared_wish(shared);
 }
 
@@ -272,6 +297,7 @@ void shared_add(struct shared *shared, const struct event *event)
 	static const struct failure overloaded = {.code = ERROR_OVERLOADED, .should_retry = true};
 	static const struct event no_memory = {.kind = EVENT_ERROR, .failure = &overloaded};
 	bool own = shared->state == SHARED_ST_OWN;
+	shared_make_room(shared);
 	struct record *record = shared_log_copy(&shared->log, event);
 	if (record == NULL) {
 		record = shared->spare;

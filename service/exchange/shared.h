@@ -77,6 +77,9 @@ bool follower_runs_here(const struct follower *follower);
  */
 bool follower_may_differ(const struct follower *follower);
 
+/* True when the flight is charged to that party of the ledger. */
+bool follower_is_charged_to(const struct follower *follower, uint32_t party);
+
 /* The follower is gone for the caller. Required exactly once, before or behind the terminal event. */
 void follower_leave(struct follower *follower);
 

@@ -74,7 +74,7 @@ static bool shared_prepare(struct shared *shared, const struct shared_request *r
 {
 	struct exchange_worker *worker = shared->worker;
 	shared->options = request->options;
-	shared->flight = flight_create(&worker->plan, flight_arena_most(request->body.len));
+	shared->flight = flight_create(&worker->plan, flight_arena_most(request->body.len), request->options.party);
 	if (shared->flight == NULL)
 		return false;
 	struct arena *arena = flight_arena(shared->flight);

@@ -44,6 +44,7 @@ struct shared {
 	struct cache *cache;
 	_Atomic size_t users; /* followers, the leader and what is under way: freed at 0 */
 	struct record *spare; /* tells of missing memory when there is none */
+	uint32_t party;       /* of the ledger, who is charged for it: the client that leads */
 	pthread_mutex_t lock;
 	/* guarded by the lock */
 	struct shared_log log;

@@ -2,6 +2,7 @@
 /* The complete answer of a shared flight goes into the cache, when the rule for it says so. */
 #include <time.h>
 
+#include "lib/ledger.h"
 #include "lib/step.h"
 #include "schemas/openai_caching.h"
 #include "service/exchange/report.h"
@@ -56,16 +57,17 @@ static void gather(const struct shared *shared, const struct record *end, struct
 {
 	struct whole *whole = &gathered->whole;
 	arena_init(&gathered->scratch, 0);
-	whole_init(whole, SHARED_MOST);
+	whole_init(whole, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
 	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
-	for (const struct record *at = shared->log.bytes > SHARED_MOST ? NULL : shared->log.first; at != NULL;
-	     at = at->next)
+	bool is_there = shared->log.bytes <= SHARED_MOST && shared->log.gone == 0;
+	for (const struct record *at = is_there ? shared->log.first : NULL; at != NULL; at = at->next)
 		whole_add(whole, &at->event);
-	if (shared->held != NULL)
+	if (shared->held != NULL && is_there)
 		whole_add(whole, &shared->held->event);
-	whole_add(whole, &end->event);
+	if (is_there)
+		whole_add(whole, &end->event);
 	gathered->entry = (struct cache_entry){.endpoint = shared->request.endpoint, .created = time(NULL)};
-	gathered->kept = METRICS_KEPT_TOO_LARGE;
+	gathered->kept = shared->log.bytes > SHARED_MOST ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_NO_MEMORY;
 	bool written = whole_write(whole, &gathered->body);
 	gathered->entry.body = buf_span(&gathered->body);
 	if (written)

@@ -39,6 +39,7 @@ struct shared *shared_create(struct exchange_worker *worker, const struct shared
 	    .as_streamed = request->as_streamed,
 	    .by_bytes = request->by_bytes,
 	    .spare = spare,
+	    .party = request->options.party,
 	    .joinable = true,
 	    .worker = worker,
 	};
@@ -51,6 +52,6 @@ struct shared *shared_create(struct exchange_worker *worker, const struct shared
 	shared->keeping.began = purge_log_mark(store_purges(shared->cache->store));
 	atomic_init(&shared->users, 1);
 	pthread_mutex_init(&shared->lock, NULL);
-	shared_log_init(&shared->log);
+	shared_log_init(&shared->log, shared->party);
 	return shared;
 }

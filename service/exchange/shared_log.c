@@ -5,15 +5,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-void shared_log_init(struct shared_log *log)
+#include "lib/ledger.h"
+
+enum { CHARGED_AT_ONCE = 16 << 10 /* bytes */ };
+
+void shared_log_init(struct shared_log *log, uint32_t party)
 {
-	*log = (struct shared_log){.count = 0};
+	*log = (struct shared_log){.party = party};
 	arena_init(&log->arena, 0);
 }
 
 void shared_log_fini(struct shared_log *log)
 {
 	shared_log_forget(log, UINT64_MAX);
+	ledger_give(log->party, log->charged);
 	arena_fini(&log->arena);
 }
 
@@ -73,10 +78,32 @@ static void copy_bytes(struct record *record, const struct event *event)
 	}
 }
 
+/* Charges room for so many bytes more; the first block is the request's. False: refused. */
+static bool charge(struct shared_log *log, size_t more)
+{
+	size_t need = log->bytes - log->gone + more;
+	if (need <= log->charged + LEDGER_BLOCK)
+		return true;
+	size_t bytes = need - log->charged + CHARGED_AT_ONCE;
+	if (!ledger_grow(log->party, bytes))
+		return false;
+	log->charged += bytes;
+	return true;
+}
+
+static void uncharge(struct shared_log *log)
+{
+	size_t need = log->bytes - log->gone + CHARGED_AT_ONCE;
+	if (log->charged < need + CHARGED_AT_ONCE)
+		return;
+	ledger_give(log->party, log->charged - need);
+	log->charged = need;
+}
+
 struct record *shared_log_copy(struct shared_log *log, const struct event *event)
 {
 	size_t bytes = event->raw.len + (shared_data_is_raw(event) ? 0 : event->data.len);
-	struct record *record = malloc(sizeof(*record) + bytes);
+	struct record *record = charge(log, sizeof(*record) + bytes) ? malloc(sizeof(*record) + bytes) : NULL;
 	if (record == NULL)
 		return NULL;
 	*record = (struct record){.event = *event, .behind = sizeof(*record) + bytes};
@@ -107,8 +134,10 @@ void shared_log_forget(struct shared_log *log, uint64_t number)
 	while (log->first != NULL && log->first->number <= number) {
 		struct record *record = log->first;
 		log->first = record->next;
+		log->gone = record->behind;
 		free(record);
 	}
 	if (log->first == NULL)
 		log->last = NULL;
+	uncharge(log);
 }

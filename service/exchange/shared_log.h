@@ -23,6 +23,9 @@ struct shared_log {
 	struct record *last;
 	uint64_t count; /* appended so far */
 	uint64_t bytes; /* of all that were appended */
+	uint64_t gone;  /* of them, bytes of those that were forgotten */
+	uint32_t party; /* of the ledger, who is charged for those that are there */
+	size_t charged; /* bytes */
 	struct arena arena;
 };
 
@@ -33,10 +36,12 @@ static inline bool shared_data_is_raw(const struct event *event)
 	return raw.at != NULL && data.at >= raw.at && data.at + data.len <= raw.at + raw.len;
 }
 
-void shared_log_init(struct shared_log *log);
+/* party: who is charged in the ledger. */
+void shared_log_init(struct shared_log *log, uint32_t party);
 void shared_log_fini(struct shared_log *log);
 
-/* A record with copies of all that the event borrows, not linked yet. NULL: out of memory. */
+/* A record with copies of all that the event borrows, not linked yet. NULL: out of memory, or the party holds all that
+ * it may have. By the appending thread. */
 struct record *shared_log_copy(struct shared_log *log, const struct event *event);
 
 /* Links a record behind the others. */

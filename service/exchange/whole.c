@@ -4,12 +4,15 @@
 
 #include "lib/json.h"
 
-void whole_init(struct whole *whole, size_t most)
+void whole_init(struct whole *whole, size_t most, uint32_t party)
 {
 	*whole = (struct whole){.usage = USAGE_UNKNOWN};
 	openai_assembly_init(&whole->assembly, most);
+	openai_assembly_charge(&whole->assembly, party);
 	buf_init(&whole->body, most);
+	buf_charge(&whole->body, party);
 	arena_init(&whole->arena, 0);
+	arena_charge(&whole->arena, party);
 }
 
 void whole_fini(struct whole *whole)

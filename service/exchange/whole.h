@@ -21,7 +21,7 @@ struct whole {
 };
 
 /* most: bytes of the answer. */
-void whole_init(struct whole *whole, size_t most);
+void whole_init(struct whole *whole, size_t most, uint32_t party);
 void whole_fini(struct whole *whole);
 
 /* Takes what an event has of the answer. */

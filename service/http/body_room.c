@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "lib/ledger.h"
 #include "service/http/server.h"
 
 enum { CONNECTION_LEAST = 16 << 20 /* bytes */ };
@@ -31,23 +32,25 @@ static void give_back(size_t address, size_t bytes)
 	atomic_fetch_sub_explicit(&taken, bytes, memory_order_relaxed);
 }
 
-bool body_room_take(const struct config_limits *limits, size_t address, size_t bytes)
+enum error_code body_room_take(const struct config_limits *limits, size_t address, uint32_t party, size_t bytes)
 {
 	size_t left;
 	if (!take_of_all(limits, bytes, &left))
-		return false;
+		return ERROR_BODIES_FULL;
 	size_t before = atomic_fetch_add_explicit(&held[address], bytes, memory_order_relaxed);
-	if (before == 0 || (before + bytes) / BODY_ROOM_SHARE <= left)
-		return true;
+	bool shares = before == 0 || (before + bytes) / BODY_ROOM_SHARE <= left;
+	if (shares && ledger_begin(party, bytes))
+		return ERROR_NONE;
 	give_back(address, bytes);
-	return false;
+	return shares ? ERROR_MEMORY_FULL : ERROR_BODIES_FULL;
 }
 
-void body_room_fit(size_t address, size_t *room, size_t need)
+void body_room_fit(size_t address, uint32_t party, size_t *room, size_t need)
 {
 	if (*room <= need)
 		return;
 	give_back(address, *room - need);
+	ledger_give(party, *room - need);
 	*room = need;
 }
 

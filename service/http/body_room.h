@@ -8,12 +8,13 @@
  * what is then still free, so that there is always room for another one; an
  * address that holds none may take what there is. One connection receives at most
  * body_room_of_connection() at a time. The account heals as answers end, and as
- * bodies stall.
+ * bodies stall. All room is charged to the address in the ledger, too (limits.memory).
  */
 #ifndef SLUICE_SERVICE_HTTP_BODY_ROOM_H
 #define SLUICE_SERVICE_HTTP_BODY_ROOM_H
 
 #include "config/config.h"
+#include "lib/errors.h"
 
 enum {
 	BODY_ROOM_SHARE = 3,
@@ -21,10 +22,13 @@ enum {
 	BODY_ROOM_SMALL = 64 << 10 /* bytes of a body that needs no room over HTTP/1.1 */
 };
 
-/* Takes room for bytes. address: number of the client's, below CROWD_ADDRESSES. False: there is not enough. */
-bool body_room_take(const struct config_limits *limits, size_t address, size_t bytes);
+/*
+ * Takes room for bytes. address: number of the client's, below CROWD_ADDRESSES. party: the same client's in the ledger.
+ * Returns ERROR_NONE, BODIES_FULL or MEMORY_FULL.
+ */
+enum error_code body_room_take(const struct config_limits *limits, size_t address, uint32_t party, size_t bytes);
 /* Gives back what *room, which was taken for that address, has beyond the bytes that are needed. */
-void body_room_fit(size_t address, size_t *room, size_t need);
+void body_room_fit(size_t address, uint32_t party, size_t *room, size_t need);
 
 /* Bytes of room for bodies that one connection may receive at once. */
 size_t body_room_of_connection(const struct config_limits *limits);

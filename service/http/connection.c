@@ -40,6 +40,7 @@ static void on_socket_closed(void *data)
 		connection->next->back = connection->back;
 	metrics_move(server->callbacks.metrics, -1, METRIC_CONNECTIONS);
 	free(connection->subject);
+	SSL_CTX_free(connection->ssl);
 	free(connection);
 	reserve_fill(server);
 	listeners_update(server);
@@ -140,13 +141,18 @@ void connection_accept(const struct http_listener *listener, int fd)
 		close(fd);
 		return;
 	}
-	if (!crowd_enter(connection)) {
+	enum error_code error = crowd_enter(connection);
+	if (error != ERROR_NONE) {
 		if (ssl == NULL)
-			listener_send_refusal(fd);
+			listener_send_refusal(fd, error);
 		connection_close(connection);
 		return;
 	}
 	crowd_idle(connection);
+	if (ssl != NULL) {
+		SSL_CTX_up_ref(ssl);
+		connection->ssl = ssl;
+	}
 	bool is_watched = ssl != NULL ? handshake_start(connection, on_handshake) : client_gone_watch(connection);
 	if (!is_watched || !timer_start(&server->reactor->timers, &connection->timer,
 					ssl != NULL ? HANDSHAKE_US : FIRST_BYTES_US, on_first_bytes_due)) {

@@ -43,6 +43,7 @@ struct http_connection {
 	enum peer_state peer;
 	struct watch watch; /* REACTOR_PEER_CLOSED, on the socket's descriptor */
 	struct timer timer; /* the deadline of the first bytes; then: the next probe, or the end of patience */
+	SSL_CTX *ssl;       /* that it was made with, which a reload may replace in its listener; NULL = cleartext */
 	struct handshake handshake;
 	unsigned key_updates;                /* key_updates.h */
 	char *subject;                       /* of the certificate that the client showed (RFC 2253); NULL = none */
@@ -56,6 +57,8 @@ struct http_connection {
 	struct http_connection **yield_back; /* NULL = it has a request */
 	uint64_t network;                    /* hash of the peer's address; of IPv6, of its first half */
 	size_t address;                      /* number of it, below CROWD_ADDRESSES */
+	uint32_t party;                      /* the same client's in the ledger; nobody for operators */
+	size_t charged;                      /* bytes that the connection itself is charged there */
 	struct http_connection *next;
 	struct http_connection **back;
 };

@@ -3,11 +3,15 @@
 #include "service/http/crowd.h"
 
 #include "lib/hash.h"
+#include "lib/ledger.h"
 #include "service/http/listener.h"
 
 enum {
-	ADMIN_MOST = 32,  /* connections of the admin listener per worker: a few people, scrapers and probes */
-	NETWORK_6 = 8,    /* bytes of an IPv6 address that one client may have all of */
+	ADMIN_MOST = 32, /* connections of the admin listener per worker: a few people, scrapers and probes */
+	NETWORK_6 = 8,   /* bytes of an IPv6 address that one client may have all of */
+	/* bytes that a connection is charged, the first buffers of its requests included */
+	CONNECTION_COST = 24 << 10,
+	CONNECTION_COST_TLS = 40 << 10,
 	GRACE_US = 250000 /* for a connection to say what it wants before it has to yield */
 };
 
@@ -99,7 +103,7 @@ static uint64_t network_of(h2o_socket_t *sock)
 }
 
 /* Addresses that share a number share the limit, which is as if they were one. */
-bool crowd_enter(struct http_connection *connection)
+enum error_code crowd_enter(struct http_connection *connection)
 {
 	struct http_server *server = connection->server;
 	unsigned most = server->config->limits.connections_per_address;
@@ -107,15 +111,23 @@ bool crowd_enter(struct http_connection *connection)
 	connection->network = network_of(connection->sock);
 	connection->address = connection->network % CROWD_ADDRESSES;
 	if (is_admin(connection->listener->crowd))
-		return true;
+		return ERROR_NONE;
 	server->addresses[connection->address]++;
-	return most == 0 || server->addresses[connection->address] <= most;
+	if (most != 0 && server->addresses[connection->address] > most)
+		return ERROR_OVERLOADED;
+	connection->party = (uint32_t)connection->address + 1;
+	size_t cost = connection->listener->ssl != NULL ? CONNECTION_COST_TLS : CONNECTION_COST;
+	if (!ledger_grow(connection->party, cost)) /* before that its requests are refused, in words of their own */
+		return ERROR_MEMORY_FULL;
+	connection->charged = cost;
+	return ERROR_NONE;
 }
 
 void crowd_leave(struct http_connection *connection)
 {
 	crowd_busy(connection);
 	connection->listener->crowd->count--;
+	ledger_give(connection->party, connection->charged);
 	if (!is_admin(connection->listener->crowd))
 		connection->server->addresses[connection->address]--;
 }

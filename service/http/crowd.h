@@ -25,8 +25,8 @@ void crowd_make_room(struct http_crowd *crowd);
 /* Closes the connection that has been without a request for longest, if it may yield by now. False: there is none. */
 bool crowd_yield(struct http_crowd *crowd);
 
-/* Counts a new connection, and a client's address. False: that address has its share already. */
-bool crowd_enter(struct http_connection *connection);
+/* Counts a new connection, and a client's address. Returns ERROR_NONE, or why that address may have no more. */
+enum error_code crowd_enter(struct http_connection *connection);
 void crowd_leave(struct http_connection *connection);
 
 /* The connection has no request, or a part of a head at most; it is in the list until crowd_busy. */

@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "lib/ledger.h"
 #include "service/http/body_room.h"
 #include "service/http/crowd.h"
 #include "service/http/h1_head.h"
@@ -80,21 +81,43 @@ static void choose_input(struct h1_session *session)
 				 large ? &server_of(session)->large_input : &h2o_socket_buffer_prototype);
 }
 
-/* Makes sure that there is room for that many bytes of the body. */
-static bool have_room(struct h1_session *session, size_t bytes)
+/* A small body takes no room; what its client may hold in all is bounded as well. */
+static enum error_code charge_small(struct h1_session *session, size_t bytes)
 {
+	if (session->charged > 0 || (bytes < LEDGER_BLOCK && !session->chunked))
+		return ERROR_NONE;
+	if (!ledger_begin(session->connection->party, BODY_ROOM_SMALL))
+		return ERROR_MEMORY_FULL;
+	session->charged = BODY_ROOM_SMALL;
+	return ERROR_NONE;
+}
+
+static void uncharge_small(struct h1_session *session)
+{
+	ledger_give(session->connection->party, session->charged);
+	session->charged = 0;
+}
+
+/* Makes sure that there is room for that many bytes of the body. */
+static enum error_code take_room(struct h1_session *session, size_t bytes)
+{
+	const struct http_connection *connection = session->connection;
 	size_t more = session->chunked ? BODY_ROOM_STEP : bytes;
-	if (bytes <= BODY_ROOM_SMALL || bytes <= session->room)
-		return true;
-	if (!body_room_take(limits_of(session), session->connection->address, more))
-		return false;
-	session->room += more;
-	return true;
+	if (bytes <= BODY_ROOM_SMALL)
+		return charge_small(session, bytes);
+	if (bytes <= session->room)
+		return ERROR_NONE;
+	enum error_code error = body_room_take(limits_of(session), connection->address, connection->party, more);
+	if (error == ERROR_NONE)
+		session->room += more;
+	return error;
 }
 
 static void fit_room(struct h1_session *session, size_t need)
 {
-	body_room_fit(session->connection->address, &session->room, need);
+	body_room_fit(session->connection->address, session->connection->party, &session->room, need);
+	if (session->room > 0 || need == 0)
+		uncharge_small(session);
 }
 
 /* Gives the request to the application. The session may be freed. */
@@ -191,8 +214,8 @@ static void take_body(struct h1_session *session)
 	enum error_code error = h1_chunks_decode(&session->chunks, (struct span){input->bytes, input->size},
 						 limits_of(session)->body, &session->body, &taken);
 	h2o_buffer_consume(&session->sock->input, taken);
-	if (error == ERROR_NONE && !have_room(session, buf_len(&session->body)))
-		error = ERROR_BODIES_FULL;
+	if (error == ERROR_NONE)
+		error = take_room(session, buf_len(&session->body));
 	if (error != ERROR_NONE) {
 		refuse(session, error);
 	} else if (session->chunks.state == H1_CHUNKS_ST_DONE) {
@@ -217,7 +240,8 @@ static bool reserve_body(struct h1_session *session)
 
 static void start_body(struct h1_session *session, bool expects_continue)
 {
-	enum error_code error = have_room(session, session->content_length) ? ERROR_NONE : ERROR_BODIES_FULL;
+	bool has_memory = http_request_has_memory(session->connection->request);
+	enum error_code error = has_memory ? take_room(session, session->content_length) : ERROR_MEMORY_FULL;
 	if (error == ERROR_NONE && !reserve_body(session))
 		error = ERROR_OVERLOADED;
 	if (error != ERROR_NONE) {
@@ -438,7 +462,7 @@ void h1_session_start(struct http_connection *connection)
 	session->connection = connection;
 	session->sock = connection->sock;
 	session->deadline = (struct timer){0};
-	session->room = 0;
+	session->room = session->charged = 0;
 	connection->state = CONNECTION_ST_HTTP1;
 	connection->h1 = session;
 	connection->sock->data = session;

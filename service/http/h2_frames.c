@@ -61,8 +61,9 @@ static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
 		return 0;
 	h2_skipped_open(&session->skipped, frame->hd.stream_id);
 	struct h2_stream *stream = h2_stream_create(context, frame->hd.stream_id);
-	if (stream == NULL)
-		return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+	if (stream == NULL) /* the client may send it again (RFC 9113 section 8.7) */
+		return nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
+						 NGHTTP2_REFUSED_STREAM);
 	nghttp2_session_set_stream_user_data(nghttp2, frame->hd.stream_id, stream);
 	h2_watch_streams(session);
 	return 0;
@@ -119,6 +120,8 @@ static int on_head(struct h2_session *session, struct h2_stream *stream)
 	if (stream->complete || stream->error != ERROR_NONE)
 		return 0;
 	h2_upload_start(stream);
+	if (stream->error != ERROR_NONE)
+		return 0;
 	if (stream->expects_continue && request_is_refused(stream->request))
 		h2_stream_on_complete(stream);
 	else if (stream->expects_continue)

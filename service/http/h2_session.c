@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "lib/ledger.h"
 #include "service/http/h2_stream.h"
 #include "service/http/h2_upload.h"
 
@@ -79,7 +80,8 @@ static void on_written(h2o_socket_t *sock, const char *err)
 /* Serialises frames until the write is big enough or there are none. False: the session is beyond repair. */
 static bool fill_out(struct h2_session *session)
 {
-	while (buf_len(&session->out) < H2_WRITE_BYTES) {
+	bool tight = ledger_is_tight(session->connection->party);
+	while (buf_len(&session->out) < (tight ? H2_WRITE_BYTES_TIGHT : H2_WRITE_BYTES)) {
 		const uint8_t *bytes;
 		ssize_t len = nghttp2_session_mem_send(session->nghttp2, &bytes);
 		if (len < 0)

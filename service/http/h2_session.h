@@ -53,7 +53,8 @@ enum {
 	H2_FIRST_WINDOW = 65535,    /* bytes of a body that a client may send before there is room for the body */
 	H2_STREAM_WINDOW = 1 << 20, /* bytes that it may send ahead when there is */
 	H2_CONNECTION_WINDOW = 4 << 20,
-	H2_RESETS_BURST = 200, /* RST_STREAM frames at once, sent or provoked, and heads that are too large */
+	H2_STREAM_COST = 16 << 10, /* bytes that a stream is charged in the ledger, whatever becomes of its request */
+	H2_RESETS_BURST = 200,     /* RST_STREAM frames at once, sent or provoked, and heads that are too large */
 	H2_RESETS_PER_SECOND = 100,
 	H2_CONTROLS_BURST = 500, /* PING, SETTINGS, PRIORITY and empty DATA frames at once */
 	H2_CONTROLS_PER_SECOND = 100,
@@ -61,10 +62,11 @@ enum {
 };
 
 enum {
-	H2_IDLE_US = 120 * 1000000,  /* without a stream: GOAWAY */
-	H2_LINGER_US = 1000000,      /* for the peer to take our last bytes, and to close */
-	H2_DRAIN_US = 500000,        /* between announcing and meaning GOAWAY */
-	H2_WRITE_BYTES = 128 * 1024, /* about the size of one write */
+	H2_IDLE_US = 120 * 1000000,      /* without a stream: GOAWAY */
+	H2_LINGER_US = 1000000,          /* for the peer to take our last bytes, and to close */
+	H2_DRAIN_US = 500000,            /* between announcing and meaning GOAWAY */
+	H2_WRITE_BYTES = 128 * 1024,     /* about the size of one write */
+	H2_WRITE_BYTES_TIGHT = 8 * 1024, /* the same for a client that holds all the memory that it may have */
 };
 
 static inline struct timers *h2_timers(const struct h2_session *session)

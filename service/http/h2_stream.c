@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "lib/http_text.h"
+#include "lib/ledger.h"
 #include "service/http/crowd.h"
 #include "service/http/h2_upload.h"
 #include "service/http/request.h"
@@ -24,7 +25,8 @@ static void do_send(h2o_ostream_t *self, h2o_req_t *req, h2o_iovec_t *pieces, si
 
 struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id)
 {
-	struct h2_stream *stream = calloc(1, sizeof(*stream));
+	uint32_t party = session->connection->party;
+	struct h2_stream *stream = ledger_grow(party, H2_STREAM_COST) ? calloc(1, sizeof(*stream)) : NULL;
 	if (stream == NULL)
 		return NULL;
 	stream->session = session;
@@ -61,6 +63,7 @@ void h2_stream_destroy(struct h2_stream *stream)
 {
 	leave_ready(stream);
 	h2_upload_forget(stream);
+	ledger_give(stream->session->connection->party, H2_STREAM_COST);
 	*stream->back = stream->next;
 	if (stream->next != NULL)
 		stream->next->back = stream->back;

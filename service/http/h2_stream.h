@@ -32,6 +32,8 @@ struct h2_stream {
 	bool waits;            /* for room */
 	size_t content_length; /* 0 = not known */
 	size_t room;           /* bytes taken of body_room.h */
+	size_t charged;        /* bytes of the ledger for its first window */
+	enum error_code lacks; /* why there was no room when it was last asked for */
 	size_t uncredited;     /* bytes that the stream got no credit back for */
 	size_t progress_at;    /* bytes of it when there was progress */
 	uint64_t progress_us;  /* when; or since when it waits */
@@ -53,7 +55,7 @@ struct h2_stream {
 	h2o_req_t req;
 };
 
-/* NULL: out of memory. */
+/* NULL: out of memory, or the client holds all that it may have. */
 struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id);
 /* Ends the request; the application gets on_gone if it is not done with it. */
 void h2_stream_destroy(struct h2_stream *stream);

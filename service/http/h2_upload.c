@@ -7,7 +7,9 @@
  */
 #include "service/http/h2_upload.h"
 
+#include "lib/ledger.h"
 #include "service/http/body_room.h"
+#include "service/http/request.h"
 
 /* Gives credit for what is buffered and had none. */
 static void give_credit(struct h2_stream *stream)
@@ -28,9 +30,13 @@ static void widen(struct h2_stream *stream)
 static bool take_room(struct h2_stream *stream)
 {
 	struct h2_session *session = stream->session;
+	const struct http_connection *connection = session->connection;
 	size_t most = body_room_of_connection(h2_limits(session));
 	size_t step = stream->content_length > 0 ? stream->content_length : BODY_ROOM_STEP;
-	if (session->room + step > most || !body_room_take(h2_limits(session), session->connection->address, step))
+	stream->lacks = ERROR_BODIES_FULL;
+	if (session->room + step <= most)
+		stream->lacks = body_room_take(h2_limits(session), connection->address, connection->party, step);
+	if (stream->lacks != ERROR_NONE)
 		return false;
 	session->room += step;
 	stream->room += step;
@@ -49,14 +55,32 @@ static void want_room(struct h2_stream *stream)
 	if (stream->waits || (!behind && take_room(stream)))
 		return;
 	stream->waits = true;
+	if (stream->lacks == ERROR_NONE)
+		stream->lacks = ERROR_BODIES_FULL;
 	stream->session->waiting++;
 	stream->progress_us = h2_now(stream->session); /* since when it waits */
 }
 
+/* Charges the window that the client has from the start. False: it holds all that it may have. */
+static bool charge_window(struct h2_stream *stream)
+{
+	if (!http_request_has_memory(stream->request) ||
+	    !ledger_begin(stream->session->connection->party, H2_FIRST_WINDOW))
+		return false;
+	stream->charged = H2_FIRST_WINDOW;
+	return true;
+}
+
 void h2_upload_start(struct h2_stream *stream)
 {
+	if (!charge_window(stream)) {
+		stream->error = ERROR_MEMORY_FULL;
+		return;
+	}
 	stream->uploads = true;
 	want_room(stream);
+	if (stream->waits && stream->lacks == ERROR_MEMORY_FULL)
+		stream->error = ERROR_MEMORY_FULL;
 }
 
 static void note_progress(struct h2_stream *stream)
@@ -93,7 +117,12 @@ void h2_upload_on_data(struct h2_stream *stream, struct span bytes)
 /* Gives back the room beyond the bytes that are needed. */
 static void give_back(struct h2_stream *stream, size_t need)
 {
-	body_room_fit(stream->session->connection->address, &stream->room, need);
+	const struct http_connection *connection = stream->session->connection;
+	body_room_fit(connection->address, connection->party, &stream->room, need);
+	if (need == 0 || stream->room > 0) {
+		ledger_give(connection->party, stream->charged);
+		stream->charged = 0;
+	}
 }
 
 void h2_upload_end(struct h2_stream *stream)
@@ -139,7 +168,7 @@ static void refuse_late(struct h2_session *session, uint64_t now_us)
 		if (!stream->uploads || stream->dispatched || stream->error != ERROR_NONE ||
 		    now_us - stream->progress_us < h2_limits(session)->body_stall_us)
 			continue;
-		stream->error = stream->waits ? ERROR_BODIES_FULL : ERROR_REQUEST_TIMEOUT;
+		stream->error = stream->waits ? stream->lacks : ERROR_REQUEST_TIMEOUT;
 		h2_stream_on_complete(stream);
 	}
 }

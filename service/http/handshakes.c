@@ -128,7 +128,7 @@ static void take_turn(struct timer *timer)
 	}
 	handshakes->current = connection;
 	if (connection->sock->ssl == NULL) {
-		h2o_socket_ssl_handshake(connection->sock, connection->listener->ssl, NULL, on_done);
+		h2o_socket_ssl_handshake(connection->sock, connection->ssl, NULL, on_done);
 		connection->handshake.read = connection->sock->_cb.read;
 	}
 	h2o_socket_read_start(connection->sock, on_read);

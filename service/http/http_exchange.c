@@ -17,6 +17,11 @@ static size_t client_backlog(const void *client)
 	return http_respond_backlog(client);
 }
 
+static bool client_is_full(void *client, size_t most)
+{
+	return http_respond_is_full(client, most);
+}
+
 static void client_finish(void *client)
 {
 	http_respond_finish(client);
@@ -45,8 +50,13 @@ static void on_drained(void *context)
 void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum exchange_purpose purpose,
 			 enum openai_endpoint endpoint, enum error_form form)
 {
-	static const struct exchange_client_ops client_ops = {client_head,   client_write, client_backlog,
-							      client_finish, client_abort, client_hold_body};
+	static const struct exchange_client_ops client_ops = {.head = client_head,
+							      .write = client_write,
+							      .backlog = client_backlog,
+							      .is_full = client_is_full,
+							      .finish = client_finish,
+							      .abort = client_abort,
+							      .hold_body = client_hold_body};
 	static const struct http_request_ops request_ops = {on_gone, on_drained};
 	struct exchange_request ask = {.purpose = purpose,
 				       .endpoint = endpoint,
@@ -60,6 +70,7 @@ void http_exchange_start(struct exchange_worker *worker, struct http_request *re
 				       .if_none_match = http_request_list(request, "if-none-match"),
 				       .client = http_request_client(request),
 				       .network = http_request_network(request),
+				       .party = http_request_party(request),
 				       .http_version = http_request_version(request),
 				       .form = form};
 	struct exchange *exchange = exchange_start(worker, &ask, &client_ops, request);

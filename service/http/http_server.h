@@ -74,6 +74,14 @@ struct http_server *http_server_create(struct loop *loop, const struct config *c
  * (config_listener_total() entries, text "" = not bound yet). False with error text.
  */
 bool http_server_listen(struct http_server *server, struct http_listener_address *addresses, struct buf *error);
+struct http_certificates;
+/* Reads the certificates and keys of all listeners anew. Thread-safe. NULL with error text. */
+struct http_certificates *http_server_read_certificates(struct http_server *server, struct buf *error);
+/* New handshakes use them from here on; connections go on with those that they have. certificates: takes. */
+void http_server_use_certificates(struct http_server *server, struct http_certificates *certificates);
+/* Nobody will use them. NULL is harmless. */
+void http_certificates_drop(struct http_certificates *certificates);
+
 /* Takes a connection that the same listener of another server accepted. fd: takes, whatever becomes of it. */
 void http_server_take(struct http_server *server, size_t listener, int fd);
 /* Stops accepting, asks idle connections to close, lets running requests finish. */
@@ -97,10 +105,10 @@ struct bytes *http_request_hold_body(struct http_request *request);
 size_t http_request_body_size(const struct http_request *request);
 /*
  * Replaces a gzip body by what it holds, at most that many bytes. ERROR_NONE, BODY_TOO_LARGE, INVALID_VALUE (it is not
- * whole gzip data) or OVERLOADED.
+ * whole gzip data), OVERLOADED, BODIES_FULL or MEMORY_FULL.
  */
 enum error_code http_request_gunzip_body(struct http_request *request, size_t most);
-/* The same with what somebody else unpacked; body is taken. ERROR_NONE or BODIES_FULL. */
+/* The same with what somebody else unpacked; body is taken. ERROR_NONE, BODIES_FULL or MEMORY_FULL. */
 enum error_code http_request_replace_body(struct http_request *request, struct buf *body);
 struct span http_request_field(const struct http_request *request,
 			       const char *name); /* lower-case name; {NULL,0} = absent; the first when several */
@@ -113,6 +121,10 @@ int http_request_version(const struct http_request *request); /* 10, 11 or 20 */
 uint64_t http_request_client(const struct http_request *request);
 /* Where it came from, as a hash: the address, or the first half of one of IPv6. */
 uint64_t http_request_network(const struct http_request *request);
+/* The same in the ledger (ledger.h), which charges it for what its requests hold. */
+uint32_t http_request_party(const struct http_request *request);
+/* False: the client holds all the memory that it may have, so that its request must be refused (MEMORY_FULL). */
+bool http_request_has_memory(const struct http_request *request);
 /* Whose certificate the client showed, as RFC 2253 writes names ("CN=alice,O=Example"); {NULL,0} = none. */
 struct span http_request_subject(const struct http_request *request);
 /* Which names its listener answers to. */
@@ -148,6 +160,11 @@ bool http_respond_write(struct http_request *request, struct span bytes);
 void http_respond_constant(struct http_request *request, struct span bytes);
 /* Bytes written but not yet handed to the kernel (HTTP/1.1) or to the peer's window (HTTP/2). */
 size_t http_respond_backlog(const struct http_request *request);
+/*
+ * Returns whether the source should pause: most bytes wait, or HTTP_BACKLOG_TIGHT of a client that holds all the memory
+ * that it may have. on_drained comes later, then.
+ */
+bool http_respond_is_full(struct http_request *request, size_t most);
 /* Ends the response; the request is gone for the caller. What was written is still delivered. */
 void http_respond_finish(struct http_request *request);
 /* Ends it so that the client can see that it is incomplete: HTTP/1.1 closes the connection without the last chunk (or
@@ -156,6 +173,11 @@ void http_respond_finish(struct http_request *request);
 void http_respond_abort(struct http_request *request);
 
 /* Bytes at which the caller should pause its source, and at which on_drained fires. */
-enum { HTTP_BACKLOG_HIGH = 65536, HTTP_BACKLOG_LOW = 16384 };
+enum {
+	HTTP_BACKLOG_HIGH = 65536,
+	HTTP_BACKLOG_LOW = 16384,
+	HTTP_BACKLOG_TIGHT = 4096, /* the same for a client that holds all the memory that it may have */
+	HTTP_BACKLOG_TIGHT_LOW = 1024
+};
 
 #endif

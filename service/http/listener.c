@@ -282,11 +282,11 @@ static void on_listen_again(struct timer *timer)
 	listeners_update(server);
 }
 
-void listener_send_refusal(int fd)
+void listener_send_refusal(int fd, enum error_code error)
 {
 	struct buf text;
 	buf_init(&text, REFUSAL_BYTES_MAX);
-	if (h1_refusal_write(&text, ERROR_OVERLOADED))
+	if (h1_refusal_write(&text, error))
 		send(fd, buf_span(&text).at, buf_len(&text), MSG_DONTWAIT | MSG_NOSIGNAL);
 	shutdown(fd, SHUT_WR);
 	buf_fini(&text);
@@ -302,7 +302,7 @@ static void refuse(struct http_listener *listener)
 	server->spare_fd = -1;
 	server->refused_fd = accept4(h2o_socket_get_fd(listener->sock), NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (server->refused_fd >= 0 && listener->ssl == NULL)
-		listener_send_refusal(server->refused_fd);
+		listener_send_refusal(server->refused_fd, ERROR_OVERLOADED);
 }
 
 static bool is_operators(const struct http_listener *listener)
@@ -352,7 +352,7 @@ void http_server_take(struct http_server *server, size_t index, int fd)
 	struct http_listener *listener = &server->listeners[index];
 	if (server->state != HTTP_SERVER_ST_RUNNING || !crowd_admits(listener->crowd)) {
 		if (listener->ssl == NULL)
-			listener_send_refusal(fd);
+			listener_send_refusal(fd, ERROR_OVERLOADED);
 		close(fd);
 		return;
 	}

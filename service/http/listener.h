@@ -23,7 +23,7 @@ bool listeners_bind(struct http_server *server, struct http_listener_address *ad
 /* Starts or stops accepting as the number of connections and the server's state ask. */
 void listeners_update(struct http_server *server);
 /* Answers a client whose request is not read. */
-void listener_send_refusal(int fd);
+void listener_send_refusal(int fd, enum error_code error);
 /* Closes the sockets. */
 void listeners_close(struct http_server *server);
 void listeners_destroy(struct http_server *server);

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "lib/gunzip.h"
 #include "lib/hash.h"
+#include "lib/ledger.h"
 #include "lib/media_type.h"
 #include "service/http/body_room.h"
 #include "service/http/h1_session.h"
@@ -18,6 +19,7 @@
 #include "service/http/listener.h"
 
 enum {
+	REQUEST_COST = 32 << 10,          /* bytes that an exchange is charged: its parts and its small buffers */
 	REQUEST_WRITE_MOST = 128 << 20,   /* bytes */
 	REQUEST_UNPACKED_EXTRA = 1 << 17, /* room to see that a body is too large */
 };
@@ -48,7 +50,7 @@ void request_tell_gone(struct http_request *request)
 
 static void forget_unpacked(struct http_request *request)
 {
-	body_room_fit(request->connection->address, &request->room, 0);
+	body_room_fit(request->connection->address, request->connection->party, &request->room, 0);
 	buf_fini(&request->unpacked);
 }
 
@@ -62,6 +64,7 @@ static void on_dispose(void *memory)
 	buf_fini(&request->filling);
 	buf_fini(&request->flying);
 	struct http_connection *connection = request->connection;
+	ledger_give(connection->party, request->charged);
 	if (connection->request != request)
 		return;
 	connection->request = NULL;
@@ -116,11 +119,15 @@ struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, 
 	    .stream = stream,
 	    .pump = {.run = response_on_pump},
 	    .at_line_start = true,
+	    .low = HTTP_BACKLOG_LOW,
 	};
 	/* who writes pauses at limits.buffer; what is written in one piece, such as a kept answer, comes on top */
 	buf_init(&request->filling, server->config->limits.buffer + REQUEST_WRITE_MOST);
 	buf_init(&request->flying, server->config->limits.buffer + REQUEST_WRITE_MOST);
 	buf_init(&request->unpacked, server->config->limits.body + REQUEST_UNPACKED_EXTRA);
+	buf_charge(&request->filling, connection->party);
+	buf_charge(&request->flying, connection->party);
+	request->charged = ledger_begin(connection->party, REQUEST_COST) ? REQUEST_COST : 0;
 	set_missing(&h2o->input.method, "GET");
 	set_missing(&h2o->input.path, "/");
 	set_target(request, (struct span){h2o->input.path.base, h2o->input.path.len});
@@ -180,10 +187,13 @@ size_t http_request_body_size(const struct http_request *request)
 static enum error_code adopt_unpacked(struct http_request *request)
 {
 	struct span body = buf_span(&request->unpacked);
-	if (!body_room_take(&request->server->config->limits, request->connection->address, body.len)) {
+	const struct http_connection *connection = request->connection;
+	enum error_code error =
+	    body_room_take(&request->server->config->limits, connection->address, connection->party, body.len);
+	if (error != ERROR_NONE) {
 		request->announced = body.len;
 		forget_unpacked(request);
-		return ERROR_BODIES_FULL;
+		return error;
 	}
 	request->room = body.len;
 	request->h2o->entity = h2o_iovec_init(body.at, body.len);
@@ -269,6 +279,16 @@ int http_request_version(const struct http_request *request)
 {
 	int version = request->h2o->version;
 	return (version >> 8) * 10 + (version & 0xff);
+}
+
+bool http_request_has_memory(const struct http_request *request)
+{
+	return request->charged > 0;
+}
+
+uint32_t http_request_party(const struct http_request *request)
+{
+	return request->connection->party;
 }
 
 uint64_t http_request_network(const struct http_request *request)

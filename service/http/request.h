@@ -51,6 +51,7 @@ struct http_request {
 	size_t announced;    /* bytes of the body, as the head says; 0 = it does not */
 	struct buf unpacked; /* the body, where it came compressed */
 	size_t room;         /* bytes taken of body_room.h for it */
+	size_t charged;      /* bytes of the ledger for its exchange; 0 = the client may have none */
 	struct bytes *held;  /* the body, once somebody else holds it as well; NULL = not yet */
 	const struct http_request_ops *ops;
 	void *context;
@@ -63,6 +64,7 @@ struct http_request {
 	struct task pump;                 /* gives filling to h2o at the end of the turn */
 	bool head_sent;                   /* to h2o */
 	bool above_high;                  /* on_drained is owed */
+	uint32_t low;                     /* backlog at which it is */
 	bool event_stream;                /* a comment line may be inserted */
 	bool at_line_start;               /* the last byte written was a newline */
 	char chunk_head[HTTP_CHUNK_HEAD]; /* "SIZE\r\n" of the chunk in flight */

@@ -13,6 +13,7 @@
 
 #include <assert.h>
 
+#include "lib/ledger.h"
 #include "lib/media_type.h"
 #include "service/http/h1_session.h"
 #include "service/http/h1_stall.h"
@@ -149,6 +150,17 @@ size_t http_respond_backlog(const struct http_request *request)
 	return backlog(request);
 }
 
+bool http_respond_is_full(struct http_request *request, size_t most)
+{
+	size_t waits = backlog(request);
+	bool tight = waits >= HTTP_BACKLOG_TIGHT && ledger_is_tight(request->connection->party);
+	if (waits < most && !tight)
+		return false;
+	request->above_high = true;
+	request->low = tight ? HTTP_BACKLOG_TIGHT_LOW : HTTP_BACKLOG_LOW;
+	return true;
+}
+
 void http_respond_finish(struct http_request *request)
 {
 	bool is_short = request->framing == FRAMING_LENGTH && request->remaining > 0;
@@ -241,7 +253,7 @@ static void send_filling(struct http_request *request)
 
 static void tell_drained(struct http_request *request)
 {
-	if (!request->above_high || request->state != REQUEST_ST_ANSWERING || backlog(request) > HTTP_BACKLOG_LOW)
+	if (!request->above_high || request->state != REQUEST_ST_ANSWERING || backlog(request) > request->low)
 		return;
 	request->above_high = false;
 	if (request->ops != NULL && request->ops->on_drained != NULL)
@@ -279,7 +291,7 @@ void response_on_stop(h2o_generator_t *generator, h2o_req_t *h2o)
 
 void response_progress(struct http_request *request)
 {
-	if (request->above_high && backlog(request) <= HTTP_BACKLOG_LOW)
+	if (request->above_high && backlog(request) <= request->low)
 		want_pump(request);
 }
 

@@ -5,6 +5,7 @@
  */
 #include "service/http/tickets.h"
 
+#include <inttypes.h>
 #include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
@@ -12,6 +13,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "lib/hash.h"
 
 enum {
 	NAME_BYTES = 16, /* as OpenSSL has it */
@@ -103,10 +106,25 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 	return result;
 }
 
-void tickets_use(SSL_CTX *ssl, size_t listener)
+/* A number that changes with the bytes of a file; 0 = there is none. */
+static uint64_t digest_of(const char *path)
+{
+	char bytes[4096];
+	uint64_t hash = HASH_START;
+	FILE *file = path == NULL ? NULL : fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	for (size_t len; (len = fread(bytes, 1, sizeof(bytes), file)) > 0;)
+		hash = hash_bytes(hash, (struct span){bytes, len});
+	fclose(file);
+	return hash;
+}
+
+void tickets_use(SSL_CTX *ssl, size_t listener, const char *authorities)
 {
 	char context[SSL_MAX_SID_CTX_LENGTH];
-	int len = snprintf(context, sizeof(context), "sluice %zu", listener);
+	int len =
+	    snprintf(context, sizeof(context), "sluice %zu %08" PRIx32, listener, (uint32_t)digest_of(authorities));
 	SSL_CTX_set_session_id_context(ssl, (const unsigned char *)context, (unsigned)len);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* a worker's own would help its own clients only */
 	SSL_CTX_set_timeout(ssl, TICKET_KEY_S);

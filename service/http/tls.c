@@ -7,6 +7,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <pthread.h>
 #include <stdlib.h>
 
 #include "service/http/connection.h"
@@ -107,7 +108,7 @@ static SSL_CTX *create_context(const struct pair *pair, struct buf *error)
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_cipher_list(ssl, tls12_ciphers);
 	SSL_CTX_set1_groups_list(ssl, groups);
-	tickets_use(ssl, pair->index);
+	tickets_use(ssl, pair->index, pair->config->listeners[pair->index].tls_clients);
 	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
 	h2o_ssl_register_alpn_protocols(ssl, protocols);
 	if (load_files(ssl, pair, error))
@@ -116,12 +117,34 @@ static SSL_CTX *create_context(const struct pair *pair, struct buf *error)
 	return NULL;
 }
 
-/* Everything a listener's handshakes need: the contexts of its certificates, the first of which owns the set. */
+/*
+ * Everything a listener's handshakes need: the contexts of its certificates. A connection keeps the first one, which it
+ * was made with, whichever is chosen later; the first one keeps the set, and the set the others.
+ */
 struct tls_set {
 	struct http_server *server;
 	size_t count;
 	SSL_CTX *contexts[];
 };
+
+/* Where the first context keeps its set. */
+static int set_place = -1;
+static pthread_once_t set_once = PTHREAD_ONCE_INIT;
+
+/* The first context goes: so does the set. */
+static void on_set_freed(void *parent, void *at, CRYPTO_EX_DATA *data, int place, long argument, void *context)
+{
+	struct tls_set *set = at;
+	(void)parent, (void)data, (void)place, (void)argument, (void)context;
+	for (size_t i = 1; set != NULL && i < set->count; i++)
+		SSL_CTX_free(set->contexts[i]);
+	free(set);
+}
+
+static void make_set_place(void)
+{
+	set_place = SSL_CTX_get_ex_new_index(0, NULL, NULL, NULL, on_set_freed);
+}
 
 /* Takes the certificate that has the name which the client asks for; none has it: the first one stays. */
 static int on_server_name(SSL *ssl, int *alert, void *context)
@@ -169,21 +192,16 @@ static bool fill_set(struct tls_set *set, const struct config *config, size_t in
 		else
 			snprintf(pair.place, sizeof(pair.place), "listen[%zu].tls[%zu]", index, i);
 		SSL_CTX *ssl = create_context(&pair, error);
-		if (ssl == NULL)
+		if (ssl == NULL || (i == 0 && SSL_CTX_set_ex_data(ssl, set_place, set) != 1)) {
+			SSL_CTX_free(ssl);
 			return false;
+		}
 		SSL_CTX_set_app_data(ssl, set);
 		key_updates_limit(ssl, set->server);
 		SSL_CTX_set_info_callback(ssl, on_progress); /* that of the context that is chosen is called */
 		set->contexts[set->count++] = ssl;
 	}
 	return true;
-}
-
-static void free_set(struct tls_set *set)
-{
-	for (size_t i = 0; i < set->count; i++)
-		SSL_CTX_free(set->contexts[i]);
-	free(set);
 }
 
 SSL_CTX *tls_create(struct http_server *server, size_t index, struct buf *error)
@@ -195,8 +213,12 @@ SSL_CTX *tls_create(struct http_server *server, size_t index, struct buf *error)
 		return NULL;
 	}
 	set->server = server;
+	pthread_once(&set_once, make_set_place);
 	if (!fill_set(set, server->config, index, error)) {
-		free_set(set);
+		if (set->count == 0)
+			free(set);
+		else
+			SSL_CTX_free(set->contexts[0]);
 		return NULL;
 	}
 	SSL_CTX_set_tlsext_servername_callback(set->contexts[0], on_server_name);
@@ -206,6 +228,5 @@ SSL_CTX *tls_create(struct http_server *server, size_t index, struct buf *error)
 
 void tls_destroy(SSL_CTX *ssl)
 {
-	if (ssl != NULL)
-		free_set(SSL_CTX_get_app_data(ssl));
+	SSL_CTX_free(ssl);
 }

@@ -8,10 +8,11 @@
 /*
  * A server context with the listener's certificates and keys, chosen by the name that the client asks for: TLS 1.2 or
  * later, ALPN h2 and http/1.1. It keeps the subject of a client's certificate in the connection whose step is being
- * made. NULL with a line "FILE:LINE: listen[INDEX].tls.…: …" appended to error. server: borrows, must outlive it.
+ * made. Thread-safe. NULL with a line "FILE:LINE: listen[INDEX].tls.…: …" appended to error. server: borrows, must
+ * outlive it.
  */
 SSL_CTX *tls_create(struct http_server *server, size_t index, struct buf *error);
-/* NULL is harmless. */
+/* Gives the contexts up. They stay as long as connections use them. NULL is harmless. */
 void tls_destroy(SSL_CTX *ssl);
 
 #endif

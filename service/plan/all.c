@@ -301,6 +301,7 @@ static struct run *all_create_run(const struct plan *plan, struct run_context *c
 	all->running = plan->child_count;
 	all->usage = USAGE_UNKNOWN;
 	buf_init(&all->out, (size_t)GATHERED_ANSWER_MOST * plan->child_count);
+	buf_charge(&all->out, context->party);
 	for (size_t i = 0; i < plan->child_count; i++) {
 		children[i].sink.on_event = all_on_event;
 		children[i].all = all;
@@ -309,6 +310,7 @@ static struct run *all_create_run(const struct plan *plan, struct run_context *c
 		    (struct openai_lane){.id = context->id, .model = context->request->model, .index_base = index_base};
 		index_base += (int64_t)plan->children[i]->width * context->request->choices;
 		buf_init(&children[i].answer, GATHERED_ANSWER_MOST);
+		buf_charge(&children[i].answer, context->party);
 		children[i].run = plan_create_run(plan->children[i], context, &children[i].sink);
 		if (children[i].run == NULL)
 			return NULL;

@@ -17,13 +17,17 @@ struct piece {
 	struct usage usage;
 };
 
-void ballot_init(struct ballot *ballot)
+void ballot_init(struct ballot *ballot, uint32_t party)
 {
 	*ballot = (struct ballot){.usage = USAGE_UNKNOWN};
 	buf_init(&ballot->data, GATHERED_ANSWER_MOST);
 	buf_init(&ballot->pieces, GATHERED_ANSWER_MOST);
 	buf_init(&ballot->key, (size_t)GATHERED_ANSWER_MOST * 2);
+	buf_charge(&ballot->data, party);
+	buf_charge(&ballot->pieces, party);
+	buf_charge(&ballot->key, party);
 	openai_text_init(&ballot->text, GATHERED_ANSWER_MOST);
+	buf_charge(&ballot->text.content, party);
 }
 
 void ballot_fini(struct ballot *ballot)
@@ -149,7 +153,7 @@ bool ballot_close_apart(struct ballot *ballot, struct run_context *context,
 					    .owner = {context->network, context->client},
 					    .bytes = buf_len(&ballot->data) * 2};
 	struct ballot left = *ballot;
-	ballot_init(ballot);
+	ballot_init(ballot, context->party);
 	ballot->target = left.target;
 	ballot->gathered = left.gathered;
 	ballot->usage = left.usage;

@@ -24,7 +24,7 @@ struct ballot {
 };
 
 /* Allocates nothing yet. */
-void ballot_init(struct ballot *ballot);
+void ballot_init(struct ballot *ballot, uint32_t party);
 void ballot_fini(struct ballot *ballot);
 
 /* Keeps a CHUNK, BODY or USAGE event. Else than ERROR_NONE: it can't be kept or read. */

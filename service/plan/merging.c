@@ -110,7 +110,9 @@ struct merging *merging_begin(const struct run_context *context, const struct me
 	if (merging == NULL)
 		return NULL;
 	arena_init(&merging->arena, 0); /* as large as what is read, which has its ceilings */
+	arena_charge(&merging->arena, context->party);
 	buf_init(&merging->out, request->most);
+	buf_charge(&merging->out, context->party);
 	merging->answers = arena_zalloc(&merging->arena, request->count, sizeof(*merging->answers));
 	merging->bodies = arena_zalloc(&merging->arena, request->count, sizeof(*merging->bodies));
 	merging->done = done;

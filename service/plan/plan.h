@@ -100,6 +100,7 @@ struct run_context {
 	int64_t retries_before;                  /* x-stainless-retry-count of the client; -1 = not told */
 	uint64_t client;                         /* whose request it is: a hash of its credentials or address */
 	uint64_t network;                        /* where it comes from, for fairness in queues: a hash */
+	uint32_t party;                          /* who is charged for its buffers in the ledger */
 	uint64_t deadline_us;                    /* when the client gives up, on the worker's clock; 0 = not told */
 	enum metrics_attempt reason;             /* why the next call starts */
 	size_t model_index;                      /* of the model asked for; their number = no single one */

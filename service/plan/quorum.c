@@ -420,7 +420,7 @@ static bool quorum_create_child(struct quorum_run *quorum, size_t index)
 	struct quorum_child *child = &quorum->children[index];
 	child->sink.on_event = quorum_on_event;
 	child->quorum = quorum;
-	ballot_init(&child->ballot);
+	ballot_init(&child->ballot, quorum->run.context->party);
 	child->run = plan_create_run(quorum->run.plan->children[index], quorum->run.context, &child->sink);
 	return child->run != NULL;
 }
@@ -439,6 +439,7 @@ static struct run *quorum_create_run(const struct plan *plan, struct run_context
 	quorum->need = agree == 0 ? plan->child_count / 2 + 1 : agree;
 	quorum->tell.run = on_tell;
 	buf_init(&quorum->out, (size_t)GATHERED_ANSWER_MOST + 1024);
+	buf_charge(&quorum->out, context->party);
 	for (size_t i = 0; i < plan->child_count; i++) {
 		if (!quorum_create_child(quorum, i))
 			return NULL;

@@ -381,6 +381,8 @@ static struct run *resume_create_run(const struct plan *plan, struct run_context
 	openai_joint_init(&resume->joint, context->arena, openai_request_wants_json(request));
 	buf_init(&resume->out, context->worker->config->limits.event * 2 + 1024);
 	buf_init(&resume->mended, context->worker->config->limits.event * 2 + 1024);
+	buf_charge(&resume->out, context->party);
+	buf_charge(&resume->mended, context->party);
 	resume->current = plan_create_run(plan->children[0], context, &resume->sink);
 	return resume->current == NULL ? NULL : &resume->run;
 }

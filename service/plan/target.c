@@ -508,6 +508,9 @@ static struct run *target_create_run(const struct plan *plan, struct run_context
 	bool pieces = !request->stream && limits->event > TARGET_WHOLE_MOST;
 	buf_init(&target->answer, pieces ? TARGET_WHOLE_MOST : limits->event);
 	sse_init(&target->sse, limits->event);
+	buf_charge(&target->request, context->party);
+	buf_charge(&target->answer, context->party);
+	sse_charge(&target->sse, context->party);
 	return &target->run;
 }
 

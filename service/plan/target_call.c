@@ -69,6 +69,7 @@ bool target_call_start(struct target_run *target)
 	struct http_call_request call = {.path = openai_endpoint_path(request->endpoint),
 					 .body = buf_span(&target->request),
 					 .tail = tail,
+					 .party = context->party,
 					 .stream = request->stream,
 					 .fresh = target->resent,
 					 .extra = extra,

@@ -48,7 +48,9 @@ bool target_collect_begin(struct target_run *target)
 		return false;
 	openai_assembly_init(&collection->assembly, most);
 	arena_init(&collection->arena, 0);
+	openai_assembly_charge(&collection->assembly, target->run.context->party);
 	buf_init(&collection->answer, most * 6);
+	buf_charge(&collection->answer, target->run.context->party);
 	collection->usage = USAGE_UNKNOWN;
 	collection->target = target;
 	target->collection = collection;

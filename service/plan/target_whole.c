@@ -176,6 +176,7 @@ static bool whole_read_apart(struct target_run *target)
 	reading->endpoint = context->request->endpoint;
 	reading->replays = context->request->stream;
 	buf_init(&reading->stream, TARGET_REPLAY_MOST);
+	buf_charge(&reading->stream, context->party);
 	reading->job = (struct offload_job){.work = on_work,
 					    .done = on_done,
 					    .discard = on_discard,
@@ -211,6 +212,7 @@ static void whole_read(struct target_run *target)
 	step_leave(before);
 	struct buf stream;
 	buf_init(&stream, TARGET_REPLAY_MOST);
+	buf_charge(&stream, context->party);
 	whole_judge(target, good, arena_failed(scratch), &answer, &stream);
 	buf_fini(&stream);
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS with clients, seen from outside: what is counted of handshakes, and who is served while many are made. */
+#include <openssl/ssl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "tests/redis/redis_tls.h"
 #include "tests/scenario/harness/cached.h"
@@ -66,14 +69,145 @@ static void handshakes_are_counted(void **state)
 	sluice_wait_idle(sluice);
 }
 
-static void stop_redis(void *process)
-{
-	redis_process_stop(process);
-}
+/* ---- renewal ---- */
 
 static void remove_authority(void *authority)
 {
 	authority_remove(authority);
+}
+
+/* Serial number of the certificate that a new connection is shown. */
+static uint64_t serial_shown(const struct sluice *sluice)
+{
+	struct wire wire;
+	uint64_t serial = 0;
+	wire_open(&wire, sluice->tls_port, "h2");
+	X509 *certificate = SSL_get1_peer_certificate(wire.ssl);
+	assert_int_equal(ASN1_INTEGER_get_uint64(&serial, X509_get0_serialNumber(certificate)), 1);
+	X509_free(certificate);
+	wire_close(&wire);
+	return serial;
+}
+
+static void wait_for_serial(const struct sluice *sluice, uint64_t serial)
+{
+	struct patience patience = patience_for("a renewed certificate to be shown");
+	while (serial_shown(sluice) != serial)
+		patience_wait(&patience);
+}
+
+static size_t times_logged(const struct sluice *sluice, const char *what)
+{
+	struct bytes log = {0};
+	size_t times = 0;
+	proc_read(sluice->proc, PROC_STDERR, &log);
+	for (const char *at = bytes_text(&log); (at = strstr(at, what)) != NULL; at++)
+		times++;
+	bytes_free(&log);
+	return times;
+}
+
+static void wait_for_log(const struct sluice *sluice, const char *what, size_t times)
+{
+	struct patience patience = patience_for(what);
+	while (times_logged(sluice, what) < times)
+		patience_wait(&patience);
+}
+
+/* The authority and what it has issued; the service shows them at a listener of their own. */
+struct renewal {
+	struct authority authority;
+	struct authority_files files;
+	struct sluice *sluice;
+};
+
+static void start_renewal(struct renewal *renewal, const char *watch)
+{
+	authority_make(&renewal->authority, "renewal");
+	scenario_defer(remove_authority, &renewal->authority);
+	authority_issue(&renewal->authority, &renewal->files, "shown", "DNS:localhost");
+	const struct sim *sim = sim_start(NULL);
+	renewal->sluice = sluice_start("tls_watch: %s\n"
+				       "backends: { sim: { url: 'http://127.0.0.1:%d/v1' } }\n"
+				       "models: { m: sim/count, long: 'sim/count;tokens=40;itl=50ms' }\n",
+				       watch, sim->port);
+}
+
+/* Puts what the authority issues next in the place of the harness' files, as tools that renew certificates do. */
+static uint64_t issue(struct renewal *renewal)
+{
+	char command[1024];
+	authority_issue(&renewal->authority, &renewal->files, "shown", "DNS:localhost");
+	snprintf(command, sizeof command, "cp %s %s/key.new && mv %s/key.new %s/key.pem", renewal->files.key,
+		 scenario_directory(), scenario_directory(), scenario_directory());
+	assert_int_equal(system(command), 0);
+	snprintf(command, sizeof command, "cp %s %s/cert.new && mv %s/cert.new %s/cert.pem", renewal->files.certificate,
+		 scenario_directory(), scenario_directory(), scenario_directory());
+	assert_int_equal(system(command), 0);
+	return (uint64_t)renewal->authority.issued;
+}
+
+/* A stream over each version goes on while certificates change. */
+static void certificates_are_renewed_on_sighup_while_streams_go_on(void **state)
+{
+	static struct renewal renewal;
+	struct client streams[2];
+	(void)state;
+	start_renewal(&renewal, "0s");
+	client_chat(&streams[0], renewal.sluice, VIA_H1_TLS, "long", true);
+	client_chat(&streams[1], renewal.sluice, VIA_H2_TLS, "long", true);
+	for (int i = 0; i < 2; i++)
+		client_wait_head(&streams[i]);
+	for (int i = 0; i < 10; i++) {
+		uint64_t serial = issue(&renewal);
+		assert_int_equal(kill(renewal.sluice->proc->pid, SIGHUP), 0);
+		wait_for_serial(renewal.sluice, serial);
+		assert_int_equal(serial_shown(renewal.sluice), serial); /* whichever worker takes it */
+	}
+	for (int i = 0; i < 2; i++) {
+		client_wait_end(&streams[i]);
+		assert_true(client_answer(&streams[i])->ended);
+		check_contains(&client_answer(&streams[i])->body, "data: [DONE]\n\n");
+		client_close(&streams[i]);
+	}
+	assert_int_equal(times_logged(renewal.sluice, "certificates were renewed"), 10);
+	sluice_wait_idle(renewal.sluice);
+}
+
+static void certificates_are_renewed_when_their_files_change(void **state)
+{
+	static struct renewal renewal;
+	(void)state;
+	start_renewal(&renewal, "100ms");
+	for (int i = 0; i < 3; i++)
+		wait_for_serial(renewal.sluice, issue(&renewal));
+	sluice_wait_idle(renewal.sluice);
+}
+
+static void files_that_cannot_be_used_are_logged_and_change_nothing(void **state)
+{
+	static struct renewal renewal;
+	char command[512], path[256];
+	(void)state;
+	start_renewal(&renewal, "100ms");
+	uint64_t serial = issue(&renewal);
+	wait_for_serial(renewal.sluice, serial);
+	size_t renewed = times_logged(renewal.sluice, "certificates were renewed");
+	size_t failed = times_logged(renewal.sluice, "certificates were not renewed"); /* between key and certificate */
+	snprintf(command, sizeof command, "echo broken > %s/cert.pem", scenario_directory());
+	assert_int_equal(system(command), 0);
+	wait_for_log(renewal.sluice, "certificates were not renewed", failed + 1);
+	snprintf(path, sizeof path, "listen[1].tls.certificate: %s/cert.pem", scenario_directory());
+	assert_true(times_logged(renewal.sluice, path) > 0);
+	assert_int_equal(serial_shown(renewal.sluice), serial);
+	assert_int_equal(times_logged(renewal.sluice, "certificates were renewed"), renewed);
+	wait_for_serial(renewal.sluice, issue(&renewal));
+	sluice_wait_idle(renewal.sluice);
+}
+
+static void stop_redis(void *process)
+{
+	redis_process_stop(process);
 }
 
 static void answers_are_shared_through_a_redis_with_tls(void **state)
@@ -136,6 +270,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(handshakes_are_counted),
+	    SCENARIO(certificates_are_renewed_on_sighup_while_streams_go_on),
+	    SCENARIO(certificates_are_renewed_when_their_files_change),
+	    SCENARIO(files_that_cannot_be_used_are_logged_and_change_nothing),
 	    SCENARIO(answers_are_shared_through_a_redis_with_tls),
 	    SCENARIO(check_names_a_file_of_redis_that_is_none),
 	};

@@ -234,6 +234,8 @@ struct h2_stream *h2_request_bytes(struct h2 *h2, const char *method, const char
 	if (stream->id < 0)
 		fail_msg("submit: %s", nghttp2_strerror(stream->id));
 	h2_pump(h2);
+	if (h2->broken) /* before there was a stream */
+		stream->answer.broken = true;
 	return stream;
 }
 

@@ -106,6 +106,11 @@ static size_t client_backlog(const void *client)
 	return backlog;
 }
 
+static bool client_is_full(void *client, size_t most)
+{
+	return client_backlog(client) >= most;
+}
+
 static void client_finish(void *client)
 {
 	(void)client;
@@ -164,8 +169,12 @@ static int tear_down(void **state)
 
 static struct exchange *ask(const char *body)
 {
-	static const struct exchange_client_ops ops = {client_head,   client_write, client_backlog,
-						       client_finish, client_abort, NULL};
+	static const struct exchange_client_ops ops = {.head = client_head,
+						       .write = client_write,
+						       .backlog = client_backlog,
+						       .is_full = client_is_full,
+						       .finish = client_finish,
+						       .abort = client_abort};
 	struct exchange_request request = {.purpose = EXCHANGE_FANOUT,
 					   .endpoint = OPENAI_CHAT,
 					   .body = span_of(body),

@@ -294,6 +294,217 @@ static void renegotiation_is_refused(void **state)
 	leave(&visitor, app);
 }
 
+/* Reads the files again and uses them, as the control thread and the worker do. False: they cannot be used. */
+static bool renew(struct app *app)
+{
+	struct buf error;
+	buf_init(&error, 4096);
+	struct http_certificates *read = http_server_read_certificates(app->server, &error);
+	assert_int_equal(read == NULL, buf_len(&error) > 0);
+	if (read != NULL)
+		http_server_use_certificates(app->server, read);
+	buf_fini(&error);
+	return read != NULL;
+}
+
+static long serial_of(const struct visitor *visitor)
+{
+	return ASN1_INTEGER_get(X509_get0_serialNumber(SSL_get0_peer_certificate(visitor->tls)));
+}
+
+/* Issues another certificate in the place of the first one. */
+static void issue_first(void)
+{
+	authority_issue(&authority, &first, "first", "DNS:first.example");
+}
+
+static void new_handshakes_use_renewed_certificates_and_connections_go_on(void **state)
+{
+	struct app *app = *state;
+	struct visitor open[2], later;
+	SSL_SESSION *session = session_of(app, TLS1_3_VERSION, NULL);
+	for (int i = 0; i < 2; i++)
+		visit(&open[i], app, i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, i == 0 ? NULL : "second.example", NULL,
+		      NULL);
+	long before = serial_of(&open[0]);
+	for (int round = 0; round < 30; round++) { /* the old contexts go while connections use them */
+		issue_first();
+		assert_true(renew(app));
+	}
+	visit(&later, app, TLS1_3_VERSION, NULL, NULL, NULL);
+	assert_true(serial_of(&later) >= before + 30);
+	assert_string_equal(ask(&later, app, "/hello"), "{\"hello\":\"world\"}");
+	SSL_shutdown(later.tls);
+	SSL_free(later.tls);
+	SSL_CTX_free(later.context);
+	client_close(&later.client);
+	for (int i = 0; i < 2; i++) {
+		assert_string_equal(ask(&open[i], app, "/hello"), "{\"hello\":\"world\"}");
+		SSL_shutdown(open[i].tls);
+		SSL_free(open[i].tls);
+		SSL_CTX_free(open[i].context);
+		client_close(&open[i].client);
+	}
+	WAIT_UNTIL(app, http_server_connections(app->server) == 0);
+	assert_true(is_resumed(app, TLS1_3_VERSION, session)); /* the keys of tickets stay */
+	SSL_SESSION_free(session);
+}
+
+/* A handshake that has begun ends with the certificates that it began with. */
+static void a_handshake_that_is_under_way_ends_although_certificates_are_renewed(void **state)
+{
+	struct app *app = *state;
+	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
+		struct visitor visitor = {.context = SSL_CTX_new(TLS_client_method())};
+		int done = 0;
+		SSL_CTX_set_max_proto_version(visitor.context, version);
+		client_open_port(&visitor.client, app, app->tls_port, 0);
+		visitor.tls = SSL_new(visitor.context);
+		SSL_set_fd(visitor.tls, visitor.client.fd);
+		SSL_set_tlsext_host_name(visitor.tls, "second.example");
+		WAIT_UNTIL(app, http_server_connections(app->server) == 1);
+		assert_true(renew(app));
+		SSL_connect(visitor.tls);
+		for (int i = 0; i < 3; i++)
+			app_turn(app);
+		assert_true(renew(app));
+		WAIT_UNTIL(app, (done = SSL_connect(visitor.tls)) == 1 ||
+				    SSL_get_error(visitor.tls, done) != SSL_ERROR_WANT_READ);
+		assert_int_equal(done, 1);
+		assert_string_equal(ask(&visitor, app, "/hello"), "{\"hello\":\"world\"}");
+		leave(&visitor, app);
+	}
+}
+
+static void files_that_cannot_be_used_leave_the_certificates_as_they_were(void **state)
+{
+	struct app *app = *state;
+	struct authority_files good = first;
+	struct visitor visitor;
+	visit(&visitor, app, TLS1_3_VERSION, NULL, NULL, NULL);
+	long before = serial_of(&visitor);
+	leave(&visitor, app);
+	FILE *file = fopen(first.certificate, "w");
+	fputs("half of a certif", file);
+	fclose(file);
+	assert_false(renew(app));
+	unlink(second.key); /* of another name */
+	issue_first();
+	assert_false(renew(app));
+	visit(&visitor, app, TLS1_3_VERSION, NULL, NULL, NULL);
+	assert_int_equal(serial_of(&visitor), before);
+	leave(&visitor, app);
+	authority_issue(&authority, &second, "second", "DNS:second.example,DNS:other.example");
+	assert_true(renew(app));
+	visit(&visitor, app, TLS1_3_VERSION, NULL, NULL, NULL);
+	assert_true(serial_of(&visitor) > before);
+	leave(&visitor, app);
+	first = good;
+}
+
+/* Else a client that was trusted once would be for another two hours. */
+static void sessions_end_with_the_authorities_that_let_their_clients_in(void **state)
+{
+	struct app *app = *state;
+	for (int i = 0; i < 2; i++) {
+		int version = i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION;
+		struct visitor visitor;
+		char kept[AUTHORITY_PATH + 8], command[3 * AUTHORITY_PATH];
+		SSL_SESSION *session = session_of(app, version, &alice);
+		snprintf(kept, sizeof kept, "%s.kept", authority.ca);
+		snprintf(command, sizeof command, "cp %s %s", authority.ca, kept);
+		assert_int_equal(system(command), 0);
+		snprintf(command, sizeof command, "cp %s %s", stranger.ca, authority.ca);
+		assert_int_equal(system(command), 0);
+		assert_true(renew(app));
+		visit(&visitor, app, version, NULL, NULL, session);
+		assert_false(SSL_session_reused(visitor.tls));
+		assert_string_equal(ask(&visitor, app, "/subject"), "");
+		leave(&visitor, app);
+		assert_int_equal(rename(kept, authority.ca), 0);
+		assert_true(renew(app));
+		assert_true(is_resumed(app, version, session));
+		SSL_SESSION_free(session);
+	}
+}
+
+/* ---- docs/behaviour.md has a table of these ---- */
+
+/* Whether a handshake succeeds that offers nothing but these; NULL = what OpenSSL offers. */
+static bool connects_by(struct app *app, int version, const char *cipher, const char *group)
+{
+	struct visitor visitor = {.context = SSL_CTX_new(TLS_client_method())};
+	int done = 0;
+	SSL_CTX_set_security_level(visitor.context, 0);
+	SSL_CTX_set_min_proto_version(visitor.context, version);
+	SSL_CTX_set_max_proto_version(visitor.context, version);
+	if (cipher != NULL && version == TLS1_3_VERSION)
+		assert_int_equal(SSL_CTX_set_ciphersuites(visitor.context, cipher), 1);
+	else if (cipher != NULL && SSL_CTX_set_cipher_list(visitor.context, cipher) != 1)
+		fail_msg("no cipher %s", cipher);
+	if (group != NULL)
+		assert_int_equal(SSL_CTX_set1_groups_list(visitor.context, group), 1);
+	client_open_port(&visitor.client, app, app->tls_port, 0);
+	visitor.tls = SSL_new(visitor.context);
+	SSL_set_fd(visitor.tls, visitor.client.fd);
+	WAIT_UNTIL(app,
+		   (done = SSL_connect(visitor.tls)) == 1 || SSL_get_error(visitor.tls, done) != SSL_ERROR_WANT_READ);
+	SSL_free(visitor.tls);
+	SSL_CTX_free(visitor.context);
+	client_close(&visitor.client);
+	WAIT_UNTIL(app, http_server_connections(app->server) == 0);
+	return done == 1;
+}
+
+static void no_versions_and_groups_but_those_of_the_table_are_spoken(void **state)
+{
+	static const char *const ours[] = {"X25519", "P-256", "P-384"};
+	static const char *const others[] = {"P-521", "X448", "ffdhe2048", "ffdhe3072"};
+	struct app *app = *state;
+	assert_false(connects_by(app, TLS1_VERSION, "ALL", NULL));
+	assert_false(connects_by(app, TLS1_1_VERSION, "ALL", NULL));
+	for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+		assert_true(connects_by(app, TLS1_3_VERSION, NULL, ours[i]));
+	for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+		assert_false(connects_by(app, TLS1_3_VERSION, NULL, others[i]));
+	assert_true(connects_by(app, TLS1_2_VERSION, NULL, "P-256")); /* that of the certificate, which 1.2 needs */
+	assert_false(connects_by(app, TLS1_2_VERSION, NULL, "ffdhe2048"));
+}
+
+/* Ciphers of RSA cannot be used with the certificates of the test: they have the same rules as these. */
+static void no_ciphers_but_those_of_the_table_are_spoken(void **state)
+{
+	static const char *const ours[] = {"ECDHE-ECDSA-AES256-GCM-SHA384", "ECDHE-ECDSA-CHACHA20-POLY1305",
+					   "ECDHE-ECDSA-AES128-GCM-SHA256"};
+	struct app *app = *state;
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	SSL_CTX_set_security_level(context, 0);
+	SSL_CTX_set_max_proto_version(context, TLS1_2_VERSION);
+	assert_int_equal(SSL_CTX_set_cipher_list(context, "ALL:COMPLEMENTOFALL"), 1);
+	STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(context);
+	int spoken = 0, known = sk_SSL_CIPHER_num(all);
+	for (int i = 0; i < known; i++) {
+		const SSL_CIPHER *cipher = sk_SSL_CIPHER_value(all, i);
+		const char *name = SSL_CIPHER_get_name(cipher);
+		if (strcmp(SSL_CIPHER_get_version(cipher), "TLSv1.3") == 0)
+			continue;
+		bool is_ours = false;
+		for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
+			is_ours |= strcmp(name, ours[k]) == 0;
+		spoken += is_ours;
+		if (connects_by(app, TLS1_2_VERSION, name, NULL) != is_ours)
+			fail_msg("%s is %s", name, is_ours ? "refused" : "spoken");
+	}
+	assert_int_equal(spoken, 3);
+	assert_true(known > 30);
+	SSL_CTX_free(context);
+	assert_true(connects_by(app, TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384", NULL));
+	assert_true(connects_by(app, TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256", NULL));
+	assert_true(connects_by(app, TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256", NULL));
+	assert_false(connects_by(app, TLS1_3_VERSION, "TLS_AES_128_CCM_SHA256", NULL));
+	assert_false(connects_by(app, TLS1_3_VERSION, "TLS_AES_128_CCM_8_SHA256", NULL));
+}
+
 static void files_that_do_not_fit_are_named(void **state)
 {
 	struct app *app = *state;
@@ -327,6 +538,12 @@ int main(void)
 	    TEST(a_session_of_one_listener_is_not_resumed_by_another),
 	    TEST(keys_may_change_now_and_then_but_not_all_the_time),
 	    TEST(renegotiation_is_refused),
+	    TEST(new_handshakes_use_renewed_certificates_and_connections_go_on),
+	    TEST(a_handshake_that_is_under_way_ends_although_certificates_are_renewed),
+	    TEST(files_that_cannot_be_used_leave_the_certificates_as_they_were),
+	    TEST(sessions_end_with_the_authorities_that_let_their_clients_in),
+	    TEST(no_versions_and_groups_but_those_of_the_table_are_spoken),
+	    TEST(no_ciphers_but_those_of_the_table_are_spoken),
 	    TEST(files_that_do_not_fit_are_named),
 	};
 	return cmocka_run_group_tests(tests, set_up_files, remove_files);

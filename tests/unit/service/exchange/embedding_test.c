@@ -101,6 +101,11 @@ static size_t client_waiting(const void *client)
 	return 0;
 }
 
+static bool client_is_full(void *client, size_t most)
+{
+	return client_waiting(client) >= most;
+}
+
 static void client_finish(void *client)
 {
 	(void)client;
@@ -114,8 +119,12 @@ static void client_abort(void *client)
 	fail_msg("aborted");
 }
 
-static const struct exchange_client_ops client_ops = {client_head,   client_write, client_waiting,
-						      client_finish, client_abort, NULL};
+static const struct exchange_client_ops client_ops = {.head = client_head,
+						      .write = client_write,
+						      .backlog = client_waiting,
+						      .is_full = client_is_full,
+						      .finish = client_finish,
+						      .abort = client_abort};
 
 static int set_up(void **state)
 {
