@@ -32,15 +32,21 @@ static size_t arena_cost(size_t size)
 	return size <= LEDGER_BLOCK ? 0 : size;
 }
 
+/* Frees the blocks from there on. */
+static void free_blocks(struct arena *arena, struct arena_block *block)
+{
+	while (block != NULL) {
+		struct arena_block *older = block->older;
+		ledger_give(arena->party, arena_cost(block->size));
+		free(block);
+		block = older;
+	}
+}
+
 void arena_fini(struct arena *arena)
 {
-	while (arena->blocks != NULL) {
-		struct arena_block *older = arena->blocks->older;
-		ledger_give(arena->party, arena_cost(arena->blocks->size));
-		free(arena->blocks);
-		arena->blocks = older;
-	}
 	uint32_t party = arena->party;
+	free_blocks(arena, arena->blocks);
 	arena_init(arena, arena->limit);
 	arena->party = party;
 }
@@ -52,17 +58,11 @@ void arena_reset(struct arena *arena)
 		arena_fini(arena);
 		return;
 	}
-	arena->blocks = newest->older;
-	size_t limit = arena->limit, block_size = arena->block_size;
-	arena_fini(arena);
+	free_blocks(arena, newest->older);
 	newest->older = NULL;
-	*arena = (struct arena){.blocks = newest,
-				.next = newest->bytes,
-				.left = newest->size,
-				.used = newest->size,
-				.limit = limit,
-				.block_size = block_size,
-				.party = arena->party};
+	arena->next = newest->bytes;
+	arena->left = arena->used = newest->size;
+	arena->failed = false;
 }
 
 static size_t arena_next_size(const struct arena *arena)

@@ -42,7 +42,8 @@ void buf_fini(struct buf *buf)
 {
 	uint32_t party = buf->party;
 	free(buf->bytes);
-	ledger_give(party, buf_cost(buf->capacity));
+	if (buf->capacity > LEDGER_BLOCK)
+		ledger_give(party, buf->capacity);
 	buf_init(buf, buf->ceiling);
 	buf->party = party;
 }
