@@ -97,7 +97,8 @@ void caching_reference_write(struct buf *out)
 	buf_append(
 	    out,
 	    SPAN("# The cache's key\n\n"
-		 "The key of a request is made from its body and from what docs/behaviour.md lists beside it. A member "
+		 "The key of a request is made from its body and from what docs/guarantees/cache.md lists beside it. A "
+		 "member "
 		 "counts *by value* (members in any order, numbers and escapes in any spelling), *as written* (in its "
 		 "own order, with its own spelling of numbers; white space and escapes do not count), or not at all. A "
 		 "member of the request itself that is null counts as absent.\n\n"
