@@ -98,10 +98,9 @@ void caching_reference_write(struct buf *out)
 	    out,
 	    SPAN("# The cache's key\n\n"
 		 "The key of a request is made from its body and from what docs/guarantees/cache.md lists beside it. A "
-		 "member "
-		 "counts *by value* (members in any order, numbers and escapes in any spelling), *as written* (in its "
-		 "own order, with its own spelling of numbers; white space and escapes do not count), or not at all. A "
-		 "member of the request itself that is null counts as absent.\n\n"
+		 "member counts *by value* (members in any order, numbers and escapes in any spelling), *as written* "
+		 "(in its own order, with its own spelling of numbers; white space and escapes do not count), or not "
+		 "at all. A member of the request itself that is null counts as absent.\n\n"
 		 "A request that *refers elsewhere* is neither answered from the cache nor kept. So is one with a "
 		 "member that no table here names, unless it is null, and one with a `$ref` in JSON that is free, such "
 		 "as a "
