@@ -428,7 +428,7 @@ static void sessions_end_with_the_authorities_that_let_their_clients_in(void **s
 	}
 }
 
-/* ---- docs/behaviour.md has a table of these ---- */
+/* ---- docs/guarantees/tls.md has a table of these ---- */
 
 /* Whether a handshake succeeds that offers nothing but these; NULL = what OpenSSL offers. */
 static bool connects_by(struct app *app, int version, const char *cipher, const char *group)
