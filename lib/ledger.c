@@ -3,10 +3,10 @@
 #include "lib/ledger.h"
 
 #include <assert.h>
-#include <stdatomic.h>
 
 enum { YIELD_AHEAD = 1 << 20 /* bytes that the cache gives up beyond what is needed, so that it is seldom asked */ };
 
+atomic_bool ledger_calm = true;
 static atomic_size_t ceiling; /* 0 = none */
 static atomic_size_t taken;
 static atomic_size_t held[LEDGER_PARTIES];
@@ -20,9 +20,19 @@ static size_t load(const atomic_size_t *number)
 	return atomic_load_explicit(number, memory_order_relaxed);
 }
 
+/* Looks anew, after every change: whichever thread comes last is right. */
+static void note_calm(void)
+{
+	size_t most = load(&ceiling);
+	bool calm = most == 0 || load(&taken) <= most / 2;
+	if (atomic_load_explicit(&ledger_calm, memory_order_relaxed) != calm)
+		atomic_store_explicit(&ledger_calm, calm, memory_order_relaxed);
+}
+
 void ledger_set_ceiling(size_t bytes)
 {
 	atomic_store_explicit(&ceiling, bytes, memory_order_relaxed);
+	note_calm();
 }
 
 size_t ledger_ceiling(void)
@@ -57,6 +67,7 @@ static bool take(uint32_t party, size_t bytes, size_t share)
 	} while (!atomic_compare_exchange_weak_explicit(&taken, &before, before + bytes, memory_order_relaxed,
 							memory_order_relaxed));
 	atomic_fetch_add_explicit(&held[party], bytes, memory_order_relaxed);
+	note_calm();
 	make_room(before + bytes);
 	return true;
 }
@@ -79,9 +90,10 @@ void ledger_give(uint32_t party, size_t bytes)
 	assert(had >= bytes);
 	(void)had;
 	atomic_fetch_sub_explicit(&taken, bytes, memory_order_relaxed);
+	note_calm();
 }
 
-bool ledger_is_tight(uint32_t party)
+bool ledger_holds_too_much(uint32_t party)
 {
 	size_t most = load(&ceiling), all = load(&taken);
 	return party != LEDGER_NOBODY && most != 0 &&

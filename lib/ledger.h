@@ -19,6 +19,7 @@
 #ifndef SLUICE_LIB_LEDGER_H
 #define SLUICE_LIB_LEDGER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,8 +43,15 @@ bool ledger_grow(uint32_t party, size_t bytes);
 /* Takes back a charge, or a part of it. */
 void ledger_give(uint32_t party, size_t bytes);
 
-/* Returns whether the party may begin no new work. */
-bool ledger_is_tight(uint32_t party);
+/* Half of the ceiling, or less, is taken: no party is tight. */
+extern atomic_bool ledger_calm;
+bool ledger_holds_too_much(uint32_t party);
+
+/* Returns whether the party may begin no new work. Asked for every streamed event. */
+static inline bool ledger_is_tight(uint32_t party)
+{
+	return !atomic_load_explicit(&ledger_calm, memory_order_relaxed) && ledger_holds_too_much(party);
+}
 
 /* Bytes that all parties hold, and one of them. */
 size_t ledger_taken(void);
