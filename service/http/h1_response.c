@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* HTTP/1.1 responses: the last output stream of h2o's pipeline writes head and pieces to the socket. */
-#include <stdio.h>
-
+#include "lib/decimal.h"
 #include "service/http/h1_session.h"
 
 enum {
@@ -27,6 +26,17 @@ static char *append(char *at, const char *bytes, size_t len)
 	return at + len;
 }
 
+static char *append_span(char *at, struct span text)
+{
+	return append(at, text.at, text.len);
+}
+
+static char *append_number(char *at, uint64_t number)
+{
+	char digits[DECIMAL_SIZE];
+	return append_span(at, decimal_write(digits, number));
+}
+
 static size_t head_size(const h2o_req_t *req)
 {
 	size_t size = HEAD_FIXED_BYTES + strlen(req->res.reason) + req->conn->ctx->globalconf->server_name.len;
@@ -38,16 +48,24 @@ static size_t head_size(const h2o_req_t *req)
 static h2o_iovec_t write_head(h2o_req_t *req)
 {
 	h2o_timestamp_t now;
-	size_t size = head_size(req);
-	char *head = h2o_mem_alloc_pool(&req->pool, size);
+	char *head = h2o_mem_alloc_pool(&req->pool, head_size(req));
 	h2o_get_timestamp(req->conn->ctx, &req->pool, &now);
 	h2o_iovec_t server = req->conn->ctx->globalconf->server_name;
-	int len = snprintf(head, size, "HTTP/1.1 %d %s\r\nDate: %.*s\r\nServer: %.*s\r\nConnection: %s\r\n",
-			   req->res.status, req->res.reason, (int)H2O_TIMESTR_RFC1123_LEN, now.str->rfc1123,
-			   (int)server.len, server.base, req->http1_is_persistent ? "keep-alive" : "close");
-	char *at = head + len;
-	if (req->res.content_length != SIZE_MAX)
-		at += snprintf(at, size - (size_t)len, "Content-Length: %zu\r\n", req->res.content_length);
+	char *at = append_span(head, SPAN("HTTP/1.1 "));
+	at = append_number(at, (uint64_t)req->res.status);
+	at = append_span(at, SPAN(" "));
+	at = append_span(at, span_of(req->res.reason));
+	at = append_span(at, SPAN("\r\nDate: "));
+	at = append(at, now.str->rfc1123, H2O_TIMESTR_RFC1123_LEN);
+	at = append_span(at, SPAN("\r\nServer: "));
+	at = append(at, server.base, server.len);
+	at = append_span(at, req->http1_is_persistent ? SPAN("\r\nConnection: keep-alive\r\n")
+						      : SPAN("\r\nConnection: close\r\n"));
+	if (req->res.content_length != SIZE_MAX) {
+		at = append_span(at, SPAN("Content-Length: "));
+		at = append_number(at, req->res.content_length);
+		at = append_span(at, SPAN("\r\n"));
+	}
 	for (size_t i = 0; i < req->res.headers.size; i++) {
 		const h2o_header_t *field = &req->res.headers.entries[i];
 		at = append(at, field->name->base, field->name->len);
