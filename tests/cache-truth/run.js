@@ -19,7 +19,7 @@ const keep = process.env.SLUICE_TRUTH_KEEP ?? 'build/cache-truth';
 const equal = { yaml: '' };
 const setups = [
   { name: 'one process', replicas: [equal] },
-  { name: 'two replicas', replicas: [equal, equal], redis: single },
+  { name: 'two replicas', replicas: [equal, equal], redis: single, replaces: true },
   { name: 'two that differ', redis: single,
     replicas: [{ yaml: 'cache: { finish: any, ttl: 2s, stale_if_error: 1h }\n', any: true, ttl: 2000, stale: true }, { yaml: 'cache: { size: 64KiB }\n' }] },
   { name: 'a cluster', replicas: [equal, equal], redis: cluster },
@@ -38,7 +38,9 @@ class Run {
   // Purges all or one model at a replica. Returns whether that is complete: only then anybody may rely on it.
   async purge(replica, model) {
     const since = performance.now();
+    this.world.replicas[replica].busy++;
     const answer = await over1(this.world.replicas[replica], 'DELETE', `/admin/cache${model === undefined ? '' : `?model=${model.name}`}`, [], undefined);
+    this.world.replicas[replica].busy--;
     const complete = answer.status === 200 && answer.body.includes('"complete":true');
     this.history.note('purge', since, undefined, { replica, model: model?.name, ended: answer.ended, complete });
     if (complete) this.judge.purged(replica, since, answer.ended, model);
@@ -49,7 +51,7 @@ class Run {
   async failOver() {
     await this.world.redis.failOver();
     this.history.note('failover', performance.now(), undefined, {});
-    for (const replica of this.world.replicas.keys())
+    for (const replica of this.world.live)
       for (let end = performance.now() + PATIENCE_MS; !await this.purge(replica); await wait(50))
         if (performance.now() > end) throw new Error(`${this.name}: no purge is complete after the failover`);
   }
@@ -65,9 +67,10 @@ class Run {
   async trial(number) {
     const generator = new Generator(randomOf(seedOf(this.seed, this.name, number)));
     if (number % PURGE_EVERY === 0) {
-      const replica = generator.below(this.world.replicas.length), model = generator.chance(0.5) ? generator.pick(models) : undefined;
+      const replica = generator.pick(this.world.live), model = generator.chance(0.5) ? generator.pick(models) : undefined;
       if (!await this.purge(replica, model)) throw new Error(`${this.name}: a purge was incomplete`);
     }
+    if (number === Math.floor(this.count / 2) && this.world.setup.replaces) await this.world.replace();
     if (number % STEP_EVERY === 0 && this.world.clocks.length > 0) this.step(generator);
     const request = generator.next(models);
     const fields = [['content-type', 'application/json'], ['x-request-id', `${request.tenant}-${number}`]];
@@ -75,13 +78,16 @@ class Run {
     for (const directive of request.control) fields.push(['Cache-Control', directive]);
     request.tags = generator.chance(0.3) ? this.tags : [];
     for (let i = 0; i < request.tags.length; i += 40) fields.push(['If-None-Match', request.tags.slice(i, i + 40).join(', ')]);
-    request.replica = generator.below(this.world.replicas.length);
+    request.replica = generator.pick(this.world.live);
     const over = generator.chance(0.5) ? over1 : over2;
     request.meanings = meaningsIn(request.path, request.text);
     request.started = performance.now();
     const event = this.history.note('trial', request.started, request.meanings, {
       number, over: over.name, replica: request.replica, tenant: request.tenant, model: request.model.name, control: request.control, form: request.form, outside: request.outside, text: request.text });
-    const answer = await over(this.world.replicas[request.replica], 'POST', request.path, fields, request.text);
+    const replica = this.world.replicas[request.replica];
+    replica.busy++;
+    const answer = await over(replica, 'POST', request.path, fields, request.text);
+    replica.busy--;
     Object.assign(event, { ended: answer.ended, status: answer.status, cache: answer.headers['cache-status'], tag: answer.headers.etag, says: answer.body.match(/[0-9a-f]{20}:[0-9]+:[a-z]+/)?.[0] });
     try {
       this.judge.judge(request, answer);
