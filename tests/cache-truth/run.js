@@ -11,7 +11,7 @@ import { wait } from './processes.js';
 import { cluster, sentinels, single } from './redis.js';
 import { World, models } from './world.js';
 
-const AT_ONCE = 48, ROUND = 20000, PURGE_EVERY = 250, STEP_EVERY = 40, WRONG_MOST = 5, DAY_S = 86400, PATIENCE_MS = 30000;
+const AT_ONCE = 48, ROUND = 20000, PURGE_EVERY = 250, STEP_EVERY = 40, WRONG_MOST = 5, DAY_S = 86400, HOUR_MS = 3600e3, PATIENCE_MS = 30000;
 const trials = Number(process.env.SLUICE_TRUTH_TRIALS ?? ROUND);
 const seed = BigInt(process.env.SLUICE_TRUTH_SEED ?? Date.now());
 const keep = process.env.SLUICE_TRUTH_KEEP ?? 'build/cache-truth';
@@ -89,6 +89,7 @@ class Run {
     const answer = await over(replica, 'POST', request.path, fields, request.text);
     replica.busy--;
     Object.assign(event, { ended: answer.ended, status: answer.status, cache: answer.headers['cache-status'], tag: answer.headers.etag, says: answer.body.match(/[0-9a-f]{20}:[0-9]+:[a-z]+/)?.[0] });
+    if (Math.abs(Date.parse(answer.headers.date) - Date.now()) > HOUR_MS) this.judge.count('stepped');
     try {
       this.judge.judge(request, answer);
     } catch (error) {
@@ -114,7 +115,7 @@ class Run {
     if (this.world.redis?.failOver !== undefined) await this.failOver();
     await this.some(this.count);
     console.log(`${this.name}: ${this.number} trials, ${this.world.backends.calls.length - 1} calls, ${this.wrong} wrong; ${Object.entries(this.judge.counts).sort().map(([what, count]) => `${what} ${count}`).join(', ')}`);
-    for (const what of ['hit', 'collapsed', 'miss', 'bypass', 'status 304', 'status 400'])
+    for (const what of ['hit', 'collapsed', 'miss', 'bypass', 'status 304', 'status 400', ...(this.world.clocks.length > 0 ? ['stepped'] : [])])
       if (this.wrong === 0 && this.count >= 1000 && !(this.judge.counts[what] > 0)) throw new Error(`${this.name}: no ${what} in ${this.number} trials, so nothing was tried`);
   }
 }
