@@ -21,7 +21,10 @@ const setups = [
   { name: 'one process', replicas: [equal] },
   { name: 'two replicas', replicas: [equal, equal], redis: single, replaces: true },
   { name: 'two that differ', redis: single,
-    replicas: [{ yaml: 'cache: { finish: any, ttl: 2s, stale_if_error: 1h }\n', any: true, ttl: 2000, stale: true }, { yaml: 'cache: { size: 64KiB }\n' }] },
+    replicas: [
+      { yaml: 'cache: { finish: any, ttl: 2s, stale_if_error: 1h, models: { alias: { finish: stop } } }\n', any: true, strict: 'alias', ttl: () => 2000, stale: true },
+      { yaml: 'cache: { size: 64KiB, models: { alias: { ttl: 1s } } }\n', ttl: (model) => (model === 'alias' ? 1000 : undefined) },
+    ] },
   { name: 'a cluster', replicas: [equal, equal], redis: cluster },
   { name: 'sentinels', replicas: [equal, equal], redis: sentinels },
   { name: 'clocks that step', replicas: [equal, { yaml: 'cache: { finish: any }\n', any: true }], redis: single, clocks: true },
