@@ -11,7 +11,7 @@ import { wait } from './processes.js';
 import { cluster, sentinels, single } from './redis.js';
 import { World, models } from './world.js';
 
-const AT_ONCE = 48, ROUND = 20000, PURGE_EVERY = 250, STEP_EVERY = 40, WRONG_MOST = 5, DAY_S = 86400, HOUR_MS = 3600e3, PATIENCE_MS = 30000;
+const AT_ONCE = 48, ROUND = 20000, PURGE_EVERY = 250, STEP_EVERY = 40, DEATH_EVERY = 300, WRONG_MOST = 5, DAY_S = 86400, HOUR_MS = 3600e3, PATIENCE_MS = 30000;
 const trials = Number(process.env.SLUICE_TRUTH_TRIALS ?? ROUND);
 const seed = BigInt(process.env.SLUICE_TRUTH_SEED ?? Date.now());
 const keep = process.env.SLUICE_TRUTH_KEEP ?? 'build/cache-truth';
@@ -27,6 +27,7 @@ const setups = [
     ] },
   { name: 'a cluster', replicas: [equal, equal], redis: cluster },
   { name: 'sentinels', replicas: [equal, equal], redis: sentinels },
+  { name: 'a Redis that dies', replicas: [equal, { yaml: 'cache: { size: 64KiB }\n' }], redis: single, dies: true },
   { name: 'clocks that step', replicas: [equal, { yaml: 'cache: { finish: any }\n', any: true }], redis: single, clocks: true },
 ].filter(({ name }) => (process.env.SLUICE_TRUTH_SETUPS ?? name).split(',').includes(name));
 
@@ -34,7 +35,7 @@ class Run {
   constructor(world, count, seed) {
     Object.assign(this, { world, count, seed, name: world.setup.name, number: 0, tags: [], wrong: 0 });
     this.history = new History(keep);
-    this.judge = new Judge(world.backends, world.replicas);
+    this.judge = new Judge(world.backends, world.replicas, world.setup.dies);
     world.backends.history = this.history;
   }
 
@@ -59,6 +60,11 @@ class Run {
         if (performance.now() > end) throw new Error(`${this.name}: no purge is complete after the failover`);
   }
 
+  async die() {
+    await this.world.redis.die();
+    this.history.note('death', performance.now(), undefined, {});
+  }
+
   // The clocks of all processes go their own ways: the service's by days, that of Redis by minutes.
   step(generator) {
     const index = generator.below(this.world.clocks.length), most = index === 0 ? 600 : 3 * DAY_S;
@@ -71,9 +77,10 @@ class Run {
     const generator = new Generator(randomOf(seedOf(this.seed, this.name, number)));
     if (number % PURGE_EVERY === 0) {
       const replica = generator.pick(this.world.live), model = generator.chance(0.5) ? generator.pick(models) : undefined;
-      if (!await this.purge(replica, model)) throw new Error(`${this.name}: a purge was incomplete`);
+      if (!await this.purge(replica, model) && !this.world.setup.dies) throw new Error(`${this.name}: a purge was incomplete`);
     }
     if (number === Math.floor(this.count / 2) && this.world.setup.replaces) await this.world.replace();
+    if (number % DEATH_EVERY === 0 && this.world.setup.dies) await this.die();
     if (number % STEP_EVERY === 0 && this.world.clocks.length > 0) this.step(generator);
     const request = generator.next(models);
     const fields = [['content-type', 'application/json'], ['x-request-id', `${request.tenant}-${number}`]];
