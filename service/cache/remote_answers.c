@@ -131,6 +131,19 @@ static struct cache_fetch *get_take(struct remote_get *get)
 	return fetch;
 }
 
+/* Gives a result to one who waits, if its own rule wants it: aliases with other rules may wait together. */
+static void give(const struct remote *remote, struct cache_fetch *fetch, struct store_value *value)
+{
+	const struct cache_wanted wanted = {
+	    .key = &fetch->key, .rule = fetch->rule, .now_us = timers_now(&remote->options.worker->reactor->timers)};
+	struct cache_hit hit;
+	if (!cache_hit_of(value, &wanted, &hit) || !cache_rule_wants(fetch->rule, &hit.entry))
+		return;
+	cache_hit_drop(&fetch->hit); /* a stale one from memory */
+	store_value_hold(value);
+	fetch->hit = hit;
+}
+
 /* The result is known: everybody is told. Whoever is told may cancel others. */
 static void get_end(struct remote_get *get, const struct cache_hit *hit, bool silent)
 {
@@ -138,11 +151,8 @@ static void get_end(struct remote_get *get, const struct cache_hit *hit, bool si
 	get->ended = true;
 	for (struct cache_fetch *fetch = get_take(get); fetch != NULL; fetch = get_take(get)) {
 		fetch->silent = silent;
-		if (hit->value != NULL) {
-			cache_hit_drop(&fetch->hit); /* a stale one from memory */
-			fetch->hit = *hit;
-			store_value_hold(hit->value);
-		}
+		if (hit->value != NULL)
+			give(get->remote, fetch, hit->value);
 		fetch->on_done(fetch);
 	}
 	redis_cancel(&get->left);

@@ -20,6 +20,12 @@ void shared_hold(struct shared *shared)
 	atomic_fetch_add_explicit(&shared->users, 1, memory_order_relaxed);
 }
 
+/* Aliases whose rules differ have flights of their own: a flight may be given what its leader's rule finds good. */
+static uint64_t hash_rule(const struct config_cache_rule *rule)
+{
+	return hash_mix(hash_mix(hash_mix(HASH_START, rule->ttl_us), rule->stale_us), rule->finish);
+}
+
 struct shared *shared_create(struct exchange_worker *worker, const struct shared_request *request)
 {
 	struct shared *shared = calloc(1, sizeof(*shared));
@@ -49,6 +55,9 @@ struct shared *shared_create(struct exchange_worker *worker, const struct shared
 		hash_checksum(HASH_START, request->body, shared->asked);
 	for (size_t i = 0; i < HASH_CHECKSUM_SIZE && request->by_bytes; i++)
 		shared->place.key.bytes[i] ^= (uint8_t)shared->asked[i];
+	uint64_t rule = hash_rule(request->keeping.rule);
+	for (size_t i = 0; i < sizeof(rule); i++)
+		shared->place.key.bytes[i] ^= (uint8_t)(rule >> 8 * i);
 	shared->keeping.began = purge_log_mark(store_purges(shared->cache->store));
 	atomic_init(&shared->users, 1);
 	pthread_mutex_init(&shared->lock, NULL);

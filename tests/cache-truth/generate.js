@@ -120,7 +120,7 @@ export class Generator {
       ['/v1/completions', { temperature: 0, prompt: 'hot' }],
       ['/v1/embeddings', { input: this.pick([['hot', 'warm'], ['warm', 'hot'], 'hot']) }],
     ]);
-    const model = this.pick(models.filter(({ targets }) => targets.length === 1));
+    const model = this.chance(0.5) ? models[this.below(2)] : this.pick(models.filter(({ gathers }) => !gathers));
     return this.finish({ path, body, model, outside: false, refused: false, tenant: 'none' }, this.chance(0.3) ? this.pick([['no-cache'], ['no-cache'], ['max-age=0']]) : []);
   }
 

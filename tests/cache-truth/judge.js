@@ -40,7 +40,9 @@ function read(request, answer) {
 }
 
 export class Judge {
-  constructor(backends, replicas) {
+  // forgetful: replicas may never hear of each other, since Redis dies; each one's own renewals and purges count all the same.
+  constructor(backends, replicas, forgetful = false) {
+    this.grace = forgetful ? Infinity : GRACE_MS;
     this.backends = backends;
     this.replicas = replicas;
     this.renewals = new Map(); // by tenant, plan and meaning: aliases are one
@@ -53,7 +55,7 @@ export class Judge {
 
   // Since when the call must have begun.
   since(request, meaning) {
-    const known = (event) => event.done + (event.replica === request.replica ? 0 : GRACE_MS) <= request.started;
+    const known = (event) => event.done + (event.replica === request.replica ? 0 : this.grace) <= request.started;
     const events = [...(this.renewals.get(`${request.tenant} ${request.model.plan} ${meaning}`) ?? []),
       ...this.purges.filter((purge) => purge.model === undefined || purge.model.plan === request.model.plan)];
     return Math.max(0, ...events.filter(known).map((event) => event.since));
@@ -88,15 +90,21 @@ export class Judge {
     const own = request.outside || wants('no-cache') || wants('no-store');
     for (const { call } of what.says)
       if (own && call !== 0 && this.backends.calls[call].began < request.started) throw new Error(`call ${call} began before the request`);
-    if (hit && what.finish !== undefined && what.finish !== 'stop' && !this.replicas[request.replica].any) throw new Error(`a hit that ended with ${what.finish}`);
+    if (hit && what.finish !== undefined && what.finish !== 'stop' && !this.takesAny(request)) throw new Error(`a hit that ended with ${what.finish}`);
     if (hit && answer.headers.etag !== undefined) this.tag(request, answer.headers.etag, what);
     if (wants('no-cache') && !wants('no-store') && !request.outside)
       for (const said of what.says) this.renewed(request, said, answer.ended);
   }
 
+  // Whether answers that ended otherwise than with stop may be kept.
+  takesAny(request) {
+    const { any, strict } = this.replicas[request.replica];
+    return any === true && request.model.name !== strict;
+  }
+
   // How long an answer is good goes by the replica that gives it: the time to live, give or take a tenth.
   judgeAge(request, what, status) {
-    const { ttl, stale } = this.replicas[request.replica];
+    const { stale } = this.replicas[request.replica], ttl = this.replicas[request.replica].ttl?.(request.model.name);
     if (Number(status.split('ttl=')[1]) < 0 && !(stale && request.model.fails)) throw new Error('a stale answer, and nothing failed');
     if (ttl === undefined || (stale && request.model.fails)) return;
     for (const { call } of what.says) {

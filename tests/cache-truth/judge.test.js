@@ -90,6 +90,13 @@ test('an answer to another request, to somebody else or of another target is wro
   assert.throws(() => ask({ call: 1, started: 11, target: 'two', model: hedge }), /which stood in/);
 });
 
+test('an answer that was cut short is kept only where the rules of its model say so', () => {
+  const { ask } = court([10], [{ any: true, strict: 'alias' }, {}]);
+  ask({ call: 1, started: 11, finish: 'length' });
+  assert.throws(() => ask({ call: 1, started: 11, finish: 'length', model: alias }), /ended with length/);
+  assert.throws(() => ask({ call: 1, started: 11, finish: 'length', replica: 1 }), /ended with length/);
+});
+
 test('an answer has the log probabilities of its text when they were asked for, and only then', () => {
   const { ask } = court([10]);
   const logprobs = (tokens) => ({ tokens });
@@ -101,7 +108,7 @@ test('an answer has the log probabilities of its text when they were asked for, 
 });
 
 test('an answer is wrong when it is older than the replica that gives it allows', () => {
-  const { ask } = court([10], [{ ttl: 2000 }]);
+  const { ask } = court([10], [{ ttl: () => 2000 }]);
   ask({ call: 1, started: 2000 });
   assert.throws(() => ask({ call: 1, started: 4000 }), /3990 ms old/);
   assert.throws(() => ask({ call: 1, started: 11, ttl: -1 }), /stale/);

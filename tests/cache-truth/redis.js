@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Real Redis servers for a run: one, a cluster of three masters, or a master with a replica and three sentinels. Each
-// start function returns { yaml, processes }: the service's configuration; sentinels also failOver().
+// start function returns { yaml, processes }: the service's configuration; sentinels also failOver(), one server also die().
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { start, wait } from './processes.js';
 
 const PATIENCE_MS = 30000;
+let servers = 0;
 
 // One command on a connection of its own. Returns the answer as the protocol has it, or '' when there is none.
 function say(port, command) {
@@ -42,7 +43,6 @@ async function freePort() {
   }
 }
 
-let servers = 0;
 async function server(directory, options, sentinel) {
   for (let attempt = 0; attempt < 5; attempt++) {
     const port = await freePort(), own = join(directory, `redis-${++servers}`);
@@ -60,9 +60,22 @@ export async function single(directory, clock) {
   const socket = join(directory, 'redis.sock');
   const file = join(directory, 'redis.conf');
   writeFileSync(file, `port 0\nunixsocket ${socket}\nsave ""\ndir ${directory}\n`);
-  const process = start('redis-server', [file], { log: join(directory, 'redis.log'), clock });
-  await process.says('ready to accept');
-  return { yaml: `redis: { unix: ${socket}, budget: 5s }\n`, processes: [process] };
+  const begin = async () => {
+    const process = start('redis-server', [file], { log: join(directory, `redis-${++servers}.log`), clock });
+    await process.says('ready to accept');
+    return process;
+  };
+  const processes = [await begin()];
+  return {
+    yaml: `redis: { unix: ${socket}, budget: 5s }\n`,
+    processes,
+    // It dies, and comes back with nothing.
+    die: async () => {
+      processes[0].kill();
+      await processes[0].ended;
+      processes[0] = await begin();
+    },
+  };
 }
 
 export async function cluster(directory) {

@@ -6,7 +6,7 @@ import { connect } from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Backends } from './backend.js';
-import { Clock, killAll, start } from './processes.js';
+import { Clock, killAll, start, wait } from './processes.js';
 
 // targets: whose answers a model may give. first: the only one whose answers are kept. gathers: an answer does not say
 // which call it is of. fails: now and then nobody answers.
@@ -50,23 +50,36 @@ export class World {
     this.files.push(file, log);
     const process = start(globalThis.process.env.BIN, ['--config', file], { log, clock: this.clock() });
     const port = Number((await process.says(/"msg":"listening","address":"127\.0\.0\.1:([0-9]+)"/))[1]);
-    return { ...rule, port, process, agent: new Agent({ keepAlive: true }), session: connect(`http://127.0.0.1:${port}`) };
+    return { ...rule, port, process, busy: 0, agent: new Agent({ keepAlive: true }), session: connect(`http://127.0.0.1:${port}`) };
   }
 
   async open() {
-    const ports = {};
+    const ports = this.ports = {};
     for (const [name, fails] of [['one', 0], ['two', 0], ['flaky', 0.3]]) ports[name] = await this.backends.add(name, fails);
     this.redis = await this.setup.redis?.(this.directory, this.clock());
     this.replicas = await Promise.all(this.setup.replicas.map((rule, index) => this.replica(index, ports, this.redis?.yaml ?? '', rule)));
+    this.live = [...this.replicas.keys()]; // who is asked
     return this;
   }
 
+  // A new process takes the place of the last replica, as in an upgrade: it has a number of its own.
+  async replace() {
+    const index = this.replicas.length, old = this.replicas[this.live.at(-1)];
+    this.replicas.push(await this.replica(index, this.ports, this.redis?.yaml ?? '', this.setup.replicas.at(-1)));
+    this.live[this.live.length - 1] = index;
+    while (old.busy > 0) await wait(5);
+    this.end(old);
+  }
+
+  end(replica) {
+    replica.session.close();
+    replica.agent.destroy();
+    replica.status ??= replica.process.stop();
+    return replica.status;
+  }
+
   async close() {
-    const statuses = await Promise.all(this.replicas.map(async (replica) => {
-      replica.session.close();
-      replica.agent.destroy();
-      return replica.process.stop();
-    }));
+    const statuses = await Promise.all(this.replicas.map((replica) => this.end(replica)));
     this.backends.close();
     for (const process of this.redis?.processes ?? []) process.kill();
     for (const clock of this.clocks) clock.close();

@@ -3,6 +3,7 @@
  * Models that are one plan are aliases: they have the same answers, however they are called. What is kept for one is
  * given for the others, and purged with them, and each one's own rules say what of it is good.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "tests/scenario/harness/cached.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/h2.h"
 #include "tests/scenario/harness/replicas.h"
 #include "tests/scenario/harness/scenario.h"
 
@@ -150,6 +152,47 @@ static void each_has_rules_of_its_own_for_what_another_one_kept(void **state)
 	assert_int_equal(backend_requests(backend), 2);
 }
 
+/* Both ask at once what Redis has, and wait for one reply. */
+static void rules_count_for_each_of_those_who_wait_together(void **state)
+{
+	static const char models[] = "models: { any: b/x, strict: b/x }\ncache: { models: { any: { finish: any }, "
+				     "strict: { finish: stop } } }\n";
+	(void)state;
+	for (int strict_first = 0; strict_first < 2; strict_first++) {
+		struct backend *backend = backend_start();
+		struct redis_process *redis = replicas_prepare().redis;
+		struct patience patience = patience_for("the answer to be in Redis");
+		struct h2 h2;
+		struct h2_stream *any = NULL;
+		answers(backend, "cut", "length");
+		answers(backend, "complete", "stop");
+		struct sluice *one = add(backend, redis, models);
+		check(one, "any", "cut");
+		while (sluice_metric(one, "sluice_cache_redis_total{result=\"stored\"}") < 1)
+			patience_wait(&patience);
+		struct sluice *two = add(backend, redis, models);
+		h2_open(&h2, two->port, 0);
+		redis_process_signal(redis, SIGSTOP);
+		if (!strict_first)
+			any = h2_post(&h2, "/v1/chat/completions", cached_body("any", false, CACHED_ZERO));
+		struct h2_stream *strict =
+		    h2_post(&h2, "/v1/chat/completions", cached_body("strict", false, CACHED_ZERO));
+		if (strict_first)
+			any = h2_post(&h2, "/v1/chat/completions", cached_body("any", false, CACHED_ZERO));
+		patience = patience_for("both to wait for Redis");
+		while (sluice_metric(two, "sluice_exchanges_in_flight") < 2) {
+			h2_pump(&h2);
+			patience_wait(&patience);
+		}
+		redis_process_signal(redis, SIGCONT);
+		h2_wait_end(&h2, strict);
+		h2_wait_end(&h2, any);
+		assert_int_equal(any->answer.status, 200);
+		check_contains(&strict->answer.body, "complete");
+		h2_close(&h2);
+	}
+}
+
 static void an_answer_is_as_old_as_the_one_that_gives_it_allows(void **state)
 {
 	struct backend *backend = backend_start();
@@ -178,6 +221,7 @@ int main(void)
 	    SCENARIO(replicas_share_what_aliases_have),
 	    SCENARIO(a_purge_reaches_replicas_that_know_other_names),
 	    SCENARIO(each_has_rules_of_its_own_for_what_another_one_kept),
+	    SCENARIO(rules_count_for_each_of_those_who_wait_together),
 	    SCENARIO(an_answer_is_as_old_as_the_one_that_gives_it_allows),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
