@@ -40,12 +40,10 @@ static size_t buf_cost(size_t capacity)
 
 void buf_fini(struct buf *buf)
 {
-	uint32_t party = buf->party;
-	free(buf->bytes);
 	if (buf->capacity > LEDGER_BLOCK)
-		ledger_give(party, buf->capacity);
-	buf_init(buf, buf->ceiling);
-	buf->party = party;
+		ledger_give(buf->party, buf->capacity);
+	free(buf->bytes);
+	*buf = (struct buf){.ceiling = buf->ceiling, .party = buf->party};
 }
 
 void buf_reset(struct buf *buf)

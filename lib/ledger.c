@@ -84,7 +84,7 @@ bool ledger_grow(uint32_t party, size_t bytes)
 
 void ledger_give(uint32_t party, size_t bytes)
 {
-	if (party == LEDGER_NOBODY)
+	if (party == LEDGER_NOBODY || bytes == 0)
 		return;
 	size_t had = atomic_fetch_sub_explicit(&held[party], bytes, memory_order_relaxed);
 	assert(had >= bytes);

@@ -5,7 +5,7 @@
 #include "lib/etag.h"
 #include "service/exchange/exchange.h"
 
-enum { REPLY_FIELDS_MAX = ADMIN_FIELDS_MAX + 4 };
+enum { REPLY_FIELDS_MAX = ADMIN_FIELDS_MAX + 4, REPLY_TAGS = 16 };
 
 struct head {
 	struct http_field fields[REPLY_FIELDS_MAX];
@@ -41,6 +41,32 @@ static bool says_cache_control(const struct admin_answer *answer)
 	return false;
 }
 
+/*
+ * The tag of a body that lives as long as the process is made once by each thread: that of the OpenAPI document takes a
+ * millisecond, and a client may ask for it by hundreds of streams in one turn.
+ */
+static void write_tag(const struct admin_answer *answer, struct span body, char etag[ETAG_SIZE])
+{
+	static _Thread_local struct {
+		struct span body;
+		char etag[ETAG_SIZE];
+	} known[REPLY_TAGS];
+	static _Thread_local size_t next;
+	if (answer->constant.at == NULL) {
+		etag_write(body, etag);
+		return;
+	}
+	size_t at = 0;
+	while (at < REPLY_TAGS && (known[at].body.at != body.at || known[at].body.len != body.len))
+		at++;
+	if (at == REPLY_TAGS) {
+		at = next++ % REPLY_TAGS;
+		known[at].body = body;
+		etag_write(body, known[at].etag);
+	}
+	memcpy(etag, known[at].etag, ETAG_SIZE);
+}
+
 void reply_made(struct http_request *request, const struct operation_row *row, const struct admin_answer *answer,
 		struct arena *arena)
 {
@@ -49,7 +75,7 @@ void reply_made(struct http_request *request, const struct operation_row *row, c
 	struct span body = answer->constant.at == NULL ? buf_span(&answer->body) : answer->constant;
 	bool revalidates = row->revalidates && answer->status == 200;
 	if (revalidates) {
-		etag_write(body, etag);
+		write_tag(answer, body, etag);
 		add(&head, SPAN("etag"), span_of(etag));
 	}
 	if (!says_cache_control(answer))

@@ -12,9 +12,8 @@
 
 #include <stdlib.h>
 
-#include "lib/ledger.h"
-#include "service/http/body_room.h"
 #include "service/http/crowd.h"
+#include "service/http/h1_body.h"
 #include "service/http/h1_head.h"
 #include "service/http/linger.h"
 #include "service/http/request.h"
@@ -81,51 +80,12 @@ static void choose_input(struct h1_session *session)
 				 large ? &server_of(session)->large_input : &h2o_socket_buffer_prototype);
 }
 
-/* A small body takes no room; what its client may hold in all is bounded as well. */
-static enum error_code charge_small(struct h1_session *session, size_t bytes)
-{
-	if (session->charged > 0 || (bytes < LEDGER_BLOCK && !session->chunked))
-		return ERROR_NONE;
-	if (!ledger_begin(session->connection->party, BODY_ROOM_SMALL))
-		return ERROR_MEMORY_FULL;
-	session->charged = BODY_ROOM_SMALL;
-	return ERROR_NONE;
-}
-
-static void uncharge_small(struct h1_session *session)
-{
-	ledger_give(session->connection->party, session->charged);
-	session->charged = 0;
-}
-
-/* Makes sure that there is room for that many bytes of the body. */
-static enum error_code take_room(struct h1_session *session, size_t bytes)
-{
-	const struct http_connection *connection = session->connection;
-	size_t more = session->chunked ? BODY_ROOM_STEP : bytes;
-	if (bytes <= BODY_ROOM_SMALL)
-		return charge_small(session, bytes);
-	if (bytes <= session->room)
-		return ERROR_NONE;
-	enum error_code error = body_room_take(limits_of(session), connection->address, connection->party, more);
-	if (error == ERROR_NONE)
-		session->room += more;
-	return error;
-}
-
-static void fit_room(struct h1_session *session, size_t need)
-{
-	body_room_fit(session->connection->address, session->connection->party, &session->room, need);
-	if (session->room > 0 || need == 0)
-		uncharge_small(session);
-}
-
 /* Gives the request to the application. The session may be freed. */
 static void dispatch(struct h1_session *session)
 {
 	h2o_req_t *req = &session->req;
 	h2o_socket_read_stop(session->sock);
-	fit_room(session, session->req.entity.len);
+	h1_body_fit_room(session, session->req.entity.len);
 	set_state(session, H1_SESSION_ST_ANSWERING);
 	if (session->unread)
 		req->http1_is_persistent = 0;
@@ -215,7 +175,7 @@ static void take_body(struct h1_session *session)
 						 limits_of(session)->body, &session->body, &taken);
 	h2o_buffer_consume(&session->sock->input, taken);
 	if (error == ERROR_NONE)
-		error = take_room(session, buf_len(&session->body));
+		error = h1_body_take_room(session, buf_len(&session->body));
 	if (error != ERROR_NONE) {
 		refuse(session, error);
 	} else if (session->chunks.state == H1_CHUNKS_ST_DONE) {
@@ -241,7 +201,7 @@ static bool reserve_body(struct h1_session *session)
 static void start_body(struct h1_session *session, bool expects_continue)
 {
 	bool has_memory = http_request_has_memory(session->connection->request);
-	enum error_code error = has_memory ? take_room(session, session->content_length) : ERROR_MEMORY_FULL;
+	enum error_code error = has_memory ? h1_body_take_room(session, session->content_length) : ERROR_MEMORY_FULL;
 	if (error == ERROR_NONE && !reserve_body(session))
 		error = ERROR_OVERLOADED;
 	if (error != ERROR_NONE) {
@@ -358,61 +318,11 @@ void h1_session_on_answered(struct h1_session *session)
 	h2o_dispose_request(&session->req);
 	buf_fini(&session->body);
 	h2o_buffer_consume(&session->sock->input, body);
-	fit_room(session, 0);
+	h1_body_fit_room(session, 0);
 	init_request(session);
 	crowd_idle(connection);
 	set_state(session, H1_SESSION_ST_IDLE);
 	take_input(session);
-}
-
-/* An input buffer of h2o that holds a body. */
-struct taken_input {
-	struct bytes bytes; /* first */
-	h2o_buffer_t *input;
-};
-
-static void dispose_input(struct bytes *bytes)
-{
-	struct taken_input *taken = (struct taken_input *)bytes;
-	h2o_buffer_dispose(&taken->input);
-	free(taken);
-}
-
-/* The socket gets a buffer of its own for what the client has sent ahead. False: out of memory. */
-static bool replace_input(struct h1_session *session)
-{
-	h2o_buffer_t *input = session->sock->input;
-	size_t ahead = input->size - session->content_length;
-	h2o_buffer_init(&session->sock->input, input->_prototype);
-	if (ahead == 0)
-		return true;
-	h2o_iovec_t room = h2o_buffer_reserve(&session->sock->input, ahead);
-	if (room.base == NULL) {
-		session->sock->input = input;
-		return false;
-	}
-	memcpy(room.base, input->bytes + session->content_length, ahead);
-	session->sock->input->size += ahead;
-	return true;
-}
-
-struct bytes *h1_session_take_body(struct h1_session *session)
-{
-	/* of no thread and of no server, and of no size: what is taken is freed as any other memory */
-	static h2o_buffer_prototype_t nobodys = {._initial_buf = {.capacity = SIZE_MAX, ._fd = -1}};
-	h2o_buffer_t *input = session->sock->input;
-	if (session->chunked)
-		return bytes_take(&session->body);
-	struct taken_input *taken = input->size == 0 ? NULL : malloc(sizeof(*taken));
-	if (taken == NULL || !replace_input(session)) {
-		free(taken);
-		return NULL;
-	}
-	h2o_buffer_set_prototype(&input, &nobodys);
-	taken->input = input;
-	bytes_init(&taken->bytes, (struct span){session->req.entity.base, session->req.entity.len}, dispose_input);
-	session->content_length = 0; /* of the input that is left, nothing is this request's */
-	return &taken->bytes;
 }
 
 void h1_session_drain(struct h1_session *session)
@@ -425,7 +335,7 @@ void h1_session_close(struct h1_session *session)
 {
 	struct http_connection *connection = session->connection;
 	timer_stop(timers_of(session), &session->deadline);
-	fit_room(session, 0);
+	h1_body_fit_room(session, 0);
 	connection->h1 = NULL;
 	h2o_dispose_request(&session->req); /* the application hears of it, if it is not done */
 	buf_fini(&session->body);

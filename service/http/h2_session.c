@@ -47,6 +47,8 @@ static void on_linger_due(struct timer *timer)
 	h2_session_close(H2O_STRUCT_FROM_MEMBER(struct http_connection, timer, timer)->session);
 }
 
+static void on_read(h2o_socket_t *sock, const char *err);
+
 /* Says FIN and waits for the peer's: closing with unread input would destroy the last frames on their way. */
 static void linger(struct h2_session *session)
 {
@@ -56,6 +58,8 @@ static void linger(struct h2_session *session)
 	session->state = H2_SESSION_ST_LINGERING;
 	while (session->streams != NULL)
 		h2_stream_destroy(session->streams);
+	session->dropped = 0;
+	h2o_socket_read_start(session->sock, on_read); /* for the peer's FIN */
 	if (session->sock->ssl == NULL)
 		shutdown(h2o_socket_get_fd(session->sock), SHUT_WR);
 	if (!timer_start(h2_timers(session), &connection->timer, H2_LINGER_US, on_linger_due))
@@ -94,9 +98,11 @@ static bool fill_out(struct h2_session *session)
 	return true;
 }
 
+/* Nothing that comes matters any more: it stays in the kernel, where a peer that goes on costs nothing. */
 static void stop_reading(struct h2_session *session)
 {
 	session->state = H2_SESSION_ST_ENDING;
+	h2o_socket_read_stop(session->sock);
 	timer_start(h2_timers(session), &session->connection->timer, H2_LINGER_US, on_linger_due);
 	h2_session_want_flush(session);
 }
@@ -159,7 +165,10 @@ static void take_input(struct h2_session *session)
 			h2_upload_check(session, h2_now(session));
 		h2_session_want_flush(session);
 	}
+	session->dropped += sock->input->size;
 	h2o_buffer_consume(&sock->input, sock->input->size);
+	if (session->state == H2_SESSION_ST_LINGERING && session->dropped > H2_LINGER_BYTES)
+		h2_session_close(session);
 }
 
 static void on_read(h2o_socket_t *sock, const char *err)

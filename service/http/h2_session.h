@@ -46,6 +46,7 @@ struct h2_session {
 	bool brisk;          /* it does */
 	uint64_t active_us;  /* last time a frame of a request came */
 	uint64_t written_us; /* last time the socket took a write */
+	size_t dropped;      /* bytes that came and were not looked at, since lingering began */
 };
 
 /* What a peer may do; more of the kind ends the connection with ENHANCE_YOUR_CALM. */
@@ -64,6 +65,7 @@ enum {
 enum {
 	H2_IDLE_US = 120 * 1000000,      /* without a stream: GOAWAY */
 	H2_LINGER_US = 1000000,          /* for the peer to take our last bytes, and to close */
+	H2_LINGER_BYTES = 8 << 20,       /* that it may have sent by then; twice its credit */
 	H2_DRAIN_US = 500000,            /* between announcing and meaning GOAWAY */
 	H2_WRITE_BYTES = 128 * 1024,     /* about the size of one write */
 	H2_WRITE_BYTES_TIGHT = 8 * 1024, /* the same for a client that holds all the memory that it may have */

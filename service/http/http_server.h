@@ -161,8 +161,8 @@ void http_respond_constant(struct http_request *request, struct span bytes);
 /* Bytes written but not yet handed to the kernel (HTTP/1.1) or to the peer's window (HTTP/2). */
 size_t http_respond_backlog(const struct http_request *request);
 /*
- * Returns whether the source should pause: most bytes wait, or HTTP_BACKLOG_TIGHT of a client that holds all the memory
- * that it may have. on_drained comes later, then.
+ * Returns whether the source should pause: most bytes wait (HTTP_BACKLOG_TIGHT at least), or HTTP_BACKLOG_TIGHT of a
+ * client that holds all the memory that it may have. on_drained comes later, then.
  */
 bool http_respond_is_full(struct http_request *request, size_t most);
 /* Ends the response; the request is gone for the caller. What was written is still delivered. */

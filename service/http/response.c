@@ -153,7 +153,9 @@ size_t http_respond_backlog(const struct http_request *request)
 bool http_respond_is_full(struct http_request *request, size_t most)
 {
 	size_t waits = backlog(request);
-	bool tight = waits >= HTTP_BACKLOG_TIGHT && ledger_is_tight(request->connection->party);
+	if (waits < HTTP_BACKLOG_TIGHT)
+		return false;
+	bool tight = ledger_is_tight(request->connection->party);
 	if (waits < most && !tight)
 		return false;
 	request->above_high = true;

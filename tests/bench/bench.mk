@@ -34,8 +34,8 @@ bench-decode: ## instructions to validate a chat request, beside cJSON_Parse (ca
 	$(MAKE) $(BUILD)/tests/bench/decode_bench
 	tests/bench/decode.sh $(BUILD)/tests/bench/decode_bench
 
-# It uses the harness of the scenarios.
-$(BUILD)/tests/bench/hedge_bench: $(BUILD)/tests/bench/hedge_bench.o $(SCENARIO_HARNESS)
+# They use the harness of the scenarios.
+$(BUILD)/tests/bench/hedge_bench $(BUILD)/tests/bench/door_bench: %: %.o $(SCENARIO_HARNESS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
 .PHONY: bench-hedge
 bench-hedge: $(BUILD)/tests/bench/hedge_bench $(BUILD)/sluice $(BUILD)/sluice-sim ## time to first token with one slow backend of four, with spares and without
@@ -45,3 +45,7 @@ bench-hedge: $(BUILD)/tests/bench/hedge_bench $(BUILD)/sluice $(BUILD)/sluice-si
 .PHONY: bench-neighbours
 bench-neighbours: $(BUILD)/tests/scenario/isolation_test $(SCENARIO_NAMES) $(BUILD)/sluice $(BUILD)/sluice-sim ## a neighbour's median and p99 beside each misbehaviour, as ratios
 	$(SCENARIO_ENV) tests/bench/neighbours.sh $<
+
+.PHONY: bench-door
+bench-door: $(BUILD)/tests/bench/door_bench $(BUILD)/sluice $(BUILD)/sluice-sim ## a neighbour's latencies before and during each attack on the front door
+	$(SCENARIO_ENV) $<

@@ -19,7 +19,16 @@ struct world {
 	struct sim *sim;
 	struct sluice *sluice;
 	struct h1 neighbour;
+	size_t rss; /* before the attack */
 };
+
+static void check_neighbour(struct world *world)
+{
+	h1_post(&world->neighbour, "/v1/chat/completions", "", chat_body("m", false));
+	h1_wait_end(&world->neighbour);
+	assert_int_equal(world->neighbour.answer.status, 200);
+	h1_next(&world->neighbour);
+}
 
 static void start(struct world *world, const char *limits)
 {
@@ -30,14 +39,9 @@ static void start(struct world *world, const char *limits)
 				 "limits: { %s }\n",
 				 world->sim->port, limits);
 	h1_open(&world->neighbour, world->sluice->port, false);
-}
-
-static void check_neighbour(struct world *world)
-{
-	h1_post(&world->neighbour, "/v1/chat/completions", "", chat_body("m", false));
-	h1_wait_end(&world->neighbour);
-	assert_int_equal(world->neighbour.answer.status, 200);
-	h1_next(&world->neighbour);
+	check_neighbour(world);
+	sim_reset(world->sim);
+	world->rss = proc_rss(world->sluice->proc);
 }
 
 static void finish(struct world *world)
@@ -45,6 +49,7 @@ static void finish(struct world *world)
 	check_neighbour(world);
 	h1_close(&world->neighbour);
 	sluice_wait_idle(world->sluice);
+	sluice_wait_rest(world->sluice, world->rss, 4 << 20);
 }
 
 /* Repeats what put appends for one stream until the peer closes; returns how often it was sent. */

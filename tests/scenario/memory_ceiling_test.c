@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/mass.h"
@@ -54,15 +53,6 @@ static double held(const struct world *world)
 	return sluice_metric(world->sluice, "sluice_memory_held_bytes");
 }
 
-/* Workers give back what they do not need within a minute. */
-static void wait_for_rest(const struct world *world)
-{
-	enum { LOOKS = 90 };
-	for (int i = 0; i < LOOKS && proc_rss(world->sluice->proc) > world->rss + REST_EXTRA; i++)
-		sleep(1);
-	check_memory("behind it", world->rss, proc_rss(world->sluice->proc), REST_EXTRA);
-}
-
 /* The service is where it was before: its account is empty, its descriptors are those of the start. */
 static void finish(struct world *world)
 {
@@ -71,7 +61,7 @@ static void finish(struct world *world)
 	struct patience patience = patience_for("the account to be empty");
 	while (held(world) > 100 * KIB) /* the connection that asks for it */
 		patience_wait(&patience);
-	wait_for_rest(world);
+	sluice_wait_rest(world->sluice, world->rss, REST_EXTRA);
 }
 
 static void check_refusal(const struct answer *answer)

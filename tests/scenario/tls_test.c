@@ -89,11 +89,16 @@ static uint64_t serial_shown(const struct sluice *sluice)
 	return serial;
 }
 
+/* Whichever worker takes a connection: each changes in a turn of its own. */
 static void wait_for_serial(const struct sluice *sluice, uint64_t serial)
 {
-	struct patience patience = patience_for("a renewed certificate to be shown");
-	while (serial_shown(sluice) != serial)
-		patience_wait(&patience);
+	enum { IN_A_ROW = 10 };
+	struct patience patience = patience_for("a renewed certificate to be shown by all workers");
+	for (int shown = 0; shown < IN_A_ROW; shown++)
+		if (serial_shown(sluice) != serial) {
+			shown = 0;
+			patience_wait(&patience);
+		}
 }
 
 static size_t times_logged(const struct sluice *sluice, const char *what)
@@ -162,7 +167,6 @@ static void certificates_are_renewed_on_sighup_while_streams_go_on(void **state)
 		uint64_t serial = issue(&renewal);
 		assert_int_equal(kill(renewal.sluice->proc->pid, SIGHUP), 0);
 		wait_for_serial(renewal.sluice, serial);
-		assert_int_equal(serial_shown(renewal.sluice), serial); /* whichever worker takes it */
 	}
 	for (int i = 0; i < 2; i++) {
 		client_wait_end(&streams[i]);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "tests/scenario/harness/certificate.h"
 #include "tests/scenario/harness/check.h"
@@ -183,4 +184,12 @@ void sluice_wait_idle(const struct sluice *sluice)
 		patience.what = seen;
 		patience_wait(&patience);
 	}
+}
+
+void sluice_wait_rest(const struct sluice *sluice, size_t rss, size_t most)
+{
+	enum { SECONDS = SERVICE_SANITIZED ? 0 : 90 };
+	for (int i = 0; i < SECONDS && proc_rss(sluice->proc) > rss + most; i++)
+		sleep(1);
+	check_memory("at rest", rss, proc_rss(sluice->proc), most);
 }

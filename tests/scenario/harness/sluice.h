@@ -46,4 +46,10 @@ double sluice_errors(const struct sluice *sluice, const char *code);
  */
 void sluice_wait_idle(const struct sluice *sluice);
 
+/*
+ * Waits until it holds no more memory than before, rss, and most bytes beside that: workers give back what they do not
+ * need within a minute. Fails the test when it does not; builds with sanitizers are not judged.
+ */
+void sluice_wait_rest(const struct sluice *sluice, size_t rss, size_t most);
+
 #endif
