@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "lib/container.h"
 #include "service/cache/remote.h"
 #include "service/cache/repeats.h"
 #include "service/handover.h"
@@ -137,7 +138,7 @@ static bool passes_on(void *context, size_t listener, int fd)
 
 static void on_meet(struct loop_message *message)
 {
-	struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, meet));
+	struct worker *worker = container_of(message, struct worker, meet);
 	size_t own = 0;
 	while (worker->others[own] != worker)
 		own++;
@@ -307,7 +308,7 @@ bool worker_start(struct worker *worker)
 
 static void on_drain_check(struct timer *timer)
 {
-	struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, drain_check));
+	struct worker *worker = container_of(timer, struct worker, drain_check);
 	bool idle = worker->exchange.in_flight == 0 && http_server_connections(worker->server) == 0 &&
 		    http_client_active(worker->client) == 0;
 	if (idle || !timer_start(&loop_reactor(worker->loop)->timers, timer, WORKER_DRAIN_CHECK_US, on_drain_check))
@@ -316,7 +317,7 @@ static void on_drain_check(struct timer *timer)
 
 static void on_drain(struct loop_message *message)
 {
-	struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, drain));
+	struct worker *worker = container_of(message, struct worker, drain);
 	worker->routes.draining = true;
 	stop_prober(worker);
 	http_server_drain(worker->server);
@@ -325,14 +326,14 @@ static void on_drain(struct loop_message *message)
 
 static void on_halt_due(struct timer *timer)
 {
-	struct worker *worker = (struct worker *)((char *)timer - offsetof(struct worker, halt_due));
+	struct worker *worker = container_of(timer, struct worker, halt_due);
 	loop_stop(worker->loop);
 }
 
 /* What still runs is told why it ends; on_drain_check sees when all have heard it. */
 static void on_halt(struct loop_message *message)
 {
-	struct worker *worker = (struct worker *)((char *)message - offsetof(struct worker, halt));
+	struct worker *worker = container_of(message, struct worker, halt);
 	exchange_end_all(&worker->exchange, ERROR_SHUTTING_DOWN);
 	if (!timer_start(&loop_reactor(worker->loop)->timers, &worker->halt_due, WORKER_HALT_US, on_halt_due))
 		loop_stop(worker->loop);

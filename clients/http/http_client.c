@@ -15,6 +15,7 @@
 #include "clients/http/client.h"
 #include "clients/http/origin.h"
 #include "clients/http/transfer.h"
+#include "lib/container.h"
 
 bool http_client_global_setup(void)
 {
@@ -97,12 +98,12 @@ static void client_drive_deadlines(struct http_client *client)
 
 static void on_due(struct timer *timer)
 {
-	client_drive_deadlines((struct http_client *)((char *)timer - offsetof(struct http_client, timer)));
+	client_drive_deadlines(container_of(timer, struct http_client, timer));
 }
 
 static void on_turn_end(struct task *task)
 {
-	struct http_client *client = (struct http_client *)((char *)task - offsetof(struct http_client, task));
+	struct http_client *client = container_of(task, struct http_client, task);
 	struct http_call *call;
 	bool connecting = false;
 	client->driving = true;

@@ -21,6 +21,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/container.h"
+
 enum { LOOKUP_STACK_BYTES = 256 * 1024, LOOKUP_MAX_ADDRESSES = 16 };
 
 struct job {
@@ -222,7 +224,7 @@ static void lookups_deliver(struct lookups *lookups, const struct job *job)
 static void on_wake(struct watch *watch, unsigned events)
 {
 	(void)events;
-	struct lookups *lookups = (struct lookups *)((char *)watch - offsetof(struct lookups, watch));
+	struct lookups *lookups = container_of(watch, struct lookups, watch);
 	uint64_t count = 0;
 	ssize_t got = read(lookups->mailbox->wake, &count, sizeof(count));
 	(void)got; /* only empties the counter */

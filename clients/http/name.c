@@ -15,6 +15,7 @@
 #include "clients/http/call.h"
 #include "clients/http/channel.h"
 #include "clients/http/origin.h"
+#include "lib/container.h"
 
 enum { NAME_RETRY_US = 2 * 1000000 };
 
@@ -22,8 +23,8 @@ static void name_look_up(struct http_origin *origin);
 
 static void on_due(struct timer *timer)
 {
-	struct name *name = (struct name *)((char *)timer - offsetof(struct name, timer));
-	name_look_up((struct http_origin *)((char *)name - offsetof(struct http_origin, name)));
+	struct name *name = container_of(timer, struct name, timer);
+	name_look_up(container_of(name, struct http_origin, name));
 }
 
 static void name_look_up_in(struct http_origin *origin, uint64_t delay_us)
@@ -150,7 +151,7 @@ void name_fini(struct http_origin *origin)
 
 static void on_wait_over(struct timer *timer)
 {
-	struct http_call *call = (struct http_call *)((char *)timer - offsetof(struct http_call, timer));
+	struct http_call *call = container_of(timer, struct http_call, timer);
 	call_end(call, ERROR_UPSTREAM_DNS, "the name was not resolved in time");
 }
 

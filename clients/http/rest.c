@@ -12,6 +12,7 @@
 #include "clients/http/call.h"
 #include "clients/http/channel.h"
 #include "clients/http/origin.h"
+#include "lib/container.h"
 #include "lib/memory.h"
 
 enum { REST_PERIOD_US = 20 * 1000 * 1000 };
@@ -44,7 +45,7 @@ static void let_go(struct http_origin *origin, bool at_rest)
 
 static void on_period(struct timer *timer)
 {
-	struct http_client *client = (struct http_client *)((char *)timer - offsetof(struct http_client, rest));
+	struct http_client *client = container_of(timer, struct http_client, rest);
 	struct http_origin *origin;
 	bool at_rest = client->active == 0 && client->calls_this_period == 0;
 	for (origin = TAILQ_FIRST(&client->origins); origin != NULL; origin = TAILQ_NEXT(origin, link)) {

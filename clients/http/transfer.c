@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "lib/ledger.h"
 #include "clients/http/client.h"
 #include "clients/http/attempt.h"
@@ -234,7 +235,7 @@ static void transfer_receive(struct http_call *call)
 
 static void on_next_turn(struct timer *timer)
 {
-	transfer_receive((struct http_call *)((char *)timer - offsetof(struct http_call, timer)));
+	transfer_receive(container_of(timer, struct http_call, timer));
 }
 
 void transfer_on_ready(struct http_call *call, unsigned events)

@@ -12,6 +12,7 @@
 
 #include "clients/redis/client.h"
 #include "clients/redis/probe.h"
+#include "lib/container.h"
 #include "lib/random.h"
 
 enum {
@@ -38,7 +39,7 @@ static void refresh(struct cluster *cluster);
 
 static void on_refresh_due(struct timer *timer)
 {
-	refresh((struct cluster *)((char *)timer - offsetof(struct cluster, refresh)));
+	refresh(container_of(timer, struct cluster, refresh));
 }
 
 /* Reads the map in a while: half of it, and any part of the other half. */
@@ -203,7 +204,7 @@ static bool all_ready(const struct cluster *cluster)
 
 static void on_map(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct cluster *cluster = (struct cluster *)((char *)command - offsetof(struct cluster, question));
+	struct cluster *cluster = container_of(command, struct cluster, question);
 	struct redis_link **map = calloc(REDIS_HASH_SLOTS, sizeof(struct redis_link *));
 	size_t ranges = 0;
 	bool settled = false;

@@ -22,6 +22,7 @@
 #include "clients/redis/greeting.h"
 #include "clients/redis/probe.h"
 #include "clients/redis/tls.h"
+#include "lib/container.h"
 
 enum {
 	GOOD_WHILE_US = 10 * 1000 * 1000, /* after which backing off begins anew */
@@ -32,7 +33,7 @@ static void on_timer(struct timer *timer);
 
 static struct redis_link *link_of_timer(struct timer *timer)
 {
-	return (struct redis_link *)((char *)timer - offsetof(struct redis_link, timer));
+	return container_of(timer, struct redis_link, timer);
 }
 
 void redis_link_set_timer(struct redis_link *link, uint64_t delay_us)
@@ -166,7 +167,7 @@ static void flush(struct redis_link *link)
 
 static void on_flush(struct task *task)
 {
-	struct redis_link *link = (struct redis_link *)((char *)task - offsetof(struct redis_link, flush));
+	struct redis_link *link = container_of(task, struct redis_link, flush);
 	if (link->state == REDIS_LINK_ST_CLOSING)
 		redis_link_close(link, NULL); /* as of was_taken() */
 	else if (link->context != NULL && link->state >= REDIS_LINK_ST_GREETING)
@@ -225,7 +226,7 @@ static void read_some(struct redis_link *link)
 
 static void on_ready(struct watch *watch, unsigned events)
 {
-	struct redis_link *link = (struct redis_link *)((char *)watch - offsetof(struct redis_link, watch));
+	struct redis_link *link = container_of(watch, struct redis_link, watch);
 	if (link->state == REDIS_LINK_ST_CLOSING)
 		return;
 	if (link->state == REDIS_LINK_ST_CONNECTING) {

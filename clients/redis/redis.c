@@ -4,6 +4,7 @@
 
 #include "clients/http/lookup.h"
 #include "clients/redis/client.h"
+#include "lib/container.h"
 
 /* The one connection's owner: it is made again whenever it is lost. */
 static void on_single_ready(struct redis_link *link)
@@ -72,7 +73,7 @@ const struct redis_mode redis_single = {single_start, single_stop, single_route,
 
 static void on_bury(struct task *task)
 {
-	struct redis *redis = (struct redis *)((char *)task - offsetof(struct redis, bury));
+	struct redis *redis = container_of(task, struct redis, bury);
 	struct redis_link *link;
 	struct redis_link *next;
 	for (link = LIST_FIRST(&redis->links); link != NULL; link = next) {

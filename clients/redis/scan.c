@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "clients/redis/client.h"
+#include "lib/container.h"
 
 enum { SCAN_PATIENCE_US = 5 * 1000 * 1000, SCAN_MASTERS_MAX = 1024 };
 
@@ -103,8 +104,7 @@ static bool take_keys(struct redis_scan_run *run, const struct redis_reply *repl
 
 static void on_reply(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct redis_scan_run *run =
-	    (struct redis_scan_run *)((char *)command - offsetof(struct redis_scan_run, command));
+	struct redis_scan_run *run = container_of(command, struct redis_scan_run, command);
 	bool taken = take_keys(run, reply);
 	if (run->scan == NULL) {
 		run_free(run);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "clients/redis/client.h"
+#include "lib/container.h"
 
 enum { SENTINEL_PATIENCE_US = 1000 * 1000 };
 
@@ -49,7 +50,7 @@ static void give_up(struct sentinel *sentinel)
 
 static void on_address(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct sentinel *sentinel = (struct sentinel *)((char *)command - offsetof(struct sentinel, question));
+	struct sentinel *sentinel = container_of(command, struct sentinel, question);
 	char host[256];
 	char port[8];
 	bool told = reply->kind == REDIS_ARRAY && reply->count == 2 && reply->elements[0].kind == REDIS_BYTES &&

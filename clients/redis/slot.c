@@ -7,6 +7,7 @@
  */
 #include "clients/redis/client.h"
 #include "clients/redis/probe.h"
+#include "lib/container.h"
 
 #include <stdlib.h>
 
@@ -69,7 +70,7 @@ void redis_slot_fail(struct redis_slot *slot)
 
 static void on_deadline(struct timer *timer)
 {
-	struct redis_slot *slot = (struct redis_slot *)((char *)timer - offsetof(struct redis_slot, deadline));
+	struct redis_slot *slot = container_of(timer, struct redis_slot, deadline);
 	struct redis_link *link = slot->at;
 	if (slot->state != REDIS_SLOT_ST_SENT) {
 		leave_parking(slot);
@@ -222,7 +223,7 @@ bool redis_slot_send(struct redis_slot *slot, struct redis_link *link)
 
 static void on_pause_over(struct timer *timer)
 {
-	struct redis_slot *slot = (struct redis_slot *)((char *)timer - offsetof(struct redis_slot, pause));
+	struct redis_slot *slot = container_of(timer, struct redis_slot, pause);
 	struct redis_link *link = slot->redis->mode->route(slot->redis, slot->hash_slot);
 	if (link == NULL || !redis_slot_send(slot, link))
 		redis_slot_fail(slot);

@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "lib/json_write.h"
 #include "schemas/admin_fields.h"
 #include "schemas/query.h"
@@ -85,7 +86,7 @@ static void look_leave(struct admin_job *of)
 
 static void on_sought(struct cache_seek *seek)
 {
-	struct look_job *job = (struct look_job *)((char *)seek - offsetof(struct look_job, seek));
+	struct look_job *job = container_of(seek, struct look_job, seek);
 	job->job.on_ready(job->job.waiter);
 }
 
@@ -157,7 +158,7 @@ static void purge_leave(struct admin_job *job)
 
 static void on_purged(struct cache_purge *purge)
 {
-	struct purge_job *job = (struct purge_job *)((char *)purge - offsetof(struct purge_job, purge));
+	struct purge_job *job = container_of(purge, struct purge_job, purge);
 	if (job->job.waiter != NULL)
 		job->job.on_ready(job->job.waiter);
 	else

@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "service/admin/admin.h"
 #include "service/loop/offload.h"
 
@@ -16,12 +17,12 @@ struct metrics_job {
 
 static struct metrics_job *of_work(struct offload_job *work)
 {
-	return (struct metrics_job *)((char *)work - offsetof(struct metrics_job, work));
+	return container_of(work, struct metrics_job, work);
 }
 
 static struct metrics_job *of_job(struct admin_job *job)
 {
-	return (struct metrics_job *)((char *)job - offsetof(struct metrics_job, job));
+	return container_of(job, struct metrics_job, job);
 }
 
 static void metrics_free(struct metrics_job *metrics)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "lib/container.h"
 #include "service/cache/purge_watch.h"
 #include "service/cache/seal.h"
 
@@ -93,7 +94,7 @@ static void lease_set_wanted(struct lease *lease, bool wanted)
 
 static void on_letter(struct mailbox_place *place)
 {
-	struct lease *lease = (struct lease *)((char *)place - offsetof(struct lease, place));
+	struct lease *lease = container_of(place, struct lease, place);
 	lease_set_wanted(lease, true);
 }
 
@@ -106,7 +107,7 @@ static void lease_over(struct lease *lease)
 
 static void on_renewed(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct lease *lease = (struct lease *)((char *)command - offsetof(struct lease, renew));
+	struct lease *lease = container_of(command, struct lease, renew);
 	bool told = reply->kind == REDIS_INTEGER && reply->integer >= 0;
 	if (lease->state == LEASE_ST_ENDING) {
 		if (told && reply->integer == 1)
@@ -134,7 +135,7 @@ static bool lease_renew(struct lease *lease)
 
 static void on_beat(struct timer *timer)
 {
-	struct lease *lease = (struct lease *)((char *)timer - offsetof(struct lease, beat));
+	struct lease *lease = container_of(timer, struct lease, beat);
 	const struct span expire[] = {SPAN("PEXPIRE"), remote_name_span(&lease->log), LEASE_LOG_MS};
 	if (lease->published)
 		remote_tell(lease->remote, expire, 3);
@@ -165,7 +166,7 @@ bool lease_publish(struct lease *lease, struct buf *record)
 
 static void on_end_due(struct timer *timer)
 {
-	lease_over((struct lease *)((char *)timer - offsetof(struct lease, beat)));
+	lease_over(container_of(timer, struct lease, beat));
 }
 
 void lease_end(struct lease *lease, bool answered)
@@ -195,7 +196,7 @@ void lease_drop(struct lease *lease)
 
 static void on_set(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct lease *lease = (struct lease *)((char *)command - offsetof(struct lease, set));
+	struct lease *lease = container_of(command, struct lease, set);
 	lease->got = reply->kind == REDIS_STATUS;
 	lease->silent = !lease->got && reply->kind != REDIS_NIL;
 }
@@ -219,7 +220,7 @@ static bool is_token(const struct lease *lease, struct span text)
 
 static void on_holds(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct lease *lease = (struct lease *)((char *)command - offsetof(struct lease, holds));
+	struct lease *lease = container_of(command, struct lease, holds);
 	lease->holder[0] = '\0';
 	if (reply->kind == REDIS_BYTES && is_token(lease, reply->text)) {
 		memcpy(lease->holder, reply->text.at, reply->text.len);
@@ -229,7 +230,7 @@ static void on_holds(struct redis_command *command, const struct redis_reply *re
 
 static void on_left(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct lease *lease = (struct lease *)((char *)command - offsetof(struct lease, left));
+	struct lease *lease = container_of(command, struct lease, left);
 	lease->left_ms = reply->kind == REDIS_INTEGER ? reply->integer : -1;
 }
 
@@ -262,7 +263,7 @@ static bool lease_is_answered(struct lease *lease, const struct redis_reply *rep
 /* The last reply of those that were asked for at once. */
 static void on_answer(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct lease *lease = (struct lease *)((char *)command - offsetof(struct lease, answer));
+	struct lease *lease = container_of(command, struct lease, answer);
 	bool silent = lease->silent || reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR;
 	bool answered = !silent && lease_is_answered(lease, reply);
 	if (lease->got ? answered : silent)

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "lib/container.h"
 #include "service/cache/seal.h"
 
 enum {
@@ -51,20 +52,20 @@ static void on_failure(struct listen *listen)
 
 static void on_holds(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct listen *listen = (struct listen *)((char *)command - offsetof(struct listen, holds));
+	struct listen *listen = container_of(command, struct listen, holds);
 	bool is_there = reply->kind == REDIS_BYTES && span_is(reply->text, listen->holder);
 	listen->gone = !is_there && (reply->kind == REDIS_BYTES || reply->kind == REDIS_NIL);
 }
 
 static void on_left(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct listen *listen = (struct listen *)((char *)command - offsetof(struct listen, left));
+	struct listen *listen = container_of(command, struct listen, left);
 	listen->left_ms = reply->kind == REDIS_INTEGER ? reply->integer : -1;
 }
 
 static void on_answer(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct listen *listen = (struct listen *)((char *)command - offsetof(struct listen, answer));
+	struct listen *listen = container_of(command, struct listen, answer);
 	bool adopted = remote_adopt(listen->remote, &listen->what, listen->left_ms, reply, &listen->what.hit);
 	bool fresh = adopted && listen->what.hit.ttl_us > 0;
 	if (adopted && !fresh)
@@ -109,7 +110,7 @@ static bool deliver(struct listen *listen, const struct redis_reply *reply)
 
 static void on_range(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct listen *listen = (struct listen *)((char *)command - offsetof(struct listen, range));
+	struct listen *listen = container_of(command, struct listen, range);
 	if (reply->kind != REDIS_ARRAY) {
 		on_failure(listen);
 		return;
@@ -147,7 +148,7 @@ static void tell_wanted(struct listen *listen)
 /* The lease is asked for before the log: when it is gone, the log has all it will ever have. */
 static void on_poll(struct timer *timer)
 {
-	struct listen *listen = (struct listen *)((char *)timer - offsetof(struct listen, poll));
+	struct listen *listen = container_of(timer, struct listen, poll);
 	char first[24], last[24];
 	snprintf(first, sizeof(first), "%" PRIu64, listen->heard);
 	snprintf(last, sizeof(last), "%" PRIu64, listen->heard + LISTEN_BATCH - 1);

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "lib/random.h"
 #include "service/cache/remote.h"
 
@@ -43,7 +44,7 @@ static void mailbox_deliver(struct mailbox *mailbox, struct span name)
 
 static void on_taken(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct mailbox *mailbox = (struct mailbox *)((char *)command - offsetof(struct mailbox, take));
+	struct mailbox *mailbox = container_of(command, struct mailbox, take);
 	for (size_t i = 0; reply->kind == REDIS_ARRAY && i < reply->count; i++) {
 		if (reply->elements[i].kind == REDIS_BYTES)
 			mailbox_deliver(mailbox, reply->elements[i].text);
@@ -53,7 +54,7 @@ static void on_taken(struct redis_command *command, const struct redis_reply *re
 
 static void on_poll(struct timer *timer)
 {
-	struct mailbox *mailbox = (struct mailbox *)((char *)timer - offsetof(struct mailbox, poll));
+	struct mailbox *mailbox = container_of(timer, struct mailbox, poll);
 	const struct span args[] = {SPAN("LPOP"), mailbox_address(mailbox), MAILBOX_LETTERS};
 	if (mailbox->places == NULL)
 		return;

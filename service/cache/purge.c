@@ -4,6 +4,7 @@
 
 #include <fnmatch.h>
 
+#include "lib/container.h"
 #include "service/cache/purge_watch.h"
 
 enum { PURGE_REPLY_US = 5000000 };
@@ -49,7 +50,7 @@ static bool is_wanted(const struct cache_purge *purge, struct span key)
 /* One by one: the nodes of a cluster take keys of one slot only. */
 static void on_keys(struct redis_scan *scan, const struct span *keys, size_t count)
 {
-	struct cache_purge *purge = (struct cache_purge *)((char *)scan - offsetof(struct cache_purge, scan));
+	struct cache_purge *purge = container_of(scan, struct cache_purge, scan);
 	struct remote *remote = purge->worker->remote;
 	uint64_t deadline_us = timers_now(&purge->worker->reactor->timers) + PURGE_REPLY_US;
 	for (size_t i = 0; i < count; i++) {
@@ -63,7 +64,7 @@ static void on_keys(struct redis_scan *scan, const struct span *keys, size_t cou
 
 static void on_end(struct redis_scan *scan, bool complete)
 {
-	struct cache_purge *purge = (struct cache_purge *)((char *)scan - offsetof(struct cache_purge, scan));
+	struct cache_purge *purge = container_of(scan, struct cache_purge, scan);
 	purge->scanned = true;
 	purge->complete &= complete;
 	purge_check(purge);

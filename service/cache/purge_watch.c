@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "lib/hex.h"
 
 enum { WATCH_EVERY_US = 1000000, WATCH_FIRST_US = 20000, WATCH_ID_SIZE = 48, WATCH_BATCH = 1000 };
@@ -233,7 +234,7 @@ static void note_first_look(struct purge_watch *watch, const struct redis_reply 
 
 static void on_read(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct purge_watch *watch = (struct purge_watch *)((char *)command - offsetof(struct purge_watch, read));
+	struct purge_watch *watch = container_of(command, struct purge_watch, read);
 	bool first = !purge_log_is_heard(log_of(watch->remote), watch->kind);
 	if (reply->kind != REDIS_ARRAY) {
 		look_in(watch, first ? WATCH_FIRST_US : WATCH_EVERY_US);
@@ -264,7 +265,7 @@ static bool read_end(const struct redis_reply *reply, struct purge_id *id)
  */
 static void on_end(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct purge_watch *watch = (struct purge_watch *)((char *)command - offsetof(struct purge_watch, end));
+	struct purge_watch *watch = container_of(command, struct purge_watch, end);
 	struct purge_id id;
 	struct purge_log *log = log_of(watch->remote);
 	if (read_end(reply, &id) && purge_log_hear_end(log, watch->kind, watch->asked, id))
@@ -273,7 +274,7 @@ static void on_end(struct redis_command *command, const struct redis_reply *repl
 
 static void on_look(struct timer *timer)
 {
-	struct purge_watch *watch = (struct purge_watch *)((char *)timer - offsetof(struct purge_watch, timer));
+	struct purge_watch *watch = container_of(timer, struct purge_watch, timer);
 	struct redis *redis = remote_redis(watch->remote);
 	struct range range;
 	uint64_t deadline_us = remote_deadline(watch->remote);

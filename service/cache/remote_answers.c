@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "lib/step.h"
 #include "service/cache/purge_watch.h"
 #include "service/cache/remote_internal.h"
@@ -162,13 +163,13 @@ static void get_end(struct remote_get *get, const struct cache_hit *hit, bool si
 
 static void on_left(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct remote_get *get = (struct remote_get *)((char *)command - offsetof(struct remote_get, left));
+	struct remote_get *get = container_of(command, struct remote_get, left);
 	get->left_ms = reply->kind == REDIS_INTEGER ? reply->integer : -1;
 }
 
 static void on_value(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct remote_get *get = (struct remote_get *)((char *)command - offsetof(struct remote_get, value));
+	struct remote_get *get = container_of(command, struct remote_get, value);
 	struct remote *remote = get->remote;
 	struct cache_hit hit = {.value = NULL};
 	bool silent = reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR;

@@ -2,6 +2,8 @@
 /* Finding answers by their keys; seek.h holds the contract. */
 #include "service/cache/seek.h"
 
+#include "lib/container.h"
+
 static void seek_done(struct cache_seek *seek)
 {
 	seek->hit = seek->fetch.hit;
@@ -11,13 +13,13 @@ static void seek_done(struct cache_seek *seek)
 
 static void on_fetched(struct cache_fetch *fetch)
 {
-	seek_done((struct cache_seek *)((char *)fetch - offsetof(struct cache_seek, fetch)));
+	seek_done(container_of(fetch, struct cache_seek, fetch));
 }
 
 /* The name is known: the answer is fetched as for an exchange, once the scan is out of the way. */
 static void on_named(struct task *task)
 {
-	struct cache_seek *seek = (struct cache_seek *)((char *)task - offsetof(struct cache_seek, end));
+	struct cache_seek *seek = container_of(task, struct cache_seek, end);
 	redis_scan_cancel(&seek->scan);
 	if (!seek->found || cache_fetch_begin(seek->worker, &seek->fetch))
 		seek_done(seek);
@@ -25,7 +27,7 @@ static void on_named(struct task *task)
 
 static void on_keys(struct redis_scan *scan, const struct span *keys, size_t count)
 {
-	struct cache_seek *seek = (struct cache_seek *)((char *)scan - offsetof(struct cache_seek, scan));
+	struct cache_seek *seek = container_of(scan, struct cache_seek, scan);
 	for (size_t i = 0; i < count && !seek->found; i++)
 		seek->found = remote_read_name(seek->worker->remote, keys[i], &seek->fetch.tags);
 	if (seek->found)
@@ -34,7 +36,7 @@ static void on_keys(struct redis_scan *scan, const struct span *keys, size_t cou
 
 static void on_end(struct redis_scan *scan, bool complete)
 {
-	struct cache_seek *seek = (struct cache_seek *)((char *)scan - offsetof(struct cache_seek, scan));
+	struct cache_seek *seek = container_of(scan, struct cache_seek, scan);
 	(void)complete;
 	task_queue(seek->worker->reactor, &seek->end);
 }

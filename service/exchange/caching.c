@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "lib/hash.h"
 #include "lib/http_text.h"
 #include "schemas/openai_caching.h"
@@ -151,7 +152,7 @@ static enum caching_step go_on(struct exchange *exchange)
 
 static void on_fetched(struct cache_fetch *fetch)
 {
-	struct exchange *exchange = (struct exchange *)((char *)fetch - offsetof(struct exchange, caching.fetch));
+	struct exchange *exchange = container_of(fetch, struct exchange, caching.fetch);
 	if (fetch->hit.value != NULL)
 		note_repeat(exchange);
 	if (go_on(exchange) == CACHING_FAILED)
@@ -224,7 +225,7 @@ static void leave_repeat(struct exchange *exchange)
 /* The shared store has said what it has of a request that came before. */
 static void on_recalled(struct cache_fetch *fetch)
 {
-	struct exchange *exchange = (struct exchange *)((char *)fetch - offsetof(struct exchange, caching.fetch));
+	struct exchange *exchange = container_of(fetch, struct exchange, caching.fetch);
 	if (give_found(exchange) != CACHING_PASSED)
 		return;
 	leave_repeat(exchange);

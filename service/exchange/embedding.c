@@ -2,6 +2,7 @@
 /* Looking for the inputs of embeddings, and asking for those that are missing; embedding.h holds the contract. */
 #include "service/exchange/embedding.h"
 
+#include "lib/container.h"
 #include "service/cache/key.h"
 #include "service/exchange/embedding_internal.h"
 
@@ -183,8 +184,7 @@ static void go_on_later(struct exchange *exchange)
 /* A store that does not answer to one is not asked for the others. */
 static void on_fetched(struct cache_fetch *fetch)
 {
-	struct embedding_input *input =
-	    (struct embedding_input *)((char *)fetch - offsetof(struct embedding_input, fetch));
+	struct embedding_input *input = container_of(fetch, struct embedding_input, fetch);
 	struct embedding *embedding = input->of;
 	embedding->waiting--;
 	embedding->near |= fetch->silent;
@@ -195,7 +195,7 @@ static void on_fetched(struct cache_fetch *fetch)
 /* A request may wait for what replicas share that long, and no longer: what has not come is missing. */
 static void on_impatient(struct timer *timer)
 {
-	struct embedding *embedding = (struct embedding *)((char *)timer - offsetof(struct embedding, patience));
+	struct embedding *embedding = container_of(timer, struct embedding, patience);
 	for (size_t i = 0; i < embedding->begun; i++) {
 		struct cache_fetch *fetch = &embedding->list[i].fetch;
 		if (embedding->list[i].first == i && fetch->hit.value == NULL)

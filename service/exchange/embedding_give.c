@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "lib/hash.h"
 #include "service/exchange/embedding_internal.h"
 
@@ -210,7 +211,7 @@ static bool send_more(struct exchange *exchange)
 
 static void on_pump(struct task *task)
 {
-	struct embedding *embedding = (struct embedding *)((char *)task - offsetof(struct embedding, pump));
+	struct embedding *embedding = container_of(task, struct embedding, pump);
 	send_more(embedding->exchange);
 }
 

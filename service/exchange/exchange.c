@@ -12,6 +12,7 @@
 
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
 #include "service/exchange/recast.h"
@@ -218,7 +219,7 @@ static void exchange_watch(struct exchange *exchange)
 /* A client that reads nothing, or drips, is cut off: it would hold its backend's place for ever. */
 static void on_stalled(struct timer *timer)
 {
-	struct exchange *exchange = (struct exchange *)((char *)timer - offsetof(struct exchange, stalled));
+	struct exchange *exchange = container_of(timer, struct exchange, stalled);
 	if (exchange_taken(exchange) - exchange->taken < CONFIG_PROGRESS)
 		exchange_abort(exchange, ERROR_CLIENT_TOO_SLOW);
 	else
@@ -262,7 +263,7 @@ bool exchange_write(struct exchange *exchange, struct span bytes)
 
 static void exchange_on_event(struct flight_subscriber *subscriber, const struct event *event)
 {
-	struct exchange *exchange = (struct exchange *)((char *)subscriber - offsetof(struct exchange, subscriber));
+	struct exchange *exchange = container_of(subscriber, struct exchange, subscriber);
 	if (event->kind == EVENT_ERROR)
 		exchange_on_failure(exchange, event->failure);
 	else if (exchange->caching.follower != NULL)

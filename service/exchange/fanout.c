@@ -11,13 +11,14 @@
 #include <time.h>
 
 #include "config/plan_inline.h"
+#include "lib/container.h"
 #include "lib/random.h"
 #include "schemas/sse_write.h"
 #include "service/exchange/recast.h"
 
 static void on_give_up(struct task *task)
 {
-	struct fanout_run *fanout = (struct fanout_run *)((char *)task - offsetof(struct fanout_run, give_up));
+	struct fanout_run *fanout = container_of(task, struct fanout_run, give_up);
 	exchange_fail_code(fanout->exchange, ERROR_OVERLOADED);
 }
 

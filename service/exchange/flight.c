@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "lib/container.h"
 #include "lib/random.h"
 #include "service/exchange/decoded.h"
 #include "service/health/health.h"
@@ -26,7 +27,7 @@ struct flight {
 
 static void flight_free(struct task *task)
 {
-	struct flight *flight = (struct flight *)((char *)task - offsetof(struct flight, reap));
+	struct flight *flight = container_of(task, struct flight, reap);
 	arena_reset(flight->context.worker->scratch); /* what a large answer left there goes with it */
 	arena_fini(&flight->arena);
 	decoded_drop(flight->decoded);
@@ -81,7 +82,7 @@ static void flight_stop(struct flight *flight, enum flight_state state)
 
 static void flight_on_event(struct run_sink *sink, struct run *run, const struct event *event)
 {
-	struct flight *flight = (struct flight *)((char *)sink - offsetof(struct flight, sink));
+	struct flight *flight = container_of(sink, struct flight, sink);
 	(void)run;
 	if (flight->state != FLIGHT_ST_RUNNING)
 		return;

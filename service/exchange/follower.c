@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A follower of a shared flight: it reads the events at its own pace; shared_internal.h holds the contract. */
+#include "lib/container.h"
 #include "service/exchange/shared_internal.h"
 
 /* What a follower is given in one turn of its loop, so that one who joins late holds none. */
@@ -87,7 +88,7 @@ void follower_deliver(struct follower *follower)
 
 static void on_wake(struct loop_message *message)
 {
-	struct follower *follower = (struct follower *)((char *)message - offsetof(struct follower, wake));
+	struct follower *follower = container_of(message, struct follower, wake);
 	pthread_mutex_lock(&follower->shared->lock);
 	follower->woken = false;
 	pthread_mutex_unlock(&follower->shared->lock);

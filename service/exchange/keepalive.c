@@ -7,6 +7,7 @@
  * A comment is one line without a blank line behind it: of all lawful forms the
  * only one that every official SDK reads over.
  */
+#include "lib/container.h"
 #include "service/exchange/exchange_internal.h"
 
 enum { COMMENTS_APART_US = 1000000 /* of a backend, that are passed on */ };
@@ -37,7 +38,7 @@ static void wait_for_silence(struct exchange *exchange, uint64_t wait_us)
 /* The timer does not start anew with every event: it looks how old the last one is. */
 static void on_silence(struct timer *timer)
 {
-	struct exchange *exchange = (struct exchange *)((char *)timer - offsetof(struct exchange, keepalive));
+	struct exchange *exchange = container_of(timer, struct exchange, keepalive);
 	uint64_t most_us = plan_worker(exchange)->config->keepalive_us;
 	uint64_t age_us = exchange_now(exchange) - exchange->sent_us;
 	if (age_us < most_us)
@@ -61,7 +62,7 @@ void keepalive_end(struct exchange *exchange)
 
 void keepalive_on_comment(struct flight_subscriber *subscriber)
 {
-	struct exchange *exchange = (struct exchange *)((char *)subscriber - offsetof(struct exchange, subscriber));
+	struct exchange *exchange = container_of(subscriber, struct exchange, subscriber);
 	bool relays = exchange->request.stream && plan_worker(exchange)->config->keepalive_us != 0;
 	if (relays && exchange_now(exchange) - exchange->sent_us >= COMMENTS_APART_US)
 		comment(exchange);

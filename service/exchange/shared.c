@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The leader of a shared flight: it runs the plan as its followers want it; shared_internal.h tells how they get along.
  */
+#include "lib/container.h"
 #include "lib/ledger.h"
 #include "service/exchange/shared_internal.h"
 
@@ -76,7 +77,7 @@ static void shared_obey(struct shared *shared)
 
 static void on_call(struct loop_message *message)
 {
-	struct shared *shared = (struct shared *)((char *)message - offsetof(struct shared, call));
+	struct shared *shared = container_of(message, struct shared, call);
 	pthread_mutex_lock(&shared->lock);
 	shared->called = false;
 	pthread_mutex_unlock(&shared->lock);
@@ -213,7 +214,7 @@ static void shared_serve_own(struct shared *shared);
 
 static void on_patience(struct timer *timer)
 {
-	struct shared *shared = (struct shared *)((char *)timer - offsetof(struct shared, patience));
+	struct shared *shared = container_of(timer, struct shared, patience);
 	pthread_mutex_lock(&shared->lock);
 	shared_hold(shared); /* the last follower may leave in what follows */
 	bool still = shared_lose_patience(shared);
@@ -321,7 +322,7 @@ void shared_on_kept(struct shared *shared, struct record *end, bool kept)
 
 static void shared_on_event(struct flight_subscriber *subscriber, const struct event *event)
 {
-	struct shared *shared = (struct shared *)((char *)subscriber - offsetof(struct shared, subscriber));
+	struct shared *shared = container_of(subscriber, struct shared, subscriber);
 	if (shared->flight != NULL)
 		atomic_store_explicit(&shared->attempts, flight_attempts(shared->flight), memory_order_relaxed);
 	shared_add(shared, event);

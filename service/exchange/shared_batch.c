@@ -3,6 +3,7 @@
  * contract. All of it is the leader's. */
 #include <time.h>
 
+#include "lib/container.h"
 #include "service/exchange/embedding_internal.h"
 #include "service/exchange/shared_internal.h"
 
@@ -178,7 +179,7 @@ static void pause_for_more(struct batch *batch)
 
 static void on_pause(struct timer *timer)
 {
-	struct batch *batch = (struct batch *)((char *)timer - offsetof(struct batch, pause));
+	struct batch *batch = container_of(timer, struct batch, pause);
 	if (!keep_slice(batch)) {
 		pause_for_more(batch);
 		return;

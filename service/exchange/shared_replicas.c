@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "lib/container.h"
 #include "lib/little_endian.h"
 #include "service/cache/lease.h"
 #include "service/cache/listen.h"
@@ -34,18 +35,17 @@ struct shared_replicas {
 
 static struct shared_replicas *of_lease(struct lease *lease)
 {
-	return (struct shared_replicas *)((char *)lease - offsetof(struct shared_replicas, lease));
+	return container_of(lease, struct shared_replicas, lease);
 }
 
 static struct shared_replicas *of_listen(struct listen *listen)
 {
-	return (struct shared_replicas *)((char *)listen - offsetof(struct shared_replicas, listen));
+	return container_of(listen, struct shared_replicas, listen);
 }
 
 static void on_reap(struct task *task)
 {
-	struct shared_replicas *replicas =
-	    (struct shared_replicas *)((char *)task - offsetof(struct shared_replicas, reap));
+	struct shared_replicas *replicas = container_of(task, struct shared_replicas, reap);
 	struct shared *shared = replicas->shared;
 	buf_fini(&replicas->held);
 	buf_fini(&replicas->wire);

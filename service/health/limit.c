@@ -19,6 +19,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "lib/metrics.h"
 #include "service/health/adaptive.h"
 
@@ -58,7 +59,7 @@ struct limit {
 
 static struct limit_waiter *waiter_of(struct queue_entry *entry)
 {
-	return (struct limit_waiter *)((char *)entry - offsetof(struct limit_waiter, entry));
+	return container_of(entry, struct limit_waiter, entry);
 }
 
 struct limit *limit_create(const struct config_concurrency *options)
@@ -238,7 +239,7 @@ static void on_mail(struct loop_message *message)
 /* Its time is up, unless it was settled a moment ago: then the mail is on its way, and says more. */
 static void on_due(struct timer *timer)
 {
-	struct limit_waiter *waiter = (struct limit_waiter *)((char *)timer - offsetof(struct limit_waiter, timer));
+	struct limit_waiter *waiter = container_of(timer, struct limit_waiter, timer);
 	struct limit *limit = waiter->limit;
 	pthread_mutex_lock(&limit->mutex);
 	bool late = waiter->state == WAITER_ST_QUEUED;

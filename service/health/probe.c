@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 
+#include "lib/container.h"
 #include "lib/metrics.h"
 #include "lib/random.h"
 #include "service/health/health.h"
@@ -112,7 +113,7 @@ static void probe_ask(struct probe *probe)
 
 static void on_due(struct timer *timer)
 {
-	struct probe *probe = (struct probe *)((char *)timer - offsetof(struct probe, timer));
+	struct probe *probe = container_of(timer, struct probe, timer);
 	if (probe->call == NULL) {
 		probe_ask(probe); /* out of memory: the timer runs, and asks again */
 		return;

@@ -21,6 +21,7 @@
 
 #include <h2o.h>
 
+#include "lib/container.h"
 #include "lib/memory.h"
 #include "lib/step.h"
 #include "service/loop/turn.h"
@@ -198,7 +199,7 @@ static void on_foreign_ready(h2o_socket_t *sock, const char *err)
 static void on_wake(struct watch *watch, unsigned events)
 {
 	(void)events;
-	struct loop *loop = (struct loop *)((char *)watch - offsetof(struct loop, wake_watch));
+	struct loop *loop = container_of(watch, struct loop, wake_watch);
 	uint64_t count = 0;
 	if (read(loop->wake, &count, sizeof(count)) < 0 && errno != EAGAIN)
 		return;

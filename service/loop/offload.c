@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "lib/container.h"
 #include "lib/hash.h"
 
 enum { OFFLOAD_BUCKETS = 1024, OFFLOAD_NICE = 5 /* helpers yield to loops where cores are few */ };
@@ -231,7 +232,7 @@ static void port_move(const struct offload_job *job, int by)
 
 static void on_message(struct loop_message *message)
 {
-	struct offload_job *job = (struct offload_job *)((char *)message - offsetof(struct offload_job, message));
+	struct offload_job *job = container_of(message, struct offload_job, message);
 	port_move(job, -1);
 	if (job->cancelled)
 		job->discard(job);

@@ -10,6 +10,7 @@
  * aborted; put a fallback around a child that may fail. Timeouts: each call's
  * own. Pause and cancel reach all.
  */
+#include "lib/container.h"
 #include "lib/step.h"
 #include "service/plan/causes.h"
 #include "service/plan/gathered.h"
@@ -138,12 +139,12 @@ static void all_finish(struct all_run *all)
 
 static void on_emit(struct telling *telling, struct event *event)
 {
-	all_emit((struct all_run *)((char *)telling - offsetof(struct all_run, telling)), event);
+	all_emit(container_of(telling, struct all_run, telling), event);
 }
 
 static void on_told(struct telling *telling)
 {
-	all_finish((struct all_run *)((char *)telling - offsetof(struct all_run, telling)));
+	all_finish(container_of(telling, struct all_run, telling));
 }
 
 static void on_merged(void *owner, enum error_code error, struct buf *out)

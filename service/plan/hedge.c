@@ -17,6 +17,7 @@
  * is counted in the metrics. Timeouts: each call's own. Cancellation stops the
  * clock of the next spare. The rest is contest.h's.
  */
+#include "lib/container.h"
 #include "service/health/health.h"
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"
@@ -62,7 +63,7 @@ static bool hedge_enter_next(struct hedge_run *hedge, enum metrics_attempt reaso
 
 static void on_slow(struct timer *timer)
 {
-	struct hedge_run *hedge = (struct hedge_run *)((char *)timer - offsetof(struct hedge_run, timer));
+	struct hedge_run *hedge = container_of(timer, struct hedge_run, timer);
 	if (!hedge_has_more(&hedge->contest) || !hedge_is_within_budget(hedge))
 		return;
 	if (hedge_enter_next(hedge, METRICS_ATTEMPT_HEDGE) && hedge_has_more(&hedge->contest))

@@ -20,6 +20,7 @@
  * Timeouts: each call's own. Pause and cancel reach all. A child must give one
  * choice, and a request may ask for one only.
  */
+#include "lib/container.h"
 #include "service/plan/ballot.h"
 #include "service/plan/causes.h"
 #include "service/plan/gathered.h"
@@ -158,12 +159,12 @@ static void quorum_complete(struct quorum_run *quorum)
 
 static void on_emit(struct telling *telling, struct event *event)
 {
-	quorum_emit((struct quorum_run *)((char *)telling - offsetof(struct quorum_run, telling)), event);
+	quorum_emit(container_of(telling, struct quorum_run, telling), event);
 }
 
 static void on_told(struct telling *telling)
 {
-	quorum_complete((struct quorum_run *)((char *)telling - offsetof(struct quorum_run, telling)));
+	quorum_complete(container_of(telling, struct quorum_run, telling));
 }
 
 static void on_merged(void *owner, enum error_code error, struct buf *out)
@@ -218,7 +219,7 @@ static void tell_body(struct quorum_run *quorum)
 
 static void on_tell(struct task *task)
 {
-	struct quorum_run *quorum = (struct quorum_run *)((char *)task - offsetof(struct quorum_run, tell));
+	struct quorum_run *quorum = container_of(task, struct quorum_run, tell);
 	bool stream = quorum->run.context->request->stream;
 	while (stream && !quorum->paused && quorum->state == QUORUM_ST_TELLS) {
 		if (!tell_piece(quorum))

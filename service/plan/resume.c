@@ -25,6 +25,7 @@
  */
 #include "service/plan/resume.h"
 
+#include "lib/container.h"
 #include "lib/log.h"
 #include "schemas/openai_caching.h"
 #include "schemas/openai_joint.h"
@@ -317,7 +318,7 @@ static void resume_pass(struct resume_run *resume, const struct event *event)
 
 static void resume_on_event(struct run_sink *sink, struct run *run, const struct event *event)
 {
-	struct resume_run *resume = (struct resume_run *)((char *)sink - offsetof(struct resume_run, sink));
+	struct resume_run *resume = container_of(sink, struct resume_run, sink);
 	if (resume->state == RESUME_ST_ENDED || run != resume->current)
 		return;
 	if (tells_usage(event))

@@ -23,6 +23,7 @@
  * repeats at a backend come out of its retry budget. Timeouts: each
  * call's own.
  */
+#include "lib/container.h"
 #include "lib/random.h"
 #include "schemas/retry_after.h"
 #include "service/plan/contest.h"
@@ -62,7 +63,7 @@ static bool retry_has_more(const struct contest *contest)
 
 static void on_wait_over(struct timer *timer)
 {
-	struct retry_run *retry = (struct retry_run *)((char *)timer - offsetof(struct retry_run, timer));
+	struct retry_run *retry = container_of(timer, struct retry_run, timer);
 	struct contest *contest = &retry->contest;
 	const struct plan *plan = contest->run.plan;
 	const struct plan *child = plan->children[retry->tries++ % plan->child_count];

@@ -14,6 +14,7 @@
  */
 #include "service/plan/target.h"
 
+#include "lib/container.h"
 #include "lib/media_type.h"
 #include "schemas/retry_after.h"
 #include "service/plan/kinds.h"
@@ -129,7 +130,7 @@ void target_emit(struct target_run *target, struct event *event)
 
 static void on_linger_over(struct timer *timer)
 {
-	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, total));
+	struct target_run *target = container_of(timer, struct target_run, total);
 	target_end(target);
 }
 
@@ -213,7 +214,7 @@ void target_content(struct target_run *target)
 
 static void on_total(struct timer *timer)
 {
-	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, total));
+	struct target_run *target = container_of(timer, struct target_run, total);
 	target_fail_code(target, ERROR_UPSTREAM_TOTAL);
 }
 
@@ -402,7 +403,7 @@ const struct http_call_ops target_call_ops = {on_head, on_body, on_done};
 
 static void on_late_failure(struct task *task)
 {
-	struct target_run *target = (struct target_run *)((char *)task - offsetof(struct target_run, late_failure));
+	struct target_run *target = container_of(task, struct target_run, late_failure);
 	target_fail(target, &target->late);
 }
 

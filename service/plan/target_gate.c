@@ -5,6 +5,7 @@
  * health. A refusal is a failure that another target may mend; no call was made
  * for it, and it says how long to wait.
  */
+#include "lib/container.h"
 #include "schemas/retry_after.h"
 #include "service/plan/target.h"
 
@@ -166,7 +167,7 @@ static void gate_hold(struct target_run *target)
 
 static void on_hold(struct timer *timer)
 {
-	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, hold));
+	struct target_run *target = container_of(timer, struct target_run, hold);
 	uint64_t wait_us = 0;
 	enum health_reason reason = gate_enter_health(target, HEALTH_DIVERTED, &wait_us);
 	if (reason == HEALTH_UNPROVEN)
@@ -212,7 +213,7 @@ static void gate_no_place(struct target_run *target, enum error_code code)
 
 static void on_wait_settled(struct limit_waiter *waiter, bool admitted)
 {
-	struct target_run *target = (struct target_run *)((char *)waiter - offsetof(struct target_run, waiter));
+	struct target_run *target = container_of(waiter, struct target_run, waiter);
 	target->placed = admitted;
 	if (admitted)
 		gate_ask_health(target);

@@ -8,6 +8,7 @@
  * backend has sent waits unread, and its silence is not its fault. Nor does it run
  * for an answer that is there and read a part at a time.
  */
+#include "lib/container.h"
 #include "service/plan/target.h"
 
 uint64_t target_idle_limit(const struct target_run *target)
@@ -39,7 +40,7 @@ static void silence_is_over(struct target_run *target)
 
 static void on_silence(struct timer *timer)
 {
-	struct target_run *target = (struct target_run *)((char *)timer - offsetof(struct target_run, silence));
+	struct target_run *target = container_of(timer, struct target_run, silence);
 	/* the timer is not restarted for every event: look how old the last one really is */
 	uint64_t age_us = target_now(target) - target->last_event_us;
 	if (!target->idle || age_us >= target_idle_limit(target) ||

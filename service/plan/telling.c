@@ -2,11 +2,13 @@
 /* Slices of a whole answer; telling.h holds the contract. */
 #include "service/plan/telling.h"
 
+#include "lib/container.h"
+
 enum { SLICE = 64 << 10, SLICES_OF_A_TURN = 4 };
 
 static void on_later(struct timer *timer)
 {
-	struct telling *telling = (struct telling *)((char *)timer - offsetof(struct telling, later));
+	struct telling *telling = container_of(timer, struct telling, later);
 	task_queue(telling->reactor, &telling->now);
 }
 
@@ -28,7 +30,7 @@ static void tell_slice(struct telling *telling)
 
 static void on_now(struct task *task)
 {
-	struct telling *telling = (struct telling *)((char *)task - offsetof(struct telling, now));
+	struct telling *telling = container_of(task, struct telling, now);
 	for (int i = 0; i < SLICES_OF_A_TURN && tells(telling); i++)
 		tell_slice(telling);
 	if (tells(telling))

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/container.h"
 #include "lib/ledger.h"
 #include "service/http/listener.h"
 
@@ -105,7 +106,7 @@ static inline void fuzz_on_drained(void *context)
 
 static inline void fuzz_on_step(struct task *task)
 {
-	struct fuzz_exchange *exchange = (struct fuzz_exchange *)((char *)task - offsetof(struct fuzz_exchange, step));
+	struct fuzz_exchange *exchange = container_of(task, struct fuzz_exchange, step);
 	http_respond_head(exchange->request, 200, NULL, 0, -1);
 	fuzz_stream(exchange);
 }

@@ -9,6 +9,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "lib/container.h"
+
 enum {
 	CONN_BODY_MOST = 64 * 1024 * 1024,
 	CONN_READ = 16 * 1024,
@@ -48,7 +50,7 @@ static void conn_close(struct conn *conn, enum conn_close how)
 
 static void on_timer(struct timer *timer)
 {
-	conn_advance((struct conn *)((char *)timer - offsetof(struct conn, timer)));
+	conn_advance(container_of(timer, struct conn, timer));
 }
 
 /* Comes back after delay_us. */

@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "lib/container.h"
 #include "tools/sim/conn.h"
 
 enum { BACKLOG = 65535, ACCEPTS_PER_TURN = 256, REOPEN_RETRY_US = 10000 };
@@ -86,7 +87,7 @@ void listener_close(struct listener *listener)
 
 static void on_reopen(struct timer *timer)
 {
-	struct listener *listener = (struct listener *)((char *)timer - offsetof(struct listener, reopen));
+	struct listener *listener = container_of(timer, struct listener, reopen);
 	if (!listener_reopen(listener))
 		timer_start(&listener->sim->timers, timer, REOPEN_RETRY_US, on_reopen);
 }

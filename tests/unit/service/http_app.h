@@ -16,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "lib/container.h"
 #include "service/http/http_server.h"
 
 enum { APP_WORKERS_PORTS = 2 };
@@ -131,7 +132,7 @@ static inline struct exchange *exchange_begin(struct app *app, struct http_reque
 
 static inline void app_step(struct task *task)
 {
-	struct exchange *exchange = (struct exchange *)((char *)task - offsetof(struct exchange, step));
+	struct exchange *exchange = container_of(task, struct exchange, step);
 	app_answer(exchange->request, 200, SPAN("{\"later\":true}"));
 	exchange_end(exchange);
 }

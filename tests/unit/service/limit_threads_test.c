@@ -3,6 +3,7 @@
  * One limit shared by four threads with real loops: never more calls than
  * allowed, every waiter is told exactly once or left, and nothing remains.
  */
+#include "lib/container.h"
 #include "service/health/limit.h"
 
 #include <setjmp.h>
@@ -59,12 +60,12 @@ static void caller_sleep(struct caller *caller, uint64_t most_us, timer_cb then)
 
 static void on_next_round(struct timer *timer)
 {
-	caller_begin((struct caller *)((char *)timer - offsetof(struct caller, timer)));
+	caller_begin(container_of(timer, struct caller, timer));
 }
 
 static void on_held(struct timer *timer)
 {
-	struct caller *caller = (struct caller *)((char *)timer - offsetof(struct caller, timer));
+	struct caller *caller = container_of(timer, struct caller, timer);
 	running--;
 	limit_leave(limit, caller->waiter.place, 0, false, now_of(caller));
 	caller_sleep(caller, 200, on_next_round);
@@ -81,7 +82,7 @@ static void caller_hold(struct caller *caller)
 
 static void on_changed_mind(struct timer *timer)
 {
-	struct caller *caller = (struct caller *)((char *)timer - offsetof(struct caller, timer));
+	struct caller *caller = container_of(timer, struct caller, timer);
 	limit_abandon(&caller->waiter, now_of(caller));
 	memset(&caller->waiter, 0, sizeof(caller->waiter)); /* nobody may know it any more */
 	caller->waits = false;
