@@ -3,7 +3,7 @@
 #include "schemas/caching_reference.h"
 
 #include "schemas/field_list.h"
-#include "schemas/openai_request.h"
+#include "schemas/openai/request.h"
 
 /* Mentions the tables of all that a value may hold. */
 static void mention_below(struct field_list *tables, const struct field *rule)

@@ -3,7 +3,7 @@
 #include "schemas/fanout_request.h"
 
 #include "lib/buf.h"
-#include "schemas/openai_internal.h"
+#include "schemas/openai/internal.h"
 
 /* Members of the nested request that may stand there as null, and are set anew. */
 static bool is_set_anew(const struct json *json, uint32_t key)

@@ -7,7 +7,7 @@
 #define SLUICE_SCHEMAS_FANOUT_REQUEST_H
 
 #include "schemas/fanout_fields.h"
-#include "schemas/openai_request.h"
+#include "schemas/openai/request.h"
 
 /* The name that stands where answers tell the model and there is no single one. */
 #define FANOUT_MODEL "fanout"

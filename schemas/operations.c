@@ -6,7 +6,7 @@
 #include "schemas/answers.h"
 #include "schemas/field_def.h"
 #include "schemas/fanout_fields.h"
-#include "schemas/openai_requests.h"
+#include "schemas/openai/requests.h"
 
 #define EXAMPLES(...)                                                \
 	.examples = (const struct operation_example[]){__VA_ARGS__}, \

@@ -2,8 +2,8 @@
 /* `sluice cache key`: why a request hits or misses; cache_command.h holds the contract. */
 #include "service/cache_command.h"
 
-#include "schemas/openai_caching.h"
-#include "schemas/openai_embedding_cache.h"
+#include "schemas/openai/caching.h"
+#include "schemas/openai/embedding_cache.h"
 #include "service/cache/eligible.h"
 #include "service/cache/key.h"
 

@@ -2,7 +2,7 @@
 /* Which requests the cache is for; eligible.h holds the contract. */
 #include "service/cache/eligible.h"
 
-#include "schemas/openai_caching.h"
+#include "schemas/openai/caching.h"
 
 static bool is_allowed(enum openai_caching caching, const struct config_cache_rule *rule)
 {

@@ -4,7 +4,7 @@
 #define SLUICE_SERVICE_CACHE_ELIGIBLE_H
 
 #include "config/config.h"
-#include "schemas/openai_request.h"
+#include "schemas/openai/request.h"
 
 /*
  * NULL: an answer to the request may be kept and given again. Else why not, in words: "the policy of its model is

@@ -8,7 +8,7 @@
 #define SLUICE_SERVICE_CACHE_ENTRY_H
 
 #include "lib/buf.h"
-#include "schemas/openai_replay.h"
+#include "schemas/openai/replay.h"
 
 struct cache_entry {
 	enum openai_endpoint endpoint;

@@ -10,7 +10,7 @@
 
 #include "config/config.h"
 #include "lib/buf.h"
-#include "schemas/openai_request.h"
+#include "schemas/openai/request.h"
 #include "service/cache/cache_key.h"
 
 struct key_parts {

@@ -11,7 +11,7 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/hash.h"
-#include "schemas/openai_request.h"
+#include "schemas/openai/request.h"
 
 struct decoded {
 	_Atomic unsigned holders;

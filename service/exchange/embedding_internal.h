@@ -4,8 +4,8 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H
 #define SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H
 
-#include "schemas/openai_embedding_cache.h"
-#include "schemas/openai_vectors.h"
+#include "schemas/openai/embedding_cache.h"
+#include "schemas/openai/vectors.h"
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
 

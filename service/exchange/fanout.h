@@ -8,7 +8,7 @@
 #define SLUICE_SERVICE_EXCHANGE_FANOUT_H
 
 #include "schemas/fanout_request.h"
-#include "schemas/openai_assembly.h"
+#include "schemas/openai/assembly.h"
 #include "service/exchange/exchange_internal.h"
 
 enum {

@@ -8,7 +8,7 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_RECAST_H
 #define SLUICE_SERVICE_EXCHANGE_RECAST_H
 
-#include "schemas/openai_replay.h"
+#include "schemas/openai/replay.h"
 #include "service/cache/store.h"
 #include "service/exchange/whole.h"
 

@@ -4,7 +4,7 @@
 
 #include "lib/ledger.h"
 #include "lib/step.h"
-#include "schemas/openai_caching.h"
+#include "schemas/openai/caching.h"
 #include "service/exchange/report.h"
 #include "service/exchange/shared_internal.h"
 #include "service/exchange/whole.h"

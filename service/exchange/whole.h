@@ -3,7 +3,7 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_WHOLE_H
 #define SLUICE_SERVICE_EXCHANGE_WHOLE_H
 
-#include "schemas/openai_assembly.h"
+#include "schemas/openai/assembly.h"
 #include "service/plan/event.h"
 
 struct whole {

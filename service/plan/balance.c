@@ -29,7 +29,7 @@
 
 #include "lib/hash.h"
 #include "lib/random.h"
-#include "schemas/openai_prefix.h"
+#include "schemas/openai/prefix.h"
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"
 #include "service/plan/outlook.h"

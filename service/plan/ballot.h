@@ -7,7 +7,7 @@
 #ifndef SLUICE_SERVICE_PLAN_BALLOT_H
 #define SLUICE_SERVICE_PLAN_BALLOT_H
 
-#include "schemas/openai_text.h"
+#include "schemas/openai/text.h"
 #include "service/plan/plan.h"
 
 struct ballot_closing;

@@ -13,7 +13,7 @@
 
 #include "config/config.h"
 #include "lib/failures.h"
-#include "schemas/openai_answer.h"
+#include "schemas/openai/answer.h"
 
 enum event_kind {
 	EVENT_CHUNK, /* one event of a streamed answer */

@@ -21,7 +21,7 @@
 #include "lib/arena.h"
 #include "lib/metrics.h"
 #include "lib/reactor.h"
-#include "schemas/openai_request.h"
+#include "schemas/openai/request.h"
 #include "service/health/health.h"
 #include "service/plan/event.h"
 

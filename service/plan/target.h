@@ -11,7 +11,7 @@
 #define SLUICE_SERVICE_PLAN_TARGET_H
 
 #include "lib/decoder.h"
-#include "schemas/openai_watch.h"
+#include "schemas/openai/watch.h"
 #include "schemas/sse.h"
 #include "service/health/health.h"
 #include "service/health/limit.h"

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "lib/container.h"
-#include "schemas/openai_assembly.h"
-#include "schemas/openai_replay.h"
+#include "schemas/openai/assembly.h"
+#include "schemas/openai/replay.h"
 #include "schemas/sse_write.h"
 #include "service/loop/offload.h"
 #include "service/plan/target.h"

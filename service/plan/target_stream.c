@@ -5,7 +5,7 @@
  * one by one. What cannot be understood ends the answer: a stream that is cut,
  * stalled or malformed must never look like success.
  */
-#include "schemas/openai_usage.h"
+#include "schemas/openai/usage.h"
 #include "service/plan/target.h"
 
 /* Usage that only we asked for must not reach the client as a chunk. */

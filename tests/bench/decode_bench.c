@@ -12,7 +12,7 @@
 #include <cjson/cJSON.h>
 
 #include "lib/buf.h"
-#include "schemas/openai_request.h"
+#include "schemas/openai/request.h"
 
 static bool run_decode(struct span body)
 {

@@ -7,7 +7,7 @@
 #include <assert.h>
 #include <stdint.h>
 
-#include "schemas/openai_answer.h"
+#include "schemas/openai/answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "lib/utf8.h"
-#include "schemas/openai_request.h"
+#include "schemas/openai/request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "schemas/openai_request.h"
+#include "schemas/openai/request.h"
 
 enum { DOCUMENTS = 20000, DOCUMENT_MOST = 1 << 20 };
 

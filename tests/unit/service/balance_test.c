@@ -2,7 +2,7 @@
 /* The balance combinator: whom it chooses, and what becomes of a refusal. Health is the real one, on a fake clock. */
 #include "tests/unit/service/fake_plan.h"
 
-#include "schemas/openai_prefix.h"
+#include "schemas/openai/prefix.h"
 #include "service/health/health.h"
 #include "service/plan/balance.h"
 

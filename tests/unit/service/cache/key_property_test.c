@@ -15,8 +15,8 @@
 #include <cjson/cJSON.h>
 #include <cmocka.h>
 
-#include "schemas/openai_caching.h"
-#include "schemas/openai_embedding_cache.h"
+#include "schemas/openai/caching.h"
+#include "schemas/openai/embedding_cache.h"
 #include "service/cache/key.h"
 
 enum { ROUNDS_LEAST = 8, ROUNDS_MOST = 400, ROWS_MOST = 512, TEXT_MOST = 1 << 20, WORDINGS = 4 };

@@ -1,0 +1,395 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Reading answers: what one chunk or a whole answer carries. openai_chunk_read
+ * runs for every streamed event, so it looks at each member once.
+ */
+#include "schemas/openai/answer.h"
+
+#include <inttypes.h>
+
+#include "schemas/failure_rules.h"
+#include "schemas/openai/internal.h"
+
+bool openai_read_object(struct json *json, struct arena *scratch, struct span text)
+{
+	struct json_error error;
+	return json_parse_relaxed(json, scratch, text, &JSON_DEPTH(OPENAI_ANSWER_DEPTH), &error) &&
+	       json_type(json, 0) == JSON_OBJECT;
+}
+
+bool openai_is_filled(const struct json *json, uint32_t node)
+{
+	const struct json_node *n = &json->nodes[node];
+	if (n->type == JSON_STRING)
+		return n->end - n->start > 2;
+	return (n->type == JSON_ARRAY || n->type == JSON_OBJECT) && n->count > 0;
+}
+
+bool openai_is_truthy(const struct json *json, uint32_t node)
+{
+	double number = 1;
+	switch (json_type(json, node)) {
+	case JSON_NULL:
+	case JSON_FALSE:
+		return false;
+	case JSON_STRING:
+		return openai_is_filled(json, node);
+	case JSON_NUMBER:
+		return !json_double(json, node, &number) || number != 0;
+	default:
+		return true;
+	}
+}
+
+/* A count of tokens; -1 for what can't be one. */
+static int64_t count_read(const struct json *json, uint32_t node)
+{
+	int64_t count = -1;
+	return json_int(json, node, &count) && count >= 0 ? count : -1;
+}
+
+struct usage openai_usage_read(const struct json *json, uint32_t node)
+{
+	struct usage usage = USAGE_UNKNOWN;
+	for (uint32_t at = json_first(json, node); at != JSON_NONE; at = json_next(json, node, at)) {
+		if (openai_key_is(json, at, SPAN("prompt_tokens")))
+			usage.prompt_tokens = count_read(json, at + 1);
+		else if (openai_key_is(json, at, SPAN("completion_tokens")))
+			usage.completion_tokens = count_read(json, at + 1);
+		else if (openai_key_is(json, at, SPAN("total_tokens")))
+			usage.total_tokens = count_read(json, at + 1);
+	}
+	return usage;
+}
+
+static bool test_bit(const uint64_t *bits, int64_t index)
+{
+	return index < 0 || index >= OPENAI_CHOICES_TRACKED || (bits[index / 64] >> (index % 64) & 1) != 0;
+}
+
+static void set_bit(uint64_t *bits, int64_t index)
+{
+	if (index >= 0 && index < OPENAI_CHOICES_TRACKED)
+		bits[index / 64] |= UINT64_C(1) << (index % 64);
+}
+
+bool openai_stream_is_finished(const struct openai_stream *stream)
+{
+	bool any = false;
+	for (size_t i = 0; i < OPENAI_CHOICES_TRACKED / 64; i++) {
+		any = any || stream->finish_seen[i] != 0;
+		if ((stream->role_seen[i] & ~stream->finish_seen[i]) != 0)
+			return false;
+	}
+	return any;
+}
+
+/* Some engines send an empty finish_reason until the end: only a filled one counts. */
+static bool is_finish(const struct json *json, uint32_t value)
+{
+	return json_type(json, value) != JSON_NULL && openai_is_truthy(json, value);
+}
+
+/* What is read of choices, one after the other. */
+struct choice_reader {
+	const struct json *json;
+	enum openai_endpoint endpoint;
+	struct arena *scratch;
+	const struct openai_error *error; /* of the first that failed */
+	bool failed;
+	uint32_t delta; /* of the choice read last: its delta or message, or JSON_NONE */
+};
+
+/* Notes that a choice failed: by its finish_reason, or by what stands under its "error", which tells more. */
+static void choice_failed(struct choice_reader *reader, uint32_t value, bool finish)
+{
+	bool told = reader->failed && (finish || reader->error == NULL || reader->error->message.at != NULL);
+	struct openai_error *error = told ? NULL : arena_zalloc(reader->scratch, 1, sizeof(*error));
+	reader->failed = true;
+	if (error == NULL)
+		return; /* the arena remembers */
+	if (finish)
+		error->type = json_string(reader->json, value, reader->scratch);
+	else
+		openai_error_read_member(reader->json, value, reader->scratch, error);
+	error->object = false;
+	error->choice = true;
+	reader->error = error;
+}
+
+/*
+ * Returns what a delta or a message carries. All that is in it but the role was generated, as engines have members of
+ * their own; an error in it is one of the choice.
+ */
+static unsigned read_message(struct choice_reader *reader, uint32_t message)
+{
+	const struct json *json = reader->json;
+	unsigned carries = 0;
+	for (uint32_t at = json_first(json, message); at != JSON_NONE; at = json_next(json, message, at)) {
+		if (openai_key_is(json, at, SPAN("error")) && openai_is_truthy(json, at + 1))
+			choice_failed(reader, at + 1, false);
+		else if (!openai_is_filled(json, at + 1))
+			continue;
+		else if (openai_key_is(json, at, SPAN("role")))
+			carries |= CARRIES_ROLE;
+		else
+			carries |= CARRIES_CONTENT;
+	}
+	return carries;
+}
+
+/* Returns what a finish_reason carries. */
+static unsigned read_finish(struct choice_reader *reader, uint32_t value)
+{
+	const struct json *json = reader->json;
+	if (!is_finish(json, value))
+		return 0;
+	if (json_type(json, value) == JSON_STRING && failure_is_finish(json_string(json, value, reader->scratch)))
+		choice_failed(reader, value, true);
+	return CARRIES_FINISH;
+}
+
+/* Returns what a choice carries, and leaves its delta or message in the reader. */
+static unsigned read_choice(struct choice_reader *reader, uint32_t choice)
+{
+	const struct json *json = reader->json;
+	unsigned carries = 0;
+	reader->delta = JSON_NONE;
+	for (uint32_t at = json_first(json, choice); at != JSON_NONE; at = json_next(json, choice, at)) {
+		if (openai_key_is(json, at, SPAN("delta")) || openai_key_is(json, at, SPAN("message"))) {
+			if (reader->endpoint != OPENAI_CHAT || json_type(json, at + 1) != JSON_OBJECT)
+				continue;
+			reader->delta = at + 1;
+			carries |= read_message(reader, at + 1);
+		} else if (openai_key_is(json, at, SPAN("text"))) {
+			if (reader->endpoint == OPENAI_COMPLETIONS && openai_is_filled(json, at + 1))
+				carries |= CARRIES_CONTENT;
+		} else if (openai_key_is(json, at, SPAN("finish_reason"))) {
+			carries |= read_finish(reader, at + 1);
+		} else if (openai_key_is(json, at, SPAN("error")) && openai_is_truthy(json, at + 1)) {
+			choice_failed(reader, at + 1, false);
+		}
+	}
+	return carries;
+}
+
+/* The index that a tool call means: its own, the next one when it begins a call, else that of the call begun last. */
+static int64_t tool_call_index(const struct json *json, uint32_t call, uint8_t *begun)
+{
+	int64_t index = 0;
+	uint32_t own = json_member(json, call, "index");
+	uint32_t id = json_member(json, call, "id");
+	if (own != JSON_NONE && json_int(json, own, &index)) {
+		if (index >= *begun && index < UINT8_MAX)
+			*begun = (uint8_t)(index + 1);
+		return index;
+	}
+	if ((id != JSON_NONE && openai_is_filled(json, id) && *begun < UINT8_MAX) || *begun == 0)
+		(*begun)++;
+	return *begun - 1;
+}
+
+/* A tool call without an index gets one. begun: tool calls of the choice so far. */
+static void repair_tool_calls(const struct json *json, uint32_t calls, uint8_t *begun, struct openai_repairs *repairs,
+			      struct arena *scratch)
+{
+	if (json_type(json, calls) != JSON_ARRAY)
+		return;
+	for (uint32_t at = json_first(json, calls); at != JSON_NONE; at = json_next(json, calls, at)) {
+		const struct json_node *call = &json->nodes[at];
+		if (call->type != JSON_OBJECT)
+			continue;
+		uint32_t own = json_member(json, at, "index");
+		int64_t index = tool_call_index(json, at, begun);
+		if (own == JSON_NONE)
+			openai_repair_add(
+			    repairs, scratch, call->start + 1, call->start + 1,
+			    arena_printf(scratch, "\"index\":%" PRId64 "%s", index, call->count == 0 ? "" : ","));
+		else if (json_type(json, own) == JSON_NULL)
+			openai_repair_add(repairs, scratch, json->nodes[own].start, json->nodes[own].end,
+					  arena_printf(scratch, "%" PRId64, index));
+	}
+}
+
+/* Repairs a delta, in document order. first: it is the first of its choice. begun: tool calls of the choice so far. */
+static void repair_delta(const struct json *json, uint32_t delta, bool first, uint8_t *begun,
+			 struct openai_repairs *repairs, struct arena *scratch)
+{
+	const struct json_node *n = &json->nodes[delta];
+	if (first && json_member(json, delta, "role") == JSON_NONE)
+		openai_repair_add(repairs, scratch, n->start + 1, n->start + 1,
+				  n->count == 0 ? SPAN("\"role\":\"assistant\"") : SPAN("\"role\":\"assistant\","));
+	for (uint32_t at = json_first(json, delta); at != JSON_NONE; at = json_next(json, delta, at)) {
+		if (first && openai_key_is(json, at, SPAN("role")) && !openai_is_filled(json, at + 1))
+			openai_repair_add(repairs, scratch, json->nodes[at + 1].start, json->nodes[at + 1].end,
+					  SPAN("\"assistant\""));
+		else if (openai_key_is(json, at, SPAN("tool_calls")))
+			repair_tool_calls(json, at + 1, begun, repairs, scratch);
+	}
+}
+
+/* The choice's index; its position when it tells none. */
+static int64_t choice_index(const struct json *json, uint32_t choice, int64_t position)
+{
+	int64_t index = position;
+	uint32_t value = json_member(json, choice, "index");
+	if (value != JSON_NONE && !json_int(json, value, &index))
+		return position;
+	return index;
+}
+
+static unsigned read_stream_choices(struct openai_stream *stream, struct choice_reader *reader, uint32_t choices,
+				    struct openai_repairs *repairs)
+{
+	const struct json *json = reader->json;
+	unsigned carries = 0;
+	int64_t position = 0;
+	for (uint32_t at = json_first(json, choices); at != JSON_NONE; at = json_next(json, choices, at), position++) {
+		unsigned carried = read_choice(reader, at);
+		uint32_t delta = reader->delta;
+		int64_t index = choice_index(json, at, position);
+		bool tracked = index >= 0 && index < OPENAI_CHOICES_TRACKED;
+		uint8_t untracked = 0;
+		if (delta != JSON_NONE)
+			repair_delta(json, delta, !test_bit(stream->role_seen, index),
+				     tracked ? &stream->tool_calls[index] : &untracked, repairs, reader->scratch);
+		if (delta != JSON_NONE || stream->endpoint != OPENAI_CHAT)
+			set_bit(stream->role_seen, index);
+		if ((carried & CARRIES_FINISH) != 0)
+			set_bit(stream->finish_seen, index);
+		carries |= carried;
+	}
+	return carries;
+}
+
+static bool is_filled_array(const struct json *json, uint32_t node)
+{
+	return json_type(json, node) == JSON_ARRAY && json->nodes[node].count > 0;
+}
+
+static const struct openai_error *read_error(const struct json *json, uint32_t value, struct arena *scratch)
+{
+	struct openai_error *error = arena_alloc(scratch, sizeof(*error));
+	if (error != NULL)
+		openai_error_read_member(json, value, scratch, error);
+	return error;
+}
+
+/* An answer without choices may be an error in its own right. */
+static const struct openai_error *read_bare_error(const struct json *json, unsigned carries, struct arena *scratch)
+{
+	struct openai_error error;
+	if ((carries & CARRIES_NO_CHOICE) == 0 || (carries & (CARRIES_USAGE | CARRIES_ERROR)) != 0 ||
+	    !openai_error_read_bare(json, scratch, &error))
+		return NULL;
+	struct openai_error *kept = arena_alloc(scratch, sizeof(*kept));
+	if (kept != NULL)
+		*kept = error;
+	return kept;
+}
+
+/* Everybody who handles a chunk reads it anew, in the turn of a loop: so its values are bounded. */
+static bool read_chunk(struct openai_chunk *chunk, struct arena *scratch, struct span data)
+{
+	static const struct json_limits limits = {.depth = OPENAI_ANSWER_DEPTH, .values = OPENAI_CHUNK_VALUES};
+	struct json_error error;
+	if (json_parse_relaxed(&chunk->json, scratch, data, &limits, &error))
+		return json_type(&chunk->json, 0) == JSON_OBJECT;
+	chunk->too_large = error.what == json_too_many;
+	return false;
+}
+
+bool openai_chunk_read(struct openai_stream *stream, struct span data, struct arena *scratch,
+		       struct openai_chunk *chunk)
+{
+	struct json *json = &chunk->json;
+	struct openai_repairs repairs = {NULL, NULL, 0, 0};
+	struct choice_reader reader = {.json = json, .endpoint = stream->endpoint, .scratch = scratch};
+	*chunk = (struct openai_chunk){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
+	if (!read_chunk(chunk, scratch, data))
+		return false;
+	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
+		uint32_t value = at + 1;
+		if (openai_key_is(json, at, SPAN("choices")) && is_filled_array(json, value)) {
+			chunk->carries &= ~(unsigned)CARRIES_NO_CHOICE;
+			chunk->carries |= read_stream_choices(stream, &reader, value, &repairs);
+		} else if (openai_key_is(json, at, SPAN("usage")) && json_type(json, value) == JSON_OBJECT) {
+			chunk->carries |= CARRIES_USAGE;
+			chunk->usage = openai_usage_read(json, value);
+		} else if (openai_key_is(json, at, SPAN("error")) && openai_is_truthy(json, value)) {
+			chunk->carries |= CARRIES_ERROR;
+			chunk->error = read_error(json, value, scratch);
+		}
+	}
+	if (reader.failed && (chunk->carries & CARRIES_ERROR) == 0) {
+		chunk->carries |= CARRIES_ERROR;
+		chunk->error = reader.error;
+	}
+	const struct openai_error *bare = read_bare_error(json, chunk->carries, scratch);
+	if (bare != NULL) {
+		chunk->carries |= CARRIES_ERROR;
+		chunk->error = bare;
+	}
+	chunk->repaired = openai_repair_apply(&repairs, scratch, data);
+	return !arena_failed(scratch);
+}
+
+static unsigned read_answer_choices(struct choice_reader *reader, uint32_t choices)
+{
+	const struct json *json = reader->json;
+	unsigned carries = 0;
+	if (reader->endpoint == OPENAI_EMBEDDINGS)
+		return CARRIES_CONTENT;
+	for (uint32_t at = json_first(json, choices); at != JSON_NONE; at = json_next(json, choices, at))
+		carries |= read_choice(reader, at);
+	return carries;
+}
+
+bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct arena *scratch,
+			struct openai_answer *answer)
+{
+	struct json *json = &answer->json;
+	struct choice_reader reader = {.json = json, .endpoint = endpoint, .scratch = scratch};
+	*answer = (struct openai_answer){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
+	if (!openai_read_object(json, scratch, body))
+		return false;
+	/* The vectors of embeddings are called data; they are what choices are elsewhere. */
+	uint32_t choices = json_member(json, 0, endpoint == OPENAI_EMBEDDINGS ? "data" : "choices");
+	if (choices != JSON_NONE && is_filled_array(json, choices))
+		answer->carries = read_answer_choices(&reader, choices);
+	uint32_t usage = json_member(json, 0, "usage");
+	if (usage != JSON_NONE && json_type(json, usage) == JSON_OBJECT) {
+		answer->carries |= CARRIES_USAGE;
+		answer->usage = openai_usage_read(json, usage);
+	}
+	uint32_t error = json_member(json, 0, "error");
+	if (error != JSON_NONE && openai_is_truthy(json, error)) {
+		answer->carries |= CARRIES_ERROR;
+		answer->error = read_error(json, error, scratch);
+	} else if (reader.failed) {
+		answer->carries |= CARRIES_ERROR;
+		answer->error = reader.error;
+	}
+	const struct openai_error *bare = read_bare_error(json, answer->carries, scratch);
+	if (bare != NULL) {
+		answer->carries |= CARRIES_ERROR;
+		answer->error = bare;
+	}
+	return !arena_failed(scratch);
+}
+
+struct span openai_finish_reason(struct span data, struct arena *arena)
+{
+	struct json json;
+	if (!openai_read_object(&json, arena, data))
+		return (struct span){NULL, 0};
+	uint32_t choices = json_member(&json, 0, "choices");
+	if (choices == JSON_NONE || !is_filled_array(&json, choices))
+		return (struct span){NULL, 0};
+	for (uint32_t at = json_first(&json, choices); at != JSON_NONE; at = json_next(&json, choices, at)) {
+		uint32_t reason = json_member(&json, at, "finish_reason");
+		if (reason != JSON_NONE && json_type(&json, reason) == JSON_STRING && openai_is_filled(&json, reason))
+			return json_string(&json, reason, arena);
+	}
+	return (struct span){NULL, 0};
+}

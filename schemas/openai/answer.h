@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Answers of the OpenAI dialect, streamed (one chunk per SSE event) and whole:
+ * what they carry, the repairs some engines need, and the merging of several
+ * answers into one.
+ */
+#ifndef SLUICE_SCHEMAS_OPENAI_ANSWER_H
+#define SLUICE_SCHEMAS_OPENAI_ANSWER_H
+
+#include "lib/json.h"
+#include "schemas/openai/openai.h"
+#include "schemas/openai/error.h"
+
+/* What one chunk carries; several at once are common. */
+enum {
+	CARRIES_ROLE = 1,    /* a delta with a role */
+	CARRIES_CONTENT = 2, /* text, reasoning, refusal, audio or a tool call: any generated content, not empty */
+	CARRIES_FINISH = 4,  /* a finish_reason that is not null */
+	CARRIES_USAGE = 8,   /* a usage object */
+	CARRIES_ERROR = 16,  /* a truthy "error" member, at the top or in a choice, or a finish_reason of a failure */
+	CARRIES_NO_CHOICE = 32, /* choices is absent or empty */
+};
+
+enum {
+	OPENAI_CHOICES_TRACKED = 128,
+	OPENAI_CHUNK_VALUES = 131072, /* values and names of members that a chunk may have */
+};
+
+/* What must be remembered from chunk to chunk of one stream. Zero-initialise, then set endpoint. */
+struct openai_stream {
+	enum openai_endpoint endpoint;
+	uint64_t role_seen[OPENAI_CHOICES_TRACKED / 64];   /* bit per choice index that has begun */
+	uint64_t finish_seen[OPENAI_CHOICES_TRACKED / 64]; /* bit per choice index that has finished */
+	uint8_t tool_calls[OPENAI_CHOICES_TRACKED];        /* tool calls begun, per choice index */
+};
+
+struct openai_chunk {
+	unsigned carries;
+	bool too_large;                   /* openai_chunk_read returned false for OPENAI_CHUNK_VALUES */
+	struct usage usage;               /* with CARRIES_USAGE */
+	const struct openai_error *error; /* with CARRIES_ERROR: in the arena; NULL = memory ran out */
+	struct span
+	    repaired;     /* {NULL,0} when the data is fine as it is; else the whole data with repairs, in the arena */
+	struct json json; /* of the data as it came */
+};
+
+/*
+ * Reads the data of one SSE event (not "[DONE]"). scratch: an arena for the
+ * nodes and the repaired bytes, reset by the caller between events. False when
+ * data is not a JSON object, or one of too many values. Repairs (chat only): the first delta of a choice
+ * gets "role":"assistant" when it lacks one; a tool call of a delta gets
+ * "index" (its position) when it lacks one. Bytes around a repair stay as they
+ * are.
+ */
+bool openai_chunk_read(struct openai_stream *stream, struct span data, struct arena *scratch,
+		       struct openai_chunk *chunk);
+
+/* True when at least one choice began or finished and every one that began has finished. */
+bool openai_stream_is_finished(const struct openai_stream *stream);
+
+/* How the members of a chunk or answer change when it becomes part of a gathered answer. */
+struct openai_lane {
+	struct span id;     /* replaces "id" */
+	struct span model;  /* replaces "model" */
+	struct span target; /* added to each choice as "sluice_target" */
+	int64_t index_base; /* added to each choice's index */
+};
+
+/*
+ * Appends chunk data (repaired or as it came) rewritten for its lane: id, model, each choice's index and
+ * sluice_target; other bytes stay. False when data is not a chunk with choices.
+ */
+bool openai_chunk_write_lane(struct span data, const struct openai_lane *lane, struct arena *scratch, struct buf *out);
+
+/* What a whole (not streamed) answer carries. */
+struct openai_answer {
+	unsigned carries; /* CARRIES_* */
+	struct usage usage;
+	const struct openai_error *error; /* as in struct openai_chunk */
+	struct json json;
+};
+
+/* Reads a whole answer of an endpoint. False when it is not a JSON object. */
+bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct arena *scratch,
+			struct openai_answer *answer);
+
+/*
+ * Appends one whole answer made of several: members of the first, "choices" of
+ * all in order, re-indexed, each with sluice_target; "usage" summed; "id" and "model" from
+ * lanes[0]. bodies[i] belongs to lanes[i] (their index_base is set here). Chat and completions only.
+ * False when a body is not a JSON object with choices.
+ */
+bool openai_answers_merge(const struct span *bodies, struct openai_lane *lanes, size_t count, struct arena *scratch,
+			  struct buf *out);
+
+/*
+ * Appends a whole answer with usage in place of its own; other bytes stay. Nothing of usage known: as it is. False when
+ * the body is not a JSON object with choices.
+ */
+bool openai_answer_write_usage(struct span body, const struct usage *usage, struct arena *scratch, struct buf *out);
+
+/* Appends usage as an object with all the counts a client expects; an unknown one is 0, an unknown total the sum. */
+void openai_usage_write(struct buf *out, enum openai_endpoint endpoint, const struct usage *usage);
+
+/*
+ * The finish_reason of the first choice that has one in a chunk's data or a whole answer; borrows, or in the arena.
+ * {NULL,0} = none.
+ */
+struct span openai_finish_reason(struct span data, struct arena *arena);
+
+/* Appends a final usage chunk's data: id, object and model as given, created in Unix seconds, empty choices, usage. */
+void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, struct span id, struct span model,
+			      int64_t created, const struct usage *usage);
+
+#endif

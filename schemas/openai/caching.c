@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: MIT */
+/* Which requests may be answered from a cache; openai_caching.h holds the contract. */
+#include "schemas/openai/caching.h"
+
+#include "schemas/field_canonical.h"
+#include "schemas/field_contained.h"
+#include "schemas/openai/embedding_cache.h"
+#include "schemas/openai/internal.h"
+
+static bool is_there(const struct json *json, uint32_t object, const char *name)
+{
+	uint32_t value = json_member(json, object, name);
+	return value != JSON_NONE && json_type(json, value) != JSON_NULL;
+}
+
+/* Tools that the backend runs: of any type but those the client runs itself. */
+static bool has_server_tools(const struct json *json)
+{
+	uint32_t tools = json_member(json, 0, "tools");
+	if (tools == JSON_NONE || json_type(json, tools) != JSON_ARRAY)
+		return false;
+	for (uint32_t at = json_first(json, tools); at != JSON_NONE; at = json_next(json, tools, at)) {
+		uint32_t type = json_member(json, at, "type");
+		if (type == JSON_NONE ||
+		    (!json_string_is(json, type, "function") && !json_string_is(json, type, "custom")))
+			return true;
+	}
+	return false;
+}
+
+static enum openai_caching determinism(const struct json *json)
+{
+	double value = 1;
+	uint32_t temperature = json_member(json, 0, "temperature");
+	if (temperature != JSON_NONE && json_double(json, temperature, &value) && value == 0)
+		return OPENAI_CACHING_YES;
+	return is_there(json, 0, "seed") ? OPENAI_CACHING_SEEDED : OPENAI_CACHING_RANDOM;
+}
+
+enum openai_caching openai_request_caching(const struct openai_request *request)
+{
+	const struct json *json = &request->json;
+	uint32_t store = json_member(json, 0, "store");
+	struct openai_inputs inputs;
+	if (request->endpoint == OPENAI_EMBEDDINGS)
+		return openai_inputs_read(request, &inputs) ? OPENAI_CACHING_YES : OPENAI_CACHING_INPUTS;
+	if (request->choices != 1)
+		return OPENAI_CACHING_CHOICES;
+	if (store != JSON_NONE && json_type(json, store) == JSON_TRUE)
+		return OPENAI_CACHING_STORE;
+	if (has_server_tools(json))
+		return OPENAI_CACHING_TOOLS;
+	return determinism(json);
+}
+
+bool openai_request_is_contained(const struct openai_request *request)
+{
+	return field_is_contained(&request->json, openai_request_fields(request->endpoint), 0);
+}
+
+bool openai_request_is_repeatable(const struct openai_request *request)
+{
+	return determinism(&request->json) != OPENAI_CACHING_RANDOM;
+}
+
+const char *openai_caching_text(enum openai_caching caching)
+{
+	static const char *const texts[OPENAI_CACHING_COUNT] = {
+	    [OPENAI_CACHING_YES] = "it can be cached",
+	    [OPENAI_CACHING_SEEDED] = "it is deterministic by its seed only, which cache.seed does not count",
+	    [OPENAI_CACHING_RANDOM] = "it is not deterministic: its temperature is not 0, and it has no seed",
+	    [OPENAI_CACHING_CHOICES] = "it asks for several choices",
+	    [OPENAI_CACHING_STORE] = "store is true: the backend is to keep it",
+	    [OPENAI_CACHING_TOOLS] = "it has tools that the backend runs itself",
+	    [OPENAI_CACHING_OUTSIDE] =
+		"it refers to something outside of it, or has a member or part that is not known not to",
+	    [OPENAI_CACHING_INPUTS] =
+		"its inputs cannot be told apart: they are messages, tokens among texts, or too many",
+	};
+	return texts[caching];
+}
+
+void openai_request_write_canonical(const struct openai_request *request, struct arena *scratch, struct buf *out)
+{
+	field_write_canonical(&request->json, openai_request_fields(request->endpoint), NULL, NULL, scratch, out);
+}
+
+static bool is_good_finish(const struct json *json, uint32_t choice, bool any)
+{
+	uint32_t reason = json_member(json, choice, "finish_reason");
+	if (reason == JSON_NONE || json_type(json, reason) != JSON_STRING || !openai_is_filled(json, reason))
+		return false;
+	return json_string_is(json, reason, "stop") || (any && !json_string_is(json, reason, "content_filter"));
+}
+
+bool openai_answer_is_keepable(struct span body, bool any, struct arena *scratch)
+{
+	struct json json;
+	if (!openai_read_object(&json, scratch, body))
+		return false;
+	uint32_t error = json_member(&json, 0, "error");
+	uint32_t choices = json_member(&json, 0, "choices");
+	if ((error != JSON_NONE && openai_is_truthy(&json, error)) || choices == JSON_NONE ||
+	    json_type(&json, choices) != JSON_ARRAY || json.nodes[choices].count == 0)
+		return false;
+	for (uint32_t at = json_first(&json, choices); at != JSON_NONE; at = json_next(&json, choices, at))
+		if (json_type(&json, at) != JSON_OBJECT || !is_good_finish(&json, at, any))
+			return false;
+	return true;
+}

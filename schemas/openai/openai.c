@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/* What the requests and the answers of the OpenAI dialect have in common. */
+#include "schemas/openai/openai.h"
+
+const char *openai_endpoint_path(enum openai_endpoint endpoint)
+{
+	static const char *const paths[] = {
+	    [OPENAI_CHAT] = "/chat/completions",
+	    [OPENAI_COMPLETIONS] = "/completions",
+	    [OPENAI_EMBEDDINGS] = "/embeddings",
+	};
+	return paths[endpoint];
+}
+
+/* Saturates: what a backend claims must not overflow ours. */
+static int64_t count_add(int64_t a, int64_t b)
+{
+	if (a < 0 || b < 0)
+		return a < 0 ? b : a;
+	int64_t sum = 0;
+	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+void usage_add(struct usage *a, const struct usage *b)
+{
+	a->prompt_tokens = count_add(a->prompt_tokens, b->prompt_tokens);
+	a->completion_tokens = count_add(a->completion_tokens, b->completion_tokens);
+	a->total_tokens = count_add(a->total_tokens, b->total_tokens);
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A whole answer that is kept, given once more: as it is but with an id and a
+ * time of its own, or as the chunks of a stream. What schemas/openai/assembly.h
+ * makes of those chunks says the same as the whole answer.
+ */
+#ifndef SLUICE_SCHEMAS_OPENAI_REPLAY_H
+#define SLUICE_SCHEMAS_OPENAI_REPLAY_H
+
+#include "lib/buf.h"
+#include "schemas/openai/request.h"
+
+/* Where a value lies, in bytes of its document; start = end: nowhere. */
+struct openai_mark {
+	size_t start, end;
+};
+
+/* Where a whole answer has what is replaced when it is told once more. They do not overlap. */
+struct openai_marks {
+	struct openai_mark id, created;
+};
+
+struct openai_replay {
+	enum openai_endpoint endpoint; /* chat or completions; of embeddings there are no chunks */
+	struct span body;              /* the whole answer */
+	struct openai_marks marks;     /* of the body */
+	struct span id;                /* fresh, of bytes that JSON has as they are; {NULL,0} = that of the body */
+	int64_t created;               /* Unix seconds; -1 = that of the body */
+	bool include_usage;            /* a last chunk tells the usage */
+};
+
+/* Finds the marks of a whole answer. False when it is no JSON object, or when out of memory. */
+bool openai_replay_mark(struct span body, struct arena *scratch, struct openai_marks *marks);
+
+/* Appends the whole answer with the fresh id and time; other bytes stay. The body is not read. False when out of
+ * memory. */
+bool openai_replay_whole(const struct openai_replay *replay, struct buf *out);
+
+/*
+ * Gives the data of each chunk to emit, in order, until that returns false. scratch: for all of it. False when the body
+ * is no answer with choices, memory ran out, or emit returned false.
+ */
+bool openai_replay_chunks(const struct openai_replay *replay, struct arena *scratch,
+			  bool (*emit)(void *context, struct span data, unsigned carries), void *context);
+
+#endif

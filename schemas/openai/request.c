@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: MIT */
+/* Decoding a client's request, and splicing it for a target; openai_request.h holds the contract. */
+#include "schemas/openai/request.h"
+
+#include <inttypes.h>
+
+#include "lib/json_edit.h"
+#include "lib/json_write.h"
+#include "schemas/field_message.h"
+#include "schemas/openai/internal.h"
+
+/* Returns the places from the root to the duplicate key, in the arena; NULL when memory ran out. */
+static const struct field_place *find_place(const struct json *json, struct arena *arena,
+					    const struct json_error *error)
+{
+	uint32_t container = error->object, key = error->key, index = 0;
+	struct field_place *inner = NULL, *first = NULL;
+	do {
+		struct field_place *place = arena_zalloc(arena, 1, sizeof(*place));
+		if (place == NULL)
+			return NULL;
+		if (key != JSON_NONE)
+			place->name = json_string(json, key, arena);
+		place->index = index;
+		if (inner != NULL)
+			inner->around = place;
+		inner = place;
+		first = first == NULL ? place : first;
+	} while (json_step_out(json, &container, &key, &index));
+	return first;
+}
+
+void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json *json,
+			const struct json_error *error, const struct json_limits *limits)
+{
+	struct finding finding = {.code = ERROR_INVALID_JSON};
+	if (arena_failed(arena) || strcmp(error->what, "out of memory") == 0)
+		finding.code = ERROR_OVERLOADED;
+	else if (error->what == json_too_deep)
+		finding.message = arena_printf(
+		    arena, "Invalid JSON at line %u, column %u: %s; the limit is %u levels (limits.json_depth)",
+		    error->line, error->column, error->what, limits->depth);
+	else if (error->what == json_too_many)
+		finding = (struct finding){
+		    .code = ERROR_BODY_TOO_LARGE,
+		    .message = arena_printf(arena,
+					    "The request body holds more than %u JSON values and names of members "
+					    "(at line %u, column %u); the limit is %u (limits.json_values).",
+					    limits->values, error->line, error->column, limits->values)};
+	else
+		finding.message = arena_printf(arena, "Invalid JSON at line %u, column %u: %s", error->line,
+					       error->column, error->what);
+	const struct field_place *place = error->key == JSON_NONE ? NULL : find_place(json, arena, error);
+	if (place != NULL) {
+		finding.param = field_path(arena, place);
+		finding.loc = field_location(arena, "body", place);
+	}
+	finding_only(findings, finding);
+}
+
+/* Prompts of a legacy completion: an array of texts or of arrays of tokens holds several; one of tokens is one. */
+static int64_t count_prompts(const struct json *json, uint32_t prompt)
+{
+	if (prompt == JSON_NONE || json_type(json, prompt) != JSON_ARRAY)
+		return 1;
+	uint32_t first = json_first(json, prompt);
+	if (first == JSON_NONE || json_type(json, first) == JSON_NUMBER)
+		return 1;
+	return json->nodes[prompt].count;
+}
+
+static void read_stream(struct openai_request *request, struct arena *arena, const struct field_boolean *stream,
+			const struct field_any *stream_options)
+{
+	struct openai_stream_options options;
+	field_decode(&request->json, &openai_stream_options_fields, stream_options->node, arena, &options);
+	request->stream = stream->value;
+	request->include_usage = options.include_usage.value;
+}
+
+/* Returns the model that the typed struct names; {NULL,0} when none. */
+static struct span model_of(const struct openai_request *request)
+{
+	switch (request->endpoint) {
+	case OPENAI_CHAT:
+		return request->chat.model.value;
+	case OPENAI_COMPLETIONS:
+		return request->completion.model.value;
+	default:
+		return request->embedding.model.value;
+	}
+}
+
+/* Fills what the endpoints have in common from the typed struct. */
+static void read_common(struct openai_request *request, struct arena *arena)
+{
+	request->choices = 1;
+	request->model = model_of(request);
+	switch (request->endpoint) {
+	case OPENAI_CHAT:
+		request->choices = request->chat.n.value;
+		read_stream(request, arena, &request->chat.stream, &request->chat.stream_options);
+		break;
+	case OPENAI_COMPLETIONS:
+		request->choices =
+		    request->completion.n.value * count_prompts(&request->json, request->completion.prompt.node);
+		read_stream(request, arena, &request->completion.stream, &request->completion.stream_options);
+		break;
+	case OPENAI_EMBEDDINGS:
+		break;
+	}
+}
+
+bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
+			   struct span body, const struct json_limits *limits, struct findings *findings)
+{
+	*request = (struct openai_request){.endpoint = endpoint};
+	struct json_error error;
+	if (!json_parse_within(&request->json, arena, body, limits, &error)) {
+		openai_refuse_json(findings, arena, &request->json, &error, limits);
+		return false;
+	}
+	if (!field_read(&request->json, openai_request_fields(endpoint), "body", arena, &request->chat, findings)) {
+		request->model = model_of(request);
+		return false;
+	}
+	read_common(request, arena);
+	if (!arena_failed(arena))
+		return true;
+	finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
+	return false;
+}
+
+bool openai_check_strict(const struct json *json, const struct field_table *table, struct arena *arena,
+			 struct findings *findings)
+{
+	if (field_check_strict(json, table, "body", arena, findings))
+		return true;
+	if (arena_failed(arena))
+		finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
+	return false;
+}
+
+bool openai_request_check_strict(const struct openai_request *request, struct arena *arena, struct findings *findings)
+{
+	return openai_check_strict(&request->json, openai_request_fields(request->endpoint), arena, findings);
+}
+
+/* Sets include_usage in the client's own stream_options, whose value is at node. */
+static void splice_options(struct json_edit *edit, uint32_t node)
+{
+	if (json_type(edit->json, node) != JSON_OBJECT) {
+		json_edit_replace(edit, node);
+		buf_append(edit->out, SPAN("{\"include_usage\":true}"));
+		return;
+	}
+	uint32_t own = json_member(edit->json, node, "include_usage");
+	if (own != JSON_NONE) {
+		json_edit_replace(edit, own);
+		buf_append(edit->out, SPAN("true"));
+		return;
+	}
+	json_edit_insert_first(edit, node, "include_usage");
+	buf_append(edit->out, SPAN("true"));
+	json_edit_inserted(edit, node);
+}
+
+/* The message that holds how the answer began, behind the others. */
+static void splice_messages(struct json_edit *edit, uint32_t messages, const struct openai_splice *splice)
+{
+	json_edit_copy_to(edit, (size_t)edit->json->nodes[messages].end - 1);
+	buf_append(edit->out, SPAN(",{\"role\":\"assistant\",\"content\":"));
+	json_write_string(edit->out, splice->prefill);
+	if (splice->form == OPENAI_PREFILL_PREFIX)
+		buf_append(edit->out, SPAN(",\"prefix\":true"));
+	buf_append(edit->out, SPAN("}"));
+}
+
+static void splice_limit(struct json_edit *edit, uint32_t node, int64_t spent)
+{
+	int64_t most = 0;
+	if (!json_int(edit->json, node, &most) || most < 0)
+		return;
+	json_edit_replace(edit, node);
+	buf_printf(edit->out, "%" PRId64, most > spent ? most - spent : 1);
+}
+
+static bool is_limit(const struct json *json, uint32_t key)
+{
+	return json_string_is(json, key, "max_tokens") || json_string_is(json, key, "max_completion_tokens");
+}
+
+/* What stands for the model, and the members that come with it. */
+static void splice_model(struct json_edit *edit, uint32_t node, const struct openai_splice *splice, bool add_options)
+{
+	json_edit_replace(edit, node);
+	json_write_string(edit->out, splice->model);
+	if (add_options)
+		buf_append(edit->out, SPAN(",\"stream_options\":{\"include_usage\":true}"));
+	if (splice->prefill.at != NULL && splice->form == OPENAI_PREFILL_CONTINUE)
+		buf_append(edit->out, SPAN(",\"continue_final_message\":true,\"add_generation_prompt\":false"));
+}
+
+struct span openai_request_splice(const struct openai_request *request, const struct openai_splice *splice,
+				  struct buf *out)
+{
+	const struct json *json = &request->json;
+	bool ask = splice->ask_usage && request->stream && !request->include_usage;
+	bool add = ask && json_member(json, 0, "stream_options") == JSON_NONE;
+	bool prefill = splice->prefill.at != NULL;
+	struct json_edit edit = json_edit_start(json, out);
+	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
+		if (json_string_is(json, at, "model"))
+			splice_model(&edit, at + 1, splice, add);
+		else if (ask && json_string_is(json, at, "stream_options"))
+			splice_options(&edit, at + 1);
+		else if (prefill && json_string_is(json, at, "messages"))
+			splice_messages(&edit, at + 1, splice);
+		else if (prefill && is_limit(json, at))
+			splice_limit(&edit, at + 1, splice->spent);
+	}
+	return json_edit_rest(&edit);
+}
+
+size_t openai_splice_growth(const struct openai_splice *splice)
+{
+	enum { GROWTH_MEMBERS = 256, GROWTH_ESCAPED = 6 };
+	return (splice->model.len + splice->prefill.len) * GROWTH_ESCAPED + GROWTH_MEMBERS;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* The field tables of openai_requests.def. */
+#include "schemas/openai/requests.h"
+
+#define FIELD_DEF_TABLES
+#include "schemas/field_def.h"
+#include "schemas/openai/requests.def"
+#undef FIELD_DEF_TABLES
+
+const struct field_table *openai_request_fields(enum openai_endpoint endpoint)
+{
+	static const struct field_table *const tables[] = {
+	    [OPENAI_CHAT] = &openai_chat_fields,
+	    [OPENAI_COMPLETIONS] = &openai_completion_fields,
+	    [OPENAI_EMBEDDINGS] = &openai_embedding_fields,
+	};
+	return tables[endpoint];
+}

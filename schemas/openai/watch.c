@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/* Follows the members on the way to a choice's failure; anything else is PLACE_OTHER or NAME_OTHER. */
+#include "schemas/openai/watch.h"
+
+#include "lib/container.h"
+#include "schemas/failure_rules.h"
+
+enum place { PLACE_OTHER, PLACE_DOCUMENT, PLACE_TOP, PLACE_CHOICES, PLACE_CHOICE, PLACE_MESSAGE };
+enum name { NAME_OTHER, NAME_CHOICES, NAME_MESSAGE, NAME_FINISH, NAME_ERROR };
+
+static const struct {
+	enum place within;
+	enum name name;
+	const char *text;
+} names[] = {
+    {PLACE_TOP, NAME_ERROR, "error"},        {PLACE_TOP, NAME_CHOICES, "choices"},
+    {PLACE_CHOICE, NAME_ERROR, "error"},     {PLACE_CHOICE, NAME_FINISH, "finish_reason"},
+    {PLACE_CHOICE, NAME_MESSAGE, "message"}, {PLACE_CHOICE, NAME_MESSAGE, "delta"},
+    {PLACE_MESSAGE, NAME_ERROR, "error"},
+};
+
+static enum place place_at(const struct openai_watch *watch, unsigned depth)
+{
+	return depth <= OPENAI_WATCH_DEPTH ? (enum place)watch->places[depth] : PLACE_OTHER;
+}
+
+/* Returns the last string, cut off after JSON_SCAN_STRING bytes. */
+static struct span last_text(const struct openai_watch *watch)
+{
+	size_t len = watch->scan.text_len;
+	return (struct span){watch->scan.text, len < JSON_SCAN_STRING ? len : JSON_SCAN_STRING};
+}
+
+/* Returns which member begins, by its name. Vectors of embeddings are called data; they cannot fail one by one. */
+static enum name find_name(const struct openai_watch *watch)
+{
+	enum place place = place_at(watch, watch->scan.depth);
+	struct span text = last_text(watch);
+	if (place == PLACE_TOP && watch->endpoint == OPENAI_EMBEDDINGS && span_is(text, "data"))
+		return NAME_CHOICES;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (names[i].within == place && span_is(text, names[i].text))
+			return names[i].name;
+	return NAME_OTHER;
+}
+
+/* Returns what the bracket that opens means. */
+static enum place find_place(const struct openai_watch *watch, bool object)
+{
+	switch (place_at(watch, watch->scan.depth)) {
+	case PLACE_DOCUMENT:
+		return object ? PLACE_TOP : PLACE_OTHER;
+	case PLACE_TOP:
+		return !object && watch->name == NAME_CHOICES ? PLACE_CHOICES : PLACE_OTHER;
+	case PLACE_CHOICES:
+		return object && watch->endpoint != OPENAI_EMBEDDINGS ? PLACE_CHOICE : PLACE_OTHER;
+	case PLACE_CHOICE:
+		return object && watch->name == NAME_MESSAGE ? PLACE_MESSAGE : PLACE_OTHER;
+	default:
+		return PLACE_OTHER;
+	}
+}
+
+static void open_bracket(struct openai_watch *watch, bool object)
+{
+	unsigned inside = watch->scan.depth + 1;
+	watch->failed |= watch->name == NAME_ERROR; /* an object or a list is an error, whatever is in it */
+	watch->choices |= place_at(watch, watch->scan.depth) == PLACE_CHOICES;
+	if (inside <= OPENAI_WATCH_DEPTH)
+		watch->places[inside] = (unsigned char)find_place(watch, object);
+	watch->name = NAME_OTHER;
+}
+
+/* A string that is a member's value. */
+static void take_text(struct openai_watch *watch)
+{
+	if (watch->name == NAME_ERROR)
+		watch->failed |= watch->scan.text_len > 0;
+	else if (watch->name == NAME_FINISH)
+		watch->failed |= watch->scan.text_len <= JSON_SCAN_STRING && failure_is_finish(last_text(watch));
+	watch->name = NAME_OTHER;
+}
+
+/* An error is one unless it is null, false or zero. */
+static void take_other(struct openai_watch *watch)
+{
+	char first = watch->scan.first;
+	watch->failed |= watch->name == NAME_ERROR && first != 'n' && first != 'f' && first != '0';
+	watch->name = NAME_OTHER;
+}
+
+static void on_token(struct json_scan *scan, enum json_scan_token token)
+{
+	struct openai_watch *watch = container_of(scan, struct openai_watch, scan);
+	switch (token) {
+	case JSON_SCAN_OPEN_OBJECT:
+	case JSON_SCAN_OPEN_ARRAY:
+		open_bracket(watch, token == JSON_SCAN_OPEN_OBJECT);
+		break;
+	case JSON_SCAN_CLOSE:
+		watch->name = NAME_OTHER;
+		break;
+	case JSON_SCAN_NAME:
+		watch->name = (unsigned char)find_name(watch);
+		break;
+	case JSON_SCAN_TEXT:
+		take_text(watch);
+		break;
+	case JSON_SCAN_OTHER:
+		take_other(watch);
+		break;
+	}
+}
+
+void openai_watch_init(struct openai_watch *watch, enum openai_endpoint endpoint)
+{
+	*watch = (struct openai_watch){
+	    .scan = {.on_token = on_token}, .endpoint = endpoint, .places = {[0] = PLACE_DOCUMENT}};
+}
+
+enum openai_watched openai_watch_add(struct openai_watch *watch, struct span piece)
+{
+	if (!json_scan_add(&watch->scan, piece))
+		return OPENAI_WATCH_BROKEN;
+	return watch->failed ? OPENAI_WATCH_FAILED : OPENAI_WATCH_FINE;
+}
+
+bool openai_watch_is_whole(const struct openai_watch *watch)
+{
+	return json_scan_is_whole(&watch->scan) && watch->choices && !watch->failed;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Watches a whole answer that is too long to be kept and passes in pieces: whether it is a complete document, and
+ * whether it reports a failure, as openai_answer_read would find in one that is kept.
+ */
+#ifndef SLUICE_SCHEMAS_OPENAI_WATCH_H
+#define SLUICE_SCHEMAS_OPENAI_WATCH_H
+
+#include "lib/json_scan.h"
+#include "schemas/openai/openai.h"
+
+enum { OPENAI_WATCH_DEPTH = 4 };
+
+struct openai_watch {
+	struct json_scan scan;
+	enum openai_endpoint endpoint;
+	unsigned char places[OPENAI_WATCH_DEPTH + 1]; /* what the brackets open at each depth mean */
+	unsigned char name;                           /* which member's value comes next */
+	bool choices;                                 /* one began, or a vector of embeddings */
+	bool failed;
+};
+
+enum openai_watched {
+	OPENAI_WATCH_FINE,
+	OPENAI_WATCH_BROKEN, /* no JSON document */
+	OPENAI_WATCH_FAILED, /* it holds an error, or a finish_reason of a failure */
+};
+
+void openai_watch_init(struct openai_watch *watch, enum openai_endpoint endpoint);
+
+/* Takes the next piece of the answer. */
+enum openai_watched openai_watch_add(struct openai_watch *watch, struct span piece);
+
+/* Returns whether the answer is complete and has choices. */
+bool openai_watch_is_whole(const struct openai_watch *watch);
+
+#endif

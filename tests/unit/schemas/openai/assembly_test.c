@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+/* Chunks become the whole answer that they amount to. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "schemas/openai/assembly.h"
+
+enum { MOST = 64 };
+
+static struct openai_assembly assembly;
+static struct buf out;
+
+static int set_up(void **state)
+{
+	(void)state;
+	openai_assembly_init(&assembly, MOST);
+	buf_init(&out, 65536);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	openai_assembly_fini(&assembly);
+	buf_fini(&out);
+	return 0;
+}
+
+static void add(const char *choices)
+{
+	char text[1024];
+	snprintf(text, sizeof(text), "{\"id\":\"x\",\"choices\":[%s]}", choices);
+	openai_assembly_add(&assembly, span_of(text));
+}
+
+static void check(const char *choices)
+{
+	char want[2048];
+	snprintf(want, sizeof(want),
+		 "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\",\"choices\":[%s]}",
+		 choices);
+	assert_true(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	assert_int_equal(buf_len(&out), strlen(want));
+	assert_memory_equal(buf_span(&out).at, want, strlen(want));
+}
+
+static void texts_are_joined_by_choice(void **state)
+{
+	(void)state;
+	add("{\"index\":1,\"delta\":{\"role\":\"assistant\",\"content\":\"b\"},\"sluice_target\":\"b/y\"}");
+	add("{\"index\":0,\"delta\":{\"content\":\"a\\u00e4\",\"reasoning_content\":\"why\"}}");
+	add("{\"index\":0,\"delta\":{\"content\":\"\\\"c\"}},{\"index\":1,\"delta\":{\"content\":null,\"refusal\":"
+	    "\"no\"}}");
+	add("{\"index\":0,\"delta\":{},\"finish_reason\":\"length\"},{\"index\":1,\"delta\":{},\"finish_reason\":"
+	    "\"stop\"}");
+	check("{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\xc3\xa4\\\"c\",\"reasoning_content\":"
+	      "\"why\"},"
+	      "\"finish_reason\":\"length\"},"
+	      "{\"index\":1,\"message\":{\"role\":\"assistant\",\"content\":\"b\",\"refusal\":\"no\"},"
+	      "\"finish_reason\":\"stop\",\"sluice_target\":\"b/y\"}");
+}
+
+static void calls_of_tools_are_joined_by_their_index(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":1,\"id\":\"c2\",\"type\":\"function\",\"function\":{"
+	    "\"name\":"
+	    "\"g\",\"arguments\":\"\"}}]}}");
+	add("{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c1\",\"function\":{\"name\":\"f\","
+	    "\"arguments\":\"{\"}}]"
+	    "}}");
+	add("{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"function\":{\"arguments\":\"}\"}}]},\"finish_"
+	    "reason\":\"tool_"
+	    "calls\"}");
+	check("{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":["
+	      "{\"id\":\"c1\",\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"}},"
+	      "{\"id\":\"c2\",\"type\":\"function\",\"function\":{\"name\":\"g\",\"arguments\":\"\"}}]},"
+	      "\"finish_reason\":\"tool_calls\"}");
+}
+
+static void check_text(const char *choices)
+{
+	char want[2048];
+	snprintf(want, sizeof(want),
+		 "{\"id\":\"i\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\",\"choices\":[%s]}",
+		 choices);
+	assert_true(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	assert_int_equal(buf_len(&out), strlen(want));
+	assert_memory_equal(buf_span(&out).at, want, strlen(want));
+}
+
+static void pieces_of_a_completion_are_a_completion(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"text\":\"a\\u00e4\",\"logprobs\":null,\"finish_reason\":null}");
+	add("{\"index\":0,\"text\":\"b\",\"finish_reason\":null}");
+	add("{\"index\":0,\"text\":\"\",\"finish_reason\":\"stop\"}");
+	check_text("{\"index\":0,\"text\":\"a\xc3\xa4"
+		   "b\",\"logprobs\":null,\"finish_reason\":\"stop\"}");
+}
+
+/* As they were written, each list by its name; null says nothing. */
+static void log_probabilities_are_joined_list_by_list(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"text\":\"a\",\"logprobs\":{\"tokens\":[\"a\"],\"token_logprobs\":[-1.0],\"top\":null}}");
+	add("{\"index\":0,\"text\":\"\",\"logprobs\":{\"token_logprobs\":[],\"tokens\":[]}}");
+	add("{\"index\":0,\"text\":\"bc\",\"logprobs\":{\"token_logprobs\":[ 2e0,null],\"tokens\":[\"b\",\"c\"]},"
+	    "\"finish_reason\":\"stop\"}");
+	check_text("{\"index\":0,\"text\":\"abc\",\"logprobs\":{\"tokens\":[\"a\",\"b\",\"c\"],\"token_logprobs\":"
+		   "[-1.0, 2e0,null],\"top\":null},\"finish_reason\":\"stop\"}");
+}
+
+static void log_probabilities_that_are_no_lists_are_not_written(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"text\":\"a\",\"logprobs\":{\"tokens\":1}}");
+	assert_false(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+}
+
+static void what_is_too_long_is_not_written_at_all(void **state)
+{
+	(void)state;
+	char text[MOST + 64];
+	snprintf(text, sizeof(text), "{\"index\":0,\"delta\":{\"content\":\"%0*d\"}}", MOST, 0);
+	add(text);
+	add("{\"index\":0,\"delta\":{\"content\":\"\"}}");
+	assert_true(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	buf_reset(&out);
+	add("{\"index\":0,\"delta\":{\"content\":\"1\"}}");
+	assert_false(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	assert_int_equal(buf_len(&out), 0);
+}
+
+static void nothing_or_what_is_no_chunk_is_not_written(void **state)
+{
+	(void)state;
+	assert_false(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	add("{\"index\":0,\"delta\":{\"content\":\"1\"}}");
+	openai_assembly_add(&assembly, SPAN("{\"choices\":1}"));
+	assert_false(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+}
+
+static void choices_beyond_all_measure_are_given_up(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4096; i++) {
+		char text[64];
+		snprintf(text, sizeof(text), "{\"index\":%d,\"delta\":{}}", i);
+		add(text);
+	}
+	assert_false(assembly.failed);
+	add("{\"index\":5000,\"delta\":{}}");
+	assert_true(assembly.failed);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(texts_are_joined_by_choice, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(calls_of_tools_are_joined_by_their_index, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(pieces_of_a_completion_are_a_completion, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(log_probabilities_are_joined_list_by_list, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(log_probabilities_that_are_no_lists_are_not_written, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_is_too_long_is_not_written_at_all, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(nothing_or_what_is_no_chunk_is_not_written, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(choices_beyond_all_measure_are_given_up, set_up, tear_down),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
