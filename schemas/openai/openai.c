@@ -2,6 +2,10 @@
 /* What the requests and the answers of the OpenAI dialect have in common. */
 #include "schemas/openai/openai.h"
 
+#include <string.h>
+
+#include "lib/random.h"
+
 const char *openai_endpoint_path(enum openai_endpoint endpoint)
 {
 	static const char *const paths[] = {
@@ -10,6 +14,22 @@ const char *openai_endpoint_path(enum openai_endpoint endpoint)
 	    [OPENAI_EMBEDDINGS] = "/embeddings",
 	};
 	return paths[endpoint];
+}
+
+bool openai_ends_stream(struct span data)
+{
+	while (data.len > 0 && data.at[data.len - 1] == ' ')
+		data.len--;
+	return span_is(data, "[DONE]");
+}
+
+struct span openai_make_id(enum openai_endpoint endpoint, char room[OPENAI_ID_SIZE])
+{
+	enum { RANDOM_BYTES = 16 };
+	struct span prefix = endpoint == OPENAI_CHAT ? SPAN("chatcmpl-") : SPAN("cmpl-");
+	memcpy(room, prefix.at, prefix.len);
+	random_hex(room + prefix.len, RANDOM_BYTES);
+	return (struct span){room, prefix.len + (size_t)2 * RANDOM_BYTES};
 }
 
 /* Saturates: what a backend claims must not overflow ours. */

@@ -3,6 +3,7 @@
 #ifndef SLUICE_SCHEMAS_OPENAI_H
 #define SLUICE_SCHEMAS_OPENAI_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/arena.h"
@@ -13,6 +14,17 @@ enum openai_endpoint { OPENAI_CHAT, OPENAI_COMPLETIONS, OPENAI_EMBEDDINGS };
 
 /* The path below a backend's base URL: "/chat/completions", "/completions", "/embeddings". */
 const char *openai_endpoint_path(enum openai_endpoint endpoint);
+
+/* The last event of a stream, framed. */
+#define OPENAI_STREAM_END SPAN("data: [DONE]\n\n")
+
+/* Returns whether an event's data ends a stream. */
+bool openai_ends_stream(struct span data);
+
+enum { OPENAI_ID_SIZE = 48 };
+
+/* Returns a fresh id of an answer, in room: like those of backends. */
+struct span openai_make_id(enum openai_endpoint endpoint, char room[OPENAI_ID_SIZE]);
 
 /* Token counts as the backend told them; -1 = not told. */
 struct usage {

@@ -4,20 +4,8 @@
 
 #include <time.h>
 
-#include "lib/random.h"
 #include "service/exchange/exchange_internal.h"
 #include "service/exchange/recast.h"
-
-enum { ID_DIGITS = 32, ID_SIZE = sizeof("chatcmpl-") + ID_DIGITS };
-
-/* Like those of backends. */
-static struct span fresh_id(const struct exchange *exchange, char id[ID_SIZE])
-{
-	struct span prefix = exchange->request.endpoint == OPENAI_CHAT ? SPAN("chatcmpl-") : SPAN("cmpl-");
-	memcpy(id, prefix.at, prefix.len);
-	random_hex(id + prefix.len, ID_DIGITS / 2);
-	return (struct span){id, prefix.len + ID_DIGITS};
-}
 
 void caching_give_not_modified(struct exchange *exchange)
 {
@@ -40,12 +28,12 @@ static char form_of(const struct exchange *exchange)
 
 bool caching_give(struct exchange *exchange, const struct cache_hit *hit, enum metrics_cache how)
 {
-	char id[ID_SIZE];
+	char id[OPENAI_ID_SIZE];
 	struct caching *caching = &exchange->caching;
 	struct recast_source source = {.replay = {.endpoint = exchange->request.endpoint,
 						  .body = hit->entry.body,
 						  .marks = hit->entry.marks,
-						  .id = fresh_id(exchange, id),
+						  .id = openai_make_id(exchange->request.endpoint, id),
 						  .created = time(NULL),
 						  .include_usage = exchange->request.include_usage},
 				       .held = hit->value};

@@ -96,7 +96,7 @@ static void end_stream(struct exchange *exchange, const struct lane *winner)
 	buf_append(&fanout->json, SPAN(FANOUT_AFTER_RESULT));
 	buf_reset(&fanout->answer);
 	sse_write_named(&fanout->answer, "result", buf_span(&fanout->json));
-	buf_append(&fanout->answer, SPAN("data: [DONE]\n\n"));
+	buf_append(&fanout->answer, OPENAI_STREAM_END);
 	if (buf_failed(&fanout->json) || buf_failed(&fanout->answer))
 		exchange_fail_code(exchange, ERROR_OVERLOADED);
 	else if (exchange_write(exchange, buf_span(&fanout->answer)))

@@ -129,10 +129,8 @@ void flight_hold(struct flight *flight, struct decoded *decoded)
 
 static struct span make_answer_id(struct flight *flight, enum openai_endpoint endpoint)
 {
-	char id[] = "chatcmpl-0123456789abcdef0123456789abcdef";
-	struct span all = span_of(id);
-	random_hex(id + 9, 16);
-	return arena_copy(&flight->arena, endpoint == OPENAI_CHAT ? all : (struct span){id + 4, all.len - 4});
+	char room[OPENAI_ID_SIZE];
+	return arena_copy(&flight->arena, openai_make_id(endpoint, room));
 }
 
 bool flight_start(struct flight *flight, const struct flight_options *options, struct flight_subscriber *subscriber)

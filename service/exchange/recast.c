@@ -62,7 +62,7 @@ static void make_stream(struct making *making)
 	arena_init(&scratch, 0);
 	making->made = openai_replay_chunks(&making->source.replay, &scratch, add_chunk, making);
 	arena_fini(&scratch);
-	making->made = making->made && buf_append(&making->out, SPAN("data: [DONE]\n\n"));
+	making->made = making->made && buf_append(&making->out, OPENAI_STREAM_END);
 }
 
 /* An answer that was too long to be kept by its target came unread: what goes into a frame must be JSON. */

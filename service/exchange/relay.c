@@ -35,7 +35,7 @@ static void relay_on_end(struct exchange *exchange, const struct event *event)
 {
 	if (exchange->state == EXCHANGE_ST_WAITING && exchange->request.stream)
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
-	if (exchange->state == EXCHANGE_ST_STREAM && !exchange_write(exchange, SPAN("data: [DONE]\n\n")))
+	if (exchange->state == EXCHANGE_ST_STREAM && !exchange_write(exchange, OPENAI_STREAM_END))
 		return;
 	exchange_finish(exchange);
 }

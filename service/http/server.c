@@ -22,6 +22,13 @@
 #include "service/http/request.h"
 #include "service/http/reserve.h"
 
+/*
+ * The private fields of h2o that service/http and service/loop use are those of this version: _cb of h2o_socket_t,
+ * _generator and _ostr_top of h2o_req_t, _prototype of h2o_buffer_t, _initial_buf of h2o_buffer_prototype_t. Look at
+ * all places before you admit another one.
+ */
+_Static_assert(H2O_VERSION_MAJOR == 2 && H2O_VERSION_MINOR == 2, "h2o's private fields may be others");
+
 enum {
 	HTTP1_VERSIONS = 0x200,   /* h2o's versions below are HTTP/1 */
 	LARGE_INPUT_ROOM = 262144 /* bytes that the body behind a large one finds room for at once */

@@ -218,7 +218,7 @@ bool target_replay_write(enum openai_endpoint endpoint, struct span body, struct
 	arena_init(&scratch, 0);
 	bool written = openai_replay_chunks(&replay, &scratch, replay_chunk, out);
 	arena_fini(&scratch);
-	buf_append(out, SPAN("data: [DONE]\n\n"));
+	buf_append(out, OPENAI_STREAM_END);
 	return written && !buf_failed(out);
 }
 

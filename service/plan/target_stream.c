@@ -61,13 +61,6 @@ static void stream_complete(struct target_run *target)
 		target_complete(target);
 }
 
-static bool stream_is_done(struct span data)
-{
-	while (data.len > 0 && data.at[data.len - 1] == ' ')
-		data.len--;
-	return span_is(data, "[DONE]");
-}
-
 /* A backend that ignores n is believed; one whose choices never finished is not, nor one that said nothing. */
 static void stream_on_done(struct target_run *target)
 {
@@ -99,7 +92,7 @@ static void stream_on_event(struct target_run *target, const struct sse_event *s
 {
 	struct arena *scratch = target->run.context->worker->scratch;
 	struct openai_chunk chunk;
-	if (stream_is_done(sse->data)) {
+	if (openai_ends_stream(sse->data)) {
 		stream_on_done(target);
 		return;
 	}
