@@ -353,20 +353,40 @@ static int compare(const void *a, const void *b)
 	return (first > second) - (first < second);
 }
 
+static void ask(struct h1 *neighbour, bool chat)
+{
+	static const char body[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}";
+	if (chat)
+		h1_post(neighbour, "/v1/chat/completions", "", body);
+	else
+		h1_get(neighbour, "/livez");
+	h1_wait_end(neighbour);
+}
+
+static void meet_again(struct h1 *neighbour)
+{
+	int port = neighbour->wire.port;
+	h1_close(neighbour);
+	wire_come_from(NEIGHBOUR);
+	h1_open(neighbour, port, false);
+	neighbour->silent = true;
+	wire_come_from(0);
+}
+
 /* Adds a round to times. chat: through the backend; else /livez. */
 static void measure(struct h1 *neighbour, bool chat, double *times)
 {
-	static const char body[] = "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}";
 	uint64_t due_us = clock_us();
 	for (size_t i = 0; i < SAMPLES; i++, due_us += PERIOD_US) {
 		uint64_t now_us = clock_us();
 		if (now_us < due_us)
 			usleep((unsigned)(due_us - now_us));
-		if (chat)
-			h1_post(neighbour, "/v1/chat/completions", "", body);
-		else
-			h1_get(neighbour, "/livez");
-		h1_wait_end(neighbour);
+		ask(neighbour, chat);
+		if (neighbour->answer.status ==
+		    0) { /* an idle connection yields when there are too many: it costs time */
+			meet_again(neighbour);
+			ask(neighbour, chat);
+		}
 		assert_int_equal(neighbour->answer.status, 200);
 		h1_next(neighbour);
 		times[i] = (double)(clock_us() - due_us) / 1000;
