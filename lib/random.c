@@ -2,6 +2,7 @@
 /* xoshiro256** (Blackman and Vigna), one state per thread, seeded once from the kernel. */
 #include "lib/random.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/random.h>
@@ -57,4 +58,18 @@ void random_hex(char *out, size_t bytes)
 		left -= some;
 	}
 	*out = '\0';
+}
+
+static pthread_once_t secret_once = PTHREAD_ONCE_INIT;
+static uint64_t secret;
+
+static void make_secret(void)
+{
+	secret = random_u64();
+}
+
+uint64_t random_secret(void)
+{
+	pthread_once(&secret_once, make_secret);
+	return secret;
 }

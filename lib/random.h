@@ -11,4 +11,7 @@ uint64_t random_u64(void);
 /* Writes 2 × bytes lower-case hex digits and a NUL. out: room for 2 × bytes + 1. */
 void random_hex(char *out, size_t bytes);
 
+/* Returns a number that nobody outside can know, the same for all threads of the process. */
+uint64_t random_secret(void);
+
 #endif

@@ -4,6 +4,7 @@
 
 #include "lib/hash.h"
 #include "lib/ledger.h"
+#include "lib/random.h"
 #include "service/http/listener.h"
 
 enum {
@@ -98,11 +99,11 @@ static uint64_t network_of(h2o_socket_t *sock)
 		address = (struct span){(char *)&((struct sockaddr_in *)&peer)->sin_addr, sizeof(struct in_addr)};
 	else if (peer.ss_family == AF_INET6)
 		address = (struct span){(char *)&((struct sockaddr_in6 *)&peer)->sin6_addr, NETWORK_6};
-	return hash_bytes(hash_bytes(HASH_START, (struct span){(char *)&peer.ss_family, sizeof(peer.ss_family)}),
+	return hash_bytes(hash_bytes(random_secret(), (struct span){(char *)&peer.ss_family, sizeof(peer.ss_family)}),
 			  address);
 }
 
-/* Addresses that share a number share the limit, which is as if they were one. */
+/* Addresses that share a number share the limit, which is as if they were one. Which do is a secret of the process. */
 enum error_code crowd_enter(struct http_connection *connection)
 {
 	struct http_server *server = connection->server;

@@ -65,6 +65,15 @@ static void random_digits_are_as_many_as_asked_for(void **state)
 	}
 }
 
+static void the_secret_of_the_process_stays_the_same(void **state)
+{
+	(void)state;
+	uint64_t secret = random_secret();
+	assert_true(secret != 0);
+	random_u64();
+	assert_true(random_secret() == secret);
+}
+
 static void what_is_no_digit_is_refused(void **state)
 {
 	static const char *const texts[] = {"", "g", "12x", "11112222333344445"};
@@ -82,6 +91,7 @@ int main(void)
 	    cmocka_unit_test(numbers_are_written_with_as_many_digits_as_they_need_or_are_asked_for),
 	    cmocka_unit_test(eight_digits_are_written_at_once),
 	    cmocka_unit_test(random_digits_are_as_many_as_asked_for),
+	    cmocka_unit_test(the_secret_of_the_process_stays_the_same),
 	    cmocka_unit_test(what_is_no_digit_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
