@@ -2,8 +2,8 @@
 /*
  * The inside of shared flights (shared.h), for the files that make them up: shared.c (the leader: running the plan,
  * what followers want of it), shared_follow.c (joining, or leading a new one), shared_replicas.c (other replicas: who
- * runs it), follower.c (a follower's pace), shared_keep.c and shared_batch.c (the answer goes into the cache) and
- * shared_life.c (memory).
+ * runs it), follower.c (a follower's pace), shared_keep.c (its life, and the answer on its way into the cache) and
+ * shared_batch.c (the same for embeddings).
  *
  * Two kinds of threads touch a shared flight: the leader's worker, which runs
  * the plan and appends to the log, and the followers' workers. The lock guards the
