@@ -6,9 +6,9 @@
 
 enum { YIELD_AHEAD = 1 << 20 /* bytes that the cache gives up beyond what is needed, so that it is seldom asked */ };
 
-atomic_bool ledger_calm = true;
+atomic_size_t ledger_all;
+atomic_size_t ledger_calm = SIZE_MAX;
 static atomic_size_t ceiling; /* 0 = none */
-static atomic_size_t taken;
 static atomic_size_t held[LEDGER_PARTIES];
 static atomic_size_t cached;
 static atomic_uint_least64_t refusals;
@@ -20,19 +20,11 @@ static size_t load(const atomic_size_t *number)
 	return atomic_load_explicit(number, memory_order_relaxed);
 }
 
-/* Looks anew, after every change: whichever thread comes last is right. */
-static void note_calm(void)
-{
-	size_t most = load(&ceiling);
-	bool calm = most == 0 || load(&taken) <= most / 2;
-	if (atomic_load_explicit(&ledger_calm, memory_order_relaxed) != calm)
-		atomic_store_explicit(&ledger_calm, calm, memory_order_relaxed);
-}
-
 void ledger_set_ceiling(size_t bytes)
 {
 	atomic_store_explicit(&ceiling, bytes, memory_order_relaxed);
-	note_calm();
+	/* a party holds at most what all hold, so none is tight before that is half of the ceiling */
+	atomic_store_explicit(&ledger_calm, bytes == 0 ? SIZE_MAX : bytes / 2, memory_order_relaxed);
 }
 
 size_t ledger_ceiling(void)
@@ -55,7 +47,7 @@ static void make_room(size_t parties)
 /* Charges the party if it then holds at most share times what is free. */
 static bool take(uint32_t party, size_t bytes, size_t share)
 {
-	size_t most = load(&ceiling), before = load(&taken);
+	size_t most = load(&ceiling), before = load(&ledger_all);
 	if (party == LEDGER_NOBODY)
 		return true;
 	do {
@@ -64,10 +56,9 @@ static bool take(uint32_t party, size_t bytes, size_t share)
 			atomic_fetch_add_explicit(&refusals, 1, memory_order_relaxed);
 			return false;
 		}
-	} while (!atomic_compare_exchange_weak_explicit(&taken, &before, before + bytes, memory_order_relaxed,
+	} while (!atomic_compare_exchange_weak_explicit(&ledger_all, &before, before + bytes, memory_order_relaxed,
 							memory_order_relaxed));
 	atomic_fetch_add_explicit(&held[party], bytes, memory_order_relaxed);
-	note_calm();
 	make_room(before + bytes);
 	return true;
 }
@@ -89,20 +80,19 @@ void ledger_give(uint32_t party, size_t bytes)
 	size_t had = atomic_fetch_sub_explicit(&held[party], bytes, memory_order_relaxed);
 	assert(had >= bytes);
 	(void)had;
-	atomic_fetch_sub_explicit(&taken, bytes, memory_order_relaxed);
-	note_calm();
+	atomic_fetch_sub_explicit(&ledger_all, bytes, memory_order_relaxed);
 }
 
 bool ledger_holds_too_much(uint32_t party)
 {
-	size_t most = load(&ceiling), all = load(&taken);
+	size_t most = load(&ceiling), all = load(&ledger_all);
 	return party != LEDGER_NOBODY && most != 0 &&
 	       load(&held[party]) / LEDGER_BEGIN_SHARE >= (most > all ? most - all : 0);
 }
 
 size_t ledger_taken(void)
 {
-	return load(&taken);
+	return load(&ledger_all);
 }
 
 size_t ledger_held(uint32_t party)
@@ -132,7 +122,7 @@ void ledger_cache_remove(size_t bytes)
 
 size_t ledger_cache_most(void)
 {
-	size_t most = load(&ceiling), all = load(&taken);
+	size_t most = load(&ceiling), all = load(&ledger_all);
 	if (most == 0)
 		return SIZE_MAX;
 	return most > all ? most - all : 0;

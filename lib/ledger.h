@@ -43,14 +43,15 @@ bool ledger_grow(uint32_t party, size_t bytes);
 /* Takes back a charge, or a part of it. */
 void ledger_give(uint32_t party, size_t bytes);
 
-/* Half of the ceiling, or less, is taken: no party is tight. */
-extern atomic_bool ledger_calm;
+/* Bytes that all parties hold, and up to which none of them is tight. Of ledger.c alone, but for the look below. */
+extern atomic_size_t ledger_all, ledger_calm;
 bool ledger_holds_too_much(uint32_t party);
 
 /* Returns whether the party may begin no new work. Asked for every streamed event. */
 static inline bool ledger_is_tight(uint32_t party)
 {
-	return !atomic_load_explicit(&ledger_calm, memory_order_relaxed) && ledger_holds_too_much(party);
+	size_t all = atomic_load_explicit(&ledger_all, memory_order_relaxed);
+	return all > atomic_load_explicit(&ledger_calm, memory_order_relaxed) && ledger_holds_too_much(party);
 }
 
 /* Bytes that all parties hold, and one of them. */

@@ -78,7 +78,8 @@ void follower_deliver(struct follower *follower)
 		follower->to->on_event(follower->to, &record->event);
 		follower_done(follower, record);
 		if (++events == FOLLOWER_EVENTS || follower->seen_bytes - begun_at >= FOLLOWER_BYTES) {
-			follower_wake(follower); /* the rest has turns of its own */
+			follower->rests = true; /* what is left has turns of its own */
+			follower_wake(follower);
 			break;
 		}
 	}
@@ -90,7 +91,7 @@ static void on_wake(struct loop_message *message)
 {
 	struct follower *follower = container_of(message, struct follower, wake);
 	pthread_mutex_lock(&follower->shared->lock);
-	follower->woken = false;
+	follower->woken = follower->rests = false;
 	pthread_mutex_unlock(&follower->shared->lock);
 	if (follower->gone)
 		follower_free(follower);

@@ -232,7 +232,7 @@ static void on_patience(struct timer *timer)
 static struct follower *shared_own_reader(struct shared *shared)
 {
 	struct follower *at = shared->followers;
-	while (at != NULL && (at->worker != shared->worker || at->busy != 0 || at->ended || at->woken ||
+	while (at != NULL && (at->worker != shared->worker || at->busy != 0 || at->ended || at->rests ||
 			      at->todo == NULL || (at->paused && !at->cut)))
 		at = at->next;
 	return at;

@@ -87,6 +87,7 @@ struct follower {
 	uint64_t seen_bytes;
 	bool paused;
 	bool woken;       /* its message is on its way */
+	bool rests;       /* it had enough for this turn; the message goes on */
 	bool behind;      /* so far that the plan waits for it */
 	size_t behind_at; /* seen_bytes when it was last looked whether it reads */
 	bool cut;         /* it did not read for too long, and others did */
