@@ -2,8 +2,12 @@
 /* Lists of those that yield, oldest first, and a table of counts by address; crowd.h holds the contract. */
 #include "service/http/crowd.h"
 
+#include <pthread.h>
+#include <sys/random.h>
+
 #include "lib/hash.h"
 #include "lib/ledger.h"
+#include "lib/random.h"
 #include "service/http/listener.h"
 
 enum {
@@ -90,16 +94,30 @@ void crowd_busy(struct http_connection *connection)
 	connection->yield_back = NULL;
 }
 
+/*
+ * Numbers of addresses begin with a secret of the process, else a client with many addresses would compute which of
+ * them shares the number of another client, and use up what both may have. Never told, and not from random_u64, whose
+ * numbers are seen in ids.
+ */
+static uint64_t secret;
+static pthread_once_t secret_once = PTHREAD_ONCE_INIT;
+
+static void make_secret(void)
+{
+	if (getrandom(&secret, sizeof(secret), 0) != (ssize_t)sizeof(secret))
+		secret = random_u64();
+}
+
 static uint64_t network_of(h2o_socket_t *sock)
 {
+	pthread_once(&secret_once, make_secret);
 	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
 	struct span address = {"", 0};
 	if (h2o_socket_getpeername(sock, (struct sockaddr *)&peer) > 0 && peer.ss_family == AF_INET)
 		address = (struct span){(char *)&((struct sockaddr_in *)&peer)->sin_addr, sizeof(struct in_addr)};
 	else if (peer.ss_family == AF_INET6)
 		address = (struct span){(char *)&((struct sockaddr_in6 *)&peer)->sin6_addr, NETWORK_6};
-	return hash_bytes(hash_bytes(HASH_START, (struct span){(char *)&peer.ss_family, sizeof(peer.ss_family)}),
-			  address);
+	return hash_bytes(hash_bytes(secret, (struct span){(char *)&peer.ss_family, sizeof(peer.ss_family)}), address);
 }
 
 /* Addresses that share a number share the limit, which is as if they were one. */
