@@ -20,13 +20,20 @@ static size_t load(const atomic_size_t *number)
 	return atomic_load_explicit(number, memory_order_relaxed);
 }
 
-/* Looks anew, after every change: whichever thread comes last is right. */
+/*
+ * After every change of what is taken: looks, and looks anew after it has noted something else, as another thread may
+ * have looked before and noted after. So whichever thread comes last is right; that needs one order of changes, looks
+ * and notes for all threads.
+ */
 static void note_calm(void)
 {
-	size_t most = load(&ceiling);
-	bool calm = most == 0 || load(&taken) <= most / 2;
-	if (atomic_load_explicit(&ledger_calm, memory_order_relaxed) != calm)
-		atomic_store_explicit(&ledger_calm, calm, memory_order_relaxed);
+	for (;;) {
+		size_t most = load(&ceiling);
+		bool calm = most == 0 || atomic_load(&taken) <= most / 2;
+		if (atomic_load(&ledger_calm) == calm)
+			return;
+		atomic_store(&ledger_calm, calm);
+	}
 }
 
 void ledger_set_ceiling(size_t bytes)
@@ -64,8 +71,7 @@ static bool take(uint32_t party, size_t bytes, size_t share)
 			atomic_fetch_add_explicit(&refusals, 1, memory_order_relaxed);
 			return false;
 		}
-	} while (!atomic_compare_exchange_weak_explicit(&taken, &before, before + bytes, memory_order_relaxed,
-							memory_order_relaxed));
+	} while (!atomic_compare_exchange_weak(&taken, &before, before + bytes));
 	atomic_fetch_add_explicit(&held[party], bytes, memory_order_relaxed);
 	note_calm();
 	make_room(before + bytes);
@@ -89,7 +95,7 @@ void ledger_give(uint32_t party, size_t bytes)
 	size_t had = atomic_fetch_sub_explicit(&held[party], bytes, memory_order_relaxed);
 	assert(had >= bytes);
 	(void)had;
-	atomic_fetch_sub_explicit(&taken, bytes, memory_order_relaxed);
+	atomic_fetch_sub(&taken, bytes);
 	note_calm();
 }
 

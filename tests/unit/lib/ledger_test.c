@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 #include <pthread.h>
+#include <sched.h>
 
 #include "lib/arena.h"
 #include "lib/buf.h"
@@ -245,6 +246,52 @@ static void threads_together_never_pass_the_ceiling(void **state)
 	}
 }
 
+enum { CALM_ROUNDS = 400000, WAITS = 200, HALF = CEILING / 2 };
+
+static atomic_int round_of_main, round_of_other;
+
+static void wait_for_round(atomic_int *of, int round)
+{
+	for (int spins = 0; atomic_load(of) < round; spins++)
+		if (spins > 1000) /* it has no processor */
+			sched_yield();
+}
+
+/* Gives back in each round what was above half. */
+static void *give_in_turn(void *context)
+{
+	for (int i = 1; i <= CALM_ROUNDS; i++) {
+		wait_for_round(&round_of_main, i);
+		ledger_give(1, STEP);
+		atomic_store(&round_of_other, i);
+	}
+	return context;
+}
+
+/* One thread was about to note that less than half is taken, as another one took more: nobody was tight from then on.
+ */
+static void who_takes_while_another_gives_back_is_seen_by_all(void **state)
+{
+	(void)state;
+	pthread_t other;
+	bool taken = ledger_begin(1, HALF), wrong = false;
+	assert_int_equal(pthread_create(&other, NULL, give_in_turn, NULL), 0);
+	for (int i = 1; i <= CALM_ROUNDS; i++) {
+		taken = ledger_begin(1, STEP) && taken;
+		atomic_store(&round_of_main, i);
+		for (volatile int wait = i % WAITS; wait > 0; wait--)
+			continue; /* so that the two meet at every step of each other */
+		taken = ledger_begin(1, STEP) && taken;
+		wait_for_round(&round_of_other, i);
+		wrong = atomic_load(&ledger_calm) || wrong;
+		ledger_give(1, STEP);
+	}
+	pthread_join(other, NULL);
+	ledger_give(1, HALF);
+	assert_true(taken);
+	assert_false(wrong);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +307,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_buffer_charges_its_allocations_and_takes_them_back, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_arena_charges_its_blocks_and_takes_them_back, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(threads_together_never_pass_the_ceiling, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(who_takes_while_another_gives_back_is_seen_by_all, set_up, tear_down),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
