@@ -63,8 +63,8 @@ static void tell_success(void)
 	log_end(&line);
 }
 
-/* Reads them for every worker before any uses them. */
-static void renew(const struct renewal_watch *watch, struct buf *errors)
+/* Reads them for every worker before any uses them. False with why in errors. */
+static bool renew(const struct renewal_watch *watch, struct buf *errors)
 {
 	struct http_certificates **read = calloc(watch->worker_count, sizeof(*read));
 	size_t count = 0;
@@ -79,22 +79,30 @@ static void renew(const struct renewal_watch *watch, struct buf *errors)
 			http_certificates_drop(read[i]);
 	}
 	free(read);
-	if (good)
-		tell_success();
-	else
-		tell_failure(errors);
+	return good;
 }
 
+/*
+ * What failed is tried again at each look, as the files need not change for it to succeed: there was no descriptor or
+ * memory, or the key became readable. It is logged again when it fails for another reason.
+ */
 void renewal_check(struct renewal_watch *watch, bool in_any_case)
 {
 	if (!watch->used)
 		return;
 	uint64_t like = look(watch->config); /* before they are read: a later change is seen next time */
-	if (like == watch->seen && !in_any_case)
+	bool changed = like != watch->seen || in_any_case;
+	if (!changed && watch->failure == 0)
 		return;
 	struct buf errors;
 	buf_init(&errors, ERRORS_MOST);
 	watch->seen = like;
-	renew(watch, &errors);
+	bool good = renew(watch, &errors);
+	uint64_t failure = good ? 0 : hash_bytes(HASH_START, buf_span(&errors));
+	if (good)
+		tell_success();
+	else if (changed || failure != watch->failure)
+		tell_failure(&errors);
+	watch->failure = failure;
 	buf_fini(&errors);
 }

@@ -2,7 +2,8 @@
 /*
  * h2o closes its descriptor at once, so a duplicate keeps the TCP connection
  * alive: FIN goes out behind the answer, input is read and dropped, until the
- * client closes or the time is over.
+ * client closes or the time is over. These descriptors count as nobody's
+ * connections, so they are few: beyond LINGER_MOST the oldest one goes.
  */
 #include "service/http/linger.h"
 
@@ -15,6 +16,7 @@
 
 enum {
 	LINGER_US = 2000000,
+	LINGER_MOST = 64, /* per worker */
 	LINGER_READS = 16 /* per event, so that a fast sender does not hold up the loop */
 };
 
@@ -56,12 +58,26 @@ static void on_due(struct timer *timer)
 	lingering_close(H2O_STRUCT_FROM_MEMBER(struct lingering, timer, timer));
 }
 
+/* Closes the oldest, which is the last of the list, if there are as many as there may be. */
+static void make_room(const struct http_server *server)
+{
+	unsigned count = 0;
+	struct lingering *oldest = NULL;
+	for (struct lingering *at = server->lingering; at != NULL; at = at->next) {
+		oldest = at;
+		count++;
+	}
+	if (count >= LINGER_MOST)
+		lingering_close(oldest);
+}
+
 void linger_start(struct http_connection *connection)
 {
 	struct http_server *server = connection->server;
 	struct lingering *lingering;
 	if (server->state == HTTP_SERVER_ST_DESTROYING || (lingering = calloc(1, sizeof(*lingering))) == NULL)
 		return;
+	make_room(server);
 	client_gone_unwatch(connection); /* while h2o's descriptor is still there */
 	lingering->server = server;
 	lingering->fd = dup(h2o_socket_get_fd(connection->sock));

@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <openssl/x509.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,19 @@ static int on_ticket(SSL *ssl, unsigned char *name, unsigned char *iv, EVP_CIPHE
 	return result;
 }
 
+/* A client whose certificate has expired since makes a full handshake, which judges the certificate it shows then. */
+static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigned char *name, size_t name_len,
+				   SSL_TICKET_STATUS status, void *context)
+{
+	(void)ssl, (void)name, (void)name_len, (void)context;
+	if (status != SSL_TICKET_SUCCESS && status != SSL_TICKET_SUCCESS_RENEW)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	const X509 *peer = SSL_SESSION_get0_peer(session);
+	if (peer != NULL && X509_cmp_current_time(X509_get0_notAfter(peer)) <= 0)
+		return SSL_TICKET_RETURN_IGNORE_RENEW;
+	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
+}
+
 /* A number that changes with the bytes of a file; 0 = there is none. */
 static uint64_t digest_of(const char *path)
 {
@@ -129,6 +143,7 @@ void tickets_use(SSL_CTX *ssl, size_t listener, const char *authorities)
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* a worker's own would help its own clients only */
 	SSL_CTX_set_timeout(ssl, TICKET_KEY_S);
 	SSL_CTX_set_tlsext_ticket_key_evp_cb(ssl, on_ticket);
+	SSL_CTX_set_session_ticket_cb(ssl, NULL, on_opened, NULL);
 }
 
 void tickets_set_clock(clock_us_fn clock)

@@ -331,16 +331,19 @@ size_t offload_pending(const struct offload_port *port)
 /* Makes room for a job of that many bytes at the cost of those who have more queued. False: there are none. */
 static bool make_room(struct offload *offload, const struct offload_party *client, size_t bytes)
 {
+	struct offload_party *network = client->network;
+	network->at_work++; /* it stays when another client of it loses its last job */
 	while (is_full(offload, bytes)) {
 		struct offload_party *other = who_yields(offload, client, bytes);
 		if (other == NULL)
-			return false;
+			break;
 		struct offload_job *job = other->last;
 		queue_take(offload, job);
 		pool_leave(offload, job);
 		refuse(job);
 	}
-	return true;
+	network->at_work--;
+	return !is_full(offload, bytes);
 }
 
 void offload_submit(struct offload_port *port, struct offload_job *job)

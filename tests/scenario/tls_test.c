@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "tests/redis/redis_tls.h"
 #include "tests/scenario/harness/cached.h"
@@ -209,6 +211,30 @@ static void files_that_cannot_be_used_are_logged_and_change_nothing(void **state
 	sluice_wait_idle(renewal.sluice);
 }
 
+/* The files were read while there was no descriptor for it, and then never again, as they did not change any more. */
+static void a_renewal_that_failed_for_want_of_descriptors_is_tried_again(void **state)
+{
+	static struct renewal renewal;
+	struct rlimit before, none;
+	(void)state;
+	start_renewal(&renewal, "100ms");
+	wait_for_serial(renewal.sluice, issue(&renewal));
+	assert_int_equal(prlimit(renewal.sluice->proc->pid, RLIMIT_NOFILE, NULL, &before), 0);
+	none = before;
+	none.rlim_cur = 1;
+	assert_int_equal(prlimit(renewal.sluice->proc->pid, RLIMIT_NOFILE, &none, NULL), 0);
+	size_t failed = times_logged(renewal.sluice, "Too many open files");
+	uint64_t serial = issue(&renewal);
+	wait_for_log(renewal.sluice, "Too many open files", failed + 1);
+	usleep(500000); /* all of them were seen by now */
+	size_t logged = times_logged(renewal.sluice, "certificates were not renewed");
+	usleep(500000);
+	assert_int_equal(times_logged(renewal.sluice, "certificates were not renewed"), logged);
+	assert_int_equal(prlimit(renewal.sluice->proc->pid, RLIMIT_NOFILE, &before, NULL), 0);
+	wait_for_serial(renewal.sluice, serial);
+	sluice_wait_idle(renewal.sluice);
+}
+
 static void stop_redis(void *process)
 {
 	redis_process_stop(process);
@@ -277,6 +303,7 @@ int main(void)
 	    SCENARIO(certificates_are_renewed_on_sighup_while_streams_go_on),
 	    SCENARIO(certificates_are_renewed_when_their_files_change),
 	    SCENARIO(files_that_cannot_be_used_are_logged_and_change_nothing),
+	    SCENARIO(a_renewal_that_failed_for_want_of_descriptors_is_tried_again),
 	    SCENARIO(answers_are_shared_through_a_redis_with_tls),
 	    SCENARIO(check_names_a_file_of_redis_that_is_none),
 	};

@@ -245,6 +245,27 @@ static void a_session_of_one_listener_is_not_resumed_by_another(void **state)
 	free(other);
 }
 
+/*
+ * Each session that is resumed with TLS 1.3 brings new tickets: a client that came often enough stayed for ever who its
+ * certificate had once said.
+ */
+static void a_session_is_not_resumed_when_the_certificate_of_the_client_has_expired(void **state)
+{
+	struct app *app = *state;
+	struct authority_files brief;
+	SSL_SESSION *sessions[2];
+	authority_issue_between(&authority, &brief, "brief", NULL, -AUTHORITY_DAY, 3);
+	for (int i = 0; i < 2; i++)
+		sessions[i] = session_of(app, i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, &brief);
+	for (int i = 0; i < 2; i++)
+		assert_true(is_resumed(app, i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, sessions[i]));
+	sleep(4);
+	for (int i = 0; i < 2; i++) {
+		assert_false(is_resumed(app, i == 0 ? TLS1_2_VERSION : TLS1_3_VERSION, sessions[i]));
+		SSL_SESSION_free(sessions[i]);
+	}
+}
+
 /* How many a connection has sent when it ends; most: how many it sends at most. */
 static unsigned update_keys(struct app *app, unsigned most, int kind, char *body, size_t size)
 {
@@ -536,6 +557,7 @@ int main(void)
 	    TEST(a_certificate_that_does_not_hold_ends_the_connection),
 	    TEST(a_session_is_resumed_by_any_worker_until_its_key_is_two_hours_old),
 	    TEST(a_session_of_one_listener_is_not_resumed_by_another),
+	    TEST(a_session_is_not_resumed_when_the_certificate_of_the_client_has_expired),
 	    TEST(keys_may_change_now_and_then_but_not_all_the_time),
 	    TEST(renegotiation_is_refused),
 	    TEST(new_handshakes_use_renewed_certificates_and_connections_go_on),

@@ -4,7 +4,9 @@
 
 #include <sys/resource.h>
 
+#include "lib/hash.h"
 #include "service/http/h1_head.h"
+#include "service/http/server.h"
 
 static int setup(void **state)
 {
@@ -616,6 +618,72 @@ static void one_address_has_a_share_of_its_own(void **state)
 	client_close(&clients[1]);
 }
 
+/* The number of an address in the table, to those who know the program but not the process. */
+static uint64_t guess_number(uint32_t address)
+{
+	sa_family_t family = AF_INET;
+	struct in_addr in = {htonl(address)};
+	uint64_t hash = hash_bytes(HASH_START, (struct span){(char *)&family, sizeof(family)});
+	return hash_bytes(hash, (struct span){(char *)&in, sizeof(in)}) % CROWD_ADDRESSES;
+}
+
+/*
+ * Addresses that share a number share the limits of connections, bodies and memory. Who has many addresses could
+ * compute which of them shares the number of a client, and use up that client's share.
+ */
+static void nobody_can_tell_which_addresses_share_a_number(void **state)
+{
+	struct app *app = *state;
+	struct client clients[3], victim;
+	struct sockaddr_in from = {.sin_family = AF_INET};
+	uint32_t address = INADDR_LOOPBACK + 1;
+	app->config.limits.connections_per_address = 2;
+	while (guess_number(address) != guess_number(INADDR_LOOPBACK))
+		address++;
+	from.sin_addr.s_addr = htonl(address);
+	for (int i = 0; i < 3; i++) {
+		client_prepare(&clients[i], app);
+		assert_int_equal(bind(clients[i].fd, (struct sockaddr *)&from, sizeof(from)), 0);
+		client_connect(&clients[i], app->port);
+	}
+	assert_true(client_wait(&clients[2], "HTTP/1.1 503 "));
+	client_open(&victim, app);
+	client_send(&victim, "GET /hello HTTP/1.1\r\nHost: a\r\n\r\n");
+	assert_true(client_wait(&victim, "HTTP/1.1 200 "));
+	client_close(&victim);
+	for (int i = 0; i < 3; i++)
+		client_close(&clients[i]);
+}
+
+static size_t open_descriptors(void)
+{
+	size_t count = 0;
+	for (int fd = 0; fd < 4096; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+/*
+ * After a refusal the descriptor stays for two seconds, for the client to read it. Such connections count for nobody:
+ * one address had all descriptors of the process with 500 refused requests a second, and others got 503.
+ */
+static void refused_clients_hold_few_descriptors(void **state)
+{
+	enum { CLIENTS = 200, MOST = 64 };
+	struct app *app = *state;
+	static struct client clients[CLIENTS];
+	size_t before = open_descriptors();
+	for (int i = 0; i < CLIENTS; i++) {
+		client_open(&clients[i], app);
+		client_send(&clients[i], "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999\r\n\r\n{");
+		assert_true(client_wait(&clients[i], "HTTP/1.1 413 "));
+	}
+	WAIT_UNTIL(app, http_server_connections(app->server) == 0);
+	assert_true(open_descriptors() <= before + CLIENTS + MOST);
+	for (int i = 0; i < CLIENTS; i++)
+		client_close(&clients[i]);
+}
+
 /* Fault 40: a refusal, no spin, and recovery. */
 static void without_descriptors_a_client_is_refused(void **state)
 {
@@ -771,6 +839,8 @@ int main(void)
 	    TEST(connections_beyond_the_cap_wait_in_the_kernel_while_all_are_busy),
 	    TEST(the_connection_that_was_idle_for_longest_yields),
 	    TEST(one_address_has_a_share_of_its_own),
+	    TEST(nobody_can_tell_which_addresses_share_a_number),
+	    TEST(refused_clients_hold_few_descriptors),
 	    TEST(without_descriptors_a_client_is_refused),
 	    TEST(draining_closes_idle_connections_and_finishes_running_requests),
 	    TEST(destroying_tells_every_running_request),
