@@ -27,6 +27,7 @@ struct offload_party {
 	struct offload_job *first, *last; /* of a client: queued */
 	size_t queued_bytes;
 	unsigned at_work;
+	bool expects; /* a job of it is about to be queued */
 };
 
 struct offload {
@@ -78,7 +79,7 @@ static struct offload_party *party_of(struct offload *offload, struct offload_pa
 /* Forgets a party without jobs. */
 static void party_rest(struct offload *offload, struct offload_party *party)
 {
-	if (party->first != NULL || party->head != NULL || party->at_work > 0)
+	if (party->first != NULL || party->head != NULL || party->at_work > 0 || party->expects)
 		return;
 	*link_of(offload, party->network, party->id) = party->next_same;
 	free(party);
@@ -328,19 +329,22 @@ size_t offload_pending(const struct offload_port *port)
 	return port == NULL ? 0 : port->pending;
 }
 
-/* Makes room for a job of that many bytes at the cost of those who have more queued. False: there are none. */
-static bool make_room(struct offload *offload, const struct offload_party *client, size_t bytes)
+/*
+ * Makes room for a job of that many bytes at the cost of those who have more queued. False: there are none. Its network
+ * stays, also when the last job of that is what yields.
+ */
+static bool make_room(struct offload *offload, struct offload_party *client, size_t bytes)
 {
-	while (is_full(offload, bytes)) {
-		struct offload_party *other = who_yields(offload, client, bytes);
-		if (other == NULL)
-			return false;
+	struct offload_party *other;
+	client->network->expects = true;
+	while (is_full(offload, bytes) && (other = who_yields(offload, client, bytes)) != NULL) {
 		struct offload_job *job = other->last;
 		queue_take(offload, job);
 		pool_leave(offload, job);
 		refuse(job);
 	}
-	return true;
+	client->network->expects = false;
+	return !is_full(offload, bytes);
 }
 
 void offload_submit(struct offload_port *port, struct offload_job *job)

@@ -248,6 +248,33 @@ static void who_has_most_queued_makes_room_for_others(void **state)
 	sem_destroy(&begun);
 }
 
+/* The network's only job makes room for one of another client there. */
+static void a_job_that_makes_room_within_its_network_leaves_it_in_order(void **state)
+{
+	(void)state;
+	sem_t gate, begun;
+	struct probe holders[2] = {{.gate = &gate, .begun = &begun}, {.gate = &gate, .begun = &begun}};
+	struct probe large = {.gate = NULL}, small = {.gate = NULL}, later = {.gate = NULL};
+	sem_init(&gate, 0, 0);
+	sem_init(&begun, 0, 0);
+	for (unsigned i = 0; i < 2; i++) {
+		submit(&holders[i], 100 + i, BIG);
+		sem_wait(&begun);
+	}
+	submit_as(&large, (struct offload_owner){7, 1}, 2 * (size_t)BIG);
+	submit_as(&small, (struct offload_owner){7, 2}, BIG);
+	submit_as(&later, (struct offload_owner){7, 3}, 1);
+	for (int i = 0; i < 2; i++)
+		sem_post(&gate);
+	settle();
+	assert_int_equal(large.refused, 1);
+	assert_int_equal(atomic_load(&large.worked), 0);
+	assert_int_equal(small.refused + later.refused, 0);
+	assert_int_equal(atomic_load(&small.worked) + atomic_load(&later.worked), 2);
+	sem_destroy(&gate);
+	sem_destroy(&begun);
+}
+
 enum { MANY = 2000, CLIENTS = 7 };
 
 static void many_jobs_of_many_clients_all_end_once(void **state)
@@ -300,6 +327,7 @@ int main(void)
 	    POOL_TEST(a_cancelled_job_is_discarded_at_once_or_when_its_work_ends),
 	    POOL_TEST(a_job_that_answered_may_be_cancelled_until_it_is_heard),
 	    POOL_TEST(who_has_most_queued_makes_room_for_others),
+	    POOL_TEST(a_job_that_makes_room_within_its_network_leaves_it_in_order),
 	    POOL_TEST(many_jobs_of_many_clients_all_end_once),
 	    cmocka_unit_test(json_is_heavy_by_its_size_or_by_its_values),
 	};
