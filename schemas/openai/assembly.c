@@ -93,7 +93,9 @@ static void append(struct openai_assembly *assembly, struct span piece, struct b
 {
 	if (piece.at == NULL || assembly->failed)
 		return;
-	assembly->failed = piece.len > assembly->left || !buf_append(out, piece);
+	assembly->too_large = piece.len > assembly->left;
+	assembly->exhausted = !assembly->too_large && !buf_append(out, piece);
+	assembly->failed = assembly->too_large || assembly->exhausted;
 	assembly->left -= assembly->failed ? 0 : piece.len;
 }
 
@@ -125,7 +127,7 @@ static void *add_part(struct openai_assembly *assembly, size_t size)
 {
 	if (assembly->parts++ < ASSEMBLY_PARTS_MOST)
 		return arena_zalloc(&assembly->arena, 1, size);
-	assembly->failed = true;
+	assembly->failed = assembly->too_large = true;
 	return NULL;
 }
 
@@ -268,7 +270,8 @@ void openai_assembly_add(struct openai_assembly *assembly, struct span data)
 	}
 	for (uint32_t at = json_first(&json, choices); at != JSON_NONE; at = json_next(&json, choices, at))
 		add_choice(assembly, &json, at);
-	assembly->failed |= arena_failed(&assembly->arena) || arena_failed(&assembly->scratch);
+	assembly->exhausted |= arena_failed(&assembly->arena) || arena_failed(&assembly->scratch);
+	assembly->failed |= assembly->exhausted;
 }
 
 static void write_calls(struct buf *out, const struct assembly_choice *choice)

@@ -22,6 +22,8 @@ struct openai_assembly {
 	size_t parts;                    /* choices, calls and lists so far */
 	bool completion;                 /* choices have a text of their own, not a message */
 	bool failed;
+	bool too_large; /* why: it is more than may come */
+	bool exhausted; /* why: memory ran out */
 	uint32_t party; /* of the ledger, who is charged for the texts */
 };
 
