@@ -188,8 +188,11 @@ static bool tell_calls(struct telling *telling, uint32_t choice, uint32_t calls)
 	return true;
 }
 
-static bool is_text_key(const struct json *json, uint32_t key)
+/* What is told in pieces. Content may also be a list of parts, which is told as it is. */
+static bool is_told_as_text(const struct json *json, uint32_t key)
 {
+	if (json_type(json, key + 1) != JSON_STRING && json_type(json, key + 1) != JSON_NULL)
+		return false;
 	return openai_key_is(json, key, SPAN("content")) || openai_key_is(json, key, SPAN("refusal")) ||
 	       openai_key_is(json, key, SPAN("reasoning")) || openai_key_is(json, key, SPAN("reasoning_content"));
 }
@@ -199,12 +202,13 @@ static bool tell_role(struct telling *telling, uint32_t choice, uint32_t message
 {
 	const struct json *json = telling->json;
 	begin(telling, choice);
-	buf_append(&telling->out, SPAN("\"role\":\"assistant\",\"content\":"));
 	uint32_t content = json_member(json, message, "content");
-	bool text = content != JSON_NONE && json_type(json, content) == JSON_STRING;
-	buf_append(&telling->out, text ? SPAN("\"\"") : SPAN("null"));
+	enum json_type type = content == JSON_NONE ? JSON_NULL : json_type(json, content);
+	buf_append(&telling->out, SPAN("\"role\":\"assistant\""));
+	if (type == JSON_STRING || type == JSON_NULL)
+		buf_append(&telling->out, type == JSON_STRING ? SPAN(",\"content\":\"\"") : SPAN(",\"content\":null"));
 	for (uint32_t at = json_first(json, message); at != JSON_NONE; at = json_next(json, message, at)) {
-		if (is_text_key(json, at) || openai_key_is(json, at, SPAN("role")) ||
+		if (is_told_as_text(json, at) || openai_key_is(json, at, SPAN("role")) ||
 		    openai_key_is(json, at, SPAN("tool_calls")))
 			continue;
 		buf_append(&telling->out, SPAN(","));

@@ -205,6 +205,22 @@ static void completions_are_text(void **state)
 	    "\"\",\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n");
 }
 
+static void content_of_parts_is_told_as_it_is(void **state)
+{
+	static const char body[] = HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":[{\"type\":"
+					"\"text\",\"text\":\"a\"}]},\"finish_reason\":\"stop\"}]}";
+	struct openai_replay ask = {.endpoint = OPENAI_CHAT, .body = span_of(body), .created = -1};
+	(void)state;
+	chunks[0] = '\0';
+	count = 0;
+	openai_assembly_init(&assembly, 1024);
+	assert_true(openai_replay_chunks(&ask, &arena, note, chunks));
+	openai_assembly_fini(&assembly);
+	assert_non_null(strstr(chunks, "\"delta\":{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
+				       "\"a\"}]},"));
+	assert_null(strstr(chunks, "\"content\":null"));
+}
+
 static void it_stops_when_told_and_refuses_what_is_none(void **state)
 {
 	static const char *const none[] = {
@@ -248,6 +264,7 @@ int main(void)
 	    cmocka_unit_test(the_id_and_the_time_are_fresh),
 	    cmocka_unit_test(only_the_id_and_the_time_are_replaced),
 	    cmocka_unit_test(completions_are_text),
+	    cmocka_unit_test(content_of_parts_is_told_as_it_is),
 	    cmocka_unit_test(it_stops_when_told_and_refuses_what_is_none),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
