@@ -15,25 +15,30 @@ struct piece_row {
 	size_t offset; /* of its struct buf */
 };
 
+struct assembly_list;
+
 struct assembly_call {
 	struct assembly_call *next;
 	int64_t index;
 	struct span id, type; /* {NULL,0} = not told */
 	struct buf name, arguments;
+	bool function;                /* it told of one */
+	struct assembly_list *others; /* further members */
 };
 
-/* A list of log probabilities. */
+/* A list of log probabilities, or another member of a message or call: a list, a text or an object. */
 struct assembly_list {
 	struct assembly_list *next;
 	struct span name;
-	bool filled;      /* else it is null */
-	struct buf items; /* as they were written, with commas */
+	enum json_type type; /* JSON_NULL: nothing came yet */
+	struct buf items;    /* as they were written: what is between the brackets or quotes */
 };
 
 struct assembly_choice {
 	struct assembly_choice *next;
 	int64_t index;
-	struct assembly_list *lists; /* in the order in which they came */
+	struct assembly_list *lists;  /* of log probabilities, in the order in which they came */
+	struct assembly_list *others; /* further members of the message */
 	struct buf content, refusal, reasoning_content, reasoning;
 	struct assembly_call *calls; /* by index */
 	struct span finish_reason;
@@ -62,6 +67,12 @@ void openai_assembly_charge(struct openai_assembly *assembly, uint32_t party)
 	arena_charge(&assembly->scratch, party);
 }
 
+static void lists_fini(struct assembly_list *list)
+{
+	for (; list != NULL; list = list->next)
+		buf_fini(&list->items);
+}
+
 void openai_assembly_fini(struct openai_assembly *assembly)
 {
 	for (struct assembly_choice *choice = assembly->choices; choice != NULL; choice = choice->next) {
@@ -70,9 +81,10 @@ void openai_assembly_fini(struct openai_assembly *assembly)
 		for (struct assembly_call *call = choice->calls; call != NULL; call = call->next) {
 			buf_fini(&call->name);
 			buf_fini(&call->arguments);
+			lists_fini(call->others);
 		}
-		for (struct assembly_list *list = choice->lists; list != NULL; list = list->next)
-			buf_fini(&list->items);
+		lists_fini(choice->lists);
+		lists_fini(choice->others);
 	}
 	assembly->choices = NULL;
 	arena_fini(&assembly->scratch);
@@ -93,15 +105,23 @@ static void append(struct openai_assembly *assembly, struct span piece, struct b
 {
 	if (piece.at == NULL || assembly->failed)
 		return;
-	assembly->failed = piece.len > assembly->left || !buf_append(out, piece);
+	assembly->too_large = piece.len > assembly->left;
+	assembly->exhausted = !assembly->too_large && !buf_append(out, piece);
+	assembly->failed = assembly->too_large || assembly->exhausted;
 	assembly->left -= assembly->failed ? 0 : piece.len;
 }
 
-/* Appends the piece that the member holds. */
+/* Appends the piece that the member holds. What is no text, and not empty, cannot be joined. */
 static void join(struct openai_assembly *assembly, const struct json *json, uint32_t object, const char *name,
 		 struct buf *out)
 {
-	append(assembly, member_text(assembly, json, object, name), out);
+	uint32_t value = json_member(json, object, name);
+	if (value == JSON_NONE)
+		return;
+	if (json_type(json, value) == JSON_STRING)
+		append(assembly, json_string(json, value, &assembly->scratch), out);
+	else
+		assembly->failed |= openai_is_filled(json, value);
 }
 
 /* Keeps the first value that a member has. */
@@ -125,7 +145,7 @@ static void *add_part(struct openai_assembly *assembly, size_t size)
 {
 	if (assembly->parts++ < ASSEMBLY_PARTS_MOST)
 		return arena_zalloc(&assembly->arena, 1, size);
-	assembly->failed = true;
+	assembly->failed = assembly->too_large = true;
 	return NULL;
 }
 
@@ -167,6 +187,67 @@ static struct assembly_call *need_call(struct openai_assembly *assembly, struct 
 	return *at = call;
 }
 
+/* Returns the list of that name; one that is new lies at the end. */
+static struct assembly_list *need_list(struct openai_assembly *assembly, struct assembly_list **at, struct span name)
+{
+	while (*at != NULL && !span_equal((*at)->name, name))
+		at = &(*at)->next;
+	if (*at != NULL)
+		return *at;
+	struct assembly_list *list = add_part(assembly, sizeof(*list));
+	if (list == NULL)
+		return NULL;
+	list->name = arena_copy(&assembly->arena, name);
+	list->type = JSON_NULL;
+	buf_init(&list->items, SIZE_MAX / 2);
+	buf_charge(&list->items, assembly->party);
+	return *at = list;
+}
+
+/* Joins a value to what came of it before: a list or a text; an object comes once. null says nothing. */
+static void add_list(struct openai_assembly *assembly, const struct json *json, uint32_t key,
+		     struct assembly_list **lists)
+{
+	enum json_type type = json_type(json, key + 1);
+	struct assembly_list *list = need_list(assembly, lists, json_string(json, key, &assembly->scratch));
+	if (list == NULL || type == JSON_NULL)
+		return;
+	bool joins = type == JSON_ARRAY || type == JSON_STRING || type == JSON_OBJECT;
+	struct span raw = json_raw(json, key + 1);
+	joins &= list->type == JSON_NULL || (list->type == type && type != JSON_OBJECT);
+	list->type = type;
+	assembly->failed |= !joins;
+	if (!joins || (type == JSON_ARRAY && json_first(json, key + 1) == JSON_NONE))
+		return;
+	if (type == JSON_ARRAY && buf_len(&list->items) > 0)
+		append(assembly, SPAN(","), &list->items);
+	append(assembly, (struct span){raw.at + 1, raw.len - 2}, &list->items);
+}
+
+/* Joins what is not told otherwise. Engines have members of their own; numbers among them are no content. */
+static void add_others(struct openai_assembly *assembly, const struct json *json, uint32_t object,
+		       bool (*is_told)(const struct json *json, uint32_t key), struct assembly_list **others)
+{
+	for (uint32_t at = json_first(json, object); at != JSON_NONE; at = json_next(json, object, at))
+		if (!is_told(json, at) && openai_is_filled(json, at + 1))
+			add_list(assembly, json, at, others);
+}
+
+static bool is_told_of_call(const struct json *json, uint32_t key)
+{
+	return openai_key_is(json, key, SPAN("id")) || openai_key_is(json, key, SPAN("type")) ||
+	       openai_key_is(json, key, SPAN("function"));
+}
+
+static bool is_told_of_message(const struct json *json, uint32_t key)
+{
+	for (size_t i = 0; i < CHOICE_PIECES; i++)
+		if (json_string_is(json, key, choice_pieces[i].name))
+			return true;
+	return openai_key_is(json, key, SPAN("role")) || openai_key_is(json, key, SPAN("tool_calls")) ||
+	       openai_key_is(json, key, SPAN("audio"));
+}
+
 static void add_calls(struct openai_assembly *assembly, const struct json *json, uint32_t delta,
 		      struct assembly_choice *choice)
 {
@@ -180,45 +261,13 @@ static void add_calls(struct openai_assembly *assembly, const struct json *json,
 			return;
 		keep(assembly, json, at, "id", &call->id);
 		keep(assembly, json, at, "type", &call->type);
+		add_others(assembly, json, at, is_told_of_call, &call->others);
 		if (function == JSON_NONE)
 			continue;
+		call->function = true;
 		join(assembly, json, function, "name", &call->name);
 		join(assembly, json, function, "arguments", &call->arguments);
 	}
-}
-
-static struct assembly_list *need_list(struct openai_assembly *assembly, struct assembly_choice *choice,
-				       struct span name)
-{
-	struct assembly_list **at = &choice->lists;
-	while (*at != NULL && !span_equal((*at)->name, name))
-		at = &(*at)->next;
-	if (*at != NULL)
-		return *at;
-	struct assembly_list *list = add_part(assembly, sizeof(*list));
-	if (list == NULL)
-		return NULL;
-	list->name = arena_copy(&assembly->arena, name);
-	buf_init(&list->items, SIZE_MAX / 2);
-	return *at = list;
-}
-
-/* Joins a list of log probabilities to what came of it before. null says nothing; anything else cannot be joined. */
-static void add_list(struct openai_assembly *assembly, const struct json *json, uint32_t key,
-		     struct assembly_choice *choice)
-{
-	enum json_type type = json_type(json, key + 1);
-	struct assembly_list *list = need_list(assembly, choice, json_string(json, key, &assembly->scratch));
-	if (list == NULL || type == JSON_NULL)
-		return;
-	assembly->failed |= type != JSON_ARRAY;
-	list->filled = true;
-	if (type != JSON_ARRAY || json_first(json, key + 1) == JSON_NONE)
-		return;
-	struct span raw = json_raw(json, key + 1);
-	if (buf_len(&list->items) > 0)
-		append(assembly, SPAN(","), &list->items);
-	append(assembly, (struct span){raw.at + 1, raw.len - 2}, &list->items);
 }
 
 static void add_logprobs(struct openai_assembly *assembly, const struct json *json, uint32_t node,
@@ -230,7 +279,7 @@ static void add_logprobs(struct openai_assembly *assembly, const struct json *js
 	assembly->failed |= json_type(json, logprobs) != JSON_OBJECT;
 	for (uint32_t at = json_first(json, logprobs); at != JSON_NONE && !assembly->failed;
 	     at = json_next(json, logprobs, at))
-		add_list(assembly, json, at, choice);
+		add_list(assembly, json, at, &choice->lists);
 }
 
 static void add_choice(struct openai_assembly *assembly, const struct json *json, uint32_t node)
@@ -251,6 +300,7 @@ static void add_choice(struct openai_assembly *assembly, const struct json *json
 		join(assembly, json, delta, choice_pieces[i].name,
 		     (struct buf *)((char *)choice + choice_pieces[i].offset));
 	add_calls(assembly, json, delta, choice);
+	add_others(assembly, json, delta, is_told_of_message, &choice->others);
 }
 
 void openai_assembly_add(struct openai_assembly *assembly, struct span data)
@@ -268,7 +318,27 @@ void openai_assembly_add(struct openai_assembly *assembly, struct span data)
 	}
 	for (uint32_t at = json_first(&json, choices); at != JSON_NONE; at = json_next(&json, choices, at))
 		add_choice(assembly, &json, at);
-	assembly->failed |= arena_failed(&assembly->arena) || arena_failed(&assembly->scratch);
+	assembly->exhausted |= arena_failed(&assembly->arena) || arena_failed(&assembly->scratch);
+	assembly->failed |= assembly->exhausted;
+}
+
+static void write_list(struct buf *out, const struct assembly_list *list)
+{
+	static const char *const opens[] = {[JSON_ARRAY] = ":[", [JSON_STRING] = ":\"", [JSON_OBJECT] = ":{"};
+	static const char *const closes[] = {[JSON_ARRAY] = "]", [JSON_STRING] = "\"", [JSON_OBJECT] = "}"};
+	bool null = list->type == JSON_NULL;
+	json_write_string(out, list->name);
+	buf_append(out, null ? SPAN(":null") : span_of(opens[list->type]));
+	buf_append(out, buf_span(&list->items));
+	buf_append(out, null ? SPAN("") : span_of(closes[list->type]));
+}
+
+static void write_others(struct buf *out, const struct assembly_list *list)
+{
+	for (; list != NULL; list = list->next) {
+		buf_append(out, SPAN(","));
+		write_list(out, list);
+	}
 }
 
 static void write_calls(struct buf *out, const struct assembly_choice *choice)
@@ -279,11 +349,15 @@ static void write_calls(struct buf *out, const struct assembly_choice *choice)
 		json_write_string(out, call->id.at == NULL ? SPAN("") : call->id);
 		buf_append(out, SPAN(",\"type\":"));
 		json_write_string(out, call->type.at == NULL ? SPAN("function") : call->type);
-		buf_append(out, SPAN(",\"function\":{\"name\":"));
-		json_write_string(out, buf_span(&call->name));
-		buf_append(out, SPAN(",\"arguments\":"));
-		json_write_string(out, buf_span(&call->arguments));
-		buf_append(out, call->next == NULL ? SPAN("}}") : SPAN("}},"));
+		if (call->function || call->others == NULL) {
+			buf_append(out, SPAN(",\"function\":{\"name\":"));
+			json_write_string(out, buf_span(&call->name));
+			buf_append(out, SPAN(",\"arguments\":"));
+			json_write_string(out, buf_span(&call->arguments));
+			buf_append(out, SPAN("}"));
+		}
+		write_others(out, call->others);
+		buf_append(out, call->next == NULL ? SPAN("}") : SPAN("},"));
 	}
 	buf_append(out, SPAN("]"));
 }
@@ -300,6 +374,7 @@ static void write_message(struct buf *out, const struct assembly_choice *choice)
 		buf_printf(out, ",\"%s\":", choice_pieces[i].name);
 		json_write_string_or_null(out, said ? buf_span(text) : (struct span){NULL, 0});
 	}
+	write_others(out, choice->others);
 	if (choice->calls != NULL)
 		write_calls(out, choice);
 	buf_append(out, SPAN("}"));
@@ -309,10 +384,7 @@ static void write_logprobs(struct buf *out, const struct assembly_choice *choice
 {
 	buf_append(out, SPAN(",\"logprobs\":{"));
 	for (const struct assembly_list *list = choice->lists; list != NULL; list = list->next) {
-		json_write_string(out, list->name);
-		buf_append(out, list->filled ? SPAN(":[") : SPAN(":null"));
-		buf_append(out, buf_span(&list->items));
-		buf_append(out, list->filled ? SPAN("]") : SPAN(""));
+		write_list(out, list);
 		buf_append(out, list->next == NULL ? SPAN("") : SPAN(","));
 	}
 	buf_append(out, SPAN("}"));

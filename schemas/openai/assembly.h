@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The whole answer that the chunks of a stream amount to: text, reasoning, refusals, tool calls, log probabilities and
- * finish reasons of every choice of a chat; text, log probabilities and finish reasons of a completion. Sound is left
- * out.
+ * finish reasons of every choice of a chat; text, log probabilities and finish reasons of a completion. Of a delta's
+ * other members, texts and lists are joined (images, annotations), and objects kept that come once. Sound is left out.
+ * What cannot be joined is a failure, so that an answer never lacks some of what was generated.
  */
 #ifndef SLUICE_SCHEMAS_OPENAI_ASSEMBLY_H
 #define SLUICE_SCHEMAS_OPENAI_ASSEMBLY_H
@@ -22,6 +23,8 @@ struct openai_assembly {
 	size_t parts;                    /* choices, calls and lists so far */
 	bool completion;                 /* choices have a text of their own, not a message */
 	bool failed;
+	bool too_large; /* why: it is more than may come */
+	bool exhausted; /* why: memory ran out */
 	uint32_t party; /* of the ledger, who is charged for the texts */
 };
 

@@ -10,7 +10,11 @@
 #include "schemas/openai/answer.h"
 #include "schemas/openai/internal.h"
 
-enum { PIECE_MOST = 1024 /* bytes of text in a chunk */ };
+enum {
+	PIECE_MOST = 1024,   /* bytes of text in a chunk */
+	LOGPROBS_MOST = 128, /* tokens whose log probabilities are in one: each may have hundreds of values */
+	LOGPROBS_LISTS = 8,
+};
 
 struct telling {
 	const struct openai_replay *replay;
@@ -20,6 +24,8 @@ struct telling {
 	void *context;
 	struct buf opening; /* `{"id":…,"choices":[` */
 	struct buf out;
+	struct buf part;               /* of log probabilities */
+	uint32_t next[LOGPROBS_LISTS]; /* of each of their lists: the first that was not told */
 };
 
 static struct openai_mark mark(const struct json *json, const char *key)
@@ -142,25 +148,94 @@ static bool end(struct telling *telling, struct span logprobs, struct span finis
 	buf_append(&telling->out, SPAN(",\"finish_reason\":"));
 	buf_append(&telling->out, finish);
 	buf_append(&telling->out, SPAN("}]}"));
-	return !buf_failed(&telling->out) && !arena_failed(telling->scratch) &&
+	return !buf_failed(&telling->out) && !buf_failed(&telling->part) && !arena_failed(telling->scratch) &&
 	       telling->emit(telling->context, buf_span(&telling->out), carries);
 }
 
-/* A text in pieces; in one, which may be empty, when log probabilities go with it. */
-static bool tell_text(struct telling *telling, uint32_t choice, const char *member, uint32_t value,
-		      struct span logprobs)
+/* Returns how many tokens the longest list of log probabilities has; 0: they are no lists, and told at once. */
+static unsigned count_logprobs(struct telling *telling, uint32_t logprobs)
+{
+	const struct json *json = telling->json;
+	unsigned longest = 0, lists = 0;
+	if (logprobs == JSON_NONE || json_type(json, logprobs) != JSON_OBJECT)
+		return 0;
+	for (uint32_t at = json_first(json, logprobs); at != JSON_NONE; at = json_next(json, logprobs, at), lists++) {
+		const struct json_node *list = &json->nodes[at + 1];
+		if (lists == LOGPROBS_LISTS || (list->type != JSON_ARRAY && list->type != JSON_NULL))
+			return 0;
+		telling->next[lists] = list->type == JSON_ARRAY ? json_first(json, at + 1) : JSON_NONE;
+		if (list->type == JSON_ARRAY && list->count > longest)
+			longest = list->count;
+	}
+	return longest;
+}
+
+/* Appends the next ones of a list. */
+static void append_items(const struct json *json, uint32_t list, uint32_t *next, struct buf *out)
+{
+	buf_append(out, SPAN("["));
+	for (unsigned i = 0; i < LOGPROBS_MOST && *next != JSON_NONE; i++, *next = json_next(json, list, *next)) {
+		buf_append(out, i == 0 ? SPAN("") : SPAN(","));
+		buf_append(out, json_raw(json, *next));
+	}
+	buf_append(out, SPAN("]"));
+}
+
+/* Returns the log probabilities of the next tokens. */
+static struct span part_of_logprobs(struct telling *telling, uint32_t logprobs)
+{
+	const struct json *json = telling->json;
+	uint32_t *next = telling->next;
+	buf_reset(&telling->part);
+	buf_append(&telling->part, SPAN("{"));
+	for (uint32_t at = json_first(json, logprobs); at != JSON_NONE; at = json_next(json, logprobs, at), next++) {
+		buf_append(&telling->part, next == telling->next ? SPAN("") : SPAN(","));
+		buf_append(&telling->part, json_raw(json, at));
+		buf_append(&telling->part, SPAN(":"));
+		if (json_type(json, at + 1) == JSON_ARRAY)
+			append_items(json, at + 1, next, &telling->part);
+		else
+			buf_append(&telling->part, SPAN("null"));
+	}
+	buf_append(&telling->part, SPAN("}"));
+	return buf_span(&telling->part);
+}
+
+/* Tells one piece of a text. logprobs: a JSON token. */
+static bool tell_piece(struct telling *telling, uint32_t choice, const char *member, struct span piece,
+		       struct span logprobs)
+{
+	begin(telling, choice);
+	if (member != NULL)
+		buf_printf(&telling->out, "\"%s\":", member);
+	json_write_string(&telling->out, piece);
+	return end(telling, logprobs, SPAN("null"), CARRIES_CONTENT);
+}
+
+/* Tells a text whole, which may be empty, with its log probabilities; of many, the rest follows in parts. */
+static bool tell_with_logprobs(struct telling *telling, uint32_t choice, const char *member, struct span text,
+			       uint32_t logprobs)
+{
+	unsigned tokens = count_logprobs(telling, logprobs);
+	if (tokens <= LOGPROBS_MOST)
+		return tell_piece(telling, choice, member, text, json_raw(telling->json, logprobs));
+	for (unsigned told = 0; told < tokens; told += LOGPROBS_MOST, text.len = 0)
+		if (!tell_piece(telling, choice, member, text, part_of_logprobs(telling, logprobs)))
+			return false;
+	return true;
+}
+
+/* A text in pieces; in one when log probabilities go with it. */
+static bool tell_text(struct telling *telling, uint32_t choice, const char *member, uint32_t value, uint32_t logprobs)
 {
 	struct span text = json_string(telling->json, value, telling->scratch);
-	bool whole = !span_is(logprobs, "null");
-	for (bool more = text.len > 0 || (whole && text.at != NULL); more; more = text.len > 0) {
-		size_t len = whole || text.len <= PIECE_MOST ? text.len : PIECE_MOST;
+	if (logprobs != JSON_NONE && text.at != NULL)
+		return tell_with_logprobs(telling, choice, member, text, logprobs);
+	while (text.len > 0) {
+		size_t len = text.len <= PIECE_MOST ? text.len : PIECE_MOST;
 		while (len < text.len && utf8_is_tail((unsigned char)text.at[len]))
 			len--;
-		begin(telling, choice);
-		if (member != NULL)
-			buf_printf(&telling->out, "\"%s\":", member);
-		json_write_string(&telling->out, (struct span){text.at, len});
-		if (!end(telling, logprobs, SPAN("null"), CARRIES_CONTENT))
+		if (!tell_piece(telling, choice, member, (struct span){text.at, len}, SPAN("null")))
 			return false;
 		text = (struct span){text.at + len, text.len - len};
 	}
@@ -188,8 +263,11 @@ static bool tell_calls(struct telling *telling, uint32_t choice, uint32_t calls)
 	return true;
 }
 
-static bool is_text_key(const struct json *json, uint32_t key)
+/* What is told in pieces. Content may also be a list of parts, which is told as it is. */
+static bool is_told_as_text(const struct json *json, uint32_t key)
 {
+	if (json_type(json, key + 1) != JSON_STRING && json_type(json, key + 1) != JSON_NULL)
+		return false;
 	return openai_key_is(json, key, SPAN("content")) || openai_key_is(json, key, SPAN("refusal")) ||
 	       openai_key_is(json, key, SPAN("reasoning")) || openai_key_is(json, key, SPAN("reasoning_content"));
 }
@@ -199,12 +277,13 @@ static bool tell_role(struct telling *telling, uint32_t choice, uint32_t message
 {
 	const struct json *json = telling->json;
 	begin(telling, choice);
-	buf_append(&telling->out, SPAN("\"role\":\"assistant\",\"content\":"));
 	uint32_t content = json_member(json, message, "content");
-	bool text = content != JSON_NONE && json_type(json, content) == JSON_STRING;
-	buf_append(&telling->out, text ? SPAN("\"\"") : SPAN("null"));
+	enum json_type type = content == JSON_NONE ? JSON_NULL : json_type(json, content);
+	buf_append(&telling->out, SPAN("\"role\":\"assistant\""));
+	if (type == JSON_STRING || type == JSON_NULL)
+		buf_append(&telling->out, type == JSON_STRING ? SPAN(",\"content\":\"\"") : SPAN(",\"content\":null"));
 	for (uint32_t at = json_first(json, message); at != JSON_NONE; at = json_next(json, message, at)) {
-		if (is_text_key(json, at) || openai_key_is(json, at, SPAN("role")) ||
+		if (is_told_as_text(json, at) || openai_key_is(json, at, SPAN("role")) ||
 		    openai_key_is(json, at, SPAN("tool_calls")))
 			continue;
 		buf_append(&telling->out, SPAN(","));
@@ -215,7 +294,7 @@ static bool tell_role(struct telling *telling, uint32_t choice, uint32_t message
 	return end(telling, SPAN("null"), SPAN("null"), CARRIES_ROLE);
 }
 
-static bool tell_message(struct telling *telling, uint32_t choice, uint32_t message, struct span logprobs)
+static bool tell_message(struct telling *telling, uint32_t choice, uint32_t message, uint32_t logprobs)
 {
 	static const char *const texts[] = {"reasoning_content", "reasoning", "content", "refusal"};
 	const struct json *json = telling->json;
@@ -226,10 +305,10 @@ static bool tell_message(struct telling *telling, uint32_t choice, uint32_t mess
 		if (value == JSON_NONE || json_type(json, value) != JSON_STRING)
 			continue;
 		bool theirs = strcmp(texts[i], "content") == 0 || strcmp(texts[i], "refusal") == 0;
-		if (!tell_text(telling, choice, texts[i], value, theirs ? logprobs : SPAN("null")))
+		if (!tell_text(telling, choice, texts[i], value, theirs ? logprobs : JSON_NONE))
 			return false;
 		if (theirs)
-			logprobs = SPAN("null"); /* with the first of them */
+			logprobs = JSON_NONE; /* with the first of them */
 	}
 	uint32_t calls = json_member(json, message, "tool_calls");
 	return calls == JSON_NONE || json_type(json, calls) != JSON_ARRAY || tell_calls(telling, choice, calls);
@@ -241,11 +320,12 @@ static bool tell_choice(struct telling *telling, uint32_t choice)
 	uint32_t logprobs = json_member(json, choice, "logprobs");
 	uint32_t finish = json_member(json, choice, "finish_reason");
 	uint32_t content = json_member(json, choice, is_chat(telling) ? "message" : "text");
-	struct span told = logprobs == JSON_NONE ? SPAN("null") : json_raw(json, logprobs);
+	if (logprobs != JSON_NONE && json_type(json, logprobs) == JSON_NULL)
+		logprobs = JSON_NONE;
 	if (content == JSON_NONE || json_type(json, content) != (is_chat(telling) ? JSON_OBJECT : JSON_STRING))
 		return false;
-	if (is_chat(telling) ? !tell_message(telling, choice, content, told)
-			     : !tell_text(telling, choice, NULL, content, told))
+	if (is_chat(telling) ? !tell_message(telling, choice, content, logprobs)
+			     : !tell_text(telling, choice, NULL, content, logprobs))
 		return false;
 	begin(telling, choice);
 	if (!is_chat(telling))
@@ -290,8 +370,10 @@ bool openai_replay_chunks(const struct openai_replay *replay, struct arena *scra
 		return false;
 	buf_init(&telling.opening, replay->body.len * 6 + 1024);
 	buf_init(&telling.out, replay->body.len * 7 + 4096);
+	buf_init(&telling.part, replay->body.len + 4096);
 	bool told = tell_choices(&telling);
 	buf_fini(&telling.opening);
 	buf_fini(&telling.out);
+	buf_fini(&telling.part);
 	return told;
 }

@@ -4,11 +4,18 @@
 
 #include "service/health/limit.h"
 
-static double cost(const struct health_view *view, bool with_latency)
+/* Calls that fail at once never run for long: as far as a target fails, it counts as being as busy as the other one. */
+static double load(const struct health_view *view, const struct health_view *other)
+{
+	double more = other->running > view->running ? (double)other->running - (double)view->running : 0;
+	return (double)view->running + more * view->failing;
+}
+
+static double cost(const struct health_view *view, const struct health_view *other, bool with_latency)
 {
 	double share = view->share * (1 - view->failing);
 	share = share > 0.01 ? share : 0.01;
-	return (view->running + 1.0) * (with_latency ? (double)view->latency_us : 1.0) / share;
+	return (load(view, other) + 1.0) * (with_latency ? (double)view->latency_us : 1.0) / share;
 }
 
 /* A smaller difference is as likely chance, and would decide every time between targets that are idle. */
@@ -33,7 +40,7 @@ int outlook_compare(const struct health_view *a, const struct health_view *b)
 	if (a->full != b->full)
 		return a->full ? 1 : -1;
 	bool with_latency = differ(a->latency_us, b->latency_us);
-	double first = cost(a, with_latency), second = cost(b, with_latency);
+	double first = cost(a, b, with_latency), second = cost(b, a, with_latency);
 	return (first > second) - (first < second);
 }
 

@@ -185,6 +185,11 @@ static struct span failure_message(const struct target_run *target, enum error_c
 	case ERROR_UPSTREAM_TOTAL:
 		return arena_printf(arena, "%s (%s; timeouts.total: %g s)", text, name, (double)limits->total_us / 1e6);
 	case ERROR_UPSTREAM_TOO_LARGE:
+		if (target->collection != NULL || target->state == TARGET_ST_WHOLE)
+			return arena_printf(arena,
+					    "The backend's answer is not of the form that was asked for, and too large "
+					    "to be converted. (%s; limits.event: %zu bytes)",
+					    name, target->run.context->worker->config->limits.event);
 		return arena_printf(arena, "%s (%s; limits.event: %zu bytes; at most %d values)", text, name,
 				    target->run.context->worker->config->limits.event, OPENAI_CHUNK_VALUES);
 	default:

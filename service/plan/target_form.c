@@ -89,6 +89,15 @@ static void collect_name(struct target_run *target, const struct json *json)
 		collection->created = target->run.context->created;
 }
 
+/* Returns why the chunks could not be put together. A failure to write them is one of memory. */
+static enum error_code collection_error(const struct target_collection *collection)
+{
+	const struct openai_assembly *assembly = &collection->assembly;
+	if (assembly->too_large)
+		return ERROR_UPSTREAM_TOO_LARGE;
+	return assembly->exhausted || buf_failed(&collection->answer) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
+}
+
 void target_collect(struct target_run *target, struct span data, const struct openai_chunk *chunk)
 {
 	struct target_collection *collection = target->collection;
@@ -100,7 +109,7 @@ void target_collect(struct target_run *target, struct span data, const struct op
 		collect_name(target, &chunk->json);
 	openai_assembly_add(&collection->assembly, data);
 	if (collection->assembly.failed)
-		target_fail_code(target, ERROR_UPSTREAM_INVALID);
+		target_fail_code(target, collection_error(collection));
 }
 
 /* Thread-safe. */
@@ -150,7 +159,7 @@ static void on_collect_done(struct offload_job *job)
 	struct target_run *target = collection->target;
 	collection->submitted = false;
 	if (job->refused || !collection->written) {
-		target_fail_code(target, job->refused ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
+		target_fail_code(target, job->refused ? ERROR_OVERLOADED : collection_error(collection));
 		return;
 	}
 	target_set_state(target, TARGET_ST_WHOLE);
@@ -192,7 +201,7 @@ void target_collect_end(struct target_run *target)
 		return;
 	collect_write(collection);
 	if (!collection->written) {
-		target_fail_code(target, ERROR_UPSTREAM_INVALID);
+		target_fail_code(target, collection_error(collection));
 		return;
 	}
 	struct span body = buf_span(&collection->answer);

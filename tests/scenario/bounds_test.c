@@ -152,6 +152,35 @@ static void an_event_of_too_many_values_is_refused_and_no_failure_of_the_backend
 	sluice_wait_idle(sluice);
 }
 
+/* A stream in answer to a request for a whole answer, larger than one may be: nothing is wrong with the backend. */
+static void a_stream_that_is_too_large_to_be_converted_is_no_failure_of_the_backend(void **state)
+{
+	struct bytes wire = {0};
+	struct backend *backend = backend_start();
+	struct sluice *sluice =
+	    sluice_start("limits: { event: 64KiB }\n"
+			 "backends:\n  b: { url: 'http://127.0.0.1:%d/v1', breaker: { consecutive: 3 } }\n"
+			 "models:\n  m: b/m\n",
+			 backend_port(backend));
+	(void)state;
+	bytes_printf(&wire, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n");
+	for (int i = 0; i < 100; i++)
+		bytes_printf(&wire, "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"%01000d\"}}]}\n\n", i);
+	bytes_printf(&wire, "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+			    "data: [DONE]\n\n");
+	backend_script(backend, (const struct step[]){SEND_BYTES(wire.at, wire.len), FIN});
+	for (int i = 0; i < 6; i++) {
+		struct answer answer;
+		client_fetch_chat(sluice, (enum via)(i % VIA_COUNT), "m", false, &answer);
+		check_error(&answer, 502, "upstream_too_large");
+		check_contains(&answer.body, "limits.event: 65536 bytes");
+		answer_free(&answer);
+	}
+	assert_int_equal(sluice_metric(sluice, "sluice_breaker_state{target=\"b/m\"}"), 0);
+	bytes_free(&wire);
+	sluice_wait_idle(sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +188,7 @@ int main(void)
 	    SCENARIO(row_18_a_bomb_does_not_cost_memory),
 	    SCENARIO(row_15_only_complete_events_reset_the_idle_timer),
 	    SCENARIO(an_event_of_too_many_values_is_refused_and_no_failure_of_the_backend),
+	    SCENARIO(a_stream_that_is_too_large_to_be_converted_is_no_failure_of_the_backend),
 	    SCENARIO(row_20_headers_without_end_are_cut),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

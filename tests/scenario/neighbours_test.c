@@ -64,34 +64,36 @@ static struct mass_job *jobs_of_both_forms(size_t count, const char *model)
 }
 
 /* Requests that failed at a backend which fails at once, of many over two. */
-static void check_share(const char *fault)
+static void check_share(const char *fault, size_t requests, size_t at_once, const char *ttft)
 {
-	enum { REQUESTS = 400, AT_ONCE = 8 };
 	struct sim *bad = sim_start(NULL);
-	struct sim *good = sim_start((const char *const[]){"--tokens", "2", "--ttft", "2ms", NULL});
+	struct sim *good = sim_start((const char *const[]){"--tokens", "2", "--ttft", ttft, NULL});
 	struct sluice *sluice = sluice_start("backends:\n"
 					     "  bad: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
 					     "  good: { url: 'http://127.0.0.1:%d/v1' }\n"
 					     "models: { m: { balance: ['bad/m;%s', good/m] } }\n",
 					     bad->port, good->port, fault);
-	struct mass_job *jobs = mass_jobs(REQUESTS, chat_body("m", true));
+	struct mass_job *jobs = mass_jobs(requests, chat_body("m", true));
 	struct mass mass = {
-	    .sluice = sluice, .via = VIA_H1, .connections = AT_ONCE, .streams = 1, .jobs = jobs, .count = REQUESTS};
+	    .sluice = sluice, .via = VIA_H1, .connections = at_once, .streams = 1, .jobs = jobs, .count = requests};
 	mass_run(&mass);
 	mass_free_answers(&mass);
 	free(jobs);
 	size_t drawn = sim_call_count(bad, "");
-	print_message("%s: %zu of %d at the backend that fails\n", fault, drawn, REQUESTS);
-	assert_in_range(drawn, 1, REQUESTS / 4);
+	print_message("%s: %zu of %zu at the backend that fails\n", fault, drawn, requests);
+	assert_in_range(drawn, 1, requests / 4);
 	sluice_wait_idle(sluice);
 }
 
 static void a_backend_that_fails_at_once_draws_no_traffic(void **state)
 {
 	(void)state;
-	check_share("status=429");
-	check_share("status=404");
-	check_share("status=500");
+	check_share("status=429", 400, 8, "2ms");
+	check_share("status=429", 3000, 300, "100ms");
+	check_share("status=404", 400, 8, "2ms");
+	check_share("status=404", 3000, 300, "100ms");
+	check_share("status=500", 400, 8, "2ms");
+	check_share("status=500", 3000, 300, "100ms");
 }
 
 #define RECOVERS "s/m;status=500;times=5"

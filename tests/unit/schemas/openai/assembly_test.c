@@ -123,6 +123,49 @@ static void log_probabilities_that_are_no_lists_are_not_written(void **state)
 	assert_false(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
 }
 
+static void other_lists_and_texts_of_a_message_are_joined(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"delta\":{\"content\":\"a\",\"images\":[{\"b\":1}],\"thinking\":\"\\u00e4\"}}");
+	add("{\"index\":0,\"delta\":{\"images\":[2, 3],\"thinking\":\"z\",\"more\":null,\"score\":1}}");
+	add("{\"index\":0,\"delta\":{\"audio\":{\"id\":\"x\"}},\"finish_reason\":\"stop\"}");
+	check("{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"a\",\"images\":[{\"b\":1},2, 3],"
+	      "\"thinking\":\"\\u00e4z\"},\"finish_reason\":\"stop\"}");
+}
+
+static void other_members_of_a_call_are_kept(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"more\":{\"sign\":\"s\"},\"function\":{"
+	    "\"name\":\"f\",\"arguments\":\"{}\"}},{\"index\":1,\"id\":\"d\",\"type\":\"custom\",\"custom\":{"
+	    "\"name\":\"g\"}}]},\"finish_reason\":\"tool_calls\"}");
+	check("{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\","
+	      "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"},\"more\":{\"sign\":\"s\"}},"
+	      "{\"id\":\"d\",\"type\":\"custom\",\"custom\":{\"name\":\"g\"}}]},\"finish_reason\":\"tool_calls\"}");
+}
+
+/* An answer that lacks some of what was generated must not look like one. */
+static void what_cannot_be_joined_is_not_written(void **state)
+{
+	static const char *const deltas[] = {
+	    "{\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}",
+	    "{\"reasoning\":{\"text\":\"a\"}}",
+	    "{\"function_call\":{\"arguments\":\"a\"}}",
+	    "{\"tool_calls\":[{\"index\":0,\"custom\":{\"input\":\"x\"}}]}",
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(deltas) / sizeof(deltas[0]); i++) {
+		char choice[256];
+		snprintf(choice, sizeof(choice), "{\"index\":0,\"delta\":%s,\"finish_reason\":\"stop\"}", deltas[i]);
+		add(choice);
+		add(choice);
+		if (openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out))
+			fail_msg("%s", deltas[i]);
+		tear_down(state);
+		set_up(state);
+	}
+}
+
 static void what_is_too_long_is_not_written_at_all(void **state)
 {
 	(void)state;
@@ -167,6 +210,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(pieces_of_a_completion_are_a_completion, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(log_probabilities_are_joined_list_by_list, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(log_probabilities_that_are_no_lists_are_not_written, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(other_lists_and_texts_of_a_message_are_joined, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(other_members_of_a_call_are_kept, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_cannot_be_joined_is_not_written, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_too_long_is_not_written_at_all, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nothing_or_what_is_no_chunk_is_not_written, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(choices_beyond_all_measure_are_given_up, set_up, tear_down),

@@ -205,6 +205,46 @@ static void completions_are_text(void **state)
 	    "\"\",\"logprobs\":null,\"finish_reason\":\"stop\"}]}\n");
 }
 
+/* A chunk is read in one turn of a loop, so its values are bounded: many log probabilities come in several. */
+static void many_log_probabilities_are_told_in_parts(void **state)
+{
+	enum { TOKENS = 300 };
+	struct buf body, out;
+	(void)state;
+	buf_init(&body, 65536);
+	buf_init(&out, 65536);
+	buf_append(&body,
+		   SPAN(HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"abc\"},\"logprobs\":{"
+			     "\"content\":["));
+	for (int i = 0; i < TOKENS; i++)
+		buf_printf(&body, "%s{\"token\":\"%d\"}", i == 0 ? "" : ",", i);
+	buf_append(&body, SPAN("],\"refusal\":null},\"finish_reason\":\"stop\"}]}"));
+	struct openai_replay ask = {.endpoint = OPENAI_CHAT, .body = buf_span(&body), .created = -1};
+	replay(&ask, &out);
+	assert_int_equal(count, 5); /* the role, three parts, the end */
+	struct span want = canonical(buf_span(&body)), got = canonical(buf_span(&out));
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.at, want.at, want.len);
+	buf_fini(&body);
+	buf_fini(&out);
+}
+
+static void content_of_parts_is_told_as_it_is(void **state)
+{
+	static const char body[] = HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":[{\"type\":"
+					"\"text\",\"text\":\"a\"}]},\"finish_reason\":\"stop\"}]}";
+	struct openai_replay ask = {.endpoint = OPENAI_CHAT, .body = span_of(body), .created = -1};
+	(void)state;
+	chunks[0] = '\0';
+	count = 0;
+	openai_assembly_init(&assembly, 1024);
+	assert_true(openai_replay_chunks(&ask, &arena, note, chunks));
+	openai_assembly_fini(&assembly);
+	assert_non_null(strstr(chunks, "\"delta\":{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
+				       "\"a\"}]},"));
+	assert_null(strstr(chunks, "\"content\":null"));
+}
+
 static void it_stops_when_told_and_refuses_what_is_none(void **state)
 {
 	static const char *const none[] = {
@@ -248,6 +288,8 @@ int main(void)
 	    cmocka_unit_test(the_id_and_the_time_are_fresh),
 	    cmocka_unit_test(only_the_id_and_the_time_are_replaced),
 	    cmocka_unit_test(completions_are_text),
+	    cmocka_unit_test(many_log_probabilities_are_told_in_parts),
+	    cmocka_unit_test(content_of_parts_is_told_as_it_is),
 	    cmocka_unit_test(it_stops_when_told_and_refuses_what_is_none),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -5,6 +5,7 @@
  *
  *   no place is free while a request waits
  *   a network that has less than its share of the queue is never refused, nor displaced
+ *   a free place goes to a network that runs no more than any other one that waits
  *   a network that waits and runs nothing has a place before any other network has had two of those that became free
  *   spares are never more than their percentage of the requests; with 100 %, every slow request has one
  *
@@ -103,6 +104,15 @@ static void note_given(unsigned network)
 	}
 }
 
+/* Of all networks that waited, the one that was chosen runs the fewest. */
+static void check_choice(unsigned network)
+{
+	for (unsigned other = 0; other < NETWORKS; other++)
+		if (world.waiting[other] > 0 && world.running[other] < world.running[network])
+			FAIL("network %u, which runs %u, had a place before network %u, which runs %u", network,
+			     world.running[network], other, world.running[other]);
+}
+
 static void give_places(void)
 {
 	while (world.run < world.places) {
@@ -111,6 +121,7 @@ static void give_places(void)
 		if (next == NULL)
 			break;
 		next->place = lane;
+		check_choice(next->network);
 		world.waiting[next->network]--;
 		note_given(next->network);
 		starts(next);
