@@ -5,6 +5,6 @@
 #include <stddef.h>
 
 /* Returns the struct type whose member is at pointer. */
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #endif

@@ -66,7 +66,8 @@ static bool ask(const struct cache_remote *what, const struct http_ask *request,
 		buf_printf(out, "sluice: %s: no answer: %s\n", what->url, error);
 		return false;
 	}
-	bool read = json_parse_relaxed(&told->json, &told->arena, buf_span(&told->body), &JSON_DEPTH(REMOTE_DEPTH), &json_error);
+	bool read = json_parse_relaxed(&told->json, &told->arena, buf_span(&told->body), &JSON_DEPTH(REMOTE_DEPTH),
+				       &json_error);
 	uint32_t is = read ? json_member(&told->json, 0, "object") : JSON_NONE;
 	if (status == REMOTE_STATUS_OK && is != JSON_NONE && json_string_is(&told->json, is, object))
 		return true;

@@ -184,8 +184,8 @@ static bool request_whole(const struct bytes *request)
 static void wait_for_gateway(struct lockstep *lockstep)
 {
 	struct pollfd want[] = {
-		{.fd = lockstep->listener, .events = POLLIN},
-		{.fd = lockstep->backend, .events = POLLIN}, /* poll skips -1 */
+	    {.fd = lockstep->listener, .events = POLLIN},
+	    {.fd = lockstep->backend, .events = POLLIN}, /* poll skips -1 */
 	};
 	if (poll(want, 2, HANG_GUARD_MS) <= 0)
 		fail_msg("no request at the backend");
