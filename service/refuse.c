@@ -47,6 +47,7 @@ void refuse(struct http_request *request, struct metrics_cells *metrics, const s
 	report_refusal(metrics, &(struct report_refused){.request_id = request_id,
 							 .method = http_request_method(request),
 							 .path = http_request_path(request),
+							 .requested = refusal->requested,
 							 .http_version = http_request_version(request),
 							 .error = refusal->code});
 	send(request, refusal, form, request_id, buf_span(&body));

@@ -10,6 +10,7 @@ struct refusal {
 	struct span message;         /* {NULL,0} = the error's own text */
 	struct span param;           /* {NULL,0} = none */
 	struct span details;         /* findings as a JSON array; {NULL,0} = none */
+	struct span requested;       /* the model that it names, for the log; {NULL,0} = not known */
 	const char *allow;           /* value of the field Allow; NULL = none */
 	const char *accept_encoding; /* value of the field Accept-Encoding; NULL = none */
 };

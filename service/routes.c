@@ -6,10 +6,12 @@
  */
 #include "service/routes.h"
 
+#include "lib/json.h"
 #include "lib/media_type.h"
 #include "lib/step.h"
 #include "service/cors.h"
 #include "service/http/http_exchange.h"
+#include "service/loop/offload.h"
 #include "service/methods.h"
 #include "service/notice.h"
 #include "service/pages.h"
@@ -54,6 +56,22 @@ static void refuse_size(struct routes *routes, struct http_request *request, enu
 	arena_fini(&arena);
 }
 
+/* Returns the model that the request names, for the log; {NULL,0}: it cannot be told at little cost. */
+static struct span requested_model(const struct http_request *request, struct arena *arena)
+{
+	enum { BODY_MOST = 64 << 10, NAME_MOST = 256, DEPTH = 64 };
+	struct span none = {NULL, 0}, body = http_request_body(request);
+	struct json json;
+	struct json_error error;
+	if (body.len == 0 || body.len > BODY_MOST || offload_is_heavy(body) ||
+	    !json_parse(&json, arena, body, DEPTH, &error))
+		return none;
+	uint32_t model = json_member(&json, 0, "model");
+	struct span name =
+	    model == JSON_NONE || json_type(&json, model) != JSON_STRING ? none : json_string(&json, model, arena);
+	return name.len <= NAME_MOST ? name : none;
+}
+
 /* Refuses what routing finds, in words about this request. */
 static void refuse_route(struct routes *routes, struct http_request *request, const struct decision *decision)
 {
@@ -61,6 +79,7 @@ static void refuse_route(struct routes *routes, struct http_request *request, co
 	arena_init(&arena, 0);
 	struct refusal refusal = decision->refusal;
 	struct span method = http_request_method(request), path = http_request_path(request);
+	refusal.requested = requested_model(request, &arena);
 	if (decision->elsewhere != OPERATION_COUNT)
 		refusal.message = refusal_text_elsewhere(method, path, decision->elsewhere, &decision->surface, &arena);
 	else if (refusal.code == ERROR_UNKNOWN_PATH)

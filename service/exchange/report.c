@@ -152,6 +152,8 @@ void report_refusal(struct metrics_cells *metrics, const struct report_refused *
 	if (refused->path.at != NULL)
 		log_str(&line, "path", refused->path);
 	log_int(&line, "http", refused->http_version);
+	if (refused->requested.at != NULL)
+		log_str(&line, "model", refused->requested);
 	log_int(&line, "status", row->status);
 	log_str(&line, "error", span_of(row->code));
 	log_end(&line);

@@ -48,6 +48,7 @@ void report_close(const struct report *report, struct metrics_cells *metrics, ui
 struct report_refused {
 	struct span request_id;
 	struct span method, path; /* {NULL,0}: left out */
+	struct span requested;    /* the model that it names; the same */
 	int http_version;
 	enum error_code error;
 };

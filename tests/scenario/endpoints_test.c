@@ -256,6 +256,19 @@ static void the_log_line_of_a_refusal_says_what_was_asked(void **state)
 	expect_line(
 	    sluice,
 	    "\"method\":\"PATCH\",\"path\":\"/v1/responses\",\"http\":11,\"status\":404,\"error\":\"unknown_url\"");
+	client_fetch(sluice, VIA_H1, "/v1/responses", "{\"input\":\"x\",\"model\":\"mo\\\"del\"}", &answer);
+	answer_free(&answer);
+	expect_line(sluice, "\"path\":\"/v1/responses\",\"http\":11,\"model\":\"mo\\\"del\",\"status\":404");
+	client_fetch(sluice, VIA_H2, "/chat/completions", chat_body("small", false), &answer);
+	answer_free(&answer);
+	expect_line(sluice, "\"path\":\"/chat/completions\",\"http\":20,\"model\":\"small\",\"status\":404");
+	client_ask(sluice, VIA_H2, "PUT", CHAT, NULL, "{\"model\":\"put\"}", &answer);
+	answer_free(&answer);
+	expect_line(sluice, "\"method\":\"PUT\",\"path\":\"/v1/chat/completions\",\"http\":20,\"model\":\"put\","
+			    "\"status\":405");
+	client_fetch(sluice, VIA_H1, "/v1/other", "{\"model\":", &answer);
+	answer_free(&answer);
+	expect_line(sluice, "\"path\":\"/v1/other\",\"http\":11,\"status\":404");
 	client_fetch(sluice, VIA_H1, CHAT, chat_body("smal", false), &answer);
 	answer_free(&answer);
 	expect_line(sluice, "\"endpoint\":\"chat\",\"method\":\"POST\",\"path\":\"/v1/chat/"
