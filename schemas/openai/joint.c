@@ -144,7 +144,7 @@ static bool add_delta(struct openai_joint *joint, struct chunk *chunk, uint32_t 
 			good = add_piece(chunk, text, delta, at, false, scratch);
 		else if (openai_key_is(json, at, SPAN("tool_calls")))
 			good = add_calls(joint, chunk, at + 1, scratch);
-		else if (openai_key_is(json, at, SPAN("function_call")) || openai_key_is(json, at, SPAN("audio")))
+		else /* pictures, sound, details of reasoning: the other answer may say them once more */
 			good = !openai_is_filled(json, at + 1);
 		if (!good)
 			return false;

@@ -23,13 +23,15 @@ void openai_text_fini(struct openai_text *text)
 	}
 }
 
-/* Appends the string member key of object, if there is one. */
+/* Appends the string member key of object, if there is one. False for parts of content, which say more than a text. */
 static bool add_member(const struct json *json, uint32_t object, const char *key, struct arena *scratch,
 		       struct buf *out)
 {
 	uint32_t value = json_member(json, object, key);
-	if (value == JSON_NONE || json_type(json, value) != JSON_STRING)
+	if (value == JSON_NONE)
 		return true;
+	if (json_type(json, value) != JSON_STRING)
+		return !openai_is_filled(json, value);
 	return buf_append(out, json_string(json, value, scratch)) && !arena_failed(scratch);
 }
 

@@ -193,6 +193,8 @@ static void what_cannot_be_remembered_closes_it(void **state)
 {
 	static const char *const closing[] = {
 	    FIRST("{\"function_call\":{\"name\":\"f\"}}"),
+	    FIRST("{\"images\":[{\"type\":\"image_url\"}]}"),
+	    FIRST("{\"reasoning_details\":[{\"text\":\"x\"}]}"),
 	    FIRST("{\"tool_calls\":[{\"index\":99,\"function\":{\"name\":\"f\"}}]}"),
 	    "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}},{\"index\":1,\"delta\":{\"content\":\"b\"}}]}",
 	};

@@ -109,6 +109,19 @@ static void completions_and_refusals_are_text_too(void **state)
 	openai_text_fini(&answer);
 }
 
+/* Two lists of parts would otherwise agree, as answers that say nothing. */
+static void content_in_parts_is_no_text(void **state)
+{
+	struct openai_text answer;
+	(void)state;
+	openai_text_init(&answer, 1024);
+	assert_false(openai_text_add(
+	    &answer, SPAN("{\"choices\":[{\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}}]}"), &arena));
+	assert_true(
+	    openai_text_add(&answer, SPAN("{\"choices\":[{\"message\":{\"content\":[],\"refusal\":null}}]}"), &arena));
+	openai_text_fini(&answer);
+}
+
 static void more_tool_calls_than_can_be_told_apart_are_refused(void **state)
 {
 	struct openai_text answer;
@@ -139,6 +152,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(usage_that_nobody_told_changes_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(milliseconds_go_before_seconds_when_they_are_a_number, setup, teardown),
 	    cmocka_unit_test_setup_teardown(completions_and_refusals_are_text_too, setup, teardown),
+	    cmocka_unit_test_setup_teardown(content_in_parts_is_no_text, setup, teardown),
 	    cmocka_unit_test_setup_teardown(more_tool_calls_than_can_be_told_apart_are_refused, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
