@@ -12,7 +12,7 @@
 
 #include "lib/span.h"
 
-enum { JSON_SCAN_DEPTH = 256, JSON_SCAN_STRING = 32 };
+enum { JSON_SCAN_DEPTH = 256, JSON_SCAN_STRING = 96 };
 
 enum json_scan_token {
 	JSON_SCAN_OPEN_OBJECT, /* depth: the one outside */

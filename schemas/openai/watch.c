@@ -2,7 +2,10 @@
 /* Follows the members on the way to a choice's failure; anything else is PLACE_OTHER or NAME_OTHER. */
 #include "schemas/openai/watch.h"
 
+#include <string.h>
+
 #include "lib/container.h"
+#include "lib/hex.h"
 #include "schemas/failure_rules.h"
 
 enum place { PLACE_OTHER, PLACE_DOCUMENT, PLACE_TOP, PLACE_CHOICES, PLACE_CHOICE, PLACE_MESSAGE };
@@ -24,15 +27,39 @@ static enum place place_at(const struct openai_watch *watch, unsigned depth)
 	return depth <= OPENAI_WATCH_DEPTH ? (enum place)watch->places[depth] : PLACE_OTHER;
 }
 
-/* Returns the last string, cut off after JSON_SCAN_STRING bytes. */
-static struct span last_text(const struct openai_watch *watch)
+/* Reads the escape at text: *len is how long it is. Returns its byte, or 0 for one that no word looked for has. */
+static char read_escape(struct span text, size_t *len)
 {
-	size_t len = watch->scan.text_len;
-	return (struct span){watch->scan.text, len < JSON_SCAN_STRING ? len : JSON_SCAN_STRING};
+	uint64_t unit = 0;
+	*len = 6;
+	if (text.len >= *len && text.at[1] == 'u' && hex_read((struct span){text.at + 2, 4}, &unit))
+		return unit < 0x80 ? (char)unit : 0;
+	*len = 2;
+	return 0;
+}
+
+/* Returns the last string without its escapes; {NULL,0}: it is none of the words looked for. */
+static struct span last_text(struct openai_watch *watch)
+{
+	const struct json_scan *scan = &watch->scan;
+	size_t used = 0, len = 1;
+	if (scan->text_len > JSON_SCAN_STRING)
+		return (struct span){NULL, 0};
+	if (memchr(scan->text, '\\', scan->text_len) == NULL)
+		return (struct span){scan->text, scan->text_len};
+	for (size_t at = 0; at < scan->text_len; at += len) {
+		struct span rest = {scan->text + at, scan->text_len - at};
+		len = 1;
+		char byte = *rest.at == '\\' ? read_escape(rest, &len) : *rest.at;
+		if (byte == 0)
+			return (struct span){NULL, 0};
+		watch->plain[used++] = byte;
+	}
+	return (struct span){watch->plain, used};
 }
 
 /* Returns which member begins, by its name. Vectors of embeddings are called data; they cannot fail one by one. */
-static enum name find_name(const struct openai_watch *watch)
+static enum name find_name(struct openai_watch *watch)
 {
 	enum place place = place_at(watch, watch->scan.depth);
 	struct span text = last_text(watch);
@@ -77,7 +104,7 @@ static void take_text(struct openai_watch *watch)
 	if (watch->name == NAME_ERROR)
 		watch->failed |= watch->scan.text_len > 0;
 	else if (watch->name == NAME_FINISH)
-		watch->failed |= watch->scan.text_len <= JSON_SCAN_STRING && failure_is_finish(last_text(watch));
+		watch->failed |= failure_is_finish(last_text(watch));
 	watch->name = NAME_OTHER;
 }
 

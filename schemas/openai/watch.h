@@ -15,6 +15,7 @@ struct openai_watch {
 	struct json_scan scan;
 	enum openai_endpoint endpoint;
 	unsigned char places[OPENAI_WATCH_DEPTH + 1]; /* what the brackets open at each depth mean */
+	char plain[JSON_SCAN_STRING];                 /* the last string without escapes */
 	unsigned char name;                           /* which member's value comes next */
 	bool choices;                                 /* one began, or a vector of embeddings */
 	bool failed;

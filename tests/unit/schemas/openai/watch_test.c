@@ -27,6 +27,7 @@ static const struct row fine[] = {
     {OPENAI_CHAT, CHAT("{\"error\":\"\",\"message\":{\"error\":0,\"content\":\"x\"},\"finish_reason\":\"length\"}")},
     {OPENAI_CHAT, CHAT(SAID(",\"tool_calls\":[{\"error\":true,\"finish_reason\":\"error\"}]"))},
     {OPENAI_CHAT, CHAT(SAID("") "," SAID(""))},
+    {OPENAI_CHAT, CHAT("{\"message\":{\"content\":\"x\"},\"err\\u00f6r\":true,\"finish_reason\":\"st\\u00f6p\\n\"}")},
     {OPENAI_CHAT, "{\"error\":false,\"choices\":[" SAID("") "]}"},
     {OPENAI_CHAT, "{\"detail\":{\"error\":{\"message\":\"deeper\"}},\"choices\":[" SAID("") "]}"},
     {OPENAI_COMPLETIONS, "{\"choices\":[{\"text\":\"error\",\"finish_reason\":\"stop\"}]}"},
@@ -43,6 +44,10 @@ static const struct row failed[] = {
     {OPENAI_CHAT, CHAT("{\"delta\":{\"error\":1},\"message\":{\"content\":\"x\"}}")},
     {OPENAI_CHAT, "{\"choices\":[" SAID("") "],\"error\":{\"message\":\"late\"}}"},
     {OPENAI_COMPLETIONS, "{\"choices\":[{\"text\":\"x\",\"finish_reason\":\"error\"}]}"},
+    {OPENAI_CHAT, CHAT("{\"message\":{\"content\":\"x\"},\"finish_reason\":\"\\u0065r\\u0072or\"}")},
+    {OPENAI_CHAT, CHAT("{\"message\":{\"content\":\"x\"},\"\\u0065rror\":true}")},
+    {OPENAI_CHAT, CHAT("{\"message\":{\"content\":\"x\"},\"\\u0066\\u0069\\u006e\\u0069\\u0073\\u0068\\u005f\\u0072"
+		       "\\u0065\\u0061\\u0073\\u006f\\u006e\":\"error\"}")},
     {OPENAI_EMBEDDINGS, "{\"data\":[{\"embedding\":[1,2]}],\"error\":\"no\"}"},
 };
 
