@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Watches a JSON document that passes in pieces: whether it is whole (its
- * brackets pair, its strings end, and nothing follows it), and, where somebody
- * asks, which brackets, names and values there are. Needs no memory and sees each
- * byte once; names and values are not validated (lib/json.h does that).
+ * Watches a JSON document that passes in pieces. Finds out whether it is whole:
+ * its brackets pair, its strings end, and nothing follows it. Reports brackets,
+ * names and values to whoever asks for them. Needs no memory and sees each byte
+ * once; does not validate names and values (lib/json.h does).
  */
 #ifndef SLUICE_LIB_JSON_SCAN_H
 #define SLUICE_LIB_JSON_SCAN_H

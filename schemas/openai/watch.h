@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Watches a whole answer that is too long to be kept and passes in pieces: whether it is a complete document, and
- * whether it reports a failure, as openai_answer_read would find in one that is kept.
+ * Watches a whole answer that is too long to be kept and passes in pieces. Finds out whether it is a complete document
+ * and whether it reports a failure, as openai_answer_read does for one that is kept.
  */
 #ifndef SLUICE_SCHEMAS_OPENAI_WATCH_H
 #define SLUICE_SCHEMAS_OPENAI_WATCH_H

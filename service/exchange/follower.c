@@ -3,7 +3,7 @@
 #include "lib/container.h"
 #include "service/exchange/shared_internal.h"
 
-/* What a follower is given in one turn of its loop, so that one who joins late holds none. */
+/* Limits of what a follower receives in one turn of its loop: one that joins late has much to catch up on. */
 enum { FOLLOWER_EVENTS = 256, FOLLOWER_BYTES = 256 << 10 };
 
 static void follower_free(struct follower *follower)

@@ -17,7 +17,7 @@ enum { RECAST_IN_TURN = 256 << 10 };
 struct exchange;
 struct recast;
 
-/* What the answer is made of: a kept body, the events of a flight, or a part that goes into a frame. */
+/* The parts of the answer: a kept body, the events of a flight, or a part that goes into a frame. */
 struct recast_source {
 	struct openai_replay replay;
 	struct store_value *held; /* of a kept body: holds replay.body; takes */
