@@ -9,8 +9,8 @@
 
 #include <pthread.h>
 #include <stdlib.h>
-#include <sys/random.h>
-#include <time.h>
+
+#include "lib/random.h"
 
 enum { PAIRWISE_MEMBERS = 16, SMALL_SET_SLOTS = 128 };
 
@@ -20,13 +20,7 @@ static pthread_once_t hash_once = PTHREAD_ONCE_INIT;
 
 static void hash_setup(void)
 {
-	if (getrandom(hash_seeds, sizeof(hash_seeds), 0) != (ssize_t)sizeof(hash_seeds)) {
-		/* Early boot or an old kernel; still different from run to run. */
-		struct timespec now;
-		clock_gettime(CLOCK_MONOTONIC, &now);
-		hash_seeds[0] = ((uint64_t)now.tv_nsec + 1) * UINT64_C(0x9E3779B97F4A7C15);
-		hash_seeds[1] = (uint64_t)(uintptr_t)&now * UINT64_C(0xD1342543DE82EF95);
-	}
+	random_from_kernel(hash_seeds, 2);
 	hash_seeds[0] = hash_seeds[0] % (hash_prime - 1000) + 500;
 	hash_seeds[1] |= 1;
 }

@@ -18,14 +18,21 @@ static uint64_t rotl(uint64_t x, int k)
 	return x << k | x >> (64 - k);
 }
 
+void random_from_kernel(uint64_t *numbers, size_t count)
+{
+	size_t size = count * sizeof(*numbers);
+	if (getrandom(numbers, size, 0) == (ssize_t)size)
+		return;
+	/* Early boot or an old kernel; still different from run to run. */
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (size_t i = 0; i < count; i++)
+		numbers[i] = ((uint64_t)now.tv_nsec + i + 1) * UINT64_C(0x9E3779B97F4A7C15) ^ (uint64_t)(uintptr_t)&now;
+}
+
 static void seed(void)
 {
-	if (getrandom(state, sizeof(state), 0) != (ssize_t)sizeof(state)) {
-		struct timespec ts;
-		clock_gettime(CLOCK_MONOTONIC, &ts);
-		state[0] = (uint64_t)ts.tv_nsec ^ (uint64_t)(uintptr_t)&ts;
-		state[1] = (uint64_t)ts.tv_sec;
-	}
+	random_from_kernel(state, sizeof(state) / sizeof(state[0]));
 	state[2] |= 1; /* never all zero */
 	seeded = true;
 }
@@ -65,7 +72,7 @@ static uint64_t secret;
 
 static void make_secret(void)
 {
-	secret = random_u64();
+	random_from_kernel(&secret, 1); /* what random_u64 gives shows in ids, from which its past can be computed */
 }
 
 uint64_t random_secret(void)
