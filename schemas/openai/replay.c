@@ -9,6 +9,7 @@
 #include "lib/utf8.h"
 #include "schemas/openai/answer.h"
 #include "schemas/openai/internal.h"
+#include "schemas/sse_write.h"
 
 enum {
 	PIECE_MOST = 1024,   /* bytes of text in a chunk */
@@ -376,4 +377,31 @@ bool openai_replay_chunks(const struct openai_replay *replay, struct arena *scra
 	buf_fini(&telling.out);
 	buf_fini(&telling.part);
 	return told;
+}
+
+/* Where a stream is written. */
+struct written_stream {
+	struct buf *out;
+	uint64_t events;
+};
+
+static bool write_event(void *context, struct span data, unsigned carries)
+{
+	struct written_stream *stream = context;
+	(void)carries;
+	stream->events++;
+	sse_write_event(stream->out, data);
+	return !buf_failed(stream->out);
+}
+
+bool openai_replay_stream(const struct openai_replay *replay, struct buf *out, uint64_t *events)
+{
+	struct arena scratch;
+	struct written_stream stream = {.out = out};
+	arena_init(&scratch, 0);
+	bool written = openai_replay_chunks(replay, &scratch, write_event, &stream);
+	arena_fini(&scratch);
+	if (events != NULL)
+		*events = stream.events;
+	return written && buf_append(out, OPENAI_STREAM_END);
 }

@@ -43,4 +43,10 @@ bool openai_replay_whole(const struct openai_replay *replay, struct buf *out);
 bool openai_replay_chunks(const struct openai_replay *replay, struct arena *scratch,
 			  bool (*emit)(void *context, struct span data, unsigned carries), void *context);
 
+/*
+ * Appends the stream that the whole answer amounts to: its chunks as server-sent events, and the end. *events: how many
+ * chunks; may be NULL. Thread-safe. False as openai_replay_chunks, or when out does not take it.
+ */
+bool openai_replay_stream(const struct openai_replay *replay, struct buf *out, uint64_t *events);
+
 #endif

@@ -6,13 +6,11 @@
 
 #include "lib/container.h"
 #include "lib/step.h"
-#include "schemas/sse_write.h"
 #include "service/exchange/exchange_internal.h"
 #include "service/loop/offload.h"
 #include "service/plan/telling.h"
 
 enum {
-	RECAST_ID_SIZE = 64,
 	RECAST_MORE = 128, /* bytes that a fresh id and time may add */
 	RECAST_MOST = 256 << 20
 };
@@ -37,7 +35,7 @@ struct recast {
 	bool submitted;
 	bool failed; /* memory ran out in the middle */
 	struct making making;
-	char id[RECAST_ID_SIZE];
+	char id[OPENAI_ID_SIZE];
 };
 
 static bool is_framed(const struct recast_source *source)
@@ -46,24 +44,6 @@ static bool is_framed(const struct recast_source *source)
 }
 
 /* ---- making ---- */
-
-static bool add_chunk(void *context, struct span data, unsigned carries)
-{
-	struct making *making = context;
-	(void)carries;
-	making->events++;
-	sse_write_event(&making->out, data);
-	return !buf_failed(&making->out);
-}
-
-static void make_stream(struct making *making)
-{
-	struct arena scratch;
-	arena_init(&scratch, 0);
-	making->made = openai_replay_chunks(&making->source.replay, &scratch, add_chunk, making);
-	arena_fini(&scratch);
-	making->made = making->made && buf_append(&making->out, OPENAI_STREAM_END);
-}
 
 /* An answer that was too long to be kept by its target came unread: what goes into a frame must be JSON. */
 static bool is_sound(struct span answer)
@@ -104,7 +84,7 @@ static void make(struct making *making)
 		source->replay.body = buf_span(&making->body);
 	}
 	if (making->made && making->stream)
-		make_stream(making);
+		making->made = openai_replay_stream(&source->replay, &making->out, &making->events);
 	else if (making->made)
 		making->made = buf_reserve(&making->out, source->replay.body.len + RECAST_MORE) != NULL &&
 			       openai_replay_whole(&source->replay, &making->out);
@@ -237,7 +217,7 @@ static struct recast *recast_create(struct exchange *exchange, const struct reca
 		return NULL;
 	making_init(&recast->making, exchange, source, target);
 	struct span *id = &recast->making.source.replay.id;
-	if (id->at != NULL && id->len <= RECAST_ID_SIZE)
+	if (id->at != NULL && id->len <= OPENAI_ID_SIZE)
 		id->at = memcpy(recast->id, id->at, id->len);
 	recast->exchange = exchange;
 	recast->telling.paused = exchange->paused;

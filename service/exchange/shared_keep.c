@@ -11,6 +11,8 @@
 #include "service/exchange/whole.h"
 #include "service/loop/offload.h"
 
+enum { SHARED_KEPT_IN_TURN = 256 << 10 /* bytes of events; more are put together by a helper */ };
+
 void shared_release(struct shared *shared)
 {
 	if (atomic_fetch_sub_explicit(&shared->users, 1, memory_order_acq_rel) != 1)
@@ -72,8 +74,6 @@ struct shared *shared_create(struct exchange_worker *worker, const struct shared
 	shared_log_init(&shared->log, shared->party);
 	return shared;
 }
-
-enum { SHARED_KEPT_IN_TURN = 256 << 10 /* bytes of events; more are put together by a helper */ };
 
 /* Why the answer, the body of entry, is not kept, or that it can be; fills in what else its body tells. */
 static enum metrics_kept shared_judge(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,

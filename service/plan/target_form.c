@@ -9,7 +9,6 @@
 #include "lib/container.h"
 #include "schemas/openai/assembly.h"
 #include "schemas/openai/replay.h"
-#include "schemas/sse_write.h"
 #include "service/loop/offload.h"
 #include "service/plan/target.h"
 #include "service/plan/telling.h"
@@ -213,22 +212,10 @@ void target_collect_end(struct target_run *target)
 
 /* ---- a whole answer for a stream ---- */
 
-static bool replay_chunk(void *context, struct span data, unsigned carries)
-{
-	(void)carries;
-	sse_write_event(context, data);
-	return !buf_failed(context);
-}
-
 bool target_replay_write(enum openai_endpoint endpoint, struct span body, struct buf *out)
 {
 	struct openai_replay replay = {.endpoint = endpoint, .body = body, .created = -1, .include_usage = true};
-	struct arena scratch;
-	arena_init(&scratch, 0);
-	bool written = openai_replay_chunks(&replay, &scratch, replay_chunk, out);
-	arena_fini(&scratch);
-	buf_append(out, OPENAI_STREAM_END);
-	return written && !buf_failed(out);
+	return openai_replay_stream(&replay, out, NULL);
 }
 
 static void on_stream_slice(struct telling *telling, struct event *event)

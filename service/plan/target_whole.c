@@ -24,8 +24,9 @@ static enum error_code whole_end(const struct target_run *target)
 	return json_scan_is_whole(&target->watch.scan) ? ERROR_UPSTREAM_INVALID : ERROR_UPSTREAM_TRUNCATED;
 }
 
-static void whole_pass_up(struct target_run *target, struct span bytes, int64_t total)
+static void whole_pass_up(struct target_run *target, struct span bytes)
 {
+	int64_t total = target->answer_total;
 	struct event event = {.kind = EVENT_BODY, .data = bytes, .total = total, .usage = USAGE_UNKNOWN};
 	enum openai_watched watched = openai_watch_add(&target->watch, bytes);
 	if (watched != OPENAI_WATCH_FINE) {
@@ -35,8 +36,9 @@ static void whole_pass_up(struct target_run *target, struct span bytes, int64_t 
 	}
 	/* A client that got as much as was announced takes it for all of it: a cut answer must fall short. */
 	bool last = total >= 0 && target->answer_sent + bytes.len >= (uint64_t)total;
-	if (last && whole_end(target) != ERROR_NONE) {
-		target_fail_code(target, whole_end(target));
+	enum error_code error = last ? whole_end(target) : ERROR_NONE;
+	if (error != ERROR_NONE) {
+		target_fail_code(target, error);
 		return;
 	}
 	if (!target->content_seen)
@@ -60,13 +62,13 @@ void target_whole_on_body(struct target_run *target, struct span bytes)
 	}
 	if (target->answer_sent == 0) {
 		openai_watch_init(&target->watch, target->run.context->request->endpoint);
-		whole_pass_up(target, buf_span(&target->answer), target->answer_total);
+		whole_pass_up(target, buf_span(&target->answer));
 		buf_reset(&target->answer);
 	}
 	if (target->state != TARGET_ST_WHOLE)
 		return; /* whoever got the first piece had enough */
 	target_alive(target);
-	whole_pass_up(target, bytes, target->answer_total);
+	whole_pass_up(target, bytes);
 }
 
 /* Goes on with the stream that the answer amounts to; empty: a helper has not written it. */
