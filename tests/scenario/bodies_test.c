@@ -24,19 +24,6 @@ struct world {
 	struct sluice *sluice;
 };
 
-/* A chat whose body has size bytes. The caller frees it. */
-static char *large_body(const char *model, size_t size)
-{
-	static const char end[] = "\"}]}";
-	char *body = malloc(size + 1);
-	assert_non_null(body);
-	size_t head =
-	    (size_t)snprintf(body, size, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"", model);
-	memset(body + head, 'x', size - head);
-	memcpy(body + size + 1 - sizeof end, end, sizeof end);
-	return body;
-}
-
 static void start(struct world *world, const char *bodies)
 {
 	*world = (struct world){.sim = sim_start((const char *const[]){"--tokens", "2", NULL})};
@@ -85,7 +72,7 @@ static void check_room(enum via via)
 	enum { RUNNING = 3 };
 	struct world world;
 	struct client running[RUNNING];
-	char *quick = large_body("quick", LARGE), *slow = large_body("slow", LARGE);
+	char *quick = chat_body_large("quick", LARGE), *slow = chat_body_large("slow", LARGE);
 	start(&world, "1MiB");
 	for (size_t i = 0; i < RUNNING; i++)
 		hold(&world, via, &running[i], slow);
@@ -117,7 +104,7 @@ static void a_running_request_keeps_the_room_of_its_body_until_its_answer_is_ove
 static size_t check_many(const struct world *world, int via, size_t count)
 {
 	bool h1 = via == VIA_H1;
-	char *body = large_body("brief", LARGE);
+	char *body = chat_body_large("brief", LARGE);
 	struct mass_job *jobs = mass_jobs(count, body);
 	size_t served = 0;
 	struct mass mass = {.sluice = world->sluice,
@@ -158,7 +145,7 @@ static void a_client_with_many_large_bodies_leaves_room_for_others(void **state)
 	enum { GREEDY = 300 };
 	static struct client greedy[GREEDY];
 	struct world world;
-	char *quick = large_body("quick", LARGE), *slow = large_body("slow", LARGE);
+	char *quick = chat_body_large("quick", LARGE), *slow = chat_body_large("slow", LARGE);
 	(void)state;
 	start(&world, "8MiB");
 	for (size_t i = 0; i < GREEDY; i++)

@@ -71,19 +71,6 @@ static void check_refusal(const struct answer *answer)
 	check_contains(&answer->body, "(limits.memory)"); /* the limit, too, where the request was read */
 }
 
-/* A chat whose body has size bytes. The caller frees it. */
-static char *large_body(const char *model, size_t size)
-{
-	static const char end[] = "\"}]}";
-	char *body = malloc(size + 1);
-	assert_non_null(body);
-	size_t head =
-	    (size_t)snprintf(body, size, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"", model);
-	memset(body + head, 'x', size - head);
-	memcpy(body + size + 1 - sizeof end, end, sizeof end);
-	return body;
-}
-
 /* ---- bodies ---- */
 
 /* Of count bodies at once each is answered or refused. Returns how many were answered. */
@@ -112,7 +99,7 @@ static size_t post_many(const struct world *world, int via, size_t count, const 
 static void check_bodies(int via)
 {
 	struct world world;
-	char *body = large_body("brief", MIB);
+	char *body = chat_body_large("brief", MIB);
 	start(&world, "");
 	assert_int_equal(post_many(&world, via, 1, body), 1);
 	assert_in_range(post_many(&world, via, 30, body), 10, 30);
@@ -303,7 +290,7 @@ static void the_cache_gives_way_to_requests_before_any_is_refused(void **state)
 	enum { BODIES = 20 };
 	struct world world;
 	struct client clients[BODIES];
-	char *body = large_body("slow", MIB);
+	char *body = chat_body_large("slow", MIB);
 	(void)state;
 	start(&world, "cache: { size: 1GiB }");
 	fill_cache(&world, 56.0 * MIB);

@@ -3,6 +3,7 @@
 #include "tests/scenario/harness/client.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/scenario/harness/check.h"
@@ -63,6 +64,18 @@ const char *chat_body(const char *model, bool stream)
 	static char body[512];
 	snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"Say hello\"}]%s}",
 		 model, stream ? ",\"stream\":true" : "");
+	return body;
+}
+
+char *chat_body_large(const char *model, size_t size)
+{
+	static const char end[] = "\"}]}";
+	char *body = malloc(size + 1);
+	assert_non_null(body);
+	size_t head =
+	    (size_t)snprintf(body, size, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"", model);
+	memset(body + head, 'x', size - head);
+	memcpy(body + size + 1 - sizeof end, end, sizeof end);
 	return body;
 }
 

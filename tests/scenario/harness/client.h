@@ -34,6 +34,8 @@ void client_chat(struct client *client, const struct sluice *sluice, enum via vi
 
 /* The body client_chat sends. Static, until the next call. */
 const char *chat_body(const char *model, bool stream);
+/* A chat whose body has size bytes. The caller frees it. */
+char *chat_body_large(const char *model, size_t size);
 
 struct answer *client_answer(struct client *client);
 void client_wait_head(struct client *client);
