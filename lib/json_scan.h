@@ -2,7 +2,7 @@
 /*
  * Watches a JSON document that passes in pieces. Finds out whether it is whole:
  * its brackets pair, its strings end, and nothing follows it. Reports brackets,
- * names and values to whoever asks for them. Needs no memory and sees each byte
+ * names and values to a callback. Needs no memory and sees each byte
  * once; does not validate names and values (lib/json.h does).
  */
 #ifndef SLUICE_LIB_JSON_SCAN_H
