@@ -10,13 +10,6 @@
 #include "schemas/failure_rules.h"
 #include "schemas/openai/internal.h"
 
-bool openai_read_object(struct json *json, struct arena *scratch, struct span text)
-{
-	struct json_error error;
-	return json_parse_relaxed(json, scratch, text, &JSON_DEPTH(OPENAI_ANSWER_DEPTH), &error) &&
-	       json_type(json, 0) == JSON_OBJECT;
-}
-
 bool openai_is_filled(const struct json *json, uint32_t node)
 {
 	const struct json_node *n = &json->nodes[node];
@@ -351,7 +344,7 @@ bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct 
 	struct json *json = &answer->json;
 	struct choice_reader reader = {.json = json, .endpoint = endpoint, .scratch = scratch};
 	*answer = (struct openai_answer){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
-	if (!openai_read_object(json, scratch, body))
+	if (!event_parse(body, scratch, json))
 		return false;
 	/* The vectors of embeddings are called data; they are what choices are elsewhere. */
 	uint32_t choices = json_member(json, 0, endpoint == OPENAI_EMBEDDINGS ? "data" : "choices");
@@ -376,20 +369,4 @@ bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct 
 		answer->error = bare;
 	}
 	return !arena_failed(scratch);
-}
-
-struct span openai_finish_reason(struct span data, struct arena *arena)
-{
-	struct json json;
-	if (!openai_read_object(&json, arena, data))
-		return (struct span){NULL, 0};
-	uint32_t choices = json_member(&json, 0, "choices");
-	if (choices == JSON_NONE || !is_filled_array(&json, choices))
-		return (struct span){NULL, 0};
-	for (uint32_t at = json_first(&json, choices); at != JSON_NONE; at = json_next(&json, choices, at)) {
-		uint32_t reason = json_member(&json, at, "finish_reason");
-		if (reason != JSON_NONE && json_type(&json, reason) == JSON_STRING && openai_is_filled(&json, reason))
-			return json_string(&json, reason, arena);
-	}
-	return (struct span){NULL, 0};
 }

@@ -11,16 +11,6 @@
 #include "schemas/openai/openai.h"
 #include "schemas/openai/error.h"
 
-/* What one chunk carries; several at once are common. */
-enum {
-	CARRIES_ROLE = 1,    /* a delta with a role */
-	CARRIES_CONTENT = 2, /* text, reasoning, refusal, audio or a tool call: any generated content, not empty */
-	CARRIES_FINISH = 4,  /* a finish_reason that is not null */
-	CARRIES_USAGE = 8,   /* a usage object */
-	CARRIES_ERROR = 16,  /* a truthy "error" member, at the top or in a choice, or a finish_reason of a failure */
-	CARRIES_NO_CHOICE = 32, /* choices is absent or empty */
-};
-
 enum {
 	OPENAI_CHOICES_TRACKED = 128,
 	OPENAI_CHUNK_VALUES = 131072, /* values and names of members that a chunk may have */
@@ -101,12 +91,6 @@ bool openai_answer_write_usage(struct span body, const struct usage *usage, stru
 
 /* Appends usage as an object with all the counts a client expects; an unknown one is 0, an unknown total the sum. */
 void openai_usage_write(struct buf *out, enum openai_endpoint endpoint, const struct usage *usage);
-
-/*
- * The finish_reason of the first choice that has one in a chunk's data or a whole answer; borrows, or in the arena.
- * {NULL,0} = none.
- */
-struct span openai_finish_reason(struct span data, struct arena *arena);
 
 /* Appends a final usage chunk's data: id, object and model as given, created in Unix seconds, empty choices, usage. */
 void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, struct span id, struct span model,

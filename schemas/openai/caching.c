@@ -96,7 +96,7 @@ static bool is_good_finish(const struct json *json, uint32_t choice, bool any)
 bool openai_answer_is_keepable(struct span body, bool any, struct arena *scratch)
 {
 	struct json json;
-	if (!openai_read_object(&json, scratch, body))
+	if (!event_parse(body, scratch, &json))
 		return false;
 	uint32_t error = json_member(&json, 0, "error");
 	uint32_t choices = json_member(&json, 0, "choices");

@@ -205,7 +205,7 @@ bool openai_error_read(struct span body, struct arena *arena, struct openai_erro
 bool openai_error_add_details(struct span body, struct span details, struct arena *scratch, struct buf *out)
 {
 	struct json json;
-	if (!openai_read_object(&json, scratch, body))
+	if (!event_parse(body, scratch, &json))
 		return false;
 	uint32_t error = json_member(&json, 0, "error");
 	if (error == JSON_NONE || json_type(&json, error) != JSON_OBJECT || json.nodes[error].count == 0 ||

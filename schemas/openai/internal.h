@@ -27,9 +27,6 @@ void openai_refuse_json(struct findings *findings, struct arena *arena, const st
 bool openai_check_strict(const struct json *json, const struct field_table *table, struct arena *arena,
 			 struct findings *findings);
 
-/* Reads text as one JSON object. */
-bool openai_read_object(struct json *json, struct arena *scratch, struct span text);
-
 /* Not null, not false, not 0 and not an empty string: what makes the SDKs raise an error. */
 bool openai_is_truthy(const struct json *json, uint32_t node);
 

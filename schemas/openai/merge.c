@@ -15,7 +15,7 @@
 /* Reads a document whose "choices" is an array, not empty, of objects; *choices is its node. */
 static bool read_with_choices(struct json *json, struct arena *scratch, struct span text, uint32_t *choices)
 {
-	if (!openai_read_object(json, scratch, text))
+	if (!event_parse(text, scratch, json))
 		return false;
 	*choices = json_member(json, 0, "choices");
 	if (*choices == JSON_NONE || json_type(json, *choices) != JSON_ARRAY || json->nodes[*choices].count == 0)
@@ -108,11 +108,6 @@ bool openai_chunk_write_lane(struct span data, const struct openai_lane *lane, s
 	}
 	json_edit_finish(&edit);
 	return true;
-}
-
-static bool usage_is_known(const struct usage *usage)
-{
-	return usage->prompt_tokens >= 0 || usage->completion_tokens >= 0 || usage->total_tokens >= 0;
 }
 
 void openai_usage_write(struct buf *out, enum openai_endpoint endpoint, const struct usage *usage)

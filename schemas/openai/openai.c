@@ -31,19 +31,3 @@ struct span openai_make_id(enum openai_endpoint endpoint, char room[OPENAI_ID_SI
 	random_hex(room + prefix.len, RANDOM_BYTES);
 	return (struct span){room, prefix.len + (size_t)2 * RANDOM_BYTES};
 }
-
-/* Saturates: what a backend claims must not overflow ours. */
-static int64_t count_add(int64_t a, int64_t b)
-{
-	if (a < 0 || b < 0)
-		return a < 0 ? b : a;
-	int64_t sum = 0;
-	return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
-}
-
-void usage_add(struct usage *a, const struct usage *b)
-{
-	a->prompt_tokens = count_add(a->prompt_tokens, b->prompt_tokens);
-	a->completion_tokens = count_add(a->completion_tokens, b->completion_tokens);
-	a->total_tokens = count_add(a->total_tokens, b->total_tokens);
-}

@@ -8,6 +8,7 @@
 
 #include "lib/arena.h"
 #include "lib/span.h"
+#include "schemas/event.h"
 #include "schemas/finding.h"
 
 enum openai_endpoint { OPENAI_CHAT, OPENAI_COMPLETIONS, OPENAI_EMBEDDINGS };
@@ -25,17 +26,5 @@ enum { OPENAI_ID_SIZE = 48 };
 
 /* Returns a fresh id of an answer, in room: like those of backends. */
 struct span openai_make_id(enum openai_endpoint endpoint, char room[OPENAI_ID_SIZE]);
-
-/* Token counts as the backend told them; -1 = not told. */
-struct usage {
-	int64_t prompt_tokens;
-	int64_t completion_tokens;
-	int64_t total_tokens;
-};
-
-#define USAGE_UNKNOWN ((struct usage){-1, -1, -1})
-
-/* Adds what b knows to a (unknown counts as 0 once either is known). */
-void usage_add(struct usage *a, const struct usage *b);
 
 #endif

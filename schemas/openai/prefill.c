@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Whether the answer to a request can be gone on with; openai_request.h holds the contract. */
 #include "schemas/openai/internal.h"
-#include "schemas/openai/text.h"
+#include "schemas/openai/request.h"
 
 /* True when text ends with a beginning of stop, so that what follows could complete it unseen. */
 static bool ends_like(struct span text, struct span stop)
@@ -41,6 +41,17 @@ static bool has_prefill(const struct json *json)
 		last = at;
 	uint32_t role = last == JSON_NONE ? JSON_NONE : json_member(json, last, "role");
 	return role == JSON_NONE || json_string_is(json, role, "assistant");
+}
+
+bool openai_request_wants_json(const struct openai_request *request)
+{
+	const struct json *json = &request->json;
+	if (json->node_count == 0)
+		return false;
+	uint32_t format = json_member(json, 0, "response_format");
+	uint32_t type = format == JSON_NONE ? JSON_NONE : json_member(json, format, "type");
+	return type != JSON_NONE &&
+	       (json_string_is(json, type, "json_object") || json_string_is(json, type, "json_schema"));
 }
 
 bool openai_request_takes_prefill(const struct openai_request *request, struct span text, int64_t spent,

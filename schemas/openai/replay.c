@@ -40,7 +40,7 @@ static struct openai_mark mark(const struct json *json, const char *key)
 bool openai_replay_mark(struct span body, struct arena *scratch, struct openai_marks *marks)
 {
 	struct json json;
-	if (!openai_read_object(&json, scratch, body))
+	if (!event_parse(body, scratch, &json))
 		return false;
 	*marks = (struct openai_marks){.id = mark(&json, "id"), .created = mark(&json, "created")};
 	return true;
@@ -367,7 +367,7 @@ bool openai_replay_chunks(const struct openai_replay *replay, struct arena *scra
 	struct json json;
 	struct telling telling = {
 	    .replay = replay, .json = &json, .scratch = scratch, .emit = emit, .context = context};
-	if (!openai_read_object(&json, scratch, replay->body))
+	if (!event_parse(replay->body, scratch, &json))
 		return false;
 	buf_init(&telling.opening, replay->body.len * 6 + 1024);
 	buf_init(&telling.out, replay->body.len * 7 + 4096);

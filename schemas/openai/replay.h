@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A whole answer that is kept, given once more: as it is but with an id and a
- * time of its own, or as the chunks of a stream. What schemas/openai/assembly.h
+ * time of its own, or as the chunks of a stream. What schemas/assembly.h
  * makes of those chunks says the same as the whole answer.
  */
 #ifndef SLUICE_SCHEMAS_OPENAI_REPLAY_H

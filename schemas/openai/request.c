@@ -7,6 +7,7 @@
 #include "lib/json_edit.h"
 #include "lib/json_write.h"
 #include "schemas/field_message.h"
+#include "schemas/openai/dialect.h"
 #include "schemas/openai/internal.h"
 
 /* Returns the places from the root to the duplicate key, in the arena; NULL when memory ran out. */
@@ -114,7 +115,7 @@ static void read_common(struct openai_request *request, struct arena *arena)
 bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
 			   struct span body, const struct json_limits *limits, struct findings *findings)
 {
-	*request = (struct openai_request){.endpoint = endpoint};
+	*request = (struct openai_request){.dialect = &openai_dialect, .endpoint = endpoint};
 	struct json_error error;
 	if (!json_parse_within(&request->json, arena, body, limits, &error)) {
 		openai_refuse_json(findings, arena, &request->json, &error, limits);

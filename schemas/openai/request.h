@@ -9,6 +9,7 @@
 #include "schemas/openai/requests.h"
 
 struct openai_request {
+	const struct dialect *dialect;
 	enum openai_endpoint endpoint;
 	struct json json; /* of the client's body, which is borrowed */
 	union {           /* the body as a typed struct, by endpoint */
@@ -65,6 +66,9 @@ struct span openai_request_splice(const struct openai_request *request, const st
 
 /* Most bytes that the body grows by. */
 size_t openai_splice_growth(const struct openai_splice *splice);
+
+/* True when the request asks for JSON: response_format is json_object or json_schema. */
+bool openai_request_wants_json(const struct openai_request *request);
 
 /*
  * True when an answer that began with text, of at least spent tokens, can be gone on with as a prefill: one choice of

@@ -10,7 +10,7 @@
 bool openai_usage_replace(struct span data, const struct usage *usage, struct arena *scratch, struct buf *out)
 {
 	struct json json;
-	uint32_t own = openai_read_object(&json, scratch, data) ? json_member(&json, 0, "usage") : JSON_NONE;
+	uint32_t own = event_parse(data, scratch, &json) ? json_member(&json, 0, "usage") : JSON_NONE;
 	if (own == JSON_NONE || json_type(&json, own) != JSON_OBJECT)
 		return false;
 	struct json_edit edit = json_edit_start(&json, out);

@@ -80,7 +80,7 @@ static bool take_item(struct openai_vectors *vectors)
 	struct json json;
 	int64_t place = -1;
 	arena_reset(&vectors->scratch);
-	if (!openai_read_object(&json, &vectors->scratch, buf_span(&vectors->item)))
+	if (!event_parse(buf_span(&vectors->item), &vectors->scratch, &json))
 		return false;
 	uint32_t index = json_member(&json, 0, "index"), object = json_member(&json, 0, "object");
 	if (index == JSON_NONE || !json_int(&json, index, &place) || place < 0 || (size_t)place >= vectors->count ||
@@ -225,7 +225,7 @@ bool openai_vectors_end(struct openai_vectors *vectors)
 	struct json json;
 	arena_reset(&vectors->scratch);
 	if (vectors->state != OPENAI_VECTORS_ST_BEHIND || vectors->seen != vectors->count ||
-	    !openai_read_object(&json, &vectors->scratch, buf_span(&vectors->shell)))
+	    !event_parse(buf_span(&vectors->shell), &vectors->scratch, &json))
 		return false;
 	uint32_t error = json_member(&json, 0, "error"), model = json_member(&json, 0, "model");
 	uint32_t usage = json_member(&json, 0, "usage");

@@ -321,7 +321,8 @@ static bool convert_begin(struct exchange *exchange)
 		return true;
 	caching->whole = malloc(sizeof(*caching->whole));
 	if (caching->whole != NULL)
-		whole_init(caching->whole, exchange->worker->plan.config->cache.entry + SHARED_MOST, exchange->party);
+		whole_init(caching->whole, exchange->request.endpoint,
+			   exchange->worker->plan.config->cache.entry + SHARED_MOST, exchange->party);
 	return caching->whole != NULL;
 }
 

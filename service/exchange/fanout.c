@@ -13,6 +13,8 @@
 #include "config/plan_inline.h"
 #include "lib/container.h"
 #include "lib/random.h"
+#include "schemas/dialect.h"
+#include "schemas/openai/write.h"
 #include "schemas/sse_write.h"
 #include "service/exchange/recast.h"
 
@@ -37,10 +39,10 @@ static struct fanout_run *fanout_create(struct exchange *exchange)
 	fanout->give_up.run = on_give_up;
 	buf_init(&fanout->answer, FANOUT_ANSWER_MOST);
 	buf_init(&fanout->json, (size_t)FANOUT_ANSWER_MOST * 2);
-	openai_assembly_init(&fanout->assembly, FANOUT_ASSEMBLY_MOST);
+	assembly_init(&fanout->assembly, FANOUT_ASSEMBLY_MOST);
 	buf_charge(&fanout->answer, exchange->party);
 	buf_charge(&fanout->json, exchange->party);
-	openai_assembly_charge(&fanout->assembly, exchange->party);
+	assembly_charge(&fanout->assembly, exchange->party);
 	return fanout;
 }
 
@@ -88,9 +90,9 @@ static const struct plan *fanout_admit(struct exchange *exchange, struct reading
 static void end_stream(struct exchange *exchange, const struct lane *winner)
 {
 	struct fanout_run *fanout = exchange->fanout;
-	struct span model = SPAN(FANOUT_MODEL);
+	struct answer_identity identity = {.id = fanout->id, .model = SPAN(FANOUT_MODEL), .created = fanout->created};
 	bool gathered = winner == NULL &&
-			openai_assembly_write(&fanout->assembly, fanout->id, model, fanout->created, &fanout->answer);
+			openai_answer_write(&fanout->assembly, OPENAI_CHAT, &identity, &USAGE_UNKNOWN, &fanout->answer);
 	fanout_write_before_result(fanout, winner);
 	buf_append(&fanout->json, gathered ? buf_span(&fanout->answer) : SPAN("null"));
 	buf_append(&fanout->json, SPAN(FANOUT_AFTER_RESULT));
@@ -135,6 +137,18 @@ static void fanout_on_end(struct exchange *exchange, const struct event *event)
 		end_whole(exchange, event, winner);
 }
 
+/* Adds an event of several lanes to the answer. */
+static void gather(struct exchange *exchange, const struct event *event)
+{
+	struct arena *scratch = exchange->worker->plan.scratch;
+	struct assembly *assembly = &exchange->fanout->assembly;
+	struct deltas deltas;
+	if (event_deltas(event, scratch, &deltas))
+		assembly_add(assembly, &deltas);
+	else
+		assembly_fail(assembly, arena_failed(scratch));
+}
+
 static void fanout_on_event(struct exchange *exchange, const struct event *event)
 {
 	report_usage(&exchange->report, event);
@@ -142,7 +156,7 @@ static void fanout_on_event(struct exchange *exchange, const struct event *event
 		report_content(&exchange->report, event, exchange_now(exchange));
 		buf_append(&exchange->fanout->answer, event->data);
 	} else if (event->kind == EVENT_CHUNK && event->target == NULL && (event->carries & CARRIES_NO_CHOICE) == 0) {
-		openai_assembly_add(&exchange->fanout->assembly, event->data);
+		gather(exchange, event);
 	} else if (event->kind == EVENT_END) {
 		fanout_on_end(exchange, event);
 	}
@@ -156,7 +170,7 @@ static void fanout_close(struct exchange *exchange)
 	task_drop(exchange->worker->plan.reactor, &fanout->give_up);
 	buf_fini(&fanout->answer);
 	buf_fini(&fanout->json);
-	openai_assembly_fini(&fanout->assembly);
+	assembly_fini(&fanout->assembly);
 }
 
 const struct exchange_kind exchange_fanout = {

@@ -8,7 +8,7 @@
 #define SLUICE_SERVICE_EXCHANGE_FANOUT_H
 
 #include "schemas/fanout_request.h"
-#include "schemas/openai/assembly.h"
+#include "schemas/assembly.h"
 #include "service/exchange/exchange_internal.h"
 
 enum {
@@ -42,9 +42,9 @@ struct fanout_run {
 	unsigned lane_count;
 	struct task give_up; /* the client could not be written to within an event of a leaf */
 	bool given_up;
-	struct buf answer;               /* the plan's answer so far, when it is not streamed */
-	struct openai_assembly assembly; /* of a stream that is gathered from several lanes */
-	struct buf json;                 /* of what is told next */
+	struct buf answer;        /* the plan's answer so far, when it is not streamed */
+	struct assembly assembly; /* of a stream that is gathered from several lanes */
+	struct buf json;          /* of what is told next */
 };
 
 /* The plan of a request that was decoded; NULL with a finding. */

@@ -7,6 +7,7 @@
  * every lane that runs and every one that will start; each may still give what one read of its call brought.
  */
 #include "lib/json_write.h"
+#include "schemas/openai/deltas.h"
 #include "schemas/sse_write.h"
 #include "service/exchange/fanout.h"
 
@@ -92,8 +93,12 @@ static unsigned on_started(struct run_tap *tap, const struct plan *leaf)
 static void note_finish(struct fanout_run *fanout, struct lane *lane, struct span answer)
 {
 	struct arena scratch;
+	struct json json;
+	struct deltas deltas = {NULL, 0, 0};
 	arena_init(&scratch, 0);
-	struct span reason = openai_finish_reason(answer, &scratch);
+	if (event_parse(answer, &scratch, &json))
+		openai_deltas_read(&json, &scratch, &deltas);
+	struct span reason = deltas_finish(&deltas);
 	if (lane->finish_reason.at == NULL && reason.at != NULL && reason.len <= LANE_REASON_MOST)
 		lane->finish_reason = arena_copy(flight_arena(fanout->exchange->flight), reason);
 	arena_fini(&scratch);

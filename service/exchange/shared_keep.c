@@ -4,6 +4,7 @@
 
 #include "lib/ledger.h"
 #include "lib/step.h"
+#include "schemas/openai/deltas.h"
 #include "schemas/openai/caching.h"
 #include "service/exchange/decoded.h"
 #include "service/exchange/report.h"
@@ -86,7 +87,10 @@ static enum metrics_kept shared_judge(const struct shared *shared, const struct 
 		return METRICS_KEPT_TOO_LARGE;
 	if (whole->joined || !plan_is_first_choice(shared->plan, whole->target))
 		return METRICS_KEPT_STAND_IN;
-	entry->finish = openai_finish_reason(entry->body, scratch);
+	struct json json;
+	struct deltas deltas;
+	if (event_parse(entry->body, scratch, &json) && openai_deltas_read(&json, scratch, &deltas))
+		entry->finish = deltas_finish(&deltas);
 	bool keepable = openai_answer_is_keepable(entry->body, rule->finish == CONFIG_CACHE_ANY, scratch) &&
 			openai_replay_mark(entry->body, scratch, &entry->marks);
 	return keepable ? METRICS_KEPT_YES : METRICS_KEPT_UNFINISHED;
@@ -120,7 +124,7 @@ static void gather(const struct shared *shared, const struct record *end, struct
 {
 	struct whole *whole = &gathered->whole;
 	arena_init(&gathered->scratch, 0);
-	whole_init(whole, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
+	whole_init(whole, shared->request.endpoint, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
 	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
 	bool is_there = shared->log.bytes <= SHARED_MOST && shared->log.gone == 0;
 	for (const struct record *at = is_there ? shared->log.first : NULL; at != NULL; at = at->next)

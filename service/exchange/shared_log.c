@@ -107,6 +107,7 @@ struct record *shared_log_copy(struct shared_log *log, const struct event *event
 	if (record == NULL)
 		return NULL;
 	*record = (struct record){.event = *event, .behind = sizeof(*record) + bytes};
+	record->event.json = NULL;
 	copy_bytes(record, event);
 	if (event->kind != EVENT_ERROR)
 		return record;

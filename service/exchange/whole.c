@@ -3,55 +3,52 @@
 #include "service/exchange/whole.h"
 
 #include "lib/json.h"
+#include "schemas/dialect.h"
+#include "schemas/openai/deltas.h"
+#include "schemas/openai/write.h"
 
-void whole_init(struct whole *whole, size_t most, uint32_t party)
+void whole_init(struct whole *whole, enum openai_endpoint endpoint, size_t most, uint32_t party)
 {
-	*whole = (struct whole){.usage = USAGE_UNKNOWN};
-	openai_assembly_init(&whole->assembly, most);
-	openai_assembly_charge(&whole->assembly, party);
+	*whole = (struct whole){.endpoint = endpoint, .usage = USAGE_UNKNOWN};
+	assembly_init(&whole->assembly, most);
+	assembly_charge(&whole->assembly, party);
 	buf_init(&whole->body, most);
 	buf_charge(&whole->body, party);
 	arena_init(&whole->arena, 0);
 	arena_charge(&whole->arena, party);
+	arena_init(&whole->scratch, 0);
+	arena_charge(&whole->scratch, party);
 }
 
 void whole_fini(struct whole *whole)
 {
-	openai_assembly_fini(&whole->assembly);
+	assembly_fini(&whole->assembly);
 	buf_fini(&whole->body);
 	arena_fini(&whole->arena);
+	arena_fini(&whole->scratch);
 }
 
-static struct span text_of(struct whole *whole, const struct json *json, const char *name)
+static void add_event(struct whole *whole, const struct event *event)
 {
-	uint32_t value = json_member(json, 0, name);
-	if (value == JSON_NONE || json_type(json, value) != JSON_STRING)
-		return SPAN("");
-	return arena_copy(&whole->arena, json_string(json, value, &whole->arena));
-}
-
-/* The first chunk says who it is. */
-static void learn_identity(struct whole *whole, struct span data)
-{
-	enum { DEPTH = 64 };
-	struct json json;
-	struct json_error error;
-	if (!json_parse_relaxed(&json, &whole->arena, data, &JSON_DEPTH(DEPTH), &error))
-		return;
-	uint32_t created = json_member(&json, 0, "created");
-	whole->id = text_of(whole, &json, "id");
-	whole->model = text_of(whole, &json, "model");
-	if (created != JSON_NONE)
-		json_int(&json, created, &whole->created);
+	struct json room;
+	struct deltas deltas;
+	arena_reset(&whole->scratch);
+	const struct json *json = event_json(event, &whole->scratch, &room);
+	bool read = json != NULL && openai_deltas_read(json, &whole->scratch, &deltas);
+	if (read && !whole->streamed) /* the first one says what the answer is called */
+		openai_identity_read(json, &whole->arena, &whole->identity);
+	if (read)
+		assembly_add(&whole->assembly, &deltas);
+	else
+		assembly_fail(&whole->assembly, arena_failed(&whole->scratch));
+	whole->bytes += event->data.len;
+	whole->streamed = true;
 }
 
 void whole_add(struct whole *whole, const struct event *event)
 {
 	if (event->kind == EVENT_CHUNK && (event->carries & CARRIES_NO_CHOICE) == 0) {
-		if (!whole->streamed)
-			learn_identity(whole, event->data);
-		whole->streamed = true;
-		openai_assembly_add(&whole->assembly, event->data);
+		add_event(whole, event);
 	} else if (event->kind == EVENT_BODY) {
 		whole->failed |= !buf_append(&whole->body, event->data);
 	}
@@ -65,7 +62,7 @@ void whole_add(struct whole *whole, const struct event *event)
 
 size_t whole_bytes(const struct whole *whole)
 {
-	return buf_len(&whole->body) + whole->assembly.bytes;
+	return buf_len(&whole->body) + whole->bytes;
 }
 
 bool whole_write(struct whole *whole, struct buf *out)
@@ -74,12 +71,6 @@ bool whole_write(struct whole *whole, struct buf *out)
 		return false;
 	if (!whole->streamed)
 		return buf_len(&whole->body) > 0 && buf_append(out, buf_span(&whole->body));
-	struct buf *plain = &whole->body;
-	struct arena scratch;
-	buf_reset(plain);
-	arena_init(&scratch, 0);
-	bool written = openai_assembly_write(&whole->assembly, whole->id, whole->model, whole->created, plain) &&
-		       openai_answer_write_usage(buf_span(plain), &whole->usage, &scratch, out) && !buf_failed(out);
-	arena_fini(&scratch);
-	return written;
+	return openai_answer_write(&whole->assembly, whole->endpoint, &whole->identity, &whole->usage, out) &&
+	       !buf_failed(out);
 }

@@ -3,16 +3,18 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_WHOLE_H
 #define SLUICE_SERVICE_EXCHANGE_WHOLE_H
 
-#include "schemas/openai/assembly.h"
+#include "schemas/assembly.h"
+#include "schemas/openai/openai.h"
 #include "service/plan/event.h"
 
 struct whole {
-	struct openai_assembly assembly;
-	struct buf body;    /* of an answer that comes whole */
-	struct arena arena; /* of id and model */
-	struct span id;
-	struct span model;
-	int64_t created;
+	enum openai_endpoint endpoint;
+	struct assembly assembly;
+	size_t bytes;                    /* of the events that were added */
+	struct buf body;                 /* of an answer that comes whole */
+	struct arena arena;              /* of the identity */
+	struct arena scratch;            /* of one event */
+	struct answer_identity identity; /* of the first event */
 	struct usage usage;
 	const struct config_plan *target; /* of the last event; NULL = several */
 	bool joined;                      /* of parts of several answers */
@@ -21,7 +23,7 @@ struct whole {
 };
 
 /* most: bytes of the answer. */
-void whole_init(struct whole *whole, size_t most, uint32_t party);
+void whole_init(struct whole *whole, enum openai_endpoint endpoint, size_t most, uint32_t party);
 void whole_fini(struct whole *whole);
 
 /* Takes what an event has of the answer. */

@@ -77,6 +77,7 @@ static void all_cancel(struct run *run)
 static void all_emit(struct all_run *all, struct event *event)
 {
 	event->target = NULL;
+	event->dialect = all->run.context->request->dialect;
 	event->gathered = true;
 	all->run.sink->on_event(all->run.sink, &all->run, event);
 }
@@ -116,8 +117,7 @@ static void all_on_chunk(struct all_child *child, const struct event *event)
 		all_fail_code(all, all_is_out_of_memory(all) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 		return;
 	}
-	up.data = buf_span(&all->out);
-	up.raw = (struct span){NULL, 0};
+	event_rewrite(&up, buf_span(&all->out));
 	all_emit(all, &up);
 }
 

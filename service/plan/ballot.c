@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "lib/step.h"
+#include "schemas/dialect.h"
 #include "service/loop/offload.h"
 #include "service/plan/gathered.h"
 
@@ -26,7 +27,7 @@ void ballot_init(struct ballot *ballot, uint32_t party)
 	buf_charge(&ballot->data, party);
 	buf_charge(&ballot->pieces, party);
 	buf_charge(&ballot->key, party);
-	openai_text_init(&ballot->text, GATHERED_ANSWER_MOST);
+	answer_text_init(&ballot->text, GATHERED_ANSWER_MOST);
 	buf_charge(&ballot->text.content, party);
 }
 
@@ -38,12 +39,13 @@ void ballot_fini(struct ballot *ballot)
 	buf_fini(&ballot->data);
 	buf_fini(&ballot->pieces);
 	buf_fini(&ballot->key);
-	openai_text_fini(&ballot->text);
+	answer_text_fini(&ballot->text);
 }
 
 static void ballot_note_source(struct ballot *ballot, const struct event *event)
 {
 	ballot->target = event->target;
+	ballot->dialect = event->dialect;
 	ballot->gathered = event->gathered;
 }
 
@@ -59,7 +61,9 @@ static enum error_code add_piece(struct ballot *ballot, const struct event *even
 	if (!buf_append(&ballot->data, event->data) ||
 	    !buf_append(&ballot->pieces, (struct span){(const char *)&piece, sizeof(piece)}))
 		return ERROR_UPSTREAM_TOO_LARGE;
-	return openai_text_add(&ballot->text, event->data, scratch) ? ERROR_NONE : ERROR_UPSTREAM_INVALID;
+	struct deltas deltas;
+	bool read = event_deltas(event, scratch, &deltas);
+	return read && answer_text_add(&ballot->text, &deltas) ? ERROR_NONE : ERROR_UPSTREAM_INVALID;
 }
 
 enum error_code ballot_add(struct ballot *ballot, const struct event *event, struct arena *scratch)
@@ -76,9 +80,13 @@ enum error_code ballot_add(struct ballot *ballot, const struct event *event, str
 /* Thread-safe. stream: the text is there already. */
 static enum error_code read_key(struct ballot *ballot, bool stream, bool as_json, struct arena *scratch)
 {
-	if (!stream && !openai_text_add(&ballot->text, buf_span(&ballot->data), scratch))
+	struct json json;
+	struct deltas deltas;
+	if (!stream &&
+	    (!event_parse(buf_span(&ballot->data), scratch, &json) ||
+	     !ballot->dialect->read_deltas(&json, scratch, &deltas) || !answer_text_add(&ballot->text, &deltas)))
 		return arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
-	openai_text_write_key(&ballot->text, as_json, scratch, &ballot->key);
+	answer_text_write_key(&ballot->text, as_json, scratch, &ballot->key);
 	return buf_failed(&ballot->key) || arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_NONE;
 }
 
@@ -155,6 +163,7 @@ bool ballot_close_apart(struct ballot *ballot, struct run_context *context,
 	struct ballot left = *ballot;
 	ballot_init(ballot, context->party);
 	ballot->target = left.target;
+	ballot->dialect = left.dialect;
 	ballot->gathered = left.gathered;
 	ballot->usage = left.usage;
 	ballot->closing = closing;
@@ -175,6 +184,7 @@ bool ballot_piece(const struct ballot *ballot, size_t index, struct event *event
 		return false;
 	memcpy(&piece, pieces.at + index * sizeof(piece), sizeof(piece));
 	*event = (struct event){.kind = EVENT_CHUNK,
+				.dialect = ballot->dialect,
 				.carries = piece.carries,
 				.usage = piece.usage,
 				.data = {buf_span(&ballot->data).at + piece.start, piece.len}};

@@ -7,18 +7,19 @@
 #ifndef SLUICE_SERVICE_PLAN_BALLOT_H
 #define SLUICE_SERVICE_PLAN_BALLOT_H
 
-#include "schemas/openai/text.h"
+#include "service/answer/text.h"
 #include "service/plan/plan.h"
 
 struct ballot_closing;
 
 struct ballot {
 	const struct config_plan *target; /* who answers; NULL = not known yet, or gathered from several */
+	const struct dialect *dialect;    /* of the data */
 	bool gathered;                    /* its choices already say which target they came from */
 	struct usage usage;               /* that was told last */
 	struct buf data;                  /* of the pieces, or the whole answer */
 	struct buf pieces;                /* kept events of a stream */
-	struct openai_text text;
+	struct answer_text text;
 	struct buf key;                 /* once closed: what is the same for answers that say the same */
 	struct ballot_closing *closing; /* a helper has the rest; NULL = none */
 };

@@ -16,6 +16,7 @@ bool early_keep(struct early *early, struct arena *arena, const struct event *ev
 	if (kept == NULL)
 		return false;
 	*kept = (struct early_event){.event = *event};
+	kept->event.json = NULL;
 	kept->event.data = arena_copy(arena, event->data);
 	if (event->raw.at != NULL)
 		kept->event.raw = arena_copy(arena, event->raw);

@@ -1,27 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The pieces of an answer on their way from a call, up through the plan, to the
- * exchange. An event borrows everything it points to: whoever keeps it past the
- * callback copies.
- *
- * A run of a plan gives any number of CHUNK and USAGE events (a streamed
- * answer) or of BODY events (a whole one), then exactly one END or ERROR, then
- * nothing.
- */
+/* Why a run of a plan failed: what its ERROR event tells (schemas/event.h). */
 #ifndef SLUICE_SERVICE_PLAN_EVENT_H
 #define SLUICE_SERVICE_PLAN_EVENT_H
 
 #include "config/config.h"
 #include "lib/failures.h"
+#include "schemas/event.h"
 #include "schemas/openai/answer.h"
-
-enum event_kind {
-	EVENT_CHUNK, /* one event of a streamed answer */
-	EVENT_USAGE, /* usage that the client did not ask for: for our books only */
-	EVENT_BODY,  /* bytes of a whole answer */
-	EVENT_END,   /* the answer is complete */
-	EVENT_ERROR, /* the answer failed; nothing more will come */
-};
 
 /* One failure of several. In the flight's arena. */
 struct cause {
@@ -66,18 +51,5 @@ static inline struct failure failure_of(enum error_code code)
 {
 	return failure_make(failure_kind_of(code), code);
 }
-
-struct event {
-	enum event_kind kind;
-	const struct config_plan *target; /* the leaf that answers; NULL for what was gathered from several */
-	unsigned carries;                 /* CHUNK: CARRIES_* */
-	struct span data;                 /* CHUNK: the JSON text; BODY: bytes */
-	struct span raw;    /* CHUNK: the backend's own bytes, ready to relay; {NULL,0} = frame the data anew */
-	int64_t total;      /* BODY: bytes of the whole body; -1 = not known */
-	bool joined;        /* an answer broke off, and another one goes on from here */
-	bool gathered;      /* its choices already say which target they came from */
-	struct usage usage; /* CHUNK with CARRIES_USAGE, USAGE, BODY */
-	const struct failure *failure; /* ERROR */
-};
 
 #endif

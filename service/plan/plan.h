@@ -25,6 +25,7 @@
 #include "service/health/health.h"
 #include "service/plan/event.h"
 
+struct dialect;
 struct health;
 struct limit;
 struct loop;
@@ -156,12 +157,13 @@ struct plan {
 	const struct config_plan *source;
 	const struct plan *const *children;
 	size_t child_count;
-	struct span loc; /* where it is in its model, a JSON array: ["plan"], ["plan",1,"b/large"] */
-	size_t width;    /* answers it gives to a request for one choice */
-	bool gathers;    /* its answers are made of several, by their choices */
-	bool resumes;    /* it, or a plan within it, goes on with streams that break off */
-	bool compares;   /* it compares answers: one choice is all that a request may ask for */
-	void *state;     /* what the combinator remembers from run to run, in the arena; NULL = nothing */
+	struct span loc;               /* where it is in its model, a JSON array: ["plan"], ["plan",1,"b/large"] */
+	size_t width;                  /* answers it gives to a request for one choice */
+	bool gathers;                  /* its answers are made of several, by their choices */
+	bool resumes;                  /* it, or a plan within it, goes on with streams that break off */
+	bool compares;                 /* it compares answers: one choice is all that a request may ask for */
+	const struct dialect *dialect; /* of a leaf: what its backend speaks */
+	void *state;                   /* what the combinator remembers from run to run, in the arena; NULL = nothing */
 };
 
 /*

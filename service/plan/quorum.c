@@ -106,6 +106,7 @@ static void quorum_emit(struct quorum_run *quorum, struct event *event)
 {
 	const struct quorum_child *chosen = quorum->chosen;
 	event->target = chosen == NULL ? NULL : chosen->ballot.target;
+	event->dialect = chosen == NULL ? quorum->run.context->request->dialect : chosen->ballot.dialect;
 	event->gathered = chosen != NULL && chosen->ballot.gathered;
 	quorum->run.sink->on_event(quorum->run.sink, &quorum->run, event);
 }

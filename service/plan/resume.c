@@ -6,7 +6,7 @@
  * stream goes on:
  *
  *   replay    the request is sent again; its answer is heard until it has said
- *             what was relayed, byte for byte (openai_joint.h), and goes on from there
+ *             what was relayed, byte for byte (service/answer/joint.h), and goes on from there
  *   continue  a target that takes a prefill gets what was relayed as the beginning
  *             of the answer, and gives the rest. Only plain content: neither tool
  *             calls nor JSON nor reasoning
@@ -28,11 +28,13 @@
 #include "lib/container.h"
 #include "lib/log.h"
 #include "schemas/openai/caching.h"
-#include "schemas/openai/joint.h"
-#include "schemas/openai/text.h"
+#include "schemas/dialect.h"
+#include "schemas/openai/deltas.h"
+#include "schemas/openai/rejoin.h"
 #include "schemas/openai/usage.h"
 #include "schemas/sse_write.h"
 #include "service/health/health.h"
+#include "service/answer/joint.h"
 #include "service/plan/causes.h"
 #include "service/plan/kinds.h"
 
@@ -63,7 +65,9 @@ struct resume_run {
 	size_t before;                    /* bytes said in front of the joint */
 	struct usage usage;               /* that the current run told last */
 	struct causes causes;
-	struct openai_joint joint;
+	struct joint joint;
+	struct answer_identity identity; /* of the first event */
+	bool named;
 	struct buf out;    /* the first chunk behind a joint, framed, with its comment */
 	struct buf mended; /* a chunk with usage */
 };
@@ -103,7 +107,7 @@ static void resume_release(struct resume_run *resume)
 {
 	if (resume->busy != 0 || resume->state != RESUME_ST_ENDED)
 		return;
-	openai_joint_fini(&resume->joint);
+	joint_fini(&resume->joint);
 	buf_fini(&resume->out);
 	buf_fini(&resume->mended);
 }
@@ -150,12 +154,12 @@ static enum config_resume resume_way(const struct resume_run *resume)
 {
 	struct run_context *context = resume->run.context;
 	enum config_resume wanted = resume->run.plan->source->options.resume;
-	struct span text = openai_joint_plain_text(&resume->joint);
+	struct span text = joint_plain_text(&resume->joint);
 	if (wanted != CONFIG_RESUME_CONTINUE && openai_request_is_repeatable(context->request))
 		return CONFIG_RESUME_REPLAY;
 	if (wanted == CONFIG_RESUME_REPLAY || text.at == NULL)
 		return CONFIG_RESUME_OFF;
-	return openai_request_takes_prefill(context->request, text, (int64_t)resume->joint.chunks,
+	return openai_request_takes_prefill(context->request, text, (int64_t)resume->joint.events,
 					    context->worker->scratch)
 		   ? CONFIG_RESUME_CONTINUE
 		   : CONFIG_RESUME_OFF;
@@ -171,11 +175,10 @@ static bool resume_prepare(struct resume_run *resume)
 	if (resume->how == CONFIG_RESUME_OFF)
 		return false;
 	if (resume->how == CONFIG_RESUME_CONTINUE) {
-		resume->resumption.prefill =
-		    arena_copy(resume->run.context->arena, openai_joint_plain_text(&resume->joint));
-		resume->resumption.spent = (int64_t)resume->joint.chunks;
+		resume->resumption.prefill = arena_copy(resume->run.context->arena, joint_plain_text(&resume->joint));
+		resume->resumption.spent = (int64_t)resume->joint.events;
 	} else {
-		openai_joint_again(&resume->joint);
+		joint_again(&resume->joint);
 	}
 	if (!has_target(plan, &resume->resumption, worker))
 		resume->resumption.broken = NULL;
@@ -202,7 +205,7 @@ static bool resume_run_again(struct resume_run *resume)
 static bool is_worth_it(const struct resume_run *resume, const struct failure *failure)
 {
 	return resume->able && resume->tries < RESUME_MOST && failure->retryable &&
-	       failure->code != ERROR_UPSTREAM_TOTAL && openai_joint_is_open(&resume->joint);
+	       failure->code != ERROR_UPSTREAM_TOTAL && joint_is_open(&resume->joint);
 }
 
 /* The current run is no more: another one, or the end. */
@@ -239,7 +242,7 @@ static void resume_join(struct resume_run *resume, const struct event *event, st
 	buf_printf(&resume->out, ": resumed by %s on %s behind %zu bytes\n\n", resume_words[resume->how],
 		   event->target->target, resume->before);
 	sse_write_event(&resume->out, data);
-	joined.data = data;
+	event_rewrite(&joined, data);
 	joined.joined = true;
 	joined.raw = buf_failed(&resume->out) ? (struct span){NULL, 0} : buf_span(&resume->out);
 	resume->state = RESUME_ST_PASSING;
@@ -248,16 +251,25 @@ static void resume_join(struct resume_run *resume, const struct event *event, st
 	resume_emit(resume, &joined);
 }
 
+/* An event of another run than the first. */
 static void resume_hear(struct resume_run *resume, const struct event *event)
 {
-	struct span data = event->data;
-	enum openai_joint_step step = OPENAI_JOINT_APART;
-	resume->before = openai_joint_size(&resume->joint);
-	if (event->kind == EVENT_CHUNK)
-		step = openai_joint_hear(&resume->joint, &data, resume->run.context->worker->scratch);
-	if (step == OPENAI_JOINT_APART)
+	struct arena *scratch = resume->run.context->worker->scratch;
+	struct json room;
+	struct deltas deltas = {NULL, 0, 0};
+	enum joint_step step = JOINT_APART;
+	struct span data = {NULL, 0};
+	const struct json *json = event->kind == EVENT_CHUNK ? event_json(event, scratch, &room) : NULL;
+	bool read = json != NULL && event->dialect->read_deltas(json, scratch, &deltas);
+	size_t *heard = read ? arena_zalloc(scratch, deltas.count + 1, sizeof(*heard)) : NULL;
+	resume->before = joint_size(&resume->joint);
+	if (heard != NULL)
+		step = joint_hear(&resume->joint, &deltas, heard);
+	if (step == JOINT_JOINED)
+		data = openai_chunk_rejoin(json, &deltas, heard, &resume->identity, scratch);
+	if (step == JOINT_APART || (step == JOINT_JOINED && data.at == NULL))
 		resume_diverge(resume, event->target);
-	else if (step == OPENAI_JOINT_JOINED)
+	else if (step == JOINT_JOINED)
 		resume_join(resume, event, data);
 }
 
@@ -292,8 +304,7 @@ static void resume_mend_usage(struct resume_run *resume, struct event *event)
 	if (event->kind == EVENT_CHUNK &&
 	    openai_usage_replace(event->data, usage, resume->run.context->worker->scratch, &resume->mended) &&
 	    !buf_failed(&resume->mended)) {
-		event->data = buf_span(&resume->mended);
-		event->raw = (struct span){NULL, 0};
+		event_rewrite(event, buf_span(&resume->mended));
 	}
 }
 
@@ -302,17 +313,33 @@ static bool tells_usage(const struct event *event)
 	return event->kind == EVENT_USAGE || (event->kind == EVENT_CHUNK && (event->carries & CARRIES_USAGE) != 0);
 }
 
-/* An event that goes up; what a chunk says is remembered. */
+/* Remembers what a chunk says; behind a joint it becomes a part of the first answer. */
+static void resume_note(struct resume_run *resume, struct event *event)
+{
+	struct arena *scratch = resume->run.context->worker->scratch;
+	struct json room;
+	struct deltas deltas = {NULL, 0, 0};
+	const struct json *json = event_json(event, scratch, &room);
+	bool read = json != NULL && event->dialect->read_deltas(json, scratch, &deltas);
+	if (json != NULL && !resume->named)
+		openai_identity_read(json, resume->run.context->arena, &resume->identity);
+	resume->named = true;
+	joint_said(&resume->joint, read ? &deltas : NULL);
+	struct span data = {NULL, 0};
+	if (resume->tries > 0 && json != NULL)
+		data = openai_chunk_rejoin(json, &deltas, NULL, &resume->identity, scratch);
+	if (data.at != NULL)
+		event_rewrite(event, data);
+}
+
+/* An event that goes up. */
 static void resume_pass(struct resume_run *resume, const struct event *event)
 {
 	struct event passed = *event;
 	if (tells_usage(event) && resume->tries > 0)
 		resume_mend_usage(resume, &passed);
-	if (event->kind == EVENT_CHUNK && resume->able) {
-		openai_joint_said(&resume->joint, &passed.data, resume->run.context->worker->scratch);
-		if (resume->tries > 0)
-			passed.raw = (struct span){NULL, 0};
-	}
+	if (event->kind == EVENT_CHUNK && resume->able)
+		resume_note(resume, &passed);
 	resume_emit(resume, &passed);
 }
 
@@ -379,7 +406,7 @@ static struct run *resume_create_run(const struct plan *plan, struct run_context
 	resume->sink.on_event = resume_on_event;
 	resume->usage = USAGE_UNKNOWN;
 	resume->able = request->stream && request->choices == 1 && request->endpoint != OPENAI_EMBEDDINGS;
-	openai_joint_init(&resume->joint, context->arena, openai_request_wants_json(request));
+	joint_init(&resume->joint, context->arena, openai_request_wants_json(request));
 	buf_init(&resume->out, context->worker->config->limits.event * 2 + 1024);
 	buf_init(&resume->mended, context->worker->config->limits.event * 2 + 1024);
 	buf_charge(&resume->out, context->party);

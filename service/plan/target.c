@@ -16,6 +16,7 @@
 
 #include "lib/container.h"
 #include "lib/media_type.h"
+#include "schemas/dialect.h"
 #include "schemas/retry_after.h"
 #include "service/plan/kinds.h"
 
@@ -124,6 +125,7 @@ static void target_tell_tap(struct target_run *target, const struct event *event
 void target_emit(struct target_run *target, struct event *event)
 {
 	event->target = target->target;
+	event->dialect = target->run.plan->dialect;
 	target_tell_tap(target, event);
 	target->run.sink->on_event(target->run.sink, &target->run, event);
 }
@@ -484,7 +486,8 @@ static const char *target_prepare(struct plan *plan, struct arena *arena)
 {
 	(void)arena;
 	plan->width = 1;
-	return NULL;
+	plan->dialect = dialect_find(plan->source->backend->dialect);
+	return plan->dialect == NULL ? "its backend speaks no dialect that is known" : NULL;
 }
 
 /* Usage that the client did not ask for is asked for when the backend takes that. */

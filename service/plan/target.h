@@ -181,12 +181,12 @@ void target_take(struct target_run *target, struct span bytes);
 
 /*
  * Answers of the other form. target_collect_begin: the stream that comes is gathered into a whole answer; false when
- * out of memory. target_collect takes a chunk, target_collect_end gives the answer up and completes the run.
+ * out of memory. target_collect takes an event, target_collect_end gives the answer up and completes the run.
  * target_replay_write appends the stream that a whole answer amounts to; thread-safe; false when it is no answer with
  * choices or memory ran out. target_replay takes that stream and reads it a part at a time.
  */
 bool target_collect_begin(struct target_run *target);
-void target_collect(struct target_run *target, struct span data, const struct openai_chunk *chunk);
+void target_collect(struct target_run *target, struct event *event);
 void target_collect_end(struct target_run *target);
 void target_collect_fini(struct target_run *target);
 bool target_replay_write(enum openai_endpoint endpoint, struct span body, struct buf *out);

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 
 #include "lib/container.h"
-#include "schemas/openai/assembly.h"
+#include "schemas/assembly.h"
+#include "schemas/dialect.h"
+#include "schemas/openai/deltas.h"
 #include "schemas/openai/replay.h"
+#include "schemas/openai/write.h"
 #include "service/loop/offload.h"
 #include "service/plan/target.h"
 #include "service/plan/telling.h"
@@ -21,11 +24,12 @@ struct target_collection {
 	struct offload_job job; /* first */
 	struct target_run *target;
 	bool submitted;
-	struct openai_assembly assembly;
-	struct arena arena;    /* of id and model, and of reading the answer */
-	struct span id, model; /* of the first chunk */
-	int64_t created;
+	struct assembly assembly;
+	size_t bytes;                    /* of the events that were added */
+	struct arena arena;              /* of the identity */
+	struct answer_identity identity; /* of the first event */
 	bool named;
+	enum openai_endpoint endpoint;
 	struct usage usage;
 	struct buf answer;
 	bool written;
@@ -33,7 +37,7 @@ struct target_collection {
 
 static void collection_free(struct target_collection *collection)
 {
-	openai_assembly_fini(&collection->assembly);
+	assembly_fini(&collection->assembly);
 	buf_fini(&collection->answer);
 	arena_fini(&collection->arena);
 	free(collection);
@@ -45,13 +49,14 @@ bool target_collect_begin(struct target_run *target)
 	size_t most = target->run.context->worker->config->limits.event;
 	if (collection == NULL)
 		return false;
-	openai_assembly_init(&collection->assembly, most);
+	assembly_init(&collection->assembly, most);
 	arena_init(&collection->arena, 0);
-	openai_assembly_charge(&collection->assembly, target->run.context->party);
+	assembly_charge(&collection->assembly, target->run.context->party);
 	buf_init(&collection->answer, most * 6);
 	buf_charge(&collection->answer, target->run.context->party);
 	collection->usage = USAGE_UNKNOWN;
 	collection->target = target;
+	collection->endpoint = target->run.context->request->endpoint;
 	target->collection = collection;
 	return true;
 }
@@ -68,45 +73,44 @@ void target_collect_fini(struct target_run *target)
 		collection_free(collection);
 }
 
-/* Returns a copy of the string member of the chunk; "" when it has none. */
-static struct span collect_text(struct target_collection *collection, const struct json *json, const char *key)
-{
-	uint32_t value = json_member(json, 0, key);
-	if (value == JSON_NONE || json_type(json, value) != JSON_STRING)
-		return SPAN("");
-	return arena_copy(&collection->arena, json_string(json, value, &collection->arena));
-}
-
+/* The first event says what the answer is called. */
 static void collect_name(struct target_run *target, const struct json *json)
 {
 	struct target_collection *collection = target->collection;
-	uint32_t created = json_member(json, 0, "created");
 	collection->named = true;
-	collection->id = collect_text(collection, json, "id");
-	collection->model = collect_text(collection, json, "model");
-	if (created == JSON_NONE || !json_int(json, created, &collection->created))
-		collection->created = target->run.context->created;
+	openai_identity_read(json, &collection->arena, &collection->identity);
+	if (collection->identity.created < 0)
+		collection->identity.created = target->run.context->created;
 }
 
 /* Returns why the chunks could not be put together. A failure to write them is one of memory. */
 static enum error_code collection_error(const struct target_collection *collection)
 {
-	const struct openai_assembly *assembly = &collection->assembly;
+	const struct assembly *assembly = &collection->assembly;
 	if (assembly->too_large)
 		return ERROR_UPSTREAM_TOO_LARGE;
 	return assembly->exhausted || buf_failed(&collection->answer) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
 }
 
-void target_collect(struct target_run *target, struct span data, const struct openai_chunk *chunk)
+void target_collect(struct target_run *target, struct event *event)
 {
+	struct arena *scratch = target->run.context->worker->scratch;
 	struct target_collection *collection = target->collection;
-	if ((chunk->carries & CARRIES_USAGE) != 0)
-		collection->usage = chunk->usage;
-	if ((chunk->carries & CARRIES_NO_CHOICE) != 0)
+	struct json room;
+	struct deltas deltas;
+	if ((event->carries & CARRIES_USAGE) != 0)
+		collection->usage = event->usage;
+	if ((event->carries & CARRIES_NO_CHOICE) != 0)
 		return;
-	if (!collection->named)
-		collect_name(target, &chunk->json);
-	openai_assembly_add(&collection->assembly, data);
+	collection->bytes += event->data.len;
+	const struct json *json = event_json(event, scratch, &room);
+	bool read = json != NULL && target->run.plan->dialect->read_deltas(json, scratch, &deltas);
+	if (read && !collection->named)
+		collect_name(target, json);
+	if (read)
+		assembly_add(&collection->assembly, &deltas);
+	else
+		assembly_fail(&collection->assembly, arena_failed(scratch));
 	if (collection->assembly.failed)
 		target_fail_code(target, collection_error(collection));
 }
@@ -114,14 +118,9 @@ void target_collect(struct target_run *target, struct span data, const struct op
 /* Thread-safe. */
 static void collect_write(struct target_collection *collection)
 {
-	struct buf plain;
-	buf_init(&plain, collection->answer.ceiling);
-	collection->written =
-	    openai_assembly_write(&collection->assembly, collection->id, collection->model, collection->created,
-				  &plain) &&
-	    openai_answer_write_usage(buf_span(&plain), &collection->usage, &collection->arena, &collection->answer) &&
-	    !buf_failed(&collection->answer);
-	buf_fini(&plain);
+	collection->written = openai_answer_write(&collection->assembly, collection->endpoint, &collection->identity,
+						  &collection->usage, &collection->answer) &&
+			      !buf_failed(&collection->answer);
 }
 
 static void on_collect_work(struct offload_job *job)
@@ -177,7 +176,7 @@ static bool collect_apart(struct target_run *target)
 {
 	struct run_context *context = target->run.context;
 	struct target_collection *collection = target->collection;
-	if (context->worker->offload == NULL || collection->assembly.bytes <= COLLECTED_IN_TURN)
+	if (context->worker->offload == NULL || collection->bytes <= COLLECTED_IN_TURN)
 		return false;
 	target_drop_call(target);
 	timer_stop(target_timers(target), &target->silence);
@@ -188,7 +187,7 @@ static bool collect_apart(struct target_run *target)
 					       .discard = on_collect_discard,
 					       .kind = METRICS_OFFLOAD_ANSWER,
 					       .owner = {context->network, context->client},
-					       .bytes = collection->assembly.bytes * 2};
+					       .bytes = collection->bytes * 2};
 	offload_submit(context->worker->offload, &collection->job);
 	return true;
 }

@@ -34,6 +34,7 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 	struct event event = {.kind = EVENT_CHUNK,
 			      .carries = chunk->carries,
 			      .data = chunk->repaired.at != NULL ? chunk->repaired : sse->data,
+			      .json = chunk->repaired.at != NULL ? NULL : &chunk->json,
 			      .raw = chunk->repaired.at != NULL ? (struct span){NULL, 0} : sse->raw,
 			      .usage = chunk->usage};
 	if (stream_is_hidden(target, chunk))
@@ -43,7 +44,7 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 	if (target->content_seen)
 		target_alive(target);
 	if (target->collection != NULL) {
-		target_collect(target, event.data, chunk);
+		target_collect(target, &event);
 		return;
 	}
 	if (event.kind == EVENT_USAGE)

@@ -15,6 +15,7 @@
 
 #include <cmocka.h>
 
+#include "schemas/openai/dialect.h"
 #include "service/plan/kinds.h"
 
 enum { FAKE_LEAVES = 8, FAKE_TEXT = 8192, FAKE_SECOND = 1000000 };
@@ -136,8 +137,8 @@ static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, s
 	fake_worker.reactor = &fake_reactor;
 	fake_worker.scratch = &fake_scratch;
 	arena_init(&fake_arena, 0);
-	fake_request =
-	    (struct openai_request){.endpoint = OPENAI_CHAT, .model = SPAN("m"), .choices = 1, .stream = stream};
+	fake_request = (struct openai_request){
+	    .dialect = &openai_dialect, .endpoint = OPENAI_CHAT, .model = SPAN("m"), .choices = 1, .stream = stream};
 	fake_shared = (struct run_shared){.attempts = 0};
 	fake_context = (struct run_context){.shared = &fake_shared,
 					    .worker = &fake_worker,
@@ -172,6 +173,7 @@ static void fake_teardown(void)
 static void fake_send(size_t leaf, struct event event)
 {
 	event.target = &fake_source[leaf];
+	event.dialect = &openai_dialect;
 	fake_leaf[leaf]->run.sink->on_event(fake_leaf[leaf]->run.sink, &fake_leaf[leaf]->run, &event);
 }
 

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "schemas/openai/dialect.h"
 #include "service/plan/kinds.h"
 #include "tests/unit/service/fake_http.h"
 
@@ -112,7 +113,7 @@ static void prepare(bool stream)
 				    .timeouts = {2 * SECOND, 30 * SECOND, 10 * SECOND, 20 * SECOND, 600 * SECOND}};
 	config = (struct config){.backends = &backend, .backend_count = 1, .limits = {.event = 4096}};
 	source = (struct config_plan){.backend = &backend, .target_model = "real", .target = "b/real"};
-	plan = (struct plan){.kind = &plan_kind_target, .source = &source, .width = 1};
+	plan = (struct plan){.kind = &plan_kind_target, .source = &source, .width = 1, .dialect = &openai_dialect};
 	worker = (struct plan_worker){.reactor = &reactor, .config = &config, .origins = origins, .scratch = &scratch};
 	shared = (struct run_shared){.on_settled = on_settled};
 	context = (struct run_context){.shared = &shared, .worker = &worker, .arena = &arena, .request = &request};

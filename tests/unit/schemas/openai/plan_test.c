@@ -9,7 +9,6 @@
 #include <cmocka.h>
 
 #include "schemas/openai/answer.h"
-#include "schemas/openai/text.h"
 #include "schemas/retry_after.h"
 
 static struct arena arena;
@@ -98,50 +97,6 @@ static void milliseconds_go_before_seconds_when_they_are_a_number(void **state)
 	}
 }
 
-static void completions_and_refusals_are_text_too(void **state)
-{
-	struct openai_text answer;
-	(void)state;
-	openai_text_init(&answer, 1024);
-	assert_true(openai_text_add(&answer, SPAN("{\"choices\":[{\"text\":\"a\"}]}"), &arena));
-	assert_true(openai_text_add(&answer, SPAN("{\"choices\":[{\"delta\":{\"refusal\":\"b\"}}]}"), &arena));
-	assert_true(span_is(buf_span(&answer.content), "ab"));
-	openai_text_fini(&answer);
-}
-
-/* Two lists of parts would otherwise agree, as answers that say nothing. */
-static void content_in_parts_is_no_text(void **state)
-{
-	struct openai_text answer;
-	(void)state;
-	openai_text_init(&answer, 1024);
-	assert_false(openai_text_add(
-	    &answer, SPAN("{\"choices\":[{\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}}]}"), &arena));
-	assert_true(
-	    openai_text_add(&answer, SPAN("{\"choices\":[{\"message\":{\"content\":[],\"refusal\":null}}]}"), &arena));
-	openai_text_fini(&answer);
-}
-
-static void more_tool_calls_than_can_be_told_apart_are_refused(void **state)
-{
-	struct openai_text answer;
-	(void)state;
-	openai_text_init(&answer, 1024);
-	assert_true(openai_text_add(
-	    &answer,
-	    SPAN("{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":15,\"function\":{\"name\":\"f\"}}]}}]}"),
-	    &arena));
-	assert_false(openai_text_add(
-	    &answer,
-	    SPAN("{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":16,\"function\":{\"name\":\"f\"}}]}}]}"),
-	    &arena));
-	assert_false(openai_text_add(
-	    &answer,
-	    SPAN("{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-1,\"function\":{\"name\":\"f\"}}]}}]}"),
-	    &arena));
-	openai_text_fini(&answer);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,9 +106,6 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(usage_is_added_where_there_is_none, setup, teardown),
 	    cmocka_unit_test_setup_teardown(usage_that_nobody_told_changes_nothing, setup, teardown),
 	    cmocka_unit_test_setup_teardown(milliseconds_go_before_seconds_when_they_are_a_number, setup, teardown),
-	    cmocka_unit_test_setup_teardown(completions_and_refusals_are_text_too, setup, teardown),
-	    cmocka_unit_test_setup_teardown(content_in_parts_is_no_text, setup, teardown),
-	    cmocka_unit_test_setup_teardown(more_tool_calls_than_can_be_told_apart_are_refused, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,20 +10,31 @@
 #include <cmocka.h>
 
 #include "lib/json_canonical.h"
-#include "schemas/openai/assembly.h"
+#include "schemas/assembly.h"
+#include "schemas/openai/deltas.h"
 #include "schemas/openai/replay.h"
+#include "schemas/openai/write.h"
 
 static struct arena arena;
-static struct openai_assembly assembly;
+static struct assembly assembly;
 static char chunks[65536];
 static size_t count;
+
+static void assemble(struct span data)
+{
+	struct json json;
+	struct deltas deltas;
+	assert_true(event_parse(data, &arena, &json));
+	assert_true(openai_deltas_read(&json, &arena, &deltas));
+	assembly_add(&assembly, &deltas);
+}
 
 static bool note(void *context, struct span data, unsigned carries)
 {
 	(void)carries;
 	count++;
 	if (context != NULL)
-		openai_assembly_add(&assembly, data);
+		assemble(data);
 	strncat(chunks, data.at, data.len);
 	strcat(chunks, "\n");
 	return count != (context == NULL ? 2 : SIZE_MAX);
@@ -46,10 +57,11 @@ static void replay(struct openai_replay *replay, struct buf *out)
 {
 	chunks[0] = '\0';
 	count = 0;
-	openai_assembly_init(&assembly, 1 << 20);
+	assembly_init(&assembly, 1 << 20);
 	assert_true(openai_replay_chunks(replay, &arena, note, chunks));
-	assert_true(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, out));
-	openai_assembly_fini(&assembly);
+	struct answer_identity identity = {.id = SPAN("i"), .model = SPAN("m"), .created = 7};
+	assert_true(openai_answer_write(&assembly, replay->endpoint, &identity, &USAGE_UNKNOWN, out));
+	assembly_fini(&assembly);
 }
 
 #define HEAD "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\",\"choices\":["
@@ -194,9 +206,9 @@ static void completions_are_text(void **state)
 	(void)state;
 	chunks[0] = '\0';
 	count = 0;
-	openai_assembly_init(&assembly, 1024);
+	assembly_init(&assembly, 1024);
 	assert_true(openai_replay_chunks(&ask, &arena, note, chunks));
-	openai_assembly_fini(&assembly);
+	assembly_fini(&assembly);
 	assert_string_equal(
 	    chunks,
 	    "{\"id\":\"c\",\"object\":\"text_completion\",\"choices\":[{\"index\":0,\"text\":\"abc\",\"logprobs\":null,"
@@ -237,9 +249,9 @@ static void content_of_parts_is_told_as_it_is(void **state)
 	(void)state;
 	chunks[0] = '\0';
 	count = 0;
-	openai_assembly_init(&assembly, 1024);
+	assembly_init(&assembly, 1024);
 	assert_true(openai_replay_chunks(&ask, &arena, note, chunks));
-	openai_assembly_fini(&assembly);
+	assembly_fini(&assembly);
 	assert_non_null(strstr(chunks, "\"delta\":{\"role\":\"assistant\",\"content\":[{\"type\":\"text\",\"text\":"
 				       "\"a\"}]},"));
 	assert_null(strstr(chunks, "\"content\":null"));

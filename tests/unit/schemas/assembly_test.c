@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Chunks become the whole answer that they amount to. */
+/* Events become the whole answer that they amount to. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -8,17 +8,20 @@
 
 #include <cmocka.h>
 
-#include "schemas/openai/assembly.h"
+#include "lib/json.h"
+#include "schemas/assembly.h"
+#include "schemas/openai/deltas.h"
+#include "schemas/openai/write.h"
 
 enum { MOST = 64 };
 
-static struct openai_assembly assembly;
+static struct assembly assembly;
 static struct buf out;
 
 static int set_up(void **state)
 {
 	(void)state;
-	openai_assembly_init(&assembly, MOST);
+	assembly_init(&assembly, MOST);
 	buf_init(&out, 65536);
 	return 0;
 }
@@ -26,16 +29,36 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	openai_assembly_fini(&assembly);
+	assembly_fini(&assembly);
 	buf_fini(&out);
 	return 0;
+}
+
+/* Adds a chunk of the OpenAI dialect. */
+static void add_data(struct span data)
+{
+	struct arena scratch;
+	struct json json;
+	struct deltas deltas;
+	arena_init(&scratch, 0);
+	if (event_parse(data, &scratch, &json) && openai_deltas_read(&json, &scratch, &deltas))
+		assembly_add(&assembly, &deltas);
+	else
+		assembly_fail(&assembly, false);
+	arena_fini(&scratch);
 }
 
 static void add(const char *choices)
 {
 	char text[1024];
 	snprintf(text, sizeof(text), "{\"id\":\"x\",\"choices\":[%s]}", choices);
-	openai_assembly_add(&assembly, span_of(text));
+	add_data(span_of(text));
+}
+
+static bool write_answer(enum openai_endpoint endpoint)
+{
+	struct answer_identity identity = {.id = SPAN("i"), .model = SPAN("m"), .created = 7};
+	return openai_answer_write(&assembly, endpoint, &identity, &USAGE_UNKNOWN, &out);
 }
 
 static void check(const char *choices)
@@ -44,7 +67,7 @@ static void check(const char *choices)
 	snprintf(want, sizeof(want),
 		 "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\",\"choices\":[%s]}",
 		 choices);
-	assert_true(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	assert_true(write_answer(OPENAI_CHAT));
 	assert_int_equal(buf_len(&out), strlen(want));
 	assert_memory_equal(buf_span(&out).at, want, strlen(want));
 }
@@ -89,7 +112,7 @@ static void check_text(const char *choices)
 	snprintf(want, sizeof(want),
 		 "{\"id\":\"i\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\",\"choices\":[%s]}",
 		 choices);
-	assert_true(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	assert_true(write_answer(OPENAI_COMPLETIONS));
 	assert_int_equal(buf_len(&out), strlen(want));
 	assert_memory_equal(buf_span(&out).at, want, strlen(want));
 }
@@ -120,7 +143,7 @@ static void log_probabilities_that_are_no_lists_are_not_written(void **state)
 {
 	(void)state;
 	add("{\"index\":0,\"text\":\"a\",\"logprobs\":{\"tokens\":1}}");
-	assert_false(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	assert_false(write_answer(OPENAI_CHAT));
 }
 
 static void other_lists_and_texts_of_a_message_are_joined(void **state)
@@ -159,7 +182,7 @@ static void what_cannot_be_joined_is_not_written(void **state)
 		snprintf(choice, sizeof(choice), "{\"index\":0,\"delta\":%s,\"finish_reason\":\"stop\"}", deltas[i]);
 		add(choice);
 		add(choice);
-		if (openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out))
+		if (write_answer(OPENAI_CHAT))
 			fail_msg("%s", deltas[i]);
 		tear_down(state);
 		set_up(state);
@@ -173,20 +196,20 @@ static void what_is_too_long_is_not_written_at_all(void **state)
 	snprintf(text, sizeof(text), "{\"index\":0,\"delta\":{\"content\":\"%0*d\"}}", MOST, 0);
 	add(text);
 	add("{\"index\":0,\"delta\":{\"content\":\"\"}}");
-	assert_true(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	assert_true(write_answer(OPENAI_CHAT));
 	buf_reset(&out);
 	add("{\"index\":0,\"delta\":{\"content\":\"1\"}}");
-	assert_false(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	assert_false(write_answer(OPENAI_CHAT));
 	assert_int_equal(buf_len(&out), 0);
 }
 
 static void nothing_or_what_is_no_chunk_is_not_written(void **state)
 {
 	(void)state;
-	assert_false(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	assert_false(write_answer(OPENAI_CHAT));
 	add("{\"index\":0,\"delta\":{\"content\":\"1\"}}");
-	openai_assembly_add(&assembly, SPAN("{\"choices\":1}"));
-	assert_false(openai_assembly_write(&assembly, SPAN("i"), SPAN("m"), 7, &out));
+	add_data(SPAN("{\"choices\":1}"));
+	assert_false(write_answer(OPENAI_CHAT));
 }
 
 static void choices_beyond_all_measure_are_given_up(void **state)

@@ -10,26 +10,32 @@
 
 #include <cmocka.h>
 
-#include "schemas/openai/joint.h"
+#include "schemas/openai/deltas.h"
+#include "schemas/openai/rejoin.h"
+#include "service/answer/joint.h"
 #include "tests/unit/seed.h"
 
 enum { TEXT_MOST = 4096 };
 
 static struct arena arena;
 static struct arena scratch;
-static struct openai_joint joint;
+static struct joint joint;
+static struct answer_identity identity; /* of the first chunk */
+static bool named;
 static char relayed[TEXT_MOST]; /* the data of the chunk that was relayed last */
 
 static void begin(bool strict)
 {
 	arena_init(&arena, 0);
 	arena_init(&scratch, 0);
-	openai_joint_init(&joint, &arena, strict);
+	joint_init(&joint, &arena, strict);
+	identity = (struct answer_identity){.created = -1};
+	named = false;
 }
 
 static void end(void)
 {
-	openai_joint_fini(&joint);
+	joint_fini(&joint);
 	arena_fini(&scratch);
 	arena_fini(&arena);
 }
@@ -41,22 +47,37 @@ static void keep(struct span data)
 	relayed[data.len] = '\0';
 }
 
-static void say(const char *text)
+/* Reads a chunk; false when it is none. */
+static bool read_deltas(const char *text, struct json *json, struct deltas *deltas)
 {
-	struct span data = span_of(text);
 	arena_reset(&scratch);
-	openai_joint_said(&joint, &data, &scratch);
-	keep(data);
+	return event_parse(span_of(text), &scratch, json) && openai_deltas_read(json, &scratch, deltas);
 }
 
-static enum openai_joint_step hear(const char *text)
+static void say(const char *text)
 {
-	struct span data = span_of(text);
-	arena_reset(&scratch);
+	struct json json;
+	struct deltas deltas;
+	bool read = read_deltas(text, &json, &deltas);
+	bool again = joint.joined;
+	if (read && !named)
+		openai_identity_read(&json, &arena, &identity);
+	named = true;
+	joint_said(&joint, read ? &deltas : NULL);
+	keep(again ? openai_chunk_rejoin(&json, &deltas, NULL, &identity, &scratch) : span_of(text));
+}
+
+static enum joint_step hear(const char *text)
+{
+	struct json json;
+	struct deltas deltas;
+	size_t heard[64];
 	relayed[0] = '\0';
-	enum openai_joint_step step = openai_joint_hear(&joint, &data, &scratch);
-	if (step == OPENAI_JOINT_JOINED)
-		keep(data);
+	if (!read_deltas(text, &json, &deltas))
+		return JOINT_APART;
+	enum joint_step step = joint_hear(&joint, &deltas, heard);
+	if (step == JOINT_JOINED)
+		keep(openai_chunk_rejoin(&json, &deltas, heard, &identity, &scratch));
 	return step;
 }
 
@@ -71,17 +92,17 @@ static void text_is_joined_within_a_chunk(void **state)
 	(void)state;
 	begin(false);
 	say(FIRST("{\"role\":\"assistant\",\"content\":\"\"}"));
-	assert_false(openai_joint_is_open(&joint));
+	assert_false(joint_is_open(&joint));
 	say(FIRST("{\"content\":\"Hel\"}"));
-	assert_true(openai_joint_is_open(&joint));
-	openai_joint_again(&joint);
-	assert_int_equal(hear(SECOND("{\"role\":\"assistant\"}")), OPENAI_JOINT_BEHIND);
-	assert_int_equal(hear(SECOND("{\"content\":\"H\"}")), OPENAI_JOINT_BEHIND);
-	assert_int_equal(hear(SECOND("{\"content\":\"el\\u006co\"}")), OPENAI_JOINT_JOINED);
+	assert_true(joint_is_open(&joint));
+	joint_again(&joint);
+	assert_int_equal(hear(SECOND("{\"role\":\"assistant\"}")), JOINT_BEHIND);
+	assert_int_equal(hear(SECOND("{\"content\":\"H\"}")), JOINT_BEHIND);
+	assert_int_equal(hear(SECOND("{\"content\":\"el\\u006co\"}")), JOINT_JOINED);
 	assert_string_equal(relayed, FIRST("{\"content\":\"lo\"}"));
 	say(SECOND("{\"role\":\"assistant\",\"content\":\" world\"}"));
 	assert_string_equal(relayed, FIRST("{\"content\":\" world\"}"));
-	assert_int_equal(openai_joint_size(&joint), strlen("Hello world"));
+	assert_int_equal(joint_size(&joint), strlen("Hello world"));
 	end();
 }
 
@@ -90,8 +111,8 @@ static void the_role_is_left_out_wherever_it_stands(void **state)
 	(void)state;
 	begin(false);
 	say(FIRST("{\"content\":\"a\"}"));
-	openai_joint_again(&joint);
-	assert_int_equal(hear(SECOND("{\"content\":\"ab\",\"role\":\"assistant\"}")), OPENAI_JOINT_JOINED);
+	joint_again(&joint);
+	assert_int_equal(hear(SECOND("{\"content\":\"ab\",\"role\":\"assistant\"}")), JOINT_JOINED);
 	assert_string_equal(relayed, FIRST("{\"content\":\"b\"}"));
 	say(SECOND("{\"role\":\"assistant\"}"));
 	assert_string_equal(relayed, FIRST("{}"));
@@ -113,8 +134,8 @@ static void what_ends_or_differs_too_soon_is_apart(void **state)
 	for (size_t i = 0; i < sizeof(apart) / sizeof(apart[0]); i++) {
 		begin(false);
 		say(FIRST("{\"content\":\"Hello\"}"));
-		openai_joint_again(&joint);
-		assert_int_equal(hear(apart[i]), OPENAI_JOINT_APART);
+		joint_again(&joint);
+		assert_int_equal(hear(apart[i]), JOINT_APART);
 		end();
 	}
 }
@@ -124,9 +145,9 @@ static void an_end_where_the_text_ends_is_joined(void **state)
 	(void)state;
 	begin(true);
 	say(FIRST("{\"content\":\"Hello\"}"));
-	openai_joint_again(&joint);
-	assert_int_equal(hear(SECOND("{\"content\":\"Hello\"}")), OPENAI_JOINT_BEHIND);
-	assert_int_equal(hear(FINISH("stop")), OPENAI_JOINT_JOINED);
+	joint_again(&joint);
+	assert_int_equal(hear(SECOND("{\"content\":\"Hello\"}")), JOINT_BEHIND);
+	assert_int_equal(hear(FINISH("stop")), JOINT_JOINED);
 	end();
 }
 
@@ -135,12 +156,12 @@ static void a_strict_joint_is_between_chunks(void **state)
 	(void)state;
 	begin(true);
 	say(FIRST("{\"content\":\"{\\\"a\\\":1\"}"));
-	openai_joint_again(&joint);
-	assert_int_equal(hear(SECOND("{\"content\":\"{\\\"a\\\":12\"}")), OPENAI_JOINT_APART);
-	openai_joint_again(&joint);
-	assert_int_equal(hear(SECOND("{\"content\":\"{\\\"a\\\"\"}")), OPENAI_JOINT_BEHIND);
-	assert_int_equal(hear(SECOND("{\"content\":\":1\"}")), OPENAI_JOINT_BEHIND);
-	assert_int_equal(hear(SECOND("{\"content\":\"2}\"}")), OPENAI_JOINT_JOINED);
+	joint_again(&joint);
+	assert_int_equal(hear(SECOND("{\"content\":\"{\\\"a\\\":12\"}")), JOINT_APART);
+	joint_again(&joint);
+	assert_int_equal(hear(SECOND("{\"content\":\"{\\\"a\\\"\"}")), JOINT_BEHIND);
+	assert_int_equal(hear(SECOND("{\"content\":\":1\"}")), JOINT_BEHIND);
+	assert_int_equal(hear(SECOND("{\"content\":\"2}\"}")), JOINT_JOINED);
 	end();
 }
 
@@ -152,16 +173,16 @@ static void tool_calls_are_joined_between_chunks_whatever_their_id(void **state)
 	begin(false);
 	say(FIRST(CALL("\"id\":\"c1\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}")));
 	say(FIRST(CALL("\"function\":{\"arguments\":\"{\\\"x\\\"\"}")));
-	assert_null(openai_joint_plain_text(&joint).at);
-	openai_joint_again(&joint);
+	assert_null(joint_plain_text(&joint).at);
+	joint_again(&joint);
 	assert_int_equal(hear(SECOND(CALL("\"id\":\"c2\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}"))),
-			 OPENAI_JOINT_BEHIND);
-	assert_int_equal(hear(SECOND(CALL("\"function\":{\"arguments\":\"{\\\"x\"}"))), OPENAI_JOINT_BEHIND);
-	assert_int_equal(hear(SECOND(CALL("\"function\":{\"arguments\":\"\\\":\"}"))), OPENAI_JOINT_APART);
-	openai_joint_again(&joint);
+			 JOINT_BEHIND);
+	assert_int_equal(hear(SECOND(CALL("\"function\":{\"arguments\":\"{\\\"x\"}"))), JOINT_BEHIND);
+	assert_int_equal(hear(SECOND(CALL("\"function\":{\"arguments\":\"\\\":\"}"))), JOINT_APART);
+	joint_again(&joint);
 	hear(SECOND(CALL("\"id\":\"c2\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}")));
 	hear(SECOND(CALL("\"function\":{\"arguments\":\"{\\\"x\\\"\"}")));
-	assert_int_equal(hear(SECOND(CALL("\"function\":{\"arguments\":\":1}\"}"))), OPENAI_JOINT_JOINED);
+	assert_int_equal(hear(SECOND(CALL("\"function\":{\"arguments\":\":1}\"}"))), JOINT_JOINED);
 	end();
 }
 
@@ -170,9 +191,9 @@ static void a_call_is_not_begun_twice(void **state)
 	(void)state;
 	begin(false);
 	say(FIRST(CALL("\"id\":\"c1\",\"function\":{\"name\":\"f\"}")));
-	openai_joint_again(&joint);
+	joint_again(&joint);
 	assert_int_equal(hear(SECOND(CALL("\"id\":\"c2\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}"))),
-			 OPENAI_JOINT_APART);
+			 JOINT_APART);
 	end();
 }
 
@@ -181,11 +202,11 @@ static void without_again_it_goes_on(void **state)
 	(void)state;
 	begin(false);
 	say(FIRST("{\"content\":\"one\"}"));
-	assert_true(span_is(openai_joint_plain_text(&joint), "one"));
-	assert_int_equal(hear(SECOND("{\"role\":\"assistant\",\"content\":\"\"}")), OPENAI_JOINT_BEHIND);
-	assert_int_equal(hear(SECOND("{\"content\":\" two\"}")), OPENAI_JOINT_JOINED);
+	assert_true(span_is(joint_plain_text(&joint), "one"));
+	assert_int_equal(hear(SECOND("{\"role\":\"assistant\",\"content\":\"\"}")), JOINT_BEHIND);
+	assert_int_equal(hear(SECOND("{\"content\":\" two\"}")), JOINT_JOINED);
 	assert_string_equal(relayed, FIRST("{\"content\":\" two\"}"));
-	assert_int_equal(joint.chunks, 2);
+	assert_int_equal(joint.events, 2);
 	end();
 }
 
@@ -204,7 +225,7 @@ static void what_cannot_be_remembered_closes_it(void **state)
 		say(FIRST("{\"content\":\"a\"}"));
 		say(closing[i]);
 		assert_string_equal(relayed, closing[i]);
-		assert_false(openai_joint_is_open(&joint));
+		assert_false(joint_is_open(&joint));
 		end();
 	}
 }
@@ -218,12 +239,12 @@ static void too_much_closes_it(void **state)
 	piece[PIECE] = '\0';
 	snprintf(data, sizeof(data), FIRST("{\"content\":\"%s\"}"), piece);
 	begin(false);
-	for (int i = 0; i < OPENAI_JOINT_MOST / PIECE; i++)
+	for (int i = 0; i < JOINT_MOST / PIECE; i++)
 		say(data);
-	assert_true(openai_joint_is_open(&joint));
+	assert_true(joint_is_open(&joint));
 	say(data);
 	say(data);
-	assert_false(openai_joint_is_open(&joint));
+	assert_false(joint_is_open(&joint));
 	end();
 }
 
@@ -261,7 +282,7 @@ static void one_round(bool same)
 {
 	char text[64] = "", got[64] = "", data[512];
 	size_t len = 2 + upto(40), cut = 1 + upto(len - 2), at = 0, differs = same ? len : upto(cut - 1);
-	enum openai_joint_step step = OPENAI_JOINT_BEHIND;
+	enum joint_step step = JOINT_BEHIND;
 	for (size_t i = 0; i < len; i++)
 		text[i] = "ab\" "[upto(3)];
 	begin(false);
@@ -273,19 +294,19 @@ static void one_round(bool same)
 	}
 	if (!same)
 		text[differs] = 'c';
-	openai_joint_again(&joint);
+	joint_again(&joint);
 	at = 0;
-	for (size_t next; at < len && step != OPENAI_JOINT_APART; at = next) {
+	for (size_t next; at < len && step != JOINT_APART; at = next) {
 		next = at + 1 + upto(len - at - 1);
 		write_chunk(data, sizeof(data), text, at, next);
-		if (step == OPENAI_JOINT_JOINED)
+		if (step == JOINT_JOINED)
 			say(data);
 		else
 			step = hear(data);
-		if (step == OPENAI_JOINT_JOINED)
+		if (step == JOINT_JOINED)
 			read_chunk(got);
 	}
-	assert_int_equal(step, same ? OPENAI_JOINT_JOINED : OPENAI_JOINT_APART);
+	assert_int_equal(step, same ? JOINT_JOINED : JOINT_APART);
 	if (same)
 		assert_string_equal(got, text);
 	end();

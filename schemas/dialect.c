@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/* The dialects that there are. */
+#include "schemas/dialect.h"
+
+#include <string.h>
+
+#include "schemas/openai/dialect.h"
+
+static const struct dialect *const dialects[] = {&openai_dialect};
+
+const struct dialect *dialect_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(dialects) / sizeof(dialects[0]); i++)
+		if (strcmp(dialects[i]->name, name) == 0)
+			return dialects[i];
+	return NULL;
+}
+
+bool event_deltas(const struct event *event, struct arena *arena, struct deltas *deltas)
+{
+	struct json room;
+	const struct json *json = event_json(event, arena, &room);
+	return json != NULL && event->dialect->read_deltas(json, arena, deltas);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+/* What answers say is gathered, whatever form they come in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/json.h"
+#include "schemas/openai/deltas.h"
+#include "service/answer/text.h"
+
+static struct arena arena;
+
+static int setup(void **state)
+{
+	(void)state;
+	arena_init(&arena, 0);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	arena_fini(&arena);
+	return 0;
+}
+
+/* Adds a chunk or a whole answer of the OpenAI dialect. */
+static bool add(struct answer_text *text, struct span data)
+{
+	struct json json;
+	struct deltas deltas;
+	assert_true(event_parse(data, &arena, &json));
+	assert_true(openai_deltas_read(&json, &arena, &deltas));
+	return answer_text_add(text, &deltas);
+}
+
+static void completions_and_refusals_are_text_too(void **state)
+{
+	struct answer_text answer;
+	(void)state;
+	answer_text_init(&answer, 1024);
+	assert_true(add(&answer, SPAN("{\"choices\":[{\"text\":\"a\"}]}")));
+	assert_true(add(&answer, SPAN("{\"choices\":[{\"delta\":{\"refusal\":\"b\"}}]}")));
+	assert_true(span_is(buf_span(&answer.content), "ab"));
+	answer_text_fini(&answer);
+}
+
+/* Two lists of parts would otherwise agree, as answers that say nothing. */
+static void content_in_parts_is_no_text(void **state)
+{
+	struct answer_text answer;
+	(void)state;
+	answer_text_init(&answer, 1024);
+	assert_false(
+	    add(&answer, SPAN("{\"choices\":[{\"message\":{\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}}]}")));
+	assert_true(add(&answer, SPAN("{\"choices\":[{\"message\":{\"content\":[],\"refusal\":null}}]}")));
+	answer_text_fini(&answer);
+}
+
+static void more_tool_calls_than_can_be_told_apart_are_refused(void **state)
+{
+	struct answer_text answer;
+	(void)state;
+	answer_text_init(&answer, 1024);
+	assert_true(
+	    add(&answer,
+		SPAN("{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":15,\"function\":{\"name\":\"f\"}}]}}]}")));
+	assert_false(
+	    add(&answer,
+		SPAN("{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":16,\"function\":{\"name\":\"f\"}}]}}]}")));
+	assert_false(
+	    add(&answer,
+		SPAN("{\"choices\":[{\"delta\":{\"tool_calls\":[{\"index\":-1,\"function\":{\"name\":\"f\"}}]}}]}")));
+	answer_text_fini(&answer);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(completions_and_refusals_are_text_too, setup, teardown),
+	    cmocka_unit_test_setup_teardown(content_in_parts_is_no_text, setup, teardown),
+	    cmocka_unit_test_setup_teardown(more_tool_calls_than_can_be_told_apart_are_refused, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
