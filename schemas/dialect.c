@@ -20,5 +20,5 @@ bool event_deltas(const struct event *event, struct arena *arena, struct deltas 
 {
 	struct json room;
 	const struct json *json = event_json(event, arena, &room);
-	return json != NULL && event->dialect->read_deltas(json, arena, deltas);
+	return json != NULL && event->dialect->deltas_read(json, arena, deltas);
 }

@@ -1,27 +1,148 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A wire format as the service knows it: a table of what can be done in it. Nothing in the service names a particular
- * one; dialect.c lists all.
+ * one; dialect.c lists all. A dialect keeps no state of its own: its functions may be called on any thread.
+ *
+ * What an answer says is told by deltas (event.h). Functions that change an answer but not its dialect edit the
+ * document instead, so that members which no delta tells keep their bytes.
  */
 #ifndef SLUICE_SCHEMAS_DIALECT_H
 #define SLUICE_SCHEMAS_DIALECT_H
 
 #include "lib/buf.h"
 #include "lib/json.h"
+#include "schemas/endpoint.h"
 #include "schemas/event.h"
+
+struct assembly;
+struct sse_event;
+
+/* What a backend's error says. Spans borrow the body, or live in the arena; {NULL,0} = not said. */
+struct backend_error {
+	struct span message;
+	struct span code; /* a word such as "model_not_found"; a number is the status */
+	struct span type;
+	int status;  /* the HTTP status that it names, from 400 to 599; 0 = none */
+	bool object; /* the body has the dialect's own form */
+	bool choice; /* a choice failed: why it ended is the type, or it holds an error */
+};
+
+/* A streamed event or a whole answer, as far as a target must know it to pass it on. */
+struct answer_reading {
+	unsigned carries;
+	bool too_large;                    /* it could not be read: it has more values than a loop's turn may take */
+	struct usage usage;                /* with CARRIES_USAGE */
+	const struct backend_error *error; /* with CARRIES_ERROR: in the arena; NULL = memory ran out */
+	struct span repaired; /* {NULL,0} when it is fine as it is; else the whole data with repairs, in the arena */
+	struct json json;     /* of the data as it came */
+};
+
+/* What the next event of a stream is. */
+enum stream_step {
+	STREAM_EVENT,   /* a piece of the answer, which may tell of an error */
+	STREAM_END,     /* the backend says that the answer is complete */
+	STREAM_NOTHING, /* nothing of the answer */
+	STREAM_BROKEN,  /* it cannot be read: it is malformed or too large, or memory ran out */
+};
+
+/* What a whole answer that passes in pieces has come to. */
+enum watch_step {
+	WATCH_FINE,
+	WATCH_BROKEN, /* no document of the dialect */
+	WATCH_FAILED, /* it reports a failure */
+	WATCH_CUT,    /* it ends before the document does */
+};
+
+/* How the members of an event or answer change when it becomes part of a gathered answer. */
+struct answer_lane {
+	struct span id;     /* replaces the id */
+	struct span model;  /* replaces the model's name */
+	struct span target; /* each choice is marked with it */
+	int64_t index_base; /* added to each choice's index */
+};
 
 struct dialect {
 	const char *name; /* as the configuration calls it */
 
-	/* Reads the deltas of a streamed event's data, or of a whole answer. False when it has no choices, or when
-	 * memory ran out. */
-	bool (*read_deltas)(const struct json *json, struct arena *arena, struct deltas *deltas);
+	/* ---- streams of a backend ---- */
+
+	/* Bytes of what must be remembered of one stream, and the begin of one. */
+	size_t stream_size;
+	void (*stream_begin)(void *stream, enum endpoint endpoint);
+	/* Reads the next event. scratch: for what is read, reset by the caller between events. */
+	enum stream_step (*stream_read)(void *stream, const struct sse_event *sse, struct arena *scratch,
+					struct answer_reading *reading);
+	/* Returns whether that many choices, and all that began, have finished. */
+	bool (*stream_is_finished)(const void *stream, int64_t choices);
+
+	/* ---- whole answers of a backend ---- */
+
+	/* Reads one. False when it is malformed, or when memory ran out. */
+	bool (*answer_read)(enum endpoint endpoint, struct span body, struct arena *scratch,
+			    struct answer_reading *reading);
+	/* Bytes of what must be remembered of an answer that passes in pieces, and the begin of one. */
+	size_t watch_size;
+	void (*watch_begin)(void *watch, enum endpoint endpoint);
+	enum watch_step (*watch_add)(void *watch, struct span piece);
+	/* Returns whether the answer may end here. BROKEN: it is a document, but no answer. */
+	enum watch_step (*watch_end)(const void *watch);
+
+	/* ---- errors of a backend ---- */
+
+	/* Reads the body of an error status. False when it says nothing. */
+	bool (*error_read)(struct span body, struct arena *arena, struct backend_error *error);
+
+	/* ---- what answers say ---- */
+
+	/* Reads the deltas of an event's data, or of a whole answer. False when it has no choices, or when memory ran
+	 * out. */
+	bool (*deltas_read)(const struct json *json, struct arena *arena, struct deltas *deltas);
+	/* Reads what an answer is called; in the arena. */
+	void (*identity_read)(const struct json *json, struct arena *arena, struct answer_identity *identity);
+	/*
+	 * Appends the whole answer that was put together; usage last, if any of it is known. False, with nothing
+	 * appended, after a failure, or when nothing was added.
+	 */
+	bool (*answer_write)(const struct assembly *assembly, enum endpoint endpoint,
+			     const struct answer_identity *identity, const struct usage *usage, struct buf *out);
+	/* Appends the data of an event that tells nothing but usage. */
+	void (*usage_write)(struct buf *out, enum endpoint endpoint, const struct answer_identity *identity,
+			    const struct usage *usage);
+
+	/* ---- edits: other bytes stay ---- */
+
+	/* Appends an event's data with those counts. False, with nothing appended, when it tells no usage. */
+	bool (*event_set_usage)(struct span data, const struct usage *usage, struct arena *scratch, struct buf *out);
+	/*
+	 * Appends what stands beside the usage of an event without choices, for a client that did not ask for usage.
+	 * False when there is nothing.
+	 */
+	bool (*event_hide_usage)(const struct json *json, enum endpoint endpoint, struct buf *out);
+	/* Appends an event's data as part of a gathered answer. False when it has no choices. */
+	bool (*event_set_lane)(struct span data, const struct answer_lane *lane, struct arena *scratch,
+			       struct buf *out);
+	/*
+	 * Returns an event's data as a part of the answer with that identity: without a role, and of the text of delta
+	 * i without the first heard[i] bytes; heard: NULL = with all of it. In the arena; {NULL,0} when memory ran out.
+	 */
+	struct span (*event_rejoin)(const struct json *json, const struct deltas *deltas, const size_t *heard,
+				    const struct answer_identity *identity, struct arena *arena);
+	/* Appends a whole answer with usage in place of its own. Nothing known: as it is. False when it has no choices.
+	 */
+	bool (*answer_set_usage)(struct span body, const struct usage *usage, struct arena *scratch, struct buf *out);
+	/*
+	 * Appends one whole answer made of several: the members of the first, the choices of all in order, each marked
+	 * with its target, and usage summed. bodies[i] belongs to lanes[i], whose index_base is set here. False when
+	 * one has no choices.
+	 */
+	bool (*answers_merge)(const struct span *bodies, struct answer_lane *lanes, size_t count, struct arena *scratch,
+			      struct buf *out);
 };
 
 /* Returns the dialect of that name; NULL when there is none. */
 const struct dialect *dialect_find(const char *name);
 
-/* Reads the deltas of a CHUNK; as read_deltas. */
+/* Reads the deltas of a CHUNK; as deltas_read. */
 bool event_deltas(const struct event *event, struct arena *arena, struct deltas *deltas);
 
 #endif

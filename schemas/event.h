@@ -92,6 +92,9 @@ struct answer_identity {
 	int64_t created; /* Unix seconds */
 };
 
+/* Values, and names of members, that a streamed event may have: whoever handles it reads it in one turn of a loop. */
+enum { EVENT_VALUES = 131072 };
+
 enum event_kind {
 	EVENT_CHUNK, /* one event of a streamed answer */
 	EVENT_USAGE, /* usage that the client did not ask for: for our books only */

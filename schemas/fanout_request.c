@@ -55,7 +55,7 @@ bool fanout_request_decode(struct fanout_request *request, struct openai_request
 		return false;
 	struct span text = write_chat(request, arena);
 	if (text.at != NULL)
-		return openai_request_decode(chat, OPENAI_CHAT, arena, text, limits, findings);
+		return openai_request_decode(chat, ENDPOINT_CHAT, arena, text, limits, findings);
 	finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
 	return false;
 }

@@ -86,7 +86,7 @@ unsigned operation_error_scope(const struct operation_row *row)
 	scope |= row->event != NULL ? ERROR_ON_STREAM : 0;
 	scope |= row->surface != OPERATION_OF_ALL ? ERROR_ON_SURFACE : 0;
 	scope |= row->plans ? ERROR_ON_PLAN : 0;
-	scope |= row->endpoint == OPENAI_EMBEDDINGS ? ERROR_ON_VECTORS : 0;
+	scope |= row->endpoint == ENDPOINT_EMBEDDINGS ? ERROR_ON_VECTORS : 0;
 	return scope;
 }
 

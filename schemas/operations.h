@@ -42,7 +42,7 @@ struct operation_row {
 	unsigned scope;               /* ERROR_ON_* beyond those that the other members tell */
 	const char *tag;
 	enum operation_surface surface;
-	int endpoint;                     /* enum openai_endpoint, or OPERATION_NO_ENDPOINT */
+	int endpoint;                     /* enum endpoint, or OPERATION_NO_ENDPOINT */
 	bool plans;                       /* the request brings its own plan */
 	const struct field_table *query;  /* the parameters of the query; NULL = the query is not read */
 	const struct field_table *body;   /* of the request; NULL = it has none */

@@ -7,15 +7,15 @@
 #include "service/cache/eligible.h"
 #include "service/cache/key.h"
 
-static enum openai_endpoint endpoint_of(struct span body, unsigned depth, struct arena *arena)
+static enum endpoint endpoint_of(struct span body, unsigned depth, struct arena *arena)
 {
 	struct json json;
 	struct json_error error;
 	if (!json_parse(&json, arena, body, depth, &error) || json_type(&json, 0) != JSON_OBJECT)
-		return OPENAI_CHAT;
+		return ENDPOINT_CHAT;
 	if (json_member(&json, 0, "input") != JSON_NONE)
-		return OPENAI_EMBEDDINGS;
-	return json_member(&json, 0, "prompt") != JSON_NONE ? OPENAI_COMPLETIONS : OPENAI_CHAT;
+		return ENDPOINT_EMBEDDINGS;
+	return json_member(&json, 0, "prompt") != JSON_NONE ? ENDPOINT_COMPLETIONS : ENDPOINT_CHAT;
 }
 
 /* The canonical form and the key that it makes. */
@@ -56,7 +56,7 @@ static bool write_keys(struct key_parts *parts, struct arena *arena, struct buf 
 	struct openai_inputs inputs;
 	bool done = false;
 	buf_init(&canonical, parts->request->json.text.len * 6 + 64);
-	if (parts->request->endpoint == OPENAI_EMBEDDINGS && openai_inputs_read(parts->request, &inputs)) {
+	if (parts->request->endpoint == ENDPOINT_EMBEDDINGS && openai_inputs_read(parts->request, &inputs)) {
 		done = write_input_keys(&inputs, parts, arena, &canonical, out);
 	} else {
 		openai_request_write_canonical(parts->request, arena, &canonical);

@@ -66,6 +66,14 @@ static void set_bit(uint64_t *bits, int64_t index)
 		bits[index / 64] |= UINT64_C(1) << (index % 64);
 }
 
+int64_t openai_stream_finished(const struct openai_stream *stream)
+{
+	int64_t finished = 0;
+	for (size_t i = 0; i < OPENAI_CHOICES_TRACKED / 64; i++)
+		finished += __builtin_popcountll(stream->finish_seen[i]);
+	return finished;
+}
+
 bool openai_stream_is_finished(const struct openai_stream *stream)
 {
 	bool any = false;
@@ -86,9 +94,9 @@ static bool is_finish(const struct json *json, uint32_t value)
 /* What is read of choices, one after the other. */
 struct choice_reader {
 	const struct json *json;
-	enum openai_endpoint endpoint;
+	enum endpoint endpoint;
 	struct arena *scratch;
-	const struct openai_error *error; /* of the first that failed */
+	const struct backend_error *error; /* of the first that failed */
 	bool failed;
 	uint32_t delta; /* of the choice read last: its delta or message, or JSON_NONE */
 };
@@ -97,7 +105,7 @@ struct choice_reader {
 static void choice_failed(struct choice_reader *reader, uint32_t value, bool finish)
 {
 	bool told = reader->failed && (finish || reader->error == NULL || reader->error->message.at != NULL);
-	struct openai_error *error = told ? NULL : arena_zalloc(reader->scratch, 1, sizeof(*error));
+	struct backend_error *error = told ? NULL : arena_zalloc(reader->scratch, 1, sizeof(*error));
 	reader->failed = true;
 	if (error == NULL)
 		return; /* the arena remembers */
@@ -150,12 +158,12 @@ static unsigned read_choice(struct choice_reader *reader, uint32_t choice)
 	reader->delta = JSON_NONE;
 	for (uint32_t at = json_first(json, choice); at != JSON_NONE; at = json_next(json, choice, at)) {
 		if (openai_key_is(json, at, SPAN("delta")) || openai_key_is(json, at, SPAN("message"))) {
-			if (reader->endpoint != OPENAI_CHAT || json_type(json, at + 1) != JSON_OBJECT)
+			if (reader->endpoint != ENDPOINT_CHAT || json_type(json, at + 1) != JSON_OBJECT)
 				continue;
 			reader->delta = at + 1;
 			carries |= read_message(reader, at + 1);
 		} else if (openai_key_is(json, at, SPAN("text"))) {
-			if (reader->endpoint == OPENAI_COMPLETIONS && openai_is_filled(json, at + 1))
+			if (reader->endpoint == ENDPOINT_COMPLETIONS && openai_is_filled(json, at + 1))
 				carries |= CARRIES_CONTENT;
 		} else if (openai_key_is(json, at, SPAN("finish_reason"))) {
 			carries |= read_finish(reader, at + 1);
@@ -246,7 +254,7 @@ static unsigned read_stream_choices(struct openai_stream *stream, struct choice_
 		if (delta != JSON_NONE)
 			repair_delta(json, delta, !test_bit(stream->role_seen, index),
 				     tracked ? &stream->tool_calls[index] : &untracked, repairs, reader->scratch);
-		if (delta != JSON_NONE || stream->endpoint != OPENAI_CHAT)
+		if (delta != JSON_NONE || stream->endpoint != ENDPOINT_CHAT)
 			set_bit(stream->role_seen, index);
 		if ((carried & CARRIES_FINISH) != 0)
 			set_bit(stream->finish_seen, index);
@@ -260,31 +268,31 @@ static bool is_filled_array(const struct json *json, uint32_t node)
 	return json_type(json, node) == JSON_ARRAY && json->nodes[node].count > 0;
 }
 
-static const struct openai_error *read_error(const struct json *json, uint32_t value, struct arena *scratch)
+static const struct backend_error *read_error(const struct json *json, uint32_t value, struct arena *scratch)
 {
-	struct openai_error *error = arena_alloc(scratch, sizeof(*error));
+	struct backend_error *error = arena_alloc(scratch, sizeof(*error));
 	if (error != NULL)
 		openai_error_read_member(json, value, scratch, error);
 	return error;
 }
 
 /* An answer without choices may be an error in its own right. */
-static const struct openai_error *read_bare_error(const struct json *json, unsigned carries, struct arena *scratch)
+static const struct backend_error *read_bare_error(const struct json *json, unsigned carries, struct arena *scratch)
 {
-	struct openai_error error;
+	struct backend_error error;
 	if ((carries & CARRIES_NO_CHOICE) == 0 || (carries & (CARRIES_USAGE | CARRIES_ERROR)) != 0 ||
 	    !openai_error_read_bare(json, scratch, &error))
 		return NULL;
-	struct openai_error *kept = arena_alloc(scratch, sizeof(*kept));
+	struct backend_error *kept = arena_alloc(scratch, sizeof(*kept));
 	if (kept != NULL)
 		*kept = error;
 	return kept;
 }
 
 /* Everybody who handles a chunk reads it anew, in the turn of a loop: so its values are bounded. */
-static bool read_chunk(struct openai_chunk *chunk, struct arena *scratch, struct span data)
+static bool read_chunk(struct answer_reading *chunk, struct arena *scratch, struct span data)
 {
-	static const struct json_limits limits = {.depth = OPENAI_ANSWER_DEPTH, .values = OPENAI_CHUNK_VALUES};
+	static const struct json_limits limits = {.depth = OPENAI_ANSWER_DEPTH, .values = EVENT_VALUES};
 	struct json_error error;
 	if (json_parse_relaxed(&chunk->json, scratch, data, &limits, &error))
 		return json_type(&chunk->json, 0) == JSON_OBJECT;
@@ -293,12 +301,12 @@ static bool read_chunk(struct openai_chunk *chunk, struct arena *scratch, struct
 }
 
 bool openai_chunk_read(struct openai_stream *stream, struct span data, struct arena *scratch,
-		       struct openai_chunk *chunk)
+		       struct answer_reading *chunk)
 {
 	struct json *json = &chunk->json;
 	struct openai_repairs repairs = {NULL, NULL, 0, 0};
 	struct choice_reader reader = {.json = json, .endpoint = stream->endpoint, .scratch = scratch};
-	*chunk = (struct openai_chunk){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
+	*chunk = (struct answer_reading){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
 	if (!read_chunk(chunk, scratch, data))
 		return false;
 	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
@@ -318,7 +326,7 @@ bool openai_chunk_read(struct openai_stream *stream, struct span data, struct ar
 		chunk->carries |= CARRIES_ERROR;
 		chunk->error = reader.error;
 	}
-	const struct openai_error *bare = read_bare_error(json, chunk->carries, scratch);
+	const struct backend_error *bare = read_bare_error(json, chunk->carries, scratch);
 	if (bare != NULL) {
 		chunk->carries |= CARRIES_ERROR;
 		chunk->error = bare;
@@ -331,23 +339,22 @@ static unsigned read_answer_choices(struct choice_reader *reader, uint32_t choic
 {
 	const struct json *json = reader->json;
 	unsigned carries = 0;
-	if (reader->endpoint == OPENAI_EMBEDDINGS)
+	if (reader->endpoint == ENDPOINT_EMBEDDINGS)
 		return CARRIES_CONTENT;
 	for (uint32_t at = json_first(json, choices); at != JSON_NONE; at = json_next(json, choices, at))
 		carries |= read_choice(reader, at);
 	return carries;
 }
 
-bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct arena *scratch,
-			struct openai_answer *answer)
+bool openai_answer_read(enum endpoint endpoint, struct span body, struct arena *scratch, struct answer_reading *answer)
 {
 	struct json *json = &answer->json;
 	struct choice_reader reader = {.json = json, .endpoint = endpoint, .scratch = scratch};
-	*answer = (struct openai_answer){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
+	*answer = (struct answer_reading){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN};
 	if (!event_parse(body, scratch, json))
 		return false;
 	/* The vectors of embeddings are called data; they are what choices are elsewhere. */
-	uint32_t choices = json_member(json, 0, endpoint == OPENAI_EMBEDDINGS ? "data" : "choices");
+	uint32_t choices = json_member(json, 0, endpoint == ENDPOINT_EMBEDDINGS ? "data" : "choices");
 	if (choices != JSON_NONE && is_filled_array(json, choices))
 		answer->carries = read_answer_choices(&reader, choices);
 	uint32_t usage = json_member(json, 0, "usage");
@@ -363,7 +370,7 @@ bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct 
 		answer->carries |= CARRIES_ERROR;
 		answer->error = reader.error;
 	}
-	const struct openai_error *bare = read_bare_error(json, answer->carries, scratch);
+	const struct backend_error *bare = read_bare_error(json, answer->carries, scratch);
 	if (bare != NULL) {
 		answer->carries |= CARRIES_ERROR;
 		answer->error = bare;

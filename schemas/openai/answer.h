@@ -8,30 +8,20 @@
 #define SLUICE_SCHEMAS_OPENAI_ANSWER_H
 
 #include "lib/json.h"
+#include "schemas/dialect.h"
 #include "schemas/openai/openai.h"
 #include "schemas/openai/error.h"
 
 enum {
 	OPENAI_CHOICES_TRACKED = 128,
-	OPENAI_CHUNK_VALUES = 131072, /* values and names of members that a chunk may have */
 };
 
 /* What must be remembered from chunk to chunk of one stream. Zero-initialise, then set endpoint. */
 struct openai_stream {
-	enum openai_endpoint endpoint;
+	enum endpoint endpoint;
 	uint64_t role_seen[OPENAI_CHOICES_TRACKED / 64];   /* bit per choice index that has begun */
 	uint64_t finish_seen[OPENAI_CHOICES_TRACKED / 64]; /* bit per choice index that has finished */
 	uint8_t tool_calls[OPENAI_CHOICES_TRACKED];        /* tool calls begun, per choice index */
-};
-
-struct openai_chunk {
-	unsigned carries;
-	bool too_large;                   /* openai_chunk_read returned false for OPENAI_CHUNK_VALUES */
-	struct usage usage;               /* with CARRIES_USAGE */
-	const struct openai_error *error; /* with CARRIES_ERROR: in the arena; NULL = memory ran out */
-	struct span
-	    repaired;     /* {NULL,0} when the data is fine as it is; else the whole data with repairs, in the arena */
-	struct json json; /* of the data as it came */
 };
 
 /*
@@ -43,36 +33,22 @@ struct openai_chunk {
  * are.
  */
 bool openai_chunk_read(struct openai_stream *stream, struct span data, struct arena *scratch,
-		       struct openai_chunk *chunk);
+		       struct answer_reading *chunk);
+
+/* Returns how many choices have finished. */
+int64_t openai_stream_finished(const struct openai_stream *stream);
 
 /* True when at least one choice began or finished and every one that began has finished. */
 bool openai_stream_is_finished(const struct openai_stream *stream);
-
-/* How the members of a chunk or answer change when it becomes part of a gathered answer. */
-struct openai_lane {
-	struct span id;     /* replaces "id" */
-	struct span model;  /* replaces "model" */
-	struct span target; /* added to each choice as "sluice_target" */
-	int64_t index_base; /* added to each choice's index */
-};
 
 /*
  * Appends chunk data (repaired or as it came) rewritten for its lane: id, model, each choice's index and
  * sluice_target; other bytes stay. False when data is not a chunk with choices.
  */
-bool openai_chunk_write_lane(struct span data, const struct openai_lane *lane, struct arena *scratch, struct buf *out);
-
-/* What a whole (not streamed) answer carries. */
-struct openai_answer {
-	unsigned carries; /* CARRIES_* */
-	struct usage usage;
-	const struct openai_error *error; /* as in struct openai_chunk */
-	struct json json;
-};
+bool openai_chunk_write_lane(struct span data, const struct answer_lane *lane, struct arena *scratch, struct buf *out);
 
 /* Reads a whole answer of an endpoint. False when it is not a JSON object. */
-bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct arena *scratch,
-			struct openai_answer *answer);
+bool openai_answer_read(enum endpoint endpoint, struct span body, struct arena *scratch, struct answer_reading *answer);
 
 /*
  * Appends one whole answer made of several: members of the first, "choices" of
@@ -80,7 +56,7 @@ bool openai_answer_read(enum openai_endpoint endpoint, struct span body, struct 
  * lanes[0]. bodies[i] belongs to lanes[i] (their index_base is set here). Chat and completions only.
  * False when a body is not a JSON object with choices.
  */
-bool openai_answers_merge(const struct span *bodies, struct openai_lane *lanes, size_t count, struct arena *scratch,
+bool openai_answers_merge(const struct span *bodies, struct answer_lane *lanes, size_t count, struct arena *scratch,
 			  struct buf *out);
 
 /*
@@ -90,10 +66,10 @@ bool openai_answers_merge(const struct span *bodies, struct openai_lane *lanes, 
 bool openai_answer_write_usage(struct span body, const struct usage *usage, struct arena *scratch, struct buf *out);
 
 /* Appends usage as an object with all the counts a client expects; an unknown one is 0, an unknown total the sum. */
-void openai_usage_write(struct buf *out, enum openai_endpoint endpoint, const struct usage *usage);
+void openai_usage_write(struct buf *out, enum endpoint endpoint, const struct usage *usage);
 
 /* Appends a final usage chunk's data: id, object and model as given, created in Unix seconds, empty choices, usage. */
-void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, struct span id, struct span model,
+void openai_usage_chunk_write(struct buf *out, enum endpoint endpoint, struct span id, struct span model,
 			      int64_t created, const struct usage *usage);
 
 #endif

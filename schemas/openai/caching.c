@@ -42,7 +42,7 @@ enum openai_caching openai_request_caching(const struct openai_request *request)
 	const struct json *json = &request->json;
 	uint32_t store = json_member(json, 0, "store");
 	struct openai_inputs inputs;
-	if (request->endpoint == OPENAI_EMBEDDINGS)
+	if (request->endpoint == ENDPOINT_EMBEDDINGS)
 		return openai_inputs_read(request, &inputs) ? OPENAI_CACHING_YES : OPENAI_CACHING_INPUTS;
 	if (request->choices != 1)
 		return OPENAI_CACHING_CHOICES;

@@ -2,9 +2,88 @@
 /* The OpenAI dialect, as the service sees it. */
 #include "schemas/openai/dialect.h"
 
+#include "schemas/openai/answer.h"
 #include "schemas/openai/deltas.h"
+#include "schemas/openai/rejoin.h"
+#include "schemas/openai/usage.h"
+#include "schemas/openai/watch.h"
+#include "schemas/openai/write.h"
+#include "schemas/sse.h"
+
+static void stream_begin(void *stream, enum endpoint endpoint)
+{
+	*(struct openai_stream *)stream = (struct openai_stream){.endpoint = endpoint};
+}
+
+/* An event that is called an error is one, whatever its data is. */
+static void read_error_event(struct span data, struct arena *scratch, struct answer_reading *reading)
+{
+	struct backend_error *error = arena_zalloc(scratch, 1, sizeof(*error));
+	*reading = (struct answer_reading){.carries = CARRIES_ERROR, .usage = USAGE_UNKNOWN, .error = error};
+	if (error != NULL)
+		openai_error_read(data, scratch, error);
+}
+
+static enum stream_step stream_read(void *stream, const struct sse_event *sse, struct arena *scratch,
+				    struct answer_reading *reading)
+{
+	if (openai_ends_stream(sse->data))
+		return STREAM_END;
+	if (sse->data.len == 0)
+		return STREAM_NOTHING;
+	if (span_is(sse->name, "error"))
+		read_error_event(sse->data, scratch, reading);
+	else if (!openai_chunk_read(stream, sse->data, scratch, reading))
+		return STREAM_BROKEN;
+	return STREAM_EVENT;
+}
+
+static bool stream_is_finished(const void *stream, int64_t choices)
+{
+	return openai_stream_finished(stream) >= choices && openai_stream_is_finished(stream);
+}
+
+static void watch_begin(void *watch, enum endpoint endpoint)
+{
+	openai_watch_init(watch, endpoint);
+}
+
+static enum watch_step watch_add(void *watch, struct span piece)
+{
+	return openai_watch_add(watch, piece);
+}
+
+static enum watch_step watch_end(const void *watch)
+{
+	return openai_watch_end(watch);
+}
+
+static void usage_write(struct buf *out, enum endpoint endpoint, const struct answer_identity *identity,
+			const struct usage *usage)
+{
+	openai_usage_chunk_write(out, endpoint, identity->id, identity->model, identity->created, usage);
+}
 
 const struct dialect openai_dialect = {
     .name = "openai",
-    .read_deltas = openai_deltas_read,
+    .stream_size = sizeof(struct openai_stream),
+    .stream_begin = stream_begin,
+    .stream_read = stream_read,
+    .stream_is_finished = stream_is_finished,
+    .answer_read = openai_answer_read,
+    .watch_size = sizeof(struct openai_watch),
+    .watch_begin = watch_begin,
+    .watch_add = watch_add,
+    .watch_end = watch_end,
+    .error_read = openai_error_read,
+    .deltas_read = openai_deltas_read,
+    .identity_read = openai_identity_read,
+    .answer_write = openai_answer_write,
+    .usage_write = usage_write,
+    .event_set_usage = openai_usage_replace,
+    .event_hide_usage = openai_usage_hide,
+    .event_set_lane = openai_chunk_write_lane,
+    .event_rejoin = openai_chunk_rejoin,
+    .answer_set_usage = openai_answer_write_usage,
+    .answers_merge = openai_answers_merge,
 };

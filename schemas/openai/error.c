@@ -50,7 +50,7 @@ static int status_member(const struct json *json, uint32_t object, const char *k
 }
 
 static void read_node(const struct json *json, uint32_t node, unsigned depth, struct arena *arena,
-		      struct openai_error *error);
+		      struct backend_error *error);
 
 /* Returns "body.stream_options: Extra inputs are not permitted" for an entry of FastAPI's detail. */
 static struct span detail_entry(const struct json *json, uint32_t entry, struct arena *arena)
@@ -72,7 +72,7 @@ static struct span detail_entry(const struct json *json, uint32_t entry, struct 
 }
 
 static void read_detail(const struct json *json, uint32_t detail, unsigned depth, struct arena *arena,
-			struct openai_error *error)
+			struct backend_error *error)
 {
 	uint32_t first = json_type(json, detail) == JSON_ARRAY ? json_first(json, detail) : JSON_NONE;
 	if (first != JSON_NONE && json_type(json, first) == JSON_OBJECT)
@@ -81,7 +81,7 @@ static void read_detail(const struct json *json, uint32_t detail, unsigned depth
 		read_node(json, detail, depth + 1, arena, error);
 }
 
-static void read_words(const struct json *json, uint32_t object, struct arena *arena, struct openai_error *error)
+static void read_words(const struct json *json, uint32_t object, struct arena *arena, struct backend_error *error)
 {
 	struct span code = string_member(json, object, "code", arena);
 	struct span type = string_member(json, object, "type", arena);
@@ -97,7 +97,7 @@ static void read_words(const struct json *json, uint32_t object, struct arena *a
 
 /* The inner error says more than what stands around it. */
 static void read_object(const struct json *json, uint32_t object, unsigned depth, struct arena *arena,
-			struct openai_error *error)
+			struct backend_error *error)
 {
 	static const char *const inner[] = {"error", "message", "errors"};
 	static const char *const texts[] = {"msg", "title", "reason"};
@@ -115,7 +115,7 @@ static void read_object(const struct json *json, uint32_t object, unsigned depth
 }
 
 static void read_node(const struct json *json, uint32_t node, unsigned depth, struct arena *arena,
-		      struct openai_error *error)
+		      struct backend_error *error)
 {
 	if (depth > ERROR_DEPTH_MOST)
 		return;
@@ -130,9 +130,9 @@ static void read_node(const struct json *json, uint32_t node, unsigned depth, st
 	}
 }
 
-void openai_error_read_member(const struct json *json, uint32_t value, struct arena *arena, struct openai_error *error)
+void openai_error_read_member(const struct json *json, uint32_t value, struct arena *arena, struct backend_error *error)
 {
-	*error = (struct openai_error){.object = json_type(json, value) == JSON_OBJECT};
+	*error = (struct backend_error){.object = json_type(json, value) == JSON_OBJECT};
 	read_node(json, value, 1, arena, error);
 	read_words(json, 0, arena, error);
 	if (error->message.at == NULL)
@@ -140,7 +140,7 @@ void openai_error_read_member(const struct json *json, uint32_t value, struct ar
 	error->message = clamp(error->message, ERROR_WORDS_MOST);
 }
 
-bool openai_error_read_bare(const struct json *json, struct arena *arena, struct openai_error *error)
+bool openai_error_read_bare(const struct json *json, struct arena *arena, struct backend_error *error)
 {
 	static const char *const telling[] = {"message", "detail", "errors", "msg"};
 	bool told = span_is(string_member(json, 0, "object", arena), "error") ||
@@ -151,7 +151,7 @@ bool openai_error_read_bare(const struct json *json, struct arena *arena, struct
 	}
 	if (!told)
 		return false;
-	*error = (struct openai_error){.status = 0};
+	*error = (struct backend_error){.status = 0};
 	read_node(json, 0, 0, arena, error);
 	error->message = clamp(error->message, ERROR_WORDS_MOST);
 	return true;
@@ -174,7 +174,7 @@ static struct span unframe(struct span body)
 }
 
 /* Text without markup is worth telling. */
-static bool read_text(struct span body, struct openai_error *error)
+static bool read_text(struct span body, struct backend_error *error)
 {
 	while (body.len > 0 && (unsigned char)body.at[body.len - 1] <= ' ')
 		body.len--;
@@ -187,11 +187,11 @@ static bool read_text(struct span body, struct openai_error *error)
 	return true;
 }
 
-bool openai_error_read(struct span body, struct arena *arena, struct openai_error *error)
+bool openai_error_read(struct span body, struct arena *arena, struct backend_error *error)
 {
 	struct json json;
 	struct json_error wrong;
-	*error = (struct openai_error){.status = 0};
+	*error = (struct backend_error){.status = 0};
 	struct span data = unframe(body);
 	if (!json_parse_relaxed(&json, arena, data, &JSON_DEPTH(OPENAI_ANSWER_DEPTH), &wrong))
 		return read_text(body, error);

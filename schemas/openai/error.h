@@ -6,32 +6,24 @@
 #include "lib/arena.h"
 #include "lib/buf.h"
 #include "lib/json.h"
-
-/* What one error says. Spans borrow the body, or live in the arena; {NULL,0} = not said. */
-struct openai_error {
-	struct span message;
-	struct span code; /* a word such as "model_not_found"; a number is the status */
-	struct span type;
-	int status;  /* the HTTP status that it names, from 400 to 599; 0 = none */
-	bool object; /* the body is {"error":{…}}, the dialect's own form */
-	bool choice; /* a choice failed: its finish_reason is the type, or it holds an error */
-};
+#include "schemas/dialect.h"
 
 /*
  * Reads the body of an error: {"error":{…}}, {"error":"…"}, the members of an error at the top (vLLM, SGLang),
  * FastAPI's "detail" (a string, an object or a list, whose places are named), problem+json, a list of errors, a JSON
  * string, the same as the data of a server-sent event, or plain text. False when it says nothing.
  */
-bool openai_error_read(struct span body, struct arena *arena, struct openai_error *error);
+bool openai_error_read(struct span body, struct arena *arena, struct backend_error *error);
 
 /* Reads the value of a member "error" of the object at 0. */
-void openai_error_read_member(const struct json *json, uint32_t value, struct arena *arena, struct openai_error *error);
+void openai_error_read_member(const struct json *json, uint32_t value, struct arena *arena,
+			      struct backend_error *error);
 
 /*
  * Reads the object at 0 of an answer without choices, under a 200, when it is an error without a member "error":
  * {"object":"error","message":…}, {"detail":…}, {"code":1102,"msg":…}. False when it is none.
  */
-bool openai_error_read_bare(const struct json *json, struct arena *arena, struct openai_error *error);
+bool openai_error_read_bare(const struct json *json, struct arena *arena, struct backend_error *error);
 
 /*
  * Appends a backend's JSON error body with the member error.details = details (a JSON array) added; other bytes stay.

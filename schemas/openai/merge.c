@@ -27,7 +27,7 @@ static bool read_with_choices(struct json *json, struct arena *scratch, struct s
 }
 
 /* The index of a choice in the gathered answer; an index that makes no sense counts as the position. */
-static int64_t lane_index(const struct json *json, uint32_t choice, const struct openai_lane *lane, int64_t position)
+static int64_t lane_index(const struct json *json, uint32_t choice, const struct answer_lane *lane, int64_t position)
 {
 	int64_t own = position, sum = 0;
 	uint32_t value = json_member(json, choice, "index");
@@ -36,7 +36,7 @@ static int64_t lane_index(const struct json *json, uint32_t choice, const struct
 	return __builtin_add_overflow(own, lane->index_base, &sum) ? lane->index_base : sum;
 }
 
-static void edit_choice(struct json_edit *edit, uint32_t choice, const struct openai_lane *lane, int64_t index)
+static void edit_choice(struct json_edit *edit, uint32_t choice, const struct answer_lane *lane, int64_t index)
 {
 	const struct json *json = edit->json;
 	bool add_target = lane->target.at != NULL && json_member(json, choice, "sluice_target") == JSON_NONE;
@@ -60,7 +60,7 @@ static void edit_choice(struct json_edit *edit, uint32_t choice, const struct op
 	}
 }
 
-static void edit_choices(struct json_edit *edit, uint32_t choices, const struct openai_lane *lane)
+static void edit_choices(struct json_edit *edit, uint32_t choices, const struct answer_lane *lane)
 {
 	const struct json *json = edit->json;
 	int64_t position = 0;
@@ -79,7 +79,7 @@ static void insert_missing(struct json_edit *edit, const char *key, struct span 
 }
 
 /* Edits the root member at key when it is id or model. */
-static void edit_identity(struct json_edit *edit, uint32_t key, const struct openai_lane *lane)
+static void edit_identity(struct json_edit *edit, uint32_t key, const struct answer_lane *lane)
 {
 	struct span value = {NULL, 0};
 	if (openai_key_is(edit->json, key, SPAN("id")))
@@ -92,7 +92,7 @@ static void edit_identity(struct json_edit *edit, uint32_t key, const struct ope
 	json_write_string(edit->out, value);
 }
 
-bool openai_chunk_write_lane(struct span data, const struct openai_lane *lane, struct arena *scratch, struct buf *out)
+bool openai_chunk_write_lane(struct span data, const struct answer_lane *lane, struct arena *scratch, struct buf *out)
 {
 	struct json json;
 	uint32_t choices = JSON_NONE;
@@ -110,7 +110,7 @@ bool openai_chunk_write_lane(struct span data, const struct openai_lane *lane, s
 	return true;
 }
 
-void openai_usage_write(struct buf *out, enum openai_endpoint endpoint, const struct usage *usage)
+void openai_usage_write(struct buf *out, enum endpoint endpoint, const struct usage *usage)
 {
 	int64_t prompt = usage->prompt_tokens < 0 ? 0 : usage->prompt_tokens;
 	int64_t completion = usage->completion_tokens < 0 ? 0 : usage->completion_tokens;
@@ -118,14 +118,14 @@ void openai_usage_write(struct buf *out, enum openai_endpoint endpoint, const st
 	if (total < 0 && __builtin_add_overflow(prompt, completion, &total))
 		total = INT64_MAX;
 	buf_printf(out, "{\"prompt_tokens\":%" PRId64, prompt);
-	if (endpoint != OPENAI_EMBEDDINGS)
+	if (endpoint != ENDPOINT_EMBEDDINGS)
 		buf_printf(out, ",\"completion_tokens\":%" PRId64, completion);
 	buf_printf(out, ",\"total_tokens\":%" PRId64 "}", total);
 }
 
 /* The answers of a merge, read. */
 struct merge {
-	const struct openai_lane *lanes;
+	const struct answer_lane *lanes;
 	struct json *answers;
 	uint32_t *choices; /* node of each answer's choices */
 	size_t count;
@@ -155,7 +155,7 @@ static void write_merged(const struct merge *merge, struct buf *out)
 	insert_missing(&edit, "model", merge->lanes[0].model);
 	if (sum && json_member(json, 0, "usage") == JSON_NONE) {
 		json_edit_insert_first(&edit, 0, "usage");
-		openai_usage_write(out, OPENAI_CHAT, &merge->usage);
+		openai_usage_write(out, ENDPOINT_CHAT, &merge->usage);
 		json_edit_inserted(&edit, 0);
 	}
 	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
@@ -164,13 +164,13 @@ static void write_merged(const struct merge *merge, struct buf *out)
 			merge_choices(&edit, merge);
 		} else if (sum && openai_key_is(json, at, SPAN("usage"))) {
 			json_edit_replace(&edit, at + 1);
-			openai_usage_write(out, OPENAI_CHAT, &merge->usage);
+			openai_usage_write(out, ENDPOINT_CHAT, &merge->usage);
 		}
 	}
 	json_edit_finish(&edit);
 }
 
-bool openai_answers_merge(const struct span *bodies, struct openai_lane *lanes, size_t count, struct arena *scratch,
+bool openai_answers_merge(const struct span *bodies, struct answer_lane *lanes, size_t count, struct arena *scratch,
 			  struct buf *out)
 {
 	struct merge merge = {
@@ -209,22 +209,22 @@ bool openai_answer_write_usage(struct span body, const struct usage *usage, stru
 	uint32_t own = json_member(&json, 0, "usage");
 	if (usage_is_known(usage) && own != JSON_NONE) {
 		json_edit_replace(&edit, own);
-		openai_usage_write(out, OPENAI_CHAT, usage);
+		openai_usage_write(out, ENDPOINT_CHAT, usage);
 	} else if (usage_is_known(usage)) {
 		json_edit_insert_last(&edit, 0, "usage");
-		openai_usage_write(out, OPENAI_CHAT, usage);
+		openai_usage_write(out, ENDPOINT_CHAT, usage);
 	}
 	json_edit_finish(&edit);
 	return true;
 }
 
-void openai_usage_chunk_write(struct buf *out, enum openai_endpoint endpoint, struct span id, struct span model,
+void openai_usage_chunk_write(struct buf *out, enum endpoint endpoint, struct span id, struct span model,
 			      int64_t created, const struct usage *usage)
 {
 	buf_append(out, SPAN("{\"id\":"));
 	json_write_string(out, id);
 	buf_printf(out, ",\"object\":\"%s\",\"created\":%" PRId64 ",\"model\":",
-		   endpoint == OPENAI_CHAT ? "chat.completion.chunk" : "text_completion", created);
+		   endpoint == ENDPOINT_CHAT ? "chat.completion.chunk" : "text_completion", created);
 	json_write_string(out, model);
 	buf_append(out, SPAN(",\"choices\":[],\"usage\":"));
 	openai_usage_write(out, endpoint, usage);

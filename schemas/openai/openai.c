@@ -6,12 +6,12 @@
 
 #include "lib/random.h"
 
-const char *openai_endpoint_path(enum openai_endpoint endpoint)
+const char *openai_endpoint_path(enum endpoint endpoint)
 {
 	static const char *const paths[] = {
-	    [OPENAI_CHAT] = "/chat/completions",
-	    [OPENAI_COMPLETIONS] = "/completions",
-	    [OPENAI_EMBEDDINGS] = "/embeddings",
+	    [ENDPOINT_CHAT] = "/chat/completions",
+	    [ENDPOINT_COMPLETIONS] = "/completions",
+	    [ENDPOINT_EMBEDDINGS] = "/embeddings",
 	};
 	return paths[endpoint];
 }
@@ -23,10 +23,10 @@ bool openai_ends_stream(struct span data)
 	return span_is(data, "[DONE]");
 }
 
-struct span openai_make_id(enum openai_endpoint endpoint, char room[OPENAI_ID_SIZE])
+struct span openai_make_id(enum endpoint endpoint, char room[OPENAI_ID_SIZE])
 {
 	enum { RANDOM_BYTES = 16 };
-	struct span prefix = endpoint == OPENAI_CHAT ? SPAN("chatcmpl-") : SPAN("cmpl-");
+	struct span prefix = endpoint == ENDPOINT_CHAT ? SPAN("chatcmpl-") : SPAN("cmpl-");
 	memcpy(room, prefix.at, prefix.len);
 	random_hex(room + prefix.len, RANDOM_BYTES);
 	return (struct span){room, prefix.len + (size_t)2 * RANDOM_BYTES};

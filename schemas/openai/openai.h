@@ -8,13 +8,12 @@
 
 #include "lib/arena.h"
 #include "lib/span.h"
+#include "schemas/endpoint.h"
 #include "schemas/event.h"
 #include "schemas/finding.h"
 
-enum openai_endpoint { OPENAI_CHAT, OPENAI_COMPLETIONS, OPENAI_EMBEDDINGS };
-
 /* The path below a backend's base URL: "/chat/completions", "/completions", "/embeddings". */
-const char *openai_endpoint_path(enum openai_endpoint endpoint);
+const char *openai_endpoint_path(enum endpoint endpoint);
 
 /* The last event of a stream, framed. */
 #define OPENAI_STREAM_END SPAN("data: [DONE]\n\n")
@@ -25,6 +24,6 @@ bool openai_ends_stream(struct span data);
 enum { OPENAI_ID_SIZE = 48 };
 
 /* Returns a fresh id of an answer, in room: like those of backends. */
-struct span openai_make_id(enum openai_endpoint endpoint, char room[OPENAI_ID_SIZE]);
+struct span openai_make_id(enum endpoint endpoint, char room[OPENAI_ID_SIZE]);
 
 #endif

@@ -58,7 +58,7 @@ bool openai_request_takes_prefill(const struct openai_request *request, struct s
 				  struct arena *scratch)
 {
 	const struct json *json = &request->json;
-	return request->endpoint == OPENAI_CHAT && request->choices == 1 && !openai_request_wants_json(request) &&
+	return request->endpoint == ENDPOINT_CHAT && request->choices == 1 && !openai_request_wants_json(request) &&
 	       !has_prefill(json) && !may_stop(json, text, scratch) && has_tokens_left(json, "max_tokens", spent) &&
 	       has_tokens_left(json, "max_completion_tokens", spent);
 }

@@ -27,7 +27,7 @@ uint64_t openai_request_prefix(const struct openai_request *request)
 	uint32_t messages = json_member(&request->json, 0, "messages");
 	if (messages != JSON_NONE)
 		return hash_messages(&request->json, messages, hash);
-	uint32_t text = json_member(&request->json, 0, request->endpoint == OPENAI_EMBEDDINGS ? "input" : "prompt");
+	uint32_t text = json_member(&request->json, 0, request->endpoint == ENDPOINT_EMBEDDINGS ? "input" : "prompt");
 	if (text == JSON_NONE)
 		return hash;
 	struct span raw = json_raw(&request->json, text);

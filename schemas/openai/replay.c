@@ -86,7 +86,7 @@ bool openai_replay_whole(const struct openai_replay *replay, struct buf *out)
 
 static bool is_chat(const struct telling *telling)
 {
-	return telling->replay->endpoint == OPENAI_CHAT;
+	return telling->replay->endpoint == ENDPOINT_CHAT;
 }
 
 static void append_raw(struct telling *telling, struct buf *out, const char *key)

@@ -21,12 +21,12 @@ struct openai_marks {
 };
 
 struct openai_replay {
-	enum openai_endpoint endpoint; /* chat or completions; of embeddings there are no chunks */
-	struct span body;              /* the whole answer */
-	struct openai_marks marks;     /* of the body */
-	struct span id;                /* fresh, of bytes that JSON has as they are; {NULL,0} = that of the body */
-	int64_t created;               /* Unix seconds; -1 = that of the body */
-	bool include_usage;            /* a last chunk tells the usage */
+	enum endpoint endpoint;    /* chat or completions; of embeddings there are no chunks */
+	struct span body;          /* the whole answer */
+	struct openai_marks marks; /* of the body */
+	struct span id;            /* fresh, of bytes that JSON has as they are; {NULL,0} = that of the body */
+	int64_t created;           /* Unix seconds; -1 = that of the body */
+	bool include_usage;        /* a last chunk tells the usage */
 };
 
 /* Finds the marks of a whole answer. False when it is no JSON object, or when out of memory. */

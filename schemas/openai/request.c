@@ -83,9 +83,9 @@ static void read_stream(struct openai_request *request, struct arena *arena, con
 static struct span model_of(const struct openai_request *request)
 {
 	switch (request->endpoint) {
-	case OPENAI_CHAT:
+	case ENDPOINT_CHAT:
 		return request->chat.model.value;
-	case OPENAI_COMPLETIONS:
+	case ENDPOINT_COMPLETIONS:
 		return request->completion.model.value;
 	default:
 		return request->embedding.model.value;
@@ -98,21 +98,21 @@ static void read_common(struct openai_request *request, struct arena *arena)
 	request->choices = 1;
 	request->model = model_of(request);
 	switch (request->endpoint) {
-	case OPENAI_CHAT:
+	case ENDPOINT_CHAT:
 		request->choices = request->chat.n.value;
 		read_stream(request, arena, &request->chat.stream, &request->chat.stream_options);
 		break;
-	case OPENAI_COMPLETIONS:
+	case ENDPOINT_COMPLETIONS:
 		request->choices =
 		    request->completion.n.value * count_prompts(&request->json, request->completion.prompt.node);
 		read_stream(request, arena, &request->completion.stream, &request->completion.stream_options);
 		break;
-	case OPENAI_EMBEDDINGS:
+	case ENDPOINT_EMBEDDINGS:
 		break;
 	}
 }
 
-bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
+bool openai_request_decode(struct openai_request *request, enum endpoint endpoint, struct arena *arena,
 			   struct span body, const struct json_limits *limits, struct findings *findings)
 {
 	*request = (struct openai_request){.dialect = &openai_dialect, .endpoint = endpoint};

@@ -10,7 +10,7 @@
 
 struct openai_request {
 	const struct dialect *dialect;
-	enum openai_endpoint endpoint;
+	enum endpoint endpoint;
 	struct json json; /* of the client's body, which is borrowed */
 	union {           /* the body as a typed struct, by endpoint */
 		struct openai_chat chat;
@@ -31,7 +31,7 @@ struct openai_request {
  * False with findings: of JSON one, which
  * names line and column; of the rules up to FINDINGS_MOST, each naming what was found and what was expected.
  */
-bool openai_request_decode(struct openai_request *request, enum openai_endpoint endpoint, struct arena *arena,
+bool openai_request_decode(struct openai_request *request, enum endpoint endpoint, struct arena *arena,
 			   struct span body, const struct json_limits *limits, struct findings *findings);
 
 /*

@@ -7,12 +7,12 @@
 #include "schemas/openai/requests.def"
 #undef FIELD_DEF_TABLES
 
-const struct field_table *openai_request_fields(enum openai_endpoint endpoint)
+const struct field_table *openai_request_fields(enum endpoint endpoint)
 {
 	static const struct field_table *const tables[] = {
-	    [OPENAI_CHAT] = &openai_chat_fields,
-	    [OPENAI_COMPLETIONS] = &openai_completion_fields,
-	    [OPENAI_EMBEDDINGS] = &openai_embedding_fields,
+	    [ENDPOINT_CHAT] = &openai_chat_fields,
+	    [ENDPOINT_COMPLETIONS] = &openai_completion_fields,
+	    [ENDPOINT_EMBEDDINGS] = &openai_embedding_fields,
 	};
 	return tables[endpoint];
 }

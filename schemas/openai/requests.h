@@ -15,6 +15,6 @@
 #undef FIELD_DEF_STRUCTS
 
 /* The table of an endpoint's request body. */
-const struct field_table *openai_request_fields(enum openai_endpoint endpoint);
+const struct field_table *openai_request_fields(enum endpoint endpoint);
 
 #endif

@@ -50,7 +50,7 @@ static bool has_more(const struct json *json)
 	return false;
 }
 
-bool openai_usage_hide(const struct json *json, enum openai_endpoint endpoint, struct buf *out)
+bool openai_usage_hide(const struct json *json, enum endpoint endpoint, struct buf *out)
 {
 	if (!has_more(json))
 		return false;
@@ -61,7 +61,7 @@ bool openai_usage_hide(const struct json *json, enum openai_endpoint endpoint, s
 			buf_append(out, SPAN("null"));
 		} else if (openai_key_is(json, at, SPAN("choices"))) {
 			json_edit_replace(&edit, at + 1);
-			buf_append(out, endpoint == OPENAI_CHAT
+			buf_append(out, endpoint == ENDPOINT_CHAT
 					    ? SPAN("[{\"index\":0,\"delta\":{},\"finish_reason\":null}]")
 					    : SPAN("[{\"index\":0,\"text\":\"\",\"finish_reason\":null}]"));
 		}

@@ -18,6 +18,6 @@ bool openai_usage_replace(struct span data, const struct usage *usage, struct ar
  * for usage: usage is null, and a choice without content stands in the empty list, since such clients read the first
  * one. json: the chunk's, an object. False when there is nothing beside it.
  */
-bool openai_usage_hide(const struct json *json, enum openai_endpoint endpoint, struct buf *out);
+bool openai_usage_hide(const struct json *json, enum endpoint endpoint, struct buf *out);
 
 #endif

@@ -63,7 +63,7 @@ static enum name find_name(struct openai_watch *watch)
 {
 	enum place place = place_at(watch, watch->scan.depth);
 	struct span text = last_text(watch);
-	if (place == PLACE_TOP && watch->endpoint == OPENAI_EMBEDDINGS && span_is(text, "data"))
+	if (place == PLACE_TOP && watch->endpoint == ENDPOINT_EMBEDDINGS && span_is(text, "data"))
 		return NAME_CHOICES;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (names[i].within == place && span_is(text, names[i].text))
@@ -80,7 +80,7 @@ static enum place find_place(const struct openai_watch *watch, bool object)
 	case PLACE_TOP:
 		return !object && watch->name == NAME_CHOICES ? PLACE_CHOICES : PLACE_OTHER;
 	case PLACE_CHOICES:
-		return object && watch->endpoint != OPENAI_EMBEDDINGS ? PLACE_CHOICE : PLACE_OTHER;
+		return object && watch->endpoint != ENDPOINT_EMBEDDINGS ? PLACE_CHOICE : PLACE_OTHER;
 	case PLACE_CHOICE:
 		return object && watch->name == NAME_MESSAGE ? PLACE_MESSAGE : PLACE_OTHER;
 	default:
@@ -139,20 +139,22 @@ static void on_token(struct json_scan *scan, enum json_scan_token token)
 	}
 }
 
-void openai_watch_init(struct openai_watch *watch, enum openai_endpoint endpoint)
+void openai_watch_init(struct openai_watch *watch, enum endpoint endpoint)
 {
 	*watch = (struct openai_watch){
 	    .scan = {.on_token = on_token}, .endpoint = endpoint, .places = {[0] = PLACE_DOCUMENT}};
 }
 
-enum openai_watched openai_watch_add(struct openai_watch *watch, struct span piece)
+enum watch_step openai_watch_add(struct openai_watch *watch, struct span piece)
 {
 	if (!json_scan_add(&watch->scan, piece))
-		return OPENAI_WATCH_BROKEN;
-	return watch->failed ? OPENAI_WATCH_FAILED : OPENAI_WATCH_FINE;
+		return WATCH_BROKEN;
+	return watch->failed ? WATCH_FAILED : WATCH_FINE;
 }
 
-bool openai_watch_is_whole(const struct openai_watch *watch)
+enum watch_step openai_watch_end(const struct openai_watch *watch)
 {
-	return json_scan_is_whole(&watch->scan) && watch->choices && !watch->failed;
+	if (!json_scan_is_whole(&watch->scan))
+		return WATCH_CUT;
+	return watch->choices && !watch->failed ? WATCH_FINE : WATCH_BROKEN;
 }

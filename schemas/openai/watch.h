@@ -7,13 +7,14 @@
 #define SLUICE_SCHEMAS_OPENAI_WATCH_H
 
 #include "lib/json_scan.h"
+#include "schemas/dialect.h"
 #include "schemas/openai/openai.h"
 
 enum { OPENAI_WATCH_DEPTH = 4 };
 
 struct openai_watch {
 	struct json_scan scan;
-	enum openai_endpoint endpoint;
+	enum endpoint endpoint;
 	unsigned char places[OPENAI_WATCH_DEPTH + 1]; /* what the brackets open at each depth mean */
 	char plain[JSON_SCAN_STRING];                 /* the last string without escapes */
 	unsigned char name;                           /* which member's value comes next */
@@ -21,18 +22,12 @@ struct openai_watch {
 	bool failed;
 };
 
-enum openai_watched {
-	OPENAI_WATCH_FINE,
-	OPENAI_WATCH_BROKEN, /* no JSON document */
-	OPENAI_WATCH_FAILED, /* it holds an error, or a finish_reason of a failure */
-};
-
-void openai_watch_init(struct openai_watch *watch, enum openai_endpoint endpoint);
+void openai_watch_init(struct openai_watch *watch, enum endpoint endpoint);
 
 /* Takes the next piece of the answer. */
-enum openai_watched openai_watch_add(struct openai_watch *watch, struct span piece);
+enum watch_step openai_watch_add(struct openai_watch *watch, struct span piece);
 
-/* Returns whether the answer is complete and has choices. */
-bool openai_watch_is_whole(const struct openai_watch *watch);
+/* Returns whether the answer may end here: FINE, CUT, or BROKEN when it has no choices. */
+enum watch_step openai_watch_end(const struct openai_watch *watch);
 
 #endif

@@ -109,10 +109,10 @@ static struct span or_empty(struct span text)
 	return text.at == NULL ? SPAN("") : text;
 }
 
-bool openai_answer_write(const struct assembly *assembly, enum openai_endpoint endpoint,
+bool openai_answer_write(const struct assembly *assembly, enum endpoint endpoint,
 			 const struct answer_identity *identity, const struct usage *usage, struct buf *out)
 {
-	bool completion = endpoint == OPENAI_COMPLETIONS;
+	bool completion = endpoint == ENDPOINT_COMPLETIONS;
 	if (assembly->failed || assembly->choices == NULL)
 		return false;
 	buf_append(out, SPAN("{\"id\":"));
@@ -129,7 +129,7 @@ bool openai_answer_write(const struct assembly *assembly, enum openai_endpoint e
 	buf_append(out, SPAN("]"));
 	if (usage_is_known(usage)) {
 		buf_append(out, SPAN(",\"usage\":"));
-		openai_usage_write(out, OPENAI_CHAT, usage);
+		openai_usage_write(out, ENDPOINT_CHAT, usage);
 	}
 	buf_append(out, SPAN("}"));
 	return true;

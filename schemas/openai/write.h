@@ -10,7 +10,7 @@
  * Appends a chat.completion, or a text_completion, of all that was added; usage last, if any of it is known. False,
  * with nothing appended, after a failure, or when nothing was added.
  */
-bool openai_answer_write(const struct assembly *assembly, enum openai_endpoint endpoint,
+bool openai_answer_write(const struct assembly *assembly, enum endpoint endpoint,
 			 const struct answer_identity *identity, const struct usage *usage, struct buf *out);
 
 #endif

@@ -90,7 +90,7 @@ void cache_destroy(struct cache *cache)
 
 bool cache_rule_wants(const struct config_cache_rule *rule, const struct cache_entry *entry)
 {
-	return rule == NULL || rule->finish == CONFIG_CACHE_ANY || entry->endpoint == OPENAI_EMBEDDINGS ||
+	return rule == NULL || rule->finish == CONFIG_CACHE_ANY || entry->endpoint == ENDPOINT_EMBEDDINGS ||
 	       span_is(entry->finish, "stop");
 }
 

@@ -99,9 +99,9 @@ bool cache_entry_decode(struct span bytes, struct cache_entry *entry)
 		return false;
 	for (size_t i = 0; i < ENTRY_NUMBERS; i++)
 		numbers[i] = little_endian_get(bytes.at + ENTRY_TABLE + 8 * i, 8);
-	if (numbers[0] > OPENAI_EMBEDDINGS)
+	if (numbers[0] > ENDPOINT_EMBEDDINGS)
 		return false;
-	*entry = (struct cache_entry){.endpoint = (enum openai_endpoint)numbers[0],
+	*entry = (struct cache_entry){.endpoint = (enum endpoint)numbers[0],
 				      .created = (int64_t)numbers[1],
 				      .usage = {(int64_t)numbers[2], (int64_t)numbers[3], (int64_t)numbers[4]},
 				      .marks = {{numbers[5], numbers[6]}, {numbers[7], numbers[8]}},

@@ -11,7 +11,7 @@
 #include "schemas/openai/replay.h"
 
 struct cache_entry {
-	enum openai_endpoint endpoint;
+	enum endpoint endpoint;
 	int64_t created; /* when it was kept, Unix seconds */
 	struct usage usage;
 	uint64_t length;           /* of a vector, as openai_vectors_length says it; else 0 */

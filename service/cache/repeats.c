@@ -37,13 +37,13 @@ static uint64_t length_bit(struct span body)
 	return UINT64_C(1) << body.len % 64;
 }
 
-static uint64_t hash_of(enum openai_endpoint endpoint, struct span authorization, struct span body)
+static uint64_t hash_of(enum endpoint endpoint, struct span authorization, struct span body)
 {
 	return hash_bytes(hash_bytes(hash_mix(HASH_START, endpoint), authorization), body);
 }
 
-const struct repeat *repeats_find(const struct repeats *repeats, enum openai_endpoint endpoint,
-				  struct span authorization, struct span body)
+const struct repeat *repeats_find(const struct repeats *repeats, enum endpoint endpoint, struct span authorization,
+				  struct span body)
 {
 	if (repeats == NULL || authorization.len + body.len > REPEATS_MOST ||
 	    (repeats->lengths & length_bit(body)) == 0)

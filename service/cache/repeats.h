@@ -17,7 +17,7 @@ struct repeats;
 
 /* A request, and what reading it came to. */
 struct repeat {
-	enum openai_endpoint endpoint;
+	enum endpoint endpoint;
 	struct span authorization; /* the client's */
 	struct span body;
 	struct cache_key key;
@@ -32,8 +32,8 @@ void repeats_destroy(struct repeats *repeats);
 
 /* What those bytes came to; NULL when they are not known. Valid until the next repeats_note. repeats: NULL = none are
  * known. */
-const struct repeat *repeats_find(const struct repeats *repeats, enum openai_endpoint endpoint,
-				  struct span authorization, struct span body);
+const struct repeat *repeats_find(const struct repeats *repeats, enum endpoint endpoint, struct span authorization,
+				  struct span body);
 
 /* Remembers a request; its bytes are copied. Those that are too long are not remembered. */
 void repeats_note(struct repeats *repeats, const struct repeat *repeat);

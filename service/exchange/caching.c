@@ -47,7 +47,7 @@ void caching_read(struct reading *reading)
 {
 	if (cache_ineligible(reading->request, &reading->model->cache) != NULL)
 		return;
-	if (reading->endpoint == OPENAI_EMBEDDINGS) {
+	if (reading->endpoint == ENDPOINT_EMBEDDINGS) {
 		reading->embedding = embedding_create(reading->request, reading->model, reading->tenant);
 		reading->keyed = reading->embedding != NULL;
 	} else {

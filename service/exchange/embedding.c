@@ -31,7 +31,7 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 {
 	struct caching *caching = &exchange->caching;
 	struct embedding *embedding = caching->embedding;
-	struct shared_request ask = {.endpoint = OPENAI_EMBEDDINGS,
+	struct shared_request ask = {.endpoint = ENDPOINT_EMBEDDINGS,
 				     .body = exchange->request.json.text,
 				     .decoded = exchange->decoded,
 				     .options = *caching->options,
@@ -91,7 +91,7 @@ static void look_at(const struct caching *caching, struct embedding_input *input
 	if (hit->value == NULL)
 		return;
 	enum caching_use use = caching_use_of(caching, hit);
-	if (hit->entry.endpoint == OPENAI_EMBEDDINGS && use != CACHING_USE_NOT &&
+	if (hit->entry.endpoint == ENDPOINT_EMBEDDINGS && use != CACHING_USE_NOT &&
 	    openai_vector_read_kept(hit->entry.body, &input->vector))
 		input->have = use == CACHING_USE_FRESH ? EMBEDDING_FRESH : EMBEDDING_STALE;
 	else

@@ -51,7 +51,7 @@ enum exchange_purpose {
 /* One request. Spans are borrowed for as long as the client is valid. */
 struct exchange_request {
 	enum exchange_purpose purpose;
-	enum openai_endpoint endpoint; /* of a relay */
+	enum endpoint endpoint; /* of a relay */
 	struct span body;
 	struct span request_id;  /* the client's x-request-id, empty = none */
 	struct span traceparent; /* the client's, empty = none */

@@ -91,8 +91,8 @@ static void end_stream(struct exchange *exchange, const struct lane *winner)
 {
 	struct fanout_run *fanout = exchange->fanout;
 	struct answer_identity identity = {.id = fanout->id, .model = SPAN(FANOUT_MODEL), .created = fanout->created};
-	bool gathered = winner == NULL &&
-			openai_answer_write(&fanout->assembly, OPENAI_CHAT, &identity, &USAGE_UNKNOWN, &fanout->answer);
+	bool gathered = winner == NULL && openai_answer_write(&fanout->assembly, ENDPOINT_CHAT, &identity,
+							      &USAGE_UNKNOWN, &fanout->answer);
 	fanout_write_before_result(fanout, winner);
 	buf_append(&fanout->json, gathered ? buf_span(&fanout->answer) : SPAN("null"));
 	buf_append(&fanout->json, SPAN(FANOUT_AFTER_RESULT));

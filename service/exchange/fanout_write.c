@@ -26,7 +26,7 @@ static void write_usage(struct buf *out, const struct usage *usage)
 	if (usage->prompt_tokens < 0 && usage->completion_tokens < 0 && usage->total_tokens < 0)
 		buf_append(out, SPAN("null"));
 	else
-		openai_usage_write(out, OPENAI_CHAT, usage);
+		openai_usage_write(out, ENDPOINT_CHAT, usage);
 }
 
 static void write_lane(struct buf *out, const struct lane *lane)

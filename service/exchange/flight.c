@@ -127,7 +127,7 @@ void flight_hold(struct flight *flight, struct decoded *decoded)
 	flight->decoded = decoded_hold(decoded);
 }
 
-static struct span make_answer_id(struct flight *flight, enum openai_endpoint endpoint)
+static struct span make_answer_id(struct flight *flight, enum endpoint endpoint)
 {
 	char room[OPENAI_ID_SIZE];
 	return arena_copy(&flight->arena, openai_make_id(endpoint, room));

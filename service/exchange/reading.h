@@ -18,7 +18,7 @@ struct exchange_kind;
 struct reading {
 	/* what is read */
 	const struct config *config;
-	enum openai_endpoint endpoint;
+	enum endpoint endpoint;
 	struct json_limits limits; /* of the body; in a turn less than the configuration's */
 	struct span body;
 	struct span tenant;  /* whose answers it may see */

@@ -49,9 +49,9 @@ static bool is_framed(const struct recast_source *source)
 static bool is_sound(struct span answer)
 {
 	struct arena scratch;
-	struct openai_answer read;
+	struct answer_reading read;
 	arena_init(&scratch, 0);
-	bool sound = openai_answer_read(OPENAI_CHAT, answer, &scratch, &read);
+	bool sound = openai_answer_read(ENDPOINT_CHAT, answer, &scratch, &read);
 	arena_fini(&scratch);
 	return sound;
 }

@@ -64,12 +64,12 @@ static void relay_on_event(struct exchange *exchange, const struct event *event)
 static bool relay_check_plan(const struct exchange *exchange, const struct plan *plan, struct findings *findings)
 {
 	struct finding finding = {.code = ERROR_UNSUPPORTED_PARAMETER};
-	if (exchange->request.endpoint == OPENAI_EMBEDDINGS && plan->gathers) {
+	if (exchange->request.endpoint == ENDPOINT_EMBEDDINGS && plan->gathers) {
 		finding.message = SPAN("This model gathers several answers, which embeddings do not have.");
 		finding.param = SPAN("model");
 	} else if (plan->compares && exchange->request.choices != 1) {
 		finding.message = SPAN("This model compares answers, which must have one choice each.");
-		finding.param = exchange->request.endpoint == OPENAI_CHAT ? SPAN("n") : SPAN("prompt");
+		finding.param = exchange->request.endpoint == ENDPOINT_CHAT ? SPAN("n") : SPAN("prompt");
 	} else {
 		return true;
 	}

@@ -28,14 +28,14 @@ struct span exchange_request_id(struct span offered, struct arena *arena)
 	return arena_copy(arena, span_of(id));
 }
 
-const char *const report_endpoints[REPORT_ENDPOINTS] = {[OPENAI_CHAT] = "chat",
-							[OPENAI_COMPLETIONS] = "completions",
-							[OPENAI_EMBEDDINGS] = "embeddings",
+const char *const report_endpoints[REPORT_ENDPOINTS] = {[ENDPOINT_CHAT] = "chat",
+							[ENDPOINT_COMPLETIONS] = "completions",
+							[ENDPOINT_EMBEDDINGS] = "embeddings",
 							[REPORT_FANOUT] = "fanout"};
 
-static const enum operation report_operations[REPORT_ENDPOINTS] = {[OPENAI_CHAT] = OPERATION_CHAT,
-								   [OPENAI_COMPLETIONS] = OPERATION_COMPLETIONS,
-								   [OPENAI_EMBEDDINGS] = OPERATION_EMBEDDINGS,
+static const enum operation report_operations[REPORT_ENDPOINTS] = {[ENDPOINT_CHAT] = OPERATION_CHAT,
+								   [ENDPOINT_COMPLETIONS] = OPERATION_COMPLETIONS,
+								   [ENDPOINT_EMBEDDINGS] = OPERATION_EMBEDDINGS,
 								   [REPORT_FANOUT] = OPERATION_FANOUT};
 
 void report_open(struct report *report, unsigned endpoint, int http_version, struct metrics_cells *metrics,

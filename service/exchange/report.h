@@ -26,8 +26,8 @@ struct report {
 	struct usage usage;
 };
 
-/* The names of the endpoints as metrics and logs call them: those of enum openai_endpoint, then others. */
-enum { REPORT_FANOUT = OPENAI_EMBEDDINGS + 1, REPORT_ENDPOINTS };
+/* The names of the endpoints as metrics and logs call them: those of enum endpoint, then others. */
+enum { REPORT_FANOUT = ENDPOINT_EMBEDDINGS + 1, REPORT_ENDPOINTS };
 extern const char *const report_endpoints[REPORT_ENDPOINTS];
 
 /* now: monotonic microseconds. */

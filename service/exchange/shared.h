@@ -43,7 +43,7 @@ struct shared_batch {
 /* What a flight is started with, should it be the first of its key. Spans are copied. */
 struct shared_request {
 	struct cache_key key;
-	enum openai_endpoint endpoint;
+	enum endpoint endpoint;
 	struct span body;                 /* of the request, as the client sent it */
 	struct decoded *decoded;          /* of that body, which is held; NULL = it is decoded anew */
 	struct flight_options options;    /* but for request */

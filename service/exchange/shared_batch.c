@@ -116,7 +116,7 @@ static enum metrics_kept keep_vector(const struct shared *shared, const struct c
 		return METRICS_KEPT_NO_MEMORY;
 	if (buf_len(body) > worker->plan.config->cache.entry)
 		return METRICS_KEPT_TOO_LARGE;
-	struct cache_entry entry = {.endpoint = OPENAI_EMBEDDINGS,
+	struct cache_entry entry = {.endpoint = ENDPOINT_EMBEDDINGS,
 				    .created = time(NULL),
 				    .usage = *share,
 				    .length = openai_vectors_length(&batch->vectors, index),

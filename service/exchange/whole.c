@@ -7,7 +7,7 @@
 #include "schemas/openai/deltas.h"
 #include "schemas/openai/write.h"
 
-void whole_init(struct whole *whole, enum openai_endpoint endpoint, size_t most, uint32_t party)
+void whole_init(struct whole *whole, enum endpoint endpoint, size_t most, uint32_t party)
 {
 	*whole = (struct whole){.endpoint = endpoint, .usage = USAGE_UNKNOWN};
 	assembly_init(&whole->assembly, most);

@@ -8,7 +8,7 @@
 #include "service/plan/event.h"
 
 struct whole {
-	enum openai_endpoint endpoint;
+	enum endpoint endpoint;
 	struct assembly assembly;
 	size_t bytes;                    /* of the events that were added */
 	struct buf body;                 /* of an answer that comes whole */
@@ -23,7 +23,7 @@ struct whole {
 };
 
 /* most: bytes of the answer. */
-void whole_init(struct whole *whole, enum openai_endpoint endpoint, size_t most, uint32_t party);
+void whole_init(struct whole *whole, enum endpoint endpoint, size_t most, uint32_t party);
 void whole_fini(struct whole *whole);
 
 /* Takes what an event has of the answer. */

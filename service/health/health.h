@@ -25,7 +25,7 @@ void health_destroy(struct health *health);
 enum { HEALTH_OPERATIONS = 3 };
 struct health_use {
 	size_t target;      /* its index in the configuration */
-	unsigned operation; /* chat, completions, embeddings: enum openai_endpoint */
+	unsigned operation; /* chat, completions, embeddings: enum endpoint */
 	uint64_t client;    /* whose request it is: a hash */
 	bool stream;        /* latencies of streamed and whole answers are kept apart, too */
 };

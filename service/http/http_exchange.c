@@ -48,7 +48,7 @@ static void on_drained(void *context)
 }
 
 void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum exchange_purpose purpose,
-			 enum openai_endpoint endpoint, enum error_form form)
+			 enum endpoint endpoint, enum error_form form)
 {
 	static const struct exchange_client_ops client_ops = {.head = client_head,
 							      .write = client_write,

@@ -8,6 +8,6 @@
 
 /* Hands a request to a new exchange, which answers it. form: of errors while nothing was sent. */
 void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum exchange_purpose purpose,
-			 enum openai_endpoint endpoint, enum error_form form);
+			 enum endpoint endpoint, enum error_form form);
 
 #endif

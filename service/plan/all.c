@@ -12,6 +12,7 @@
  */
 #include "lib/container.h"
 #include "lib/step.h"
+#include "schemas/dialect.h"
 #include "service/plan/causes.h"
 #include "service/plan/gathered.h"
 #include "service/plan/kinds.h"
@@ -22,7 +23,7 @@ struct all_child {
 	struct run_sink sink; /* first: the sink of a child is the child */
 	struct all_run *all;
 	struct run *run;
-	struct openai_lane lane;
+	struct answer_lane lane;
 	struct usage usage; /* the last that the child told: engines repeat it as it grows */
 	struct buf answer;  /* whole answers only */
 };
@@ -112,7 +113,7 @@ static void all_on_chunk(struct all_child *child, const struct event *event)
 	if (!event->gathered)
 		child->lane.target = span_of(event->target->target);
 	buf_reset(&all->out);
-	if (!openai_chunk_write_lane(event->data, &child->lane, all->run.context->worker->scratch, &all->out) ||
+	if (!event->dialect->event_set_lane(event->data, &child->lane, all->run.context->worker->scratch, &all->out) ||
 	    all_is_out_of_memory(all)) {
 		all_fail_code(all, all_is_out_of_memory(all) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 		return;
@@ -163,7 +164,7 @@ static void on_merged(void *owner, enum error_code error, struct buf *out)
 }
 
 /* True when a helper merges the answers, or could not be asked. */
-static bool all_merge_apart(struct all_run *all, const struct openai_lane *lanes)
+static bool all_merge_apart(struct all_run *all, const struct answer_lane *lanes)
 {
 	struct run_context *context = all->run.context;
 	size_t count = all->run.plan->child_count;
@@ -186,7 +187,7 @@ static void all_merge(struct all_run *all)
 	size_t count = all->run.plan->child_count;
 	struct run_context *context = all->run.context;
 	struct span *bodies = arena_zalloc(context->arena, count, sizeof(*bodies));
-	struct openai_lane *lanes = arena_zalloc(context->arena, count, sizeof(*lanes));
+	struct answer_lane *lanes = arena_zalloc(context->arena, count, sizeof(*lanes));
 	if (bodies == NULL || lanes == NULL) {
 		all_fail_code(all, ERROR_OVERLOADED);
 		return;
@@ -198,7 +199,7 @@ static void all_merge(struct all_run *all)
 	if (all_merge_apart(all, lanes))
 		return;
 	buf_reset(&all->out);
-	if (!openai_answers_merge(bodies, lanes, count, context->worker->scratch, &all->out)) {
+	if (!context->request->dialect->answers_merge(bodies, lanes, count, context->worker->scratch, &all->out)) {
 		all_fail_code(all, all_is_out_of_memory(all) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
 		return;
 	}
@@ -308,7 +309,7 @@ static struct run *all_create_run(const struct plan *plan, struct run_context *c
 		children[i].all = all;
 		children[i].usage = USAGE_UNKNOWN;
 		children[i].lane =
-		    (struct openai_lane){.id = context->id, .model = context->request->model, .index_base = index_base};
+		    (struct answer_lane){.id = context->id, .model = context->request->model, .index_base = index_base};
 		index_base += (int64_t)plan->children[i]->width * context->request->choices;
 		buf_init(&children[i].answer, GATHERED_ANSWER_MOST);
 		buf_charge(&children[i].answer, context->party);

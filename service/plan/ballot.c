@@ -84,7 +84,7 @@ static enum error_code read_key(struct ballot *ballot, bool stream, bool as_json
 	struct deltas deltas;
 	if (!stream &&
 	    (!event_parse(buf_span(&ballot->data), scratch, &json) ||
-	     !ballot->dialect->read_deltas(&json, scratch, &deltas) || !answer_text_add(&ballot->text, &deltas)))
+	     !ballot->dialect->deltas_read(&json, scratch, &deltas) || !answer_text_add(&ballot->text, &deltas)))
 		return arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
 	answer_text_write_key(&ballot->text, as_json, scratch, &ballot->key);
 	return buf_failed(&ballot->key) || arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_NONE;

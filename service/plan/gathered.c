@@ -2,14 +2,18 @@
 /* The usage of several answers; see gathered.h. */
 #include "service/plan/gathered.h"
 
+#include "schemas/dialect.h"
+
 bool gathered_usage(const struct run_context *context, const struct usage *usage, struct buf *out, struct event *event)
 {
 	if (usage->total_tokens < 0 && usage->completion_tokens < 0)
 		return false;
-	*event = (struct event){.kind = EVENT_USAGE, .usage = *usage};
+	const struct dialect *dialect = context->request->dialect;
+	struct answer_identity identity = {
+	    .id = context->id, .model = context->request->model, .created = context->created};
+	*event = (struct event){.kind = EVENT_USAGE, .dialect = dialect, .usage = *usage};
 	buf_reset(out);
-	openai_usage_chunk_write(out, context->request->endpoint, context->id, context->request->model,
-				 context->created, usage);
+	dialect->usage_write(out, context->request->endpoint, &identity, usage);
 	event->data = buf_span(out);
 	if (!context->request->include_usage)
 		return true;

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "schemas/dialect.h"
 #include "service/loop/offload.h"
 
 enum { MERGED_IN_TURN = 256 << 10 /* bytes of all answers */ };
@@ -11,9 +12,10 @@ enum { MERGED_IN_TURN = 256 << 10 /* bytes of all answers */ };
 struct merging {
 	struct offload_job job; /* first */
 	struct arena arena;
+	const struct dialect *dialect;
 	struct buf *answers;
 	struct span *bodies;
-	struct openai_lane *lanes;
+	struct answer_lane *lanes;
 	size_t count;
 	bool replaces; /* the usage of the one answer */
 	struct usage usage;
@@ -36,10 +38,11 @@ static void merging_free(struct merging *merging)
 static void on_work(struct offload_job *job)
 {
 	struct merging *merging = (struct merging *)job;
-	merging->merged =
-	    merging->replaces
-		? openai_answer_write_usage(merging->bodies[0], &merging->usage, &merging->arena, &merging->out)
-		: openai_answers_merge(merging->bodies, merging->lanes, merging->count, &merging->arena, &merging->out);
+	merging->merged = merging->replaces
+			      ? merging->dialect->answer_set_usage(merging->bodies[0], &merging->usage, &merging->arena,
+								   &merging->out)
+			      : merging->dialect->answers_merge(merging->bodies, merging->lanes, merging->count,
+								&merging->arena, &merging->out);
 }
 
 static void on_done(struct offload_job *job)
@@ -82,7 +85,7 @@ static struct span copy(struct arena *arena, struct span text)
 	return text.at == NULL ? text : arena_copy(arena, text);
 }
 
-static bool copy_lanes(struct merging *merging, const struct openai_lane *lanes)
+static bool copy_lanes(struct merging *merging, const struct answer_lane *lanes)
 {
 	merging->lanes = arena_alloc(&merging->arena, merging->count * sizeof(*merging->lanes));
 	for (size_t i = 0; merging->lanes != NULL && i < merging->count; i++) {
@@ -115,6 +118,7 @@ struct merging *merging_begin(const struct run_context *context, const struct me
 	buf_charge(&merging->out, context->party);
 	merging->answers = arena_zalloc(&merging->arena, request->count, sizeof(*merging->answers));
 	merging->bodies = arena_zalloc(&merging->arena, request->count, sizeof(*merging->bodies));
+	merging->dialect = context->request->dialect;
 	merging->done = done;
 	merging->owner = owner;
 	merging->replaces = request->usage != NULL;

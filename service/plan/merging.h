@@ -14,7 +14,7 @@ typedef void (*merging_done)(void *owner, enum error_code error, struct buf *out
 struct merging_request {
 	struct buf *const *answers; /* taken: they are empty when merging_begin returned true */
 	size_t count;
-	const struct openai_lane *lanes; /* of all answers; copied */
+	const struct answer_lane *lanes; /* of all answers; copied */
 	const struct usage *usage; /* of one answer, whose own is replaced by it; NULL = answers are merged by lanes */
 	size_t most;               /* bytes of the result */
 };

@@ -21,6 +21,7 @@
  * choice, and a request may ask for one only.
  */
 #include "lib/container.h"
+#include "schemas/dialect.h"
 #include "service/plan/ballot.h"
 #include "service/plan/causes.h"
 #include "service/plan/gathered.h"
@@ -207,8 +208,8 @@ static void tell_body(struct quorum_run *quorum)
 		return;
 	arena_reset(context->worker->scratch);
 	buf_reset(&quorum->out);
-	if (!openai_answer_write_usage(buf_span(&quorum->chosen->ballot.data), &sum, context->worker->scratch,
-				       &quorum->out) ||
+	if (!quorum->chosen->ballot.dialect->answer_set_usage(buf_span(&quorum->chosen->ballot.data), &sum,
+							      context->worker->scratch, &quorum->out) ||
 	    arena_failed(context->worker->scratch) || buf_failed(&quorum->out)) {
 		quorum_fail_code(quorum, ERROR_OVERLOADED);
 		return;

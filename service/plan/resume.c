@@ -29,9 +29,6 @@
 #include "lib/log.h"
 #include "schemas/openai/caching.h"
 #include "schemas/dialect.h"
-#include "schemas/openai/deltas.h"
-#include "schemas/openai/rejoin.h"
-#include "schemas/openai/usage.h"
 #include "schemas/sse_write.h"
 #include "service/health/health.h"
 #include "service/answer/joint.h"
@@ -260,13 +257,13 @@ static void resume_hear(struct resume_run *resume, const struct event *event)
 	enum joint_step step = JOINT_APART;
 	struct span data = {NULL, 0};
 	const struct json *json = event->kind == EVENT_CHUNK ? event_json(event, scratch, &room) : NULL;
-	bool read = json != NULL && event->dialect->read_deltas(json, scratch, &deltas);
+	bool read = json != NULL && event->dialect->deltas_read(json, scratch, &deltas);
 	size_t *heard = read ? arena_zalloc(scratch, deltas.count + 1, sizeof(*heard)) : NULL;
 	resume->before = joint_size(&resume->joint);
 	if (heard != NULL)
 		step = joint_hear(&resume->joint, &deltas, heard);
 	if (step == JOINT_JOINED)
-		data = openai_chunk_rejoin(json, &deltas, heard, &resume->identity, scratch);
+		data = event->dialect->event_rejoin(json, &deltas, heard, &resume->identity, scratch);
 	if (step == JOINT_APART || (step == JOINT_JOINED && data.at == NULL))
 		resume_diverge(resume, event->target);
 	else if (step == JOINT_JOINED)
@@ -302,7 +299,8 @@ static void resume_mend_usage(struct resume_run *resume, struct event *event)
 	}
 	buf_reset(&resume->mended);
 	if (event->kind == EVENT_CHUNK &&
-	    openai_usage_replace(event->data, usage, resume->run.context->worker->scratch, &resume->mended) &&
+	    event->dialect->event_set_usage(event->data, usage, resume->run.context->worker->scratch,
+					    &resume->mended) &&
 	    !buf_failed(&resume->mended)) {
 		event_rewrite(event, buf_span(&resume->mended));
 	}
@@ -320,14 +318,14 @@ static void resume_note(struct resume_run *resume, struct event *event)
 	struct json room;
 	struct deltas deltas = {NULL, 0, 0};
 	const struct json *json = event_json(event, scratch, &room);
-	bool read = json != NULL && event->dialect->read_deltas(json, scratch, &deltas);
+	bool read = json != NULL && event->dialect->deltas_read(json, scratch, &deltas);
 	if (json != NULL && !resume->named)
-		openai_identity_read(json, resume->run.context->arena, &resume->identity);
+		event->dialect->identity_read(json, resume->run.context->arena, &resume->identity);
 	resume->named = true;
 	joint_said(&resume->joint, read ? &deltas : NULL);
 	struct span data = {NULL, 0};
 	if (resume->tries > 0 && json != NULL)
-		data = openai_chunk_rejoin(json, &deltas, NULL, &resume->identity, scratch);
+		data = event->dialect->event_rejoin(json, &deltas, NULL, &resume->identity, scratch);
 	if (data.at != NULL)
 		event_rewrite(event, data);
 }
@@ -405,7 +403,7 @@ static struct run *resume_create_run(const struct plan *plan, struct run_context
 	resume->run = (struct run){.ops = &ops, .plan = plan, .context = context, .sink = sink};
 	resume->sink.on_event = resume_on_event;
 	resume->usage = USAGE_UNKNOWN;
-	resume->able = request->stream && request->choices == 1 && request->endpoint != OPENAI_EMBEDDINGS;
+	resume->able = request->stream && request->choices == 1 && request->endpoint != ENDPOINT_EMBEDDINGS;
 	joint_init(&resume->joint, context->arena, openai_request_wants_json(request));
 	buf_init(&resume->out, context->worker->config->limits.event * 2 + 1024);
 	buf_init(&resume->mended, context->worker->config->limits.event * 2 + 1024);

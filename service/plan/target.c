@@ -193,7 +193,7 @@ static struct span failure_message(const struct target_run *target, enum error_c
 					    "to be converted. (%s; limits.event: %zu bytes)",
 					    name, target->run.context->worker->config->limits.event);
 		return arena_printf(arena, "%s (%s; limits.event: %zu bytes; at most %d values)", text, name,
-				    target->run.context->worker->config->limits.event, OPENAI_CHUNK_VALUES);
+				    target->run.context->worker->config->limits.event, EVENT_VALUES);
 	default:
 		return arena_printf(arena, "%s (%s)", text, name);
 	}
@@ -512,7 +512,10 @@ static struct run *target_create_run(const struct plan *plan, struct run_context
 	target->target = plan->source;
 	target->asked_usage = target_asks_usage(context, plan->source);
 	target->late_failure.run = on_late_failure;
-	target->stream.endpoint = request->endpoint;
+	target->stream = arena_alloc(context->arena, plan->dialect->stream_size);
+	if (target->stream == NULL)
+		return NULL;
+	plan->dialect->stream_begin(target->stream, request->endpoint);
 	buf_init(&target->request, target_request_most(target));
 	bool pieces = !request->stream && limits->event > TARGET_WHOLE_MOST;
 	buf_init(&target->answer, pieces ? TARGET_WHOLE_MOST : limits->event);

@@ -11,7 +11,6 @@
 #define SLUICE_SERVICE_PLAN_TARGET_H
 
 #include "lib/decoder.h"
-#include "schemas/openai/watch.h"
 #include "schemas/sse.h"
 #include "service/health/health.h"
 #include "service/health/limit.h"
@@ -75,10 +74,10 @@ struct target_run {
 	size_t answer_sent;      /* bytes of a whole answer passed up already: more than 0 = committed */
 	struct decoder *decoder; /* of the body's content coding; NULL = none */
 	struct sse_parser sse;
-	struct openai_stream stream;
+	void *stream;                         /* what the dialect remembers of a streamed answer */
 	struct target_collection *collection; /* of a stream for a whole answer; NULL = none (target_form.c) */
 	struct telling telling;               /* of answer, which is passed up or read a part at a time */
-	struct openai_watch watch;            /* of a whole answer that passes in pieces */
+	void *watch;                          /* what the dialect remembers of a whole answer that passes in pieces */
 	struct target_reading *reading;       /* TARGET_ST_READ: the helper's */
 };
 
@@ -189,14 +188,14 @@ bool target_collect_begin(struct target_run *target);
 void target_collect(struct target_run *target, struct event *event);
 void target_collect_end(struct target_run *target);
 void target_collect_fini(struct target_run *target);
-bool target_replay_write(enum openai_endpoint endpoint, struct span body, struct buf *out);
+bool target_replay_write(enum endpoint endpoint, struct span body, struct buf *out);
 void target_replay(struct target_run *target, struct buf *stream);
 
 void target_refusal_on_body(struct target_run *target, struct span bytes);
 void target_refusal_on_end(struct target_run *target);
 
 /* Fails: the answer holds an error although its status was 200. error: NULL = memory ran out. */
-void target_fail_inside(struct target_run *target, const struct openai_error *error);
+void target_fail_inside(struct target_run *target, const struct backend_error *error);
 
 /* Sends the request once more, without asking for usage, which the backend refused; the run fails if it can't. */
 void target_ask_again(struct target_run *target);

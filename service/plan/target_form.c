@@ -9,9 +9,7 @@
 #include "lib/container.h"
 #include "schemas/assembly.h"
 #include "schemas/dialect.h"
-#include "schemas/openai/deltas.h"
 #include "schemas/openai/replay.h"
-#include "schemas/openai/write.h"
 #include "service/loop/offload.h"
 #include "service/plan/target.h"
 #include "service/plan/telling.h"
@@ -29,7 +27,8 @@ struct target_collection {
 	struct arena arena;              /* of the identity */
 	struct answer_identity identity; /* of the first event */
 	bool named;
-	enum openai_endpoint endpoint;
+	const struct dialect *dialect;
+	enum endpoint endpoint;
 	struct usage usage;
 	struct buf answer;
 	bool written;
@@ -56,6 +55,7 @@ bool target_collect_begin(struct target_run *target)
 	buf_charge(&collection->answer, target->run.context->party);
 	collection->usage = USAGE_UNKNOWN;
 	collection->target = target;
+	collection->dialect = target->run.plan->dialect;
 	collection->endpoint = target->run.context->request->endpoint;
 	target->collection = collection;
 	return true;
@@ -78,7 +78,7 @@ static void collect_name(struct target_run *target, const struct json *json)
 {
 	struct target_collection *collection = target->collection;
 	collection->named = true;
-	openai_identity_read(json, &collection->arena, &collection->identity);
+	target->run.plan->dialect->identity_read(json, &collection->arena, &collection->identity);
 	if (collection->identity.created < 0)
 		collection->identity.created = target->run.context->created;
 }
@@ -104,7 +104,7 @@ void target_collect(struct target_run *target, struct event *event)
 		return;
 	collection->bytes += event->data.len;
 	const struct json *json = event_json(event, scratch, &room);
-	bool read = json != NULL && target->run.plan->dialect->read_deltas(json, scratch, &deltas);
+	bool read = json != NULL && target->run.plan->dialect->deltas_read(json, scratch, &deltas);
 	if (read && !collection->named)
 		collect_name(target, json);
 	if (read)
@@ -118,9 +118,10 @@ void target_collect(struct target_run *target, struct event *event)
 /* Thread-safe. */
 static void collect_write(struct target_collection *collection)
 {
-	collection->written = openai_answer_write(&collection->assembly, collection->endpoint, &collection->identity,
-						  &collection->usage, &collection->answer) &&
-			      !buf_failed(&collection->answer);
+	collection->written =
+	    collection->dialect->answer_write(&collection->assembly, collection->endpoint, &collection->identity,
+					      &collection->usage, &collection->answer) &&
+	    !buf_failed(&collection->answer);
 }
 
 static void on_collect_work(struct offload_job *job)
@@ -211,7 +212,7 @@ void target_collect_end(struct target_run *target)
 
 /* ---- a whole answer for a stream ---- */
 
-bool target_replay_write(enum openai_endpoint endpoint, struct span body, struct buf *out)
+bool target_replay_write(enum endpoint endpoint, struct span body, struct buf *out)
 {
 	struct openai_replay replay = {.endpoint = endpoint, .body = body, .created = -1, .include_usage = true};
 	return openai_replay_stream(&replay, out, NULL);

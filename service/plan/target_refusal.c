@@ -8,6 +8,7 @@
  */
 #include "lib/log.h"
 #include "lib/redact.h"
+#include "schemas/dialect.h"
 #include "schemas/failure_rules.h"
 #include "service/plan/target.h"
 
@@ -106,7 +107,7 @@ void target_note_refused(const struct target_run *target, enum health_rewrite wh
 }
 
 static struct failure refusal_failure(const struct target_run *target, enum failure_kind kind, int status,
-				      const struct openai_error *error)
+				      const struct backend_error *error)
 {
 	struct failure failure = failure_make(kind, failure_row(kind)->error);
 	struct span words = refusal_redact(target, error->message);
@@ -118,7 +119,7 @@ static struct failure refusal_failure(const struct target_run *target, enum fail
 	return failure;
 }
 
-static enum failure_kind refusal_kind(const struct target_run *target, int status, const struct openai_error *error)
+static enum failure_kind refusal_kind(const struct target_run *target, int status, const struct backend_error *error)
 {
 	struct failure_signs signs = {.where = error->choice ? FAILURE_WHERE_CHOICE : refusal_written(target),
 				      .status = status,
@@ -129,7 +130,7 @@ static enum failure_kind refusal_kind(const struct target_run *target, int statu
 }
 
 /* What was told inside a 200 did not refuse a request: the generation failed, unless it says another reason. */
-void target_fail_inside(struct target_run *target, const struct openai_error *error)
+void target_fail_inside(struct target_run *target, const struct backend_error *error)
 {
 	if (error == NULL) {
 		target_fail_code(target, ERROR_OVERLOADED);
@@ -143,7 +144,7 @@ void target_fail_inside(struct target_run *target, const struct openai_error *er
 }
 
 /* The backend's own error object goes to the client as it is. */
-static void refusal_relay(const struct target_run *target, struct failure *failure, const struct openai_error *error)
+static void refusal_relay(const struct target_run *target, struct failure *failure, const struct backend_error *error)
 {
 	bool whole = error->object && failure_row(failure->kind)->words == FAILURE_WORDS_BODY;
 	if (whole && (failure->status != 0 || failure->kind != FAILURE_SERVER))
@@ -155,9 +156,9 @@ static void refusal_relay(const struct target_run *target, struct failure *failu
 void target_refusal_on_end(struct target_run *target)
 {
 	struct arena *scratch = target->run.context->worker->scratch;
-	struct openai_error error;
+	struct backend_error error;
 	arena_reset(scratch);
-	openai_error_read(buf_span(&target->answer), scratch, &error);
+	target->run.plan->dialect->error_read(buf_span(&target->answer), scratch, &error);
 	enum failure_kind kind = refusal_kind(target, target->status, &error);
 	if (kind == FAILURE_REWRITE && target->asked_usage) {
 		target_ask_again(target);

@@ -5,14 +5,14 @@
  * one by one. What cannot be understood ends the answer: a stream that is cut,
  * stalled or malformed must never look like success.
  */
-#include "schemas/openai/usage.h"
+#include "schemas/dialect.h"
 #include "service/plan/target.h"
 
 /* Usage that only we asked for must not reach the client as a chunk. */
-static bool stream_is_hidden(const struct target_run *target, const struct openai_chunk *chunk)
+static bool stream_is_hidden(const struct target_run *target, const struct answer_reading *reading)
 {
-	return target->asked_usage && (chunk->carries & CARRIES_NO_CHOICE) != 0 &&
-	       (chunk->carries & CARRIES_USAGE) != 0;
+	return target->asked_usage && (reading->carries & CARRIES_NO_CHOICE) != 0 &&
+	       (reading->carries & CARRIES_USAGE) != 0;
 }
 
 /* Passes up the usage that only we asked for, and as a chunk what the engine put beside it. */
@@ -20,7 +20,9 @@ static void stream_pass_usage(struct target_run *target, const struct json *json
 {
 	struct buf out;
 	buf_init(&out, json->text.len + 256);
-	bool more = openai_usage_hide(json, target->stream.endpoint, &out); /* before others use the scratch arena */
+	const struct dialect *dialect = target->run.plan->dialect;
+	bool more = dialect->event_hide_usage(json, target->run.context->request->endpoint,
+					      &out); /* before others use the scratch arena */
 	target_emit(target, usage);
 	if (more && !buf_failed(&out) && target->state == TARGET_ST_STREAM) {
 		struct event rest = {.kind = EVENT_CHUNK, .data = buf_span(&out), .usage = USAGE_UNKNOWN};
@@ -29,17 +31,17 @@ static void stream_pass_usage(struct target_run *target, const struct json *json
 	buf_fini(&out);
 }
 
-static void stream_pass_up(struct target_run *target, const struct sse_event *sse, const struct openai_chunk *chunk)
+static void stream_pass_up(struct target_run *target, const struct sse_event *sse, const struct answer_reading *reading)
 {
 	struct event event = {.kind = EVENT_CHUNK,
-			      .carries = chunk->carries,
-			      .data = chunk->repaired.at != NULL ? chunk->repaired : sse->data,
-			      .json = chunk->repaired.at != NULL ? NULL : &chunk->json,
-			      .raw = chunk->repaired.at != NULL ? (struct span){NULL, 0} : sse->raw,
-			      .usage = chunk->usage};
-	if (stream_is_hidden(target, chunk))
+			      .carries = reading->carries,
+			      .data = reading->repaired.at != NULL ? reading->repaired : sse->data,
+			      .json = reading->repaired.at != NULL ? NULL : &reading->json,
+			      .raw = reading->repaired.at != NULL ? (struct span){NULL, 0} : sse->raw,
+			      .usage = reading->usage};
+	if (stream_is_hidden(target, reading))
 		event.kind = EVENT_USAGE;
-	if (!target->content_seen && (chunk->carries & CARRIES_CONTENT) != 0)
+	if (!target->content_seen && (reading->carries & CARRIES_CONTENT) != 0)
 		target_content(target);
 	if (target->content_seen)
 		target_alive(target);
@@ -48,7 +50,7 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 		return;
 	}
 	if (event.kind == EVENT_USAGE)
-		stream_pass_usage(target, &chunk->json, &event);
+		stream_pass_usage(target, &reading->json, &event);
 	else
 		target_emit(target, &event);
 }
@@ -65,26 +67,16 @@ static void stream_complete(struct target_run *target)
 /* A backend that ignores n is believed; one whose choices never finished is not, nor one that said nothing. */
 static void stream_on_done(struct target_run *target)
 {
-	if (openai_stream_is_finished(&target->stream) || telling_is_on(&target->telling))
+	if (target->run.plan->dialect->stream_is_finished(target->stream, 0) || telling_is_on(&target->telling))
 		stream_complete(target);
 	else
 		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
 }
 
-/* An event that is called an error is one, whatever its data is. */
-static void stream_on_error_event(struct target_run *target, const struct sse_event *sse)
+/* Returns why an event could not be read. */
+static enum error_code stream_error(const struct answer_reading *reading, const struct arena *scratch)
 {
-	struct arena *scratch = target->run.context->worker->scratch;
-	struct openai_error error;
-	arena_reset(scratch);
-	openai_error_read(sse->data, scratch, &error);
-	target_fail_inside(target, &error);
-}
-
-/* Returns why a chunk could not be read. */
-static enum error_code chunk_error(const struct openai_chunk *chunk, const struct arena *scratch)
-{
-	if (chunk->too_large)
+	if (reading->too_large)
 		return ERROR_UPSTREAM_TOO_LARGE;
 	return arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
 }
@@ -92,32 +84,29 @@ static enum error_code chunk_error(const struct openai_chunk *chunk, const struc
 static void stream_on_event(struct target_run *target, const struct sse_event *sse)
 {
 	struct arena *scratch = target->run.context->worker->scratch;
-	struct openai_chunk chunk;
-	if (openai_ends_stream(sse->data)) {
-		stream_on_done(target);
-		return;
-	}
-	if (sse->data.len == 0)
-		return;
-	if (span_is(sse->name, "error")) {
-		stream_on_error_event(target, sse);
-		return;
-	}
+	struct answer_reading reading;
 	arena_reset(scratch);
-	if (!openai_chunk_read(&target->stream, sse->data, scratch, &chunk))
-		target_fail_code(target, chunk_error(&chunk, scratch));
-	else if ((chunk.carries & CARRIES_ERROR) != 0)
-		target_fail_inside(target, chunk.error);
-	else
-		stream_pass_up(target, sse, &chunk);
+	switch (target->run.plan->dialect->stream_read(target->stream, sse, scratch, &reading)) {
+	case STREAM_END:
+		stream_on_done(target);
+		break;
+	case STREAM_NOTHING:
+		break;
+	case STREAM_BROKEN:
+		target_fail_code(target, stream_error(&reading, scratch));
+		break;
+	case STREAM_EVENT:
+		if ((reading.carries & CARRIES_ERROR) != 0)
+			target_fail_inside(target, reading.error);
+		else
+			stream_pass_up(target, sse, &reading);
+		break;
+	}
 }
 
 bool target_stream_is_finished(const struct target_run *target)
 {
-	int64_t finished = 0;
-	for (size_t i = 0; i < OPENAI_CHOICES_TRACKED / 64; i++)
-		finished += __builtin_popcountll(target->stream.finish_seen[i]);
-	return finished >= target->run.context->request->choices && openai_stream_is_finished(&target->stream);
+	return target->run.plan->dialect->stream_is_finished(target->stream, target->run.context->request->choices);
 }
 
 /* Comments are not relayed, but a client that waits hears that there were some. */

@@ -11,32 +11,39 @@
 #include <stdlib.h>
 
 #include "lib/step.h"
+#include "schemas/dialect.h"
 #include "service/loop/offload.h"
 #include "service/plan/target.h"
 
 enum { TARGET_REPLAY_MOST = 64 << 20 /* bytes of a stream that a whole answer amounts to */ };
 
-/* Returns why an answer that passed in pieces and ends here is no good; ERROR_NONE when it is. */
+/* Returns why an answer that passed in pieces is no good; ERROR_NONE when it is. */
+static enum error_code watch_error(enum watch_step step)
+{
+	static const enum error_code errors[] = {[WATCH_FINE] = ERROR_NONE,
+						 [WATCH_BROKEN] = ERROR_UPSTREAM_INVALID,
+						 [WATCH_FAILED] = ERROR_UPSTREAM_ERROR,
+						 [WATCH_CUT] = ERROR_UPSTREAM_TRUNCATED};
+	return errors[step];
+}
+
 static enum error_code whole_end(const struct target_run *target)
 {
-	if (openai_watch_is_whole(&target->watch))
-		return ERROR_NONE;
-	return json_scan_is_whole(&target->watch.scan) ? ERROR_UPSTREAM_INVALID : ERROR_UPSTREAM_TRUNCATED;
+	return watch_error(target->run.plan->dialect->watch_end(target->watch));
 }
 
 static void whole_pass_up(struct target_run *target, struct span bytes)
 {
 	int64_t total = target->answer_total;
 	struct event event = {.kind = EVENT_BODY, .data = bytes, .total = total, .usage = USAGE_UNKNOWN};
-	enum openai_watched watched = openai_watch_add(&target->watch, bytes);
-	if (watched != OPENAI_WATCH_FINE) {
-		target_fail_code(target,
-				 watched == OPENAI_WATCH_FAILED ? ERROR_UPSTREAM_ERROR : ERROR_UPSTREAM_INVALID);
+	enum error_code error = watch_error(target->run.plan->dialect->watch_add(target->watch, bytes));
+	if (error != ERROR_NONE) {
+		target_fail_code(target, error);
 		return;
 	}
 	/* A client that got as much as was announced takes it for all of it: a cut answer must fall short. */
 	bool last = total >= 0 && target->answer_sent + bytes.len >= (uint64_t)total;
-	enum error_code error = last ? whole_end(target) : ERROR_NONE;
+	error = last ? whole_end(target) : ERROR_NONE;
 	if (error != ERROR_NONE) {
 		target_fail_code(target, error);
 		return;
@@ -45,6 +52,18 @@ static void whole_pass_up(struct target_run *target, struct span bytes)
 		target_content(target);
 	target->answer_sent += bytes.len;
 	target_emit(target, &event);
+}
+
+/* From here on the answer passes in pieces. False: out of memory, and the run failed. */
+static bool whole_watch(struct target_run *target)
+{
+	const struct dialect *dialect = target->run.plan->dialect;
+	target->watch = arena_alloc(target->run.context->arena, dialect->watch_size);
+	if (target->watch == NULL)
+		target_fail_code(target, ERROR_OVERLOADED);
+	else
+		dialect->watch_begin(target->watch, target->run.context->request->endpoint);
+	return target->watch != NULL;
 }
 
 void target_whole_on_body(struct target_run *target, struct span bytes)
@@ -61,7 +80,8 @@ void target_whole_on_body(struct target_run *target, struct span bytes)
 		return;
 	}
 	if (target->answer_sent == 0) {
-		openai_watch_init(&target->watch, target->run.context->request->endpoint);
+		if (!whole_watch(target))
+			return;
 		whole_pass_up(target, buf_span(&target->answer));
 		buf_reset(&target->answer);
 	}
@@ -85,7 +105,7 @@ static void whole_replay(struct target_run *target, struct buf *stream)
 }
 
 /* The whole answer was read, well or not. stream: of a whole answer for a stream. */
-static void whole_judge(struct target_run *target, bool good, bool exhausted, const struct openai_answer *answer,
+static void whole_judge(struct target_run *target, bool good, bool exhausted, const struct answer_reading *answer,
 			struct buf *stream)
 {
 	struct span body = buf_span(&target->answer);
@@ -119,10 +139,11 @@ struct target_reading {
 	struct target_run *target; /* the loop's */
 	struct buf body;
 	struct arena arena;
-	enum openai_endpoint endpoint;
+	const struct dialect *dialect;
+	enum endpoint endpoint;
 	bool replays; /* a stream was asked for */
 	struct buf stream;
-	struct openai_answer answer;
+	struct answer_reading answer;
 	bool good;
 };
 
@@ -137,8 +158,8 @@ static void reading_free(struct target_reading *reading)
 static void on_work(struct offload_job *job)
 {
 	struct target_reading *reading = (struct target_reading *)job;
-	reading->good =
-	    openai_answer_read(reading->endpoint, buf_span(&reading->body), &reading->arena, &reading->answer);
+	reading->good = reading->dialect->answer_read(reading->endpoint, buf_span(&reading->body), &reading->arena,
+						      &reading->answer);
 	if (reading->good && reading->replays && (reading->answer.carries & CARRIES_ERROR) == 0)
 		reading->good = target_replay_write(reading->endpoint, buf_span(&reading->body), &reading->stream);
 }
@@ -175,6 +196,7 @@ static bool whole_read_apart(struct target_run *target)
 	reading->target = target;
 	reading->body = buf_take(&target->answer);
 	arena_init(&reading->arena, 0); /* as large as the answer's nodes, which has its ceiling */
+	reading->dialect = target->run.plan->dialect;
 	reading->endpoint = context->request->endpoint;
 	reading->replays = context->request->stream;
 	buf_init(&reading->stream, TARGET_REPLAY_MOST);
@@ -205,12 +227,13 @@ static void whole_read(struct target_run *target)
 {
 	struct run_context *context = target->run.context;
 	struct arena *scratch = context->worker->scratch;
-	struct openai_answer answer;
+	struct answer_reading answer;
 	if (whole_read_apart(target))
 		return;
 	arena_reset(scratch);
 	struct step_mark before = step_enter("read");
-	bool good = openai_answer_read(context->request->endpoint, buf_span(&target->answer), scratch, &answer);
+	bool good = target->run.plan->dialect->answer_read(context->request->endpoint, buf_span(&target->answer),
+							   scratch, &answer);
 	step_leave(before);
 	struct buf stream;
 	buf_init(&stream, TARGET_REPLAY_MOST);

@@ -20,7 +20,7 @@ static bool run_decode(struct span body)
 	struct findings findings;
 	struct arena arena;
 	arena_init(&arena, 0);
-	bool good = openai_request_decode(&request, OPENAI_CHAT, &arena, body, &JSON_DEPTH(64), &findings);
+	bool good = openai_request_decode(&request, ENDPOINT_CHAT, &arena, body, &JSON_DEPTH(64), &findings);
 	arena_fini(&arena);
 	return good;
 }

@@ -29,8 +29,8 @@ static bool is_json(struct span text, struct arena *arena)
 static void check_chunk(struct openai_stream *stream, struct span line, struct arena *arena)
 {
 	struct openai_stream before = *stream;
-	struct openai_chunk chunk, again;
-	struct openai_lane lane = {SPAN("i"), SPAN("m"), SPAN("t"), 3};
+	struct answer_reading chunk, again;
+	struct answer_lane lane = {SPAN("i"), SPAN("m"), SPAN("t"), 3};
 	struct buf out;
 	if (openai_chunk_read(stream, line, arena, &chunk) && chunk.repaired.at != NULL) {
 		assert(openai_chunk_read(&before, chunk.repaired, arena, &again));
@@ -88,7 +88,7 @@ static void check_deltas(const struct span *lines, size_t count, size_t size, st
 			joint_again(&heard.joint);
 		check_joint(&heard, &json, &deltas, i >= count / 2, arena);
 	}
-	if (openai_answer_write(&heard.assembly, OPENAI_CHAT, &heard.identity, &USAGE_UNKNOWN, &out))
+	if (openai_answer_write(&heard.assembly, ENDPOINT_CHAT, &heard.identity, &USAGE_UNKNOWN, &out))
 		assert(buf_failed(&out) || is_json(buf_span(&out), arena));
 	buf_reset(&out);
 	answer_text_write_key(&heard.text, true, arena, &out);
@@ -100,15 +100,15 @@ static void check_deltas(const struct span *lines, size_t count, size_t size, st
 
 static void check_merge(const struct span *lines, size_t count, size_t size, struct arena *arena)
 {
-	struct openai_lane lanes[LINES];
-	struct openai_answer answer;
+	struct answer_lane lanes[LINES];
+	struct answer_reading answer;
 	struct buf out;
 	for (size_t i = 0; i < count; i++)
-		lanes[i] = (struct openai_lane){SPAN("i"), SPAN("m"), SPAN("t"), 0};
+		lanes[i] = (struct answer_lane){SPAN("i"), SPAN("m"), SPAN("t"), 0};
 	buf_init(&out, size * 60 + 1000);
 	if (openai_answers_merge(lines, lanes, count, arena, &out)) {
 		assert(!buf_failed(&out));
-		assert(openai_answer_read(OPENAI_CHAT, buf_span(&out), arena, &answer));
+		assert(openai_answer_read(ENDPOINT_CHAT, buf_span(&out), arena, &answer));
 		assert((answer.carries & CARRIES_NO_CHOICE) == 0);
 	} else {
 		assert(buf_len(&out) == 0);
@@ -120,9 +120,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1)
 		return 0;
-	struct openai_stream stream = {.endpoint = (enum openai_endpoint)(data[0] % 3)};
-	struct openai_answer answer;
-	struct openai_error error;
+	struct openai_stream stream = {.endpoint = (enum endpoint)(data[0] % 3)};
+	struct answer_reading answer;
+	struct backend_error error;
 	struct span lines[LINES];
 	struct arena arena;
 	size_t count = 0;

@@ -82,8 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t limit = (data[0] & 128) != 0 ? (size_t)(data[0] & 127) * 64 + 1 : 0;
 	check_fanout(body, limit);
 	arena_init(&arena, limit);
-	bool good = openai_request_decode(&request, (enum openai_endpoint)(data[0] % 3), &arena, body, &JSON_DEPTH(16),
-					  &findings);
+	bool good =
+	    openai_request_decode(&request, (enum endpoint)(data[0] % 3), &arena, body, &JSON_DEPTH(16), &findings);
 	if (good)
 		assert(request.model.len > 0 && request.choices >= 1);
 	if (good && openai_request_check_strict(&request, &arena, &findings))

@@ -68,11 +68,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	arena_init(&arena, 0);
 	buf_init(&out, size * 6 + 200);
 	if (model.len > 0 && is_plain_utf8(model) &&
-	    openai_request_decode(&before, OPENAI_CHAT, &arena, body, &JSON_DEPTH(64), &findings)) {
+	    openai_request_decode(&before, ENDPOINT_CHAT, &arena, body, &JSON_DEPTH(64), &findings)) {
 		const struct openai_splice splice = {.model = model, .ask_usage = ask};
 		buf_append(&out, openai_request_splice(&before, &splice, &out));
 		assert(!buf_failed(&out));
-		assert(openai_request_decode(&after, OPENAI_CHAT, &arena, buf_span(&out), &JSON_DEPTH(64), &findings));
+		assert(
+		    openai_request_decode(&after, ENDPOINT_CHAT, &arena, buf_span(&out), &JSON_DEPTH(64), &findings));
 		assert(span_equal(after.model, model));
 		assert(after.choices == before.choices && after.stream == before.stream);
 		assert(after.include_usage == (before.include_usage || (ask && before.stream)));

@@ -39,7 +39,7 @@ static void expect_body(struct bytes *want, const struct buf *document, const st
 	bytes_append(want, text.at + model->end, text.len - model->end);
 }
 
-static void check_requests(enum via via, enum openai_endpoint endpoint, const char *path)
+static void check_requests(enum via via, enum endpoint endpoint, const char *path)
 {
 	struct backend *backend = backend_start();
 	backend_script(backend, refusal);
@@ -77,19 +77,19 @@ static void check_requests(enum via via, enum openai_endpoint endpoint, const ch
 static void chat_requests_reach_the_backend_byte_by_byte(void **state)
 {
 	(void)state;
-	check_requests(VIA_H1, OPENAI_CHAT, "/v1/chat/completions");
+	check_requests(VIA_H1, ENDPOINT_CHAT, "/v1/chat/completions");
 }
 
 static void completion_requests_reach_the_backend_byte_by_byte(void **state)
 {
 	(void)state;
-	check_requests(VIA_H2, OPENAI_COMPLETIONS, "/v1/completions");
+	check_requests(VIA_H2, ENDPOINT_COMPLETIONS, "/v1/completions");
 }
 
 static void embedding_requests_reach_the_backend_byte_by_byte(void **state)
 {
 	(void)state;
-	check_requests(VIA_H1_TLS, OPENAI_EMBEDDINGS, "/v1/embeddings");
+	check_requests(VIA_H1_TLS, ENDPOINT_EMBEDDINGS, "/v1/embeddings");
 }
 
 int main(void)

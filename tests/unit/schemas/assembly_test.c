@@ -55,7 +55,7 @@ static void add(const char *choices)
 	add_data(span_of(text));
 }
 
-static bool write_answer(enum openai_endpoint endpoint)
+static bool write_answer(enum endpoint endpoint)
 {
 	struct answer_identity identity = {.id = SPAN("i"), .model = SPAN("m"), .created = 7};
 	return openai_answer_write(&assembly, endpoint, &identity, &USAGE_UNKNOWN, &out);
@@ -67,7 +67,7 @@ static void check(const char *choices)
 	snprintf(want, sizeof(want),
 		 "{\"id\":\"i\",\"object\":\"chat.completion\",\"created\":7,\"model\":\"m\",\"choices\":[%s]}",
 		 choices);
-	assert_true(write_answer(OPENAI_CHAT));
+	assert_true(write_answer(ENDPOINT_CHAT));
 	assert_int_equal(buf_len(&out), strlen(want));
 	assert_memory_equal(buf_span(&out).at, want, strlen(want));
 }
@@ -112,7 +112,7 @@ static void check_text(const char *choices)
 	snprintf(want, sizeof(want),
 		 "{\"id\":\"i\",\"object\":\"text_completion\",\"created\":7,\"model\":\"m\",\"choices\":[%s]}",
 		 choices);
-	assert_true(write_answer(OPENAI_COMPLETIONS));
+	assert_true(write_answer(ENDPOINT_COMPLETIONS));
 	assert_int_equal(buf_len(&out), strlen(want));
 	assert_memory_equal(buf_span(&out).at, want, strlen(want));
 }
@@ -143,7 +143,7 @@ static void log_probabilities_that_are_no_lists_are_not_written(void **state)
 {
 	(void)state;
 	add("{\"index\":0,\"text\":\"a\",\"logprobs\":{\"tokens\":1}}");
-	assert_false(write_answer(OPENAI_CHAT));
+	assert_false(write_answer(ENDPOINT_CHAT));
 }
 
 static void other_lists_and_texts_of_a_message_are_joined(void **state)
@@ -182,7 +182,7 @@ static void what_cannot_be_joined_is_not_written(void **state)
 		snprintf(choice, sizeof(choice), "{\"index\":0,\"delta\":%s,\"finish_reason\":\"stop\"}", deltas[i]);
 		add(choice);
 		add(choice);
-		if (write_answer(OPENAI_CHAT))
+		if (write_answer(ENDPOINT_CHAT))
 			fail_msg("%s", deltas[i]);
 		tear_down(state);
 		set_up(state);
@@ -196,20 +196,20 @@ static void what_is_too_long_is_not_written_at_all(void **state)
 	snprintf(text, sizeof(text), "{\"index\":0,\"delta\":{\"content\":\"%0*d\"}}", MOST, 0);
 	add(text);
 	add("{\"index\":0,\"delta\":{\"content\":\"\"}}");
-	assert_true(write_answer(OPENAI_CHAT));
+	assert_true(write_answer(ENDPOINT_CHAT));
 	buf_reset(&out);
 	add("{\"index\":0,\"delta\":{\"content\":\"1\"}}");
-	assert_false(write_answer(OPENAI_CHAT));
+	assert_false(write_answer(ENDPOINT_CHAT));
 	assert_int_equal(buf_len(&out), 0);
 }
 
 static void nothing_or_what_is_no_chunk_is_not_written(void **state)
 {
 	(void)state;
-	assert_false(write_answer(OPENAI_CHAT));
+	assert_false(write_answer(ENDPOINT_CHAT));
 	add("{\"index\":0,\"delta\":{\"content\":\"1\"}}");
 	add_data(SPAN("{\"choices\":1}"));
-	assert_false(write_answer(OPENAI_CHAT));
+	assert_false(write_answer(ENDPOINT_CHAT));
 }
 
 static void choices_beyond_all_measure_are_given_up(void **state)

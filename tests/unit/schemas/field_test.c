@@ -267,8 +267,8 @@ static void check_table(const struct field_table *t, int depth)
 static void the_tables_of_the_dialect_are_well_formed(void **state)
 {
 	(void)state;
-	for (int endpoint = OPENAI_CHAT; endpoint <= OPENAI_EMBEDDINGS; endpoint++)
-		check_table(openai_request_fields((enum openai_endpoint)endpoint), 0);
+	for (int endpoint = ENDPOINT_CHAT; endpoint <= ENDPOINT_EMBEDDINGS; endpoint++)
+		check_table(openai_request_fields((enum endpoint)endpoint), 0);
 }
 
 int main(void)

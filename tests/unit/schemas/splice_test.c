@@ -102,7 +102,7 @@ static void expect_splice(bool ask_usage)
 	copy_to(&from, buf_len(&document));
 }
 
-static void check_document(enum openai_endpoint endpoint, struct generator *g)
+static void check_document(enum endpoint endpoint, struct generator *g)
 {
 	struct openai_request request;
 	struct findings findings;
@@ -118,7 +118,7 @@ static void check_document(enum openai_endpoint endpoint, struct generator *g)
 		fail_msg("seed %" PRIu64 ": %.*s is refused: %.*s", seed, SPAN_ARG(buf_span(&document)),
 			 SPAN_ARG(findings.list[0].message));
 	for (int ask = 0; ask < 2; ask++) {
-		bool ask_usage = ask != 0 && endpoint != OPENAI_EMBEDDINGS;
+		bool ask_usage = ask != 0 && endpoint != ENDPOINT_EMBEDDINGS;
 		expect_splice(ask_usage);
 		buf_reset(&spliced);
 		const struct openai_splice splice = {.model = SPAN("the \"target\""), .ask_usage = ask_usage};
@@ -130,7 +130,7 @@ static void check_document(enum openai_endpoint endpoint, struct generator *g)
 	arena_fini(&arena);
 }
 
-static void check_endpoint(enum openai_endpoint endpoint)
+static void check_endpoint(enum endpoint endpoint)
 {
 	const char *seed = getenv("SLUICE_SEED");
 	struct generator g = {.state = seed == NULL ? (uint64_t)time(NULL) << 1 | 1 : strtoull(seed, NULL, 10),
@@ -144,19 +144,19 @@ static void check_endpoint(enum openai_endpoint endpoint)
 static void chat_requests_reach_a_target_byte_by_byte(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_CHAT);
+	check_endpoint(ENDPOINT_CHAT);
 }
 
 static void completion_requests_reach_a_target_byte_by_byte(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_COMPLETIONS);
+	check_endpoint(ENDPOINT_COMPLETIONS);
 }
 
 static void embedding_requests_reach_a_target_byte_by_byte(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_EMBEDDINGS);
+	check_endpoint(ENDPOINT_EMBEDDINGS);
 }
 
 static int setup(void **state)

@@ -386,7 +386,7 @@ static void one_that_is_passed_over_for_its_load_is_counted(void **state)
 	stop_counting();
 }
 
-static uint64_t prefix_of(enum openai_endpoint endpoint, const char *body)
+static uint64_t prefix_of(enum endpoint endpoint, const char *body)
 {
 	struct openai_request request;
 	struct findings findings = {.count = 0};
@@ -405,15 +405,15 @@ static uint64_t prefix_of(enum openai_endpoint endpoint, const char *body)
 static void a_conversation_keeps_its_prefix_from_turn_to_turn(void **state)
 {
 	(void)state;
-	uint64_t first = prefix_of(OPENAI_CHAT, CHAT(USER("a")));
-	assert_int_equal(prefix_of(OPENAI_CHAT, CHAT(USER("a") "," ASSISTANT("b") "," USER("c"))), first);
-	assert_int_not_equal(prefix_of(OPENAI_CHAT, CHAT(USER("b"))), first);
+	uint64_t first = prefix_of(ENDPOINT_CHAT, CHAT(USER("a")));
+	assert_int_equal(prefix_of(ENDPOINT_CHAT, CHAT(USER("a") "," ASSISTANT("b") "," USER("c"))), first);
+	assert_int_not_equal(prefix_of(ENDPOINT_CHAT, CHAT(USER("b"))), first);
 	assert_int_not_equal(
-	    prefix_of(OPENAI_CHAT,
+	    prefix_of(ENDPOINT_CHAT,
 		      "{\"model\":\"m\",\"messages\":[{\"role\":\"system\",\"content\":\"t\"}," USER("a") "]}"),
 	    first);
 	assert_int_not_equal(
-	    prefix_of(OPENAI_CHAT,
+	    prefix_of(ENDPOINT_CHAT,
 		      "{\"model\":\"n\",\"messages\":[{\"role\":\"system\",\"content\":\"s\"}," USER("a") "]}"),
 	    first);
 }
@@ -425,9 +425,9 @@ static void of_a_prompt_only_the_beginning_counts(void **state)
 	for (size_t i = 0; i < 2; i++)
 		snprintf(text[i], sizeof(text[i]), "{\"model\":\"m\",\"prompt\":\"%0300d%s\"}", 1,
 			 i == 0 ? "" : "more");
-	assert_int_equal(prefix_of(OPENAI_COMPLETIONS, text[0]), prefix_of(OPENAI_COMPLETIONS, text[1]));
-	assert_int_not_equal(prefix_of(OPENAI_COMPLETIONS, "{\"model\":\"m\",\"prompt\":\"a\"}"),
-			     prefix_of(OPENAI_COMPLETIONS, "{\"model\":\"m\",\"prompt\":\"b\"}"));
+	assert_int_equal(prefix_of(ENDPOINT_COMPLETIONS, text[0]), prefix_of(ENDPOINT_COMPLETIONS, text[1]));
+	assert_int_not_equal(prefix_of(ENDPOINT_COMPLETIONS, "{\"model\":\"m\",\"prompt\":\"a\"}"),
+			     prefix_of(ENDPOINT_COMPLETIONS, "{\"model\":\"m\",\"prompt\":\"b\"}"));
 }
 
 int main(void)

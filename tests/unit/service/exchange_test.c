@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "lib/log.h"
+#include "schemas/openai/dialect.h"
 #include "service/exchange/exchange.h"
 #include "service/plan/kinds.h"
 #include "tests/unit/service/fake_http.h"
@@ -119,7 +120,8 @@ static int set_up(void **state)
 	buf_init(&errors, 4096);
 	config = config_load_text(SPAN(yaml), "test", &errors);
 	assert_non_null(config);
-	plan = (struct plan){.kind = &plan_kind_target, .source = config->models[0].plan, .width = 1};
+	plan = (struct plan){
+	    .kind = &plan_kind_target, .source = config->models[0].plan, .width = 1, .dialect = &openai_dialect};
 	plans[0] = &plan;
 	worker = (struct exchange_worker){
 	    .plan = {.reactor = &reactor, .config = config, .origins = origins, .scratch = &scratch}, .plans = plans};
@@ -140,7 +142,7 @@ static int tear_down(void **state)
 static struct exchange *ask(const char *body)
 {
 	struct exchange_request request = {
-	    .endpoint = OPENAI_CHAT, .body = span_of(body), .request_id = SPAN("mine"), .http_version = 11};
+	    .endpoint = ENDPOINT_CHAT, .body = span_of(body), .request_id = SPAN("mine"), .http_version = 11};
 	return exchange_start(&worker, &request, &client_ops, &worker);
 }
 

@@ -138,7 +138,7 @@ static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, s
 	fake_worker.scratch = &fake_scratch;
 	arena_init(&fake_arena, 0);
 	fake_request = (struct openai_request){
-	    .dialect = &openai_dialect, .endpoint = OPENAI_CHAT, .model = SPAN("m"), .choices = 1, .stream = stream};
+	    .dialect = &openai_dialect, .endpoint = ENDPOINT_CHAT, .model = SPAN("m"), .choices = 1, .stream = stream};
 	fake_shared = (struct run_shared){.attempts = 0};
 	fake_context = (struct run_context){.shared = &fake_shared,
 					    .worker = &fake_worker,

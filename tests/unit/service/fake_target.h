@@ -119,7 +119,7 @@ static void prepare(bool stream)
 	context = (struct run_context){.shared = &shared, .worker = &worker, .arena = &arena, .request = &request};
 	arena_init(&scratch, 0);
 	sink.on_event = on_event;
-	assert_true(openai_request_decode(&request, OPENAI_CHAT, &arena, body, &JSON_DEPTH(64), &findings));
+	assert_true(openai_request_decode(&request, ENDPOINT_CHAT, &arena, body, &JSON_DEPTH(64), &findings));
 }
 
 static void start(void)

@@ -176,7 +176,7 @@ static struct exchange *ask(const char *body)
 						       .finish = client_finish,
 						       .abort = client_abort};
 	struct exchange_request request = {.purpose = EXCHANGE_FANOUT,
-					   .endpoint = OPENAI_CHAT,
+					   .endpoint = ENDPOINT_CHAT,
 					   .body = span_of(body),
 					   .request_id = SPAN("mine"),
 					   .http_version = 11};

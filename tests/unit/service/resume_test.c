@@ -31,7 +31,7 @@ static struct run *wrapped_create(const struct plan *plan, struct run_context *c
 	struct span body = arena_printf(
 	    &fake_arena, "{\"model\":\"m\",\"stream\":true,\"messages\":[{\"role\":\"user\"}]%s}", request_members);
 	(void)plan;
-	assert_true(openai_request_decode(&fake_request, OPENAI_CHAT, &fake_arena, body, &JSON_DEPTH(32), &findings));
+	assert_true(openai_request_decode(&fake_request, ENDPOINT_CHAT, &fake_arena, body, &JSON_DEPTH(32), &findings));
 	return plan_create_run(&outer, context, sink);
 }
 

@@ -11,13 +11,13 @@
 
 static struct arena arena;
 static struct openai_stream stream;
-static struct openai_chunk chunk;
+static struct answer_reading chunk;
 
 static int setup(void **state)
 {
 	(void)state;
 	arena_init(&arena, 0);
-	stream = (struct openai_stream){.endpoint = OPENAI_CHAT};
+	stream = (struct openai_stream){.endpoint = ENDPOINT_CHAT};
 	return 0;
 }
 
@@ -84,7 +84,7 @@ static void content_is_anything_generated(void **state)
 static void completions_stream_text(void **state)
 {
 	(void)state;
-	stream.endpoint = OPENAI_COMPLETIONS;
+	stream.endpoint = ENDPOINT_COMPLETIONS;
 	expect_carries("{\"choices\":[{\"index\":0,\"text\":\"x\",\"finish_reason\":null}]}", CARRIES_CONTENT);
 	assert_false(openai_stream_is_finished(&stream));
 	expect_carries("{\"choices\":[{\"index\":0,\"text\":\"\",\"finish_reason\":\"length\"}]}", CARRIES_FINISH);
@@ -160,7 +160,7 @@ static void a_tool_call_without_index_gets_one(void **state)
 	expect_repaired(DELTA("\"tool_calls\":[{\"index\":0,\"id\":\"a\"}]"), NULL);
 	expect_repaired(DELTA("\"tool_calls\":[ {\"id\":\"b\"},{\"index\":null,\"id\":\"c\"},7]"),
 			DELTA("\"tool_calls\":[ {\"index\":1,\"id\":\"b\"},{\"index\":2,\"id\":\"c\"},7]"));
-	stream = (struct openai_stream){.endpoint = OPENAI_CHAT};
+	stream = (struct openai_stream){.endpoint = ENDPOINT_CHAT};
 	expect_repaired(DELTA("\"tool_calls\":[{\"id\":\"a\"}],\"role\":null"),
 			DELTA("\"tool_calls\":[{\"index\":0,\"id\":\"a\"}],\"role\":\"assistant\""));
 }
@@ -204,7 +204,7 @@ static void an_index_out_of_range_harms_nothing(void **state)
 
 static void expect_lane(const char *data, const char *want)
 {
-	struct openai_lane lane = {SPAN("gathered"), SPAN("m"), SPAN("fast/\"q\""), 2};
+	struct answer_lane lane = {SPAN("gathered"), SPAN("m"), SPAN("fast/\"q\""), 2};
 	struct buf out;
 	buf_init(&out, 4096);
 	assert_int_equal(openai_chunk_write_lane(span_of(data), &lane, &arena, &out), want != NULL);
@@ -239,25 +239,26 @@ static void a_chunk_is_rewritten_for_its_lane(void **state)
 static void whole_answers_are_read(void **state)
 {
 	(void)state;
-	struct openai_answer answer;
+	struct answer_reading answer;
 	assert_true(
-	    openai_answer_read(OPENAI_CHAT,
+	    openai_answer_read(ENDPOINT_CHAT,
 			       SPAN("{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"x\"},"
 				    "\"finish_reason\":\"stop\"}],\"usage\":{\"total_tokens\":3}}"),
 			       &arena, &answer));
 	assert_int_equal(answer.carries, CARRIES_ROLE | CARRIES_CONTENT | CARRIES_FINISH | CARRIES_USAGE);
 	assert_int_equal(answer.usage.total_tokens, 3);
-	assert_true(openai_answer_read(OPENAI_COMPLETIONS, SPAN("{\"choices\":[{\"text\":\"x\"}]}"), &arena, &answer));
+	assert_true(
+	    openai_answer_read(ENDPOINT_COMPLETIONS, SPAN("{\"choices\":[{\"text\":\"x\"}]}"), &arena, &answer));
 	assert_int_equal(answer.carries, CARRIES_CONTENT);
-	assert_true(openai_answer_read(OPENAI_EMBEDDINGS, SPAN("{\"data\":[{\"embedding\":[0.1]}],\"usage\":{}}"),
+	assert_true(openai_answer_read(ENDPOINT_EMBEDDINGS, SPAN("{\"data\":[{\"embedding\":[0.1]}],\"usage\":{}}"),
 				       &arena, &answer));
 	assert_int_equal(answer.carries, CARRIES_CONTENT | CARRIES_USAGE);
 	assert_true(
-	    openai_answer_read(OPENAI_CHAT, SPAN("{\"error\":{\"message\":\"m\",\"code\":400}}"), &arena, &answer));
+	    openai_answer_read(ENDPOINT_CHAT, SPAN("{\"error\":{\"message\":\"m\",\"code\":400}}"), &arena, &answer));
 	assert_int_equal(answer.carries, CARRIES_NO_CHOICE | CARRIES_ERROR);
 	assert_true(span_is(answer.error->message, "m"));
 	assert_int_equal(answer.error->status, 400);
-	assert_false(openai_answer_read(OPENAI_CHAT, SPAN("[]"), &arena, &answer));
+	assert_false(openai_answer_read(ENDPOINT_CHAT, SPAN("[]"), &arena, &answer));
 }
 
 static void answers_merge_into_one(void **state)
@@ -271,7 +272,7 @@ static void answers_merge_into_one(void **state)
 	    SPAN("{\"choices\":[{\"m\":3}\n],\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":20,\"total_tokens\":"
 		 "30}}"),
 	};
-	struct openai_lane lanes[] = {{SPAN("g"), SPAN("m"), SPAN("t0"), 0},
+	struct answer_lane lanes[] = {{SPAN("g"), SPAN("m"), SPAN("t0"), 0},
 				      {SPAN("g"), SPAN("m"), SPAN("t1"), 0},
 				      {SPAN("g"), SPAN("m"), {NULL, 0}, 0}};
 	struct buf out;
@@ -306,7 +307,7 @@ static void one_answer_keeps_its_usage_bytes(void **state)
 	(void)state;
 	struct span body = SPAN(
 	    "{\"id\":\"a\",\"choices\":[{\"index\":0}],\"usage\":{\"total_tokens\":1,\"details\":{}},\"model\":\"x\"}");
-	struct openai_lane lane = {SPAN("g"), SPAN("m"), {NULL, 0}, 9};
+	struct answer_lane lane = {SPAN("g"), SPAN("m"), {NULL, 0}, 9};
 	struct buf out;
 	buf_init(&out, 4096);
 	assert_true(openai_answers_merge(&body, &lane, 1, &arena, &out));
@@ -321,7 +322,7 @@ static void a_usage_chunk_is_written(void **state)
 	struct usage usage = {3, 4, -1};
 	struct buf out;
 	buf_init(&out, 4096);
-	openai_usage_chunk_write(&out, OPENAI_CHAT, SPAN("i"), SPAN("m"), 1700000000, &usage);
+	openai_usage_chunk_write(&out, ENDPOINT_CHAT, SPAN("i"), SPAN("m"), 1700000000, &usage);
 	assert_true(span_is(
 	    buf_span(&out),
 	    "{\"id\":\"i\",\"object\":\"chat.completion.chunk\",\"created\":1700000000,\"model\":\"m\",\"choices\":[],"
@@ -373,7 +374,7 @@ static void exhaustion_is_told(void **state)
 	for (size_t limit = 1; limit < 3000; limit += 16) {
 		struct arena small;
 		arena_init(&small, limit);
-		stream = (struct openai_stream){.endpoint = OPENAI_CHAT};
+		stream = (struct openai_stream){.endpoint = ENDPOINT_CHAT};
 		bool read = openai_chunk_read(&stream, SPAN(DELTA("\"tool_calls\":[{\"id\":\"a\"}]")), &small, &chunk);
 		assert_int_equal(read, !arena_failed(&small));
 		if (read)
@@ -385,9 +386,9 @@ static void exhaustion_is_told(void **state)
 static void every_endpoint_has_its_path(void **state)
 {
 	(void)state;
-	assert_string_equal(openai_endpoint_path(OPENAI_CHAT), "/chat/completions");
-	assert_string_equal(openai_endpoint_path(OPENAI_COMPLETIONS), "/completions");
-	assert_string_equal(openai_endpoint_path(OPENAI_EMBEDDINGS), "/embeddings");
+	assert_string_equal(openai_endpoint_path(ENDPOINT_CHAT), "/chat/completions");
+	assert_string_equal(openai_endpoint_path(ENDPOINT_COMPLETIONS), "/completions");
+	assert_string_equal(openai_endpoint_path(ENDPOINT_EMBEDDINGS), "/embeddings");
 }
 
 int main(void)

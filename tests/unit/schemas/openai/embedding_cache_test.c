@@ -37,7 +37,7 @@ static struct openai_request request_of(const char *body)
 {
 	struct openai_request request;
 	struct findings findings = {.count = 0};
-	if (!openai_request_decode(&request, OPENAI_EMBEDDINGS, &arena, span_of(body), &JSON_DEPTH(64), &findings))
+	if (!openai_request_decode(&request, ENDPOINT_EMBEDDINGS, &arena, span_of(body), &JSON_DEPTH(64), &findings))
 		fail_msg("%s: %.*s", body, SPAN_ARG(findings.list[0].message));
 	return request;
 }

@@ -41,7 +41,7 @@ static void error_bodies_of_every_form_are_understood(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct openai_error error;
+		struct backend_error error;
 		openai_error_read(span_of(rows[i][0]), &arena, &error);
 		if (rows[i][1] == NULL ? error.message.at != NULL : !span_is(error.message, rows[i][1]))
 			fail_msg("%s: %.*s", rows[i][0], SPAN_ARG(error.message));
@@ -53,7 +53,7 @@ static void a_place_of_many_steps_costs_little(void **state)
 {
 	enum { STEPS = 30000 };
 	static char body[STEPS * 2 + 64];
-	struct openai_error error;
+	struct backend_error error;
 	struct arena small;
 	(void)state;
 	size_t len = (size_t)snprintf(body, sizeof(body), "{\"detail\":[{\"msg\":\"m\",\"loc\":[1");
@@ -70,7 +70,7 @@ static void a_place_of_many_steps_costs_little(void **state)
 static void a_long_message_is_cut_between_characters(void **state)
 {
 	static char body[20000];
-	struct openai_error error;
+	struct backend_error error;
 	(void)state;
 	size_t len = (size_t)snprintf(body, sizeof(body), "{\"error\":\"x");
 	for (size_t i = 0; i < 4000; i++, len += 2)
@@ -83,7 +83,7 @@ static void a_long_message_is_cut_between_characters(void **state)
 
 static void only_the_dialects_own_object_may_be_relayed(void **state)
 {
-	struct openai_error error;
+	struct backend_error error;
 	(void)state;
 	openai_error_read(SPAN("{\"error\":{\"message\":\"m\"}}"), &arena, &error);
 	assert_true(error.object);
@@ -203,7 +203,7 @@ static void what_backends_say_is_of_the_right_kind(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct openai_error error;
+		struct backend_error error;
 		openai_error_read(span_of(rows[i].body), &arena, &error);
 		struct failure_signs signs = {.where = rows[i].where,
 					      .status = rows[i].status,

@@ -23,7 +23,7 @@ static void decode(const char *members)
 		 members);
 	arena_fini(&arena);
 	arena_init(&arena, 0);
-	assert_true(openai_request_decode(&request, OPENAI_CHAT, &arena, span_of(body), &JSON_DEPTH(32), &findings));
+	assert_true(openai_request_decode(&request, ENDPOINT_CHAT, &arena, span_of(body), &JSON_DEPTH(32), &findings));
 }
 
 static void zero_or_a_seed_is_repeatable(void **state)
@@ -82,7 +82,7 @@ static void a_client_that_prefills_itself_is_not_gone_on_with(void **state)
 	struct findings findings = {.count = 0};
 	(void)state;
 	decode("");
-	assert_true(openai_request_decode(&request, OPENAI_CHAT, &arena,
+	assert_true(openai_request_decode(&request, ENDPOINT_CHAT, &arena,
 					  SPAN("{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{"
 					       "\"role\":\"assistant\",\"content\":\"y\"}]}"),
 					  &JSON_DEPTH(32), &findings));

@@ -100,8 +100,9 @@ static void chunks_amount_to_the_answer(void **state)
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		struct buf out;
 		bool chat = strstr(answers[i], "text_completion") == NULL;
-		struct openai_replay ask = {
-		    .endpoint = chat ? OPENAI_CHAT : OPENAI_COMPLETIONS, .body = span_of(answers[i]), .created = -1};
+		struct openai_replay ask = {.endpoint = chat ? ENDPOINT_CHAT : ENDPOINT_COMPLETIONS,
+					    .body = span_of(answers[i]),
+					    .created = -1};
 		buf_init(&out, 65536);
 		replay(&ask, &out);
 		struct span got = canonical(buf_span(&out)), want = canonical(ask.body);
@@ -121,7 +122,7 @@ static void long_texts_come_in_pieces_of_whole_characters(void **state)
 	for (int i = 0; i < 3000; i++)
 		used += (size_t)snprintf(body + used, sizeof(body) - used, "%s", i % 2 == 0 ? "\xe2\x82\xac" : "x");
 	snprintf(body + used, sizeof(body) - used, "\"},\"finish_reason\":\"stop\"}]}");
-	struct openai_replay ask = {.endpoint = OPENAI_CHAT, .body = span_of(body), .created = -1};
+	struct openai_replay ask = {.endpoint = ENDPOINT_CHAT, .body = span_of(body), .created = -1};
 	buf_init(&out, 65536);
 	replay(&ask, &out);
 	struct span got = canonical(buf_span(&out)), want = canonical(ask.body);
@@ -137,7 +138,7 @@ static void the_id_and_the_time_are_fresh(void **state)
 	    "\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"logprobs\":{\"content\":[1]},"
 	    "\"finish_reason\":\"stop\"}],\"usage\":{\"total_tokens\":3}}";
 	struct openai_replay ask = {
-	    .endpoint = OPENAI_CHAT, .body = span_of(body), .id = SPAN("new"), .created = 99, .include_usage = true};
+	    .endpoint = ENDPOINT_CHAT, .body = span_of(body), .id = SPAN("new"), .created = 99, .include_usage = true};
 	struct buf out;
 	(void)state;
 	buf_init(&out, 65536);
@@ -172,7 +173,7 @@ static void only_the_id_and_the_time_are_replaced(void **state)
 	buf_init(&out, 65536);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct openai_replay ask = {
-		    .endpoint = OPENAI_CHAT, .body = span_of(cases[i][0]), .id = SPAN("new"), .created = 99};
+		    .endpoint = ENDPOINT_CHAT, .body = span_of(cases[i][0]), .id = SPAN("new"), .created = 99};
 		assert_true(openai_replay_mark(ask.body, &arena, &ask.marks));
 		buf_reset(&out);
 		assert_true(openai_replay_whole(&ask, &out));
@@ -202,7 +203,7 @@ static void completions_are_text(void **state)
 {
 	static const char body[] = "{\"id\":\"c\",\"object\":\"text_completion\",\"choices\":[{\"text\":\"abc\","
 				   "\"index\":0,\"finish_reason\":\"stop\"}]}";
-	struct openai_replay ask = {.endpoint = OPENAI_COMPLETIONS, .body = span_of(body), .created = -1};
+	struct openai_replay ask = {.endpoint = ENDPOINT_COMPLETIONS, .body = span_of(body), .created = -1};
 	(void)state;
 	chunks[0] = '\0';
 	count = 0;
@@ -231,7 +232,7 @@ static void many_log_probabilities_are_told_in_parts(void **state)
 	for (int i = 0; i < TOKENS; i++)
 		buf_printf(&body, "%s{\"token\":\"%d\"}", i == 0 ? "" : ",", i);
 	buf_append(&body, SPAN("],\"refusal\":null},\"finish_reason\":\"stop\"}]}"));
-	struct openai_replay ask = {.endpoint = OPENAI_CHAT, .body = buf_span(&body), .created = -1};
+	struct openai_replay ask = {.endpoint = ENDPOINT_CHAT, .body = buf_span(&body), .created = -1};
 	replay(&ask, &out);
 	assert_int_equal(count, 5); /* the role, three parts, the end */
 	struct span want = canonical(buf_span(&body)), got = canonical(buf_span(&out));
@@ -245,7 +246,7 @@ static void content_of_parts_is_told_as_it_is(void **state)
 {
 	static const char body[] = HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":[{\"type\":"
 					"\"text\",\"text\":\"a\"}]},\"finish_reason\":\"stop\"}]}";
-	struct openai_replay ask = {.endpoint = OPENAI_CHAT, .body = span_of(body), .created = -1};
+	struct openai_replay ask = {.endpoint = ENDPOINT_CHAT, .body = span_of(body), .created = -1};
 	(void)state;
 	chunks[0] = '\0';
 	count = 0;
@@ -262,7 +263,7 @@ static void it_stops_when_told_and_refuses_what_is_none(void **state)
 	static const char *const none[] = {
 	    "[]", "{}", "{\"choices\":[]}", "{\"choices\":[1]}", "{\"choices\":[{\"index\":0}]}", "x"};
 	struct openai_replay ask = {
-	    .endpoint = OPENAI_CHAT,
+	    .endpoint = ENDPOINT_CHAT,
 	    .body = SPAN(HEAD "{\"index\":0,\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}"),
 	    .created = -1};
 	(void)state;

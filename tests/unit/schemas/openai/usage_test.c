@@ -47,7 +47,7 @@ static bool hide(struct span data)
 	struct json json;
 	struct json_error error;
 	assert_true(json_parse(&json, &arena, data, 8, &error));
-	return openai_usage_hide(&json, OPENAI_CHAT, &out);
+	return openai_usage_hide(&json, ENDPOINT_CHAT, &out);
 }
 
 static void what_stands_beside_hidden_usage_is_kept(void **state)

@@ -9,7 +9,7 @@
 
 #include "service/cache/entry.h"
 
-static const struct cache_entry sample = {.endpoint = OPENAI_COMPLETIONS,
+static const struct cache_entry sample = {.endpoint = ENDPOINT_COMPLETIONS,
 					  .created = 1790000000,
 					  .usage = {12, -1, 15},
 					  .target = {"alpha/river-1", sizeof("alpha/river-1") - 1},

@@ -25,7 +25,7 @@ static struct config_backend backend = {.name = "b", .url = "http://b/v1"};
 static struct config_plan plan = {.backend = &backend, .target = "b/m", .target_model = "m"};
 static struct config_model model = {.name = "m", .plan = &plan, .cache = {.revision = ""}};
 
-static enum openai_endpoint endpoint;
+static enum endpoint endpoint;
 static bool by_input; /* the key is that of the first input of embeddings */
 static struct arena arena;
 static struct buf text;
@@ -443,7 +443,7 @@ static const struct field *find_unchecked(const struct field_table *table, unsig
 	return found;
 }
 
-static void check_endpoint(enum openai_endpoint which, bool input, size_t idle)
+static void check_endpoint(enum endpoint which, bool input, size_t idle)
 {
 	enum { DEPTH = 16 };
 	const struct field_table *table = openai_request_fields(which);
@@ -474,26 +474,26 @@ static void check_endpoint(enum openai_endpoint which, bool input, size_t idle)
 static void every_member_of_a_chat_counts(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_CHAT, false, 5);
+	check_endpoint(ENDPOINT_CHAT, false, 5);
 }
 
 static void every_member_of_a_completion_counts(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_COMPLETIONS, false, 4);
+	check_endpoint(ENDPOINT_COMPLETIONS, false, 4);
 }
 
 static void every_member_of_embeddings_counts(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_EMBEDDINGS, false, 2);
+	check_endpoint(ENDPOINT_EMBEDDINGS, false, 2);
 }
 
 /* The keys of single inputs, which come about in another way. */
 static void every_member_beside_an_input_counts(void **state)
 {
 	(void)state;
-	check_endpoint(OPENAI_EMBEDDINGS, true, 2);
+	check_endpoint(ENDPOINT_EMBEDDINGS, true, 2);
 }
 
 static int set_up(void **state)

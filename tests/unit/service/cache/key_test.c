@@ -16,7 +16,7 @@ static struct config_backend backend = {.name = "b", .url = "http://b/v1"};
 static struct config_plan plan = {.backend = &backend, .target = "b/m", .target_model = "m"};
 static struct config_model model = {.name = "m", .plan = &plan, .cache = {.revision = ""}};
 
-static struct cache_key key_with(enum openai_endpoint endpoint, const char *body, const char *tenant)
+static struct cache_key key_with(enum endpoint endpoint, const char *body, const char *tenant)
 {
 	struct openai_request request;
 	struct findings findings = {.count = 0};
@@ -36,7 +36,7 @@ static struct cache_key key_with(enum openai_endpoint endpoint, const char *body
 
 static struct cache_key key_of(const char *body)
 {
-	return key_with(OPENAI_CHAT, body, "");
+	return key_with(ENDPOINT_CHAT, body, "");
 }
 
 static void expect(bool same, const char *a, const char *b)
@@ -88,8 +88,8 @@ static void whose_and_where_matters(void **state)
 	struct config_plan around = {.combinator = "fallback", .children = children, .child_count = 1};
 	struct cache_key plain = key_of(body);
 	(void)state;
-	differ(plain, key_with(OPENAI_CHAT, body, "t"));
-	differ(key_with(OPENAI_CHAT, body, "t"), key_with(OPENAI_CHAT, body, "u"));
+	differ(plain, key_with(ENDPOINT_CHAT, body, "t"));
+	differ(key_with(ENDPOINT_CHAT, body, "t"), key_with(ENDPOINT_CHAT, body, "u"));
 	model.plan = &around;
 	differ(plain, key_of(body));
 	model.plan = &plan;

@@ -31,7 +31,7 @@ static int tear_down(void **state)
 
 static struct repeat sample(struct span authorization, struct span body)
 {
-	return (struct repeat){.endpoint = OPENAI_CHAT,
+	return (struct repeat){.endpoint = ENDPOINT_CHAT,
 			       .authorization = authorization,
 			       .body = body,
 			       .key = {{7, 8, 9}},
@@ -46,7 +46,7 @@ static void what_was_noted_is_known(void **state)
 	(void)state;
 	repeats_note(repeats, &repeat);
 	body[2] = 'x';
-	const struct repeat *found = repeats_find(repeats, OPENAI_CHAT, SPAN("Bearer a"), SPAN("{\"model\":\"m\"}"));
+	const struct repeat *found = repeats_find(repeats, ENDPOINT_CHAT, SPAN("Bearer a"), SPAN("{\"model\":\"m\"}"));
 	assert_non_null(found);
 	assert_true(cache_key_equal(&found->key, &repeat.key));
 	assert_int_equal(found->model_index, 3);
@@ -58,13 +58,14 @@ static void nothing_else_is(void **state)
 {
 	struct repeat repeat = sample(SPAN("Bearer a"), SPAN("{\"model\":\"m\"}"));
 	(void)state;
-	assert_null(repeats_find(repeats, OPENAI_CHAT, SPAN(""), SPAN("")));
+	assert_null(repeats_find(repeats, ENDPOINT_CHAT, SPAN(""), SPAN("")));
 	repeats_note(repeats, &repeat);
-	assert_null(repeats_find(repeats, OPENAI_COMPLETIONS, repeat.authorization, repeat.body));
-	assert_null(repeats_find(repeats, OPENAI_CHAT, SPAN("Bearer b"), repeat.body));
-	assert_null(repeats_find(repeats, OPENAI_CHAT, SPAN("Bearer a{"), SPAN("\"model\":\"m\"}"))); /* the same row */
-	assert_null(repeats_find(repeats, OPENAI_CHAT, SPAN("Bearer a"), SPAN("{\"model\":\"m\"} ")));
-	assert_null(repeats_find(NULL, OPENAI_CHAT, SPAN("Bearer a"), repeat.body));
+	assert_null(repeats_find(repeats, ENDPOINT_COMPLETIONS, repeat.authorization, repeat.body));
+	assert_null(repeats_find(repeats, ENDPOINT_CHAT, SPAN("Bearer b"), repeat.body));
+	assert_null(
+	    repeats_find(repeats, ENDPOINT_CHAT, SPAN("Bearer a{"), SPAN("\"model\":\"m\"}"))); /* the same row */
+	assert_null(repeats_find(repeats, ENDPOINT_CHAT, SPAN("Bearer a"), SPAN("{\"model\":\"m\"} ")));
+	assert_null(repeats_find(NULL, ENDPOINT_CHAT, SPAN("Bearer a"), repeat.body));
 }
 
 static void every_flipped_bit_is_another_request(void **state)
@@ -77,10 +78,10 @@ static void every_flipped_bit_is_another_request(void **state)
 	repeats_note(repeats, &repeat);
 	for (size_t bit = 0; bit < sizeof(body) * 8; bit++) {
 		body[bit / 8] = (char)(body[bit / 8] ^ (1 << bit % 8));
-		assert_null(repeats_find(repeats, OPENAI_CHAT, SPAN(""), (struct span){body, sizeof(body)}));
+		assert_null(repeats_find(repeats, ENDPOINT_CHAT, SPAN(""), (struct span){body, sizeof(body)}));
 		body[bit / 8] = (char)(body[bit / 8] ^ (1 << bit % 8));
 	}
-	assert_non_null(repeats_find(repeats, OPENAI_CHAT, SPAN(""), (struct span){body, sizeof(body)}));
+	assert_non_null(repeats_find(repeats, ENDPOINT_CHAT, SPAN(""), (struct span){body, sizeof(body)}));
 }
 
 static void long_ones_are_not_remembered(void **state)
@@ -89,7 +90,7 @@ static void long_ones_are_not_remembered(void **state)
 	struct repeat repeat = sample(SPAN(""), (struct span){body, LONG});
 	(void)state;
 	repeats_note(repeats, &repeat);
-	assert_null(repeats_find(repeats, OPENAI_CHAT, SPAN(""), repeat.body));
+	assert_null(repeats_find(repeats, ENDPOINT_CHAT, SPAN(""), repeat.body));
 	free(body);
 }
 
@@ -104,7 +105,7 @@ static void many_push_each_other_out(void **state)
 			int len = snprintf(body, sizeof(body), "request %d", i);
 			struct repeat repeat = sample(SPAN("a"), (struct span){body, (size_t)len});
 			repeat.model_index = (size_t)i;
-			const struct repeat *found = repeats_find(repeats, OPENAI_CHAT, SPAN("a"), repeat.body);
+			const struct repeat *found = repeats_find(repeats, ENDPOINT_CHAT, SPAN("a"), repeat.body);
 			if (found != NULL)
 				assert_int_equal(found->model_index, i);
 			known += found != NULL;

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "lib/log.h"
+#include "schemas/openai/dialect.h"
 #include "service/cache/fetch.h"
 #include "service/exchange/exchange.h"
 #include "service/loop/loop.h"
@@ -142,7 +143,8 @@ static int set_up(void **state)
 	config = config_load_text(SPAN(yaml), "test", &errors);
 	loop = loop_create();
 	assert_true(config != NULL && loop != NULL);
-	plan = (struct plan){.kind = &plan_kind_target, .source = config->models[0].plan, .width = 1};
+	plan = (struct plan){
+	    .kind = &plan_kind_target, .source = config->models[0].plan, .width = 1, .dialect = &openai_dialect};
 	plans[0] = &plan;
 	cached = (struct cache_worker){.cache = cache_create(config), .reactor = loop_reactor(loop)};
 	worker = (struct exchange_worker){.plan = {.reactor = loop_reactor(loop),
@@ -170,7 +172,7 @@ static int tear_down(void **state)
 
 static struct exchange *ask(const char *body, const char *cache_control)
 {
-	struct exchange_request request = {.endpoint = OPENAI_EMBEDDINGS,
+	struct exchange_request request = {.endpoint = ENDPOINT_EMBEDDINGS,
 					   .body = span_of(body),
 					   .request_id = SPAN("mine"),
 					   .cache_control = span_of(cache_control),

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: MIT */
+/* What clients ask models for, whatever the dialect. */
+#ifndef SLUICE_SCHEMAS_ENDPOINT_H
+#define SLUICE_SCHEMAS_ENDPOINT_H
+
+enum endpoint { ENDPOINT_CHAT, ENDPOINT_COMPLETIONS, ENDPOINT_EMBEDDINGS };
+
+#endif
