@@ -70,6 +70,7 @@ size_t whole_bytes(const struct whole *whole)
 
 bool whole_write(struct whole *whole, struct buf *out)
 {
+	whole->exhausted = whole->assembly.exhausted;
 	if (whole->failed || whole->assembly.failed)
 		return false;
 	if (!whole->streamed)
@@ -78,8 +79,10 @@ bool whole_write(struct whole *whole, struct buf *out)
 	struct arena scratch;
 	buf_reset(plain);
 	arena_init(&scratch, 0);
+	arena_charge(&scratch, whole->arena.party);
 	bool written = openai_assembly_write(&whole->assembly, whole->id, whole->model, whole->created, plain) &&
 		       openai_answer_write_usage(buf_span(plain), &whole->usage, &scratch, out) && !buf_failed(out);
+	whole->exhausted = buf_failed(plain) || buf_failed(out) || arena_failed(&scratch);
 	arena_fini(&scratch);
 	return written;
 }

@@ -29,6 +29,7 @@ struct target_collection {
 	struct usage usage;
 	struct buf answer;
 	bool written;
+	bool exhausted; /* it is not, for lack of memory */
 };
 
 static void collection_free(struct target_collection *collection)
@@ -47,6 +48,7 @@ bool target_collect_begin(struct target_run *target)
 		return false;
 	openai_assembly_init(&collection->assembly, most);
 	arena_init(&collection->arena, 0);
+	arena_charge(&collection->arena, target->run.context->party);
 	openai_assembly_charge(&collection->assembly, target->run.context->party);
 	buf_init(&collection->answer, most * 6);
 	buf_charge(&collection->answer, target->run.context->party);
@@ -94,7 +96,7 @@ static enum error_code collection_error(const struct target_collection *collecti
 	const struct openai_assembly *assembly = &collection->assembly;
 	if (assembly->too_large)
 		return ERROR_UPSTREAM_TOO_LARGE;
-	return assembly->exhausted || buf_failed(&collection->answer) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
+	return assembly->exhausted || collection->exhausted ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
 }
 
 void target_collect(struct target_run *target, struct span data, const struct openai_chunk *chunk)
@@ -116,11 +118,14 @@ static void collect_write(struct target_collection *collection)
 {
 	struct buf plain;
 	buf_init(&plain, collection->answer.ceiling);
+	buf_charge(&plain, collection->answer.party);
 	collection->written =
 	    openai_assembly_write(&collection->assembly, collection->id, collection->model, collection->created,
 				  &plain) &&
 	    openai_answer_write_usage(buf_span(&plain), &collection->usage, &collection->arena, &collection->answer) &&
 	    !buf_failed(&collection->answer);
+	collection->exhausted =
+	    buf_failed(&plain) || buf_failed(&collection->answer) || arena_failed(&collection->arena);
 	buf_fini(&plain);
 }
 
