@@ -38,6 +38,12 @@ static size_t buf_cost(size_t capacity)
 	return capacity <= LEDGER_BLOCK ? 0 : capacity;
 }
 
+void buf_uncharge(struct buf *buf)
+{
+	ledger_give(buf->party, buf_cost(buf->capacity));
+	buf->party = LEDGER_NOBODY;
+}
+
 void buf_fini(struct buf *buf)
 {
 	if (buf->capacity > LEDGER_BLOCK)

@@ -38,6 +38,9 @@ static inline void buf_charge(struct buf *buf, uint32_t party)
 	buf->party = party;
 }
 
+/* Takes back what the buffer is charged; from now on it is charged nothing. */
+void buf_uncharge(struct buf *buf);
+
 /* Frees the memory; the buffer is empty and usable again. */
 void buf_fini(struct buf *buf);
 
@@ -62,6 +65,12 @@ struct buf buf_take(struct buf *from);
 
 /* Drops size bytes from the front; size must not exceed buf_len(). */
 void buf_consume(struct buf *buf, size_t size);
+
+/* Drops all but the first size bytes; size must not exceed buf_len(). */
+static inline void buf_truncate(struct buf *buf, size_t size)
+{
+	buf->end = buf->start + size;
+}
 
 /* Appends a copy of bytes. False (and sticky failure) when it does not fit. */
 static inline bool buf_append(struct buf *buf, struct span bytes)

@@ -120,6 +120,16 @@ void ledger_cache_remove(size_t bytes)
 	atomic_fetch_sub_explicit(&cached, bytes, memory_order_relaxed);
 }
 
+void ledger_evicted_add(size_t bytes)
+{
+	atomic_fetch_add_explicit(&ledger_all, bytes, memory_order_relaxed);
+}
+
+void ledger_evicted_remove(size_t bytes)
+{
+	atomic_fetch_sub_explicit(&ledger_all, bytes, memory_order_relaxed);
+}
+
 size_t ledger_cache_most(void)
 {
 	size_t most = load(&ceiling), all = load(&ledger_all);

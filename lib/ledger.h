@@ -12,7 +12,8 @@
  * party that may begin nothing is tight: its streams go on in steps so small that they need no buffer beyond
  * LEDGER_BLOCK, and finish as their client reads.
  *
- * The cache is charged to no party. It has what the parties leave free, and gives up entries as they take more.
+ * The cache is charged to no party. It has what the parties leave free, and gives up entries as they take more. An
+ * entry that is evicted while somebody reads it is memory that is not free, until its last reader has finished.
  *
  * Heals as requests end, connections close, and clients that read nothing are cut off.
  */
@@ -54,7 +55,7 @@ static inline bool ledger_is_tight(uint32_t party)
 	return all > atomic_load_explicit(&ledger_calm, memory_order_relaxed) && ledger_holds_too_much(party);
 }
 
-/* Bytes that all parties hold, and one of them. */
+/* Bytes that all parties hold, evicted entries that are still read included, and one of them. */
 size_t ledger_taken(void);
 size_t ledger_held(uint32_t party);
 /* How often ledger_begin and ledger_grow have refused. */
@@ -72,6 +73,9 @@ void ledger_set_cache(const struct ledger_cache *cache);
 /* The cache holds more bytes, or fewer. */
 void ledger_cache_add(size_t bytes);
 void ledger_cache_remove(size_t bytes);
+/* Bytes that the cache has evicted while somebody reads them: held, but charged to no party. Free them again. */
+void ledger_evicted_add(size_t bytes);
+void ledger_evicted_remove(size_t bytes);
 /* Bytes that the cache may hold at present. */
 size_t ledger_cache_most(void);
 

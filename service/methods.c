@@ -31,13 +31,14 @@ static void add(char allow[METHODS_ALLOW_SIZE], const char *method)
 		snprintf(allow + len, METHODS_ALLOW_SIZE - len, "%s%s", len == 0 ? "" : ", ", method);
 }
 
-bool methods_allow(struct span path, char allow[METHODS_ALLOW_SIZE])
+bool methods_allow(const struct surface *surface, struct span path, char allow[METHODS_ALLOW_SIZE])
 {
 	struct span argument;
 	allow[0] = '\0';
 	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++) {
 		const char *method = operation_row(operation)->method;
-		if (!span_is(path, "*") && !operation_matches(operation, path, &argument))
+		if (!surface_serves(surface, operation) ||
+		    (!span_is(path, "*") && !operation_matches(operation, path, &argument)))
 			continue;
 		add(allow, method);
 		if (strcmp(method, "GET") == 0)

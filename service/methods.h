@@ -3,7 +3,7 @@
 #ifndef SLUICE_SERVICE_METHODS_H
 #define SLUICE_SERVICE_METHODS_H
 
-#include "schemas/operations.h"
+#include "service/surface.h"
 
 /*
  * The operation at path that method names, HEAD counting as GET; *argument is
@@ -17,9 +17,9 @@ enum operation methods_at(struct span path);
 enum { METHODS_ALLOW_SIZE = 64 };
 
 /*
- * The value of Allow (RFC 9110, section 10.2.1) for a path, made from the table, such as "GET, HEAD, OPTIONS"; path
- * "*" is the service as a whole. False when there is nothing at this path.
+ * The value of Allow (RFC 9110, section 10.2.1) for a path, made from the operations that the surface serves, such as
+ * "GET, HEAD, OPTIONS"; path "*" is that surface as a whole. False when there is nothing at this path.
  */
-bool methods_allow(struct span path, char allow[METHODS_ALLOW_SIZE]);
+bool methods_allow(const struct surface *surface, struct span path, char allow[METHODS_ALLOW_SIZE]);
 
 #endif

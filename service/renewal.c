@@ -21,6 +21,8 @@ static uint64_t look_at(uint64_t hash, const char *path)
 		return hash_mix(hash, (uint64_t)errno);
 	hash = hash_mix(hash_mix(hash, file.st_dev), file.st_ino);
 	hash = hash_mix(hash_mix(hash, (uint64_t)file.st_mtim.tv_sec), (uint64_t)file.st_mtim.tv_nsec);
+	/* tools may set the time of a write back, but not that of a change */
+	hash = hash_mix(hash_mix(hash, (uint64_t)file.st_ctim.tv_sec), (uint64_t)file.st_ctim.tv_nsec);
 	return hash_mix(hash, (uint64_t)file.st_size);
 }
 
@@ -66,17 +68,19 @@ static void tell_success(void)
 /* Reads them for every worker before any uses them. False with why in errors. */
 static bool renew(const struct renewal_watch *watch, struct buf *errors)
 {
-	struct http_certificates **read = calloc(watch->worker_count, sizeof(*read));
+	struct worker_renewal **read = calloc(watch->worker_count, sizeof(*read));
 	size_t count = 0;
 	while (read != NULL && count < watch->worker_count &&
 	       (read[count] = worker_read_certificates(watch->workers[count], errors)) != NULL)
 		count++;
+	if (read == NULL)
+		buf_printf(errors, "out of memory\n");
 	bool good = read != NULL && count == watch->worker_count;
 	for (size_t i = 0; i < count; i++) {
 		if (good)
-			worker_use_certificates(watch->workers[i], read[i]);
+			worker_use_certificates(read[i]);
 		else
-			http_certificates_drop(read[i]);
+			worker_drop_certificates(read[i]);
 	}
 	free(read);
 	return good;

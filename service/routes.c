@@ -125,7 +125,7 @@ static struct refusal refuse_method(const struct http_request *request, const st
 {
 	if (is_root(request, surface))
 		return (struct refusal){.code = ERROR_NONE};
-	if (!methods_allow(http_request_path(request), allow))
+	if (!methods_allow(surface, http_request_path(request), allow))
 		return (struct refusal){.code = ERROR_UNKNOWN_PATH};
 	if (span_is(http_request_method(request), "OPTIONS"))
 		return (struct refusal){.code = ERROR_NONE};

@@ -97,6 +97,7 @@ bool unpacking_begin(struct offload_port *port, struct http_request *request, co
 					.done = done,
 					.context = context};
 	buf_init(&unpacking->body, most + UNPACKING_EXTRA);
+	buf_charge(&unpacking->body, http_request_party(request));
 	http_request_attach(request, &ops, unpacking);
 	offload_submit(port, &unpacking->job);
 	return true;

@@ -158,36 +158,48 @@ void worker_meet(struct worker *worker, struct worker *const *workers, size_t co
 
 /* ---- certificates that were read anew ---- */
 
-struct renewal {
+struct worker_renewal {
 	struct loop_message message; /* first */
 	struct worker *worker;
 	struct http_certificates *certificates;
 };
 
-static void on_renewal(struct loop_message *message)
+void worker_drop_certificates(struct worker_renewal *renewal)
 {
-	struct renewal *renewal = (struct renewal *)message;
-	if (renewal->worker->server != NULL)
-		http_server_use_certificates(renewal->worker->server, renewal->certificates);
-	else
-		http_certificates_drop(renewal->certificates);
+	http_certificates_drop(renewal->certificates);
 	free(renewal);
 }
 
-struct http_certificates *worker_read_certificates(struct worker *worker, struct buf *error)
+static void on_renewal(struct loop_message *message)
 {
-	return http_server_read_certificates(worker->server, error);
-}
-
-void worker_use_certificates(struct worker *worker, struct http_certificates *certificates)
-{
-	struct renewal *renewal = malloc(sizeof(*renewal));
-	if (renewal == NULL) {
-		http_certificates_drop(certificates); /* the next look at the files finds them again */
+	struct worker_renewal *renewal = (struct worker_renewal *)message;
+	if (renewal->worker->server == NULL) {
+		worker_drop_certificates(renewal);
 		return;
 	}
-	*renewal = (struct renewal){{.run = on_renewal}, worker, certificates};
-	loop_post(worker->loop, &renewal->message);
+	http_server_use_certificates(renewal->worker->server, renewal->certificates);
+	free(renewal);
+}
+
+/* What will be needed to use them is allocated before, so that either all workers use new ones or none does. */
+struct worker_renewal *worker_read_certificates(struct worker *worker, struct buf *error)
+{
+	struct worker_renewal *renewal = malloc(sizeof(*renewal));
+	if (renewal == NULL) {
+		buf_printf(error, "out of memory\n");
+		return NULL;
+	}
+	*renewal = (struct worker_renewal){.message = {.run = on_renewal}, .worker = worker};
+	renewal->certificates = http_server_read_certificates(worker->server, error);
+	if (renewal->certificates != NULL)
+		return renewal;
+	free(renewal);
+	return NULL;
+}
+
+void worker_use_certificates(struct worker_renewal *renewal)
+{
+	loop_post(renewal->worker->loop, &renewal->message);
 }
 
 static bool create_prober(struct worker *worker)

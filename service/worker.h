@@ -12,6 +12,7 @@ struct cache;
 struct offload;
 struct redis_shared;
 struct worker;
+struct worker_renewal;
 
 struct worker_options {
 	const struct config *config;
@@ -40,9 +41,11 @@ bool worker_start(struct worker *worker);
 void worker_meet(struct worker *worker, struct worker *const *workers, size_t count);
 
 /* Reads the certificates of the worker's listeners anew. Thread-safe. NULL with error text. */
-struct http_certificates *worker_read_certificates(struct worker *worker, struct buf *error);
-/* Thread-safe: has the worker use them for new handshakes. certificates: takes. */
-void worker_use_certificates(struct worker *worker, struct http_certificates *certificates);
+struct worker_renewal *worker_read_certificates(struct worker *worker, struct buf *error);
+/* Thread-safe: has that worker use them for new handshakes, which cannot fail. renewal: takes. */
+void worker_use_certificates(struct worker_renewal *renewal);
+/* Forgets them. */
+void worker_drop_certificates(struct worker_renewal *renewal);
 
 /* Thread-safe: stop accepting and finish what runs; when nothing is left the thread ends. now, after a
  * first call without: ends what runs with the error SHUTTING_DOWN; the thread ends about a second later at most. */

@@ -15,6 +15,7 @@ enum {
 	PIECE_MOST = 1024,   /* bytes of text in a chunk */
 	LOGPROBS_MOST = 128, /* tokens whose log probabilities are in one: each may have hundreds of values */
 	LOGPROBS_LISTS = 8,
+	BESIDE_MOST = 16 << 10, /* bytes of members that an engine has put beside the usage */
 };
 
 struct telling {
@@ -334,6 +335,34 @@ static bool tell_choice(struct telling *telling, uint32_t choice)
 	return end(telling, SPAN("null"), finish == JSON_NONE ? SPAN("null") : json_raw(json, finish), CARRIES_FINISH);
 }
 
+/* Returns whether a member of the answer is none that chunks have in their own way. */
+static bool is_beside(const struct json *json, uint32_t key)
+{
+	static const char *const own[] = {"id",      "object", "created", "model", "service_tier", "system_fingerprint",
+					  "choices", "usage"};
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		if (openai_key_is(json, key, span_of(own[i])))
+			return false;
+	return true;
+}
+
+/* Appends what an engine put beside the usage (timings, …); of much, the beginning. */
+static void append_beside(struct telling *telling)
+{
+	const struct json *json = telling->json;
+	size_t left = BESIDE_MOST;
+	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
+		struct span value = json_raw(json, at + 1);
+		if (!is_beside(json, at) || value.len > left)
+			continue;
+		left -= value.len;
+		buf_append(&telling->out, SPAN(","));
+		buf_append(&telling->out, json_raw(json, at));
+		buf_append(&telling->out, SPAN(":"));
+		buf_append(&telling->out, value);
+	}
+}
+
 static bool tell_usage(struct telling *telling)
 {
 	uint32_t usage = json_member(telling->json, 0, "usage");
@@ -343,6 +372,7 @@ static bool tell_usage(struct telling *telling)
 	buf_append(&telling->out, buf_span(&telling->opening));
 	buf_append(&telling->out, SPAN("],\"usage\":"));
 	buf_append(&telling->out, json_raw(telling->json, usage));
+	append_beside(telling);
 	buf_append(&telling->out, SPAN("}"));
 	return !buf_failed(&telling->out) &&
 	       telling->emit(telling->context, buf_span(&telling->out), CARRIES_USAGE | CARRIES_NO_CHOICE);
@@ -399,7 +429,9 @@ bool openai_replay_stream(const struct openai_replay *replay, struct buf *out, u
 	struct arena scratch;
 	struct written_stream stream = {.out = out};
 	arena_init(&scratch, 0);
+	arena_charge(&scratch, out->party);
 	bool written = openai_replay_chunks(replay, &scratch, write_event, &stream);
+	out->failed |= arena_failed(&scratch);
 	arena_fini(&scratch);
 	if (events != NULL)
 		*events = stream.events;

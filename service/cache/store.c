@@ -64,6 +64,11 @@ struct store_value *store_value_create(struct span bytes)
 	return value;
 }
 
+static size_t value_bytes(const struct store_value *value)
+{
+	return sizeof(*value) + value->len;
+}
+
 void store_value_hold(struct store_value *value)
 {
 	atomic_fetch_add_explicit(&value->users, 1, memory_order_relaxed);
@@ -71,8 +76,22 @@ void store_value_hold(struct store_value *value)
 
 void store_value_drop(struct store_value *value)
 {
-	if (value != NULL && atomic_fetch_sub_explicit(&value->users, 1, memory_order_acq_rel) == 1)
-		free(value);
+	if (value == NULL || atomic_fetch_sub_explicit(&value->users, 1, memory_order_acq_rel) != 1)
+		return;
+	if (value->evicted)
+		ledger_evicted_remove(value_bytes(value));
+	free(value);
+}
+
+/*
+ * The store gives up its use. No reader can come any more, as the shard is locked: a value without one is freed here.
+ */
+static void value_leave(struct store_value *value)
+{
+	value->evicted = atomic_load_explicit(&value->users, memory_order_acquire) > 1;
+	if (value->evicted)
+		ledger_evicted_add(value_bytes(value));
+	store_value_drop(value);
 }
 
 static struct shard *shard_of(struct store *store, const struct cache_key *key)
@@ -95,7 +114,7 @@ static void shard_remove(struct shard *shard, struct store_entry **link)
 	*link = entry->next;
 	store_tenants_remove(&shard->tenants, entry);
 	shard->entries--;
-	store_value_drop(entry->value);
+	value_leave(entry->value);
 	free(entry);
 }
 

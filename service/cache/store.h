@@ -27,6 +27,7 @@ struct store_value {
 	struct store_tags tags;
 	uint64_t digest; /* what renewals go by */
 	size_t len;
+	bool evicted; /* it was in the store, and was read when it left */
 	char bytes[];
 };
 

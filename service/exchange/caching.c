@@ -22,7 +22,9 @@ static bool compute_key(struct reading *reading)
 	struct arena scratch;
 	struct buf canonical;
 	arena_init(&scratch, 0);
+	arena_charge(&scratch, reading->arena->party);
 	buf_init(&canonical, reading->body.len * 6 + 64);
+	buf_charge(&canonical, reading->arena->party);
 	openai_request_write_canonical(reading->request, &scratch, &canonical);
 	struct key_parts parts = {.tenant = reading->tenant,
 				  .model = reading->model,

@@ -45,13 +45,18 @@ static bool is_framed(const struct recast_source *source)
 
 /* ---- making ---- */
 
-/* An answer that was too long to be kept by its target came unread: what goes into a frame must be JSON. */
-static bool is_sound(struct span answer)
+/*
+ * Reads the part: an answer that was too long to be kept by its target came unread, and what goes into a frame must be
+ * JSON. Returns whether it may; odd: it is none.
+ */
+static bool is_sound(struct span part, uint32_t party, bool *odd)
 {
 	struct arena scratch;
 	struct answer_reading read;
 	arena_init(&scratch, 0);
-	bool sound = openai_answer_read(ENDPOINT_CHAT, answer, &scratch, &read);
+	arena_charge(&scratch, party);
+	bool sound = openai_answer_read(ENDPOINT_CHAT, part, &scratch, &read);
+	*odd = !sound && !arena_failed(&scratch);
 	arena_fini(&scratch);
 	return sound;
 }
@@ -60,8 +65,8 @@ static void make_framed(struct making *making)
 {
 	struct recast_source *source = &making->source;
 	struct span part = buf_span(&source->part), after = span_of(source->after);
-	making->odd = !is_sound(part);
-	if (making->odd || buf_reserve(&source->before, part.len + after.len) == NULL)
+	if (!is_sound(part, making->out.party, &making->odd) ||
+	    buf_reserve(&source->before, part.len + after.len) == NULL)
 		return;
 	buf_append(&source->before, part);
 	making->made = buf_append(&source->before, after);
@@ -79,7 +84,7 @@ static void make(struct making *making)
 	making->made = true;
 	if (source->whole != NULL) {
 		making->made = whole_write(source->whole, &making->body);
-		making->odd = !making->made && !buf_failed(&making->body);
+		making->odd = !making->made && !source->whole->exhausted;
 		making->usage = source->whole->usage;
 		source->replay.body = buf_span(&making->body);
 	}
@@ -185,6 +190,8 @@ static void on_done(struct offload_job *job)
 	struct exchange *exchange = recast->exchange;
 	struct usage unknown = USAGE_UNKNOWN;
 	recast->submitted = false;
+	store_value_drop(recast->making.source.held); /* all that is sent is in out */
+	recast->making.source.held = NULL;
 	if (job->refused || !recast->making.made) {
 		exchange_fail_code(exchange, job->refused ? ERROR_OVERLOADED : making_error(&recast->making));
 		return;

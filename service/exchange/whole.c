@@ -67,10 +67,12 @@ size_t whole_bytes(const struct whole *whole)
 
 bool whole_write(struct whole *whole, struct buf *out)
 {
+	whole->exhausted = whole->assembly.exhausted;
 	if (whole->failed || whole->assembly.failed)
 		return false;
 	if (!whole->streamed)
 		return buf_len(&whole->body) > 0 && buf_append(out, buf_span(&whole->body));
-	return openai_answer_write(&whole->assembly, whole->endpoint, &whole->identity, &whole->usage, out) &&
-	       !buf_failed(out);
+	bool written = openai_answer_write(&whole->assembly, whole->endpoint, &whole->identity, &whole->usage, out);
+	whole->exhausted = buf_failed(out);
+	return written && !whole->exhausted;
 }

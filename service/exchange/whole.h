@@ -20,6 +20,7 @@ struct whole {
 	bool joined;                      /* of parts of several answers */
 	bool streamed;                    /* chunks came */
 	bool failed;                      /* too much, or not to be understood */
+	bool exhausted;                   /* it could not be written for lack of memory */
 };
 
 /* most: bytes of the answer. */

@@ -220,6 +220,7 @@ enum error_code http_request_replace_body(struct http_request *request, struct b
 {
 	buf_fini(&request->unpacked);
 	request->unpacked = buf_take(body);
+	buf_uncharge(&request->unpacked); /* its bytes are charged as a body from here on */
 	enum error_code error = adopt_unpacked(request);
 	if (error != ERROR_NONE)
 		return error;

@@ -120,25 +120,25 @@ static SSL_TICKET_RETURN on_opened(SSL *ssl, SSL_SESSION *session, const unsigne
 	return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
-/* A number that changes with the bytes of a file; 0 = there is none. */
-static uint64_t digest_of(const char *path)
+/* A number that stands for the authorities that the context trusts; the same for those that were read from one file. */
+static uint64_t digest_of(const SSL_CTX *ssl)
 {
-	char bytes[4096];
+	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ssl));
 	uint64_t hash = HASH_START;
-	FILE *file = path == NULL ? NULL : fopen(path, "re");
-	if (file == NULL)
-		return 0;
-	for (size_t len; (len = fread(bytes, 1, sizeof(bytes), file)) > 0;)
-		hash = hash_bytes(hash, (struct span){bytes, len});
-	fclose(file);
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		const X509 *certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+		unsigned char digest[EVP_MAX_MD_SIZE];
+		unsigned len = 0;
+		if (certificate != NULL && X509_digest(certificate, EVP_sha256(), digest, &len) == 1)
+			hash = hash_bytes(hash, (struct span){(const char *)digest, len});
+	}
 	return hash;
 }
 
-void tickets_use(SSL_CTX *ssl, size_t listener, const char *authorities)
+void tickets_use(SSL_CTX *ssl, size_t listener)
 {
 	char context[SSL_MAX_SID_CTX_LENGTH];
-	int len =
-	    snprintf(context, sizeof(context), "sluice %zu %08" PRIx32, listener, (uint32_t)digest_of(authorities));
+	int len = snprintf(context, sizeof(context), "sluice %zu %08" PRIx32, listener, (uint32_t)digest_of(ssl));
 	SSL_CTX_set_session_id_context(ssl, (const unsigned char *)context, (unsigned)len);
 	SSL_CTX_set_session_cache_mode(ssl, SSL_SESS_CACHE_OFF); /* a worker's own would help its own clients only */
 	SSL_CTX_set_timeout(ssl, TICKET_KEY_S);

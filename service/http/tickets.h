@@ -15,12 +15,11 @@
 enum { TICKET_KEY_S = 3600 };
 
 /*
- * Has the sessions of a context sealed with these keys. listener: only its own tickets are opened again. authorities:
- * the file of those that sign clients' certificates, NULL = none; what it says when a ticket is sealed must be what it
- * said when the context was made that opens the ticket, or a client would stay who it was to authorities that are
- * trusted no more.
+ * Has the sessions of a context sealed with these keys. listener: only its own tickets are opened again. The context
+ * has the authorities that it trusts, if any: it opens tickets only of contexts that trusted the same ones, or a client
+ * would stay who it was to authorities that are trusted no more.
  */
-void tickets_use(SSL_CTX *ssl, size_t listener, const char *authorities);
+void tickets_use(SSL_CTX *ssl, size_t listener);
 
 /* Has them take the time from another clock, with new keys; for tests. NULL = the monotonic one. */
 void tickets_set_clock(clock_us_fn clock);

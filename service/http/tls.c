@@ -58,18 +58,30 @@ static int no_passphrase(char *out, int size, int writing, void *context)
 	return -1;
 }
 
+/* Has clients be told the names of the authorities that were read. False: there is none. */
+static bool name_authorities(SSL_CTX *ssl)
+{
+	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ssl));
+	bool named = false;
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		X509 *certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+		if (certificate != NULL && SSL_CTX_add_client_CA(ssl, certificate) != 1)
+			return false;
+		named = named || certificate != NULL;
+	}
+	return named;
+}
+
+/* Reads the file once: what is verified, named and bound to tickets is the same. */
 static bool load_clients(SSL_CTX *ssl, const struct pair *pair, struct buf *error)
 {
 	const char *file = pair->config->listeners[pair->index].tls_clients; /* checked by the context that is chosen */
 	if (file == NULL)
 		return true;
-	STACK_OF(X509_NAME) *names = SSL_load_client_CA_file(file);
-	if (names == NULL || SSL_CTX_load_verify_locations(ssl, file, NULL) != 1) {
-		sk_X509_NAME_pop_free(names, X509_NAME_free);
+	if (SSL_CTX_load_verify_locations(ssl, file, NULL) != 1 || !name_authorities(ssl)) {
 		complain(pair, "clients", file, "PEM certificates of authorities", error);
 		return false;
 	}
-	SSL_CTX_set_client_CA_list(ssl, names); /* takes them */
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
 	return true;
 }
@@ -108,13 +120,14 @@ static SSL_CTX *create_context(const struct pair *pair, struct buf *error)
 	SSL_CTX_set_mode(ssl, SSL_MODE_RELEASE_BUFFERS);
 	SSL_CTX_set_cipher_list(ssl, tls12_ciphers);
 	SSL_CTX_set1_groups_list(ssl, groups);
-	tickets_use(ssl, pair->index, pair->config->listeners[pair->index].tls_clients);
 	SSL_CTX_set_default_passwd_cb(ssl, no_passphrase);
 	h2o_ssl_register_alpn_protocols(ssl, protocols);
-	if (load_files(ssl, pair, error))
-		return ssl;
-	SSL_CTX_free(ssl);
-	return NULL;
+	if (!load_files(ssl, pair, error)) {
+		SSL_CTX_free(ssl);
+		return NULL;
+	}
+	tickets_use(ssl, pair->index);
+	return ssl;
 }
 
 /*

@@ -9,9 +9,9 @@
  *             then holds the beginning (openai_request_prefix says what is hashed);
  *             a child that runs more than 1.25 times the average is passed over
  *
- * Targets that failed this request are chosen only when no other is left, and
- * targets whose places are taken only when all others' are, too: calls that wait
- * there count as running.
+ * Targets that failed this request are chosen only when no other is left, targets
+ * most of whose calls fail (p2c) only when all others' do, and targets whose places
+ * are taken only when all others' are, too: calls that wait there count as running.
  * Children that take no calls at present are not chosen; of a child that is no
  * target its best leaf counts. When fewer than half take calls, health is not
  * looked at, as the others could not carry the load (panic): breakers still
@@ -33,6 +33,17 @@
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"
 #include "service/plan/outlook.h"
+
+size_t balance_keep_working(struct balance_candidate *candidates, size_t count)
+{
+	size_t working = 0, kept = 0;
+	for (size_t i = 0; i < count; i++)
+		working += !outlook_fails(&candidates[i].view);
+	for (size_t i = 0; i < count; i++)
+		if (working == 0 || !outlook_fails(&candidates[i].view))
+			candidates[kept++] = candidates[i];
+	return kept;
+}
 
 size_t balance_by_p2c(const struct balance_candidate *candidates, size_t count, uint64_t random)
 {
@@ -202,7 +213,11 @@ static size_t balance_candidates(const struct balance_run *balance, struct balan
 	*mode = available * 2 < plan->child_count || usable == 0 ? METRICS_BALANCE_PANIC : METRICS_BALANCE_HEALTHY;
 	size_t count = *mode == METRICS_BALANCE_PANIC ? untried : balance_keep_available(balance, candidates, untried);
 	count = balance_keep_fresh(balance, candidates, count);
-	return *mode == METRICS_BALANCE_PANIC ? count : balance_keep_free(balance, candidates, count);
+	if (*mode == METRICS_BALANCE_PANIC)
+		return count;
+	if (plan->source->options.by == CONFIG_BALANCE_P2C)
+		count = balance_keep_working(candidates, count);
+	return balance_keep_free(balance, candidates, count);
 }
 
 static size_t balance_choose(const struct balance_run *balance, struct balance_candidate *candidates, size_t count)

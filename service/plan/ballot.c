@@ -117,6 +117,7 @@ static void on_work(struct offload_job *job)
 	struct ballot_closing *closing = (struct ballot_closing *)job;
 	struct arena scratch;
 	arena_init(&scratch, 0); /* as large as what is read, which has its ceiling */
+	arena_charge(&scratch, closing->own.key.party);
 	closing->error = read_key(&closing->own, closing->stream, closing->as_json, &scratch);
 	arena_fini(&scratch);
 }

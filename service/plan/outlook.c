@@ -37,6 +37,8 @@ int outlook_compare(const struct health_view *a, const struct health_view *b)
 		uint64_t first = known_wait(a), second = known_wait(b);
 		return (first > second) - (first < second);
 	}
+	if (outlook_fails(a) != outlook_fails(b))
+		return outlook_fails(a) ? 1 : -1;
 	if (a->full != b->full)
 		return a->full ? 1 : -1;
 	bool with_latency = differ(a->latency_us, b->latency_us);

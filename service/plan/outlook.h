@@ -13,9 +13,21 @@
 void outlook_of(const struct plan *plan, const struct run_context *context, uint64_t now_us, struct health_view *view);
 
 /*
- * Negative when a call to a had better go ahead of one to b: the available one; of two that are, the one where it need
- * not wait for a place; else the one with less of (running + 1) × latency / share / (1 - failing), where latencies
- * count that are known and differ more than twofold; of two that are not, the one that is back sooner.
+ * Returns whether more calls to a target fail than not. Such a target takes no calls from others: its failures cost no
+ * time, so by load, by latency and by places it would be the better one. It is tried again as its failures are
+ * forgotten: each call that fails then adds at least 0.05 to a share of 0.5, of which 0.05 are forgotten in a second,
+ * so about one call a second fails, however many there are.
+ */
+static inline bool outlook_fails(const struct health_view *view)
+{
+	return view->failing >= 0.5;
+}
+
+/*
+ * Negative when a call to a had better go ahead of one to b: the available one; of two that are, the one that does not
+ * mostly fail; then the one where the call need not wait for a place; else the one with less of (running + 1) × latency
+ * / share / (1 - failing), where latencies count that are known and differ more than twofold; of two that are not
+ * available, the one that is back sooner.
  */
 int outlook_compare(const struct health_view *a, const struct health_view *b);
 

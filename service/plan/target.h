@@ -72,6 +72,7 @@ struct target_run {
 	struct buf answer;       /* whole answer or refusal */
 	int64_t answer_total;    /* bytes announced; -1 = not told */
 	size_t answer_sent;      /* bytes of a whole answer passed up already: more than 0 = committed */
+	bool answer_cut;         /* answer is the beginning of one that failed, closed */
 	struct decoder *decoder; /* of the body's content coding; NULL = none */
 	struct sse_parser sse;
 	void *stream;                         /* what the dialect remembers of a streamed answer */

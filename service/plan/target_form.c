@@ -32,6 +32,7 @@ struct target_collection {
 	struct usage usage;
 	struct buf answer;
 	bool written;
+	bool exhausted; /* it is not, for lack of memory */
 };
 
 static void collection_free(struct target_collection *collection)
@@ -50,6 +51,7 @@ bool target_collect_begin(struct target_run *target)
 		return false;
 	assembly_init(&collection->assembly, most);
 	arena_init(&collection->arena, 0);
+	arena_charge(&collection->arena, target->run.context->party);
 	assembly_charge(&collection->assembly, target->run.context->party);
 	buf_init(&collection->answer, most * 6);
 	buf_charge(&collection->answer, target->run.context->party);
@@ -89,7 +91,7 @@ static enum error_code collection_error(const struct target_collection *collecti
 	const struct assembly *assembly = &collection->assembly;
 	if (assembly->too_large)
 		return ERROR_UPSTREAM_TOO_LARGE;
-	return assembly->exhausted || buf_failed(&collection->answer) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
+	return assembly->exhausted || collection->exhausted ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
 }
 
 void target_collect(struct target_run *target, struct event *event)
@@ -122,6 +124,7 @@ static void collect_write(struct target_collection *collection)
 	    collection->dialect->answer_write(&collection->assembly, collection->endpoint, &collection->identity,
 					      &collection->usage, &collection->answer) &&
 	    !buf_failed(&collection->answer);
+	collection->exhausted = buf_failed(&collection->answer);
 }
 
 static void on_collect_work(struct offload_job *job)

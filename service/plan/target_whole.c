@@ -10,6 +10,7 @@
  */
 #include <stdlib.h>
 
+#include "lib/json_close.h"
 #include "lib/step.h"
 #include "schemas/dialect.h"
 #include "service/loop/offload.h"
@@ -32,11 +33,29 @@ static enum error_code whole_end(const struct target_run *target)
 	return watch_error(target->run.plan->dialect->watch_end(target->watch));
 }
 
+static void whole_read(struct target_run *target);
+
+/* The beginning, which was kept, reports a failure: its reason is what an answer says that ends here. */
+static void whole_read_cut(struct target_run *target)
+{
+	target_drop_call(target);
+	target->answer_cut = true;
+	if (json_close(&target->answer))
+		whole_read(target);
+	else
+		target_fail_code(target, ERROR_UPSTREAM_ERROR);
+}
+
 static void whole_pass_up(struct target_run *target, struct span bytes)
 {
 	int64_t total = target->answer_total;
 	struct event event = {.kind = EVENT_BODY, .data = bytes, .total = total, .usage = USAGE_UNKNOWN};
-	enum error_code error = watch_error(target->run.plan->dialect->watch_add(target->watch, bytes));
+	enum watch_step step = target->run.plan->dialect->watch_add(target->watch, bytes);
+	if (step == WATCH_FAILED && target->answer_sent == 0) {
+		whole_read_cut(target);
+		return;
+	}
+	enum error_code error = watch_error(step);
 	if (error != ERROR_NONE) {
 		target_fail_code(target, error);
 		return;
@@ -110,11 +129,16 @@ static void whole_judge(struct target_run *target, bool good, bool exhausted, co
 {
 	struct span body = buf_span(&target->answer);
 	if (!good) {
-		target_fail_code(target, exhausted ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID);
+		enum error_code error = target->answer_cut ? ERROR_UPSTREAM_ERROR : ERROR_UPSTREAM_INVALID;
+		target_fail_code(target, exhausted ? ERROR_OVERLOADED : error);
 		return;
 	}
 	if ((answer->carries & CARRIES_ERROR) != 0) {
 		target_fail_inside(target, answer->error);
+		return;
+	}
+	if (target->answer_cut) { /* the failure itself is cut */
+		target_fail_code(target, ERROR_UPSTREAM_ERROR);
 		return;
 	}
 	if ((answer->carries & CARRIES_NO_CHOICE) != 0) {
@@ -197,6 +221,7 @@ static bool whole_read_apart(struct target_run *target)
 	reading->body = buf_take(&target->answer);
 	arena_init(&reading->arena, 0); /* as large as the answer's nodes, which has its ceiling */
 	reading->dialect = target->run.plan->dialect;
+	arena_charge(&reading->arena, context->party);
 	reading->endpoint = context->request->endpoint;
 	reading->replays = context->request->stream;
 	buf_init(&reading->stream, TARGET_REPLAY_MOST);

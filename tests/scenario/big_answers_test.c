@@ -193,6 +193,44 @@ static void a_long_answer_that_begins_with_a_failure_is_replaced_by_another_targ
 	sluice_wait_idle(sluice);
 }
 
+/* The words and the kind of the failure are those of the answer, although it is too long to be kept. */
+static void a_long_answer_that_begins_with_a_failure_fails_for_its_own_reason(void **state)
+{
+	static const char *const errors[] = {
+	    "{\"error\":{\"message\":\"This model's maximum context length is 4096 tokens.\",\"type\":"
+	    "\"invalid_request_error\",\"code\":\"context_length_exceeded\"},\"x\":[",
+	    "{\"choices\":[{\"index\":0,\"finish_reason\":\"error\",\"error\":{\"message\":"
+	    "\"This model's maximum context length is 4096 tokens.\",\"code\":\"context_length_exceeded\"}}],\"x\":[",
+	};
+	struct backend *backend = backend_start();
+	struct sluice *sluice = sluice_start(
+	    "backends:\n  b: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\nmodels:\n  m: b/m\n",
+	    backend_port(backend));
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof errors / sizeof *errors; i++) {
+		struct bytes bad = {0};
+		struct answer answer;
+		bytes_printf(&bad, "%s", errors[i / 2]);
+		if (i % 2 == 0) { /* one long value: it is read in the turn */
+			bytes_printf(&bad, "\"");
+			fill(&bad, 2 << 20);
+			bytes_printf(&bad, "\"]}");
+		} else { /* many: by a helper */
+			while (bad.len < 2 << 20)
+				bytes_printf(&bad, "1,");
+			bytes_printf(&bad, "1]}");
+		}
+		script_answer(backend, &bad, i % 2 == 0);
+		client_fetch_chat(sluice, VIA_H1, "m", false, &answer);
+		assert_int_equal(answer.status, 400);
+		check_contains(&answer.body, "maximum context length");
+		check_contains(&answer.body, "context_length_exceeded");
+		answer_free(&answer);
+		bytes_free(&bad);
+	}
+	sluice_wait_idle(sluice);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +240,7 @@ int main(void)
 	    SCENARIO(an_answer_that_never_closes_falls_short_of_its_length),
 	    SCENARIO(a_long_answer_that_ends_in_a_failure_is_cut_before_its_end),
 	    SCENARIO(a_long_answer_that_begins_with_a_failure_is_replaced_by_another_target),
+	    SCENARIO(a_long_answer_that_begins_with_a_failure_fails_for_its_own_reason),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

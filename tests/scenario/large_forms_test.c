@@ -30,7 +30,7 @@ static struct sluice *start_large(struct sim **sim)
 	return sluice_start_workers(2,
 				    "backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
 				    "models: { m: '" LARGE "', slow: '" LARGE ";ttft=300ms', other: s/other }\n"
-				    "cache: { entry: 8MiB }\n",
+				    "cache: { entry: 8MiB, size: 512MiB }\n",
 				    (*sim)->port);
 }
 

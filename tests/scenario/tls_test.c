@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* TLS with clients, seen from outside: what is counted of handshakes, and who is served while many are made. */
+#include <fcntl.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/redis/redis_tls.h"
@@ -190,6 +192,39 @@ static void certificates_are_renewed_when_their_files_change(void **state)
 	sluice_wait_idle(renewal.sluice);
 }
 
+/* Writes over a file of the harness, which keeps its inode, and gives it a size and a time that are always the same. */
+static void write_over(const char *from, const char *name)
+{
+	enum { SIZE = 16384 };
+	static const struct timespec times[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	char bytes[SIZE], path[512];
+	memset(bytes, '\n', sizeof bytes);
+	FILE *file = fopen(from, "r");
+	assert_non_null(file);
+	assert_true(fread(bytes, 1, sizeof bytes, file) < sizeof bytes);
+	fclose(file);
+	snprintf(path, sizeof path, "%s/%s", scenario_directory(), name);
+	int fd = open(path, O_WRONLY);
+	assert_int_equal(write(fd, bytes, sizeof bytes), sizeof bytes);
+	assert_int_equal(futimens(fd, times), 0);
+	close(fd);
+}
+
+/* Tools that copy files with their times leave nothing else to see. */
+static void certificates_are_renewed_although_time_and_size_stay_the_same(void **state)
+{
+	static struct renewal renewal;
+	(void)state;
+	start_renewal(&renewal, "100ms");
+	for (int i = 0; i < 3; i++) {
+		authority_issue(&renewal.authority, &renewal.files, "shown", "DNS:localhost");
+		write_over(renewal.files.key, "key.pem");
+		write_over(renewal.files.certificate, "cert.pem");
+		wait_for_serial(renewal.sluice, (uint64_t)renewal.authority.issued);
+	}
+	sluice_wait_idle(renewal.sluice);
+}
+
 static void files_that_cannot_be_used_are_logged_and_change_nothing(void **state)
 {
 	static struct renewal renewal;
@@ -302,6 +337,7 @@ int main(void)
 	    SCENARIO(handshakes_are_counted),
 	    SCENARIO(certificates_are_renewed_on_sighup_while_streams_go_on),
 	    SCENARIO(certificates_are_renewed_when_their_files_change),
+	    SCENARIO(certificates_are_renewed_although_time_and_size_stay_the_same),
 	    SCENARIO(files_that_cannot_be_used_are_logged_and_change_nothing),
 	    SCENARIO(a_renewal_that_failed_for_want_of_descriptors_is_tried_again),
 	    SCENARIO(answers_are_shared_through_a_redis_with_tls),

@@ -133,6 +133,32 @@ static void one_that_starts_slowly_is_chosen_less(void **state)
 	assert_int_equal(balance_by_p2c(two, 2, 0), 1);
 }
 
+/* Its failures cost no time, so it is idle, fast and has free places. */
+static void one_that_mostly_fails_is_worse_than_one_that_is_slow_busy_or_full(void **state)
+{
+	struct balance_candidate two[] = {candidate(0, 0, 1000, 1), candidate(1, 90, 4000000, 1)};
+	(void)state;
+	two[0].view.failing = 0.5;
+	two[1].view.full = true;
+	for (uint64_t random = 0; random < 16; random++)
+		assert_int_equal(balance_by_p2c(two, 2, random << 32 | random), 1);
+	two[1].view.failing = 0.9; /* when both do, the better one of them */
+	assert_int_equal(balance_by_p2c(two, 2, 0), 0);
+}
+
+static void those_that_mostly_fail_are_kept_only_when_all_do(void **state)
+{
+	struct balance_candidate three[] = {candidate(0, 0, 0, 1), candidate(1, 0, 0, 1), candidate(2, 0, 0, 1)};
+	(void)state;
+	three[0].view.failing = three[2].view.failing = 0.6;
+	three[1].view.failing = 0.49;
+	assert_int_equal(balance_keep_working(three, 3), 1);
+	assert_int_equal(three[0].child, 1);
+	for (size_t i = 0; i < 3; i++)
+		three[i].view.failing = 0.5;
+	assert_int_equal(balance_keep_working(three, 3), 3);
+}
+
 static void every_pair_is_drawn(void **state)
 {
 	struct balance_candidate three[] = {candidate(0, 0, 0, 1), candidate(1, 1, 0, 1), candidate(2, 2, 0, 1)};
@@ -438,6 +464,8 @@ int main(void)
 	    cmocka_unit_test(of_two_that_are_as_busy_the_faster_one_is_chosen),
 	    cmocka_unit_test(one_whose_latency_is_not_known_is_judged_by_its_calls_alone),
 	    cmocka_unit_test(one_that_starts_slowly_is_chosen_less),
+	    cmocka_unit_test(one_that_mostly_fails_is_worse_than_one_that_is_slow_busy_or_full),
+	    cmocka_unit_test(those_that_mostly_fail_are_kept_only_when_all_do),
 	    cmocka_unit_test(every_pair_is_drawn),
 	    cmocka_unit_test(weights_share_the_requests_smoothly),
 	    cmocka_unit_test(turns_are_remembered_from_request_to_request),

@@ -10,10 +10,14 @@
 #include "service/methods.h"
 #include "service/notice.h"
 
+static const struct config closed = {.public_set = 0};
+static const struct surface operators = {.config = &closed, .admin = true, .page = true}; /* all operations */
+static const struct surface clients = {.config = &closed};
+
 static void check_allow(const char *path, const char *want)
 {
 	char allow[METHODS_ALLOW_SIZE];
-	assert_true(methods_allow(span_of(path), allow));
+	assert_true(methods_allow(&operators, span_of(path), allow));
 	assert_string_equal(allow, want);
 }
 
@@ -26,9 +30,22 @@ static void allow_holds_what_follows_from_the_methods(void **state)
 	check_allow("/v1/chat/completions", "POST, OPTIONS");
 	check_allow("*", "POST, GET, HEAD, DELETE, OPTIONS");
 	check_allow("/admin/cache", "GET, HEAD, DELETE, OPTIONS");
-	assert_false(methods_allow(SPAN("/v1/models/"), allow));
-	assert_false(methods_allow(SPAN("/**"), allow));
-	assert_false(methods_allow(SPAN(""), allow));
+	assert_false(methods_allow(&operators, SPAN("/v1/models/"), allow));
+	assert_false(methods_allow(&operators, SPAN("/**"), allow));
+	assert_false(methods_allow(&operators, SPAN(""), allow));
+}
+
+static void a_public_listener_has_the_methods_of_what_it_serves(void **state)
+{
+	static const struct config with_admin = {.public_set = 1u << CONFIG_PUBLIC_ADMIN};
+	static const struct surface opened = {.config = &with_admin};
+	char allow[METHODS_ALLOW_SIZE];
+	(void)state;
+	assert_true(methods_allow(&clients, SPAN("*"), allow));
+	assert_string_equal(allow, "POST, GET, HEAD, OPTIONS");
+	assert_false(methods_allow(&clients, SPAN("/admin/cache"), allow));
+	assert_true(methods_allow(&opened, SPAN("*"), allow));
+	assert_string_equal(allow, "POST, GET, HEAD, DELETE, OPTIONS");
 }
 
 static void an_operation_is_found_by_path_and_method(void **state)
@@ -48,7 +65,7 @@ static void every_method_of_the_table_fits_into_allow(void **state)
 {
 	(void)state;
 	char allow[METHODS_ALLOW_SIZE];
-	assert_true(methods_allow(SPAN("*"), allow));
+	assert_true(methods_allow(&operators, SPAN("*"), allow));
 	assert_true(strlen(allow) < METHODS_ALLOW_SIZE - 1);
 	assert_non_null(strstr(allow, ", OPTIONS"));
 }
@@ -93,6 +110,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(allow_holds_what_follows_from_the_methods),
+	    cmocka_unit_test(a_public_listener_has_the_methods_of_what_it_serves),
 	    cmocka_unit_test(an_operation_is_found_by_path_and_method),
 	    cmocka_unit_test(every_method_of_the_table_fits_into_allow),
 	    cmocka_unit_test(an_ageing_operation_tells_both_dates),

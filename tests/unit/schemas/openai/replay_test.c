@@ -158,6 +158,30 @@ static void the_id_and_the_time_are_fresh(void **state)
 	buf_fini(&out);
 }
 
+static void what_an_engine_put_beside_the_usage_is_told_with_it(void **state)
+{
+	static char body[40000];
+	static char large[20000];
+	struct openai_replay ask = {.endpoint = ENDPOINT_CHAT, .created = -1, .include_usage = true};
+	struct buf out;
+	(void)state;
+	memset(large, 'x', sizeof(large) - 1);
+	snprintf(body, sizeof(body),
+		 "{\"timings\":{\"predicted_ms\":1.50},\"choices\":[{\"message\":{\"content\":\"a\"}}],"
+		 "\"trace\":\"%s\",\"usage\":{\"total_tokens\":3},\"cost\":0}",
+		 large);
+	ask.body = span_of(body);
+	buf_init(&out, 65536);
+	replay(&ask, &out);
+	assert_non_null(strstr(chunks, "\"choices\":[],\"usage\":{\"total_tokens\":3},"
+				       "\"timings\":{\"predicted_ms\":1.50},\"cost\":0}\n"));
+	ask.include_usage = false;
+	buf_reset(&out);
+	replay(&ask, &out);
+	assert_null(strstr(chunks, "timings"));
+	buf_fini(&out);
+}
+
 /* Wherever id and time stand, and whatever they are; and those of what is inside are left alone. */
 static void only_the_id_and_the_time_are_replaced(void **state)
 {
@@ -299,6 +323,7 @@ int main(void)
 	    cmocka_unit_test(chunks_amount_to_the_answer),
 	    cmocka_unit_test(long_texts_come_in_pieces_of_whole_characters),
 	    cmocka_unit_test(the_id_and_the_time_are_fresh),
+	    cmocka_unit_test(what_an_engine_put_beside_the_usage_is_told_with_it),
 	    cmocka_unit_test(only_the_id_and_the_time_are_replaced),
 	    cmocka_unit_test(completions_are_text),
 	    cmocka_unit_test(many_log_probabilities_are_told_in_parts),

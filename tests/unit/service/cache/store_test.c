@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 
+#include "lib/ledger.h"
 #include "service/cache/store.h"
 #include "tests/unit/seed.h"
 
@@ -81,6 +82,27 @@ static void a_value_outlives_its_place(void **state)
 	store_destroy(store);
 	assert_int_equal(value->bytes[99], 1);
 	store_value_drop(value);
+}
+
+static void an_evicted_value_counts_as_held_until_its_last_reader_has_finished(void **state)
+{
+	enum { LEN = 5000 };
+	struct cache_key key = key_of(1);
+	struct store *store = store_create(1 << 20);
+	(void)state;
+	put(store, 1, LEN, SECOND, (struct store_tags){0, 0});
+	struct store_value *first = store_get(store, &key, 0), *second = store_get(store, &key, 0);
+	assert_int_equal(ledger_taken(), 0); /* it is the cache's */
+	store_purge(store, &(struct store_filter){.key = &key});
+	assert_int_equal(ledger_taken(), sizeof(*first) + LEN);
+	store_value_drop(first);
+	assert_int_equal(ledger_taken(), sizeof(*first) + LEN);
+	store_value_drop(second);
+	assert_int_equal(ledger_taken(), 0);
+	put(store, 1, LEN, SECOND, (struct store_tags){0, 0}); /* one that nobody reads is gone at once */
+	store_purge(store, &(struct store_filter){.key = &key});
+	assert_int_equal(ledger_taken(), 0);
+	store_destroy(store);
 }
 
 static void purging_takes_what_it_names(void **state)
@@ -263,6 +285,7 @@ static void threads_share_it(void **state)
 	for (size_t i = 0; i < 4; i++)
 		pthread_join(threads[i], NULL);
 	store_destroy(store);
+	assert_int_equal(ledger_taken(), 0);
 }
 
 int main(void)
@@ -270,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_was_put_is_found_until_it_expires),
 	    cmocka_unit_test(a_value_outlives_its_place),
+	    cmocka_unit_test(an_evicted_value_counts_as_held_until_its_last_reader_has_finished),
 	    cmocka_unit_test(purging_takes_what_it_names),
 	    cmocka_unit_test(random_operations_agree_with_a_model),
 	    cmocka_unit_test(a_scan_leaves_what_is_used),

@@ -6,9 +6,10 @@
  *
  *   a target that never fails a polite client's requests refuses none of them, whatever others do there
  *   while one such target is there, every polite request is served
- *   targets that fail at once get few of the polite requests' first calls
+ *   a target whose calls fail at once gets some requests' first calls and then about one or two a second, however many
+ *   requests there are, and also where no breaker opens (429) and where it was the fastest before
  *
- * The seed is printed; SLUICE_SEED repeats a run.
+ * With 1, 8, 30 and 300 clients. The seed is printed; SLUICE_SEED repeats a run.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,19 +18,30 @@
 
 #include <cmocka.h>
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/log.h"
 #include "service/health/health.h"
-#include "service/plan/outlook.h"
+#include "service/health/success.h"
+#include "service/plan/balance.h"
 #include "tests/unit/seed.h"
 
 #define SECOND 1000000ull
 
-enum { TARGETS = 4, CLIENTS = 8, REQUESTS = 64, TICK_US = 5000, POPULATIONS = 60, TICKS = 12000 };
+enum {
+	TARGETS = 4,
+	CLIENTS = 300,
+	REQUESTS = 64,
+	TICK_US = 5000,
+	POPULATIONS = 60,
+	TICKS = 12000,
+	LIMITED_TICK = 1000
+};
 
-enum target_kind { TARGET_GOOD, TARGET_SLOW, TARGET_FAILING, TARGET_FLAPPING, TARGET_KINDS };
+/* TARGET_LIMITED is the fastest one until LIMITED_TICK, and answers 429 at once from then on: no breaker opens. */
+enum target_kind { TARGET_GOOD, TARGET_SLOW, TARGET_LIMITED, TARGET_FAILING, TARGET_FLAPPING, TARGET_KINDS };
 /* Those behind CLIENT_FAULTY are there once at most: what two clients meet is taken for everybody's. */
 enum client_kind { CLIENT_POLITE, CLIENT_LEAVER, CLIENT_FAULTY, CLIENT_LIMITED, CLIENT_POISON, CLIENT_KINDS };
 
@@ -40,6 +52,7 @@ struct request {
 	bool tried[TARGETS];
 	unsigned tries, failures;
 	size_t target;
+	bool preferred; /* a choice of balance, by which not most of the target's calls fail */
 	struct health_call call;
 	bool waits;        /* for others to try the target first */
 	uint64_t since_us; /* it began */
@@ -57,9 +70,13 @@ static struct {
 	enum target_kind kinds[TARGETS];
 	enum client_kind clients[CLIENTS];
 	struct request requests[REQUESTS];
-	uint64_t now;
+	unsigned client_count;
+	uint64_t now, limited_from;
 	struct seed seed;
-	unsigned polite, served, first_at_failing;
+	unsigned polite, served;
+	unsigned first[TARGETS];   /* first calls that failed there at once */
+	unsigned running[TARGETS]; /* at present */
+	unsigned most[TARGETS];    /* that were running there when another one began */
 } world;
 
 static uint64_t below(uint64_t bound)
@@ -67,12 +84,14 @@ static uint64_t below(uint64_t bound)
 	return seed_below(&world.seed, bound);
 }
 
-static void create(uint64_t seed)
+static void create(uint64_t seed, unsigned client_count)
 {
 	static const char *const names[TARGETS] = {"a/m", "b/m", "c/m", "d/m"};
 	memset(&world, 0, sizeof(world));
 	world.seed.state = seed;
 	world.now = 1000 * SECOND;
+	world.limited_from = world.now + LIMITED_TICK * TICK_US;
+	world.client_count = client_count;
 	for (unsigned i = 0; i < TARGETS; i++) {
 		world.backends[i] = (struct config_backend){
 		    .name = names[i],
@@ -84,7 +103,7 @@ static void create(uint64_t seed)
 	}
 	world.clients[0] = CLIENT_POLITE;
 	world.clients[1] = CLIENT_FAULTY + (enum client_kind)below(CLIENT_KINDS - CLIENT_FAULTY);
-	for (unsigned i = 2; i < CLIENTS; i++)
+	for (unsigned i = 2; i < client_count; i++)
 		world.clients[i] = (enum client_kind)below(CLIENT_FAULTY + 1);
 	world.models[0] = (struct config_model){.name = "m"};
 	world.config = (struct config){.backends = world.backends,
@@ -113,19 +132,34 @@ static enum failure_kind kind_caused_by(enum client_kind client)
 	return below(2) == 0 ? FAILURE_REQUEST : FAILURE_UNSUPPORTED;
 }
 
+/* How long a target takes that does not fail. */
+static uint64_t time_of(enum target_kind kind)
+{
+	if (kind == TARGET_SLOW)
+		return SECOND + below(3 * SECOND);
+	return kind == TARGET_LIMITED ? 1000 + below(4000) : 50000 + below(100000);
+}
+
+static bool is_limited(size_t target)
+{
+	return world.kinds[target] == TARGET_LIMITED && world.now >= world.limited_from;
+}
+
+static bool is_down(size_t target)
+{
+	return world.kinds[target] == TARGET_FAILING || is_limited(target) ||
+	       (world.kinds[target] == TARGET_FLAPPING && world.now / (7 * SECOND) % 2 == 0);
+}
+
 /* What becomes of a call: when, and how. */
 static void deal_outcome(struct request *request)
 {
-	enum target_kind kind = world.kinds[request->target];
 	enum client_kind client = world.clients[request->client];
-	bool down = kind == TARGET_FAILING || (kind == TARGET_FLAPPING && world.now / (7 * SECOND) % 2 == 0);
+	bool down = is_down(request->target);
 	request->content = !down;
-	request->kind = FAILURE_SERVER;
-	request->due_us = world.now + 1000 + below(4000);
-	if (!down)
-		request->due_us =
-		    world.now + (kind == TARGET_SLOW ? SECOND + below(3 * SECOND) : 50000 + below(100000));
-	if (client >= CLIENT_FAULTY) {
+	request->kind = is_limited(request->target) ? FAILURE_RATE_LIMIT : FAILURE_SERVER;
+	request->due_us = world.now + (down ? 1000 + below(4000) : time_of(world.kinds[request->target]));
+	if (client >= CLIENT_FAULTY && !down) { /* one that is down does not look at requests */
 		request->content = false;
 		request->kind = kind_caused_by(client);
 		request->due_us = world.now + 1000 + below(4000);
@@ -153,22 +187,44 @@ static void over(struct request *request, bool served)
 	request->busy = false;
 }
 
-/* The better of two of those that were not tried. TARGETS: there is none. */
-static size_t choose(const struct request *request)
+/* Moves the candidates that take calls to the front, as balance does. Returns how many; all, when fewer than half do.
+ */
+static size_t keep_available(struct balance_candidate *candidates, size_t count)
 {
-	size_t left[TARGETS], count = 0;
-	struct health_view views[2];
-	for (size_t i = 0; i < TARGETS; i++)
-		if (!request->tried[i])
-			left[count++] = i;
+	size_t kept = 0;
+	for (size_t i = 0; i < count; i++)
+		if (candidates[i].view.reason == HEALTH_OK)
+			candidates[kept++] = candidates[i];
+	return kept;
+}
+
+/* The choice of balance among those that were not tried. TARGETS: there is none. */
+static size_t choose(struct request *request)
+{
+	struct balance_candidate left[TARGETS], usable[TARGETS];
+	size_t count = 0, available = 0, at;
+	request->preferred = false;
+	for (size_t i = 0; i < TARGETS; i++) {
+		struct health_use use = use_of(i, request->client);
+		left[count] = (struct balance_candidate){.child = i};
+		health_view(world.health, &use, world.now, &left[count].view);
+		available += left[count].view.reason == HEALTH_OK;
+		count += !request->tried[i];
+	}
 	if (count == 0)
 		return TARGETS;
-	size_t at = below(count), other = count == 1 ? at : (at + 1 + below(count - 1)) % count;
-	size_t first = left[at], second = left[other];
-	struct health_use use[2] = {use_of(first, request->client), use_of(second, request->client)};
-	health_view(world.health, &use[0], world.now, &views[0]);
-	health_view(world.health, &use[1], world.now, &views[1]);
-	return outlook_compare(&views[0], &views[1]) <= 0 ? first : second;
+	memcpy(usable, left, sizeof(left));
+	size_t kept = keep_available(usable, count);
+	if (available * 2 < TARGETS || kept == 0)
+		return left[balance_by_p2c(left, count, below(UINT64_MAX))].child;
+	bool works = false;
+	for (size_t i = 0; i < kept; i++)
+		works = works || usable[i].view.failing < 0.5;
+	kept = balance_keep_working(usable, kept);
+	at = balance_by_p2c(usable, kept, below(UINT64_MAX));
+	request->preferred = usable[at].view.failing < 0.5;
+	assert_true(request->preferred || !works);
+	return usable[at].child;
 }
 
 static void ask(struct request *request, enum health_purpose purpose)
@@ -178,10 +234,13 @@ static void ask(struct request *request, enum health_purpose purpose)
 	enum health_reason reason = health_enter(world.health, &request->call, &use, purpose, world.now, &wait);
 	request->waits = reason == HEALTH_UNPROVEN;
 	if (reason == HEALTH_OK) {
-		bool polite = world.clients[request->client] == CLIENT_POLITE;
-		world.first_at_failing +=
-		    polite && request->tries == 0 && world.kinds[request->target] == TARGET_FAILING;
+		size_t target = request->target;
+		bool down = world.kinds[target] == TARGET_FAILING || is_limited(target);
+		world.first[target] += request->tries == 0 && request->preferred && down;
 		request->tries++;
+		world.running[target]++;
+		world.most[target] =
+		    world.running[target] > world.most[target] && down ? world.running[target] : world.most[target];
 		deal_outcome(request);
 		return;
 	}
@@ -203,6 +262,7 @@ static void next_target(struct request *request)
 
 static void end_call(struct request *request)
 {
+	world.running[request->target]--;
 	struct health_outcome outcome = {.code = ERROR_NONE, .kind = FAILURE_NONE};
 	if (request->content) {
 		health_first_content(&request->call, world.now);
@@ -216,7 +276,8 @@ static void end_call(struct request *request)
 		       : limited                       ? ERROR_UPSTREAM_BUSY
 						       : ERROR_UPSTREAM_STATUS;
 	outcome.status = limited ? 429 : 500;
-	outcome.retry_after_us = limited ? 300 * SECOND : 0;
+	/* what is asked of a client for its own requests; a limited target says nothing, as most servers do */
+	outcome.retry_after_us = world.clients[request->client] == CLIENT_LIMITED ? 300 * SECOND : 0;
 	health_leave(&request->call, &outcome, world.now);
 	request->failures++;
 	if (failure_row(request->kind)->elsewhere)
@@ -244,7 +305,7 @@ static void tick(void)
 			advance(request);
 		else if (!request->busy && below(20) == 0) {
 			*request = (struct request){.busy = true,
-						    .client = (unsigned)below(CLIENTS),
+						    .client = (unsigned)below(world.client_count),
 						    .since_us = world.now,
 						    .due_us = world.now};
 			health_plan_begins(world.health);
@@ -252,17 +313,31 @@ static void tick(void)
 	}
 }
 
-static void check_population(uint64_t seed)
+/*
+ * A target is chosen while less than half of its calls fail. most calls that begin together then bring that share to
+ * high at most. Each of them adds at least a tenth of what is left to 1, and of the share 1/tau is forgotten in a
+ * second: what was added is what was forgotten and what is left.
+ */
+static unsigned bound_of(unsigned most)
 {
-	create(seed);
+	double high = 1 - 0.5 * pow(0.9, most);
+	double seconds = (double)TICKS * TICK_US / SECOND, tau = SUCCESS_TAU_US / (double)SECOND;
+	return (unsigned)((high + high * seconds / tau) / (0.1 * (1 - high))) + 1;
+}
+
+static void check_population(uint64_t seed, unsigned client_count)
+{
+	create(seed, client_count);
 	for (unsigned i = 0; i < TICKS; i++)
 		tick();
 	if (world.served != world.polite)
-		fail_msg("seed %llu: %u of %u polite requests were served", (unsigned long long)seed, world.served,
-			 world.polite);
-	if (world.first_at_failing * 4 > world.polite)
-		fail_msg("seed %llu: %u of %u polite requests went to a failing target first", (unsigned long long)seed,
-			 world.first_at_failing, world.polite);
+		fail_msg("seed %llu, %u clients: %u of %u polite requests were served", (unsigned long long)seed,
+			 client_count, world.served, world.polite);
+	for (size_t i = 0; i < TARGETS; i++)
+		if (world.first[i] > bound_of(world.most[i]))
+			fail_msg("seed %llu, %u clients: %u first calls to a target of kind %d, where %u are the most",
+				 (unsigned long long)seed, client_count, world.first[i], world.kinds[i],
+				 bound_of(world.most[i]));
 	assert_true(world.polite > 500);
 	for (unsigned i = 0; i < REQUESTS; i++)
 		health_leave(&world.requests[i].call,
@@ -272,10 +347,11 @@ static void check_population(uint64_t seed)
 
 static void random_populations_find_no_counterexample(void **state)
 {
+	static const unsigned clients[] = {1, 8, 30, 300};
 	struct seed seed = seed_start();
 	(void)state;
 	for (unsigned i = 0; i < POPULATIONS; i++)
-		check_population(seed_below(&seed, UINT64_MAX));
+		check_population(seed_below(&seed, UINT64_MAX), clients[i % 4]);
 }
 
 int main(void)
