@@ -2,7 +2,7 @@
 /* An exchange from its request to the flight: read in the turn or by a helper, then refused or started. */
 #include "lib/step.h"
 #include "lib/trace.h"
-#include "service/exchange/decoded.h"
+#include "service/flights/decoded.h"
 #include "service/exchange/exchange_internal.h"
 #include "service/loop/offload.h"
 
@@ -89,10 +89,10 @@ static enum caching_step exchange_read_apart(struct exchange *exchange, const st
 enum caching_step exchange_admit(struct exchange *exchange, const struct exchange_request *request)
 {
 	struct reading reading;
-	if (exchange->worker->cache != NULL && exchange->kind == &exchange_relay)
+	if (exchange->worker->flights.cache != NULL && exchange->kind == &exchange_relay)
 		exchange->caching.directives = cache_directives_read(request->cache_control);
 	reading_init(&reading, exchange, request);
-	bool helped = exchange->worker->plan.offload != NULL;
+	bool helped = exchange->worker->flights.plan.offload != NULL;
 	if (helped && request->body.len >= OFFLOAD_LARGE)
 		return exchange_read_apart(exchange, request, &reading);
 	if (helped)

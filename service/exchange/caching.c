@@ -39,7 +39,7 @@ static void keep_under(struct exchange *exchange, struct span tenant)
 {
 	struct cache_keeping *keeping = &exchange->caching.keeping;
 	keeping->rule = &exchange->report.model->cache;
-	keeping->tags.model = cache_model(exchange->worker->cache->cache, exchange->report.model_index);
+	keeping->tags.model = cache_model(exchange->worker->flights.cache->cache, exchange->report.model_index);
 	keeping->tags.tenant = hash_bytes(HASH_START, tenant);
 }
 
@@ -58,7 +58,7 @@ void caching_read(struct reading *reading)
 void caching_consider(struct exchange *exchange, struct reading *reading)
 {
 	struct caching *caching = &exchange->caching;
-	if (exchange->worker->cache == NULL)
+	if (exchange->worker->flights.cache == NULL)
 		return;
 	keep_under(exchange, reading->tenant);
 	caching->on = reading->keyed;
@@ -95,7 +95,7 @@ static enum caching_step follow(struct exchange *exchange)
 	ask.as_streamed = !ask.convertible && exchange->request.stream;
 	if (!ask.convertible)
 		ask.key.bytes[CACHE_KEY_SIZE - 1] ^= exchange->request.stream;
-	caching->follower = shared_follow(exchange->worker, &ask, &exchange->subscriber, &leads);
+	caching->follower = shared_follow(&exchange->worker->flights, &ask, &exchange->subscriber, &leads);
 	if (caching->follower == NULL)
 		return CACHING_FAILED;
 	exchange->report.cache = leads ? METRICS_CACHE_MISS : METRICS_CACHE_COLLAPSED;
@@ -115,7 +115,7 @@ static void note_repeat(const struct exchange *exchange)
 				.model_index = exchange->report.model_index,
 				.stream = exchange->request.stream,
 				.include_usage = exchange->request.include_usage};
-	repeats_note(exchange->worker->cache->repeats, &repeat);
+	repeats_note(exchange->worker->flights.cache->repeats, &repeat);
 }
 
 /* Gives what was found, if it may be given. CACHING_PASSED: not. */
@@ -168,7 +168,7 @@ static bool fetch(struct exchange *exchange, void (*on_done)(struct cache_fetch 
 					      .tags = caching->keeping.tags,
 					      .rule = caching->keeping.rule,
 					      .on_done = on_done};
-	return cache_fetch_begin(exchange->worker->cache, &caching->fetch);
+	return cache_fetch_begin(exchange->worker->flights.cache, &caching->fetch);
 }
 
 bool caching_keep_request(struct exchange *exchange, const struct exchange_request *request)
@@ -209,7 +209,7 @@ static void take_repeat(struct exchange *exchange, const struct repeat *repeat)
 	exchange->request.stream = repeat->stream;
 	exchange->request.include_usage = repeat->include_usage;
 	exchange->report.model_index = repeat->model_index;
-	exchange->report.model = &exchange->worker->plan.config->models[repeat->model_index];
+	exchange->report.model = &exchange->worker->flights.plan.config->models[repeat->model_index];
 	caching->keeping.key = repeat->key;
 	keep_under(exchange, repeat->authorization);
 }
@@ -219,7 +219,7 @@ static void leave_repeat(struct exchange *exchange)
 {
 	exchange->request = (struct openai_request){0};
 	exchange->report.model = NULL;
-	exchange->report.model_index = exchange->worker->plan.config->model_count;
+	exchange->report.model_index = exchange->worker->flights.plan.config->model_count;
 }
 
 /* The shared store has said what it has of a request that came before. */
@@ -235,7 +235,7 @@ static void on_recalled(struct cache_fetch *fetch)
 enum caching_step caching_recall(struct exchange *exchange, const struct exchange_request *request)
 {
 	struct caching *caching = &exchange->caching;
-	struct cache_worker *cache = exchange->worker->cache;
+	struct cache_worker *cache = exchange->worker->flights.cache;
 	const struct repeat *repeat =
 	    cache == NULL ? NULL
 			  : repeats_find(cache->repeats, request->endpoint, request->authorization, request->body);
@@ -321,7 +321,8 @@ static bool convert_begin(struct exchange *exchange)
 		return true;
 	caching->whole = malloc(sizeof(*caching->whole));
 	if (caching->whole != NULL)
-		whole_init(caching->whole, exchange->worker->plan.config->cache.entry + SHARED_MOST, exchange->party);
+		whole_init(caching->whole, exchange->worker->flights.plan.config->cache.entry + SHARED_MOST,
+			   exchange->party);
 	return caching->whole != NULL;
 }
 

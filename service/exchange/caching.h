@@ -9,8 +9,8 @@
 
 #include "service/cache/fetch.h"
 #include "service/exchange/exchange.h"
-#include "service/exchange/shared.h"
-#include "service/exchange/whole.h"
+#include "service/flights/shared.h"
+#include "service/flights/whole.h"
 
 /* What a client's Cache-Control asks for. */
 struct cache_directives {

@@ -142,7 +142,7 @@ bool caching_give(struct exchange *exchange, const struct cache_hit *hit, enum m
 	caching->ttl_s = hit->ttl_us / CACHING_SECOND_US;
 	caching->tag = (struct caching_tag){
 	    .keys = cache_key_hash(&caching->keeping.key), .digests = hit->entry.digest, .form = form_of(exchange)};
-	metrics_add(exchange->worker->plan.metrics, hit->entry.body.len, METRIC_CACHE_GIVEN_BYTES,
+	metrics_add(exchange->worker->flights.plan.metrics, hit->entry.body.len, METRIC_CACHE_GIVEN_BYTES,
 		    exchange->report.model_index);
 	if (exchange->state != EXCHANGE_ST_WAITING || !caching_is_unchanged(exchange))
 		return recast_begin(exchange, &source, NULL);

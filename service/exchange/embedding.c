@@ -46,7 +46,7 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 		return false;
 	ask.keeping.key = ask.key; /* the flight's name among replicas */
 	embedding->merges = batch->count < embedding->count;
-	if (embedding->merges && !openai_vectors_init(&embedding->came, batch->count, EMBEDDING_ANSWER_MOST))
+	if (embedding->merges && !openai_vectors_init(&embedding->came, batch->count, SHARED_BATCH_MOST))
 		return false;
 	buf_init(&body, exchange->request.json.text.len + 64);
 	if (embedding->merges) {
@@ -55,7 +55,7 @@ static bool follow_batch(struct exchange *exchange, const struct shared_batch *b
 		ask.decoded = NULL;
 	}
 	if (!buf_failed(&body))
-		caching->follower = shared_follow(exchange->worker, &ask, &exchange->subscriber, &leads);
+		caching->follower = shared_follow(&exchange->worker->flights, &ask, &exchange->subscriber, &leads);
 	buf_fini(&body);
 	exchange->report.cache = !leads                 ? METRICS_CACHE_COLLAPSED
 				 : embedding->fresh > 0 ? METRICS_CACHE_PARTIAL
@@ -101,7 +101,7 @@ static void look_at(const struct caching *caching, struct embedding_input *input
 static void count_inputs(const struct exchange *exchange)
 {
 	const struct embedding *embedding = exchange->caching.embedding;
-	struct metrics_cells *metrics = exchange->worker->plan.metrics;
+	struct metrics_cells *metrics = exchange->worker->flights.plan.metrics;
 	size_t model = exchange->report.model_index;
 	size_t missing = embedding->distinct - embedding->fresh - embedding->stale;
 	metrics_add(metrics, embedding->fresh, METRIC_CACHE_INPUTS, model, METRICS_INPUT_HIT);
@@ -140,7 +140,7 @@ static void on_fetched(struct cache_fetch *fetch);
 static void look_near(const struct exchange *exchange, struct cache_fetch *fetch)
 {
 	const struct cache_wanted wanted = {.key = &fetch->key, .rule = fetch->rule, .now_us = exchange_now(exchange)};
-	if (!cache_find(exchange->worker->cache->cache, &wanted, &fetch->hit))
+	if (!cache_find(exchange->worker->flights.cache->cache, &wanted, &fetch->hit))
 		fetch->hit.value = NULL;
 }
 
@@ -149,8 +149,8 @@ static bool search(struct embedding *embedding)
 {
 	struct exchange *exchange = embedding->exchange;
 	const struct cache_keeping *keeping = &exchange->caching.keeping;
-	struct cache_worker *cache = exchange->worker->cache;
-	uint64_t budget_us = exchange->worker->plan.config->redis.budget_us;
+	struct cache_worker *cache = exchange->worker->flights.cache;
+	uint64_t budget_us = exchange->worker->flights.plan.config->redis.budget_us;
 	embedding->near |=
 	    exchange_now(exchange) - embedding->started_us > budget_us / 2; /* what is begun may take all */
 	while (embedding->begun < embedding->count && embedding->waiting < EMBEDDING_SEARCHES_MOST) {
@@ -176,7 +176,7 @@ static bool search(struct embedding *embedding)
 
 static void go_on_later(struct exchange *exchange)
 {
-	timer_stop(&exchange->worker->plan.reactor->timers, &exchange->caching.embedding->patience);
+	timer_stop(&exchange->worker->flights.plan.reactor->timers, &exchange->caching.embedding->patience);
 	if (go_on(exchange) == CACHING_FAILED)
 		exchange_fail_code(exchange, ERROR_OVERLOADED);
 }
@@ -210,12 +210,12 @@ static void on_impatient(struct timer *timer)
 enum caching_step embedding_start(struct exchange *exchange)
 {
 	struct embedding *embedding = exchange->caching.embedding;
-	uint64_t budget_us = exchange->worker->plan.config->redis.budget_us;
+	uint64_t budget_us = exchange->worker->flights.plan.config->redis.budget_us;
 	embedding->started_us = exchange_now(exchange);
 	if (exchange->caching.directives.no_cache || search(embedding))
 		return go_on(exchange);
 	/* a little more: Redis itself should be found wanting, so that it is left alone for a while */
-	timer_start(&exchange->worker->plan.reactor->timers, &embedding->patience, budget_us + budget_us / 4,
+	timer_start(&exchange->worker->flights.plan.reactor->timers, &embedding->patience, budget_us + budget_us / 4,
 		    on_impatient);
 	return CACHING_RUNS;
 }
@@ -265,7 +265,7 @@ void embedding_on_event(struct exchange *exchange, const struct event *event)
 		exchange->kind->on_event(exchange, event);
 	} else if (event->kind == EVENT_BODY) {
 		embedding->target = event->target;
-		bool too_large = event->total > EMBEDDING_ANSWER_MOST;
+		bool too_large = event->total > SHARED_BATCH_MOST;
 		if (!too_large)
 			openai_vectors_feed(&embedding->came, event->data);
 		if (too_large || embedding->came.state == OPENAI_VECTORS_ST_ODD)
@@ -304,8 +304,8 @@ void embedding_close(struct exchange *exchange)
 	struct embedding *embedding = exchange->caching.embedding;
 	if (embedding == NULL)
 		return;
-	task_drop(exchange->worker->plan.reactor, &embedding->pump);
-	timer_stop(&exchange->worker->plan.reactor->timers, &embedding->patience);
+	task_drop(exchange->worker->flights.plan.reactor, &embedding->pump);
+	timer_stop(&exchange->worker->flights.plan.reactor->timers, &embedding->patience);
 	embedding_destroy(embedding);
 	exchange->caching.embedding = NULL;
 }

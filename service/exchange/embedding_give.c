@@ -221,7 +221,7 @@ void embedding_on_drained(struct exchange *exchange)
 	if (!embedding->giving)
 		return;
 	embedding->pump.run = on_pump;
-	task_queue(exchange->worker->plan.reactor, &embedding->pump);
+	task_queue(exchange->worker->flights.plan.reactor, &embedding->pump);
 }
 
 /* Bytes of the vectors that were kept, each as often as it is given. */
@@ -233,7 +233,8 @@ static void count_given(const struct exchange *exchange)
 		const struct embedding_input *first = &embedding->list[embedding->list[i].first];
 		bytes += first->have == EMBEDDING_CAME ? 0 : first->vector.members.len;
 	}
-	metrics_add(exchange->worker->plan.metrics, bytes, METRIC_CACHE_GIVEN_BYTES, exchange->report.model_index);
+	metrics_add(exchange->worker->flights.plan.metrics, bytes, METRIC_CACHE_GIVEN_BYTES,
+		    exchange->report.model_index);
 }
 
 bool embedding_give(struct exchange *exchange, enum metrics_cache how)

@@ -10,8 +10,7 @@
 #include "service/exchange/exchange_internal.h"
 
 enum {
-	EMBEDDING_ANSWER_MOST = 32 << 20, /* bytes of an answer that is taken apart */
-	EMBEDDING_SEARCHES_MOST = 128,    /* under way at once */
+	EMBEDDING_SEARCHES_MOST = 128, /* under way at once */
 };
 
 /* What there is of an input. */

@@ -67,15 +67,15 @@ static void exchange_close(struct exchange *exchange)
 {
 	exchange_set_state(exchange, EXCHANGE_ST_ENDED);
 	exchange->report.attempts = exchange_attempts(exchange);
-	report_close(&exchange->report, exchange->worker->plan.metrics, exchange_now(exchange));
-	exchange->worker->in_flight--;
+	report_close(&exchange->report, exchange->worker->flights.plan.metrics, exchange_now(exchange));
+	exchange->worker->flights.in_flight--;
 	exchange_unlink(exchange);
 	reading_cancel(exchange);
 	if (exchange->kind->close != NULL)
 		exchange->kind->close(exchange);
 	recast_cancel(exchange->recast);
 	caching_close(exchange);
-	timer_stop(&exchange->worker->plan.reactor->timers, &exchange->stalled);
+	timer_stop(&exchange->worker->flights.plan.reactor->timers, &exchange->stalled);
 	keepalive_end(exchange);
 	flight_leave(exchange->flight);
 	buf_fini(&exchange->out);
@@ -212,8 +212,8 @@ static void on_stalled(struct timer *timer);
 static void exchange_watch(struct exchange *exchange)
 {
 	exchange->taken = exchange_taken(exchange);
-	timer_start(&exchange->worker->plan.reactor->timers, &exchange->stalled,
-		    exchange->worker->plan.config->limits.stalled_us, on_stalled);
+	timer_start(&exchange->worker->flights.plan.reactor->timers, &exchange->stalled,
+		    exchange->worker->flights.plan.config->limits.stalled_us, on_stalled);
 }
 
 /* A client that reads nothing, or drips, is cut off: it would hold its backend's place for ever. */
@@ -231,7 +231,7 @@ static void exchange_pause(struct exchange *exchange, bool paused)
 	if (paused)
 		exchange_watch(exchange);
 	else
-		timer_stop(&exchange->worker->plan.reactor->timers, &exchange->stalled);
+		timer_stop(&exchange->worker->flights.plan.reactor->timers, &exchange->stalled);
 	recast_pause(exchange->recast, paused);
 	if (exchange->caching.follower != NULL)
 		follower_pause(exchange->caching.follower, paused);
@@ -246,7 +246,7 @@ bool exchange_send(struct exchange *exchange, struct span bytes)
 	exchange->report.bytes += bytes.len;
 	exchange->sent_us = exchange_now(exchange);
 	if (!exchange->paused &&
-	    exchange->to.ops->is_full(exchange->to.client, exchange->worker->plan.config->limits.buffer)) {
+	    exchange->to.ops->is_full(exchange->to.client, exchange->worker->flights.plan.config->limits.buffer)) {
 		exchange->paused = true;
 		exchange_pause(exchange, true);
 	}
@@ -293,7 +293,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
 	bool relays = request->purpose == EXCHANGE_RELAY;
 	size_t limit = flight_arena_most(request->body.len * (relays ? 1 : 3)); /* a nested request is read anew */
-	struct flight *flight = exchange == NULL ? NULL : flight_create(&worker->plan, limit, request->party);
+	struct flight *flight = exchange == NULL ? NULL : flight_create(&worker->flights.plan, limit, request->party);
 	if (flight == NULL) {
 		free(exchange);
 		return NULL;
@@ -305,13 +305,13 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	exchange->party = request->party;
 	exchange->subscriber.on_event = exchange_on_event;
 	exchange->subscriber.on_comment = keepalive_on_comment;
-	buf_init(&exchange->out, worker->plan.config->limits.event * 2 + 65536);
+	buf_init(&exchange->out, worker->flights.plan.config->limits.event * 2 + 65536);
 	buf_charge(&exchange->out, request->party);
 	report_open(&exchange->report, relays ? request->endpoint : REPORT_FANOUT, request->http_version,
-		    worker->plan.metrics, exchange_now(exchange));
+		    worker->flights.plan.metrics, exchange_now(exchange));
 	exchange->report.retries_before = exchange_read_count(request->retry_count);
 	exchange->report.request_id = exchange_request_id(request->request_id, flight_arena(flight));
-	worker->in_flight++;
+	worker->flights.in_flight++;
 	exchange_link(exchange);
 	return exchange;
 }
@@ -325,7 +325,7 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 		struct report_refused refused = {.request_id = request->request_id,
 						 .http_version = request->http_version,
 						 .error = ERROR_OVERLOADED};
-		report_refusal(worker->plan.metrics, &refused);
+		report_refusal(worker->flights.plan.metrics, &refused);
 		return NULL;
 	}
 	exchange->to = (struct respond_to){.ops = ops,
@@ -333,7 +333,7 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 					   .request_id = exchange->report.request_id,
 					   .form = request->form,
 					   .named = request->purpose == EXCHANGE_FANOUT};
-	exchange->report.model_index = worker->plan.config->model_count;
+	exchange->report.model_index = worker->flights.plan.config->model_count;
 	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
 	enum caching_step step =
 	    request->purpose == EXCHANGE_RELAY ? caching_recall(exchange, request) : CACHING_PASSED;

@@ -8,10 +8,9 @@
 #define SLUICE_SERVICE_EXCHANGE_EXCHANGE_H
 
 #include "lib/http_field.h"
-#include "service/plan/plan.h"
+#include "service/flights/flight_worker.h"
 
 struct bytes;
-struct cache_worker;
 struct exchange;
 
 /* How an exchange answers. The client stays valid until finish or abort returned, or exchange_on_gone was called. */
@@ -35,11 +34,9 @@ struct exchange_client_ops {
 
 /* What an exchange needs of its worker. */
 struct exchange_worker {
-	struct plan_worker plan;         /* first: lent to flights */
+	struct flight_worker flights;    /* lent to flights */
 	const struct plan *const *plans; /* by index of the model in the configuration */
-	struct cache_worker *cache;      /* NULL = there is none */
 	struct exchange *exchanges;      /* all of them now, newest first */
-	size_t in_flight;                /* exchanges now, and shared flights that it leads */
 };
 
 /* What is done with a request. */

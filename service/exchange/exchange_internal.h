@@ -5,7 +5,7 @@
 
 #include "service/exchange/caching.h"
 #include "service/exchange/exchange.h"
-#include "service/exchange/flight.h"
+#include "service/flights/flight.h"
 #include "service/exchange/reading.h"
 #include "service/exchange/report.h"
 #include "service/exchange/respond.h"
@@ -71,7 +71,7 @@ struct exchange {
 
 static inline uint64_t exchange_now(const struct exchange *exchange)
 {
-	return timers_now(&exchange->worker->plan.reactor->timers);
+	return timers_now(&exchange->worker->flights.plan.reactor->timers);
 }
 
 /* The one that changes the state; traps when the step is not allowed. */

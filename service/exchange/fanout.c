@@ -153,7 +153,7 @@ static void fanout_close(struct exchange *exchange)
 	struct fanout_run *fanout = exchange->fanout;
 	if (fanout == NULL)
 		return;
-	task_drop(exchange->worker->plan.reactor, &fanout->give_up);
+	task_drop(exchange->worker->flights.plan.reactor, &fanout->give_up);
 	buf_fini(&fanout->answer);
 	buf_fini(&fanout->json);
 	openai_assembly_fini(&fanout->assembly);

@@ -40,7 +40,7 @@ static void send_event(struct fanout_run *fanout, const char *name)
 	    exchange_send(exchange, buf_span(&exchange->out)))
 		return;
 	fanout->given_up = true;
-	task_queue(exchange->worker->plan.reactor, &fanout->give_up);
+	task_queue(exchange->worker->flights.plan.reactor, &fanout->give_up);
 }
 
 static struct span lane_title(const struct fanout_run *fanout, const struct config_plan *leaf)
@@ -80,7 +80,7 @@ static unsigned on_started(struct run_tap *tap, const struct plan *leaf)
 	const struct lane *lane = add_lane(fanout, leaf->source);
 	if (lane == NULL && !fanout->given_up) {
 		fanout->given_up = true;
-		task_queue(fanout->exchange->worker->plan.reactor, &fanout->give_up);
+		task_queue(fanout->exchange->worker->flights.plan.reactor, &fanout->give_up);
 	}
 	if (lane != NULL && fanout->exchange->request.stream) {
 		fanout_write_started(fanout, lane);

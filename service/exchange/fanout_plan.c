@@ -15,7 +15,7 @@ static struct arena *arena_of(const struct fanout_run *fanout)
 
 static const struct config *config_of(const struct fanout_run *fanout)
 {
-	return fanout->exchange->worker->plan.config;
+	return fanout->exchange->worker->flights.plan.config;
 }
 
 static void refuse(struct findings *findings, enum error_code code, struct span param, struct span message)

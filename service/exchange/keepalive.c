@@ -14,7 +14,7 @@ enum { COMMENTS_APART_US = 1000000 /* of a backend, that are passed on */ };
 
 static const struct plan_worker *plan_worker(const struct exchange *exchange)
 {
-	return &exchange->worker->plan;
+	return &exchange->worker->flights.plan;
 }
 
 /* Says that the answer is on its way. False: the exchange ended over it. */

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "service/exchange/decoded.h"
+#include "service/flights/decoded.h"
 #include "service/exchange/embedding.h"
 #include "service/exchange/exchange_internal.h"
 #include "service/loop/offload.h"
@@ -27,13 +27,13 @@ struct reading_job {
 
 void reading_init(struct reading *reading, const struct exchange *exchange, const struct exchange_request *request)
 {
-	*reading =
-	    (struct reading){.config = exchange->worker->plan.config,
-			     .endpoint = request->endpoint,
-			     .limits = exchange->worker->plan.config->limits.json,
-			     .body = request->body,
-			     .tenant = request->authorization,
-			     .caches = exchange->worker->cache != NULL && !exchange->caching.directives.no_store};
+	*reading = (struct reading){.config = exchange->worker->flights.plan.config,
+				    .endpoint = request->endpoint,
+				    .limits = exchange->worker->flights.plan.config->limits.json,
+				    .body = request->body,
+				    .tenant = request->authorization,
+				    .caches = exchange->worker->flights.cache != NULL &&
+					      !exchange->caching.directives.no_store};
 }
 
 void reading_limit(struct reading *reading)
@@ -91,7 +91,7 @@ static void on_discard(struct offload_job *offloaded)
 static size_t arena_most(const struct exchange *exchange, size_t body)
 {
 	size_t documents = exchange->kind == &exchange_fanout ? 2 : 1;
-	size_t nodes = exchange->worker->plan.config->limits.json.values * sizeof(struct json_node);
+	size_t nodes = exchange->worker->flights.plan.config->limits.json.values * sizeof(struct json_node);
 	return documents * (nodes + 2 * body) + READING_OVERHEAD;
 }
 
@@ -127,7 +127,7 @@ bool reading_begin(struct exchange *exchange, const struct reading *reading)
 					.owner = exchange->owner,
 					.bytes = reading->body.len};
 	exchange->reading = job;
-	offload_submit(exchange->worker->plan.offload, &job->job);
+	offload_submit(exchange->worker->flights.plan.offload, &job->job);
 	return true;
 }
 

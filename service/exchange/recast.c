@@ -193,7 +193,8 @@ static void on_done(struct offload_job *job)
 	begin_answer(exchange, &recast->making);
 	recast->telling.emit = on_slice;
 	recast->telling.on_told = on_sent;
-	telling_begin(&recast->telling, exchange->worker->plan.reactor, buf_span(&recast->making.out), &unknown);
+	telling_begin(&recast->telling, exchange->worker->flights.plan.reactor, buf_span(&recast->making.out),
+		      &unknown);
 }
 
 static void on_discard(struct offload_job *job)
@@ -232,7 +233,7 @@ static struct recast *recast_create(struct exchange *exchange, const struct reca
 
 bool recast_begin(struct exchange *exchange, const struct recast_source *source, const struct config_plan *target)
 {
-	struct offload_port *offload = exchange->worker->plan.offload;
+	struct offload_port *offload = exchange->worker->flights.plan.offload;
 	bool light = offload == NULL || weight_of(source) <= RECAST_IN_TURN;
 	struct recast *recast = light ? NULL : recast_create(exchange, source, target);
 	if (recast == NULL)

@@ -10,7 +10,7 @@
 
 #include "schemas/openai/replay.h"
 #include "service/cache/store.h"
-#include "service/exchange/whole.h"
+#include "service/flights/whole.h"
 
 enum { RECAST_IN_TURN = 256 << 10 };
 

@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "service/cache/fetch.h"
 #include "service/exchange/exchange.h"
+#include "service/flights/flight_table.h"
 #include "service/loop/loop.h"
 #include "service/plan/kinds.h"
 #include "tests/unit/service/fake_http.h"
@@ -145,13 +146,14 @@ static int set_up(void **state)
 	plan = (struct plan){.kind = &plan_kind_target, .source = config->models[0].plan, .width = 1};
 	plans[0] = &plan;
 	cached = (struct cache_worker){.cache = cache_create(config), .reactor = loop_reactor(loop)};
-	worker = (struct exchange_worker){.plan = {.reactor = loop_reactor(loop),
-						   .config = config,
-						   .origins = origins,
-						   .loop = loop,
-						   .scratch = &scratch},
-					  .plans = plans,
-					  .cache = &cached};
+	worker = (struct exchange_worker){.flights = {.plan = {.reactor = loop_reactor(loop),
+							       .config = config,
+							       .origins = origins,
+							       .loop = loop,
+							       .scratch = &scratch},
+						      .cache = &cached,
+						      .table = flight_table_create()},
+					  .plans = plans};
 	return 0;
 }
 
@@ -160,7 +162,8 @@ static int tear_down(void **state)
 	(void)state;
 	loop_turn(loop, 0);
 	assert_int_equal(pending_count, 0);
-	assert_int_equal(worker.in_flight, 0);
+	assert_int_equal(worker.flights.in_flight, 0);
+	flight_table_destroy(worker.flights.table);
 	cache_destroy(cached.cache);
 	arena_fini(&scratch);
 	loop_destroy(loop);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A whole answer, gathered from the events of a run: from its pieces, or from the chunks of a stream. */
-#ifndef SLUICE_SERVICE_EXCHANGE_WHOLE_H
-#define SLUICE_SERVICE_EXCHANGE_WHOLE_H
+#ifndef SLUICE_SERVICE_FLIGHTS_WHOLE_H
+#define SLUICE_SERVICE_FLIGHTS_WHOLE_H
 
 #include "schemas/openai/assembly.h"
 #include "service/plan/event.h"

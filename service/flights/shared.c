@@ -1,10 +1,91 @@
 /* SPDX-License-Identifier: MIT */
-/* Following a shared flight: who joins one that is under way, and who leads a new one; shared_internal.h holds the
- * contract.
- */
+/* A shared flight's life, and how exchanges come to follow it: they join one that is under way, or lead a new one;
+ * shared_internal.h holds the contract. */
 #include "lib/step.h"
-#include "service/exchange/decoded.h"
-#include "service/exchange/shared_internal.h"
+#include "service/flights/decoded.h"
+#include "service/flights/shared_internal.h"
+
+/* ---- its life ---- */
+
+void shared_release(struct shared *shared)
+{
+	if (atomic_fetch_sub_explicit(&shared->users, 1, memory_order_acq_rel) != 1)
+		return;
+	flight_log_fini(&shared->log);
+	shared_batch_close(shared);
+	free(shared->spare);
+	free(shared->held);
+	pthread_mutex_destroy(&shared->lock);
+	free(shared);
+}
+
+void shared_hold(struct shared *shared)
+{
+	atomic_fetch_add_explicit(&shared->users, 1, memory_order_relaxed);
+}
+
+/* Aliases whose rules differ have flights of their own: a flight may be given what its leader's rule finds good. */
+static uint64_t hash_rule(const struct config_cache_rule *rule)
+{
+	return hash_mix(hash_mix(hash_mix(HASH_START, rule->ttl_us), rule->stale_us), rule->finish);
+}
+
+struct shared *shared_create(struct flight_worker *worker, const struct shared_request *request)
+{
+	struct shared *shared = calloc(1, sizeof(*shared));
+	struct flight_record *spare = calloc(1, sizeof(*spare));
+	if (shared == NULL || spare == NULL) {
+		free(shared);
+		free(spare);
+		return NULL;
+	}
+	*shared = (struct shared){
+	    .place = {.key = request->key},
+	    .cache = worker->cache->cache,
+	    .keeping = request->keeping,
+	    .plan = request->options.plan,
+	    .fresh = request->fresh,
+	    .convertible = request->convertible,
+	    .as_streamed = request->as_streamed,
+	    .by_bytes = request->by_bytes,
+	    .spare = spare,
+	    .party = request->options.party,
+	    .joinable = true,
+	    .worker = worker,
+	};
+	if (request->decoded != NULL)
+		memcpy(shared->asked, request->decoded->checksum, sizeof(shared->asked));
+	else
+		hash_checksum(HASH_START, request->body, shared->asked);
+	for (size_t i = 0; i < HASH_CHECKSUM_SIZE && request->by_bytes; i++)
+		shared->place.key.bytes[i] ^= (uint8_t)shared->asked[i];
+	uint64_t rule = hash_rule(request->keeping.rule);
+	for (size_t i = 0; i < sizeof(rule); i++)
+		shared->place.key.bytes[i] ^= (uint8_t)(rule >> 8 * i);
+	shared->keeping.began = purge_log_mark(store_purges(shared->cache->store));
+	atomic_init(&shared->users, 1);
+	pthread_mutex_init(&shared->lock, NULL);
+	flight_log_init(&shared->log, shared->party);
+	return shared;
+}
+
+void shared_set_state(struct shared *shared, enum shared_state state)
+{
+#define FROM(st) (1u << SHARED_ST_##st)
+	static const unsigned allowed[SHARED_ST_COUNT] = {
+	    [SHARED_ST_ASKING] = FROM(NEW) | FROM(ELSEWHERE),
+	    [SHARED_ST_OWN] = FROM(NEW) | FROM(ASKING) | FROM(ELSEWHERE),
+	    [SHARED_ST_ELSEWHERE] = FROM(ASKING),
+	    [SHARED_ST_KEEPING] = FROM(OWN),
+	    [SHARED_ST_LANDED] = FROM(NEW) | FROM(ASKING) | FROM(OWN) | FROM(ELSEWHERE) | FROM(KEEPING),
+	};
+#undef FROM
+	if ((allowed[state] & 1u << shared->state) == 0)
+		__builtin_trap();
+	shared->state = state;
+}
+
+/* ---- joining, and leading ---- */
 
 static bool shared_add_follower(struct shared *shared, struct follower *follower)
 {
@@ -72,7 +153,7 @@ static uint64_t shared_now(const struct shared *shared)
 /* A flight of its own arena. False: out of memory. */
 static bool shared_prepare(struct shared *shared, const struct shared_request *request)
 {
-	struct exchange_worker *worker = shared->worker;
+	struct flight_worker *worker = shared->worker;
 	shared->options = request->options;
 	shared->flight = flight_create(&worker->plan, flight_arena_most(request->body.len), request->options.party);
 	if (shared->flight == NULL)
@@ -112,7 +193,7 @@ static void shared_lead(struct shared *shared, struct follower *follower, const 
 	follower->busy--;
 }
 
-struct follower *shared_follow(struct exchange_worker *worker, const struct shared_request *request,
+struct follower *shared_follow(struct flight_worker *worker, const struct shared_request *request,
 			       struct flight_subscriber *subscriber, bool *leads)
 {
 	struct shared *mine = shared_create(worker, request);
@@ -126,8 +207,7 @@ struct follower *shared_follow(struct exchange_worker *worker, const struct shar
 	memcpy(follower->asked, mine->asked, sizeof(follower->asked));
 	shared_open(mine);
 	shared_add_follower(mine, follower);
-	*leads =
-	    flight_table_enter(mine->cache->flights, &mine->place, request->own ? shared_pass : shared_join, follower);
+	*leads = flight_table_enter(worker->table, &mine->place, request->own ? shared_pass : shared_join, follower);
 	if (*leads) {
 		shared_lead(mine, follower, request);
 	} else {

@@ -3,7 +3,7 @@
  */
 #include "lib/container.h"
 #include "lib/ledger.h"
-#include "service/exchange/shared_internal.h"
+#include "service/flights/shared_internal.h"
 
 enum {
 	SHARED_PATIENCE_US = 1000000,
@@ -15,22 +15,6 @@ static struct timers *shared_timers(const struct shared *shared)
 	return &shared->worker->plan.reactor->timers;
 }
 
-void shared_set_state(struct shared *shared, enum shared_state state)
-{
-#define FROM(st) (1u << SHARED_ST_##st)
-	static const unsigned allowed[SHARED_ST_COUNT] = {
-	    [SHARED_ST_ASKING] = FROM(NEW) | FROM(ELSEWHERE),
-	    [SHARED_ST_OWN] = FROM(NEW) | FROM(ASKING) | FROM(ELSEWHERE),
-	    [SHARED_ST_ELSEWHERE] = FROM(ASKING),
-	    [SHARED_ST_KEEPING] = FROM(OWN),
-	    [SHARED_ST_LANDED] = FROM(NEW) | FROM(ASKING) | FROM(OWN) | FROM(ELSEWHERE) | FROM(KEEPING),
-	};
-#undef FROM
-	if ((allowed[state] & 1u << shared->state) == 0)
-		__builtin_trap();
-	shared->state = state;
-}
-
 /* Nothing is run any more; the leader lets go. ended: by an event, not for want of followers. */
 static void shared_land(struct shared *shared, bool ended, bool kept)
 {
@@ -40,7 +24,7 @@ static void shared_land(struct shared *shared, bool ended, bool kept)
 	pthread_mutex_lock(&shared->lock);
 	shared->landed = true;
 	pthread_mutex_unlock(&shared->lock);
-	flight_table_leave(shared->cache->flights, &shared->place);
+	flight_table_leave(shared->worker->table, &shared->place);
 	if (shared->flight != NULL)
 		flight_leave(shared->flight);
 	shared->flight = NULL;
@@ -108,7 +92,7 @@ static enum shared_wish shared_wish(const struct shared *shared)
 }
 
 /* A follower changed its mind. worker: whose thread this is. */
-void shared_reconsider(struct shared *shared, const struct exchange_worker *worker)
+void shared_reconsider(struct shared *shared, const struct flight_worker *worker)
 {
 	bool own = worker == shared->worker, call = false;
 	pthread_mutex_lock(&shared->lock);
@@ -157,7 +141,7 @@ static void shared_forget_seen(struct shared *shared)
 	for (const struct follower *at = shared->followers; at != NULL; at = at->next)
 		seen = at->seen < seen ? at->seen : seen;
 	shared->joinable = false;
-	shared_log_forget(&shared->log, seen);
+	flight_log_forget(&shared->log, seen);
 }
 
 /* Makes room for an event, where its party may hold no more. */
@@ -171,9 +155,9 @@ static void shared_make_room(struct shared *shared)
 }
 
 /* Links the record, and finds out who falls too far behind; under the lock. */
-static void shared_append(struct shared *shared, struct record *record)
+static void shared_append(struct shared *shared, struct flight_record *record)
 {
-	shared_log_append(&shared->log, record);
+	flight_log_append(&shared->log, record);
 	for (struct follower *at = shared->followers; at != NULL; at = at->next) {
 		if (at->todo == NULL)
 			at->todo = record;
@@ -254,7 +238,7 @@ static void shared_serve_own(struct shared *shared)
 enum keep { KEEP_NOT, KEEP_NOW, KEPT_ALREADY };
 
 /* An event joins the log, for all followers, here and at other replicas. */
-static void shared_pass_on(struct shared *shared, struct record *record)
+static void shared_pass_on(struct shared *shared, struct flight_record *record)
 {
 	pthread_mutex_lock(&shared->lock);
 	shared_append(shared, record);
@@ -264,10 +248,10 @@ static void shared_pass_on(struct shared *shared, struct record *record)
 }
 
 /* Gives an event to all followers; a complete answer is kept before, so that whoever asks next finds it. */
-static void shared_tell(struct shared *shared, struct record *record, enum keep keep)
+static void shared_tell(struct shared *shared, struct flight_record *record, enum keep keep)
 {
 	enum event_kind kind = record->event.kind;
-	struct record *held = shared->held;
+	struct flight_record *held = shared->held;
 	bool kept = keep == KEPT_ALREADY || (keep == KEEP_NOW && kind == EVENT_END && shared_keep(shared, record));
 	shared_hold(shared); /* the last follower may leave in what follows */
 	shared->held = NULL;
@@ -299,11 +283,11 @@ void shared_add(struct shared *shared, const struct event *event)
 	static const struct event no_memory = {.kind = EVENT_ERROR, .failure = &overloaded};
 	bool own = shared->state == SHARED_ST_OWN;
 	shared_make_room(shared);
-	struct record *record = shared_log_copy(&shared->log, event);
+	struct flight_record *record = flight_log_copy(&shared->log, event);
 	if (record == NULL) {
 		record = shared->spare;
 		shared->spare = NULL;
-		*record = (struct record){.event = no_memory};
+		*record = (struct flight_record){.event = no_memory};
 	}
 	if (shared->batch != NULL && own)
 		shared_batch_add(shared, event);
@@ -315,7 +299,7 @@ void shared_add(struct shared *shared, const struct event *event)
 		shared_tell(shared, record, own ? KEEP_NOW : KEEP_NOT);
 }
 
-void shared_on_kept(struct shared *shared, struct record *end, bool kept)
+void shared_on_kept(struct shared *shared, struct flight_record *end, bool kept)
 {
 	shared_tell(shared, end, kept ? KEPT_ALREADY : KEEP_NOT);
 }

@@ -3,8 +3,8 @@
  * How a worker hears that other replicas want to follow a flight of its own: they put the flight's name into a list in
  * Redis that only this worker takes from. It looks there often, but only while there is something to follow.
  */
-#ifndef SLUICE_SERVICE_CACHE_MAILBOX_H
-#define SLUICE_SERVICE_CACHE_MAILBOX_H
+#ifndef SLUICE_SERVICE_FLIGHTS_MAILBOX_H
+#define SLUICE_SERVICE_FLIGHTS_MAILBOX_H
 
 #include "lib/span.h"
 
@@ -25,7 +25,7 @@ struct mailbox_place {
 /* NULL: out of memory. */
 struct mailbox *mailbox_create(struct remote *remote, const char *prefix);
 
-/* No place may be registered. */
+/* No place may be registered. NULL is fine. */
 void mailbox_destroy(struct mailbox *mailbox);
 
 /* The key of the list, for others to write to. */

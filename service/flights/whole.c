@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole answers from events; whole.h holds the contract. */
-#include "service/exchange/whole.h"
+#include "service/flights/whole.h"
 
 #include "lib/json.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Events that outlive their callback; shared_log.h holds the contract. */
-#include "service/exchange/shared_log.h"
+/* Events that outlive their callback; flight_log.h holds the contract. */
+#include "service/flights/flight_log.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,15 +9,15 @@
 
 enum { CHARGED_AT_ONCE = 16 << 10 /* bytes */ };
 
-void shared_log_init(struct shared_log *log, uint32_t party)
+void flight_log_init(struct flight_log *log, uint32_t party)
 {
-	*log = (struct shared_log){.party = party};
+	*log = (struct flight_log){.party = party};
 	arena_init(&log->arena, 0);
 }
 
-void shared_log_fini(struct shared_log *log)
+void flight_log_fini(struct flight_log *log)
 {
-	shared_log_forget(log, UINT64_MAX);
+	flight_log_forget(log, UINT64_MAX);
 	ledger_give(log->party, log->charged);
 	arena_fini(&log->arena);
 }
@@ -60,10 +60,10 @@ static const struct failure *copy_failure(struct arena *arena, const struct fail
 }
 
 /* The data of a chunk is mostly a piece of its raw bytes: then these alone are kept. */
-static void copy_bytes(struct record *record, const struct event *event)
+static void copy_bytes(struct flight_record *record, const struct event *event)
 {
 	struct event *copy = &record->event;
-	bool within = shared_data_is_raw(event);
+	bool within = flight_data_is_raw(event);
 	char *at = record->bytes;
 	if (event->raw.at != NULL) {
 		memcpy(at, event->raw.at, event->raw.len);
@@ -79,7 +79,7 @@ static void copy_bytes(struct record *record, const struct event *event)
 }
 
 /* Charges room for so many bytes more; the first block is the request's. False: refused. */
-static bool charge(struct shared_log *log, size_t more)
+static bool charge(struct flight_log *log, size_t more)
 {
 	size_t need = log->bytes - log->gone + more;
 	if (need <= log->charged + LEDGER_BLOCK)
@@ -91,7 +91,7 @@ static bool charge(struct shared_log *log, size_t more)
 	return true;
 }
 
-static void uncharge(struct shared_log *log)
+static void uncharge(struct flight_log *log)
 {
 	size_t need = log->bytes - log->gone + CHARGED_AT_ONCE;
 	if (log->charged < need + CHARGED_AT_ONCE)
@@ -100,13 +100,13 @@ static void uncharge(struct shared_log *log)
 	log->charged = need;
 }
 
-struct record *shared_log_copy(struct shared_log *log, const struct event *event)
+struct flight_record *flight_log_copy(struct flight_log *log, const struct event *event)
 {
-	size_t bytes = event->raw.len + (shared_data_is_raw(event) ? 0 : event->data.len);
-	struct record *record = charge(log, sizeof(*record) + bytes) ? malloc(sizeof(*record) + bytes) : NULL;
+	size_t bytes = event->raw.len + (flight_data_is_raw(event) ? 0 : event->data.len);
+	struct flight_record *record = charge(log, sizeof(*record) + bytes) ? malloc(sizeof(*record) + bytes) : NULL;
 	if (record == NULL)
 		return NULL;
-	*record = (struct record){.event = *event, .behind = sizeof(*record) + bytes};
+	*record = (struct flight_record){.event = *event, .behind = sizeof(*record) + bytes};
 	copy_bytes(record, event);
 	if (event->kind != EVENT_ERROR)
 		return record;
@@ -117,7 +117,7 @@ struct record *shared_log_copy(struct shared_log *log, const struct event *event
 	return NULL;
 }
 
-void shared_log_append(struct shared_log *log, struct record *record)
+void flight_log_append(struct flight_log *log, struct flight_record *record)
 {
 	record->number = ++log->count;
 	record->behind += log->bytes;
@@ -129,10 +129,10 @@ void shared_log_append(struct shared_log *log, struct record *record)
 	log->last = record;
 }
 
-void shared_log_forget(struct shared_log *log, uint64_t number)
+void flight_log_forget(struct flight_log *log, uint64_t number)
 {
 	while (log->first != NULL && log->first->number <= number) {
-		struct record *record = log->first;
+		struct flight_record *record = log->first;
 		log->first = record->next;
 		log->gone = record->behind;
 		free(record);

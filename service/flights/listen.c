@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Listeners; listen.h holds the contract. */
-#include "service/cache/listen.h"
+#include "service/flights/listen.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* A follower of a shared flight: it reads the events at its own pace; shared_internal.h holds the contract. */
 #include "lib/container.h"
-#include "service/exchange/shared_internal.h"
+#include "service/flights/shared_internal.h"
 
 /* Limits of what a follower receives in one turn of its loop: one that joins late has much to catch up on. */
 enum { FOLLOWER_EVENTS = 256, FOLLOWER_BYTES = 256 << 10 };
@@ -38,16 +38,16 @@ static void follower_cut_off(struct follower *follower)
 }
 
 /* The next event for it, if it may have one. *cut: it is too far behind instead. */
-static const struct record *follower_next(const struct follower *follower, bool *cut)
+static const struct flight_record *follower_next(const struct follower *follower, bool *cut)
 {
 	pthread_mutex_lock(&follower->shared->lock);
 	*cut = follower->cut;
-	const struct record *record = follower->paused ? NULL : follower->todo;
+	const struct flight_record *record = follower->paused ? NULL : follower->todo;
 	pthread_mutex_unlock(&follower->shared->lock);
 	return record;
 }
 
-static void follower_done(struct follower *follower, const struct record *record)
+static void follower_done(struct follower *follower, const struct flight_record *record)
 {
 	pthread_mutex_lock(&follower->shared->lock);
 	follower->seen = record->number;
@@ -67,7 +67,7 @@ void follower_deliver(struct follower *follower)
 	follower->busy++;
 	while (follower->to != NULL && !follower->ended) {
 		bool cut = false;
-		const struct record *record = follower_next(follower, &cut);
+		const struct flight_record *record = follower_next(follower, &cut);
 		if (cut) {
 			follower_cut_off(follower);
 			break;
@@ -149,7 +149,7 @@ void follower_leave(struct follower *follower)
 		follower_go(follower);
 }
 
-struct follower *follower_create(struct exchange_worker *worker, struct flight_subscriber *subscriber)
+struct follower *follower_create(struct flight_worker *worker, struct flight_subscriber *subscriber)
 {
 	struct follower *follower = calloc(1, sizeof(*follower));
 	if (follower != NULL)

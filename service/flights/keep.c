@@ -1,79 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* A shared flight's life, and its complete answer on the way into the cache; shared_internal.h holds the contract. */
+/* The complete answer of a shared flight on its way into the cache; shared_internal.h holds the contract. */
 #include <time.h>
 
 #include "lib/ledger.h"
 #include "lib/step.h"
 #include "schemas/openai/caching.h"
-#include "service/exchange/decoded.h"
-#include "service/exchange/report.h"
-#include "service/exchange/shared_internal.h"
-#include "service/exchange/whole.h"
+#include "service/flights/decoded.h"
+#include "service/flights/shared_internal.h"
+#include "service/flights/whole.h"
 #include "service/loop/offload.h"
 
 enum { SHARED_KEPT_IN_TURN = 256 << 10 /* bytes of events; more are put together by a helper */ };
-
-void shared_release(struct shared *shared)
-{
-	if (atomic_fetch_sub_explicit(&shared->users, 1, memory_order_acq_rel) != 1)
-		return;
-	shared_log_fini(&shared->log);
-	shared_batch_close(shared);
-	free(shared->spare);
-	free(shared->held);
-	pthread_mutex_destroy(&shared->lock);
-	free(shared);
-}
-
-void shared_hold(struct shared *shared)
-{
-	atomic_fetch_add_explicit(&shared->users, 1, memory_order_relaxed);
-}
-
-/* Aliases whose rules differ have flights of their own: a flight may be given what its leader's rule finds good. */
-static uint64_t hash_rule(const struct config_cache_rule *rule)
-{
-	return hash_mix(hash_mix(hash_mix(HASH_START, rule->ttl_us), rule->stale_us), rule->finish);
-}
-
-struct shared *shared_create(struct exchange_worker *worker, const struct shared_request *request)
-{
-	struct shared *shared = calloc(1, sizeof(*shared));
-	struct record *spare = calloc(1, sizeof(*spare));
-	if (shared == NULL || spare == NULL) {
-		free(shared);
-		free(spare);
-		return NULL;
-	}
-	*shared = (struct shared){
-	    .place = {.key = request->key},
-	    .cache = worker->cache->cache,
-	    .keeping = request->keeping,
-	    .plan = request->options.plan,
-	    .fresh = request->fresh,
-	    .convertible = request->convertible,
-	    .as_streamed = request->as_streamed,
-	    .by_bytes = request->by_bytes,
-	    .spare = spare,
-	    .party = request->options.party,
-	    .joinable = true,
-	    .worker = worker,
-	};
-	if (request->decoded != NULL)
-		memcpy(shared->asked, request->decoded->checksum, sizeof(shared->asked));
-	else
-		hash_checksum(HASH_START, request->body, shared->asked);
-	for (size_t i = 0; i < HASH_CHECKSUM_SIZE && request->by_bytes; i++)
-		shared->place.key.bytes[i] ^= (uint8_t)shared->asked[i];
-	uint64_t rule = hash_rule(request->keeping.rule);
-	for (size_t i = 0; i < sizeof(rule); i++)
-		shared->place.key.bytes[i] ^= (uint8_t)(rule >> 8 * i);
-	shared->keeping.began = purge_log_mark(store_purges(shared->cache->store));
-	atomic_init(&shared->users, 1);
-	pthread_mutex_init(&shared->lock, NULL);
-	shared_log_init(&shared->log, shared->party);
-	return shared;
-}
 
 /* Why the answer, the body of entry, is not kept, or that it can be; fills in what else its body tells. */
 static enum metrics_kept shared_judge(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
@@ -116,14 +53,14 @@ struct gathered {
 };
 
 /* Thread-safe while nothing is appended. end: it is not in the log yet, as what is held. */
-static void gather(const struct shared *shared, const struct record *end, struct gathered *gathered)
+static void gather(const struct shared *shared, const struct flight_record *end, struct gathered *gathered)
 {
 	struct whole *whole = &gathered->whole;
 	arena_init(&gathered->scratch, 0);
 	whole_init(whole, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
 	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
 	bool is_there = shared->log.bytes <= SHARED_MOST && shared->log.gone == 0;
-	for (const struct record *at = is_there ? shared->log.first : NULL; at != NULL; at = at->next)
+	for (const struct flight_record *at = is_there ? shared->log.first : NULL; at != NULL; at = at->next)
 		whole_add(whole, &at->event);
 	if (shared->held != NULL && is_there)
 		whole_add(whole, &shared->held->event);
@@ -155,7 +92,7 @@ void shared_renew(const struct shared *shared, const struct cache_keeping *keepi
 /* Counts what became of an answer of so many bytes. True when it is kept. */
 static bool note_kept(const struct shared *shared, enum metrics_kept kept, size_t bytes)
 {
-	const struct exchange_worker *worker = shared->worker;
+	const struct flight_worker *worker = shared->worker;
 	shared_renew(shared, &shared->keeping, kept);
 	if (kept == METRICS_KEPT_YES)
 		metrics_add(worker->plan.metrics, bytes, METRIC_CACHE_STORED_BYTES, shared->options.model_index);
@@ -163,7 +100,7 @@ static bool note_kept(const struct shared *shared, enum metrics_kept kept, size_
 	return kept == METRICS_KEPT_YES;
 }
 
-bool shared_keep(struct shared *shared, const struct record *end)
+bool shared_keep(struct shared *shared, const struct flight_record *end)
 {
 	struct gathered gathered;
 	if (shared->batch != NULL) {
@@ -186,7 +123,7 @@ bool shared_keep(struct shared *shared, const struct record *end)
 struct keep_job {
 	struct offload_job job; /* first */
 	struct shared *shared;  /* held */
-	struct record *end;
+	struct flight_record *end;
 	bool shares;
 	enum metrics_kept kept;
 	size_t bytes; /* of the body */
@@ -224,7 +161,7 @@ static void on_done(struct offload_job *offloaded)
 	shared_release(shared);
 }
 
-bool shared_keep_apart(struct shared *shared, struct record *end)
+bool shared_keep_apart(struct shared *shared, struct flight_record *end)
 {
 	struct offload_port *port = shared->worker->plan.offload;
 	size_t bytes = shared->log.bytes + (shared->held == NULL ? 0 : shared->held->behind);

@@ -10,10 +10,10 @@
 
 #include "lib/container.h"
 #include "lib/little_endian.h"
-#include "service/cache/lease.h"
-#include "service/cache/listen.h"
-#include "service/exchange/shared_internal.h"
-#include "service/exchange/shared_wire.h"
+#include "service/flights/lease.h"
+#include "service/flights/listen.h"
+#include "service/flights/shared_internal.h"
+#include "service/flights/flight_wire.h"
 
 enum { REPLICAS_ASKED_MOST = 3, REPLICAS_WIRE_MOST = SHARED_MOST * 2, REPLICAS_VARIANT_SIZE = 96 };
 
@@ -82,10 +82,10 @@ static void replicas_abandon(struct shared_replicas *replicas)
 	set_followed(replicas->shared, false);
 }
 
-static void publish(struct shared_replicas *replicas, const struct record *record)
+static void publish(struct shared_replicas *replicas, const struct flight_record *record)
 {
 	buf_reset(&replicas->wire);
-	shared_wire_write(&record->event, record->number, &replicas->wire);
+	flight_wire_write(&record->event, record->number, &replicas->wire);
 	if (replicas->shared->log.bytes > SHARED_MOST || buf_failed(&replicas->wire) ||
 	    !lease_publish(&replicas->lease, &replicas->wire))
 		replicas_abandon(replicas);
@@ -94,7 +94,7 @@ static void publish(struct shared_replicas *replicas, const struct record *recor
 static void on_wanted(struct lease *lease)
 {
 	struct shared_replicas *replicas = of_lease(lease);
-	const struct record *first = replicas->shared->log.first;
+	const struct flight_record *first = replicas->shared->log.first;
 	set_followed(replicas->shared, true);
 	if (!replicas->publishing && first != NULL && first->number != 1) {
 		replicas_abandon(replicas); /* its beginning is gone */
@@ -102,7 +102,7 @@ static void on_wanted(struct lease *lease)
 	}
 	if (!replicas->publishing) {
 		replicas->publishing = true;
-		for (const struct record *at = first; at != NULL && replicas->publishing; at = at->next)
+		for (const struct flight_record *at = first; at != NULL && replicas->publishing; at = at->next)
 			publish(replicas, at);
 	}
 }
@@ -120,7 +120,7 @@ static void on_over(struct lease *lease)
 	replicas_leave(of_lease(lease));
 }
 
-void shared_replicas_publish(struct shared *shared, const struct record *record)
+void shared_replicas_publish(struct shared *shared, const struct flight_record *record)
 {
 	if (shared->replicas != NULL && shared->replicas->publishing)
 		publish(shared->replicas, record);
@@ -154,8 +154,8 @@ static bool is_complete(const struct shared_replicas *replicas)
 /* Passes an event on. False when that was the last one, or nobody wants more. */
 static bool deliver(struct shared *shared, struct span record)
 {
-	struct shared_wire wire;
-	if (!shared_wire_read(record, shared->plan->source, &wire))
+	struct flight_wire wire;
+	if (!flight_wire_read(record, shared->plan->source, &wire))
 		return false;
 	note_progress(shared->replicas, &wire.event);
 	shared_add(shared, &wire.event);
@@ -192,8 +192,8 @@ static void on_record(struct listen *listen, struct span record)
 {
 	struct shared_replicas *replicas = of_listen(listen);
 	struct shared *shared = replicas->shared;
-	struct shared_wire wire;
-	if (!shared_wire_read(record, shared->plan->source, &wire) || wire.number != replicas->heard + 1 ||
+	struct flight_wire wire;
+	if (!flight_wire_read(record, shared->plan->source, &wire) || wire.number != replicas->heard + 1 ||
 	    buf_failed(&replicas->held)) {
 		listen_stop(listen);
 		on_lost(replicas);
@@ -313,11 +313,12 @@ static struct span write_variant(const struct shared *shared, char *room, size_t
 bool shared_replicas_ask(struct shared *shared)
 {
 	char variant[REPLICAS_VARIANT_SIZE];
-	struct cache_worker *cache = shared->worker->cache;
-	if (cache->remote == NULL || (shared->replicas == NULL && replicas_create(shared) == NULL))
+	const struct flight_worker *worker = shared->worker;
+	if (worker->mailbox == NULL || (shared->replicas == NULL && replicas_create(shared) == NULL))
 		return false;
 	struct shared_replicas *replicas = shared->replicas;
-	struct lease_request request = {.remote = cache->remote,
+	struct lease_request request = {.remote = worker->cache->remote,
+					.mailbox = worker->mailbox,
 					.key = shared->keeping.key,
 					.tags = shared->keeping.tags,
 					.rule = shared->keeping.rule,

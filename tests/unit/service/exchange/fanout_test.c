@@ -152,14 +152,14 @@ static int set_up(void **state)
 	config = config_load_text(SPAN(yaml), "test", &errors);
 	assert_non_null(config);
 	worker = (struct exchange_worker){
-	    .plan = {.reactor = &reactor, .config = config, .origins = origins, .scratch = &scratch}};
+	    .flights = {.plan = {.reactor = &reactor, .config = config, .origins = origins, .scratch = &scratch}}};
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	assert_int_equal(worker.in_flight, 0);
+	assert_int_equal(worker.flights.in_flight, 0);
 	reactor_run_tasks(&reactor);
 	reactor_fini(&reactor);
 	arena_fini(&scratch);

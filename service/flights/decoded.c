@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Requests with several holders; decoded.h holds the contract. */
-#include "service/exchange/decoded.h"
+#include "service/flights/decoded.h"
 
 #include <stdlib.h>
 

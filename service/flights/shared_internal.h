@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inside of shared flights (shared.h), for the files that make them up: shared.c (the leader: running the plan,
- * what followers want of it), shared_follow.c (joining, or leading a new one), shared_replicas.c (other replicas: who
- * runs it), follower.c (a follower's pace), shared_keep.c (its life, and the answer on its way into the cache) and
- * shared_batch.c (the same for embeddings).
+ * The inside of shared flights (shared.h), for the files that make them up: shared.c (its life; joining, or leading a
+ * new one), leader.c (running the plan, and what followers want of it), follower.c (a follower's pace), replicas.c
+ * (other replicas: who runs it), keep.c (the answer on its way into the cache) and batch.c (the same for embeddings).
  *
  * Two kinds of threads touch a shared flight: the leader's worker, which runs
  * the plan and appends to the log, and the followers' workers. The lock guards the
@@ -11,16 +10,17 @@
  * never held while an event is delivered. They call each other by messages, but
  * for followers on the leader's own worker, which are served at once.
  */
-#ifndef SLUICE_SERVICE_EXCHANGE_SHARED_INTERNAL_H
-#define SLUICE_SERVICE_EXCHANGE_SHARED_INTERNAL_H
+#ifndef SLUICE_SERVICE_FLIGHTS_SHARED_INTERNAL_H
+#define SLUICE_SERVICE_FLIGHTS_SHARED_INTERNAL_H
 
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 
 #include "lib/hash.h"
-#include "service/exchange/shared.h"
-#include "service/exchange/shared_log.h"
+#include "service/flights/flight_log.h"
+#include "service/flights/flight_table.h"
+#include "service/flights/shared.h"
 #include "service/loop/loop.h"
 
 /* Where the events come from. Only shared_set_state changes it. */
@@ -42,12 +42,12 @@ enum shared_wish { SHARED_RUN, SHARED_PAUSE, SHARED_CANCEL };
 struct shared {
 	struct flight_place place; /* first */
 	struct cache *cache;
-	_Atomic size_t users; /* followers, the leader and what is under way: freed at 0 */
-	struct record *spare; /* tells of missing memory when there is none */
-	uint32_t party;       /* of the ledger, who is charged for it: the client that leads */
+	_Atomic size_t users;        /* followers, the leader and what is under way: freed at 0 */
+	struct flight_record *spare; /* tells of missing memory when there is none */
+	uint32_t party;              /* of the ledger, who is charged for it: the client that leads */
 	pthread_mutex_t lock;
 	/* guarded by the lock */
-	struct shared_log log;
+	struct flight_log log;
 	struct follower *followers;
 	bool joinable; /* all events are still there, and it was not cancelled */
 	enum shared_wish wish;
@@ -56,7 +56,7 @@ struct shared {
 	bool landed;             /* the flight is over: the leader needs no more messages */
 	/* the leader's */
 	enum shared_state state;
-	struct exchange_worker *worker;
+	struct flight_worker *worker;
 	struct flight *flight; /* prepared, then started when it is run here; NULL once it ended */
 	struct openai_request request;
 	struct flight_options options;    /* of it; in its arena */
@@ -73,7 +73,7 @@ struct shared {
 	bool by_bytes;
 	char asked[HASH_CHECKSUM_SIZE]; /* of the body that is sent */
 	uint64_t body_bytes;            /* of a whole answer that renews */
-	struct record *held;            /* the last piece of one, told once it is kept; NULL = none */
+	struct flight_record *held;     /* the last piece of one, told once it is kept; NULL = none */
 	struct batch *batch; /* of embeddings: what is kept vector by vector; NULL = the answer is kept whole */
 	_Atomic unsigned attempts;
 	atomic_bool runs_here; /* or did */
@@ -81,9 +81,9 @@ struct shared {
 
 struct follower {
 	struct shared *shared;
-	struct follower *next; /* guarded by the shared flight's lock, as all up to cut */
-	struct record *todo;   /* the next event; NULL = it has seen all there are */
-	uint64_t seen;         /* number of the last event it is done with */
+	struct follower *next;      /* guarded by the shared flight's lock, as all up to cut */
+	struct flight_record *todo; /* the next event; NULL = it has seen all there are */
+	uint64_t seen;              /* number of the last event it is done with */
 	uint64_t seen_bytes;
 	bool paused;
 	bool woken;       /* its message is on its way */
@@ -92,7 +92,7 @@ struct follower {
 	size_t behind_at; /* seen_bytes when it was last looked whether it reads */
 	bool cut;         /* it did not read for too long, and others did */
 	/* its worker's */
-	struct exchange_worker *worker;
+	struct flight_worker *worker;
 	struct flight_subscriber *to; /* NULL once it left */
 	struct loop_message wake;
 	char asked[HASH_CHECKSUM_SIZE]; /* of the body that it would have sent */
@@ -102,7 +102,7 @@ struct follower {
 };
 
 /* A flight that nobody follows and nobody runs yet, with one user: the leader. NULL: out of memory. */
-struct shared *shared_create(struct exchange_worker *worker, const struct shared_request *request);
+struct shared *shared_create(struct flight_worker *worker, const struct shared_request *request);
 
 /* One user more, one less. */
 void shared_hold(struct shared *shared);
@@ -119,16 +119,16 @@ void shared_renew(const struct shared *shared, const struct cache_keeping *keepi
  * Puts the complete answer, whose end is not in the log yet, into the cache, if it may be there. On the leader's
  * thread. True when it is there.
  */
-bool shared_keep(struct shared *shared, const struct record *end);
+bool shared_keep(struct shared *shared, const struct flight_record *end);
 
 /*
  * Has a helper do most of that for a large answer, which lacks nothing but end (taken): shared_on_kept() comes with it.
  * A large batch of vectors that renews takes its time, too. False: it is neither.
  */
-bool shared_keep_apart(struct shared *shared, struct record *end);
+bool shared_keep_apart(struct shared *shared, struct flight_record *end);
 
 /* The answer is kept, or not: its end may be told. */
-void shared_on_kept(struct shared *shared, struct record *end, bool kept);
+void shared_on_kept(struct shared *shared, struct flight_record *end, bool kept);
 
 /* ---- the leader's, on its thread ---- */
 
@@ -155,7 +155,7 @@ void shared_fail(struct shared *shared, enum error_code code);
 bool shared_replicas_ask(struct shared *shared);
 
 /* An event was appended to the log of a plan that runs here. */
-void shared_replicas_publish(struct shared *shared, const struct record *record);
+void shared_replicas_publish(struct shared *shared, const struct flight_record *record);
 
 /* What is heard of another replica's flight is held back, or not any more. */
 void shared_replicas_pause(struct shared *shared, bool paused);
@@ -176,14 +176,14 @@ bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
 void shared_batch_add(struct shared *shared, const struct event *event);
 void shared_batch_keep(struct shared *shared);
 /* The same of one that renews: true when that takes longer; shared_on_kept() comes with its end (taken) then. */
-bool shared_batch_keep_apart(struct shared *shared, struct record *end);
+bool shared_batch_keep_apart(struct shared *shared, struct flight_record *end);
 void shared_batch_close(struct shared *shared);
 
 /* A follower changed its mind, or left. worker: whose thread this is. */
-void shared_reconsider(struct shared *shared, const struct exchange_worker *worker);
+void shared_reconsider(struct shared *shared, const struct flight_worker *worker);
 
 /* One that follows nothing yet. NULL: out of memory. */
-struct follower *follower_create(struct exchange_worker *worker, struct flight_subscriber *subscriber);
+struct follower *follower_create(struct flight_worker *worker, struct flight_subscriber *subscriber);
 
 /* Gives a follower what it has not seen yet, unless it is paused. On its thread. */
 void follower_deliver(struct follower *follower);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Leases; lease.h holds the contract. */
-#include "service/cache/lease.h"
+#include "service/flights/lease.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -147,7 +147,7 @@ static void lease_hold(struct lease *lease)
 {
 	lease->state = LEASE_ST_MINE;
 	lease->place = (struct mailbox_place){.on_wanted = on_letter, .name = remote_name_span(&lease->name)};
-	mailbox_add(remote_mailbox(lease->remote), &lease->place);
+	mailbox_add(lease->mailbox, &lease->place);
 	timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, on_beat);
 }
 
@@ -205,7 +205,7 @@ static void on_set(struct redis_command *command, const struct redis_reply *repl
 static bool is_token(const struct lease *lease, struct span text)
 {
 	enum { NUMBER_MOST = 20 };
-	struct span ours = mailbox_address(remote_mailbox(lease->remote));
+	struct span ours = mailbox_address(lease->mailbox);
 	size_t front = ours.len - MAILBOX_ID_LEN;
 	if (text.len < ours.len + 2 || text.len > ours.len + 1 + NUMBER_MOST || text.at[ours.len] != '#' ||
 	    memcmp(text.at, ours.at, front) != 0)
@@ -317,6 +317,7 @@ bool lease_ask(struct lease *lease, const struct lease_request *request)
 	if (!redis_writable(remote_redis(request->remote)))
 		return false;
 	lease->remote = request->remote;
+	lease->mailbox = request->mailbox;
 	lease->fresh = request->fresh;
 	lease->asked = 0;
 	lease->wanted = lease->published = false;
@@ -324,7 +325,7 @@ bool lease_ask(struct lease *lease, const struct lease_request *request)
 	lease->name = remote_answer_name(lease->remote, &request->tags, &request->key);
 	remote_name_add(&lease->name, SPAN(":lease"));
 	remote_name_add(&lease->name, request->variant);
-	struct span address = mailbox_address(remote_mailbox(lease->remote));
+	struct span address = mailbox_address(lease->mailbox);
 	snprintf(lease->token, sizeof(lease->token), "%.*s#%" PRIu64, SPAN_ARG(address), number);
 	lease->log = lease_log_name(&lease->name, span_of(lease->token));
 	if (!lease_send(lease))

@@ -4,8 +4,8 @@
  * request, the runs and their leftovers live, and it stays until the last of
  * its calls is gone, which may be a moment after its answer ended.
  */
-#ifndef SLUICE_SERVICE_EXCHANGE_FLIGHT_H
-#define SLUICE_SERVICE_EXCHANGE_FLIGHT_H
+#ifndef SLUICE_SERVICE_FLIGHTS_FLIGHT_H
+#define SLUICE_SERVICE_FLIGHTS_FLIGHT_H
 
 #include "service/plan/plan.h"
 

@@ -21,14 +21,18 @@
  * With a cache that replicas share, at most one of them runs the plan, and the others' leaders listen to it; when it
  * goes away before there was content, the next one takes over.
  */
-#ifndef SLUICE_SERVICE_EXCHANGE_SHARED_H
-#define SLUICE_SERVICE_EXCHANGE_SHARED_H
+#ifndef SLUICE_SERVICE_FLIGHTS_SHARED_H
+#define SLUICE_SERVICE_FLIGHTS_SHARED_H
 
 #include "service/cache/fetch.h"
-#include "service/exchange/exchange.h"
-#include "service/exchange/flight.h"
+#include "service/flights/flight_worker.h"
+#include "service/flights/flight.h"
 
-enum { SHARED_MOST = 8 << 20, SHARED_LAG_MOST = 1 << 20 };
+enum {
+	SHARED_MOST = 8 << 20, /* bytes of events that are kept */
+	SHARED_LAG_MOST = 1 << 20,
+	SHARED_BATCH_MOST = 32 << 20, /* bytes of an answer that is taken apart into vectors */
+};
 
 struct decoded;
 struct follower;
@@ -61,7 +65,7 @@ struct shared_request {
  * Follows the flight of that key, leading it when there is none. Events come to subscriber (borrowed) from the next
  * turn on, up to the terminal one or follower_leave. *leads tells who runs it. NULL: out of memory.
  */
-struct follower *shared_follow(struct exchange_worker *worker, const struct shared_request *request,
+struct follower *shared_follow(struct flight_worker *worker, const struct shared_request *request,
 			       struct flight_subscriber *subscriber, bool *leads);
 
 /* Backpressure of the subscriber. */

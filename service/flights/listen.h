@@ -4,10 +4,10 @@
  * again, quickly while there is something to hear. When its lease is gone and its log has not ended, it is lost,
  * unless it left the answer itself.
  */
-#ifndef SLUICE_SERVICE_CACHE_LISTEN_H
-#define SLUICE_SERVICE_CACHE_LISTEN_H
+#ifndef SLUICE_SERVICE_FLIGHTS_LISTEN_H
+#define SLUICE_SERVICE_FLIGHTS_LISTEN_H
 
-#include "service/cache/lease.h"
+#include "service/flights/lease.h"
 
 enum listen_end {
 	LISTEN_ANSWERED, /* the answer was stored, and nothing was heard before: listen->what.hit */

@@ -4,8 +4,9 @@
 #include <time.h>
 
 #include "lib/container.h"
-#include "service/exchange/embedding_internal.h"
-#include "service/exchange/shared_internal.h"
+#include "schemas/openai/embedding_cache.h"
+#include "schemas/openai/vectors.h"
+#include "service/flights/shared_internal.h"
 
 enum { BATCH_SLICE = 256 << 10, BATCH_PAUSE_US = 2000 };
 
@@ -20,10 +21,10 @@ struct batch {
 	bool too_large;
 	/* behind the end */
 	struct usage *shares;
-	size_t kept;        /* vectors that were dealt with */
-	struct timer pause; /* between slices */
-	bool dealt;         /* the answer was kept, or is being kept */
-	struct record *end; /* of one that renews: told once all of it is kept */
+	size_t kept;               /* vectors that were dealt with */
+	struct timer pause;        /* between slices */
+	bool dealt;                /* the answer was kept, or is being kept */
+	struct flight_record *end; /* of one that renews: told once all of it is kept */
 };
 
 bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
@@ -35,7 +36,7 @@ bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
 	batch->count = inputs->count;
 	batch->keys = calloc(inputs->count, sizeof(*batch->keys));
 	batch->weights = calloc(inputs->count, sizeof(*batch->weights));
-	bool reads = openai_vectors_init(&batch->vectors, inputs->count, EMBEDDING_ANSWER_MOST);
+	bool reads = openai_vectors_init(&batch->vectors, inputs->count, SHARED_BATCH_MOST);
 	bool opened = batch->keys != NULL && batch->weights != NULL && reads;
 	if (opened) {
 		memcpy(batch->keys, inputs->keys, inputs->count * sizeof(*batch->keys));
@@ -89,7 +90,7 @@ void shared_batch_add(struct shared *shared, const struct event *event)
 	if (event->target != NULL)
 		batch->target = event->target;
 	batch->joined |= event->joined;
-	batch->too_large |= event->total > EMBEDDING_ANSWER_MOST;
+	batch->too_large |= event->total > SHARED_BATCH_MOST;
 	if (!batch->too_large)
 		openai_vectors_feed(&batch->vectors, event->data);
 }
@@ -105,7 +106,7 @@ static struct cache_keeping keeping_of(const struct batch *batch, size_t index)
 static enum metrics_kept keep_vector(const struct shared *shared, const struct cache_keeping *keeping, size_t index,
 				     struct buf *body)
 {
-	const struct exchange_worker *worker = shared->worker;
+	const struct flight_worker *worker = shared->worker;
 	const struct batch *batch = shared->batch;
 	const struct usage *share = &batch->shares[index];
 	struct openai_vector vector = {.model = batch->vectors.model,
@@ -156,10 +157,10 @@ static void on_pause(struct timer *timer);
 static bool keep_slice(struct batch *batch)
 {
 	const struct shared *shared = batch->shared;
-	const struct exchange_worker *worker = shared->worker;
+	const struct flight_worker *worker = shared->worker;
 	size_t bytes = 0;
 	struct buf body;
-	buf_init(&body, EMBEDDING_ANSWER_MOST + 4096);
+	buf_init(&body, SHARED_BATCH_MOST + 4096);
 	while (batch->kept < batch->count && (bytes < BATCH_SLICE || worker->cache->remote == NULL)) {
 		size_t index = batch->kept++;
 		struct cache_keeping keeping = keeping_of(batch, index);
@@ -185,7 +186,7 @@ static void on_pause(struct timer *timer)
 		return;
 	}
 	struct shared *shared = batch->shared;
-	struct record *end = batch->end;
+	struct flight_record *end = batch->end;
 	batch->end = NULL;
 	shared->worker->in_flight--;
 	if (end != NULL)
@@ -234,7 +235,7 @@ void shared_batch_keep(struct shared *shared)
 		keep_none(batch, kept);
 }
 
-bool shared_batch_keep_apart(struct shared *shared, struct record *end)
+bool shared_batch_keep_apart(struct shared *shared, struct flight_record *end)
 {
 	struct batch *batch = shared->batch;
 	if (!shared->keeping.renews)

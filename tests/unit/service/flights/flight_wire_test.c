@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/random.h"
-#include "service/exchange/shared_wire.h"
+#include "service/flights/flight_wire.h"
 
 static const struct config_plan large = {.target = "b/large"};
 static const struct config_plan small = {.target = "a/small"};
@@ -17,7 +17,7 @@ static const struct config_plan *const children[] = {&large, &small};
 static const struct config_plan plan = {.combinator = "fallback", .children = children, .child_count = 2};
 
 static struct buf bytes;
-static struct shared_wire wire;
+static struct flight_wire wire;
 
 static int set_up(void **state)
 {
@@ -36,9 +36,9 @@ static int tear_down(void **state)
 static const struct event *passed(const struct event *event)
 {
 	buf_reset(&bytes);
-	shared_wire_write(event, 41, &bytes);
+	flight_wire_write(event, 41, &bytes);
 	assert_false(buf_failed(&bytes));
-	assert_true(shared_wire_read(buf_span(&bytes), &plan, &wire));
+	assert_true(flight_wire_read(buf_span(&bytes), &plan, &wire));
 	assert_int_equal(wire.number, 41);
 	assert_int_equal(wire.event.kind, event->kind);
 	return &wire.event;
@@ -145,12 +145,12 @@ static void other_versions_and_every_cut_are_refused(void **state)
 	passed(&event);
 	struct span span = buf_span(&bytes);
 	for (size_t len = 0; len < span.len; len++)
-		assert_false(shared_wire_read((struct span){span.at, len}, &plan, &wire));
+		assert_false(flight_wire_read((struct span){span.at, len}, &plan, &wire));
 	((char *)(uintptr_t)span.at)[0]++;
-	assert_false(shared_wire_read(span, &plan, &wire));
+	assert_false(flight_wire_read(span, &plan, &wire));
 	((char *)(uintptr_t)span.at)[0]--;
 	buf_append(&bytes, SPAN("x"));
-	assert_false(shared_wire_read(buf_span(&bytes), &plan, &wire));
+	assert_false(flight_wire_read(buf_span(&bytes), &plan, &wire));
 }
 
 /* Under the sanitizers: nothing is read outside of what came. */
@@ -165,7 +165,7 @@ static void noise_leads_nowhere(void **state)
 		memcpy(copy, buf_span(&bytes).at, len);
 		for (int i = 0; i < 3; i++)
 			copy[1 + random_u64() % (len - 1)] = (char)random_u64();
-		if (shared_wire_read((struct span){copy, len}, &plan, &wire) && wire.event.data.at != NULL)
+		if (flight_wire_read((struct span){copy, len}, &plan, &wire) && wire.event.data.at != NULL)
 			assert_true(wire.event.data.at >= copy &&
 				    wire.event.data.at + wire.event.data.len <= copy + len);
 		free(copy);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The mailbox; mailbox.h holds the contract. */
-#include "service/cache/mailbox.h"
+#include "service/flights/mailbox.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -79,6 +79,8 @@ struct mailbox *mailbox_create(struct remote *remote, const char *prefix)
 
 void mailbox_destroy(struct mailbox *mailbox)
 {
+	if (mailbox == NULL)
+		return;
 	assert(mailbox->places == NULL);
 	redis_cancel(&mailbox->take);
 	timer_stop(&remote_reactor(mailbox->remote)->timers, &mailbox->poll);

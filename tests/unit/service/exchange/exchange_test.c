@@ -122,14 +122,15 @@ static int set_up(void **state)
 	plan = (struct plan){.kind = &plan_kind_target, .source = config->models[0].plan, .width = 1};
 	plans[0] = &plan;
 	worker = (struct exchange_worker){
-	    .plan = {.reactor = &reactor, .config = config, .origins = origins, .scratch = &scratch}, .plans = plans};
+	    .flights = {.plan = {.reactor = &reactor, .config = config, .origins = origins, .scratch = &scratch}},
+	    .plans = plans};
 	return 0;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
-	assert_int_equal(worker.in_flight, 0);
+	assert_int_equal(worker.flights.in_flight, 0);
 	reactor_run_tasks(&reactor);
 	reactor_fini(&reactor);
 	arena_fini(&scratch);

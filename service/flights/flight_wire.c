@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Events as bytes; shared_wire.h holds the contract. */
-#include "service/exchange/shared_wire.h"
+/* Events as bytes; flight_wire.h holds the contract. */
+#include "service/flights/flight_wire.h"
 
 #include "lib/little_endian.h"
-#include "service/exchange/shared_log.h"
+#include "service/flights/flight_log.h"
 #include "service/plan/causes.h"
 
 /*
@@ -63,7 +63,7 @@ static void write_failure(struct buf *out, const struct failure *failure)
 static unsigned flags_of(const struct event *event)
 {
 	unsigned flags = (event->joined ? WIRE_JOINED : 0) | (event->gathered ? WIRE_GATHERED : 0) |
-			 (shared_data_is_raw(event) ? WIRE_WITHIN : 0);
+			 (flight_data_is_raw(event) ? WIRE_WITHIN : 0);
 	if (event->kind == EVENT_ERROR)
 		flags |= (event->failure->retryable ? WIRE_RETRYABLE : 0) |
 			 (event->failure->should_retry ? WIRE_SHOULD_RETRY : 0) |
@@ -71,7 +71,7 @@ static unsigned flags_of(const struct event *event)
 	return flags;
 }
 
-void shared_wire_write(const struct event *event, uint64_t number, struct buf *out)
+void flight_wire_write(const struct event *event, uint64_t number, struct buf *out)
 {
 	unsigned flags = flags_of(event);
 	const struct config_plan *target = event->kind == EVENT_ERROR ? event->failure->target : event->target;
@@ -158,7 +158,7 @@ static struct failure read_failure(struct reader *reader, unsigned flags, const 
 	return failure;
 }
 
-bool shared_wire_read(struct span bytes, const struct config_plan *plan, struct shared_wire *wire)
+bool flight_wire_read(struct span bytes, const struct config_plan *plan, struct flight_wire *wire)
 {
 	struct reader reader = {.left = bytes};
 	uint64_t version = read_number(&reader, 1), kind = read_number(&reader, 1);

@@ -11,10 +11,10 @@
  * answer. When the holder dies the lease expires, and the next one asks anew. A lease is never waited for beyond the
  * budget: without Redis everybody asks for himself.
  */
-#ifndef SLUICE_SERVICE_CACHE_LEASE_H
-#define SLUICE_SERVICE_CACHE_LEASE_H
+#ifndef SLUICE_SERVICE_FLIGHTS_LEASE_H
+#define SLUICE_SERVICE_FLIGHTS_LEASE_H
 
-#include "service/cache/mailbox.h"
+#include "service/flights/mailbox.h"
 #include "service/cache/remote.h"
 
 enum lease_verdict {
@@ -43,6 +43,7 @@ struct lease {
 	/* its own */
 	enum lease_state state;
 	struct remote *remote;
+	struct mailbox *mailbox;
 	bool fresh; /* an answer that is there already will not do */
 	bool got;   /* SET said that it is ours */
 	bool silent;
@@ -58,7 +59,8 @@ struct lease {
 
 struct lease_request {
 	struct remote *remote;
-	struct cache_key key; /* of the answer */
+	struct mailbox *mailbox; /* of the worker, where others ask for the flight */
+	struct cache_key key;    /* of the answer */
 	struct store_tags tags;
 	const struct config_cache_rule *rule;
 	struct span variant; /* tells apart flights of one answer that cannot stand in for each other; may be empty */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A hash table of places in shards, each with its lock; flight_table.h holds the contract. */
-#include "service/cache/flight_table.h"
+#include "service/flights/flight_table.h"
 
 #include <assert.h>
 #include <pthread.h>

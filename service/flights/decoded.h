@@ -3,8 +3,8 @@
  * A large request that was read by a helper thread, with all that it is made of: its body, its nodes and texts. It has
  * several holders, the client's exchange and the flight that it leads, which end in any order; nobody changes it.
  */
-#ifndef SLUICE_SERVICE_EXCHANGE_DECODED_H
-#define SLUICE_SERVICE_EXCHANGE_DECODED_H
+#ifndef SLUICE_SERVICE_FLIGHTS_DECODED_H
+#define SLUICE_SERVICE_FLIGHTS_DECODED_H
 
 #include <stdatomic.h>
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* A flight's life: created, started, ended or cancelled, left, and freed at the end of a turn. */
-#include "service/exchange/flight.h"
+#include "service/flights/flight.h"
 
 #include <stdlib.h>
 #include <time.h>
 
 #include "lib/container.h"
 #include "lib/random.h"
-#include "service/exchange/decoded.h"
+#include "service/flights/decoded.h"
 #include "service/health/health.h"
 
 enum flight_state { FLIGHT_ST_NEW, FLIGHT_ST_RUNNING, FLIGHT_ST_ENDED, FLIGHT_ST_LEFT };

@@ -4,23 +4,23 @@
  * One thread appends, any thread reads; the lock of the shared flight guards
  * the links and numbers, records themselves do not change.
  */
-#ifndef SLUICE_SERVICE_EXCHANGE_SHARED_LOG_H
-#define SLUICE_SERVICE_EXCHANGE_SHARED_LOG_H
+#ifndef SLUICE_SERVICE_FLIGHTS_FLIGHT_LOG_H
+#define SLUICE_SERVICE_FLIGHTS_FLIGHT_LOG_H
 
 #include "lib/arena.h"
 #include "service/plan/event.h"
 
-struct record {
-	struct record *next;
+struct flight_record {
+	struct flight_record *next;
 	uint64_t number;    /* from 1 */
 	uint64_t behind;    /* bytes of all records up to and with this one */
 	struct event event; /* what it points to is in the record, or in the log's arena */
 	char bytes[];
 };
 
-struct shared_log {
-	struct record *first;
-	struct record *last;
+struct flight_log {
+	struct flight_record *first;
+	struct flight_record *last;
 	uint64_t count; /* appended so far */
 	uint64_t bytes; /* of all that were appended */
 	uint64_t gone;  /* of them, bytes of those that were forgotten */
@@ -30,24 +30,24 @@ struct shared_log {
 };
 
 /* Whether the event's data is a piece of its raw bytes, which need not be kept twice then. */
-static inline bool shared_data_is_raw(const struct event *event)
+static inline bool flight_data_is_raw(const struct event *event)
 {
 	const struct span data = event->data, raw = event->raw;
 	return raw.at != NULL && data.at >= raw.at && data.at + data.len <= raw.at + raw.len;
 }
 
 /* party: who is charged in the ledger. */
-void shared_log_init(struct shared_log *log, uint32_t party);
-void shared_log_fini(struct shared_log *log);
+void flight_log_init(struct flight_log *log, uint32_t party);
+void flight_log_fini(struct flight_log *log);
 
 /* A record with copies of all that the event borrows, not linked yet. NULL: out of memory, or the party holds all that
  * it may have. By the appending thread. */
-struct record *shared_log_copy(struct shared_log *log, const struct event *event);
+struct flight_record *flight_log_copy(struct flight_log *log, const struct event *event);
 
 /* Links a record behind the others. */
-void shared_log_append(struct shared_log *log, struct record *record);
+void flight_log_append(struct flight_log *log, struct flight_record *record);
 
 /* Frees the records up to and with that number. */
-void shared_log_forget(struct shared_log *log, uint64_t number);
+void flight_log_forget(struct flight_log *log, uint64_t number);
 
 #endif

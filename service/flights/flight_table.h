@@ -4,8 +4,8 @@
  * asks for one that is under way joins it; who finds none adds it, so that
  * there is at most one at a time.
  */
-#ifndef SLUICE_SERVICE_CACHE_FLIGHT_TABLE_H
-#define SLUICE_SERVICE_CACHE_FLIGHT_TABLE_H
+#ifndef SLUICE_SERVICE_FLIGHTS_FLIGHT_TABLE_H
+#define SLUICE_SERVICE_FLIGHTS_FLIGHT_TABLE_H
 
 #include <stdbool.h>
 
