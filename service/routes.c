@@ -216,7 +216,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 
 static void start_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
 {
-	http_exchange_start(routes->exchange, request, row->plans ? EXCHANGE_FANOUT : EXCHANGE_RELAY,
+	http_exchange_start(routes->exchange, request, row->plans ? &exchange_fanout : &exchange_relay,
 			    (enum openai_endpoint)row->endpoint, http_request_error_form(request));
 }
 

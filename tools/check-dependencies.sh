@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Checks that includes point the allowed way, and that each third-party header
-# is included in its one place only. Prints every violation as file:line.
+# is included in its one place only, and that files do not use each other in circles
+# where a folder is built in layers. Prints every violation as file:line.
 #
 #   lib <- schemas, config <- clients <- service
 #   within service: loop, health <- plan, cache <- flights <- exchange <- http, admin <- the files of service/ itself
@@ -56,6 +57,9 @@ third_party libyaml 'yaml\.h' config/
 third_party zlib 'zlib\.h' lib/gunzip.c lib/decoder.c
 third_party brotli 'brotli/' lib/decoder.c
 third_party zstd 'zstd\.h' service/cache/parcel.c lib/decoder.c
+
+# an exchange is built from the bottom up (service/exchange/internal.h)
+tools/check-cycles.py service/exchange || failed=1
 
 [ "$failed" = 0 ] && echo "dependencies point the right way"
 exit $failed

@@ -7,7 +7,7 @@
 
 #include "lib/container.h"
 #include "lib/random.h"
-#include "service/flights/decoded.h"
+#include "schemas/request.h"
 #include "service/health/health.h"
 
 enum flight_state { FLIGHT_ST_NEW, FLIGHT_ST_RUNNING, FLIGHT_ST_ENDED, FLIGHT_ST_LEFT };
@@ -15,13 +15,12 @@ enum flight_state { FLIGHT_ST_NEW, FLIGHT_ST_RUNNING, FLIGHT_ST_ENDED, FLIGHT_ST
 struct flight {
 	struct run_shared shared; /* first: what the runs of a flight share is the flight */
 	struct run_context context;
-	struct arena arena;
 	struct run_sink sink;
 	struct run *root;
 	struct flight_subscriber *subscriber;
 	enum flight_state state;
 	bool content_seen;
-	struct decoded *decoded; /* NULL = the request is in the arena */
+	struct request *request; /* held */
 	struct task reap;
 };
 
@@ -29,8 +28,7 @@ static void flight_free(struct task *task)
 {
 	struct flight *flight = container_of(task, struct flight, reap);
 	arena_reset(flight->context.worker->scratch); /* what a large answer left there goes with it */
-	arena_fini(&flight->arena);
-	decoded_drop(flight->decoded);
+	request_drop(flight->request);
 	free(flight);
 }
 
@@ -92,17 +90,19 @@ static void flight_on_event(struct run_sink *sink, struct run *run, const struct
 	flight->subscriber->on_event(flight->subscriber, event);
 }
 
-struct flight *flight_create(const struct plan_worker *worker, size_t arena_limit, uint32_t party)
+struct flight *flight_create(const struct plan_worker *worker, struct request *request)
 {
 	struct flight *flight = calloc(1, sizeof(*flight));
 	if (flight == NULL)
 		return NULL;
-	arena_init(&flight->arena, arena_limit);
-	arena_charge(&flight->arena, party);
-	flight->context.party = party;
-	flight->context.shared = &flight->shared;
-	flight->context.worker = worker;
-	flight->context.arena = &flight->arena;
+	flight->request = request_hold(request);
+	flight->context = (struct run_context){.shared = &flight->shared,
+					       .worker = worker,
+					       .arena = &request->arena,
+					       .request = &request->openai,
+					       .client = request->identity,
+					       .network = request->network,
+					       .party = request->party};
 	flight->shared.on_settled = flight_on_settled;
 	flight->shared.on_comment = flight_on_comment;
 	flight->sink.on_event = flight_on_event;
@@ -110,46 +110,26 @@ struct flight *flight_create(const struct plan_worker *worker, size_t arena_limi
 	return flight;
 }
 
-size_t flight_arena_most(size_t body)
-{
-	enum { FACTOR = 32, LEAST = 1024 * 1024, DENSE_MOST = 64 * 1024 * 1024, LARGE_FACTOR = 4 };
-	size_t dense = body * FACTOR + LEAST, large = body * LARGE_FACTOR + DENSE_MOST;
-	return dense < large ? dense : large; /* a large body is text or pictures, not millions of members */
-}
-
-struct arena *flight_arena(struct flight *flight)
-{
-	return &flight->arena;
-}
-
-void flight_hold(struct flight *flight, struct decoded *decoded)
-{
-	flight->decoded = decoded_hold(decoded);
-}
-
 static struct span make_answer_id(struct flight *flight, enum openai_endpoint endpoint)
 {
 	char room[OPENAI_ID_SIZE];
-	return arena_copy(&flight->arena, openai_make_id(endpoint, room));
+	return arena_copy(flight->context.arena, openai_make_id(endpoint, room));
 }
 
 bool flight_start(struct flight *flight, const struct flight_options *options, struct flight_subscriber *subscriber)
 {
 	struct run_context *context = &flight->context;
-	context->request = options->request;
 	context->model_index = options->model_index;
 	context->request_id = options->request_id;
 	context->traceparent = options->traceparent;
 	context->retries_before = options->retries_before;
-	context->client = options->client;
-	context->network = options->network;
 	context->deadline_us = options->deadline_us;
 	context->shared->tap = options->tap;
 	context->created = time(NULL);
-	context->id = make_answer_id(flight, options->request->endpoint);
+	context->id = make_answer_id(flight, context->request->endpoint);
 	flight->subscriber = subscriber;
 	flight->root = plan_create_run(options->plan, context, &flight->sink);
-	if (flight->root == NULL || arena_failed(&flight->arena))
+	if (flight->root == NULL || arena_failed(context->arena))
 		return false;
 	flight->state = FLIGHT_ST_RUNNING;
 	if (context->worker->health != NULL)

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A flight: one execution of a plan. It owns the arena in which the decoded
- * request, the runs and their leftovers live, and it stays until the last of
- * its calls is gone, which may be a moment after its answer ended.
+ * A flight: one execution of a plan. It holds the request that it runs for, in whose arena its runs live, and it stays
+ * until the last of its calls is gone, which may be a moment after its answer ended.
  */
 #ifndef SLUICE_SERVICE_FLIGHTS_FLIGHT_H
 #define SLUICE_SERVICE_FLIGHTS_FLIGHT_H
 
 #include "service/plan/plan.h"
 
-struct decoded;
 struct flight;
+struct request;
 
 /* Whoever the answer is for. Nothing is called after the terminal event or flight_leave. */
 struct flight_subscriber {
@@ -19,31 +18,17 @@ struct flight_subscriber {
 	void (*on_comment)(struct flight_subscriber *subscriber);
 };
 
-/*
- * A flight that is not started yet; its arena may be used. worker: borrows. party: who is charged for it in the ledger.
- * NULL: out of memory.
- */
-struct flight *flight_create(const struct plan_worker *worker, size_t arena_limit, uint32_t party);
+/* Returns a flight that is not started yet. worker: borrows. request: holds; its body must stay as long. NULL: out of
+ * memory. */
+struct flight *flight_create(const struct plan_worker *worker, struct request *request);
 
-/* Bytes of arena for the request with that body, decoded, and for all that runs for it. */
-size_t flight_arena_most(size_t body);
-
-struct arena *flight_arena(struct flight *flight);
-
-/* The flight holds the request that it is for until it is freed. Once at most. */
-void flight_hold(struct flight *flight, struct decoded *decoded);
-
-/* What the request says about the flight; spans must live until it ends (the arena will do). */
+/* What a flight is started with; spans live as long as the request. */
 struct flight_options {
 	const struct plan *plan;
 	size_t model_index; /* in the configuration; the number of models = none of them */
-	const struct openai_request *request;
 	struct span request_id;
 	struct span traceparent;
-	uint64_t client;      /* whose request it is */
-	uint64_t network;     /* where it comes from, for fairness in queues */
-	uint32_t party;       /* who is charged for a shared flight in the ledger; one's own is told when it is made */
-	uint64_t deadline_us; /* when the client gives up, on the worker's clock; 0 = it does not say */
+	uint64_t deadline_us;   /* when the client gives up, on the worker's clock; 0 = it does not say */
 	int64_t retries_before; /* how often the client says it has asked before; -1 = it does not say */
 	struct run_tap *tap;    /* hears the leaves until the terminal event or flight_leave; NULL = nobody */
 };

@@ -5,7 +5,6 @@
 #include "lib/ledger.h"
 #include "lib/step.h"
 #include "schemas/openai/caching.h"
-#include "service/flights/decoded.h"
 #include "service/flights/shared_internal.h"
 #include "service/flights/whole.h"
 #include "service/loop/offload.h"
@@ -66,7 +65,7 @@ static void gather(const struct shared *shared, const struct flight_record *end,
 		whole_add(whole, &shared->held->event);
 	if (is_there)
 		whole_add(whole, &end->event);
-	gathered->entry = (struct cache_entry){.endpoint = shared->request.endpoint, .created = time(NULL)};
+	gathered->entry = (struct cache_entry){.endpoint = shared->request->endpoint, .created = time(NULL)};
 	gathered->kept = shared->log.bytes > SHARED_MOST ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_NO_MEMORY;
 	bool written = whole_write(whole, &gathered->body);
 	gathered->entry.body = buf_span(&gathered->body);
@@ -179,7 +178,7 @@ bool shared_keep_apart(struct shared *shared, struct flight_record *end)
 	job->job = (struct offload_job){.work = on_work,
 					.done = on_done,
 					.kind = METRICS_OFFLOAD_KEEP,
-					.owner = {shared->options.network, shared->options.client},
+					.owner = {shared->request->network, shared->request->identity},
 					.bytes = bytes * 2};
 	offload_submit(port, &job->job);
 	return true;

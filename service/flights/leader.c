@@ -28,6 +28,8 @@ static void shared_land(struct shared *shared, bool ended, bool kept)
 	if (shared->flight != NULL)
 		flight_leave(shared->flight);
 	shared->flight = NULL;
+	request_drop(shared->request);
+	shared->request = NULL;
 	shared->worker->in_flight--;
 	shared_release(shared);
 }

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A shared flight's life, and how exchanges come to follow it: they join one that is under way, or lead a new one;
  * shared_internal.h holds the contract. */
-#include "lib/step.h"
-#include "service/flights/decoded.h"
 #include "service/flights/shared_internal.h"
 
 /* ---- its life ---- */
@@ -15,6 +13,7 @@ void shared_release(struct shared *shared)
 	shared_batch_close(shared);
 	free(shared->spare);
 	free(shared->held);
+	request_drop(shared->request);
 	pthread_mutex_destroy(&shared->lock);
 	free(shared);
 }
@@ -43,20 +42,17 @@ struct shared *shared_create(struct flight_worker *worker, const struct shared_r
 	    .place = {.key = request->key},
 	    .cache = worker->cache->cache,
 	    .keeping = request->keeping,
-	    .plan = request->options.plan,
+	    .plan = request->plan,
 	    .fresh = request->fresh,
 	    .convertible = request->convertible,
 	    .as_streamed = request->as_streamed,
 	    .by_bytes = request->by_bytes,
 	    .spare = spare,
-	    .party = request->options.party,
+	    .party = request->party,
 	    .joinable = true,
 	    .worker = worker,
 	};
-	if (request->decoded != NULL)
-		memcpy(shared->asked, request->decoded->checksum, sizeof(shared->asked));
-	else
-		hash_checksum(HASH_START, request->body, shared->asked);
+	memcpy(shared->asked, request->asked, sizeof(shared->asked));
 	for (size_t i = 0; i < HASH_CHECKSUM_SIZE && request->by_bytes; i++)
 		shared->place.key.bytes[i] ^= (uint8_t)shared->asked[i];
 	uint64_t rule = hash_rule(request->keeping.rule);
@@ -127,42 +123,20 @@ static bool shared_pass(struct flight_place *place, void *context)
 	return false;
 }
 
-/* Reads the request of a flight: the client that leads may leave. False: out of memory. */
-static bool shared_read(struct shared *shared, const struct shared_request *request)
-{
-	struct findings findings = {.count = 0};
-	struct arena *arena = flight_arena(shared->flight);
-	if (request->decoded != NULL) {
-		flight_hold(shared->flight, request->decoded);
-		shared->request = request->decoded->request;
-		return true;
-	}
-	struct span body = arena_copy(arena, request->body);
-	struct step_mark before = step_enter("decode");
-	bool read = body.at != NULL && openai_request_decode(&shared->request, request->endpoint, arena, body,
-							     &shared->worker->plan.config->limits.json, &findings);
-	step_leave(before);
-	return read;
-}
-
 static uint64_t shared_now(const struct shared *shared)
 {
 	return timers_now(&shared->worker->plan.reactor->timers);
 }
 
-/* A flight of its own arena. False: out of memory. */
-static bool shared_prepare(struct shared *shared, const struct shared_request *request)
+/* False: out of memory. */
+static bool shared_prepare(struct shared *shared, const struct shared_start *start)
 {
-	struct flight_worker *worker = shared->worker;
-	shared->options = request->options;
-	shared->flight = flight_create(&worker->plan, flight_arena_most(request->body.len), request->options.party);
-	if (shared->flight == NULL)
+	if (start->request == NULL)
 		return false;
-	struct arena *arena = flight_arena(shared->flight);
-	shared->options.request = &shared->request;
-	shared->options.request_id = arena_copy(arena, request->options.request_id);
-	shared->options.traceparent = arena_copy(arena, request->options.traceparent);
-	return (request->batch == NULL || shared_batch_open(shared, request->batch)) && shared_read(shared, request);
+	shared->request = request_hold(start->request);
+	shared->options = *start->options;
+	shared->flight = flight_create(&shared->worker->plan, start->request);
+	return shared->flight != NULL && (start->batch == NULL || shared_batch_open(shared, start->batch));
 }
 
 /* Somebody may have kept the answer since the follower looked. */
@@ -181,14 +155,15 @@ static bool shared_find_kept(struct shared *shared)
 	return false;
 }
 
-/* Has the plan run for all who follow. Nobody is told anything before the next turn. */
-static void shared_lead(struct shared *shared, struct follower *follower, const struct shared_request *request)
+/* Nobody is told anything before the next turn. */
+void shared_lead(struct follower *follower, const struct shared_start *start)
 {
+	struct shared *shared = follower->shared;
 	shared->worker->in_flight++;
 	follower->busy++;
-	if (!shared_prepare(shared, request))
+	if (!shared_prepare(shared, start))
 		shared_fail(shared, ERROR_OVERLOADED);
-	else if (!shared_find_kept(shared) && (request->alone || !shared_replicas_ask(shared)))
+	else if (!shared_find_kept(shared) && (start->alone || !shared_replicas_ask(shared)))
 		shared_take_off(shared);
 	follower->busy--;
 }
@@ -208,9 +183,7 @@ struct follower *shared_follow(struct flight_worker *worker, const struct shared
 	shared_open(mine);
 	shared_add_follower(mine, follower);
 	*leads = flight_table_enter(worker->table, &mine->place, request->own ? shared_pass : shared_join, follower);
-	if (*leads) {
-		shared_lead(mine, follower, request);
-	} else {
+	if (!*leads) {
 		mine->followers = NULL; /* nobody has seen it */
 		shared_release(mine);   /* for the follower */
 		shared_release(mine);

@@ -34,8 +34,8 @@ enum {
 	SHARED_BATCH_MOST = 32 << 20, /* bytes of an answer that is taken apart into vectors */
 };
 
-struct decoded;
 struct follower;
+struct request;
 
 /* The inputs of embeddings that a flight is for, in their order. */
 struct shared_batch {
@@ -44,29 +44,38 @@ struct shared_batch {
 	size_t count;
 };
 
-/* What a flight is started with, should it be the first of its key. Spans are copied. */
+/* Which flight is wanted. */
 struct shared_request {
 	struct cache_key key;
-	enum openai_endpoint endpoint;
-	struct span body;                 /* of the request, as the client sent it */
-	struct decoded *decoded;          /* of that body, which is held; NULL = it is decoded anew */
-	struct flight_options options;    /* but for request */
-	struct cache_keeping keeping;     /* under which the answer is kept */
-	bool convertible;                 /* a stream may be kept as a whole answer */
-	const struct shared_batch *batch; /* the answer is kept vector by vector, under these; NULL = as a whole */
-	bool fresh;                       /* an answer that is kept by now will not do */
-	bool own;                         /* nor will a flight that is under way */
-	bool alone;                       /* other replicas are not worth asking */
-	bool as_streamed;                 /* a stream that cannot be told whole: its flight is told apart */
-	bool by_bytes;                    /* only those with the same body follow it */
+	const char *asked;            /* checksum of the body that would be sent, HASH_CHECKSUM_SIZE bytes */
+	struct cache_keeping keeping; /* under which the answer is kept */
+	const struct plan *plan;
+	uint32_t party;   /* who is charged for it in the ledger, should it be the first of its key */
+	bool convertible; /* a stream may be kept as a whole answer */
+	bool fresh;       /* an answer that is kept by now will not do */
+	bool own;         /* nor will a flight that is under way */
+	bool as_streamed; /* a stream that cannot be told whole: its flight is told apart */
+	bool by_bytes;    /* only those with the same body follow it */
 };
 
 /*
- * Follows the flight of that key, leading it when there is none. Events come to subscriber (borrowed) from the next
- * turn on, up to the terminal one or follower_leave. *leads tells who runs it. NULL: out of memory.
+ * Follows the flight of that key, or a new one when there is none. Events come to subscriber (borrowed) from the next
+ * turn on, up to the terminal one or follower_leave(). *leads: it is a new one, and shared_lead() must be called before
+ * anything else. NULL: out of memory.
  */
 struct follower *shared_follow(struct flight_worker *worker, const struct shared_request *request,
 			       struct flight_subscriber *subscriber, bool *leads);
+
+/* What a new flight is run with. */
+struct shared_start {
+	struct request *request; /* that is sent: holds; NULL = memory ran out, and all who follow hear of it */
+	const struct flight_options *options; /* copied */
+	const struct shared_batch *batch;     /* the answer is kept vector by vector, under these; NULL = as a whole */
+	bool alone;                           /* other replicas are not worth asking */
+};
+
+/* Runs the flight of the follower that leads. */
+void shared_lead(struct follower *follower, const struct shared_start *start);
 
 /* Backpressure of the subscriber. */
 void follower_pause(struct follower *follower, bool paused);

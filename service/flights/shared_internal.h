@@ -18,6 +18,7 @@
 #include <stdlib.h>
 
 #include "lib/hash.h"
+#include "schemas/request.h"
 #include "service/flights/flight_log.h"
 #include "service/flights/flight_table.h"
 #include "service/flights/shared.h"
@@ -57,9 +58,9 @@ struct shared {
 	/* the leader's */
 	enum shared_state state;
 	struct flight_worker *worker;
-	struct flight *flight; /* prepared, then started when it is run here; NULL once it ended */
-	struct openai_request request;
-	struct flight_options options;    /* of it; in its arena */
+	struct flight *flight;            /* prepared, then started when it is run here; NULL once it ended */
+	struct request *request;          /* held; NULL before it is led */
+	struct flight_options options;    /* of the flight */
 	struct shared_replicas *replicas; /* NULL = there are none to speak of */
 	bool fresh;                       /* an answer that is kept will not do */
 	struct flight_subscriber subscriber;

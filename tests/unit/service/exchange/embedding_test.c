@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "lib/log.h"
+#include "lib/bytes.h"
 #include "service/cache/fetch.h"
 #include "service/exchange/exchange.h"
 #include "service/flights/flight_table.h"
@@ -120,12 +121,28 @@ static void client_abort(void *client)
 	fail_msg("aborted");
 }
 
+static struct span asked;
+
+static void forget(struct bytes *bytes)
+{
+	free(bytes);
+}
+
+static struct bytes *client_hold_body(void *client)
+{
+	struct bytes *bytes = malloc(sizeof(*bytes));
+	(void)client;
+	bytes_init(bytes, asked, forget);
+	return bytes;
+}
+
 static const struct exchange_client_ops client_ops = {.head = client_head,
 						      .write = client_write,
 						      .backlog = client_waiting,
 						      .is_full = client_is_full,
 						      .finish = client_finish,
-						      .abort = client_abort};
+						      .abort = client_abort,
+						      .hold_body = client_hold_body};
 
 static int set_up(void **state)
 {
@@ -173,11 +190,13 @@ static int tear_down(void **state)
 
 static struct exchange *ask(const char *body, const char *cache_control)
 {
-	struct exchange_request request = {.endpoint = OPENAI_EMBEDDINGS,
+	struct exchange_request request = {.kind = &exchange_relay,
+					   .endpoint = OPENAI_EMBEDDINGS,
 					   .body = span_of(body),
 					   .request_id = SPAN("mine"),
 					   .cache_control = span_of(cache_control),
 					   .http_version = 11};
+	asked = request.body;
 	said[0] = cache_status[0] = '\0';
 	status = 0;
 	finished = false;

@@ -11,6 +11,7 @@
 
 #include "lib/log.h"
 #include "service/exchange/exchange.h"
+#include "service/exchange/report.h"
 #include "service/plan/kinds.h"
 #include "tests/unit/service/fake_http.h"
 
@@ -140,8 +141,11 @@ static int tear_down(void **state)
 
 static struct exchange *ask(const char *body)
 {
-	struct exchange_request request = {
-	    .endpoint = OPENAI_CHAT, .body = span_of(body), .request_id = SPAN("mine"), .http_version = 11};
+	struct exchange_request request = {.kind = &exchange_relay,
+					   .endpoint = OPENAI_CHAT,
+					   .body = span_of(body),
+					   .request_id = SPAN("mine"),
+					   .http_version = 11};
 	return exchange_start(&worker, &request, &client_ops, &worker);
 }
 

@@ -175,7 +175,7 @@ static struct exchange *ask(const char *body)
 						       .is_full = client_is_full,
 						       .finish = client_finish,
 						       .abort = client_abort};
-	struct exchange_request request = {.purpose = EXCHANGE_FANOUT,
+	struct exchange_request request = {.kind = &exchange_fanout,
 					   .endpoint = OPENAI_CHAT,
 					   .body = span_of(body),
 					   .request_id = SPAN("mine"),

@@ -4,12 +4,13 @@
  * fanout_lanes.c (the tap: what becomes of each lane) and fanout_write.c (what is told of it). Nobody else includes
  * this.
  */
-#ifndef SLUICE_SERVICE_EXCHANGE_FANOUT_H
-#define SLUICE_SERVICE_EXCHANGE_FANOUT_H
+#ifndef SLUICE_SERVICE_EXCHANGE_FANOUT_INTERNAL_H
+#define SLUICE_SERVICE_EXCHANGE_FANOUT_INTERNAL_H
 
 #include "schemas/fanout_request.h"
 #include "schemas/openai/assembly.h"
-#include "service/exchange/exchange_internal.h"
+#include "service/exchange/internal.h"
+#include "service/exchange/reading.h"
 
 enum {
 	FANOUT_ANSWER_MOST = 64 << 20,  /* bytes of a whole answer */

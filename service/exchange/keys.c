@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The inputs of embeddings and their keys, which may be made by a helper thread: nothing here knows the exchange.
- * embedding.h holds the contract.
+ * The keys of a request in the cache: of the whole, or of embeddings input by input. They may be made by a helper
+ * thread: nothing here knows the exchange. reading.h and embedding.h hold the contracts.
  */
 #include <stdlib.h>
 
+#include "schemas/openai/caching.h"
+#include "service/cache/eligible.h"
 #include "service/cache/key.h"
 #include "service/exchange/embedding_internal.h"
+#include "service/exchange/reading.h"
 
-static bool compute_key(struct embedding *embedding, struct embedding_input *input, struct key_parts *parts,
-			const struct openai_input_frame *frame, struct arena *scratch)
+/* ---- embeddings ---- */
+
+static bool input_key(struct embedding *embedding, struct embedding_input *input, struct key_parts *parts,
+		      const struct openai_input_frame *frame, struct arena *scratch)
 {
 	struct buf *canonical = &embedding->piece;
 	buf_reset(canonical);
@@ -19,8 +24,8 @@ static bool compute_key(struct embedding *embedding, struct embedding_input *inp
 	return !buf_failed(canonical) && !arena_failed(scratch) && cache_key_compute(parts, &input->fetch.key);
 }
 
-static bool compute_keys(struct embedding *embedding, const struct openai_request *request,
-			 const struct config_model *model, struct span tenant)
+static bool input_keys(struct embedding *embedding, const struct openai_request *request,
+		       const struct config_model *model, struct span tenant)
 {
 	struct arena arena, scratch;
 	struct openai_input_frame frame;
@@ -29,7 +34,7 @@ static bool compute_keys(struct embedding *embedding, const struct openai_reques
 	arena_init(&scratch, 0);
 	bool computed = openai_input_frame_make(request, &arena, &frame);
 	for (size_t i = 0; i < embedding->count && computed; i++)
-		computed = compute_key(embedding, &embedding->list[i], &parts, &frame, &scratch);
+		computed = input_key(embedding, &embedding->list[i], &parts, &frame, &scratch);
 	arena_fini(&scratch);
 	arena_fini(&arena);
 	return computed;
@@ -85,8 +90,7 @@ struct embedding *embedding_create(const struct openai_request *request, const s
 	buf_init(&embedding->tail, 65536);
 	if (openai_inputs_read(request, &embedding->inputs)) {
 		embedding->count = embedding->inputs.count;
-		if (list_inputs(embedding) && compute_keys(embedding, request, model, tenant) &&
-		    find_repeated(embedding))
+		if (list_inputs(embedding) && input_keys(embedding, request, model, tenant) && find_repeated(embedding))
 			return embedding;
 	}
 	embedding_destroy(embedding);
@@ -101,6 +105,7 @@ void embedding_destroy(struct embedding *embedding)
 			cache_hit_drop(&embedding->list[i].fetch.hit);
 	}
 	free(embedding->list);
+	request_drop(embedding->part);
 	if (embedding->merges)
 		openai_vectors_fini(&embedding->came);
 	buf_fini(&embedding->piece);
@@ -108,9 +113,34 @@ void embedding_destroy(struct embedding *embedding)
 	free(embedding);
 }
 
-void embedding_attach(struct exchange *exchange, struct embedding *embedding)
+/* ---- the whole ---- */
+
+static bool whole_key(struct reading *reading)
 {
-	exchange->caching.embedding = embedding;
-	embedding->exchange = exchange;
-	embedding->inputs.json = &exchange->request.json;
+	struct arena scratch;
+	struct buf canonical;
+	arena_init(&scratch, 0);
+	buf_init(&canonical, reading->body.len * 6 + 64);
+	openai_request_write_canonical(&reading->request->openai, &scratch, &canonical);
+	struct key_parts parts = {.tenant = reading->tenant,
+				  .model = reading->model,
+				  .request = &reading->request->openai,
+				  .canonical = buf_span(&canonical)};
+	bool computed = !buf_failed(&canonical) && !arena_failed(&scratch) && cache_key_compute(&parts, &reading->key);
+	buf_fini(&canonical);
+	arena_fini(&scratch);
+	return computed;
+}
+
+void reading_find_keys(struct reading *reading)
+{
+	const struct openai_request *request = &reading->request->openai;
+	if (cache_ineligible(request, &reading->model->cache) != NULL)
+		return;
+	if (request->endpoint == OPENAI_EMBEDDINGS) {
+		reading->embedding = embedding_create(request, reading->model, reading->tenant);
+		reading->keyed = reading->embedding != NULL;
+	} else {
+		reading->keyed = whole_key(reading);
+	}
 }
