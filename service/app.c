@@ -27,6 +27,7 @@
 #include "schemas/openapi.h"
 #include "service/exchange/report.h"
 #include "service/cache/cache.h"
+#include "service/flights/flight_table.h"
 #include "service/health/health_metrics.h"
 #include "service/health/limit.h"
 #include "service/loop/offload.h"
@@ -42,9 +43,10 @@ struct app {
 	const struct config *config;
 	struct health *health; /* shared by the workers */
 	struct cache *cache;
-	struct offload *offload;    /* NULL = no helper threads */
-	struct redis_shared *redis; /* NULL = there is none */
-	struct limit **limits;      /* as well; by target, NULL = none */
+	struct flight_table *flights; /* shared flights under way */
+	struct offload *offload;      /* NULL = no helper threads */
+	struct redis_shared *redis;   /* NULL = there is none */
+	struct limit **limits;        /* as well; by target, NULL = none */
 	struct worker **workers;
 	unsigned worker_count;
 	struct http_listener_address *addresses;
@@ -205,14 +207,16 @@ static bool create_workers(struct app *app, struct buf *errors)
 		return false;
 	app->health = health_create(app->config, random_u64());
 	app->cache = cache_create(app->config);
-	if (app->health == NULL || app->cache == NULL || !create_limits(app) || !create_offload(app) ||
-	    !create_redis(app, errors))
+	app->flights = flight_table_create();
+	if (app->health == NULL || app->cache == NULL || app->flights == NULL || !create_limits(app) ||
+	    !create_offload(app) || !create_redis(app, errors))
 		return false;
 	metrics_set_reader((struct metrics_reader){read_metric, app});
 	for (unsigned i = 0; i < app->worker_count; i++) {
 		struct worker_options options = {.config = app->config,
 						 .health = app->health,
 						 .cache = app->cache,
+						 .flights = app->flights,
 						 .offload = app->offload,
 						 .redis = app->redis,
 						 .limits = app->limits,
@@ -242,6 +246,7 @@ static void destroy_workers(struct app *app)
 	offload_destroy(app->offload);
 	metrics_teardown();
 	health_destroy(app->health);
+	flight_table_destroy(app->flights);
 	cache_destroy(app->cache);
 	if (app->redis != NULL)
 		redis_shared_destroy(app->redis);

@@ -3,7 +3,7 @@
 #include "service/reply.h"
 
 #include "lib/etag.h"
-#include "service/exchange/exchange.h"
+#include "service/exchange/report.h"
 
 enum { REPLY_FIELDS_MAX = ADMIN_FIELDS_MAX + 4, REPLY_TAGS = 16 };
 

@@ -32,7 +32,7 @@ static void (*const answers[OPERATION_COUNT])(const struct admin_request *reques
 
 static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
 {
-	refuse(request, routes->exchange->plan.metrics, &refusal);
+	refuse(request, routes->exchange->flights.plan.metrics, &refusal);
 }
 
 /* What is to be done with a request, as its head says. */
@@ -50,8 +50,8 @@ static void refuse_size(struct routes *routes, struct http_request *request, enu
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	struct span message =
-	    refusal_text_size(error, http_request_body_size(request), &routes->exchange->plan.config->limits, &arena);
+	struct span message = refusal_text_size(error, http_request_body_size(request),
+						&routes->exchange->flights.plan.config->limits, &arena);
 	refuse_as(routes, request, (struct refusal){.code = error, .message = message});
 	arena_fini(&arena);
 }
@@ -150,7 +150,7 @@ static void route(const struct http_request *request, struct decision *decision)
 
 static void decide(const struct routes *routes, const struct http_request *request, struct decision *decision)
 {
-	const struct config *config = routes->exchange->plan.config;
+	const struct config *config = routes->exchange->flights.plan.config;
 	decision->surface = surface_of(config, request);
 	decision->argument = (struct span){NULL, 0};
 	decision->operation = decision->elsewhere = OPERATION_COUNT;
@@ -190,10 +190,10 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	const struct plan_worker *plan = &routes->exchange->plan;
+	const struct plan_worker *plan = &routes->exchange->flights.plan;
 	struct admin_request ask = {.config = plan->config,
 				    .health = plan->health,
-				    .cache = routes->exchange->cache,
+				    .cache = routes->exchange->flights.cache,
 				    .offload = plan->offload,
 				    .limits = plan->limits,
 				    .now_us = timers_now(&plan->reactor->timers),
@@ -216,7 +216,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 
 static void start_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
 {
-	http_exchange_start(routes->exchange, request, row->plans ? EXCHANGE_FANOUT : EXCHANGE_RELAY,
+	http_exchange_start(routes->exchange, request, row->plans ? &exchange_fanout : &exchange_relay,
 			    (enum endpoint)row->endpoint, http_request_error_form(request));
 }
 
@@ -237,7 +237,7 @@ static void on_unpacked(void *context, struct http_request *request, const struc
 
 static void unpack(struct routes *routes, struct http_request *request, const struct operation_row *row)
 {
-	const struct plan_worker *plan = &routes->exchange->plan;
+	const struct plan_worker *plan = &routes->exchange->flights.plan;
 	size_t most = plan->config->limits.body;
 	bool small = http_request_body(request).len <= UNPACKING_IN_TURN || plan->offload == NULL;
 	if (!small && unpacking_begin(plan->offload, request, row, most, on_unpacked, routes))
@@ -253,7 +253,7 @@ static void answer_options(struct routes *routes, struct http_request *request, 
 	struct arena arena;
 	arena_init(&arena, 0);
 	if (!pages_are_kept_out(request))
-		cors_add_preflight(&routes->exchange->plan.config->cors, request, allow);
+		cors_add_preflight(&routes->exchange->flights.plan.config->cors, request, allow);
 	reply_allow(request, allow, &arena);
 	arena_fini(&arena);
 }
@@ -293,7 +293,7 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 	struct decision decision;
 	decide(routes, request, &decision);
 	if (!pages_are_kept_out(request))
-		cors_add(&routes->exchange->plan.config->cors, request);
+		cors_add(&routes->exchange->flights.plan.config->cors, request);
 	if (decision.operation != OPERATION_COUNT)
 		add_notice(request, operation_row(decision.operation));
 	if (decision.refusal.code != ERROR_NONE)

@@ -9,6 +9,7 @@
 #include "lib/container.h"
 #include "service/cache/remote.h"
 #include "service/cache/repeats.h"
+#include "service/flights/lease.h"
 #include "service/handover.h"
 #include "service/health/probe.h"
 #include "service/loop/offload.h"
@@ -33,6 +34,7 @@ struct worker {
 	const struct plan **plans;
 	struct redis *redis; /* NULL = there is none */
 	struct cache_worker cache;
+	struct mailbox *mailbox; /* NULL = nothing is shared among replicas */
 	struct exchange_worker exchange;
 	struct routes routes;
 	struct http_server *server;
@@ -131,7 +133,7 @@ static bool passes_on(void *context, size_t listener, int fd)
 	if (passed == NULL)
 		return false;
 	*passed = (struct passed){.message = {.run = on_passed}, .to = to, .listener = listener, .fd = fd};
-	metrics_count(worker->exchange.plan.metrics, METRIC_CONNECTIONS_PASSED);
+	metrics_count(worker->exchange.flights.plan.metrics, METRIC_CONNECTIONS_PASSED);
 	loop_post(to->loop, &passed->message);
 	return true;
 }
@@ -207,8 +209,8 @@ static bool create_prober(struct worker *worker)
 	struct prober_options options = {.reactor = loop_reactor(worker->loop),
 					 .config = worker->config,
 					 .origins = worker->origins,
-					 .health = worker->exchange.plan.health,
-					 .metrics = worker->exchange.plan.metrics};
+					 .health = worker->exchange.flights.plan.health,
+					 .metrics = worker->exchange.flights.plan.metrics};
 	worker->prober = prober_create(&options);
 	return worker->prober != NULL;
 }
@@ -241,7 +243,11 @@ static bool create_cache(struct worker *worker, const struct worker_options *opt
 					.metrics = metrics,
 					.watches = options->index == WORKER_PURGES};
 	worker->cache.remote = remote_create(&remote);
-	return worker->cache.remote != NULL;
+	if (worker->cache.remote == NULL)
+		return false;
+	lease_setup();
+	worker->mailbox = mailbox_create(worker->cache.remote, remote.prefix);
+	return worker->mailbox != NULL;
 }
 
 static bool create_parts(struct worker *worker, const struct worker_options *options, struct buf *error)
@@ -259,17 +265,19 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	bool reaches = create_origins(worker, options->index, error);
 	if (!create_plans(worker, error) || !reaches)
 		return false;
-	worker->exchange = (struct exchange_worker){.plan = {.reactor = loop_reactor(worker->loop),
-							     .config = worker->config,
-							     .origins = worker->origins,
-							     .loop = worker->loop,
-							     .offload = worker->offload,
-							     .health = options->health,
-							     .limits = options->limits,
-							     .metrics = metrics_cells_of(options->index),
-							     .scratch = &worker->scratch},
-						    .plans = worker->plans,
-						    .cache = &worker->cache};
+	worker->exchange = (struct exchange_worker){.flights = {.plan = {.reactor = loop_reactor(worker->loop),
+									 .config = worker->config,
+									 .origins = worker->origins,
+									 .loop = worker->loop,
+									 .offload = worker->offload,
+									 .health = options->health,
+									 .limits = options->limits,
+									 .metrics = metrics_cells_of(options->index),
+									 .scratch = &worker->scratch},
+								.cache = &worker->cache,
+								.table = options->flights,
+								.mailbox = worker->mailbox},
+						    .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;
@@ -278,7 +286,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 						  .passes_on = passes_on,
 						  .connections_most = options->connections_most,
 						  .context = worker,
-						  .metrics = worker->exchange.plan.metrics};
+						  .metrics = worker->exchange.flights.plan.metrics};
 	worker->server = http_server_create(worker->loop, worker->config, &callbacks, error);
 	return worker->server != NULL;
 }
@@ -321,7 +329,7 @@ bool worker_start(struct worker *worker)
 static void on_drain_check(struct timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, drain_check);
-	bool idle = worker->exchange.in_flight == 0 && http_server_connections(worker->server) == 0 &&
+	bool idle = worker->exchange.flights.in_flight == 0 && http_server_connections(worker->server) == 0 &&
 		    http_client_active(worker->client) == 0;
 	if (idle || !timer_start(&loop_reactor(worker->loop)->timers, timer, WORKER_DRAIN_CHECK_US, on_drain_check))
 		loop_stop(worker->loop);
@@ -370,7 +378,7 @@ void worker_join(struct worker *worker)
 static void worker_settle(struct worker *worker)
 {
 	reactor_run_tasks(loop_reactor(worker->loop));
-	while (http_client_active(worker->client) > 0 || worker->exchange.in_flight > 0 ||
+	while (http_client_active(worker->client) > 0 || worker->exchange.flights.in_flight > 0 ||
 	       offload_pending(worker->offload) > 0)
 		loop_turn(worker->loop, WORKER_DRAIN_CHECK_US);
 }
@@ -398,6 +406,7 @@ void worker_destroy(struct worker *worker)
 			http_origin_destroy(worker->origins[i]);
 	}
 	free(worker->origins);
+	mailbox_destroy(worker->mailbox);
 	remote_destroy(worker->cache.remote);
 	repeats_destroy(worker->cache.repeats);
 	redis_destroy(worker->redis);

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Checks that includes point the allowed way, and that each third-party header
-# is included in its one place only. Prints every violation as file:line.
+# is included in its one place only, and that files do not use each other in circles
+# where a folder is built in layers. Prints every violation as file:line.
 #
 #   lib <- schemas, config <- clients <- service
-#   within service: loop, health <- plan, cache <- exchange <- http, admin <- the files of service/ itself
+#   within service: loop, health <- plan, cache <- flights <- exchange <- http, admin <- the files of service/ itself
 set -eu
 cd "$(dirname "$0")/.."
 failed=0
@@ -25,9 +26,10 @@ deny schemas '(config|clients|service|tools|tests)/' "schemas may use lib only"
 deny config '(schemas|clients|service|tools|tests)/' "config may use lib only"
 deny clients '(service|tools|tests)/' "clients may not use service"
 deny "service" '(tools|tests)/' "service may not use tools or tests"
-deny "service/loop service/health" 'service/(plan|cache|exchange|http|admin|access|[a-z_]+\.h)' "loop and health are at the bottom of service"
-deny "service/plan service/cache" 'service/(exchange|http|admin|access|[a-z_]+\.h)' "plan and cache may use health and loop"
-deny "service/exchange" 'service/(http|admin|[a-z_]+\.h)' "exchange may use plan and cache"
+deny "service/loop service/health" 'service/(plan|cache|flights|exchange|http|admin|access|[a-z_]+\.h)' "loop and health are at the bottom of service"
+deny "service/plan service/cache" 'service/(flights|exchange|http|admin|access|[a-z_]+\.h)' "plan and cache may use health and loop"
+deny "service/flights" 'service/(exchange|http|admin|access|[a-z_]+\.h)' "flights may use plan and cache"
+deny "service/exchange" 'service/(http|admin|[a-z_]+\.h)' "exchange may use flights, plan and cache"
 deny "service/http" 'service/(admin|[a-z_]+\.h)' "http may use exchange"
 deny "service/admin" 'service/(http|[a-z_]+\.h)' "admin may use exchange"
 deny "tools/sim" '(schemas|config|clients|service|tests)/' "the simulator may use lib only"
@@ -55,6 +57,9 @@ third_party libyaml 'yaml\.h' config/
 third_party zlib 'zlib\.h' lib/gunzip.c lib/decoder.c
 third_party brotli 'brotli/' lib/decoder.c
 third_party zstd 'zstd\.h' service/cache/parcel.c lib/decoder.c
+
+# an exchange is built from the bottom up (service/exchange/internal.h)
+tools/check-cycles.py service/exchange || failed=1
 
 [ "$failed" = 0 ] && echo "dependencies point the right way"
 exit $failed

@@ -10,7 +10,7 @@ set -eu
 build="gcc make pkg-config libh2o-evloop-dev libssl-dev libcurl4-openssl-dev libnghttp2-dev libcjson-dev libyaml-dev libhiredis-dev libzstd-dev libbrotli-dev libxxhash-dev zlib1g-dev"
 run="curl ca-certificates"
 test="libcmocka-dev openssl redis-server redis-sentinel nodejs npm"
-lint="clang clang-tidy clang-format cppcheck"
+lint="clang clang-tidy clang-format cppcheck python3"
 sanitize="clang libclang-rt-14-dev llvm"
 bench="valgrind nginx-light haproxy redis-server python3 openssl"
 peers="python3 python3-venv nodejs npm"

@@ -65,11 +65,9 @@ struct cache *cache_create(const struct config *config)
 	if (cache == NULL)
 		return NULL;
 	cache->store = store_create(config->cache.size);
-	cache->flights = flight_table_create();
 	cache->models = calloc(config->model_count + 1, sizeof(*cache->models));
 	cache->yields = (struct ledger_cache){on_yield, cache};
-	if (cache->store != NULL && cache->flights != NULL && cache->models != NULL &&
-	    find_aliases(config, cache->models)) {
+	if (cache->store != NULL && cache->models != NULL && find_aliases(config, cache->models)) {
 		ledger_set_cache(&cache->yields);
 		return cache;
 	}
@@ -83,7 +81,6 @@ void cache_destroy(struct cache *cache)
 		return;
 	ledger_set_cache(NULL);
 	store_destroy(cache->store);
-	flight_table_destroy(cache->flights);
 	free(cache->models);
 	free(cache);
 }

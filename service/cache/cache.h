@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cache of answers, of the whole process: what is kept, and the table of the
- * flights whose answers are shared while they come.
+ * The cache of answers, of the whole process.
  */
 #ifndef SLUICE_SERVICE_CACHE_CACHE_H
 #define SLUICE_SERVICE_CACHE_CACHE_H
@@ -10,13 +9,12 @@
 #include "lib/ledger.h"
 #include "lib/metrics.h"
 #include "service/cache/entry.h"
-#include "service/cache/flight_table.h"
+#include "service/cache/cache_key.h"
 #include "service/cache/store.h"
 
 struct cache {
 	struct store *store;
 	struct ledger_cache yields;
-	struct flight_table *flights;
 	uint32_t *models; /* by index of a model: see cache_model */
 };
 
@@ -41,7 +39,7 @@ struct cache_keeping {
 /* NULL: out of memory. */
 struct cache *cache_create(const struct config *config);
 
-/* No flight may be left. */
+/* No fetch and no flight may be left. NULL is fine. */
 void cache_destroy(struct cache *cache);
 
 /*

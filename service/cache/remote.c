@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#include "service/cache/lease.h"
 #include "service/cache/purge.h"
 #include "service/cache/purge_watch.h"
 #include "service/cache/remote_internal.h"
@@ -111,11 +110,6 @@ struct cache_purge **remote_purges(struct remote *remote)
 	return &remote->purges;
 }
 
-struct mailbox *remote_mailbox(const struct remote *remote)
-{
-	return remote->mailbox;
-}
-
 uint64_t remote_deadline(const struct remote *remote)
 {
 	return timers_now(&remote->options.worker->reactor->timers) + remote->options.budget_us;
@@ -128,14 +122,12 @@ struct remote *remote_create(const struct remote_options *options)
 		return NULL;
 	remote->options = *options;
 	buf_init(&remote->room, remote_entry_most(remote));
-	lease_setup();
-	remote->mailbox = mailbox_create(remote, options->prefix);
 	bool watched = true;
 	for (int kind = 0; kind < PURGE_KINDS && options->watches; kind++) {
 		remote->watches[kind] = purge_watch_create(remote, (enum purge_kind)kind);
 		watched &= remote->watches[kind] != NULL;
 	}
-	if (remote->mailbox != NULL && watched)
+	if (watched)
 		return remote;
 	remote_destroy(remote);
 	return NULL;
@@ -149,8 +141,6 @@ void remote_destroy(struct remote *remote)
 	for (int kind = 0; kind < PURGE_KINDS; kind++)
 		if (remote->watches[kind] != NULL)
 			purge_watch_destroy(remote->watches[kind]);
-	if (remote->mailbox != NULL)
-		mailbox_destroy(remote->mailbox);
 	for (struct errand *at = remote->errands, *next; at != NULL; at = next) {
 		next = at->next;
 		redis_cancel(&at->command);

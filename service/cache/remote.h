@@ -88,7 +88,4 @@ uint64_t remote_deadline(const struct remote *remote);
 bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
 		  const struct redis_reply *reply, struct cache_hit *hit);
 
-/* The worker's mailbox for replicas that want to follow a flight; mailbox.h. */
-struct mailbox *remote_mailbox(const struct remote *remote);
-
 #endif

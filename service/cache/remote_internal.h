@@ -14,7 +14,6 @@ struct purge_watch;
 
 struct remote {
 	struct remote_options options;
-	struct mailbox *mailbox;
 	struct buf room;                          /* for what is inflated */
 	struct remote_get *gets[REMOTE_BUCKETS];  /* under way, by key */
 	struct errand *errands;                   /* under way */

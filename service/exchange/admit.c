@@ -1,110 +1,69 @@
 /* SPDX-License-Identifier: MIT */
-/* An exchange from its request to the flight: read in the turn or by a helper, then refused or started. */
-#include "lib/step.h"
+/* Admitting a request that was read: it is refused, or its plan is found, and how it uses the cache. */
+#include "lib/hash.h"
 #include "lib/trace.h"
-#include "service/exchange/decoded.h"
-#include "service/exchange/exchange_internal.h"
-#include "service/loop/offload.h"
+#include "service/exchange/embedding.h"
+#include "service/exchange/internal.h"
+#include "service/exchange/reading.h"
 
-int64_t exchange_read_count(struct span text)
-{
-	int64_t count = text.len == 0 || text.len > 4 ? -1 : 0;
-	for (size_t i = 0; i < text.len && count >= 0; i++)
-		count = text.at[i] < '0' || text.at[i] > '9' ? -1 : count * 10 + (text.at[i] - '0');
-	return count;
-}
-
-/* When a client that waits for so many seconds from then on gives up; 0 = it does not say. */
+/* Returns when a client that waits for so many seconds from then on gives up; 0 = it does not say. */
 static uint64_t read_deadline(struct span seconds, uint64_t started_us)
 {
 	int64_t count = exchange_read_count(seconds);
 	return count <= 0 ? 0 : started_us + (uint64_t)count * 1000000;
 }
 
-/* Runs the plan, unless the cache has the answer. */
-static enum caching_step exchange_take_off(struct exchange *exchange, const struct exchange_request *request,
-					   const struct plan *plan)
+static struct flight_options options_of(const struct exchange *exchange, const struct plan *plan)
 {
-	struct arena *arena = flight_arena(exchange->flight);
 	char traceparent[TRACE_PARENT_SIZE];
-	trace_continue(request->traceparent, traceparent);
-	struct flight_options options = {.plan = plan,
-					 .model_index = exchange->report.model_index,
-					 .request = &exchange->request,
-					 .request_id = exchange->report.request_id,
-					 .traceparent = arena_copy(arena, span_of(traceparent)),
-					 .client = request->client,
-					 .network = request->network,
-					 .party = request->party,
-					 .deadline_us = read_deadline(request->timeout, exchange->report.started_us),
-					 .retries_before = exchange->report.retries_before,
-					 .tap = exchange->tap};
-	if (exchange->caching.on || exchange->caching.directives.only_if_cached)
-		return caching_start(exchange, request, &options);
-	return flight_start(exchange->flight, &options, &exchange->subscriber) ? CACHING_RUNS : CACHING_FAILED;
+	trace_continue(exchange->asked.traceparent, traceparent);
+	return (struct flight_options){.plan = plan,
+				       .model_index = exchange->report.model_index,
+				       .request_id = exchange->report.request_id,
+				       .traceparent = arena_copy(exchange_arena(exchange), span_of(traceparent)),
+				       .deadline_us =
+					   read_deadline(exchange->asked.timeout, exchange->report.started_us),
+				       .retries_before = exchange->report.retries_before,
+				       .tap = exchange->tap};
 }
 
-/* The request was read. */
-static enum caching_step exchange_go_on(struct exchange *exchange, const struct exchange_request *request,
-					struct reading *reading)
+/* Takes what the reading found for the cache. */
+static void take_keys(struct exchange *exchange, struct reading *reading)
+{
+	struct caching *caching = &exchange->caching;
+	if (exchange->worker->flights.cache == NULL || !exchange->kind->cached)
+		return;
+	exchange_keep_under(exchange, exchange->asked.authorization);
+	caching->on = reading->keyed;
+	caching->keeping.key = reading->key;
+	if (reading->embedding != NULL)
+		embedding_attach(exchange, reading->embedding);
+	reading->embedding = NULL;
+	if (!caching->on && exchange->report.model->cache.policy != CONFIG_CACHE_OFF)
+		exchange->report.cache = METRICS_CACHE_BYPASS;
+}
+
+static const struct plan *find_plan(struct exchange *exchange, struct reading *reading)
 {
 	exchange->report.requested = reading->requested;
 	exchange->report.model = reading->model;
 	if (reading->model != NULL)
 		exchange->report.model_index = (size_t)(reading->model - reading->config->models);
-	const struct plan *plan = reading->findings.count > 0 ? NULL : exchange->kind->admit(exchange, reading);
-	if (plan != NULL) {
-		enum caching_step step = exchange_take_off(exchange, request, plan);
-		if (step != CACHING_FAILED)
-			return step;
-		finding_only(&reading->findings, (struct finding){.code = ERROR_OVERLOADED});
-	}
-	exchange_refuse_findings(exchange, &reading->findings);
-	return CACHING_ANSWERED;
+	return reading->findings.count > 0 ? NULL : exchange->kind->admit(exchange, reading);
 }
 
-void exchange_on_read(struct exchange *exchange, struct reading *reading, struct decoded *decoded)
+enum exchange_step exchange_admit(struct exchange *exchange)
 {
-	flight_hold(exchange->flight, decoded);
-	exchange->decoded = decoded;
-	exchange->request = decoded->request;
-	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
-	if (exchange_go_on(exchange, exchange->caching.request, reading) == CACHING_RUNS)
-		keepalive_begin(exchange);
-}
-
-/* A heavy request is a helper's. */
-static enum caching_step exchange_read_apart(struct exchange *exchange, const struct exchange_request *request,
-					     struct reading *reading)
-{
-	if (caching_keep_request(exchange, request) && reading_begin(exchange, reading)) {
-		exchange_set_state(exchange, EXCHANGE_ST_READING);
-		return CACHING_RUNS;
-	}
-	finding_only(&reading->findings, (struct finding){.code = ERROR_OVERLOADED});
-	exchange_refuse_findings(exchange, &reading->findings);
-	return CACHING_ANSWERED;
-}
-
-enum caching_step exchange_admit(struct exchange *exchange, const struct exchange_request *request)
-{
-	struct reading reading;
-	if (exchange->worker->cache != NULL && exchange->kind == &exchange_relay)
-		exchange->caching.directives = cache_directives_read(request->cache_control);
-	reading_init(&reading, exchange, request);
-	bool helped = exchange->worker->plan.offload != NULL;
-	if (helped && request->body.len >= OFFLOAD_LARGE)
-		return exchange_read_apart(exchange, request, &reading);
-	if (helped)
-		reading_limit(&reading);
-	reading.arena = flight_arena(exchange->flight);
-	reading.request = &exchange->request;
-	struct step_mark before = step_enter("decode");
-	exchange->kind->read(&reading);
-	step_leave(before);
-	if (reading_is_heavy(&reading))
-		return exchange_read_apart(exchange, request, &reading);
-	enum caching_step step = exchange_go_on(exchange, request, &reading);
-	reading_fini(&reading);
-	return step;
+	struct reading *reading = exchange->reading;
+	const struct plan *plan = find_plan(exchange, reading);
+	if (plan == NULL)
+		return exchange_refuse_findings(exchange, &reading->findings);
+	take_keys(exchange, reading);
+	exchange->reading = NULL;
+	reading_drop(reading);
+	exchange->options = options_of(exchange, plan);
+	const struct caching *caching = &exchange->caching;
+	if (caching->on)
+		return caching->embedding != NULL ? EXCHANGE_LOOK_UP_INPUTS : EXCHANGE_LOOK_UP;
+	return caching->directives.only_if_cached ? exchange_fails(exchange, ERROR_NOT_CACHED) : EXCHANGE_PASS;
 }

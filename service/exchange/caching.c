@@ -1,392 +1,202 @@
 /* SPDX-License-Identifier: MIT */
-/* Exchanges and the cache; caching.h holds the contract. */
+/* The fields of HTTP that are about the cache; caching.h holds the contract. */
 #include "service/exchange/caching.h"
 
-#include <stdlib.h>
-
-#include "lib/container.h"
-#include "lib/hash.h"
+#include "lib/decimal.h"
+#include "lib/etag.h"
+#include "lib/hex.h"
 #include "lib/http_text.h"
-#include "schemas/openai/caching.h"
-#include "schemas/openai/replay.h"
-#include "service/cache/eligible.h"
-#include "service/cache/key.h"
-#include "service/cache/repeats.h"
-#include "service/exchange/caching_give.h"
-#include "service/exchange/embedding.h"
-#include "service/exchange/exchange_internal.h"
-#include "service/exchange/recast.h"
 
-static bool compute_key(struct reading *reading)
-{
-	struct arena scratch;
-	struct buf canonical;
-	arena_init(&scratch, 0);
-	arena_charge(&scratch, reading->arena->party);
-	buf_init(&canonical, reading->body.len * 6 + 64);
-	buf_charge(&canonical, reading->arena->party);
-	openai_request_write_canonical(reading->request, &scratch, &canonical);
-	struct key_parts parts = {.tenant = reading->tenant,
-				  .model = reading->model,
-				  .request = reading->request,
-				  .canonical = buf_span(&canonical)};
-	bool computed = !buf_failed(&canonical) && !arena_failed(&scratch) && cache_key_compute(&parts, &reading->key);
-	buf_fini(&canonical);
-	arena_fini(&scratch);
-	return computed;
-}
+/* ---- Cache-Control ---- */
 
-/* What an answer is kept with, but for its key; the model is known. */
-static void keep_under(struct exchange *exchange, struct span tenant)
-{
-	struct cache_keeping *keeping = &exchange->caching.keeping;
-	keeping->rule = &exchange->report.model->cache;
-	keeping->tags.model = cache_model(exchange->worker->cache->cache, exchange->report.model_index);
-	keeping->tags.tenant = hash_bytes(HASH_START, tenant);
-}
+/* The largest age that is told apart: of a number with more digits it is as good as any. */
+enum { AGE_DIGITS = 10 };
 
-void caching_read(struct reading *reading)
+#define AGE_MOST INT64_C(2147483648)
+
+/* Takes the next directive; a comma within quotes ends none. */
+static struct span take_directive(struct span *rest)
 {
-	if (cache_ineligible(reading->request, &reading->model->cache) != NULL)
-		return;
-	if (reading->endpoint == ENDPOINT_EMBEDDINGS) {
-		reading->embedding = embedding_create(reading->request, reading->model, reading->tenant);
-		reading->keyed = reading->embedding != NULL;
-	} else {
-		reading->keyed = compute_key(reading);
+	bool quoted = false;
+	size_t len = 0;
+	for (; len < rest->len && (quoted || rest->at[len] != ','); len++) {
+		if (quoted && rest->at[len] == '\\' && len + 1 < rest->len)
+			len++;
+		else if (rest->at[len] == '"')
+			quoted = !quoted;
 	}
+	struct span directive = http_trim((struct span){rest->at, len});
+	size_t taken = len < rest->len ? len + 1 : len;
+	*rest = (struct span){rest->at + taken, rest->len - taken};
+	return directive;
 }
 
-void caching_consider(struct exchange *exchange, struct reading *reading)
+/* A number of seconds, as a token or quoted (RFC 9111, section 5.2); what is none is no time at all. */
+static int64_t read_seconds(struct span text)
 {
-	struct caching *caching = &exchange->caching;
-	if (exchange->worker->cache == NULL)
-		return;
-	keep_under(exchange, reading->tenant);
-	caching->on = reading->keyed;
-	caching->keeping.key = reading->key;
-	if (reading->embedding != NULL)
-		embedding_attach(exchange, reading->embedding);
-	reading->embedding = NULL;
-	if (!caching->on && exchange->report.model->cache.policy != CONFIG_CACHE_OFF)
-		exchange->report.cache = METRICS_CACHE_BYPASS;
-}
-
-/* ---- misses ---- */
-
-/* Answers of several forms of the same request are told in each other's, unless something would be lost. */
-static bool is_convertible(const struct openai_request *request)
-{
-	const struct json *json = &request->json;
-	return json_member(json, 0, "audio") == JSON_NONE && json_member(json, 0, "prompt_logprobs") == JSON_NONE;
-}
-
-static enum caching_step follow(struct exchange *exchange)
-{
-	struct caching *caching = &exchange->caching;
-	struct shared_request ask = {.key = caching->keeping.key,
-				     .endpoint = exchange->request.endpoint,
-				     .body = caching->request->body,
-				     .decoded = exchange->decoded,
-				     .options = *caching->options,
-				     .keeping = caching->keeping,
-				     .convertible = is_convertible(&exchange->request),
-				     .alone = caching->fetch.silent};
-	bool leads = false;
-	caching_ask_as_wanted(caching, &ask);
-	ask.as_streamed = !ask.convertible && exchange->request.stream;
-	if (!ask.convertible)
-		ask.key.bytes[CACHE_KEY_SIZE - 1] ^= exchange->request.stream;
-	caching->follower = shared_follow(exchange->worker, &ask, &exchange->subscriber, &leads);
-	if (caching->follower == NULL)
-		return CACHING_FAILED;
-	exchange->report.cache = leads ? METRICS_CACHE_MISS : METRICS_CACHE_COLLAPSED;
-	return CACHING_RUNS;
-}
-
-/* ---- hits ---- */
-
-/* The same bytes need not be read again when they come again. */
-static void note_repeat(const struct exchange *exchange)
-{
-	const struct caching *caching = &exchange->caching;
-	struct repeat repeat = {.endpoint = exchange->request.endpoint,
-				.authorization = caching->request->authorization,
-				.body = caching->request->body,
-				.key = caching->keeping.key,
-				.model_index = exchange->report.model_index,
-				.stream = exchange->request.stream,
-				.include_usage = exchange->request.include_usage};
-	repeats_note(exchange->worker->cache->repeats, &repeat);
-}
-
-/* Gives what was found, if it may be given. CACHING_PASSED: not. */
-static enum caching_step give_found(struct exchange *exchange)
-{
-	struct caching *caching = &exchange->caching;
-	struct cache_hit hit = caching->fetch.hit;
-	if (hit.value == NULL)
-		return CACHING_PASSED;
-	caching->fetch.hit.value = NULL;
-	enum caching_use use = caching_use_of(caching, &hit);
-	if (use == CACHING_USE_FRESH)
-		return caching_give(exchange, &hit, METRICS_CACHE_HIT) ? CACHING_ANSWERED : CACHING_RUNS;
-	if (use == CACHING_USE_STALE)
-		caching->stale = hit.value;
-	else
-		cache_hit_drop(&hit);
-	return CACHING_PASSED;
-}
-
-/* The cache has said what it has. */
-static enum caching_step go_on(struct exchange *exchange)
-{
-	struct caching *caching = &exchange->caching;
-	enum caching_step found = give_found(exchange);
-	if (found != CACHING_PASSED)
-		return found;
-	if (caching->directives.only_if_cached) {
-		exchange_fail_code(exchange, ERROR_NOT_CACHED);
-		return CACHING_ANSWERED;
+	int64_t seconds = 0;
+	if (text.len >= 2 && text.at[0] == '"' && text.at[text.len - 1] == '"')
+		text = (struct span){text.at + 1, text.len - 2};
+	for (size_t i = 0; i < text.len; i++) {
+		if (text.at[i] < '0' || text.at[i] > '9')
+			return 0;
+		seconds = i < AGE_DIGITS ? seconds * 10 + (text.at[i] - '0') : AGE_MOST;
 	}
-	return follow(exchange);
+	return seconds < AGE_MOST ? seconds : AGE_MOST;
 }
 
-static void on_fetched(struct cache_fetch *fetch)
+/* The strictest of several counts. */
+static void lower(int64_t *least, int64_t seconds)
 {
-	struct exchange *exchange = container_of(fetch, struct exchange, caching.fetch);
-	if (fetch->hit.value != NULL)
-		note_repeat(exchange);
-	if (go_on(exchange) == CACHING_FAILED)
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	if (*least < 0 || seconds < *least)
+		*least = seconds;
 }
 
-/* Looks for the answer of the key. True when the result is there. */
-static bool fetch(struct exchange *exchange, void (*on_done)(struct cache_fetch *fetch))
+struct cache_directives cache_directives_read(struct span cache_control)
 {
-	struct caching *caching = &exchange->caching;
-	caching->fetched = true;
-	caching->fetch = (struct cache_fetch){.key = caching->keeping.key,
-					      .tags = caching->keeping.tags,
-					      .rule = caching->keeping.rule,
-					      .on_done = on_done};
-	return cache_fetch_begin(exchange->worker->cache, &caching->fetch);
-}
-
-bool caching_keep_request(struct exchange *exchange, const struct exchange_request *request)
-{
-	struct caching *caching = &exchange->caching;
-	caching->request = arena_alloc(flight_arena(exchange->flight), sizeof(*request));
-	if (caching->request != NULL)
-		*caching->request = *request;
-	return caching->request != NULL;
-}
-
-enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
-				const struct flight_options *options)
-{
-	struct caching *caching = &exchange->caching;
-	caching->options = arena_alloc(flight_arena(exchange->flight), sizeof(*options));
-	if (caching->options == NULL || (caching->request == NULL && !caching_keep_request(exchange, request)))
-		return CACHING_FAILED;
-	*caching->options = *options;
-	if (caching->embedding != NULL)
-		return embedding_start(exchange);
-	if (!caching->on || caching->directives.no_cache || caching->fetched)
-		return go_on(exchange);
-	if (!fetch(exchange, on_fetched))
-		return CACHING_RUNS;
-	if (caching->fetch.hit.value != NULL)
-		note_repeat(exchange);
-	return go_on(exchange);
-}
-
-/* ---- requests that came before ---- */
-
-/* The exchange as reading the request would have left it. */
-static void take_repeat(struct exchange *exchange, const struct repeat *repeat)
-{
-	struct caching *caching = &exchange->caching;
-	exchange->request.endpoint = repeat->endpoint;
-	exchange->request.stream = repeat->stream;
-	exchange->request.include_usage = repeat->include_usage;
-	exchange->report.model_index = repeat->model_index;
-	exchange->report.model = &exchange->worker->plan.config->models[repeat->model_index];
-	caching->keeping.key = repeat->key;
-	keep_under(exchange, repeat->authorization);
-}
-
-/* Back to an exchange whose request was not read. */
-static void leave_repeat(struct exchange *exchange)
-{
-	exchange->request = (struct openai_request){0};
-	exchange->report.model = NULL;
-	exchange->report.model_index = exchange->worker->plan.config->model_count;
-}
-
-/* The shared store has said what it has of a request that came before. */
-static void on_recalled(struct cache_fetch *fetch)
-{
-	struct exchange *exchange = container_of(fetch, struct exchange, caching.fetch);
-	if (give_found(exchange) != CACHING_PASSED)
-		return;
-	leave_repeat(exchange);
-	exchange_admit(exchange, exchange->caching.request);
-}
-
-enum caching_step caching_recall(struct exchange *exchange, const struct exchange_request *request)
-{
-	struct caching *caching = &exchange->caching;
-	struct cache_worker *cache = exchange->worker->cache;
-	const struct repeat *repeat =
-	    cache == NULL ? NULL
-			  : repeats_find(cache->repeats, request->endpoint, request->authorization, request->body);
-	if (repeat == NULL)
-		return CACHING_PASSED;
-	caching->directives = cache_directives_read(request->cache_control);
-	if (caching->directives.no_cache || caching->directives.no_store || !caching_keep_request(exchange, request))
-		return CACHING_PASSED;
-	take_repeat(exchange, repeat);
-	if (!fetch(exchange, on_recalled))
-		return CACHING_RUNS;
-	enum caching_step found = give_found(exchange);
-	if (found == CACHING_PASSED)
-		leave_repeat(exchange);
-	return found;
-}
-
-/* ---- failures ---- */
-
-/* Leaves the flight that it follows, and asks as caching now says. True. */
-static bool ask_again(struct exchange *exchange)
-{
-	struct caching *caching = &exchange->caching;
-	if (caching->embedding != NULL)
-		return embedding_ask_again(exchange);
-	follower_leave(caching->follower);
-	caching->follower = NULL;
-	if (follow(exchange) == CACHING_FAILED)
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-	return true;
+	struct cache_directives read = {.max_age_s = -1, .stale_s = -1};
+	while (cache_control.len > 0) {
+		struct span value = take_directive(&cache_control);
+		struct span name = http_take(&value, '=');
+		if (http_is_word(name, "no-cache"))
+			read.no_cache = true;
+		else if (http_is_word(name, "no-store"))
+			read.no_store = true;
+		else if (http_is_word(name, "only-if-cached"))
+			read.only_if_cached = true;
+		else if (http_is_word(name, "max-age"))
+			lower(&read.max_age_s, read_seconds(http_trim(value)));
+		else if (http_is_word(name, "stale-if-error"))
+			lower(&read.stale_s, read_seconds(http_trim(value)));
+	}
+	return read;
 }
 
 /*
- * What a backend refuses may be a member that counts for no answer (user, metadata), in the words of whoever leads:
- * others ask in their own. True when the exchange goes on, or is over.
+ * RFC 5861, section 4: what is older than the client, or the rule, wants may stand in for so much longer as the rule,
+ * and the client, allow.
  */
-static bool ask_in_own_words(struct exchange *exchange)
+enum caching_use caching_use_of(const struct caching *caching, const struct cache_hit *hit)
 {
-	struct caching *caching = &exchange->caching;
-	if (caching->follower == NULL || !follower_may_differ(caching->follower))
-		return false;
-	caching->by_bytes = true;
-	return ask_again(exchange);
+	const struct cache_directives *wants = &caching->directives;
+	int64_t age_us = (int64_t)hit->age_us, fresh_us = age_us + hit->ttl_us;
+	int64_t stale_us = (int64_t)caching->keeping.rule->stale_us;
+	bool young = wants->max_age_s < 0 || age_us / CACHING_SECOND_US <= wants->max_age_s;
+	if (young && hit->ttl_us > 0)
+		return CACHING_USE_FRESH;
+	if (wants->stale_s >= 0 && wants->stale_s * CACHING_SECOND_US < stale_us)
+		stale_us = wants->stale_s * CACHING_SECOND_US;
+	if (!young && wants->max_age_s * CACHING_SECOND_US < fresh_us)
+		fresh_us = wants->max_age_s * CACHING_SECOND_US;
+	return stale_us > 0 && age_us - fresh_us <= stale_us ? CACHING_USE_STALE : CACHING_USE_NOT;
 }
 
-/* The client that leads holds all the memory that it may have, which is nothing to others. */
-static bool ask_on_own_account(struct exchange *exchange)
+void caching_ask_as_wanted(struct caching *caching, struct shared_request *ask)
 {
-	struct caching *caching = &exchange->caching;
-	if (caching->follower == NULL || caching->on_own || follower_is_charged_to(caching->follower, exchange->party))
-		return false;
-	caching->on_own = true;
-	return ask_again(exchange);
+	const struct cache_directives *wants = &caching->directives;
+	ask->keeping.renews = wants->no_cache || wants->max_age_s >= 0;
+	ask->fresh |= ask->keeping.renews;
+	ask->own = wants->no_cache || caching->on_own;
+	ask->by_bytes = caching->by_bytes;
+	caching->start.alone |= wants->no_cache;
 }
 
-bool caching_stand_in(struct exchange *exchange, const struct failure *failure)
+/* ---- the head of the answer ---- */
+
+/* What was appended since start. */
+static struct span text_since(const struct buf *text, size_t start)
 {
-	struct cache_hit hit;
-	if (exchange->recast != NULL)
-		return false;
-	if (error_row(failure->code)->blame == BLAME_CLIENT)
-		return ask_in_own_words(exchange);
-	if (failure->code == ERROR_OVERLOADED && ask_on_own_account(exchange))
-		return true;
-	if (exchange->caching.embedding != NULL)
-		return embedding_stand_in(exchange);
-	const struct cache_keeping *keeping = &exchange->caching.keeping;
-	const struct cache_wanted wanted = {
-	    .key = &keeping->key, .rule = keeping->rule, .now_us = exchange_now(exchange)};
-	if (exchange->caching.stale == NULL || !cache_hit_of(exchange->caching.stale, &wanted, &hit))
-		return false;
-	exchange->caching.stale = NULL;
-	caching_give(exchange, &hit, METRICS_CACHE_STALE);
-	return true;
+	struct span all = buf_span(text);
+	return (struct span){all.at + start, all.len - start};
 }
 
-/* ---- events of a flight that may have another form ---- */
-
-static bool convert_begin(struct exchange *exchange)
+static struct span write_tag(struct caching_tag tag, struct buf *text)
 {
-	struct caching *caching = &exchange->caching;
-	if (caching->whole != NULL)
-		return true;
-	caching->whole = malloc(sizeof(*caching->whole));
-	if (caching->whole != NULL)
-		whole_init(caching->whole, exchange->request.endpoint,
-			   exchange->worker->plan.config->cache.entry + SHARED_MOST, exchange->party);
-	return caching->whole != NULL;
+	size_t start = buf_len(text);
+	buf_append(text, SPAN("\""));
+	hex_append(text, tag.keys, HEX_SIZE);
+	buf_append(text, SPAN("-"));
+	hex_append(text, tag.digests, HEX_SIZE);
+	const char tail[] = {'-', tag.form, '"'};
+	buf_append(text, (struct span){tail, sizeof(tail)});
+	return text_since(text, start);
 }
 
-/* All of it came: it goes out in the form that was asked for. */
-static void convert_end(struct exchange *exchange)
+/* Tags are compared weakly. */
+bool caching_is_unchanged(const struct caching *caching, struct span if_none_match)
 {
-	struct recast_source source = {.replay = {.endpoint = exchange->request.endpoint,
-						  .created = -1,
-						  .include_usage = exchange->request.include_usage},
-				       .whole = exchange->caching.whole};
-	exchange->caching.whole = NULL;
-	recast_begin(exchange, &source, NULL);
+	char room[CACHING_TAG_SIZE];
+	struct buf text;
+	buf_init_over(&text, room, sizeof(room));
+	return if_none_match.len > 0 && etag_matches(if_none_match, write_tag(caching->tag, &text));
 }
 
-/* Usage goes to those who asked for it, whoever asked the backend. */
-static struct event recast_usage(const struct exchange *exchange, const struct event *event)
+static void add(struct caching_fields *fields, struct span name, struct span value)
 {
-	struct event recast = *event;
-	unsigned alone = CARRIES_USAGE | CARRIES_NO_CHOICE;
-	if (event->kind == EVENT_CHUNK && (event->carries & alone) == alone && !exchange->request.include_usage)
-		recast.kind = EVENT_USAGE;
-	if (event->kind == EVENT_USAGE && event->data.at != NULL && exchange->request.include_usage) {
-		recast.kind = EVENT_CHUNK;
-		recast.carries = alone;
-	}
-	return recast;
+	fields->list[fields->count++] = (struct http_field){name, value};
 }
 
-void caching_on_event(struct exchange *exchange, const struct event *event)
+static void add_age(const struct caching *caching, struct caching_fields *fields, struct buf *text)
 {
-	bool stream = exchange->request.stream;
-	if (exchange->report.cache == METRICS_CACHE_MISS && !follower_runs_here(exchange->caching.follower))
-		exchange->report.cache = METRICS_CACHE_COLLAPSED;
-	if (exchange->caching.embedding != NULL) {
-		embedding_on_event(exchange, event);
-		return;
-	}
-	if ((event->kind == EVENT_BODY && stream) ||
-	    ((event->kind == EVENT_CHUNK || event->kind == EVENT_USAGE) && !stream)) {
-		if (convert_begin(exchange))
-			whole_add(exchange->caching.whole, event);
-		else
-			exchange_fail_code(exchange, ERROR_OVERLOADED);
-	} else if (event->kind == EVENT_END && exchange->caching.whole != NULL) {
-		convert_end(exchange);
+	size_t start = buf_len(text);
+	decimal_append_signed(text, caching->age_s);
+	add(fields, SPAN("age"), text_since(text, start));
+}
+
+static void add_tag(const struct caching *caching, struct caching_fields *fields, struct buf *text)
+{
+	size_t start = buf_len(text);
+	buf_append(text, SPAN("W/"));
+	write_tag(caching->tag, text);
+	add(fields, SPAN("etag"), text_since(text, start));
+}
+
+/* Why a target was asked (RFC 9211, section 2.2). */
+static struct span forward(const struct caching *caching)
+{
+	if (caching->directives.no_cache)
+		return SPAN("request");
+	if (caching->forward.at != NULL)
+		return caching->forward;
+	return caching->stale != NULL ? SPAN("stale") : SPAN("miss");
+}
+
+/* Cache-Status (RFC 9211). */
+static void add_status(const struct caching *caching, enum metrics_cache how, struct caching_fields *fields,
+		       struct buf *text)
+{
+	size_t start = buf_len(text);
+	if (how == METRICS_CACHE_BYPASS) {
+		buf_append(text, SPAN("sluice; fwd=bypass"));
+	} else if (how == METRICS_CACHE_MISS || how == METRICS_CACHE_PARTIAL || how == METRICS_CACHE_COLLAPSED) {
+		buf_append(text, SPAN("sluice; fwd="));
+		buf_append(text, forward(caching));
+		if (how == METRICS_CACHE_COLLAPSED)
+			buf_append(text, SPAN("; collapsed"));
 	} else {
-		struct event recast = recast_usage(exchange, event);
-		exchange->kind->on_event(exchange, &recast);
+		buf_append(text, SPAN("sluice; hit; ttl="));
+		decimal_append_signed(text, caching->ttl_s);
 	}
+	add(fields, SPAN("cache-status"), text_since(text, start));
 }
 
-/* ---- the end ---- */
-
-void caching_close(struct exchange *exchange)
+void caching_tell(const struct caching *caching, enum metrics_cache how, struct caching_fields *fields)
 {
-	struct caching *caching = &exchange->caching;
+	struct buf text;
+	bool hit = how == METRICS_CACHE_HIT || how == METRICS_CACHE_STALE;
+	fields->count = 0;
+	buf_init_over(&text, fields->text, sizeof(fields->text));
+	if (how == METRICS_CACHE_NONE)
+		return;
+	if (hit || how == METRICS_CACHE_PARTIAL)
+		add_age(caching, fields, &text);
+	if (hit)
+		add_tag(caching, fields, &text);
+	add_status(caching, how, fields, &text);
+}
+
+void caching_close(struct caching *caching)
+{
 	cache_fetch_cancel(&caching->fetch);
-	embedding_close(exchange);
-	if (caching->follower != NULL)
-		follower_leave(caching->follower);
 	store_value_drop(caching->stale);
-	if (caching->whole != NULL)
-		whole_fini(caching->whole);
-	free(caching->whole);
 }

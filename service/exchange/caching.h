@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How an exchange uses the cache: whether its request may be answered from it,
- * what the client's Cache-Control says (RFC 9111, section 5.2.1), hits, answers that are
- * shared while they come, and stale ones that stand in for a failure.
+ * What an exchange knows of the cache, and what HTTP says about it: the client's Cache-Control (RFC 9111, section
+ * 5.2.1), and the fields of the answer's head: Cache-Status (RFC 9211), Age and ETag.
  */
 #ifndef SLUICE_SERVICE_EXCHANGE_CACHING_H
 #define SLUICE_SERVICE_EXCHANGE_CACHING_H
 
+#include "lib/http_field.h"
 #include "service/cache/fetch.h"
-#include "service/exchange/exchange.h"
-#include "service/exchange/shared.h"
-#include "service/exchange/whole.h"
+#include "service/flights/shared.h"
+
+struct embedding;
+struct whole;
 
 /* What a client's Cache-Control asks for. */
 struct cache_directives {
@@ -28,32 +29,32 @@ enum {
 	CACHING_TAG_SIZE = 48
 };
 
-struct embedding;
-
 /* What the entity tag of a hit is made of: which answers, what they say, and in which form it is told. */
 struct caching_tag {
 	uint64_t keys, digests;
 	char form; /* w(hole), s(tream), or u: a stream with usage */
 };
 
-/* What an exchange knows of the cache. */
 struct caching {
 	bool on;      /* the exchange goes by the cache */
 	bool fetched; /* the cache has been asked */
 	struct cache_directives directives;
 	struct cache_keeping keeping;
-	struct exchange_request *request; /* for when the cache has said what it has; in the flight's arena */
-	struct flight_options *options;   /* as well */
-	struct cache_fetch fetch;
+	/* what was found */
+	struct cache_fetch fetch;    /* its hit is what is given next */
+	enum metrics_cache how;      /* how the hit is given: fresh, or stale */
+	struct store_value *stale;   /* held; may stand in; NULL = none */
+	struct embedding *embedding; /* of embeddings, which are found input by input; NULL = none */
+	/* what is followed */
 	struct follower *follower; /* of a shared flight; NULL = none */
-	struct store_value *stale; /* held; may stand in; NULL = none */
-	struct whole *whole;       /* the flight comes in another form than was asked for: gathered first; NULL = not */
-	struct embedding *embedding; /* of embeddings, which take another way from here; NULL = none */
-	/* of a hit, for the head */
-	int64_t age_s, ttl_s;
-	struct caching_tag tag;
+	struct shared_start start; /* that it is led with */
+	struct whole *whole;       /* it comes in another form than was asked for: gathered first; NULL = not */
 	bool by_bytes; /* its request was refused in other words: only the same bytes are shared from here on */
 	bool on_own;   /* the flight that it followed ran out of its leader's memory: it leads one of its own */
+	/* for the head */
+	struct span forward;    /* why the plan was asked; {NULL,0}: stale says it */
+	int64_t age_s, ttl_s;   /* of a hit */
+	struct caching_tag tag; /* as well */
 };
 
 struct cache_directives cache_directives_read(struct span cache_control);
@@ -67,47 +68,8 @@ enum caching_use {
 
 enum caching_use caching_use_of(const struct caching *caching, const struct cache_hit *hit);
 
-struct shared_request;
-
 /* Completes what a shared flight is asked for by the client's directives; fresh and alone may be set already. */
-void caching_ask_as_wanted(const struct caching *caching, struct shared_request *ask);
-
-enum caching_step {
-	CACHING_RUNS,     /* events will come */
-	CACHING_ANSWERED, /* the exchange is over */
-	CACHING_PASSED,   /* the request has to be read */
-	CACHING_FAILED,   /* out of memory: nothing was done */
-};
-
-/*
- * Answers a request whose very bytes were answered from the cache before, without reading them again, when that is
- * still possible. Should that turn out later not to be so, the exchange is admitted then.
- */
-enum caching_step caching_recall(struct exchange *exchange, const struct exchange_request *request);
-
-/* Keeps a copy of the request for later. False: out of memory. */
-bool caching_keep_request(struct exchange *exchange, const struct exchange_request *request);
-
-struct reading;
-
-/* Decides whether a decoded request goes by the cache, and computes its keys. Thread-safe. */
-void caching_read(struct reading *reading);
-
-/* Takes what caching_read() found; the model is known. */
-void caching_consider(struct exchange *exchange, struct reading *reading);
-
-/* Answers from the cache, or follows a flight, at once or as soon as the cache has said what it has. */
-enum caching_step caching_start(struct exchange *exchange, const struct exchange_request *request,
-				const struct flight_options *options);
-
-/* An event of a flight that the exchange follows, in the form of its leader; passed on as the exchange asked for it. */
-void caching_on_event(struct exchange *exchange, const struct event *event);
-
-/*
- * The flight failed while the client may still get any answer. Returns true when the exchange asks again in its own
- * words, or a stale answer stood in and the exchange is over.
- */
-bool caching_stand_in(struct exchange *exchange, const struct failure *failure);
+void caching_ask_as_wanted(struct caching *caching, struct shared_request *ask);
 
 /* Fields of a head, with their text. */
 struct caching_fields {
@@ -117,12 +79,12 @@ struct caching_fields {
 };
 
 /* The fields of the answer's head: Cache-Status, and Age and ETag of a hit. */
-void caching_tell(const struct exchange *exchange, struct caching_fields *fields);
+void caching_tell(const struct caching *caching, enum metrics_cache how, struct caching_fields *fields);
 
-void caching_close(struct exchange *exchange);
+/* Returns whether the client has the answer with that tag already (If-None-Match, RFC 9110, section 13.1.2). */
+bool caching_is_unchanged(const struct caching *caching, struct span if_none_match);
 
-/* What embeddings have in common with other answers: the client may have the answer already. */
-bool caching_is_unchanged(const struct exchange *exchange);
-void caching_give_not_modified(struct exchange *exchange);
+/* Gives back what was found. */
+void caching_close(struct caching *caching);
 
 #endif

@@ -3,64 +3,63 @@
 #include "service/exchange/embedding.h"
 
 #include "lib/container.h"
+#include "lib/step.h"
 #include "service/cache/key.h"
 #include "service/exchange/embedding_internal.h"
 
 /* ---- asking ---- */
 
-/* The keys of what is missing, and how much of the batch each is; in the arena. False when out of memory. */
-static bool list_missing(const struct embedding *embedding, struct shared_batch *batch, uint32_t **nodes)
+/* Lists the keys of what is missing, and how much of the batch each is; in the arena. Returns their nodes; NULL when
+ * out of memory. */
+static uint32_t *list_missing(struct embedding *embedding)
 {
-	struct arena *arena = flight_arena(embedding->exchange->flight);
+	struct arena *arena = exchange_arena(embedding->exchange);
+	struct shared_batch *batch = &embedding->batch;
 	size_t most = embedding->distinct - embedding->fresh;
+	batch->count = 0;
 	batch->keys = arena_zalloc(arena, most, sizeof(*batch->keys));
 	batch->weights = arena_zalloc(arena, most, sizeof(*batch->weights));
-	*nodes = arena_zalloc(arena, most, sizeof(**nodes));
+	uint32_t *nodes = arena_zalloc(arena, most, sizeof(*nodes));
 	for (size_t i = 0; i < embedding->count && !arena_failed(arena); i++) {
 		const struct embedding_input *input = &embedding->list[i];
 		if (!embedding_is_missing(embedding, i))
 			continue;
-		(*nodes)[batch->count] = input->node;
+		nodes[batch->count] = input->node;
 		batch->keys[batch->count] = input->fetch.key;
 		batch->weights[batch->count++] = openai_input_weight(&embedding->inputs, input->node);
 	}
-	return !arena_failed(arena);
+	return arena_failed(arena) ? NULL : nodes;
 }
 
-static bool follow_batch(struct exchange *exchange, const struct shared_batch *batch, const uint32_t *nodes)
+/* Returns a request for those inputs alone, whose body is not decoded yet; NULL: out of memory. */
+static struct request *request_for(const struct embedding *embedding, const uint32_t *nodes, struct span *text)
 {
-	struct caching *caching = &exchange->caching;
-	struct embedding *embedding = caching->embedding;
-	struct shared_request ask = {.endpoint = ENDPOINT_EMBEDDINGS,
-				     .body = exchange->request.json.text,
-				     .decoded = exchange->decoded,
-				     .options = *caching->options,
-				     .keeping = caching->keeping,
-				     .batch = batch,
-				     .fresh = embedding->parted,
-				     .alone = embedding->near};
+	const struct request *whole = embedding->exchange->request;
+	size_t most = whole->openai.json.text.len + 64;
+	struct request *request = request_create(ENDPOINT_EMBEDDINGS, request_arena_most(most), whole->party);
 	struct buf body;
-	bool leads = false;
-	caching_ask_as_wanted(caching, &ask);
-	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
-		return false;
-	ask.keeping.key = ask.key; /* the flight's name among replicas */
-	embedding->merges = batch->count < embedding->count;
-	if (embedding->merges && !openai_vectors_init(&embedding->came, batch->count, EMBEDDING_ANSWER_MOST))
-		return false;
-	buf_init(&body, exchange->request.json.text.len + 64);
-	if (embedding->merges) {
-		openai_inputs_write_request(&embedding->inputs, nodes, batch->count, &body);
-		ask.body = buf_span(&body);
-		ask.decoded = NULL;
-	}
-	if (!buf_failed(&body))
-		caching->follower = shared_follow(exchange->worker, &ask, &exchange->subscriber, &leads);
+	if (request == NULL)
+		return NULL;
+	request->identity = whole->identity;
+	request->network = whole->network;
+	buf_init(&body, most);
+	openai_inputs_write_request(&embedding->inputs, nodes, embedding->batch.count, &body);
+	*text = buf_failed(&body) ? (struct span){NULL, 0} : arena_copy(&request->arena, buf_span(&body));
 	buf_fini(&body);
-	exchange->report.cache = !leads                 ? METRICS_CACHE_COLLAPSED
-				 : embedding->fresh > 0 ? METRICS_CACHE_PARTIAL
-							: METRICS_CACHE_MISS;
-	return caching->follower != NULL;
+	if (text->at != NULL)
+		return request;
+	request_drop(request);
+	return NULL;
+}
+
+static void forget_came(struct embedding *embedding)
+{
+	exchange_set_source(embedding->exchange, NULL);
+	if (embedding->merges)
+		openai_vectors_fini(&embedding->came);
+	embedding->merges = false;
+	request_drop(embedding->part);
+	embedding->part = NULL;
 }
 
 /* What is fresh does not go together, with itself or with what came: all inputs are asked for, and kept anew. */
@@ -71,15 +70,6 @@ static void part_from_kept(struct embedding *embedding)
 			embedding->list[i].have = EMBEDDING_APART;
 	embedding->fresh = 0;
 	embedding->parted = true;
-}
-
-static enum caching_step follow(struct exchange *exchange)
-{
-	struct shared_batch batch = {NULL, NULL, 0};
-	uint32_t *nodes = NULL;
-	bool follows =
-	    list_missing(exchange->caching.embedding, &batch, &nodes) && follow_batch(exchange, &batch, nodes);
-	return follows ? CACHING_RUNS : CACHING_FAILED;
 }
 
 /* ---- looking ---- */
@@ -101,7 +91,7 @@ static void look_at(const struct caching *caching, struct embedding_input *input
 static void count_inputs(const struct exchange *exchange)
 {
 	const struct embedding *embedding = exchange->caching.embedding;
-	struct metrics_cells *metrics = exchange->worker->plan.metrics;
+	struct metrics_cells *metrics = exchange_plan(exchange)->metrics;
 	size_t model = exchange->report.model_index;
 	size_t missing = embedding->distinct - embedding->fresh - embedding->stale;
 	metrics_add(metrics, embedding->fresh, METRIC_CACHE_INPUTS, model, METRICS_INPUT_HIT);
@@ -111,8 +101,8 @@ static void count_inputs(const struct exchange *exchange)
 		    METRICS_INPUT_REPEATED);
 }
 
-/* The cache has said what it has of all inputs. */
-static enum caching_step go_on(struct exchange *exchange)
+/* The cache said what it has of all inputs. */
+static enum exchange_step looked_up(struct exchange *exchange)
 {
 	struct embedding *embedding = exchange->caching.embedding;
 	for (size_t i = 0; i < embedding->count; i++) {
@@ -125,13 +115,11 @@ static enum caching_step go_on(struct exchange *exchange)
 	if (!embedding_goes_together(embedding, EMBEDDING_FRESH))
 		part_from_kept(embedding);
 	count_inputs(exchange);
+	exchange->caching.how = METRICS_CACHE_HIT;
 	if (embedding->fresh == embedding->distinct)
-		return embedding_give(exchange, METRICS_CACHE_HIT) ? CACHING_ANSWERED : CACHING_RUNS;
-	if (exchange->caching.directives.only_if_cached) {
-		exchange_fail_code(exchange, ERROR_NOT_CACHED);
-		return CACHING_ANSWERED;
-	}
-	return follow(exchange);
+		return EXCHANGE_HIT_INPUTS;
+	return exchange->caching.directives.only_if_cached ? exchange_fails(exchange, ERROR_NOT_CACHED)
+							   : EXCHANGE_JOIN_INPUTS;
 }
 
 static void on_fetched(struct cache_fetch *fetch);
@@ -140,7 +128,7 @@ static void on_fetched(struct cache_fetch *fetch);
 static void look_near(const struct exchange *exchange, struct cache_fetch *fetch)
 {
 	const struct cache_wanted wanted = {.key = &fetch->key, .rule = fetch->rule, .now_us = exchange_now(exchange)};
-	if (!cache_find(exchange->worker->cache->cache, &wanted, &fetch->hit))
+	if (!cache_find(exchange->worker->flights.cache->cache, &wanted, &fetch->hit))
 		fetch->hit.value = NULL;
 }
 
@@ -149,8 +137,8 @@ static bool search(struct embedding *embedding)
 {
 	struct exchange *exchange = embedding->exchange;
 	const struct cache_keeping *keeping = &exchange->caching.keeping;
-	struct cache_worker *cache = exchange->worker->cache;
-	uint64_t budget_us = exchange->worker->plan.config->redis.budget_us;
+	struct cache_worker *cache = exchange->worker->flights.cache;
+	uint64_t budget_us = exchange_config(exchange)->redis.budget_us;
 	embedding->near |=
 	    exchange_now(exchange) - embedding->started_us > budget_us / 2; /* what is begun may take all */
 	while (embedding->begun < embedding->count && embedding->waiting < EMBEDDING_SEARCHES_MOST) {
@@ -176,9 +164,8 @@ static bool search(struct embedding *embedding)
 
 static void go_on_later(struct exchange *exchange)
 {
-	timer_stop(&exchange->worker->plan.reactor->timers, &exchange->caching.embedding->patience);
-	if (go_on(exchange) == CACHING_FAILED)
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	timer_stop(exchange_timers(exchange), &exchange->caching.embedding->patience);
+	exchange_go(exchange, looked_up(exchange));
 }
 
 /* A store that does not answer to one is not asked for the others. */
@@ -207,96 +194,142 @@ static void on_impatient(struct timer *timer)
 	go_on_later(embedding->exchange);
 }
 
-enum caching_step embedding_start(struct exchange *exchange)
+enum exchange_step embedding_look_up(struct exchange *exchange)
 {
 	struct embedding *embedding = exchange->caching.embedding;
-	uint64_t budget_us = exchange->worker->plan.config->redis.budget_us;
+	uint64_t budget_us = exchange_config(exchange)->redis.budget_us;
 	embedding->started_us = exchange_now(exchange);
 	if (exchange->caching.directives.no_cache || search(embedding))
-		return go_on(exchange);
+		return looked_up(exchange);
 	/* a little more: Redis itself should be found wanting, so that it is left alone for a while */
-	timer_start(&exchange->worker->plan.reactor->timers, &embedding->patience, budget_us + budget_us / 4,
-		    on_impatient);
-	return CACHING_RUNS;
+	timer_start(exchange_timers(exchange), &embedding->patience, budget_us + budget_us / 4, on_impatient);
+	return EXCHANGE_WAIT;
 }
 
 /* ---- what comes ---- */
 
-static void forget_came(struct exchange *exchange)
-{
-	struct caching *caching = &exchange->caching;
-	follower_leave(caching->follower);
-	caching->follower = NULL;
-	if (caching->embedding->merges)
-		openai_vectors_fini(&caching->embedding->came);
-	caching->embedding->merges = false;
-}
-
-bool embedding_ask_again(struct exchange *exchange)
-{
-	forget_came(exchange);
-	if (follow(exchange) == CACHING_FAILED)
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-	return true;
-}
-
-/* The answer was complete, but of another target, model or length than what is kept. */
-static void ask_as_a_whole(struct exchange *exchange)
-{
-	forget_came(exchange);
-	part_from_kept(exchange->caching.embedding);
-	if (follow(exchange) == CACHING_FAILED)
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-}
-
 /* The answer cannot be put together: the plan is asked for all of it, and whatever it says goes to the client. */
-static void ask_plainly(struct exchange *exchange)
+static enum exchange_step ask_plainly(struct exchange *exchange)
 {
-	forget_came(exchange);
+	forget_came(exchange->caching.embedding);
 	exchange->report.cache = METRICS_CACHE_BYPASS;
-	if (!flight_start(exchange->flight, exchange->caching.options, &exchange->subscriber))
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
+	return EXCHANGE_PASS;
 }
 
-void embedding_on_event(struct exchange *exchange, const struct event *event)
+static enum exchange_step take_body(struct exchange *exchange, const struct event *event)
 {
 	struct embedding *embedding = exchange->caching.embedding;
-	if (!embedding->merges) {
-		exchange->kind->on_event(exchange, event);
-	} else if (event->kind == EVENT_BODY) {
-		embedding->target = event->target;
-		bool too_large = event->total > EMBEDDING_ANSWER_MOST;
-		if (!too_large)
-			openai_vectors_feed(&embedding->came, event->data);
-		if (too_large || embedding->came.state == OPENAI_VECTORS_ST_ODD)
-			ask_plainly(exchange);
-	} else if (event->kind == EVENT_END) {
-		enum embedding_came came = embedding_take(embedding);
-		if (came == EMBEDDING_CAME_ODD)
-			ask_plainly(exchange);
-		else if (came == EMBEDDING_CAME_APART)
-			ask_as_a_whole(exchange);
-		else
-			embedding_give(exchange, exchange->report.cache);
+	bool too_large = event->total > SHARED_BATCH_MOST;
+	embedding->target = event->target;
+	if (!too_large)
+		openai_vectors_feed(&embedding->came, event->data);
+	return too_large || embedding->came.state == OPENAI_VECTORS_ST_ODD ? ask_plainly(exchange) : EXCHANGE_WAIT;
+}
+
+static enum exchange_step take_end(struct exchange *exchange)
+{
+	struct embedding *embedding = exchange->caching.embedding;
+	switch (embedding_take(embedding)) {
+	case EMBEDDING_CAME_ODD:
+		return ask_plainly(exchange);
+	case EMBEDDING_CAME_APART:
+		part_from_kept(embedding);
+		return EXCHANGE_JOIN_INPUTS;
+	case EMBEDDING_CAME_WELL:
+		break;
 	}
+	exchange->caching.how = exchange->report.cache;
+	return EXCHANGE_HIT_INPUTS;
 }
 
-bool embedding_stand_in(struct exchange *exchange)
+static enum exchange_step on_batch_event(struct exchange *exchange, const struct event *event)
 {
-	struct embedding *embedding = exchange->caching.embedding;
-	if (embedding->giving || embedding->fresh + embedding->stale != embedding->distinct ||
-	    !embedding_goes_together(embedding, EMBEDDING_STALE))
-		return false;
-	embedding_give(exchange, METRICS_CACHE_STALE);
-	return true;
+	exchange_note_collapse(exchange);
+	if (!exchange->caching.embedding->merges)
+		return exchange->kind->on_event(exchange, event);
+	if (event->kind == EVENT_BODY)
+		return take_body(exchange, event);
+	return event->kind == EVENT_END ? take_end(exchange) : EXCHANGE_WAIT;
 }
 
-struct span embedding_forward(const struct exchange *exchange)
+/* ---- joining ---- */
+
+/* Why the plan is asked, as Cache-Status says it. */
+static struct span forward_of(const struct embedding *embedding)
 {
-	const struct embedding *embedding = exchange->caching.embedding;
 	if (embedding->fresh > 0)
 		return SPAN("partial");
 	return embedding->stale == embedding->distinct ? SPAN("stale") : SPAN("miss");
+}
+
+/* Decodes the part of the request that a flight is led with. */
+static bool read_part(const struct exchange *exchange, struct request *part, struct span body)
+{
+	struct findings findings = {.count = 0};
+	struct step_mark before = step_enter("decode");
+	bool read = request_decode(part, body, &exchange_config(exchange)->limits.json, &findings);
+	step_leave(before);
+	return read;
+}
+
+static enum exchange_step follow_batch(struct exchange *exchange, const uint32_t *nodes)
+{
+	static const struct exchange_source batch_flight = {on_batch_event, exchange_pause_follower,
+							    exchange_leave_follower, exchange_follower_attempts};
+	struct caching *caching = &exchange->caching;
+	struct embedding *embedding = caching->embedding;
+	struct shared_batch *batch = &embedding->batch;
+	struct shared_request ask = {.keeping = caching->keeping, .fresh = embedding->parted};
+	struct span body;
+	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
+		return exchange_fails(exchange, ERROR_OVERLOADED);
+	ask.keeping.key = ask.key; /* the flight's name among replicas */
+	if (batch->count < embedding->count) {
+		embedding->part = request_for(embedding, nodes, &body);
+		embedding->merges =
+		    embedding->part != NULL && openai_vectors_init(&embedding->came, batch->count, SHARED_BATCH_MOST);
+		if (!embedding->merges)
+			return exchange_fails(exchange, ERROR_OVERLOADED);
+	}
+	char sum[HASH_CHECKSUM_SIZE];
+	if (embedding->merges)
+		hash_checksum(HASH_START, body, sum);
+	ask.asked = embedding->merges ? sum : request_checksum(exchange->request);
+	caching->start = (struct shared_start){.request = exchange->request, .batch = batch, .alone = embedding->near};
+	enum exchange_step next = exchange_follow(exchange, &ask, &batch_flight);
+	if (next == EXCHANGE_LEAD && embedding->merges)
+		caching->start.request = read_part(exchange, embedding->part, body) ? embedding->part : NULL;
+	return next;
+}
+
+enum exchange_step embedding_join(struct exchange *exchange)
+{
+	struct embedding *embedding = exchange->caching.embedding;
+	forget_came(embedding);
+	exchange->caching.forward = forward_of(embedding);
+	const uint32_t *nodes = list_missing(embedding);
+	enum exchange_step next =
+	    nodes == NULL ? exchange_fails(exchange, ERROR_OVERLOADED) : follow_batch(exchange, nodes);
+	if (next == EXCHANGE_LEAD && embedding->fresh > 0)
+		exchange->report.cache = METRICS_CACHE_PARTIAL;
+	return next;
+}
+
+bool embedding_stale_suffices(struct exchange *exchange)
+{
+	const struct embedding *embedding = exchange->caching.embedding;
+	bool suffices = !embedding->giving && embedding->fresh + embedding->stale == embedding->distinct &&
+			embedding_goes_together(embedding, EMBEDDING_STALE);
+	if (suffices)
+		exchange->caching.how = METRICS_CACHE_STALE;
+	return suffices;
+}
+
+void embedding_attach(struct exchange *exchange, struct embedding *embedding)
+{
+	exchange->caching.embedding = embedding;
+	embedding->exchange = exchange;
+	embedding->inputs.json = &exchange->request->openai.json;
 }
 
 void embedding_close(struct exchange *exchange)
@@ -304,8 +337,7 @@ void embedding_close(struct exchange *exchange)
 	struct embedding *embedding = exchange->caching.embedding;
 	if (embedding == NULL)
 		return;
-	task_drop(exchange->worker->plan.reactor, &embedding->pump);
-	timer_stop(&exchange->worker->plan.reactor->timers, &embedding->patience);
+	timer_stop(exchange_timers(exchange), &embedding->patience);
 	embedding_destroy(embedding);
 	exchange->caching.embedding = NULL;
 }

@@ -193,35 +193,37 @@ static bool send_item(struct exchange *exchange, size_t index)
 	return exchange_send(exchange, buf_span(&embedding->piece));
 }
 
-/* Sends until the client has enough for now. True when the exchange is over. */
-static bool send_more(struct exchange *exchange)
+/* Sends until the client has enough for now. */
+static enum exchange_step send_more(struct exchange *exchange)
 {
 	struct embedding *embedding = exchange->caching.embedding;
 	bool sent = true;
 	while (embedding->next < embedding->count && !exchange->paused && sent)
 		sent = send_item(exchange, embedding->next++);
 	if (sent && embedding->next < embedding->count)
-		return false;
-	if (sent && exchange_send(exchange, buf_span(&embedding->tail)))
-		exchange_finish(exchange);
-	else
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-	return true;
+		return EXCHANGE_WAIT;
+	return sent && exchange_send(exchange, buf_span(&embedding->tail)) ? exchange_completes(exchange)
+									   : exchange_fails(exchange, ERROR_OVERLOADED);
 }
 
 static void on_pump(struct task *task)
 {
-	struct embedding *embedding = container_of(task, struct embedding, pump);
-	send_more(embedding->exchange);
+	struct exchange *exchange = container_of(task, struct embedding, pump)->exchange;
+	exchange_go(exchange, send_more(exchange));
 }
 
-void embedding_on_drained(struct exchange *exchange)
+/* The client took what it was given: more goes out, in a task. */
+static void pause_giving(struct exchange *exchange, bool paused)
 {
 	struct embedding *embedding = exchange->caching.embedding;
-	if (!embedding->giving)
-		return;
 	embedding->pump.run = on_pump;
-	task_queue(exchange->worker->plan.reactor, &embedding->pump);
+	if (!paused)
+		task_queue(exchange_plan(exchange)->reactor, &embedding->pump);
+}
+
+static void leave_giving(struct exchange *exchange)
+{
+	task_drop(exchange_plan(exchange)->reactor, &exchange->caching.embedding->pump);
 }
 
 /* Bytes of the vectors that were kept, each as often as it is given. */
@@ -233,29 +235,28 @@ static void count_given(const struct exchange *exchange)
 		const struct embedding_input *first = &embedding->list[embedding->list[i].first];
 		bytes += first->have == EMBEDDING_CAME ? 0 : first->vector.members.len;
 	}
-	metrics_add(exchange->worker->plan.metrics, bytes, METRIC_CACHE_GIVEN_BYTES, exchange->report.model_index);
+	metrics_add(exchange_plan(exchange)->metrics, bytes, METRIC_CACHE_GIVEN_BYTES, exchange->report.model_index);
 }
 
-bool embedding_give(struct exchange *exchange, enum metrics_cache how)
+enum exchange_step embedding_hit(struct exchange *exchange)
 {
+	static const struct exchange_source giving = {.pause = pause_giving, .leave = leave_giving};
 	struct embedding *embedding = exchange->caching.embedding;
 	struct event event = {.kind = EVENT_BODY, .usage = USAGE_UNKNOWN};
+	enum metrics_cache how = exchange->caching.how;
 	bool kept = how == METRICS_CACHE_HIT || how == METRICS_CACHE_STALE;
+	exchange_set_source(exchange, &giving);
 	exchange->report.cache = how;
 	embedding->giving = true;
 	tell_age(exchange);
 	if (kept)
 		tell_etag(exchange);
 	count_given(exchange);
-	if (kept && caching_is_unchanged(exchange)) {
-		caching_give_not_modified(exchange);
-		return true;
-	}
+	if (kept && caching_is_unchanged(&exchange->caching, exchange->asked.if_none_match))
+		return exchange_send_unchanged(exchange);
 	write_tail(embedding);
-	if (buf_failed(&embedding->tail)) {
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-		return true;
-	}
+	if (buf_failed(&embedding->tail))
+		return exchange_fails(exchange, ERROR_OVERLOADED);
 	report_event(&exchange->report, &event, exchange_now(exchange));
 	exchange_head(exchange, EXCHANGE_ST_BODY, kept ? NULL : embedding->target, measure(embedding));
 	return send_more(exchange);

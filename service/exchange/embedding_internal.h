@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of embeddings and the cache (embedding.h), for the files that make it up: embedding_keys.c (the
+/* The inside of embeddings and the cache (embedding.h), for the files that make it up: keys.c (the
  * inputs), embedding.c (looking for them, asking for those that are missing) and embedding_give.c (the answer). */
 #ifndef SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H
 #define SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H
@@ -7,11 +7,9 @@
 #include "schemas/openai/embedding_cache.h"
 #include "schemas/openai/vectors.h"
 #include "service/exchange/embedding.h"
-#include "service/exchange/exchange_internal.h"
 
 enum {
-	EMBEDDING_ANSWER_MOST = 32 << 20, /* bytes of an answer that is taken apart */
-	EMBEDDING_SEARCHES_MOST = 128,    /* under way at once */
+	EMBEDDING_SEARCHES_MOST = 128, /* under way at once */
 };
 
 /* What there is of an input. */
@@ -44,8 +42,10 @@ struct embedding {
 	struct timer patience; /* with what replicas share */
 	/* of those that are the first of their kind */
 	size_t distinct, fresh, stale;
-	/* what comes, when it has to be put together */
+	/* what is asked for, and what comes when it has to be put together */
+	struct shared_batch batch; /* in the arena */
 	bool merges;
+	struct request *part;       /* with merges: the request for what is missing; held */
 	bool parted;                /* what was fresh did not go together */
 	struct openai_vectors came; /* with merges */
 	/* the answer that goes out */
@@ -64,9 +64,6 @@ static inline bool embedding_is_missing(const struct embedding *embedding, size_
 	const struct embedding_input *input = &embedding->list[index];
 	return input->first == index && input->have <= EMBEDDING_STALE;
 }
-
-/* Answers with the vectors of all inputs. True when the exchange is over; else more goes out as the client reads. */
-bool embedding_give(struct exchange *exchange, enum metrics_cache how);
 
 /* What came of the missing inputs, at the end of the answer. */
 enum embedding_came {

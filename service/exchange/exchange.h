@@ -2,56 +2,33 @@
 /*
  * One client request and its answer, from the complete request to the last
  * byte. The exchange knows nothing of HTTP versions: it answers through the
- * methods of an exchange_client, which service/http provides.
+ * methods of client.h, which service/http provides.
  */
 #ifndef SLUICE_SERVICE_EXCHANGE_EXCHANGE_H
 #define SLUICE_SERVICE_EXCHANGE_EXCHANGE_H
 
-#include "lib/http_field.h"
-#include "service/plan/plan.h"
+#include "service/exchange/client.h"
+#include "service/flights/flight_worker.h"
 
-struct bytes;
-struct cache_worker;
 struct exchange;
-
-/* How an exchange answers. The client stays valid until finish or abort returned, or exchange_on_gone was called. */
-struct exchange_client_ops {
-	/* The response head; names are literals in lower case, values are copied. content_length: bytes, -1 = unknown.
-	 */
-	void (*head)(void *client, int status, const struct http_field *fields, size_t count, int64_t content_length);
-	/* Body bytes, copied. False when out of memory. */
-	bool (*write)(void *client, struct span bytes);
-	/* Bytes the client has not taken yet. */
-	size_t (*backlog)(const void *client);
-	/* Whether that many wait, or fewer that are too many at present. True: exchange_on_drained is called later. */
-	bool (*is_full)(void *client, size_t most);
-	/* The response is complete. */
-	void (*finish)(void *client);
-	/* The response ends in a way that the client can see is not complete. */
-	void (*abort)(void *client);
-	/* Returns the request's body with one holder more; NULL: out of memory. Its bytes stay where they are. */
-	struct bytes *(*hold_body)(void *client);
-};
 
 /* What an exchange needs of its worker. */
 struct exchange_worker {
-	struct plan_worker plan;         /* first: lent to flights */
+	struct flight_worker flights;    /* lent to flights */
 	const struct plan *const *plans; /* by index of the model in the configuration */
-	struct cache_worker *cache;      /* NULL = there is none */
 	struct exchange *exchanges;      /* all of them now, newest first */
-	size_t in_flight;                /* exchanges now, and shared flights that it leads */
 };
 
-/* What is done with a request. */
-enum exchange_purpose {
-	EXCHANGE_RELAY,  /* a model is asked, and its answer relayed */
-	EXCHANGE_FANOUT, /* the request brings a plan, and every lane of it is told */
-};
+/* What is done with a request: a model is asked, and its answer relayed; or the request brings a plan, and every lane
+ * of it is told. */
+struct exchange_kind;
+extern const struct exchange_kind exchange_relay;
+extern const struct exchange_kind exchange_fanout;
 
 /* One request. Spans are borrowed for as long as the client is valid. */
 struct exchange_request {
-	enum exchange_purpose purpose;
-	enum endpoint endpoint; /* of a relay */
+	const struct exchange_kind *kind;
+	enum endpoint endpoint; /* of a relay; a fan-out asks for chats */
 	struct span body;
 	struct span request_id;  /* the client's x-request-id, empty = none */
 	struct span traceparent; /* the client's, empty = none */
@@ -82,8 +59,5 @@ void exchange_end_all(struct exchange_worker *worker, enum error_code code);
 
 /* The client's backlog fell below the low mark. */
 void exchange_on_drained(struct exchange *exchange);
-
-/* A request id fit for headers and logs: the client's own when it is, else a new one; in the arena. */
-struct span exchange_request_id(struct span offered, struct arena *arena);
 
 #endif

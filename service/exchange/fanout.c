@@ -6,7 +6,7 @@
  * Streamed, the head goes out with the first lane that starts, so every failure of the plan is told in the stream.
  * Whole, nothing is sent before the end.
  */
-#include "service/exchange/fanout.h"
+#include "service/exchange/fanout_internal.h"
 
 #include <time.h>
 
@@ -21,13 +21,13 @@
 static void on_give_up(struct task *task)
 {
 	struct fanout_run *fanout = container_of(task, struct fanout_run, give_up);
-	exchange_fail_code(fanout->exchange, ERROR_OVERLOADED);
+	exchange_go(fanout->exchange, exchange_fails(fanout->exchange, ERROR_OVERLOADED));
 }
 
 static struct fanout_run *fanout_create(struct exchange *exchange)
 {
 	char hex[33];
-	struct arena *arena = flight_arena(exchange->flight);
+	struct arena *arena = exchange_arena(exchange);
 	struct fanout_run *fanout = arena_zalloc(arena, 1, sizeof(*fanout));
 	if (fanout == NULL)
 		return NULL;
@@ -40,24 +40,26 @@ static struct fanout_run *fanout_create(struct exchange *exchange)
 	buf_init(&fanout->answer, FANOUT_ANSWER_MOST);
 	buf_init(&fanout->json, (size_t)FANOUT_ANSWER_MOST * 2);
 	assembly_init(&fanout->assembly, FANOUT_ASSEMBLY_MOST);
-	buf_charge(&fanout->answer, exchange->party);
-	buf_charge(&fanout->json, exchange->party);
-	assembly_charge(&fanout->assembly, exchange->party);
+	buf_charge(&fanout->answer, exchange->request->party);
+	buf_charge(&fanout->json, exchange->request->party);
+	assembly_charge(&fanout->assembly, exchange->request->party);
 	return fanout;
 }
 
 static void fanout_read_strict(struct reading *reading)
 {
-	fanout_request_check_strict(&reading->fanout, reading->arena, &reading->strict);
+	fanout_request_check_strict(&reading->fanout, &reading->request->arena, &reading->strict);
 	reading->strict_read = true;
 }
 
 /* Whether a plan is strict is known when there is one, on the loop: a helper finds out what it would refuse. */
 static void fanout_read(struct reading *reading)
 {
-	if (fanout_request_decode(&reading->fanout, reading->request, reading->arena, reading->body, &reading->limits,
-				  &reading->findings) &&
-	    reading->apart)
+	struct request *request = reading->request;
+	bool good = fanout_request_decode(&reading->fanout, &request->openai, &request->arena, reading->body,
+					  &reading->limits, &reading->findings);
+	request_learn(request);
+	if (good && reading->apart)
 		fanout_read_strict(reading);
 }
 
@@ -87,7 +89,7 @@ static const struct plan *fanout_admit(struct exchange *exchange, struct reading
 }
 
 /* The plan is done, and every lane was told. */
-static void end_stream(struct exchange *exchange, const struct lane *winner)
+static enum exchange_step end_stream(struct exchange *exchange, const struct lane *winner)
 {
 	struct fanout_run *fanout = exchange->fanout;
 	struct answer_identity identity = {.id = fanout->id, .model = SPAN(FANOUT_MODEL), .created = fanout->created};
@@ -100,47 +102,38 @@ static void end_stream(struct exchange *exchange, const struct lane *winner)
 	sse_write_named(&fanout->answer, "result", buf_span(&fanout->json));
 	buf_append(&fanout->answer, OPENAI_STREAM_END);
 	if (buf_failed(&fanout->json) || buf_failed(&fanout->answer))
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-	else if (exchange_write(exchange, buf_span(&fanout->answer)))
-		exchange_finish(exchange);
+		return exchange_fails(exchange, ERROR_OVERLOADED);
+	return exchange_send(exchange, buf_span(&fanout->answer)) ? exchange_completes(exchange)
+								  : exchange_cuts(exchange, ERROR_OVERLOADED);
 }
 
-static void end_whole(struct exchange *exchange, const struct event *event, const struct lane *winner)
+static enum exchange_step end_whole(struct exchange *exchange, const struct event *event, const struct lane *winner)
 {
 	struct fanout_run *fanout = exchange->fanout;
-	if (buf_failed(&fanout->answer)) {
-		exchange_fail_code(exchange, ERROR_UPSTREAM_TOO_LARGE);
-		return;
-	}
+	if (buf_failed(&fanout->answer))
+		return exchange_fails(exchange, ERROR_UPSTREAM_TOO_LARGE);
 	fanout_write_before_result(fanout, winner);
-	if (buf_failed(&fanout->json)) {
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-		return;
-	}
+	if (buf_failed(&fanout->json))
+		return exchange_fails(exchange, ERROR_OVERLOADED);
 	struct recast_source source = {
 	    .part = buf_take(&fanout->answer), .before = buf_take(&fanout->json), .after = FANOUT_AFTER_RESULT};
-	recast_begin(exchange, &source, event->target);
+	return recast_begin(exchange, &source, event->target);
 }
 
-static void fanout_on_end(struct exchange *exchange, const struct event *event)
+static enum exchange_step fanout_on_end(struct exchange *exchange, const struct event *event)
 {
 	const struct lane *winner = fanout_winner(exchange->fanout, event->target);
-	if (exchange->fanout->given_up) {
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-		return;
-	}
+	if (exchange->fanout->given_up)
+		return exchange_fails(exchange, ERROR_OVERLOADED);
 	if (event->target != NULL)
 		exchange->report.target = event->target->target;
-	if (exchange->request.stream)
-		end_stream(exchange, winner);
-	else
-		end_whole(exchange, event, winner);
+	return exchange->request->stream ? end_stream(exchange, winner) : end_whole(exchange, event, winner);
 }
 
 /* Adds an event of several lanes to the answer. */
 static void gather(struct exchange *exchange, const struct event *event)
 {
-	struct arena *scratch = exchange->worker->plan.scratch;
+	struct arena *scratch = exchange->worker->flights.plan.scratch;
 	struct assembly *assembly = &exchange->fanout->assembly;
 	struct deltas deltas;
 	if (event_deltas(event, scratch, &deltas))
@@ -149,7 +142,7 @@ static void gather(struct exchange *exchange, const struct event *event)
 		assembly_fail(assembly, arena_failed(scratch));
 }
 
-static void fanout_on_event(struct exchange *exchange, const struct event *event)
+static enum exchange_step fanout_on_event(struct exchange *exchange, const struct event *event)
 {
 	report_usage(&exchange->report, event);
 	if (event->kind == EVENT_BODY) {
@@ -158,8 +151,9 @@ static void fanout_on_event(struct exchange *exchange, const struct event *event
 	} else if (event->kind == EVENT_CHUNK && event->target == NULL && (event->carries & CARRIES_NO_CHOICE) == 0) {
 		gather(exchange, event);
 	} else if (event->kind == EVENT_END) {
-		fanout_on_end(exchange, event);
+		return fanout_on_end(exchange, event);
 	}
+	return EXCHANGE_WAIT;
 }
 
 static void fanout_close(struct exchange *exchange)
@@ -167,11 +161,15 @@ static void fanout_close(struct exchange *exchange)
 	struct fanout_run *fanout = exchange->fanout;
 	if (fanout == NULL)
 		return;
-	task_drop(exchange->worker->plan.reactor, &fanout->give_up);
+	task_drop(exchange->worker->flights.plan.reactor, &fanout->give_up);
 	buf_fini(&fanout->answer);
 	buf_fini(&fanout->json);
 	assembly_fini(&fanout->assembly);
 }
 
-const struct exchange_kind exchange_fanout = {
-    .read = fanout_read, .admit = fanout_admit, .on_event = fanout_on_event, .close = fanout_close};
+const struct exchange_kind exchange_fanout = {.read = fanout_read,
+					      .admit = fanout_admit,
+					      .on_event = fanout_on_event,
+					      .close = fanout_close,
+					      .documents = 2,
+					      .named = true};

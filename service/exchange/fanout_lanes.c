@@ -9,7 +9,7 @@
 #include "lib/json_write.h"
 #include "schemas/openai/deltas.h"
 #include "schemas/sse_write.h"
-#include "service/exchange/fanout.h"
+#include "service/exchange/fanout_internal.h"
 
 enum { LANE_TITLE_MOST = 65536, LANE_REASON_MOST = 64 };
 
@@ -41,7 +41,7 @@ static void send_event(struct fanout_run *fanout, const char *name)
 	    exchange_send(exchange, buf_span(&exchange->out)))
 		return;
 	fanout->given_up = true;
-	task_queue(exchange->worker->plan.reactor, &fanout->give_up);
+	task_queue(exchange->worker->flights.plan.reactor, &fanout->give_up);
 }
 
 static struct span lane_title(const struct fanout_run *fanout, const struct config_plan *leaf)
@@ -54,7 +54,7 @@ static struct span lane_title(const struct fanout_run *fanout, const struct conf
 	buf_append(&text, SPAN(",\"target\":"));
 	json_write_string(&text, span_of(leaf->target));
 	if (!buf_failed(&text))
-		copy = arena_copy(flight_arena(fanout->exchange->flight), buf_span(&text));
+		copy = arena_copy(exchange_arena(fanout->exchange), buf_span(&text));
 	buf_fini(&text);
 	return copy;
 }
@@ -62,7 +62,7 @@ static struct span lane_title(const struct fanout_run *fanout, const struct conf
 /* One more lane; NULL when out of memory. */
 static struct lane *add_lane(struct fanout_run *fanout, const struct config_plan *leaf)
 {
-	struct lane *lane = arena_zalloc(flight_arena(fanout->exchange->flight), 1, sizeof(*lane));
+	struct lane *lane = arena_zalloc(exchange_arena(fanout->exchange), 1, sizeof(*lane));
 	struct span title = lane_title(fanout, leaf);
 	if (lane == NULL || title.at == NULL)
 		return NULL;
@@ -81,9 +81,9 @@ static unsigned on_started(struct run_tap *tap, const struct plan *leaf)
 	const struct lane *lane = add_lane(fanout, leaf->source);
 	if (lane == NULL && !fanout->given_up) {
 		fanout->given_up = true;
-		task_queue(fanout->exchange->worker->plan.reactor, &fanout->give_up);
+		task_queue(fanout->exchange->worker->flights.plan.reactor, &fanout->give_up);
 	}
-	if (lane != NULL && fanout->exchange->request.stream) {
+	if (lane != NULL && fanout->exchange->request->stream) {
 		fanout_write_started(fanout, lane);
 		send_event(fanout, "lane.started");
 	}
@@ -100,7 +100,7 @@ static void note_finish(struct fanout_run *fanout, struct lane *lane, struct spa
 		openai_deltas_read(&json, &scratch, &deltas);
 	struct span reason = deltas_finish(&deltas);
 	if (lane->finish_reason.at == NULL && reason.at != NULL && reason.len <= LANE_REASON_MOST)
-		lane->finish_reason = arena_copy(flight_arena(fanout->exchange->flight), reason);
+		lane->finish_reason = arena_copy(exchange_arena(fanout->exchange), reason);
 	arena_fini(&scratch);
 }
 
@@ -128,7 +128,7 @@ static void on_ended(struct fanout_run *fanout, struct lane *lane, enum lane_sta
 	static const char *const names[] = {
 	    [LANE_FINISHED] = "lane.finished", [LANE_FAILED] = "lane.failed", [LANE_CANCELLED] = "lane.cancelled"};
 	lane->status = status;
-	if (!fanout->exchange->request.stream)
+	if (!fanout->exchange->request->stream)
 		return;
 	fanout_write_ended(fanout, lane);
 	send_event(fanout, names[status]);

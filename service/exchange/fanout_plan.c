@@ -4,21 +4,21 @@
  * what is wrong with them is told in their own words.
  */
 #include "config/plan_inline.h"
-#include "service/exchange/fanout.h"
+#include "service/exchange/fanout_internal.h"
 
 enum { FANOUT_FINDINGS_MOST = 4096 };
 
 static struct arena *arena_of(const struct fanout_run *fanout)
 {
-	return flight_arena(fanout->exchange->flight);
+	return exchange_arena(fanout->exchange);
 }
 
 static const struct config *config_of(const struct fanout_run *fanout)
 {
-	return fanout->exchange->worker->plan.config;
+	return fanout->exchange->worker->flights.plan.config;
 }
 
-static void refuse(struct findings *findings, enum error_code code, struct span param, struct span message)
+static void refuse_plan(struct findings *findings, enum error_code code, struct span param, struct span message)
 {
 	finding_only(findings, (struct finding){.code = code, .param = param, .message = message});
 }
@@ -31,17 +31,17 @@ static bool check_targets(const struct fanout_run *fanout, struct findings *find
 	unsigned count = json->nodes[targets].count, most = config_of(fanout)->fanout.width;
 	unsigned index = 0;
 	if (count > most) {
-		refuse(findings, ERROR_INVALID_PLAN, SPAN("targets"),
-		       arena_printf(arena_of(fanout), "There are %u targets; the limit is %u (fanout.width).", count,
-				    most));
+		refuse_plan(findings, ERROR_INVALID_PLAN, SPAN("targets"),
+			    arena_printf(arena_of(fanout), "There are %u targets; the limit is %u (fanout.width).",
+					 count, most));
 		return false;
 	}
 	for (uint32_t at = json_first(json, targets); at != JSON_NONE; at = json_next(json, targets, at), index++) {
 		struct span name = json_string(json, at, arena_of(fanout));
 		if (config_find_model(config_of(fanout), name) != NULL)
 			continue;
-		refuse(findings, ERROR_MODEL_NOT_FOUND, arena_printf(arena_of(fanout), "targets[%u]", index),
-		       arena_printf(arena_of(fanout), "The model `%.*s` does not exist.", SPAN_ARG(name)));
+		refuse_plan(findings, ERROR_MODEL_NOT_FOUND, arena_printf(arena_of(fanout), "targets[%u]", index),
+			    arena_printf(arena_of(fanout), "The model `%.*s` does not exist.", SPAN_ARG(name)));
 		return false;
 	}
 	return true;
@@ -67,8 +67,8 @@ static const struct config_plan *read_plan(const struct fanout_run *fanout, cons
 	const struct config_plan *plan =
 	    config_plan_read_json(config_of(fanout), json, node, limits, arena_of(fanout), &wrong);
 	if (plan == NULL)
-		refuse(findings, ERROR_INVALID_PLAN, arena_copy(arena_of(fanout), span_of(wrong.path)),
-		       arena_printf(arena_of(fanout), "%s: %s", wrong.path, wrong.text));
+		refuse_plan(findings, ERROR_INVALID_PLAN, arena_copy(arena_of(fanout), span_of(wrong.path)),
+			    arena_printf(arena_of(fanout), "%s: %s", wrong.path, wrong.text));
 	return plan;
 }
 
@@ -104,8 +104,8 @@ static const struct plan *build(const struct fanout_run *fanout, const struct co
 	buf_init(&errors, FANOUT_FINDINGS_MOST);
 	const struct plan *plan = plan_build_inline(config_of(fanout), source, arena_of(fanout), &errors);
 	if (plan == NULL)
-		refuse(findings, ERROR_INVALID_PLAN, named ? SPAN("plan") : SPAN("targets"),
-		       first_line(fanout, &errors));
+		refuse_plan(findings, ERROR_INVALID_PLAN, named ? SPAN("plan") : SPAN("targets"),
+			    first_line(fanout, &errors));
 	buf_fini(&errors);
 	return plan;
 }
@@ -121,9 +121,9 @@ const struct plan *fanout_plan(struct fanout_run *fanout, struct findings *findi
 	if (plan == NULL)
 		return NULL;
 	fanout->strategy = source->combinator;
-	if (!plan->compares || fanout->exchange->request.choices == 1)
+	if (!plan->compares || fanout->exchange->request->openai.choices == 1)
 		return plan;
-	refuse(findings, ERROR_INVALID_PLAN, SPAN("request.n"),
-	       SPAN("This plan compares answers, which must have one choice each."));
+	refuse_plan(findings, ERROR_INVALID_PLAN, SPAN("request.n"),
+		    SPAN("This plan compares answers, which must have one choice each."));
 	return NULL;
 }

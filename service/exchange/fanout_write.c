@@ -3,7 +3,7 @@
 #include <inttypes.h>
 
 #include "lib/json_write.h"
-#include "service/exchange/fanout.h"
+#include "service/exchange/fanout_internal.h"
 
 enum { FANOUT_ERROR_MOST = 65536 };
 
@@ -93,7 +93,7 @@ void fanout_write_before_result(struct fanout_run *fanout, const struct lane *wi
 	for (const struct lane *lane = fanout->first; lane != NULL; lane = lane->next)
 		usage_add(&usage, &lane->usage);
 	buf_reset(out);
-	buf_append(out, fanout->exchange->request.stream ? SPAN("{\"type\":\"result\",\"id\":") : SPAN("{\"id\":"));
+	buf_append(out, fanout->exchange->request->stream ? SPAN("{\"type\":\"result\",\"id\":") : SPAN("{\"id\":"));
 	json_write_string(out, fanout->id);
 	buf_printf(out, ",\"object\":\"fanout\",\"created\":%" PRId64 ",\"strategy\":", fanout->created);
 	json_write_string_or_null(out, fanout->strategy == NULL ? (struct span){NULL, 0} : span_of(fanout->strategy));
@@ -115,7 +115,7 @@ struct span fanout_error(const struct fanout_run *fanout, const struct failure *
 	buf_init(&text, FANOUT_ERROR_MOST);
 	error_write_object(&text, &told);
 	if (!buf_failed(&text))
-		copy = arena_copy(flight_arena(fanout->exchange->flight), buf_span(&text));
+		copy = arena_copy(exchange_arena(fanout->exchange), buf_span(&text));
 	buf_fini(&text);
 	return copy;
 }

@@ -9,23 +9,27 @@
 
 #include "config/config.h"
 #include "schemas/fanout_request.h"
+#include "schemas/request.h"
 #include "service/cache/cache_key.h"
-#include "service/exchange/exchange.h"
+#include "service/loop/offload.h"
 
 struct embedding;
+struct exchange;
 struct exchange_kind;
 
 struct reading {
+	struct offload_job job; /* first: a helper's, when one reads */
+	bool submitted;         /* it has the job */
+	struct exchange *exchange;
+	const struct exchange_kind *kind;
 	/* what is read */
 	const struct config *config;
-	enum endpoint endpoint;
 	struct json_limits limits; /* of the body; in a turn less than the configuration's */
 	struct span body;
-	struct span tenant;  /* whose answers it may see */
-	bool caches;         /* there is a cache, and the client does not forbid it */
-	bool apart;          /* a helper reads: what may be needed is done now */
-	struct arena *arena; /* for what is read */
-	struct openai_request *request;
+	struct span tenant;      /* whose answers it may see */
+	bool caches;             /* there is a cache, and the client does not forbid it */
+	bool apart;              /* a helper reads: what may be needed is done now */
+	struct request *request; /* held; filled in */
 	/* what was found */
 	struct findings findings;         /* none: it is a good request */
 	struct span requested;            /* the model that the request names, in a good one or not; {NULL,0} = none */
@@ -38,25 +42,10 @@ struct reading {
 	struct findings strict;
 };
 
-/* Fills in what is read, but for arena and request. request: borrows. The limits are the configuration's. */
-void reading_init(struct reading *reading, const struct exchange *exchange, const struct exchange_request *request);
+/* Decides whether a decoded request goes by the cache, and computes its keys. Thread-safe. */
+void reading_find_keys(struct reading *reading);
 
-/* Allows no more values than are read in a turn: some 2 ms of work, whatever they are. */
-void reading_limit(struct reading *reading);
-
-/* Returns whether that was too little, so that a helper must read it all again. */
-bool reading_is_heavy(const struct reading *reading);
-
-/* Frees what was found and nobody took. */
-void reading_fini(struct reading *reading);
-
-/*
- * Has a helper read the request of an exchange in EXCHANGE_ST_READING. reading: what is read is copied.
- * exchange_on_read() comes in a later turn, unless the exchange ends before. False: out of memory.
- */
-bool reading_begin(struct exchange *exchange, const struct reading *reading);
-
-/* The exchange ends while its request is read. */
-void reading_cancel(struct exchange *exchange);
+/* Nobody needs it any more, read or not. NULL is fine. */
+void reading_drop(struct reading *reading);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include "lib/container.h"
 #include "lib/step.h"
-#include "service/exchange/exchange_internal.h"
 #include "service/loop/offload.h"
 #include "service/plan/telling.h"
 
@@ -98,12 +97,12 @@ static void make(struct making *making)
 static void making_init(struct making *making, const struct exchange *exchange, const struct recast_source *source,
 			const struct config_plan *target)
 {
-	bool stream = exchange->request.stream && !is_framed(source);
+	bool stream = exchange->request->stream && !is_framed(source);
 	*making = (struct making){.source = *source, .target = target, .stream = stream, .usage = USAGE_UNKNOWN};
 	buf_init(&making->body, RECAST_MOST);
 	buf_init(&making->out, RECAST_MOST);
-	buf_charge(&making->body, exchange->party);
-	buf_charge(&making->out, exchange->party);
+	buf_charge(&making->body, exchange->request->party);
+	buf_charge(&making->out, exchange->request->party);
 }
 
 static void making_fini(struct making *making)
@@ -141,7 +140,8 @@ static void begin_answer(struct exchange *exchange, const struct making *making)
 		exchange_head(exchange, EXCHANGE_ST_BODY, making->target, (int64_t)buf_len(&making->out));
 }
 
-static bool send_now(struct exchange *exchange, const struct recast_source *source, const struct config_plan *target)
+static enum exchange_step send_now(struct exchange *exchange, const struct recast_source *source,
+				   const struct config_plan *target)
 {
 	struct making making;
 	making_init(&making, exchange, source, target);
@@ -150,12 +150,10 @@ static bool send_now(struct exchange *exchange, const struct recast_source *sour
 	step_leave(before);
 	if (making.made)
 		begin_answer(exchange, &making);
-	if (making.made && exchange_send(exchange, buf_span(&making.out)))
-		exchange_finish(exchange);
-	else
-		exchange_fail_code(exchange, making_error(&making));
+	bool sent = making.made && exchange_send(exchange, buf_span(&making.out));
+	enum exchange_step next = sent ? exchange_completes(exchange) : exchange_fails(exchange, making_error(&making));
 	making_fini(&making);
-	return true;
+	return next;
 }
 
 static void on_slice(struct telling *telling, struct event *event)
@@ -167,10 +165,9 @@ static void on_slice(struct telling *telling, struct event *event)
 static void on_sent(struct telling *telling)
 {
 	struct recast *recast = container_of(telling, struct recast, telling);
-	if (recast->failed)
-		exchange_abort(recast->exchange, ERROR_OVERLOADED);
-	else
-		exchange_finish(recast->exchange);
+	struct exchange *exchange = recast->exchange;
+	exchange_go(exchange,
+		    recast->failed ? exchange_cuts(exchange, ERROR_OVERLOADED) : exchange_completes(exchange));
 }
 
 static void recast_free(struct recast *recast)
@@ -193,14 +190,15 @@ static void on_done(struct offload_job *job)
 	store_value_drop(recast->making.source.held); /* all that is sent is in out */
 	recast->making.source.held = NULL;
 	if (job->refused || !recast->making.made) {
-		exchange_fail_code(exchange, job->refused ? ERROR_OVERLOADED : making_error(&recast->making));
+		exchange_go(exchange,
+			    exchange_fails(exchange, job->refused ? ERROR_OVERLOADED : making_error(&recast->making)));
 		return;
 	}
-	keepalive_end(exchange); /* no comment may come between two slices */
+	exchange_stop_watching(exchange); /* no comment may come between two slices */
 	begin_answer(exchange, &recast->making);
 	recast->telling.emit = on_slice;
 	recast->telling.on_told = on_sent;
-	telling_begin(&recast->telling, exchange->worker->plan.reactor, buf_span(&recast->making.out), &unknown);
+	telling_begin(&recast->telling, exchange_plan(exchange)->reactor, buf_span(&recast->making.out), &unknown);
 }
 
 static void on_discard(struct offload_job *job)
@@ -232,37 +230,41 @@ static struct recast *recast_create(struct exchange *exchange, const struct reca
 					   .done = on_done,
 					   .discard = on_discard,
 					   .kind = METRICS_OFFLOAD_RECAST,
-					   .owner = exchange->owner,
+					   .owner = {exchange->request->network, exchange->request->identity},
 					   .bytes = weight_of(source) * 2};
 	return recast;
 }
 
-bool recast_begin(struct exchange *exchange, const struct recast_source *source, const struct config_plan *target)
+static void pause_recast(struct exchange *exchange, bool paused)
 {
-	struct offload_port *offload = exchange->worker->plan.offload;
-	bool light = offload == NULL || weight_of(source) <= RECAST_IN_TURN;
-	struct recast *recast = light ? NULL : recast_create(exchange, source, target);
-	if (recast == NULL)
-		return send_now(exchange, source, target);
-	exchange->recast = recast;
-	recast->submitted = true;
-	offload_submit(offload, &recast->job);
-	return false;
+	telling_pause(&exchange->recast->telling, paused);
 }
 
-void recast_pause(struct recast *recast, bool paused)
+/* The exchange ends, perhaps before the answer did. */
+static void leave_recast(struct exchange *exchange)
 {
-	if (recast != NULL)
-		telling_pause(&recast->telling, paused);
-}
-
-void recast_cancel(struct recast *recast)
-{
-	if (recast == NULL)
-		return;
+	struct recast *recast = exchange->recast;
+	exchange->recast = NULL;
 	telling_end(&recast->telling);
 	if (recast->submitted)
 		offload_cancel(&recast->job);
 	else
 		recast_free(recast);
+}
+
+enum exchange_step recast_begin(struct exchange *exchange, const struct recast_source *source,
+				const struct config_plan *target)
+{
+	static const struct exchange_source recast_ops = {.pause = pause_recast, .leave = leave_recast};
+	struct offload_port *offload = exchange_plan(exchange)->offload;
+	bool light = offload == NULL || weight_of(source) <= RECAST_IN_TURN;
+	struct recast *recast = light ? NULL : recast_create(exchange, source, target);
+	if (recast == NULL)
+		return send_now(exchange, source, target);
+	exchange_set_source(exchange, NULL);
+	exchange->recast = recast;
+	exchange_set_source(exchange, &recast_ops);
+	recast->submitted = true;
+	offload_submit(offload, &recast->job);
+	return EXCHANGE_WAIT;
 }

@@ -10,12 +10,10 @@
 
 #include "schemas/openai/replay.h"
 #include "service/cache/store.h"
-#include "service/exchange/whole.h"
+#include "service/exchange/internal.h"
+#include "service/flights/whole.h"
 
 enum { RECAST_IN_TURN = 256 << 10 };
-
-struct exchange;
-struct recast;
 
 /* The parts of the answer: a kept body, the events of a flight, or a part that goes into a frame. */
 struct recast_source {
@@ -28,15 +26,10 @@ struct recast_source {
 };
 
 /*
- * Sends the answer and ends the exchange, now (returns true: the exchange is gone) or later. source: its parts are
- * taken, whatever is returned. target: who answered, for the head; NULL = several, or none.
+ * Sends the answer, which becomes the source of the exchange: now, or later when it is a large one. Returns what comes
+ * next. source: its parts are taken, whatever is returned. target: who answered, for the head; NULL = several, or none.
  */
-bool recast_begin(struct exchange *exchange, const struct recast_source *source, const struct config_plan *target);
-
-/* Backpressure of the client. recast: NULL = nothing to do, as below. */
-void recast_pause(struct recast *recast, bool paused);
-
-/* The exchange ends before the answer did. */
-void recast_cancel(struct recast *recast);
+enum exchange_step recast_begin(struct exchange *exchange, const struct recast_source *source,
+				const struct config_plan *target);
 
 #endif

@@ -4,72 +4,68 @@
  * the client as it comes.
  */
 #include "schemas/sse_write.h"
-#include "service/exchange/exchange_internal.h"
+#include "service/exchange/internal.h"
+#include "service/exchange/reading.h"
 
-static void relay_on_chunk(struct exchange *exchange, const struct event *event)
+static enum exchange_step relay_chunk(struct exchange *exchange, const struct event *event)
 {
 	if (exchange->report.events == 0)
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
 	report_event(&exchange->report, event, exchange_now(exchange));
-	if (event->raw.at != NULL) {
-		exchange_write(exchange, event->raw);
-		return;
-	}
+	if (event->raw.at != NULL)
+		return exchange_write(exchange, event->raw);
 	buf_reset(&exchange->out);
 	sse_write_event(&exchange->out, event->data);
 	if (buf_failed(&exchange->out))
-		exchange_fail_code(exchange, ERROR_OVERLOADED);
-	else
-		exchange_write(exchange, buf_span(&exchange->out));
+		return exchange_fails(exchange, ERROR_OVERLOADED);
+	return exchange_write(exchange, buf_span(&exchange->out));
 }
 
-static void relay_on_body(struct exchange *exchange, const struct event *event)
+static enum exchange_step relay_body(struct exchange *exchange, const struct event *event)
 {
 	if (exchange->state == EXCHANGE_ST_WAITING)
 		exchange_head(exchange, EXCHANGE_ST_BODY, event->target, event->total);
 	report_event(&exchange->report, event, exchange_now(exchange));
-	exchange_write(exchange, event->data);
+	return exchange_write(exchange, event->data);
 }
 
-static void relay_on_end(struct exchange *exchange, const struct event *event)
+static enum exchange_step relay_end(struct exchange *exchange, const struct event *event)
 {
-	if (exchange->state == EXCHANGE_ST_WAITING && exchange->request.stream)
+	if (exchange->state == EXCHANGE_ST_WAITING && exchange->request->stream)
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
-	if (exchange->state == EXCHANGE_ST_STREAM && !exchange_write(exchange, OPENAI_STREAM_END))
-		return;
-	exchange_finish(exchange);
+	if (exchange->state == EXCHANGE_ST_STREAM && !exchange_send(exchange, OPENAI_STREAM_END))
+		return exchange_cuts(exchange, ERROR_OVERLOADED);
+	return exchange_completes(exchange);
 }
 
-static void relay_on_event(struct exchange *exchange, const struct event *event)
+static enum exchange_step relay_on_event(struct exchange *exchange, const struct event *event)
 {
 	switch (event->kind) {
 	case EVENT_CHUNK:
-		relay_on_chunk(exchange, event);
-		break;
+		return relay_chunk(exchange, event);
 	case EVENT_USAGE:
 		report_usage(&exchange->report, event);
-		break;
+		return EXCHANGE_WAIT;
 	case EVENT_BODY:
-		relay_on_body(exchange, event);
-		break;
+		return relay_body(exchange, event);
 	case EVENT_END:
-		relay_on_end(exchange, event);
-		break;
+		return relay_end(exchange, event);
 	case EVENT_ERROR:
-		break; /* told by exchange.c */
+		break; /* of a failure EXCHANGE_FAIL tells */
 	}
+	return EXCHANGE_WAIT;
 }
 
 /* Whether the plan can do what the request asks for. */
-static bool relay_check_plan(const struct exchange *exchange, const struct plan *plan, struct findings *findings)
+static bool relay_check_plan(const struct request *request, const struct plan *plan, struct findings *findings)
 {
 	struct finding finding = {.code = ERROR_UNSUPPORTED_PARAMETER};
-	if (exchange->request.endpoint == ENDPOINT_EMBEDDINGS && plan->gathers) {
+	if (request->endpoint == ENDPOINT_EMBEDDINGS && plan->gathers) {
 		finding.message = SPAN("This model gathers several answers, which embeddings do not have.");
 		finding.param = SPAN("model");
-	} else if (plan->compares && exchange->request.choices != 1) {
+	} else if (plan->compares && request->openai.choices != 1) {
 		finding.message = SPAN("This model compares answers, which must have one choice each.");
-		finding.param = exchange->request.endpoint == ENDPOINT_CHAT ? SPAN("n") : SPAN("prompt");
+		finding.param = request->endpoint == ENDPOINT_CHAT ? SPAN("n") : SPAN("prompt");
 	} else {
 		return true;
 	}
@@ -80,36 +76,33 @@ static bool relay_check_plan(const struct exchange *exchange, const struct plan 
 /* Decodes the request and finds its model. */
 static void relay_read(struct reading *reading)
 {
-	const struct config *config = reading->config;
-	bool good = openai_request_decode(reading->request, reading->endpoint, reading->arena, reading->body,
-					  &reading->limits, &reading->findings);
-	reading->requested = reading->request->model;
+	struct request *request = reading->request;
+	bool good = request_decode(request, reading->body, &reading->limits, &reading->findings);
+	reading->requested = request->openai.model;
 	if (!good)
 		return;
-	reading->model = config_find_model(config, reading->request->model);
+	reading->model = config_find_model(reading->config, request->openai.model);
 	if (reading->model == NULL) {
 		finding_only(
 		    &reading->findings,
 		    (struct finding){.code = ERROR_MODEL_NOT_FOUND,
-				     .message = arena_printf(reading->arena, "The model `%.*s` does not exist.",
-							     SPAN_ARG(reading->request->model)),
+				     .message = arena_printf(&request->arena, "The model `%.*s` does not exist.",
+							     SPAN_ARG(request->openai.model)),
 				     .param = SPAN("model")});
 		return;
 	}
 	bool strict = reading->model->strict;
-	if (strict && !openai_request_check_strict(reading->request, reading->arena, &reading->findings))
+	if (strict && !openai_request_check_strict(&request->openai, &request->arena, &reading->findings))
 		return;
 	if (reading->caches)
-		caching_read(reading);
+		reading_find_keys(reading);
 }
 
 static const struct plan *relay_admit(struct exchange *exchange, struct reading *reading)
 {
 	const struct plan *plan = exchange->worker->plans[exchange->report.model_index];
-	if (!relay_check_plan(exchange, plan, &reading->findings))
-		return NULL;
-	caching_consider(exchange, reading);
-	return plan;
+	return relay_check_plan(exchange->request, plan, &reading->findings) ? plan : NULL;
 }
 
-const struct exchange_kind exchange_relay = {.read = relay_read, .admit = relay_admit, .on_event = relay_on_event};
+const struct exchange_kind exchange_relay = {
+    .read = relay_read, .admit = relay_admit, .on_event = relay_on_event, .documents = 1, .cached = true};

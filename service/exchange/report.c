@@ -5,7 +5,6 @@
 #include "lib/log.h"
 #include "lib/random.h"
 #include "schemas/operations.h"
-#include "service/exchange/exchange.h"
 
 enum { REQUEST_ID_MAX = 128 };
 
@@ -26,6 +25,14 @@ struct span exchange_request_id(struct span offered, struct arena *arena)
 		return arena_copy(arena, offered);
 	random_hex(id + 4, 16);
 	return arena_copy(arena, span_of(id));
+}
+
+int64_t exchange_read_count(struct span text)
+{
+	int64_t count = text.len == 0 || text.len > 4 ? -1 : 0;
+	for (size_t i = 0; i < text.len && count >= 0; i++)
+		count = text.at[i] < '0' || text.at[i] > '9' ? -1 : count * 10 + (text.at[i] - '0');
+	return count;
 }
 
 const char *const report_endpoints[REPORT_ENDPOINTS] = {[ENDPOINT_CHAT] = "chat",

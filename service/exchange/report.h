@@ -56,4 +56,10 @@ struct report_refused {
 /* Counts and logs it. */
 void report_refusal(struct metrics_cells *metrics, const struct report_refused *refused);
 
+/* A request id fit for headers and logs: the client's own when it is, else a new one; in the arena. */
+struct span exchange_request_id(struct span offered, struct arena *arena);
+
+/* Returns a small number in decimal digits; -1 for anything else. */
+int64_t exchange_read_count(struct span text);
+
 #endif

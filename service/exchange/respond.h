@@ -3,7 +3,9 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_RESPOND_H
 #define SLUICE_SERVICE_EXCHANGE_RESPOND_H
 
-#include "service/exchange/exchange.h"
+#include "schemas/openai/error.h"
+#include "service/exchange/client.h"
+#include "service/plan/event.h"
 
 /* Who is answered, and how errors are told. */
 struct respond_to {

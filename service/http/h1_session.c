@@ -123,7 +123,7 @@ static enum error_code read_head(struct h1_session *session, size_t len, struct 
 	h2o_buffer_consume(&session->sock->input, len);
 	take_fields(session, head);
 	crowd_busy(connection);
-	connection->request = request_create(connection->server, &session->req, connection, NULL);
+	connection->request = http_request_create(connection->server, &session->req, connection, NULL);
 	return error;
 }
 

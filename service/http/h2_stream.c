@@ -140,7 +140,7 @@ void h2_stream_on_field(struct h2_stream *stream, struct span name, struct span 
 void h2_stream_on_head(struct h2_stream *stream)
 {
 	struct http_connection *connection = stream->session->connection;
-	stream->request = request_create(connection->server, &stream->req, connection, stream);
+	stream->request = http_request_create(connection->server, &stream->req, connection, stream);
 	stream->request->announced = stream->content_length;
 }
 

@@ -47,7 +47,7 @@ static void on_drained(void *context)
 	exchange_on_drained(context);
 }
 
-void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum exchange_purpose purpose,
+void http_exchange_start(struct exchange_worker *worker, struct http_request *request, const struct exchange_kind *kind,
 			 enum endpoint endpoint, enum error_form form)
 {
 	static const struct exchange_client_ops client_ops = {.head = client_head,
@@ -58,7 +58,7 @@ void http_exchange_start(struct exchange_worker *worker, struct http_request *re
 							      .abort = client_abort,
 							      .hold_body = client_hold_body};
 	static const struct http_request_ops request_ops = {on_gone, on_drained};
-	struct exchange_request ask = {.purpose = purpose,
+	struct exchange_request ask = {.kind = kind,
 				       .endpoint = endpoint,
 				       .body = http_request_body(request),
 				       .request_id = http_request_field(request, "x-request-id"),

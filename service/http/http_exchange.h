@@ -7,7 +7,7 @@
 #include "service/http/http_server.h"
 
 /* Hands a request to a new exchange, which answers it. form: of errors while nothing was sent. */
-void http_exchange_start(struct exchange_worker *worker, struct http_request *request, enum exchange_purpose purpose,
+void http_exchange_start(struct exchange_worker *worker, struct http_request *request, const struct exchange_kind *kind,
 			 enum endpoint endpoint, enum error_form form);
 
 #endif

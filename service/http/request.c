@@ -107,8 +107,8 @@ static void set_missing(h2o_iovec_t *part, const char *text)
 		*part = h2o_iovec_init(text, strlen(text));
 }
 
-struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, struct http_connection *connection,
-				    struct h2_stream *stream)
+struct http_request *http_request_create(struct http_server *server, h2o_req_t *h2o, struct http_connection *connection,
+					 struct h2_stream *stream)
 {
 	struct http_request *request = h2o_mem_alloc_shared(&h2o->pool, sizeof(*request), on_dispose);
 	*request = (struct http_request){

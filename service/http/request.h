@@ -71,8 +71,8 @@ struct http_request {
 };
 
 /* Makes the request of an h2o request, whose method and path are filled in where its head had none. */
-struct http_request *request_create(struct http_server *server, h2o_req_t *h2o, struct http_connection *connection,
-				    struct h2_stream *stream);
+struct http_request *http_request_create(struct http_server *server, h2o_req_t *h2o, struct http_connection *connection,
+					 struct h2_stream *stream);
 /* True when the application refuses it for its head alone: a client that asks first keeps its body. */
 bool request_is_refused(const struct http_request *request);
 void request_set_state(struct http_request *request, enum request_state to);

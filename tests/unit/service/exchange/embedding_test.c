@@ -12,8 +12,10 @@
 
 #include "lib/log.h"
 #include "schemas/openai/dialect.h"
+#include "lib/bytes.h"
 #include "service/cache/fetch.h"
 #include "service/exchange/exchange.h"
+#include "service/flights/flight_table.h"
 #include "service/loop/loop.h"
 #include "service/plan/kinds.h"
 #include "tests/unit/service/fake_http.h"
@@ -120,12 +122,28 @@ static void client_abort(void *client)
 	fail_msg("aborted");
 }
 
+static struct span asked;
+
+static void forget(struct bytes *bytes)
+{
+	free(bytes);
+}
+
+static struct bytes *client_hold_body(void *client)
+{
+	struct bytes *bytes = malloc(sizeof(*bytes));
+	(void)client;
+	bytes_init(bytes, asked, forget);
+	return bytes;
+}
+
 static const struct exchange_client_ops client_ops = {.head = client_head,
 						      .write = client_write,
 						      .backlog = client_waiting,
 						      .is_full = client_is_full,
 						      .finish = client_finish,
-						      .abort = client_abort};
+						      .abort = client_abort,
+						      .hold_body = client_hold_body};
 
 static int set_up(void **state)
 {
@@ -147,13 +165,14 @@ static int set_up(void **state)
 	    .kind = &plan_kind_target, .source = config->models[0].plan, .width = 1, .dialect = &openai_dialect};
 	plans[0] = &plan;
 	cached = (struct cache_worker){.cache = cache_create(config), .reactor = loop_reactor(loop)};
-	worker = (struct exchange_worker){.plan = {.reactor = loop_reactor(loop),
-						   .config = config,
-						   .origins = origins,
-						   .loop = loop,
-						   .scratch = &scratch},
-					  .plans = plans,
-					  .cache = &cached};
+	worker = (struct exchange_worker){.flights = {.plan = {.reactor = loop_reactor(loop),
+							       .config = config,
+							       .origins = origins,
+							       .loop = loop,
+							       .scratch = &scratch},
+						      .cache = &cached,
+						      .table = flight_table_create()},
+					  .plans = plans};
 	return 0;
 }
 
@@ -162,7 +181,8 @@ static int tear_down(void **state)
 	(void)state;
 	loop_turn(loop, 0);
 	assert_int_equal(pending_count, 0);
-	assert_int_equal(worker.in_flight, 0);
+	assert_int_equal(worker.flights.in_flight, 0);
+	flight_table_destroy(worker.flights.table);
 	cache_destroy(cached.cache);
 	arena_fini(&scratch);
 	loop_destroy(loop);
@@ -172,11 +192,13 @@ static int tear_down(void **state)
 
 static struct exchange *ask(const char *body, const char *cache_control)
 {
-	struct exchange_request request = {.endpoint = ENDPOINT_EMBEDDINGS,
+	struct exchange_request request = {.kind = &exchange_relay,
+					   .endpoint = ENDPOINT_EMBEDDINGS,
 					   .body = span_of(body),
 					   .request_id = SPAN("mine"),
 					   .cache_control = span_of(cache_control),
 					   .http_version = 11};
+	asked = request.body;
 	said[0] = cache_status[0] = '\0';
 	status = 0;
 	finished = false;

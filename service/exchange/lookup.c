@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Looking for an answer that is kept, and giving it: by the bytes of the request, if the same were answered lately
+ * (recall), else by its key (look up). An answer is given with an id and a time of its own, in the form that was asked
+ * for; or the client is told that it has the answer already.
+ */
+#include <time.h>
+
+#include "lib/container.h"
+#include "lib/hash.h"
+#include "service/cache/repeats.h"
+#include "service/exchange/internal.h"
+#include "service/exchange/recast.h"
+
+void exchange_keep_under(struct exchange *exchange, struct span tenant)
+{
+	struct cache_keeping *keeping = &exchange->caching.keeping;
+	keeping->rule = &exchange->report.model->cache;
+	keeping->tags.model = cache_model(exchange->worker->flights.cache->cache, exchange->report.model_index);
+	keeping->tags.tenant = hash_bytes(HASH_START, tenant);
+}
+
+/* Asks the cache for the answer of the key. Returns true when the result is there. */
+static bool fetch(struct exchange *exchange, void (*on_done)(struct cache_fetch *fetch))
+{
+	struct caching *caching = &exchange->caching;
+	caching->fetched = true;
+	caching->fetch = (struct cache_fetch){.key = caching->keeping.key,
+					      .tags = caching->keeping.tags,
+					      .rule = caching->keeping.rule,
+					      .on_done = on_done};
+	return cache_fetch_begin(exchange->worker->flights.cache, &caching->fetch);
+}
+
+/* Returns whether what was found may be given; a stale answer is kept in case of a failure. */
+static bool is_found(struct caching *caching)
+{
+	struct cache_hit *hit = &caching->fetch.hit;
+	if (hit->value == NULL)
+		return false;
+	enum caching_use use = caching_use_of(caching, hit);
+	caching->how = METRICS_CACHE_HIT;
+	if (use == CACHING_USE_FRESH)
+		return true;
+	if (use == CACHING_USE_STALE)
+		caching->stale = hit->value;
+	else
+		cache_hit_drop(hit);
+	hit->value = NULL;
+	return false;
+}
+
+/* ---- recall ---- */
+
+/* The request as reading it would leave it. */
+static void take_repeat(struct exchange *exchange, const struct repeat *repeat)
+{
+	exchange->request->stream = repeat->stream;
+	exchange->request->include_usage = repeat->include_usage;
+	exchange->report.model_index = repeat->model_index;
+	exchange->report.model = &exchange_config(exchange)->models[repeat->model_index];
+	exchange->caching.keeping.key = repeat->key;
+	exchange_keep_under(exchange, repeat->authorization);
+}
+
+/* The cache said what it has: goes on with that, or with an exchange whose request was not read. */
+static enum exchange_step recalled(struct exchange *exchange)
+{
+	if (is_found(&exchange->caching))
+		return EXCHANGE_HIT;
+	exchange->request->stream = exchange->request->include_usage = false;
+	exchange->report.model = NULL;
+	exchange->report.model_index = exchange_config(exchange)->model_count;
+	return EXCHANGE_DECODE;
+}
+
+static void on_recalled(struct cache_fetch *fetched)
+{
+	struct exchange *exchange = container_of(fetched, struct exchange, caching.fetch);
+	exchange_go(exchange, recalled(exchange));
+}
+
+enum exchange_step exchange_recall(struct exchange *exchange)
+{
+	const struct exchange_request *asked = &exchange->asked;
+	struct caching *caching = &exchange->caching;
+	const struct cache_worker *cache = exchange->worker->flights.cache;
+	const struct repeat *repeat =
+	    cache == NULL || !exchange->kind->cached
+		? NULL
+		: repeats_find(cache->repeats, asked->endpoint, asked->authorization, asked->body);
+	if (repeat == NULL)
+		return EXCHANGE_DECODE;
+	caching->directives = cache_directives_read(asked->cache_control);
+	if (caching->directives.no_cache || caching->directives.no_store)
+		return EXCHANGE_DECODE;
+	take_repeat(exchange, repeat);
+	return fetch(exchange, on_recalled) ? recalled(exchange) : EXCHANGE_WAIT;
+}
+
+/* ---- look up ---- */
+
+/* The same bytes need not be read again when they come again. */
+static void note_repeat(const struct exchange *exchange)
+{
+	struct repeat repeat = {.endpoint = exchange->request->endpoint,
+				.authorization = exchange->asked.authorization,
+				.body = exchange->asked.body,
+				.key = exchange->caching.keeping.key,
+				.model_index = exchange->report.model_index,
+				.stream = exchange->request->stream,
+				.include_usage = exchange->request->include_usage};
+	repeats_note(exchange->worker->flights.cache->repeats, &repeat);
+}
+
+/* The cache said what it has, or is not asked. */
+static enum exchange_step looked_up(struct exchange *exchange)
+{
+	if (is_found(&exchange->caching))
+		return EXCHANGE_HIT;
+	if (exchange->caching.directives.only_if_cached)
+		return exchange_fails(exchange, ERROR_NOT_CACHED);
+	exchange->caching.start.alone = exchange->caching.fetch.silent;
+	return EXCHANGE_JOIN;
+}
+
+static void on_fetched(struct cache_fetch *fetched)
+{
+	struct exchange *exchange = container_of(fetched, struct exchange, caching.fetch);
+	if (fetched->hit.value != NULL)
+		note_repeat(exchange);
+	exchange_go(exchange, looked_up(exchange));
+}
+
+enum exchange_step exchange_look_up(struct exchange *exchange)
+{
+	struct caching *caching = &exchange->caching;
+	if (!caching->directives.no_cache && !caching->fetched) {
+		if (!fetch(exchange, on_fetched))
+			return EXCHANGE_WAIT;
+		if (caching->fetch.hit.value != NULL)
+			note_repeat(exchange);
+	}
+	return looked_up(exchange);
+}
+
+/* ---- hit ---- */
+
+static char form_of(const struct request *request)
+{
+	if (!request->stream)
+		return 'w';
+	return request->include_usage ? 'u' : 's';
+}
+
+enum exchange_step exchange_hit(struct exchange *exchange)
+{
+	char id[OPENAI_ID_SIZE];
+	struct caching *caching = &exchange->caching;
+	struct cache_hit hit = caching->fetch.hit;
+	const struct request *request = exchange->request;
+	struct recast_source source = {.replay = {.endpoint = request->endpoint,
+						  .body = hit.entry.body,
+						  .marks = hit.entry.marks,
+						  .id = openai_make_id(request->endpoint, id),
+						  .created = time(NULL),
+						  .include_usage = request->include_usage},
+				       .held = hit.value};
+	caching->fetch.hit.value = NULL;
+	exchange->report.cache = caching->how;
+	caching->age_s = (int64_t)(hit.age_us / CACHING_SECOND_US);
+	caching->ttl_s = hit.ttl_us / CACHING_SECOND_US;
+	caching->tag = (struct caching_tag){
+	    .keys = cache_key_hash(&caching->keeping.key), .digests = hit.entry.digest, .form = form_of(request)};
+	metrics_add(exchange_plan(exchange)->metrics, hit.entry.body.len, METRIC_CACHE_GIVEN_BYTES,
+		    exchange->report.model_index);
+	if (exchange->state != EXCHANGE_ST_WAITING || !caching_is_unchanged(caching, exchange->asked.if_none_match))
+		return recast_begin(exchange, &source, NULL);
+	store_value_drop(source.held);
+	return exchange_send_unchanged(exchange);
+}

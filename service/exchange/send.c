@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What an exchange sends: heads, bytes, and comments into a silent stream, at the client's pace. A client that falls
+ * behind pauses whatever the answer comes from; one that takes next to nothing is cut off.
+ *
+ * The comments are there so that proxies and clients do not take a stream for dead while a model thinks. The head goes
+ * out with the first of them: from there on a failure is told within the stream, and failover stays invisible. A
+ * comment is one line without a blank line after it: of all lawful forms the only one that every official SDK reads
+ * over.
+ */
+#include <string.h>
+
+#include "lib/container.h"
+#include "service/exchange/internal.h"
+
+enum { COMMENTS_APART_US = 1000000 /* of a backend, that are passed on */ };
+
+/* ---- heads ---- */
+
+void exchange_head(struct exchange *exchange, enum exchange_state state, const struct config_plan *target,
+		   int64_t content_length)
+{
+	struct caching_fields more;
+	if (target != NULL)
+		exchange->report.target = target->target;
+	if (exchange->state == EXCHANGE_ST_STREAM && state == EXCHANGE_ST_STREAM)
+		return; /* a comment needed it */
+	caching_tell(&exchange->caching, exchange->report.cache, &more);
+	struct respond_head head = {.target = target == NULL ? NULL : target->target,
+				    .attempts = exchange_attempts(exchange),
+				    .processing_us = exchange_now(exchange) - exchange->report.started_us,
+				    .stream = state == EXCHANGE_ST_STREAM,
+				    .more = more.list,
+				    .more_count = more.count};
+	exchange_set_state(exchange, state);
+	exchange->report.status = 200;
+	respond_head(&exchange->to, &head, content_length);
+}
+
+enum exchange_step exchange_send_unchanged(struct exchange *exchange)
+{
+	struct http_field list[CACHING_FIELDS + 1];
+	struct caching_fields fields;
+	caching_tell(&exchange->caching, exchange->report.cache, &fields);
+	memcpy(list, fields.list, fields.count * sizeof(fields.list[0]));
+	list[fields.count] = (struct http_field){SPAN("x-request-id"), exchange->report.request_id};
+	exchange->to.ops->head(exchange->to.client, 304, list, fields.count + 1, 0);
+	exchange->report.status = 304;
+	return exchange_completes(exchange);
+}
+
+/* ---- the client's pace ---- */
+
+/* Returns the bytes that the client took so far, its kernel included. */
+static uint64_t bytes_taken(const struct exchange *exchange)
+{
+	return exchange->report.bytes - exchange->to.ops->backlog(exchange->to.client);
+}
+
+static void on_stalled(struct timer *timer);
+
+static void watch_pace(struct exchange *exchange)
+{
+	exchange->taken = bytes_taken(exchange);
+	timer_start(exchange_timers(exchange), &exchange->stalled, exchange_config(exchange)->limits.stalled_us,
+		    on_stalled);
+}
+
+/* A client that reads nothing, or drips, is cut off: it would hold its backend's place for ever. */
+static void on_stalled(struct timer *timer)
+{
+	struct exchange *exchange = container_of(timer, struct exchange, stalled);
+	if (bytes_taken(exchange) - exchange->taken < CONFIG_PROGRESS)
+		exchange_go(exchange, exchange_cuts(exchange, ERROR_CLIENT_TOO_SLOW));
+	else
+		watch_pace(exchange);
+}
+
+static void set_paused(struct exchange *exchange, bool paused)
+{
+	exchange->paused = paused;
+	if (paused)
+		watch_pace(exchange);
+	else
+		timer_stop(exchange_timers(exchange), &exchange->stalled);
+	if (exchange->source != NULL)
+		exchange->source->pause(exchange, paused);
+}
+
+void exchange_resume(struct exchange *exchange)
+{
+	if (exchange->paused)
+		set_paused(exchange, false);
+}
+
+/* ---- bytes ---- */
+
+bool exchange_send(struct exchange *exchange, struct span bytes)
+{
+	const struct exchange_client_ops *ops = exchange->to.ops;
+	if (!ops->write(exchange->to.client, bytes))
+		return false;
+	exchange->report.bytes += bytes.len;
+	exchange->sent_us = exchange_now(exchange);
+	if (!exchange->paused && ops->is_full(exchange->to.client, exchange_config(exchange)->limits.buffer))
+		set_paused(exchange, true);
+	return true;
+}
+
+enum exchange_step exchange_write(struct exchange *exchange, struct span bytes)
+{
+	return exchange_send(exchange, bytes) ? EXCHANGE_WAIT : exchange_cuts(exchange, ERROR_OVERLOADED);
+}
+
+/* ---- comments ---- */
+
+/* Returns whether a target was asked, or another exchange asked for this one. Before, the answer may still be any. */
+static bool is_asked(const struct exchange *exchange)
+{
+	return exchange->caching.follower != NULL || exchange_attempts(exchange) > 0;
+}
+
+/* Says that the answer is on its way. */
+static enum exchange_step send_comment(struct exchange *exchange)
+{
+	if (exchange->paused || !is_asked(exchange)) /* paused: there is enough for the client to read */
+		return EXCHANGE_WAIT;
+	exchange_head(exchange, EXCHANGE_ST_STREAM, NULL, -1);
+	return exchange_write(exchange, SPAN(": keepalive\n"));
+}
+
+static void on_silence(struct timer *timer);
+
+static void wait_for_silence(struct exchange *exchange, uint64_t wait_us)
+{
+	timer_start(exchange_timers(exchange), &exchange->keepalive, wait_us, on_silence);
+}
+
+/* The timer does not start anew with every event: it looks how old the last one is. */
+static void on_silence(struct timer *timer)
+{
+	struct exchange *exchange = container_of(timer, struct exchange, keepalive);
+	uint64_t most_us = exchange_config(exchange)->keepalive_us;
+	uint64_t age_us = exchange_now(exchange) - exchange->sent_us;
+	if (age_us < most_us)
+		wait_for_silence(exchange, most_us - age_us);
+	else if (exchange_go(exchange, send_comment(exchange)))
+		wait_for_silence(exchange, most_us);
+}
+
+void exchange_watch_silence(struct exchange *exchange)
+{
+	uint64_t most_us = exchange_config(exchange)->keepalive_us;
+	exchange->sent_us = exchange_now(exchange);
+	if (exchange->request->stream && most_us != 0)
+		wait_for_silence(exchange, most_us);
+}
+
+void exchange_stop_watching(struct exchange *exchange)
+{
+	timer_stop(exchange_timers(exchange), &exchange->keepalive);
+}
+
+void exchange_on_comment(struct flight_subscriber *subscriber)
+{
+	struct exchange *exchange = container_of(subscriber, struct exchange, subscriber);
+	bool relays = exchange->request->stream && exchange_config(exchange)->keepalive_us != 0;
+	if (relays && exchange_now(exchange) - exchange->sent_us >= COMMENTS_APART_US)
+		exchange_go(exchange, send_comment(exchange));
+}

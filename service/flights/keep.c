@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+/* The complete answer of a shared flight on its way into the cache; shared_internal.h holds the contract. */
+#include <time.h>
+
+#include "lib/ledger.h"
+#include "lib/step.h"
+#include "schemas/openai/deltas.h"
+#include "schemas/openai/caching.h"
+#include "service/flights/shared_internal.h"
+#include "service/flights/whole.h"
+#include "service/loop/offload.h"
+
+enum { SHARED_KEPT_IN_TURN = 256 << 10 /* bytes of events; more are put together by a helper */ };
+
+/* Why the answer, the body of entry, is not kept, or that it can be; fills in what else its body tells. */
+static enum metrics_kept shared_judge(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
+				      struct arena *scratch)
+{
+	const struct config_cache_rule *rule = shared->keeping.rule;
+	if (whole->streamed && !shared->convertible)
+		return METRICS_KEPT_FORM;
+	if (entry->body.len > shared->worker->plan.config->cache.entry)
+		return METRICS_KEPT_TOO_LARGE;
+	if (whole->joined || !plan_is_first_choice(shared->plan, whole->target))
+		return METRICS_KEPT_STAND_IN;
+	struct json json;
+	struct deltas deltas;
+	if (event_parse(entry->body, scratch, &json) && openai_deltas_read(&json, scratch, &deltas))
+		entry->finish = deltas_finish(&deltas);
+	bool keepable = openai_answer_is_keepable(entry->body, rule->finish == CONFIG_CACHE_ANY, scratch) &&
+			openai_replay_mark(entry->body, scratch, &entry->marks);
+	return keepable ? METRICS_KEPT_YES : METRICS_KEPT_UNFINISHED;
+}
+
+static enum metrics_kept kept_of(enum cache_adopted adopted)
+{
+	static const enum metrics_kept results[] = {[CACHE_ADOPTED] = METRICS_KEPT_YES,
+						    [CACHE_PURGED] = METRICS_KEPT_PURGED,
+						    [CACHE_NOT_ONE] = METRICS_KEPT_NO_MEMORY};
+	return results[adopted];
+}
+
+enum metrics_kept shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
+				    const struct cache_entry *entry)
+{
+	return kept_of(cache_keep(shared->worker->cache, keeping, entry));
+}
+
+/* An answer put together from the log. */
+struct gathered {
+	struct whole whole;
+	struct buf body;
+	struct arena scratch;
+	struct cache_entry entry;
+	enum metrics_kept kept; /* METRICS_KEPT_YES: it can be */
+};
+
+/* Thread-safe while nothing is appended. end: it is not in the log yet, as what is held. */
+static void gather(const struct shared *shared, const struct flight_record *end, struct gathered *gathered)
+{
+	struct whole *whole = &gathered->whole;
+	arena_init(&gathered->scratch, 0);
+	whole_init(whole, shared->request->endpoint, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
+	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
+	bool is_there = shared->log.bytes <= SHARED_MOST && shared->log.gone == 0;
+	for (const struct flight_record *at = is_there ? shared->log.first : NULL; at != NULL; at = at->next)
+		whole_add(whole, &at->event);
+	if (shared->held != NULL && is_there)
+		whole_add(whole, &shared->held->event);
+	if (is_there)
+		whole_add(whole, &end->event);
+	gathered->entry = (struct cache_entry){.endpoint = shared->request->endpoint, .created = time(NULL)};
+	gathered->kept = shared->log.bytes > SHARED_MOST ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_NO_MEMORY;
+	bool written = whole_write(whole, &gathered->body);
+	gathered->entry.body = buf_span(&gathered->body);
+	if (written)
+		gathered->kept = shared_judge(shared, whole, &gathered->entry, &gathered->scratch);
+	gathered->entry.usage = whole->usage;
+	gathered->entry.target = whole->target == NULL ? SPAN("") : span_of(whole->target->target);
+}
+
+static void gathered_fini(struct gathered *gathered)
+{
+	buf_fini(&gathered->body);
+	whole_fini(&gathered->whole);
+	arena_fini(&gathered->scratch);
+}
+
+void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum metrics_kept kept)
+{
+	if (keeping->renews && kept != METRICS_KEPT_YES && kept != METRICS_KEPT_STAND_IN && kept != METRICS_KEPT_PURGED)
+		cache_renew(shared->worker->cache, keeping, 0);
+}
+
+/* Counts what became of an answer of so many bytes. True when it is kept. */
+static bool note_kept(const struct shared *shared, enum metrics_kept kept, size_t bytes)
+{
+	const struct flight_worker *worker = shared->worker;
+	shared_renew(shared, &shared->keeping, kept);
+	if (kept == METRICS_KEPT_YES)
+		metrics_add(worker->plan.metrics, bytes, METRIC_CACHE_STORED_BYTES, shared->options.model_index);
+	metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->options.model_index, kept);
+	return kept == METRICS_KEPT_YES;
+}
+
+bool shared_keep(struct shared *shared, const struct flight_record *end)
+{
+	struct gathered gathered;
+	if (shared->batch != NULL) {
+		shared_batch_keep(shared);
+		return false; /* not as a whole */
+	}
+	struct step_mark before = step_enter("keep");
+	gather(shared, end, &gathered);
+	enum metrics_kept kept = gathered.kept;
+	if (kept == METRICS_KEPT_YES)
+		kept = shared_keep_entry(shared, &shared->keeping, &gathered.entry);
+	note_kept(shared, kept, gathered.entry.body.len);
+	gathered_fini(&gathered);
+	step_leave(before);
+	return kept == METRICS_KEPT_YES;
+}
+
+/* ---- by a helper ---- */
+
+struct keep_job {
+	struct offload_job job; /* first */
+	struct shared *shared;  /* held */
+	struct flight_record *end;
+	bool shares;
+	enum metrics_kept kept;
+	size_t bytes; /* of the body */
+	bool packs;
+	struct cache_packed packed;
+};
+
+/* On a helper thread. The log stands still: the flight waits for this before anything is appended. */
+static void on_work(struct offload_job *offloaded)
+{
+	struct keep_job *job = (struct keep_job *)offloaded;
+	struct gathered gathered;
+	gather(job->shared, job->end, &gathered);
+	job->kept = gathered.kept;
+	job->bytes = gathered.entry.body.len;
+	job->packs = job->kept == METRICS_KEPT_YES;
+	if (job->packs)
+		cache_pack(&job->shared->keeping, &gathered.entry, job->shares, &job->packed);
+	gathered_fini(&gathered);
+}
+
+static void on_done(struct offload_job *offloaded)
+{
+	struct keep_job *job = (struct keep_job *)offloaded;
+	struct shared *shared = job->shared;
+	if (job->job.refused)
+		job->kept = METRICS_KEPT_NO_MEMORY;
+	if (job->packs)
+		job->kept = kept_of(cache_keep_packed(shared->worker->cache, &shared->keeping, &job->packed));
+	bool kept = note_kept(shared, job->kept, job->bytes);
+	shared_on_kept(shared, job->end, kept);
+	if (job->packs)
+		cache_packed_fini(&job->packed);
+	free(job);
+	shared_release(shared);
+}
+
+bool shared_keep_apart(struct shared *shared, struct flight_record *end)
+{
+	struct offload_port *port = shared->worker->plan.offload;
+	size_t bytes = shared->log.bytes + (shared->held == NULL ? 0 : shared->held->behind);
+	struct keep_job *job = NULL;
+	if (shared->batch != NULL)
+		return shared_batch_keep_apart(shared, end);
+	if (port != NULL && bytes > SHARED_KEPT_IN_TURN && bytes <= SHARED_MOST)
+		job = calloc(1, sizeof(*job));
+	if (job == NULL)
+		return false;
+	shared_hold(shared);
+	job->shared = shared;
+	job->end = end;
+	job->shares = shared->worker->cache->remote != NULL;
+	job->job = (struct offload_job){.work = on_work,
+					.done = on_done,
+					.kind = METRICS_OFFLOAD_KEEP,
+					.owner = {shared->request->network, shared->request->identity},
+					.bytes = bytes * 2};
+	offload_submit(port, &job->job);
+	return true;
+}

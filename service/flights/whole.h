@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/* A whole answer, gathered from the events of a run: from its pieces, or from the chunks of a stream. */
+#ifndef SLUICE_SERVICE_FLIGHTS_WHOLE_H
+#define SLUICE_SERVICE_FLIGHTS_WHOLE_H
+
+#include "schemas/assembly.h"
+#include "schemas/openai/openai.h"
+#include "service/plan/event.h"
+
+struct whole {
+	enum endpoint endpoint;
+	struct assembly assembly;
+	size_t bytes;                    /* of the events that were added */
+	struct buf body;                 /* of an answer that comes whole */
+	struct arena arena;              /* of the identity */
+	struct arena scratch;            /* of one event */
+	struct answer_identity identity; /* of the first event */
+	struct usage usage;
+	const struct config_plan *target; /* of the last event; NULL = several */
+	bool joined;                      /* of parts of several answers */
+	bool streamed;                    /* chunks came */
+	bool failed;                      /* too much, or not to be understood */
+	bool exhausted;                   /* it could not be written for lack of memory */
+};
+
+/* most: bytes of the answer. */
+void whole_init(struct whole *whole, enum endpoint endpoint, size_t most, uint32_t party);
+void whole_fini(struct whole *whole);
+
+/* Takes what an event has of the answer. */
+void whole_add(struct whole *whole, const struct event *event);
+
+/* Bytes that were taken so far. */
+size_t whole_bytes(const struct whole *whole);
+
+/* Appends the answer as JSON, usage included; once, behind the END. False when it cannot be had. */
+bool whole_write(struct whole *whole, struct buf *out);
+
+#endif
