@@ -16,6 +16,10 @@ struct span {
 };
 
 /* A span over a string literal. */
+#define SPAN_INIT(literal)                     \
+	{                                      \
+		(literal), sizeof(literal) - 1 \
+	} /* of a static */
 #define SPAN(literal) ((struct span){(literal), sizeof(literal) - 1})
 
 /* printf("%.*s", SPAN_ARG(s)) */

@@ -11,8 +11,10 @@
 
 #include "lib/buf.h"
 #include "lib/json.h"
+#include "schemas/embeddings.h"
 #include "schemas/endpoint.h"
 #include "schemas/event.h"
+#include "schemas/request.h"
 
 struct assembly;
 struct sse_event;
@@ -61,8 +63,65 @@ struct answer_lane {
 	int64_t index_base; /* added to each choice's index */
 };
 
+/* Where a value lies, in bytes of its document; start = end: nowhere. */
+struct answer_mark {
+	size_t start, end;
+};
+
+/* Where a whole answer has what is replaced when it is told once more. They do not overlap. */
+struct answer_marks {
+	struct answer_mark id, created;
+};
+
+struct answer_replay {
+	const struct dialect *dialect; /* of the body */
+	enum endpoint endpoint;        /* chat or completions; of embeddings there are no chunks */
+	struct span body;              /* the whole answer */
+	struct answer_marks marks;     /* of the body */
+	struct span id;                /* fresh, of bytes that JSON has as they are; {NULL,0} = that of the body */
+	int64_t created;               /* Unix seconds; -1 = that of the body */
+	bool include_usage;            /* a last chunk tells the usage */
+};
+
+enum { ANSWER_ID_SIZE = 48 };
+
 struct dialect {
 	const char *name; /* as the configuration calls it */
+
+	/* ---- requests ---- */
+
+	/* Returns the path below a backend's base URL. */
+	const char *(*endpoint_path)(enum endpoint endpoint);
+	/* Decodes and validates a body (borrowed) of request->endpoint; as request_decode(). */
+	bool (*request_decode)(struct request *request, struct arena *arena, struct span body,
+			       const struct json_limits *limits, struct findings *findings);
+	/* Validates a decoded request by the strict rules as well. False with findings. */
+	bool (*request_check_strict)(const struct request *request, struct arena *arena, struct findings *findings);
+	/*
+	 * Makes the body for a target: the client's own bytes but for what splice says. Appends it up to the last
+	 * change; the rest, which is returned, are the request's own bytes. Failure is the buffer's.
+	 */
+	struct span (*request_splice)(const struct request *request, const struct request_splice *splice,
+				      struct buf *out);
+	/* Returns by how many bytes the body may grow. */
+	size_t (*splice_growth)(const struct request_splice *splice);
+	/* Returns whether an answer that began with text, of at least spent tokens, can be gone on with as a prefill.
+	 */
+	bool (*takes_prefill)(const struct request *request, struct span text, int64_t spent, struct arena *scratch);
+	/* Returns whether the answer is to be JSON. */
+	bool (*wants_json)(const struct request *request);
+	/* Returns whether the client means the same request to have the same answer. */
+	bool (*is_repeatable)(const struct request *request);
+	/* Returns whether the answer may be told in another form than it came in, and nothing is lost. */
+	bool (*is_convertible)(const struct request *request);
+	/* Returns whether an answer may be kept and given again, if the request is contained. Never OUTSIDE. */
+	enum request_caching (*caching)(const struct request *request);
+	/* Returns whether the request refers to nothing outside of it. */
+	bool (*is_contained)(const struct request *request);
+	/* Appends the body in the form in which requests are compared. Failures are the buffer's and the arena's. */
+	void (*write_canonical)(const struct request *request, struct arena *scratch, struct buf *out);
+	/* Returns a hash of how the request begins: requests that share it can share a backend's KV cache. */
+	uint64_t (*prefix)(const struct request *request);
 
 	/* ---- streams of a backend ---- */
 
@@ -105,9 +164,35 @@ struct dialect {
 	 */
 	bool (*answer_write)(const struct assembly *assembly, enum endpoint endpoint,
 			     const struct answer_identity *identity, const struct usage *usage, struct buf *out);
+	/* Appends usage as an object; an unknown count is 0, an unknown total the sum. */
+	void (*usage_write)(struct buf *out, enum endpoint endpoint, const struct usage *usage);
 	/* Appends the data of an event that tells nothing but usage. */
-	void (*usage_write)(struct buf *out, enum endpoint endpoint, const struct answer_identity *identity,
-			    const struct usage *usage);
+	void (*usage_event_write)(struct buf *out, enum endpoint endpoint, const struct answer_identity *identity,
+				  const struct usage *usage);
+
+	/* ---- answers to clients ---- */
+
+	/* The last event of a stream, framed. */
+	struct span stream_end;
+	/* Returns a fresh id of an answer, in room. */
+	struct span (*make_id)(enum endpoint endpoint, char room[ANSWER_ID_SIZE]);
+	/* Appends a backend's error body with details (a JSON array) added. False, with nothing appended, when it has
+	 * no room for them. */
+	bool (*error_add_details)(struct span body, struct span details, struct arena *scratch, struct buf *out);
+
+	/* ---- answers that are kept ---- */
+
+	/* Returns whether a whole answer may be kept: it is complete; any: however it ended, but for a filter. */
+	bool (*answer_is_keepable)(struct span body, bool any, struct arena *scratch);
+	/* Finds the marks of a whole answer. False when it is malformed, or when out of memory. */
+	bool (*replay_mark)(struct span body, struct arena *scratch, struct answer_marks *marks);
+	/* Appends the whole answer with the fresh id and time. The body is not read. False when out of memory. */
+	bool (*replay_whole)(const struct answer_replay *replay, struct buf *out);
+	/* Appends the stream that the whole answer amounts to, and its end. *events: how many; may be NULL. False when
+	 * it has no choices, or when memory ran out. */
+	bool (*replay_stream)(const struct answer_replay *replay, struct buf *out, uint64_t *events);
+	/* What is done with embeddings; NULL: the dialect has none. */
+	const struct dialect_embeddings *embeddings;
 
 	/* ---- edits: other bytes stay ---- */
 

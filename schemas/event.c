@@ -43,3 +43,18 @@ struct span deltas_finish(const struct deltas *deltas)
 			return deltas->list[i].text;
 	return (struct span){NULL, 0};
 }
+
+void usage_share_out(int64_t total, const uint64_t *weights, size_t count, int64_t *shares)
+{
+	double all = 0, seen = 0;
+	int64_t given = 0;
+	for (size_t i = 0; i < count; i++)
+		all += (double)weights[i];
+	for (size_t i = 0; i < count; i++) {
+		seen += (double)weights[i];
+		int64_t upto = i + 1 == count || all <= 0 ? total : (int64_t)((double)total * (seen / all));
+		upto = upto < given ? given : upto > total ? total : upto;
+		shares[i] = total < 0 ? -1 : upto - given;
+		given = upto;
+	}
+}

@@ -40,6 +40,9 @@ static inline bool usage_is_known(const struct usage *usage)
 	return usage->prompt_tokens >= 0 || usage->completion_tokens >= 0 || usage->total_tokens >= 0;
 }
 
+/* Gives share of a total to each weight, in proportion; they add up to the total. A total less than 0 is not known. */
+void usage_share_out(int64_t total, const uint64_t *weights, size_t count, int64_t *shares);
+
 /* What an event carries; several at once are common. */
 enum {
 	CARRIES_ROLE = 1,       /* a choice begins */

@@ -43,8 +43,8 @@ bool fanout_request_check_strict(const struct fanout_request *request, struct ar
 	return openai_check_strict(&request->json, &fanout_fields, arena, findings);
 }
 
-bool fanout_request_decode(struct fanout_request *request, struct openai_request *chat, struct arena *arena,
-			   struct span body, const struct json_limits *limits, struct findings *findings)
+bool fanout_request_decode(struct fanout_request *request, struct request *chat, struct arena *arena, struct span body,
+			   const struct json_limits *limits, struct findings *findings)
 {
 	struct json_error error;
 	if (!json_parse_within(&request->json, arena, body, limits, &error)) {

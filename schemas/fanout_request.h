@@ -22,8 +22,8 @@ struct fanout_request {
  * the fan-out's stream. Everything is in the arena, or borrowed from body. False with findings, whose params begin at
  * the body: request.messages[0].role.
  */
-bool fanout_request_decode(struct fanout_request *request, struct openai_request *chat, struct arena *arena,
-			   struct span body, const struct json_limits *limits, struct findings *findings);
+bool fanout_request_decode(struct fanout_request *request, struct request *chat, struct arena *arena, struct span body,
+			   const struct json_limits *limits, struct findings *findings);
 
 /* Validates a decoded request by the strict rules as well. False with findings as above. */
 bool fanout_request_check_strict(const struct fanout_request *request, struct arena *arena, struct findings *findings);

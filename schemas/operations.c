@@ -6,6 +6,7 @@
 #include "schemas/answers.h"
 #include "schemas/field_def.h"
 #include "schemas/fanout_fields.h"
+#include "schemas/openai/dialect.h"
 #include "schemas/openai/requests.h"
 
 #define EXAMPLES(...)                                                \

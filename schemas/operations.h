@@ -5,7 +5,10 @@
 
 #include "lib/errors.h"
 #include "lib/span.h"
+#include "schemas/endpoint.h"
 #include "schemas/field.h"
+
+struct dialect;
 
 enum operation {
 #define OPERATION(symbol, ...) OPERATION_##symbol,
@@ -43,6 +46,7 @@ struct operation_row {
 	const char *tag;
 	enum operation_surface surface;
 	int endpoint;                     /* enum endpoint, or OPERATION_NO_ENDPOINT */
+	const struct dialect *dialect;    /* with an endpoint or a plan: what requests and answers are written in */
 	bool plans;                       /* the request brings its own plan */
 	const struct field_table *query;  /* the parameters of the query; NULL = the query is not read */
 	const struct field_table *body;   /* of the request; NULL = it has none */

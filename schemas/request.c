@@ -4,7 +4,10 @@
 
 #include <stdlib.h>
 
-struct request *request_create(enum endpoint endpoint, size_t limit, uint32_t party)
+#include "lib/bytes.h"
+#include "schemas/dialect.h"
+
+struct request *request_create(const struct dialect *dialect, enum endpoint endpoint, size_t limit, uint32_t party)
 {
 	struct request *request = calloc(1, sizeof(*request));
 	if (request == NULL)
@@ -13,6 +16,7 @@ struct request *request_create(enum endpoint endpoint, size_t limit, uint32_t pa
 	arena_init(&request->arena, limit);
 	arena_charge(&request->arena, party);
 	request->party = party;
+	request->dialect = dialect;
 	request->endpoint = endpoint;
 	return request;
 }
@@ -39,18 +43,10 @@ size_t request_arena_most(size_t body)
 	return dense < large ? dense : large; /* a large body is text or pictures, not millions of members */
 }
 
-void request_learn(struct request *request)
-{
-	request->stream = request->openai.stream;
-	request->include_usage = request->openai.include_usage;
-}
-
 bool request_decode(struct request *request, struct span body, const struct json_limits *limits,
 		    struct findings *findings)
 {
-	bool good = openai_request_decode(&request->openai, request->endpoint, &request->arena, body, limits, findings);
-	request_learn(request);
-	return good;
+	return request->dialect->request_decode(request, &request->arena, body, limits, findings);
 }
 
 void request_keep_body(struct request *request, struct bytes *body)
@@ -61,7 +57,24 @@ void request_keep_body(struct request *request, struct bytes *body)
 const char *request_checksum(struct request *request)
 {
 	if (!request->summed)
-		hash_checksum(HASH_START, request->openai.json.text, request->checksum);
+		hash_checksum(HASH_START, request->json.text, request->checksum);
 	request->summed = true;
 	return request->checksum;
+}
+
+const char *request_caching_text(enum request_caching caching)
+{
+	static const char *const texts[CACHING_GRADE_COUNT] = {
+	    [CACHING_GRADE_YES] = "it can be cached",
+	    [CACHING_GRADE_SEEDED] = "it is deterministic by its seed only, which cache.seed does not count",
+	    [CACHING_GRADE_RANDOM] = "it is not deterministic: its temperature is not 0, and it has no seed",
+	    [CACHING_GRADE_CHOICES] = "it asks for several choices",
+	    [CACHING_GRADE_STORE] = "store is true: the backend is to keep it",
+	    [CACHING_GRADE_TOOLS] = "it has tools that the backend runs itself",
+	    [CACHING_GRADE_OUTSIDE] =
+		"it refers to something outside of it, or has a member or part that is not known not to",
+	    [CACHING_GRADE_INPUTS] =
+		"its inputs cannot be told apart: they are messages, tokens among texts, or too many",
+	};
+	return texts[caching];
 }

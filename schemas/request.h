@@ -10,9 +10,13 @@
 #include <stdatomic.h>
 
 #include "lib/arena.h"
-#include "lib/bytes.h"
 #include "lib/hash.h"
-#include "schemas/openai/request.h"
+#include "lib/json.h"
+#include "schemas/endpoint.h"
+#include "schemas/finding.h"
+
+struct bytes;
+struct dialect;
 
 struct request {
 	_Atomic unsigned holders;
@@ -24,17 +28,53 @@ struct request {
 	uint64_t network;   /* where it comes from, for fairness in queues: a hash */
 	uint32_t party;     /* who is charged for it in the ledger */
 	/* what it asks for; known before it is decoded when the same bytes came before */
+	const struct dialect *dialect;
 	enum endpoint endpoint;
 	bool stream;
-	bool include_usage;
-	struct openai_request openai; /* as the dialect reads it: model, choices, the JSON and its text */
-	bool summed;                  /* checksum is there */
+	bool include_usage; /* the client itself wants to hear of usage in a stream */
+	/* what decoding adds */
+	struct json json;  /* of the client's body, which is borrowed */
+	struct span model; /* decoded; of a refused body too, where it names one */
+	int64_t choices;   /* that a complete answer has, of all prompts together */
+	bool summed;       /* checksum is there */
 	char checksum[HASH_CHECKSUM_SIZE];
 };
 
-/* Returns a request of which nothing is known but its endpoint, with one holder; NULL: out of memory. limit: bytes of
- * the arena. */
-struct request *request_create(enum endpoint endpoint, size_t limit, uint32_t party);
+/* Whether an answer may be kept and given again, as far as the request says. */
+enum request_caching {
+	CACHING_GRADE_YES,
+	CACHING_GRADE_SEEDED,  /* only by its seed, which a backend may or may not honour */
+	CACHING_GRADE_RANDOM,  /* neither temperature 0 nor a seed */
+	CACHING_GRADE_CHOICES, /* several choices, which are meant to differ */
+	CACHING_GRADE_STORE,   /* the backend is to keep it: an effect beside the answer */
+	CACHING_GRADE_TOOLS,   /* the backend itself looks things up */
+	CACHING_GRADE_OUTSIDE, /* it refers to what may change: a URL or a file */
+	CACHING_GRADE_INPUTS,  /* inputs of embeddings that cannot be told apart */
+	CACHING_GRADE_COUNT
+};
+
+/* Returns why in words: "temperature is not 0". */
+const char *request_caching_text(enum request_caching caching);
+
+/* How a target is asked to go on with an answer that began elsewhere (chat only). */
+enum prefill_form {
+	PREFILL_FORM_MESSAGE,  /* its text as an assistant's message behind the others */
+	PREFILL_FORM_CONTINUE, /* with continue_final_message, and without add_generation_prompt */
+	PREFILL_FORM_PREFIX,   /* with "prefix": true in the message */
+};
+
+/* What differs from the client's own body. */
+struct request_splice {
+	struct span model;   /* replaces the value of "model" */
+	bool ask_usage;      /* stream_options.include_usage = true if the request streams and has not got it */
+	struct span prefill; /* the text so far; {NULL,0} = none */
+	enum prefill_form form;
+	int64_t spent; /* tokens of it at least: taken from max_tokens and max_completion_tokens, 1 being left */
+};
+
+/* Returns a request of which nothing is known but its dialect and endpoint, with one holder; NULL: out of memory.
+ * limit: bytes of the arena. */
+struct request *request_create(const struct dialect *dialect, enum endpoint endpoint, size_t limit, uint32_t party);
 
 /* Adds a holder; returns request. Thread-safe, as request_drop(). */
 struct request *request_hold(struct request *request);
@@ -44,13 +84,12 @@ void request_drop(struct request *request);
 /* Bytes of arena that a request with such a body needs, decoded, with all that runs for it. */
 size_t request_arena_most(size_t body);
 
-/* Decodes the body (borrowed, until request_keep_body()) into request->openai. False with findings, as
- * openai_request_decode(). */
+/*
+ * Decodes the body, which is borrowed until request_keep_body(), and validates it. False with findings: of JSON one,
+ * which names line and column; of the rules up to FINDINGS_MOST, each naming what was found and what was expected.
+ */
 bool request_decode(struct request *request, struct span body, const struct json_limits *limits,
 		    struct findings *findings);
-
-/* Takes over what was decoded into request->openai by other means. */
-void request_learn(struct request *request);
 
 /* Takes a holder of the decoded body's bytes, which are those that were decoded. */
 void request_keep_body(struct request *request, struct bytes *body);

@@ -2,8 +2,8 @@
 /* `sluice cache key`: why a request hits or misses; cache_command.h holds the contract. */
 #include "service/cache_command.h"
 
-#include "schemas/openai/caching.h"
-#include "schemas/openai/embedding_cache.h"
+#include "schemas/dialect.h"
+#include "schemas/operations.h"
 #include "service/cache/eligible.h"
 #include "service/cache/key.h"
 
@@ -33,17 +33,18 @@ static bool write_key(const struct key_parts *parts, struct buf *out)
 }
 
 /* A key for each input of embeddings. */
-static bool write_input_keys(const struct openai_inputs *inputs, struct key_parts *parts, struct arena *arena,
+static bool write_input_keys(const struct embedding_inputs *inputs, struct key_parts *parts, struct arena *arena,
 			     struct buf *canonical, struct buf *out)
 {
-	struct openai_input_frame frame;
+	const struct dialect_embeddings *wire = parts->request->dialect->embeddings;
+	struct embedding_frame frame;
 	uint32_t *nodes = arena_zalloc(arena, inputs->count, sizeof(*nodes));
-	bool done = nodes != NULL && openai_input_frame_make(parts->request, arena, &frame);
+	bool done = nodes != NULL && wire->frame_make(parts->request, arena, &frame);
 	if (done)
-		openai_inputs_list(inputs, nodes);
+		wire->inputs_list(inputs, nodes);
 	for (size_t i = 0; i < inputs->count && done; i++) {
 		buf_reset(canonical);
-		openai_input_write_canonical(&frame, inputs, nodes[i], arena, canonical);
+		wire->input_write_canonical(&frame, inputs, nodes[i], arena, canonical);
 		parts->canonical = buf_span(canonical);
 		done = !buf_failed(canonical) && !arena_failed(arena) && write_key(parts, out);
 	}
@@ -53,13 +54,14 @@ static bool write_input_keys(const struct openai_inputs *inputs, struct key_part
 static bool write_keys(struct key_parts *parts, struct arena *arena, struct buf *out)
 {
 	struct buf canonical;
-	struct openai_inputs inputs;
+	struct embedding_inputs inputs;
 	bool done = false;
 	buf_init(&canonical, parts->request->json.text.len * 6 + 64);
-	if (parts->request->endpoint == ENDPOINT_EMBEDDINGS && openai_inputs_read(parts->request, &inputs)) {
+	if (parts->request->endpoint == ENDPOINT_EMBEDDINGS &&
+	    parts->request->dialect->embeddings->inputs_read(parts->request, &inputs)) {
 		done = write_input_keys(&inputs, parts, arena, &canonical, out);
 	} else {
-		openai_request_write_canonical(parts->request, arena, &canonical);
+		parts->request->dialect->write_canonical(parts->request, arena, &canonical);
 		parts->canonical = buf_span(&canonical);
 		done = !buf_failed(&canonical) && !arena_failed(arena) && write_key(parts, out);
 	}
@@ -67,8 +69,8 @@ static bool write_keys(struct key_parts *parts, struct arena *arena, struct buf 
 	return done;
 }
 
-static bool write_verdict(const struct config_model *model, const struct openai_request *request,
-			  struct span authorization, struct arena *arena, struct buf *out)
+static bool write_verdict(const struct config_model *model, const struct request *request, struct span authorization,
+			  struct arena *arena, struct buf *out)
 {
 	struct key_parts parts = {.tenant = authorization, .model = model, .request = request};
 	const char *why_not = cache_ineligible(request, &model->cache);
@@ -82,11 +84,10 @@ static bool write_verdict(const struct config_model *model, const struct openai_
 static bool explain(const struct config *config, struct span body, struct span authorization, struct arena *arena,
 		    struct buf *out)
 {
-	struct openai_request request;
+	struct request request = {.dialect = operation_row(OPERATION_CHAT)->dialect,
+				  .endpoint = endpoint_of(body, config->limits.json.depth, arena)};
 	struct findings findings = {.count = 0};
-	unsigned depth = config->limits.json.depth;
-	if (!openai_request_decode(&request, endpoint_of(body, depth, arena), arena, body, &config->limits.json,
-				   &findings)) {
+	if (!request.dialect->request_decode(&request, arena, body, &config->limits.json, &findings)) {
 		for (size_t i = 0; i < findings.count; i++)
 			buf_printf(out, "%.*s\n", SPAN_ARG(findings.list[i].message));
 		return false;

@@ -216,8 +216,8 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 
 static void start_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
 {
-	http_exchange_start(routes->exchange, request, row->plans ? &exchange_fanout : &exchange_relay,
-			    (enum endpoint)row->endpoint, http_request_error_form(request));
+	http_exchange_start(routes->exchange, request, row->plans ? &exchange_fanout : &exchange_relay, row,
+			    http_request_error_form(request));
 }
 
 /* Starts the exchange of a request whose body was unpacked, or refuses it. */

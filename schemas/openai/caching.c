@@ -28,59 +28,48 @@ static bool has_server_tools(const struct json *json)
 	return false;
 }
 
-static enum openai_caching determinism(const struct json *json)
+static enum request_caching determinism(const struct json *json)
 {
 	double value = 1;
 	uint32_t temperature = json_member(json, 0, "temperature");
 	if (temperature != JSON_NONE && json_double(json, temperature, &value) && value == 0)
-		return OPENAI_CACHING_YES;
-	return is_there(json, 0, "seed") ? OPENAI_CACHING_SEEDED : OPENAI_CACHING_RANDOM;
+		return CACHING_GRADE_YES;
+	return is_there(json, 0, "seed") ? CACHING_GRADE_SEEDED : CACHING_GRADE_RANDOM;
 }
 
-enum openai_caching openai_request_caching(const struct openai_request *request)
+enum request_caching openai_request_caching(const struct request *request)
 {
 	const struct json *json = &request->json;
 	uint32_t store = json_member(json, 0, "store");
-	struct openai_inputs inputs;
+	struct embedding_inputs inputs;
 	if (request->endpoint == ENDPOINT_EMBEDDINGS)
-		return openai_inputs_read(request, &inputs) ? OPENAI_CACHING_YES : OPENAI_CACHING_INPUTS;
+		return openai_inputs_read(request, &inputs) ? CACHING_GRADE_YES : CACHING_GRADE_INPUTS;
 	if (request->choices != 1)
-		return OPENAI_CACHING_CHOICES;
+		return CACHING_GRADE_CHOICES;
 	if (store != JSON_NONE && json_type(json, store) == JSON_TRUE)
-		return OPENAI_CACHING_STORE;
+		return CACHING_GRADE_STORE;
 	if (has_server_tools(json))
-		return OPENAI_CACHING_TOOLS;
+		return CACHING_GRADE_TOOLS;
 	return determinism(json);
 }
 
-bool openai_request_is_contained(const struct openai_request *request)
+bool openai_request_is_contained(const struct request *request)
 {
 	return field_is_contained(&request->json, openai_request_fields(request->endpoint), 0);
 }
 
-bool openai_request_is_repeatable(const struct openai_request *request)
+bool openai_request_is_convertible(const struct request *request)
 {
-	return determinism(&request->json) != OPENAI_CACHING_RANDOM;
+	const struct json *json = &request->json;
+	return json_member(json, 0, "audio") == JSON_NONE && json_member(json, 0, "prompt_logprobs") == JSON_NONE;
 }
 
-const char *openai_caching_text(enum openai_caching caching)
+bool openai_request_is_repeatable(const struct request *request)
 {
-	static const char *const texts[OPENAI_CACHING_COUNT] = {
-	    [OPENAI_CACHING_YES] = "it can be cached",
-	    [OPENAI_CACHING_SEEDED] = "it is deterministic by its seed only, which cache.seed does not count",
-	    [OPENAI_CACHING_RANDOM] = "it is not deterministic: its temperature is not 0, and it has no seed",
-	    [OPENAI_CACHING_CHOICES] = "it asks for several choices",
-	    [OPENAI_CACHING_STORE] = "store is true: the backend is to keep it",
-	    [OPENAI_CACHING_TOOLS] = "it has tools that the backend runs itself",
-	    [OPENAI_CACHING_OUTSIDE] =
-		"it refers to something outside of it, or has a member or part that is not known not to",
-	    [OPENAI_CACHING_INPUTS] =
-		"its inputs cannot be told apart: they are messages, tokens among texts, or too many",
-	};
-	return texts[caching];
+	return determinism(&request->json) != CACHING_GRADE_RANDOM;
 }
 
-void openai_request_write_canonical(const struct openai_request *request, struct arena *scratch, struct buf *out)
+void openai_request_write_canonical(const struct request *request, struct arena *scratch, struct buf *out)
 {
 	field_write_canonical(&request->json, openai_request_fields(request->endpoint), NULL, NULL, scratch, out);
 }

@@ -10,29 +10,18 @@
 #include "lib/buf.h"
 #include "schemas/openai/request.h"
 
-enum openai_caching {
-	OPENAI_CACHING_YES,
-	OPENAI_CACHING_SEEDED,  /* only by its seed, which a backend may or may not honour */
-	OPENAI_CACHING_RANDOM,  /* neither temperature 0 nor a seed */
-	OPENAI_CACHING_CHOICES, /* several choices, which are meant to differ */
-	OPENAI_CACHING_STORE,   /* the backend is to keep it: an effect beside the answer */
-	OPENAI_CACHING_TOOLS,   /* the backend itself looks things up */
-	OPENAI_CACHING_OUTSIDE, /* it refers to what may change: a URL or a file */
-	OPENAI_CACHING_INPUTS,  /* inputs of embeddings that cannot be told apart */
-	OPENAI_CACHING_COUNT
-};
-
 /* Whether an answer may be kept and given again, if the request is contained. Never OUTSIDE. request: validated. */
-enum openai_caching openai_request_caching(const struct openai_request *request);
+enum request_caching openai_request_caching(const struct request *request);
 
 /* Returns true when the request refers to nothing outside of it (schemas/field_contained.h): else it is OUTSIDE. */
-bool openai_request_is_contained(const struct openai_request *request);
+bool openai_request_is_contained(const struct request *request);
+
+/* Returns whether answers may be told in another form than they came in; sound and the prompt's log probabilities would
+ * be lost. */
+bool openai_request_is_convertible(const struct request *request);
 
 /* True when the client means the same request to have the same answer: temperature is 0, or there is a seed. */
-bool openai_request_is_repeatable(const struct openai_request *request);
-
-/* In words: "temperature is not 0". */
-const char *openai_caching_text(enum openai_caching caching);
+bool openai_request_is_repeatable(const struct request *request);
 
 /*
  * True when a whole answer of chat or completions may be kept: it tells no error, and every choice has a finish_reason,
@@ -44,6 +33,6 @@ bool openai_answer_is_keepable(struct span body, bool any, struct arena *scratch
  * Appends the body in canonical form (lib/json_canonical.h) without idle members. Failures are the buffer's and the
  * arena's sticky ones.
  */
-void openai_request_write_canonical(const struct openai_request *request, struct arena *scratch, struct buf *out);
+void openai_request_write_canonical(const struct request *request, struct arena *scratch, struct buf *out);
 
 #endif

@@ -3,9 +3,14 @@
 #include "schemas/openai/dialect.h"
 
 #include "schemas/openai/answer.h"
+#include "schemas/openai/caching.h"
 #include "schemas/openai/deltas.h"
+#include "schemas/openai/embedding_cache.h"
+#include "schemas/openai/prefix.h"
 #include "schemas/openai/rejoin.h"
+#include "schemas/openai/replay.h"
 #include "schemas/openai/usage.h"
+#include "schemas/openai/vectors.h"
 #include "schemas/openai/watch.h"
 #include "schemas/openai/write.h"
 #include "schemas/sse.h"
@@ -58,14 +63,62 @@ static enum watch_step watch_end(const void *watch)
 	return openai_watch_end(watch);
 }
 
-static void usage_write(struct buf *out, enum endpoint endpoint, const struct answer_identity *identity,
-			const struct usage *usage)
+static void usage_event_write(struct buf *out, enum endpoint endpoint, const struct answer_identity *identity,
+			      const struct usage *usage)
 {
 	openai_usage_chunk_write(out, endpoint, identity->id, identity->model, identity->created, usage);
 }
 
+static bool decode_request(struct request *request, struct arena *arena, struct span body,
+			   const struct json_limits *limits, struct findings *findings)
+{
+	return openai_request_decode(request, request->endpoint, arena, body, limits, findings);
+}
+
+static const struct dialect_embeddings embeddings = {
+    .inputs_read = openai_inputs_read,
+    .inputs_list = openai_inputs_list,
+    .input_weight = openai_input_weight,
+    .frame_make = openai_input_frame_make,
+    .input_write_canonical = openai_input_write_canonical,
+    .inputs_write_request = openai_inputs_write_request,
+    .vector_write_kept = openai_vector_write_kept,
+    .vector_read_kept = openai_vector_read_kept,
+    .vectors_init = openai_vectors_init,
+    .vectors_fini = openai_vectors_fini,
+    .vectors_feed = openai_vectors_feed,
+    .vectors_end = openai_vectors_end,
+    .vectors_at = openai_vectors_at,
+    .vectors_length = openai_vectors_length,
+    .write_head = openai_vectors_write_head,
+    .write_item_head = openai_vectors_write_item_head,
+    .write_item_tail = openai_vectors_write_item_tail,
+    .write_tail = openai_vectors_write_tail,
+};
+
 const struct dialect openai_dialect = {
     .name = "openai",
+    .endpoint_path = openai_endpoint_path,
+    .request_decode = decode_request,
+    .request_check_strict = openai_request_check_strict,
+    .request_splice = openai_request_splice,
+    .splice_growth = openai_splice_growth,
+    .takes_prefill = openai_request_takes_prefill,
+    .wants_json = openai_request_wants_json,
+    .is_repeatable = openai_request_is_repeatable,
+    .is_convertible = openai_request_is_convertible,
+    .caching = openai_request_caching,
+    .is_contained = openai_request_is_contained,
+    .write_canonical = openai_request_write_canonical,
+    .prefix = openai_request_prefix,
+    .stream_end = SPAN_INIT("data: [DONE]\n\n"),
+    .make_id = openai_make_id,
+    .error_add_details = openai_error_add_details,
+    .answer_is_keepable = openai_answer_is_keepable,
+    .replay_mark = openai_replay_mark,
+    .replay_whole = openai_replay_whole,
+    .replay_stream = openai_replay_stream,
+    .embeddings = &embeddings,
     .stream_size = sizeof(struct openai_stream),
     .stream_begin = stream_begin,
     .stream_read = stream_read,
@@ -79,7 +132,8 @@ const struct dialect openai_dialect = {
     .deltas_read = openai_deltas_read,
     .identity_read = openai_identity_read,
     .answer_write = openai_answer_write,
-    .usage_write = usage_write,
+    .usage_write = openai_usage_write,
+    .usage_event_write = usage_event_write,
     .event_set_usage = openai_usage_replace,
     .event_hide_usage = openai_usage_hide,
     .event_set_lane = openai_chunk_write_lane,

@@ -21,12 +21,12 @@ static bool is_array_of(const struct json *json, uint32_t array, unsigned types)
 	return true;
 }
 
-bool openai_inputs_read(const struct openai_request *request, struct openai_inputs *inputs)
+bool openai_inputs_read(const struct request *request, struct embedding_inputs *inputs)
 {
 	const struct json *json = &request->json;
 	uint32_t messages = json_member(json, 0, "messages");
 	uint32_t input = json_member(json, 0, "input");
-	*inputs = (struct openai_inputs){.json = json, .input = input, .count = 1};
+	*inputs = (struct embedding_inputs){.json = json, .input = input, .count = 1};
 	if (input == JSON_NONE || (messages != JSON_NONE && json_type(json, messages) != JSON_NULL))
 		return false;
 	if (json_type(json, input) != JSON_ARRAY)
@@ -36,10 +36,10 @@ bool openai_inputs_read(const struct openai_request *request, struct openai_inpu
 		return first != JSON_NONE && is_array_of(json, input, 1u << JSON_NUMBER);
 	inputs->many = true;
 	inputs->count = json->nodes[input].count;
-	return inputs->count <= OPENAI_INPUTS_MOST && is_array_of(json, input, 1u << JSON_STRING | 1u << JSON_ARRAY);
+	return inputs->count <= EMBEDDING_INPUTS_MOST && is_array_of(json, input, 1u << JSON_STRING | 1u << JSON_ARRAY);
 }
 
-void openai_inputs_list(const struct openai_inputs *inputs, uint32_t *nodes)
+void openai_inputs_list(const struct embedding_inputs *inputs, uint32_t *nodes)
 {
 	size_t count = 0;
 	if (!inputs->many) {
@@ -51,7 +51,7 @@ void openai_inputs_list(const struct openai_inputs *inputs, uint32_t *nodes)
 		nodes[count++] = at;
 }
 
-uint64_t openai_input_weight(const struct openai_inputs *inputs, uint32_t node)
+uint64_t openai_input_weight(const struct embedding_inputs *inputs, uint32_t node)
 {
 	const struct json_node *n = &inputs->json->nodes[node];
 	return n->type == JSON_ARRAY ? (uint64_t)n->count * TOKEN_WEIGHT : n->end - n->start;
@@ -76,8 +76,7 @@ static bool is_other_half(const struct json *json, uint32_t key, const void *con
 	return order == 0 || (order > 0) != half->behind;
 }
 
-bool openai_input_frame_make(const struct openai_request *request, struct arena *arena,
-			     struct openai_input_frame *frame)
+bool openai_input_frame_make(const struct request *request, struct arena *arena, struct embedding_frame *frame)
 {
 	const struct field_table *table = openai_request_fields(request->endpoint);
 	struct half half = {.arena = arena};
@@ -102,7 +101,7 @@ bool openai_input_frame_make(const struct openai_request *request, struct arena 
 	return !failed && frame->head.at != NULL && frame->tail.at != NULL && !arena_failed(arena);
 }
 
-void openai_input_write_canonical(const struct openai_input_frame *frame, const struct openai_inputs *inputs,
+void openai_input_write_canonical(const struct embedding_frame *frame, const struct embedding_inputs *inputs,
 				  uint32_t node, struct arena *scratch, struct buf *out)
 {
 	buf_append(out, frame->head);
@@ -110,7 +109,7 @@ void openai_input_write_canonical(const struct openai_input_frame *frame, const 
 	buf_append(out, frame->tail);
 }
 
-void openai_inputs_write_request(const struct openai_inputs *inputs, const uint32_t *nodes, size_t count,
+void openai_inputs_write_request(const struct embedding_inputs *inputs, const uint32_t *nodes, size_t count,
 				 struct buf *out)
 {
 	struct json_edit edit = json_edit_start(inputs->json, out);
@@ -137,7 +136,7 @@ static void write_usage(const struct usage *usage, struct buf *out)
 			   usage->prompt_tokens, usage->total_tokens >= 0 ? usage->total_tokens : usage->prompt_tokens);
 }
 
-void openai_vector_write_kept(const struct openai_vector *vector, const struct usage *usage, struct buf *out)
+void openai_vector_write_kept(const struct embedding_vector *vector, const struct usage *usage, struct buf *out)
 {
 	buf_append(out, span_of(kept_model));
 	buf_append(out, vector->model.at == NULL ? SPAN("null") : vector->model);
@@ -185,7 +184,7 @@ static bool skip_usage(struct span *rest)
 	return true;
 }
 
-bool openai_vector_read_kept(struct span body, struct openai_vector *vector)
+bool openai_vector_read_kept(struct span body, struct embedding_vector *vector)
 {
 	size_t end = sizeof(kept_end) - 1;
 	if (!take_text(&body, kept_model) || !take_model(&body, &vector->model) || !skip_usage(&body) ||
@@ -193,21 +192,6 @@ bool openai_vector_read_kept(struct span body, struct openai_vector *vector)
 		return false;
 	vector->members = (struct span){body.at, body.len - end};
 	return true;
-}
-
-void openai_tokens_share_out(int64_t total, const uint64_t *weights, size_t count, int64_t *shares)
-{
-	double all = 0, seen = 0;
-	int64_t given = 0;
-	for (size_t i = 0; i < count; i++)
-		all += (double)weights[i];
-	for (size_t i = 0; i < count; i++) {
-		seen += (double)weights[i];
-		int64_t upto = i + 1 == count || all <= 0 ? total : (int64_t)((double)total * (seen / all));
-		upto = upto < given ? given : upto > total ? total : upto;
-		shares[i] = total < 0 ? -1 : upto - given;
-		given = upto;
-	}
 }
 
 /* ---- an answer ---- */

@@ -8,70 +8,45 @@
 #define SLUICE_SCHEMAS_OPENAI_EMBEDDING_CACHE_H
 
 #include "lib/buf.h"
+#include "schemas/embeddings.h"
 #include "schemas/openai/request.h"
-
-enum { OPENAI_INPUTS_MOST = 2048 }; /* more are not told apart: what the OpenAI API itself takes */
 
 /* ---- the request ---- */
 
-/* Its inputs: texts or arrays of tokens. */
-struct openai_inputs {
-	const struct json *json; /* borrowed */
-	uint32_t input;          /* the member's value */
-	size_t count;
-	bool many; /* input is an array of inputs, not one itself */
-};
-
 /*
  * False when the request has no inputs that can be told apart: messages instead, an array of tokens and texts, or more
- * than OPENAI_INPUTS_MOST.
+ * than EMBEDDING_INPUTS_MOST.
  * request: validated.
  */
-bool openai_inputs_read(const struct openai_request *request, struct openai_inputs *inputs);
+bool openai_inputs_read(const struct request *request, struct embedding_inputs *inputs);
 
 /* The inputs' nodes in order. nodes: room for all. */
-void openai_inputs_list(const struct openai_inputs *inputs, uint32_t *nodes);
+void openai_inputs_list(const struct embedding_inputs *inputs, uint32_t *nodes);
 
 /* How much of a batch an input is, to share its tokens out: bytes of a text, four for each token of an array. */
-uint64_t openai_input_weight(const struct openai_inputs *inputs, uint32_t node);
-
-/* The request in canonical form, but for its input, which goes between the two. In an arena. */
-struct openai_input_frame {
-	struct span head, tail;
-};
+uint64_t openai_input_weight(const struct embedding_inputs *inputs, uint32_t node);
 
 /* Makes the frame; false when out of memory. */
-bool openai_input_frame_make(const struct openai_request *request, struct arena *arena,
-			     struct openai_input_frame *frame);
+bool openai_input_frame_make(const struct request *request, struct arena *arena, struct embedding_frame *frame);
 
 /*
  * Appends what the canonical form of a request for that input alone would be, idle members left out, whether it is
  * asked for as text or in an array of one. Failures are the buffer's and the arena's sticky ones.
  */
-void openai_input_write_canonical(const struct openai_input_frame *frame, const struct openai_inputs *inputs,
+void openai_input_write_canonical(const struct embedding_frame *frame, const struct embedding_inputs *inputs,
 				  uint32_t node, struct arena *scratch, struct buf *out);
 
 /* Appends the client's own body with an array of only those inputs in place of its own. */
-void openai_inputs_write_request(const struct openai_inputs *inputs, const uint32_t *nodes, size_t count,
+void openai_inputs_write_request(const struct embedding_inputs *inputs, const uint32_t *nodes, size_t count,
 				 struct buf *out);
 
 /* ---- the answer ---- */
 
-/* A vector and who made it, both JSON text. */
-struct openai_vector {
-	struct span model;   /* {NULL,0} = not told */
-	struct span members; /* as openai_vectors_at gives them */
-	uint64_t length;     /* as openai_vectors_length says it; not in the form in which it is kept */
-};
-
 /* Appends a vector as the answer to a request for it alone: the form in which it is kept. usage: what that took. */
-void openai_vector_write_kept(const struct openai_vector *vector, const struct usage *usage, struct buf *out);
+void openai_vector_write_kept(const struct embedding_vector *vector, const struct usage *usage, struct buf *out);
 
 /* Reads that form without looking into the members; spans borrow from body. False when it is not that. */
-bool openai_vector_read_kept(struct span body, struct openai_vector *vector);
-
-/* Gives share of a total to each weight, in proportion; they add up to the total. A total less than 0 is not known. */
-void openai_tokens_share_out(int64_t total, const uint64_t *weights, size_t count, int64_t *shares);
+bool openai_vector_read_kept(struct span body, struct embedding_vector *vector);
 
 /* ---- the pieces of an answer made of such vectors, in the order in which they go out ---- */
 

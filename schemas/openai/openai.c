@@ -23,7 +23,7 @@ bool openai_ends_stream(struct span data)
 	return span_is(data, "[DONE]");
 }
 
-struct span openai_make_id(enum endpoint endpoint, char room[OPENAI_ID_SIZE])
+struct span openai_make_id(enum endpoint endpoint, char room[ANSWER_ID_SIZE])
 {
 	enum { RANDOM_BYTES = 16 };
 	struct span prefix = endpoint == ENDPOINT_CHAT ? SPAN("chatcmpl-") : SPAN("cmpl-");

@@ -8,6 +8,7 @@
 
 #include "lib/arena.h"
 #include "lib/span.h"
+#include "schemas/dialect.h"
 #include "schemas/endpoint.h"
 #include "schemas/event.h"
 #include "schemas/finding.h"
@@ -21,9 +22,7 @@ const char *openai_endpoint_path(enum endpoint endpoint);
 /* Returns whether an event's data ends a stream. */
 bool openai_ends_stream(struct span data);
 
-enum { OPENAI_ID_SIZE = 48 };
-
 /* Returns a fresh id of an answer, in room: like those of backends. */
-struct span openai_make_id(enum endpoint endpoint, char room[OPENAI_ID_SIZE]);
+struct span openai_make_id(enum endpoint endpoint, char room[ANSWER_ID_SIZE]);
 
 #endif

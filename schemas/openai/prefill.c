@@ -43,7 +43,7 @@ static bool has_prefill(const struct json *json)
 	return role == JSON_NONE || json_string_is(json, role, "assistant");
 }
 
-bool openai_request_wants_json(const struct openai_request *request)
+bool openai_request_wants_json(const struct request *request)
 {
 	const struct json *json = &request->json;
 	if (json->node_count == 0)
@@ -54,8 +54,7 @@ bool openai_request_wants_json(const struct openai_request *request)
 	       (json_string_is(json, type, "json_object") || json_string_is(json, type, "json_schema"));
 }
 
-bool openai_request_takes_prefill(const struct openai_request *request, struct span text, int64_t spent,
-				  struct arena *scratch)
+bool openai_request_takes_prefill(const struct request *request, struct span text, int64_t spent, struct arena *scratch)
 {
 	const struct json *json = &request->json;
 	return request->endpoint == ENDPOINT_CHAT && request->choices == 1 && !openai_request_wants_json(request) &&

@@ -19,7 +19,7 @@ static uint64_t hash_messages(const struct json *json, uint32_t messages, uint64
 	return hash;
 }
 
-uint64_t openai_request_prefix(const struct openai_request *request)
+uint64_t openai_request_prefix(const struct request *request)
 {
 	uint64_t hash = hash_bytes(HASH_START, request->model);
 	if (request->json.node_count == 0)

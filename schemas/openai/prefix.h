@@ -13,6 +13,6 @@ enum { OPENAI_PREFIX_MOST = 256 };
  * system and developer messages up to and with the first user message, each as the client wrote it; of a completion
  * or embedding the first OPENAI_PREFIX_MOST bytes of the prompt or input, as written.
  */
-uint64_t openai_request_prefix(const struct openai_request *request);
+uint64_t openai_request_prefix(const struct request *request);
 
 #endif

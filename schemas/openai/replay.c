@@ -19,7 +19,7 @@ enum {
 };
 
 struct telling {
-	const struct openai_replay *replay;
+	const struct answer_replay *replay;
 	const struct json *json;
 	struct arena *scratch;
 	bool (*emit)(void *context, struct span data, unsigned carries);
@@ -30,31 +30,31 @@ struct telling {
 	uint32_t next[LOGPROBS_LISTS]; /* of each of their lists: the first that was not told */
 };
 
-static struct openai_mark mark(const struct json *json, const char *key)
+static struct answer_mark mark(const struct json *json, const char *key)
 {
 	uint32_t value = json_member(json, 0, key);
 	if (value == JSON_NONE)
-		return (struct openai_mark){0, 0};
-	return (struct openai_mark){json->nodes[value].start, json->nodes[value].end};
+		return (struct answer_mark){0, 0};
+	return (struct answer_mark){json->nodes[value].start, json->nodes[value].end};
 }
 
-bool openai_replay_mark(struct span body, struct arena *scratch, struct openai_marks *marks)
+bool openai_replay_mark(struct span body, struct arena *scratch, struct answer_marks *marks)
 {
 	struct json json;
 	if (!event_parse(body, scratch, &json))
 		return false;
-	*marks = (struct openai_marks){.id = mark(&json, "id"), .created = mark(&json, "created")};
+	*marks = (struct answer_marks){.id = mark(&json, "id"), .created = mark(&json, "created")};
 	return true;
 }
 
 /* Appends the body from done to a mark, and steps over that. */
-static void append_to(const struct openai_replay *replay, struct openai_mark to, size_t *done, struct buf *out)
+static void append_to(const struct answer_replay *replay, struct answer_mark to, size_t *done, struct buf *out)
 {
 	buf_append(out, (struct span){replay->body.at + *done, to.start - *done});
 	*done = to.end;
 }
 
-static void put_id(const struct openai_replay *replay, size_t *done, struct buf *out)
+static void put_id(const struct answer_replay *replay, size_t *done, struct buf *out)
 {
 	if (replay->id.at == NULL || replay->marks.id.start == replay->marks.id.end)
 		return;
@@ -64,7 +64,7 @@ static void put_id(const struct openai_replay *replay, size_t *done, struct buf 
 	buf_append(out, SPAN("\""));
 }
 
-static void put_created(const struct openai_replay *replay, size_t *done, struct buf *out)
+static void put_created(const struct answer_replay *replay, size_t *done, struct buf *out)
 {
 	if (replay->created < 0 || replay->marks.created.start == replay->marks.created.end)
 		return;
@@ -72,7 +72,7 @@ static void put_created(const struct openai_replay *replay, size_t *done, struct
 	decimal_append_signed(out, replay->created);
 }
 
-bool openai_replay_whole(const struct openai_replay *replay, struct buf *out)
+bool openai_replay_whole(const struct answer_replay *replay, struct buf *out)
 {
 	size_t done = 0;
 	bool id_first = replay->marks.id.start < replay->marks.created.start;
@@ -81,7 +81,7 @@ bool openai_replay_whole(const struct openai_replay *replay, struct buf *out)
 	put_created(replay, &done, out);
 	if (!id_first)
 		put_id(replay, &done, out);
-	append_to(replay, (struct openai_mark){replay->body.len, replay->body.len}, &done, out);
+	append_to(replay, (struct answer_mark){replay->body.len, replay->body.len}, &done, out);
 	return !buf_failed(out);
 }
 
@@ -103,7 +103,7 @@ static void append_raw(struct telling *telling, struct buf *out, const char *key
 /* What all chunks begin with. */
 static void make_opening(struct telling *telling)
 {
-	const struct openai_replay *replay = telling->replay;
+	const struct answer_replay *replay = telling->replay;
 	struct buf *out = &telling->opening;
 	buf_append(out, SPAN("{"));
 	if (replay->id.at != NULL) {
@@ -391,7 +391,7 @@ static bool tell_choices(struct telling *telling)
 	return tell_usage(telling);
 }
 
-bool openai_replay_chunks(const struct openai_replay *replay, struct arena *scratch,
+bool openai_replay_chunks(const struct answer_replay *replay, struct arena *scratch,
 			  bool (*emit)(void *context, struct span data, unsigned carries), void *context)
 {
 	struct json json;
@@ -424,7 +424,7 @@ static bool write_event(void *context, struct span data, unsigned carries)
 	return !buf_failed(stream->out);
 }
 
-bool openai_replay_stream(const struct openai_replay *replay, struct buf *out, uint64_t *events)
+bool openai_replay_stream(const struct answer_replay *replay, struct buf *out, uint64_t *events)
 {
 	struct arena scratch;
 	struct written_stream stream = {.out = out};

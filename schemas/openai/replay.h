@@ -8,45 +8,27 @@
 #define SLUICE_SCHEMAS_OPENAI_REPLAY_H
 
 #include "lib/buf.h"
+#include "schemas/dialect.h"
 #include "schemas/openai/request.h"
 
-/* Where a value lies, in bytes of its document; start = end: nowhere. */
-struct openai_mark {
-	size_t start, end;
-};
-
-/* Where a whole answer has what is replaced when it is told once more. They do not overlap. */
-struct openai_marks {
-	struct openai_mark id, created;
-};
-
-struct openai_replay {
-	enum endpoint endpoint;    /* chat or completions; of embeddings there are no chunks */
-	struct span body;          /* the whole answer */
-	struct openai_marks marks; /* of the body */
-	struct span id;            /* fresh, of bytes that JSON has as they are; {NULL,0} = that of the body */
-	int64_t created;           /* Unix seconds; -1 = that of the body */
-	bool include_usage;        /* a last chunk tells the usage */
-};
-
 /* Finds the marks of a whole answer. False when it is no JSON object, or when out of memory. */
-bool openai_replay_mark(struct span body, struct arena *scratch, struct openai_marks *marks);
+bool openai_replay_mark(struct span body, struct arena *scratch, struct answer_marks *marks);
 
 /* Appends the whole answer with the fresh id and time; other bytes stay. The body is not read. False when out of
  * memory. */
-bool openai_replay_whole(const struct openai_replay *replay, struct buf *out);
+bool openai_replay_whole(const struct answer_replay *replay, struct buf *out);
 
 /*
  * Gives the data of each chunk to emit, in order, until that returns false. scratch: for all of it. False when the body
  * is no answer with choices, memory ran out, or emit returned false.
  */
-bool openai_replay_chunks(const struct openai_replay *replay, struct arena *scratch,
+bool openai_replay_chunks(const struct answer_replay *replay, struct arena *scratch,
 			  bool (*emit)(void *context, struct span data, unsigned carries), void *context);
 
 /*
  * Appends the stream that the whole answer amounts to: its chunks as server-sent events, and the end. *events: how many
  * chunks; may be NULL. Thread-safe. False as openai_replay_chunks, or when out does not take it.
  */
-bool openai_replay_stream(const struct openai_replay *replay, struct buf *out, uint64_t *events);
+bool openai_replay_stream(const struct answer_replay *replay, struct buf *out, uint64_t *events);
 
 #endif

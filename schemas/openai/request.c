@@ -70,7 +70,14 @@ static int64_t count_prompts(const struct json *json, uint32_t prompt)
 	return json->nodes[prompt].count;
 }
 
-static void read_stream(struct openai_request *request, struct arena *arena, const struct field_boolean *stream,
+/* The body as a typed struct, by endpoint. */
+union typed_body {
+	struct openai_chat chat;
+	struct openai_completion completion;
+	struct openai_embedding embedding;
+};
+
+static void read_stream(struct request *request, struct arena *arena, const struct field_boolean *stream,
 			const struct field_any *stream_options)
 {
 	struct openai_stream_options options;
@@ -79,53 +86,63 @@ static void read_stream(struct openai_request *request, struct arena *arena, con
 	request->include_usage = options.include_usage.value;
 }
 
-/* Returns the model that the typed struct names; {NULL,0} when none. */
-static struct span model_of(const struct openai_request *request)
-{
-	switch (request->endpoint) {
-	case ENDPOINT_CHAT:
-		return request->chat.model.value;
-	case ENDPOINT_COMPLETIONS:
-		return request->completion.model.value;
-	default:
-		return request->embedding.model.value;
-	}
-}
-
 /* Fills what the endpoints have in common from the typed struct. */
-static void read_common(struct openai_request *request, struct arena *arena)
+static void read_common(struct request *request, const union typed_body *body, struct arena *arena)
 {
-	request->choices = 1;
-	request->model = model_of(request);
 	switch (request->endpoint) {
 	case ENDPOINT_CHAT:
-		request->choices = request->chat.n.value;
-		read_stream(request, arena, &request->chat.stream, &request->chat.stream_options);
+		request->choices = body->chat.n.value;
+		read_stream(request, arena, &body->chat.stream, &body->chat.stream_options);
 		break;
 	case ENDPOINT_COMPLETIONS:
 		request->choices =
-		    request->completion.n.value * count_prompts(&request->json, request->completion.prompt.node);
-		read_stream(request, arena, &request->completion.stream, &request->completion.stream_options);
+		    body->completion.n.value * count_prompts(&request->json, body->completion.prompt.node);
+		read_stream(request, arena, &body->completion.stream, &body->completion.stream_options);
 		break;
 	case ENDPOINT_EMBEDDINGS:
 		break;
 	}
 }
 
-bool openai_request_decode(struct openai_request *request, enum endpoint endpoint, struct arena *arena,
-			   struct span body, const struct json_limits *limits, struct findings *findings)
+/* Returns the model that the typed struct names; {NULL,0} when none. */
+static struct span model_of(enum endpoint endpoint, const union typed_body *body)
 {
-	*request = (struct openai_request){.dialect = &openai_dialect, .endpoint = endpoint};
+	switch (endpoint) {
+	case ENDPOINT_CHAT:
+		return body->chat.model.value;
+	case ENDPOINT_COMPLETIONS:
+		return body->completion.model.value;
+	default:
+		return body->embedding.model.value;
+	}
+}
+
+/* What is not known before it is decoded. */
+static void begin(struct request *request, enum endpoint endpoint)
+{
+	request->dialect = &openai_dialect;
+	request->endpoint = endpoint;
+	request->model = (struct span){NULL, 0};
+	request->choices = 1;
+	request->stream = request->include_usage = false;
+}
+
+bool openai_request_decode(struct request *request, enum endpoint endpoint, struct arena *arena, struct span body,
+			   const struct json_limits *limits, struct findings *findings)
+{
+	const struct field_table *fields = openai_request_fields(endpoint);
 	struct json_error error;
+	union typed_body typed = {0};
+	begin(request, endpoint);
 	if (!json_parse_within(&request->json, arena, body, limits, &error)) {
 		openai_refuse_json(findings, arena, &request->json, &error, limits);
 		return false;
 	}
-	if (!field_read(&request->json, openai_request_fields(endpoint), "body", arena, &request->chat, findings)) {
-		request->model = model_of(request);
+	bool good = field_read(&request->json, fields, "body", arena, &typed, findings);
+	request->model = model_of(request->endpoint, &typed);
+	if (!good)
 		return false;
-	}
-	read_common(request, arena);
+	read_common(request, &typed, arena);
 	if (!arena_failed(arena))
 		return true;
 	finding_only(findings, (struct finding){.code = ERROR_OVERLOADED});
@@ -142,7 +159,7 @@ bool openai_check_strict(const struct json *json, const struct field_table *tabl
 	return false;
 }
 
-bool openai_request_check_strict(const struct openai_request *request, struct arena *arena, struct findings *findings)
+bool openai_request_check_strict(const struct request *request, struct arena *arena, struct findings *findings)
 {
 	return openai_check_strict(&request->json, openai_request_fields(request->endpoint), arena, findings);
 }
@@ -167,12 +184,12 @@ static void splice_options(struct json_edit *edit, uint32_t node)
 }
 
 /* The message that holds how the answer began, behind the others. */
-static void splice_messages(struct json_edit *edit, uint32_t messages, const struct openai_splice *splice)
+static void splice_messages(struct json_edit *edit, uint32_t messages, const struct request_splice *splice)
 {
 	json_edit_copy_to(edit, (size_t)edit->json->nodes[messages].end - 1);
 	buf_append(edit->out, SPAN(",{\"role\":\"assistant\",\"content\":"));
 	json_write_string(edit->out, splice->prefill);
-	if (splice->form == OPENAI_PREFILL_PREFIX)
+	if (splice->form == PREFILL_FORM_PREFIX)
 		buf_append(edit->out, SPAN(",\"prefix\":true"));
 	buf_append(edit->out, SPAN("}"));
 }
@@ -192,18 +209,17 @@ static bool is_limit(const struct json *json, uint32_t key)
 }
 
 /* What stands for the model, and the members that come with it. */
-static void splice_model(struct json_edit *edit, uint32_t node, const struct openai_splice *splice, bool add_options)
+static void splice_model(struct json_edit *edit, uint32_t node, const struct request_splice *splice, bool add_options)
 {
 	json_edit_replace(edit, node);
 	json_write_string(edit->out, splice->model);
 	if (add_options)
 		buf_append(edit->out, SPAN(",\"stream_options\":{\"include_usage\":true}"));
-	if (splice->prefill.at != NULL && splice->form == OPENAI_PREFILL_CONTINUE)
+	if (splice->prefill.at != NULL && splice->form == PREFILL_FORM_CONTINUE)
 		buf_append(edit->out, SPAN(",\"continue_final_message\":true,\"add_generation_prompt\":false"));
 }
 
-struct span openai_request_splice(const struct openai_request *request, const struct openai_splice *splice,
-				  struct buf *out)
+struct span openai_request_splice(const struct request *request, const struct request_splice *splice, struct buf *out)
 {
 	const struct json *json = &request->json;
 	bool ask = splice->ask_usage && request->stream && !request->include_usage;
@@ -223,7 +239,7 @@ struct span openai_request_splice(const struct openai_request *request, const st
 	return json_edit_rest(&edit);
 }
 
-size_t openai_splice_growth(const struct openai_splice *splice)
+size_t openai_splice_growth(const struct request_splice *splice)
 {
 	enum { GROWTH_MEMBERS = 256, GROWTH_ESCAPED = 6 };
 	return (splice->model.len + splice->prefill.len) * GROWTH_ESCAPED + GROWTH_MEMBERS;

@@ -8,9 +8,9 @@
 
 enum { SHELL_MOST = 1 << 20 };
 
-bool openai_vectors_init(struct openai_vectors *vectors, size_t count, size_t most)
+bool openai_vectors_init(struct embedding_vectors *vectors, size_t count, size_t most)
 {
-	*vectors = (struct openai_vectors){.count = count, .usage = USAGE_UNKNOWN};
+	*vectors = (struct embedding_vectors){.count = count, .usage = USAGE_UNKNOWN};
 	arena_init(&vectors->scratch, 0);
 	buf_init(&vectors->members, most);
 	buf_init(&vectors->item, most);
@@ -19,7 +19,7 @@ bool openai_vectors_init(struct openai_vectors *vectors, size_t count, size_t mo
 	return vectors->places != NULL;
 }
 
-void openai_vectors_fini(struct openai_vectors *vectors)
+void openai_vectors_fini(struct embedding_vectors *vectors)
 {
 	arena_fini(&vectors->scratch);
 	buf_fini(&vectors->members);
@@ -30,9 +30,9 @@ void openai_vectors_fini(struct openai_vectors *vectors)
 }
 
 /* Nothing more is wanted of it: its memory goes now. */
-static void be_odd(struct openai_vectors *vectors)
+static void be_odd(struct embedding_vectors *vectors)
 {
-	vectors->state = OPENAI_VECTORS_ST_ODD;
+	vectors->state = EMBEDDING_VECTORS_ST_ODD;
 	vectors->too_large = buf_failed(&vectors->members) || buf_failed(&vectors->item) ||
 			     buf_failed(&vectors->shell) || arena_failed(&vectors->scratch);
 	buf_fini(&vectors->members);
@@ -75,7 +75,7 @@ static void write_members(const struct json *json, struct buf *out)
 }
 
 /* object may be absent: some backends leave it out. */
-static bool take_item(struct openai_vectors *vectors)
+static bool take_item(struct embedding_vectors *vectors)
 {
 	struct json json;
 	int64_t place = -1;
@@ -99,7 +99,7 @@ static bool take_item(struct openai_vectors *vectors)
 /* ---- bytes ---- */
 
 /* Follows strings and nesting. True when the byte is one of those that make up the structure. */
-static bool is_structure(struct openai_vectors *vectors, char byte)
+static bool is_structure(struct embedding_vectors *vectors, char byte)
 {
 	if (!vectors->in_string) {
 		vectors->in_string = byte == '"';
@@ -122,7 +122,7 @@ static bool is_space(char byte)
 }
 
 /* The array that begins, at the end of the shell so far, is that of the items. */
-static bool is_data(const struct openai_vectors *vectors)
+static bool is_data(const struct embedding_vectors *vectors)
 {
 	static const char data[] = "\"data\"";
 	struct span shell = buf_span(&vectors->shell);
@@ -130,7 +130,7 @@ static bool is_data(const struct openai_vectors *vectors)
 }
 
 /* Takes bytes of what stands around the items; how many. */
-static size_t feed_shell(struct openai_vectors *vectors, struct span bytes)
+static size_t feed_shell(struct embedding_vectors *vectors, struct span bytes)
 {
 	size_t copied = 0;
 	for (size_t i = 0; i < bytes.len; i++) {
@@ -140,11 +140,11 @@ static size_t feed_shell(struct openai_vectors *vectors, struct span bytes)
 		if (byte == '"' && vectors->depth == 1 && !vectors->colon)
 			vectors->key = buf_len(&vectors->shell) + i - copied;
 		if (byte == '[' && vectors->depth == 2 && vectors->colon &&
-		    vectors->state == OPENAI_VECTORS_ST_BEFORE) {
+		    vectors->state == EMBEDDING_VECTORS_ST_BEFORE) {
 			buf_append(&vectors->shell, (struct span){bytes.at + copied, i + 1 - copied});
 			copied = i + 1;
 			if (is_data(vectors)) {
-				vectors->state = OPENAI_VECTORS_ST_BETWEEN;
+				vectors->state = EMBEDDING_VECTORS_ST_BETWEEN;
 				return copied;
 			}
 		}
@@ -155,17 +155,17 @@ static size_t feed_shell(struct openai_vectors *vectors, struct span bytes)
 	return bytes.len;
 }
 
-static size_t feed_between(struct openai_vectors *vectors, struct span bytes)
+static size_t feed_between(struct embedding_vectors *vectors, struct span bytes)
 {
 	for (size_t i = 0; i < bytes.len; i++) {
 		char byte = bytes.at[i];
 		bool first = vectors->seen == 0;
 		if (byte == '{' && (first || vectors->item_due)) {
-			vectors->state = OPENAI_VECTORS_ST_ITEM;
+			vectors->state = EMBEDDING_VECTORS_ST_ITEM;
 			return i; /* it is part of the item */
 		}
 		if (byte == ']' && !vectors->item_due) {
-			vectors->state = OPENAI_VECTORS_ST_BEHIND;
+			vectors->state = EMBEDDING_VECTORS_ST_BEHIND;
 			return i;
 		}
 		if (is_space(byte))
@@ -179,7 +179,7 @@ static size_t feed_between(struct openai_vectors *vectors, struct span bytes)
 	return bytes.len;
 }
 
-static size_t feed_item(struct openai_vectors *vectors, struct span bytes)
+static size_t feed_item(struct embedding_vectors *vectors, struct span bytes)
 {
 	enum { DEPTH = 2 }; /* of what stands around it */
 	size_t len = 0;
@@ -191,28 +191,28 @@ static size_t feed_item(struct openai_vectors *vectors, struct span bytes)
 	if (!buf_append(&vectors->item, (struct span){bytes.at, len}) || (complete && !take_item(vectors))) {
 		be_odd(vectors);
 	} else if (complete) {
-		vectors->state = OPENAI_VECTORS_ST_BETWEEN;
+		vectors->state = EMBEDDING_VECTORS_ST_BETWEEN;
 		vectors->item_due = false;
 	}
 	return len;
 }
 
-static size_t feed_some(struct openai_vectors *vectors, struct span bytes)
+static size_t feed_some(struct embedding_vectors *vectors, struct span bytes)
 {
 	switch (vectors->state) {
-	case OPENAI_VECTORS_ST_BEFORE:
-	case OPENAI_VECTORS_ST_BEHIND:
+	case EMBEDDING_VECTORS_ST_BEFORE:
+	case EMBEDDING_VECTORS_ST_BEHIND:
 		return feed_shell(vectors, bytes);
-	case OPENAI_VECTORS_ST_BETWEEN:
+	case EMBEDDING_VECTORS_ST_BETWEEN:
 		return feed_between(vectors, bytes);
-	case OPENAI_VECTORS_ST_ITEM:
+	case EMBEDDING_VECTORS_ST_ITEM:
 		return feed_item(vectors, bytes);
 	default:
 		return bytes.len;
 	}
 }
 
-void openai_vectors_feed(struct openai_vectors *vectors, struct span bytes)
+void openai_vectors_feed(struct embedding_vectors *vectors, struct span bytes)
 {
 	while (bytes.len > 0) {
 		size_t taken = feed_some(vectors, bytes);
@@ -220,11 +220,11 @@ void openai_vectors_feed(struct openai_vectors *vectors, struct span bytes)
 	}
 }
 
-bool openai_vectors_end(struct openai_vectors *vectors)
+bool openai_vectors_end(struct embedding_vectors *vectors)
 {
 	struct json json;
 	arena_reset(&vectors->scratch);
-	if (vectors->state != OPENAI_VECTORS_ST_BEHIND || vectors->seen != vectors->count ||
+	if (vectors->state != EMBEDDING_VECTORS_ST_BEHIND || vectors->seen != vectors->count ||
 	    !event_parse(buf_span(&vectors->shell), &vectors->scratch, &json))
 		return false;
 	uint32_t error = json_member(&json, 0, "error"), model = json_member(&json, 0, "model");
@@ -238,12 +238,12 @@ bool openai_vectors_end(struct openai_vectors *vectors)
 	return true;
 }
 
-size_t openai_vectors_length(const struct openai_vectors *vectors, size_t index)
+size_t openai_vectors_length(const struct embedding_vectors *vectors, size_t index)
 {
 	return vectors->places[index].length;
 }
 
-struct span openai_vectors_at(const struct openai_vectors *vectors, size_t index)
+struct span openai_vectors_at(const struct embedding_vectors *vectors, size_t index)
 {
 	size_t start = vectors->places[index].start;
 	return (struct span){buf_span(&vectors->members).at + start, vectors->places[index].end - start};

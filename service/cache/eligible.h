@@ -4,12 +4,12 @@
 #define SLUICE_SERVICE_CACHE_ELIGIBLE_H
 
 #include "config/config.h"
-#include "schemas/openai/request.h"
+#include "schemas/request.h"
 
 /*
  * NULL: an answer to the request may be kept and given again. Else why not, in words: "the policy of its model is
  * off". request: validated.
  */
-const char *cache_ineligible(const struct openai_request *request, const struct config_cache_rule *rule);
+const char *cache_ineligible(const struct request *request, const struct config_cache_rule *rule);
 
 #endif

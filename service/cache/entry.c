@@ -17,12 +17,12 @@ enum { ENTRY_TABLE = 4, ENTRY_NUMBERS = 14, ENTRY_LENGTHS = 11, ENTRY_HEADER = E
 
 static const char entry_magic[ENTRY_TABLE] = {'S', 'l', 'C', 4};
 
-static bool is_within(struct openai_mark mark, size_t len)
+static bool is_within(struct answer_mark mark, size_t len)
 {
 	return mark.start <= mark.end && mark.end <= len;
 }
 
-static bool are_marks(struct openai_marks marks, size_t len)
+static bool are_marks(struct answer_marks marks, size_t len)
 {
 	return is_within(marks.id, len) && is_within(marks.created, len) &&
 	       (marks.id.end <= marks.created.start || marks.created.end <= marks.id.start);
@@ -36,10 +36,10 @@ static struct span cut(struct span text, uint64_t start, uint64_t end)
 /* The body is hashed around its id and its time, which say nothing. */
 static uint64_t digest_of(const struct cache_entry *entry)
 {
-	const struct openai_marks none = {{0, 0}, {0, 0}};
-	struct openai_marks marks = are_marks(entry->marks, entry->body.len) ? entry->marks : none;
+	const struct answer_marks none = {{0, 0}, {0, 0}};
+	struct answer_marks marks = are_marks(entry->marks, entry->body.len) ? entry->marks : none;
 	bool swapped = marks.created.start < marks.id.start;
-	struct openai_mark first = swapped ? marks.created : marks.id, second = swapped ? marks.id : marks.created;
+	struct answer_mark first = swapped ? marks.created : marks.id, second = swapped ? marks.id : marks.created;
 	uint64_t digest = hash_bytes(hash_bytes(HASH_START, entry->target), entry->finish);
 	digest = hash_bytes(digest, cut(entry->body, 0, first.start));
 	digest = hash_bytes(digest, cut(entry->body, first.end, second.start));

@@ -8,7 +8,7 @@
 #define SLUICE_SERVICE_CACHE_ENTRY_H
 
 #include "lib/buf.h"
-#include "schemas/openai/replay.h"
+#include "schemas/dialect.h"
 
 struct cache_entry {
 	enum endpoint endpoint;
@@ -19,7 +19,7 @@ struct cache_entry {
 	struct span target;        /* who gave it: "backend/model"; empty = several */
 	struct span finish;        /* finish_reason */
 	struct span body;          /* the whole answer, JSON */
-	struct openai_marks marks; /* of the body; of embeddings none */
+	struct answer_marks marks; /* of the body; of embeddings none */
 };
 
 /* Appends the entry. Failures are the buffer's. */

@@ -6,6 +6,7 @@
 #include <openssl/evp.h>
 
 #include "lib/hex.h"
+#include "schemas/dialect.h"
 
 enum { KEY_FORMAT = 2, KEY_PLAN_MOST = 1 << 20 };
 
@@ -42,7 +43,7 @@ static bool add_parts(EVP_MD_CTX *digest, const struct key_parts *parts)
 	int len = snprintf(format, sizeof(format), "%d", KEY_FORMAT);
 	bool added = !buf_failed(&plan) && add_part(digest, (struct span){format, (size_t)len}) &&
 		     add_part(digest, parts->tenant) &&
-		     add_part(digest, span_of(openai_endpoint_path(parts->request->endpoint))) &&
+		     add_part(digest, span_of(parts->request->dialect->endpoint_path(parts->request->endpoint))) &&
 		     add_part(digest, span_of(parts->model->cache.revision)) && add_part(digest, buf_span(&plan)) &&
 		     add_part(digest, parts->canonical);
 	buf_fini(&plan);

@@ -10,13 +10,13 @@
 
 #include "config/config.h"
 #include "lib/buf.h"
-#include "schemas/openai/request.h"
+#include "schemas/request.h"
 #include "service/cache/cache_key.h"
 
 struct key_parts {
 	struct span tenant; /* who may see the answer: any bytes */
 	const struct config_model *model;
-	const struct openai_request *request;
+	const struct request *request;
 	struct span canonical; /* of the request */
 };
 

@@ -10,7 +10,7 @@
 #define SLUICE_SERVICE_CACHE_REPEATS_H
 
 #include "lib/span.h"
-#include "schemas/openai/openai.h"
+#include "schemas/endpoint.h"
 #include "service/cache/cache_key.h"
 
 struct repeats;

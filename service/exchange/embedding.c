@@ -26,7 +26,7 @@ static uint32_t *list_missing(struct embedding *embedding)
 			continue;
 		nodes[batch->count] = input->node;
 		batch->keys[batch->count] = input->fetch.key;
-		batch->weights[batch->count++] = openai_input_weight(&embedding->inputs, input->node);
+		batch->weights[batch->count++] = embedding->wire->input_weight(&embedding->inputs, input->node);
 	}
 	return arena_failed(arena) ? NULL : nodes;
 }
@@ -35,15 +35,16 @@ static uint32_t *list_missing(struct embedding *embedding)
 static struct request *request_for(const struct embedding *embedding, const uint32_t *nodes, struct span *text)
 {
 	const struct request *whole = embedding->exchange->request;
-	size_t most = whole->openai.json.text.len + 64;
-	struct request *request = request_create(ENDPOINT_EMBEDDINGS, request_arena_most(most), whole->party);
+	size_t most = whole->json.text.len + 64;
+	struct request *request =
+	    request_create(whole->dialect, ENDPOINT_EMBEDDINGS, request_arena_most(most), whole->party);
 	struct buf body;
 	if (request == NULL)
 		return NULL;
 	request->identity = whole->identity;
 	request->network = whole->network;
 	buf_init(&body, most);
-	openai_inputs_write_request(&embedding->inputs, nodes, embedding->batch.count, &body);
+	embedding->wire->inputs_write_request(&embedding->inputs, nodes, embedding->batch.count, &body);
 	*text = buf_failed(&body) ? (struct span){NULL, 0} : arena_copy(&request->arena, buf_span(&body));
 	buf_fini(&body);
 	if (text->at != NULL)
@@ -56,7 +57,7 @@ static void forget_came(struct embedding *embedding)
 {
 	exchange_set_source(embedding->exchange, NULL);
 	if (embedding->merges)
-		openai_vectors_fini(&embedding->came);
+		embedding->wire->vectors_fini(&embedding->came);
 	embedding->merges = false;
 	request_drop(embedding->part);
 	embedding->part = NULL;
@@ -77,12 +78,13 @@ static void part_from_kept(struct embedding *embedding)
 /* What was found of an input, if it may be given. */
 static void look_at(const struct caching *caching, struct embedding_input *input)
 {
+	const struct embedding *embedding = input->of;
 	struct cache_hit *hit = &input->fetch.hit;
 	if (hit->value == NULL)
 		return;
 	enum caching_use use = caching_use_of(caching, hit);
 	if (hit->entry.endpoint == ENDPOINT_EMBEDDINGS && use != CACHING_USE_NOT &&
-	    openai_vector_read_kept(hit->entry.body, &input->vector))
+	    embedding->wire->vector_read_kept(hit->entry.body, &input->vector))
 		input->have = use == CACHING_USE_FRESH ? EMBEDDING_FRESH : EMBEDDING_STALE;
 	else
 		cache_hit_drop(hit);
@@ -222,8 +224,8 @@ static enum exchange_step take_body(struct exchange *exchange, const struct even
 	bool too_large = event->total > SHARED_BATCH_MOST;
 	embedding->target = event->target;
 	if (!too_large)
-		openai_vectors_feed(&embedding->came, event->data);
-	return too_large || embedding->came.state == OPENAI_VECTORS_ST_ODD ? ask_plainly(exchange) : EXCHANGE_WAIT;
+		embedding->wire->vectors_feed(&embedding->came, event->data);
+	return too_large || embedding->came.state == EMBEDDING_VECTORS_ST_ODD ? ask_plainly(exchange) : EXCHANGE_WAIT;
 }
 
 static enum exchange_step take_end(struct exchange *exchange)
@@ -280,14 +282,14 @@ static enum exchange_step follow_batch(struct exchange *exchange, const uint32_t
 	struct embedding *embedding = caching->embedding;
 	struct shared_batch *batch = &embedding->batch;
 	struct shared_request ask = {.keeping = caching->keeping, .fresh = embedding->parted};
-	struct span body;
+	struct span body = {NULL, 0};
 	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
 		return exchange_fails(exchange, ERROR_OVERLOADED);
 	ask.keeping.key = ask.key; /* the flight's name among replicas */
 	if (batch->count < embedding->count) {
 		embedding->part = request_for(embedding, nodes, &body);
-		embedding->merges =
-		    embedding->part != NULL && openai_vectors_init(&embedding->came, batch->count, SHARED_BATCH_MOST);
+		embedding->merges = embedding->part != NULL &&
+				    embedding->wire->vectors_init(&embedding->came, batch->count, SHARED_BATCH_MOST);
 		if (!embedding->merges)
 			return exchange_fails(exchange, ERROR_OVERLOADED);
 	}
@@ -329,7 +331,7 @@ void embedding_attach(struct exchange *exchange, struct embedding *embedding)
 {
 	exchange->caching.embedding = embedding;
 	embedding->exchange = exchange;
-	embedding->inputs.json = &exchange->request->openai.json;
+	embedding->inputs.json = &exchange->request->json;
 }
 
 void embedding_close(struct exchange *exchange)

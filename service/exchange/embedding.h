@@ -15,8 +15,7 @@
  * Lists the inputs of a decoded request and computes their keys; thread-safe. tenant: whose request it is. NULL when
  * out of memory: not for the cache, then.
  */
-struct embedding *embedding_create(const struct openai_request *request, const struct config_model *model,
-				   struct span tenant);
+struct embedding *embedding_create(const struct request *request, const struct config_model *model, struct span tenant);
 
 /* Frees what no exchange has. */
 void embedding_destroy(struct embedding *embedding);

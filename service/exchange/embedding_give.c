@@ -60,7 +60,7 @@ static bool came_together(const struct embedding *embedding)
 	for (size_t i = 0; i < embedding->came.count && kept != NULL; i++) {
 		struct maker a = maker_of_kept(kept);
 		struct maker b = {span_of(target == NULL ? NULL : target->target), embedding->came.model,
-				  openai_vectors_length(&embedding->came, i)};
+				  embedding->wire->vectors_length(&embedding->came, i)};
 		if (!is_same_maker(&a, &b))
 			return false;
 	}
@@ -71,17 +71,17 @@ static bool came_together(const struct embedding *embedding)
 
 enum embedding_came embedding_take(struct embedding *embedding)
 {
-	struct openai_vectors *came = &embedding->came;
+	struct embedding_vectors *came = &embedding->came;
 	size_t asked = 0;
-	if (!openai_vectors_end(came))
+	if (!embedding->wire->vectors_end(came))
 		return EMBEDDING_CAME_ODD;
 	if (!came_together(embedding))
 		return EMBEDDING_CAME_APART;
 	for (size_t i = 0; i < embedding->count; i++) {
 		if (!embedding_is_missing(embedding, i))
 			continue;
-		embedding->list[i].vector =
-		    (struct openai_vector){.model = came->model, .members = openai_vectors_at(came, asked++)};
+		embedding->list[i].vector = (struct embedding_vector){
+		    .model = came->model, .members = embedding->wire->vectors_at(came, asked++)};
 		embedding->list[i].have = EMBEDDING_CAME;
 	}
 	embedding->model = came->model;
@@ -149,7 +149,7 @@ static void write_tail(struct embedding *embedding)
 	struct usage usage = sum_usage(embedding);
 	if (embedding->model.at == NULL)
 		embedding->model = embedding->list[0].vector.model;
-	openai_vectors_write_tail(embedding->model, &usage, &embedding->tail);
+	embedding->wire->write_tail(embedding->model, &usage, &embedding->tail);
 }
 
 /* ---- the body ---- */
@@ -159,8 +159,8 @@ static void write_frame(struct embedding *embedding, size_t index)
 {
 	buf_reset(&embedding->piece);
 	if (index == 0)
-		openai_vectors_write_head(&embedding->piece);
-	openai_vectors_write_item_head(index, &embedding->piece);
+		embedding->wire->write_head(&embedding->piece);
+	embedding->wire->write_item_head(index, &embedding->piece);
 }
 
 static struct span members_of(const struct embedding *embedding, size_t index)
@@ -175,7 +175,7 @@ static int64_t measure(struct embedding *embedding)
 		write_frame(embedding, i);
 		sum += buf_len(&embedding->piece) + members_of(embedding, i).len;
 		buf_reset(&embedding->piece);
-		openai_vectors_write_item_tail(&embedding->piece);
+		embedding->wire->write_item_tail(&embedding->piece);
 		sum += buf_len(&embedding->piece);
 	}
 	return (int64_t)sum;
@@ -189,7 +189,7 @@ static bool send_item(struct exchange *exchange, size_t index)
 	    !exchange_send(exchange, members_of(embedding, index)))
 		return false;
 	buf_reset(&embedding->piece);
-	openai_vectors_write_item_tail(&embedding->piece);
+	embedding->wire->write_item_tail(&embedding->piece);
 	return exchange_send(exchange, buf_span(&embedding->piece));
 }
 

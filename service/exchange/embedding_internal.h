@@ -4,8 +4,7 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H
 #define SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H
 
-#include "schemas/openai/embedding_cache.h"
-#include "schemas/openai/vectors.h"
+#include "schemas/dialect.h"
 #include "service/exchange/embedding.h"
 
 enum {
@@ -27,12 +26,13 @@ struct embedding_input {
 	uint32_t node;  /* in the request */
 	uint32_t first; /* the first input that is the same; its own number when that is itself */
 	enum embedding_have have;
-	struct openai_vector vector; /* borrows from the hit or from what came; of the first one only */
+	struct embedding_vector vector; /* borrows from the hit or from what came; of the first one only */
 };
 
 struct embedding {
 	struct exchange *exchange;
-	struct openai_inputs inputs;
+	const struct dialect_embeddings *wire;
+	struct embedding_inputs inputs;
 	struct embedding_input *list;
 	size_t count;
 	size_t begun;   /* inputs that were looked at so far */
@@ -45,9 +45,9 @@ struct embedding {
 	/* what is asked for, and what comes when it has to be put together */
 	struct shared_batch batch; /* in the arena */
 	bool merges;
-	struct request *part;       /* with merges: the request for what is missing; held */
-	bool parted;                /* what was fresh did not go together */
-	struct openai_vectors came; /* with merges */
+	struct request *part;          /* with merges: the request for what is missing; held */
+	bool parted;                   /* what was fresh did not go together */
+	struct embedding_vectors came; /* with merges */
 	/* the answer that goes out */
 	const struct config_plan *target;
 	struct span model;

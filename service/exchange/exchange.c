@@ -104,7 +104,8 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	struct exchange *exchange = calloc(1, sizeof(*exchange));
 	size_t read = asked->body.len * (2 * (size_t)asked->kind->documents - 1); /* a nested request is read anew */
 	struct request *request =
-	    exchange == NULL ? NULL : request_create(asked->endpoint, request_arena_most(read), asked->party);
+	    exchange == NULL ? NULL
+			     : request_create(asked->dialect, asked->endpoint, request_arena_most(read), asked->party);
 	if (request == NULL) {
 		free(exchange);
 		return NULL;
@@ -142,6 +143,7 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 		return NULL;
 	}
 	exchange->to = (struct respond_to){.ops = ops,
+					   .dialect = asked->dialect,
 					   .client = client,
 					   .request_id = exchange->report.request_id,
 					   .form = asked->form,

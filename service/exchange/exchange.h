@@ -28,6 +28,7 @@ extern const struct exchange_kind exchange_fanout;
 /* One request. Spans are borrowed for as long as the client is valid. */
 struct exchange_request {
 	const struct exchange_kind *kind;
+	const struct dialect *dialect;
 	enum endpoint endpoint; /* of a relay; a fan-out asks for chats */
 	struct span body;
 	struct span request_id;  /* the client's x-request-id, empty = none */

@@ -14,7 +14,6 @@
 #include "lib/container.h"
 #include "lib/random.h"
 #include "schemas/dialect.h"
-#include "schemas/openai/write.h"
 #include "schemas/sse_write.h"
 #include "service/exchange/recast.h"
 
@@ -56,9 +55,8 @@ static void fanout_read_strict(struct reading *reading)
 static void fanout_read(struct reading *reading)
 {
 	struct request *request = reading->request;
-	bool good = fanout_request_decode(&reading->fanout, &request->openai, &request->arena, reading->body,
-					  &reading->limits, &reading->findings);
-	request_learn(request);
+	bool good = fanout_request_decode(&reading->fanout, request, &request->arena, reading->body, &reading->limits,
+					  &reading->findings);
 	if (good && reading->apart)
 		fanout_read_strict(reading);
 }
@@ -93,14 +91,15 @@ static enum exchange_step end_stream(struct exchange *exchange, const struct lan
 {
 	struct fanout_run *fanout = exchange->fanout;
 	struct answer_identity identity = {.id = fanout->id, .model = SPAN(FANOUT_MODEL), .created = fanout->created};
-	bool gathered = winner == NULL && openai_answer_write(&fanout->assembly, ENDPOINT_CHAT, &identity,
-							      &USAGE_UNKNOWN, &fanout->answer);
+	bool gathered =
+	    winner == NULL && exchange->request->dialect->answer_write(&fanout->assembly, ENDPOINT_CHAT, &identity,
+								       &USAGE_UNKNOWN, &fanout->answer);
 	fanout_write_before_result(fanout, winner);
 	buf_append(&fanout->json, gathered ? buf_span(&fanout->answer) : SPAN("null"));
 	buf_append(&fanout->json, SPAN(FANOUT_AFTER_RESULT));
 	buf_reset(&fanout->answer);
 	sse_write_named(&fanout->answer, "result", buf_span(&fanout->json));
-	buf_append(&fanout->answer, OPENAI_STREAM_END);
+	buf_append(&fanout->answer, exchange->request->dialect->stream_end);
 	if (buf_failed(&fanout->json) || buf_failed(&fanout->answer))
 		return exchange_fails(exchange, ERROR_OVERLOADED);
 	return exchange_send(exchange, buf_span(&fanout->answer)) ? exchange_completes(exchange)

@@ -7,7 +7,7 @@
  * every lane that runs and every one that will start; each may still give what one read of its call brought.
  */
 #include "lib/json_write.h"
-#include "schemas/openai/deltas.h"
+#include "schemas/dialect.h"
 #include "schemas/sse_write.h"
 #include "service/exchange/fanout_internal.h"
 
@@ -90,14 +90,14 @@ static unsigned on_started(struct run_tap *tap, const struct plan *leaf)
 	return fanout->lane_count++;
 }
 
-static void note_finish(struct fanout_run *fanout, struct lane *lane, struct span answer)
+static void note_finish(struct fanout_run *fanout, struct lane *lane, const struct dialect *dialect, struct span answer)
 {
 	struct arena scratch;
 	struct json json;
 	struct deltas deltas = {NULL, 0, 0};
 	arena_init(&scratch, 0);
 	if (event_parse(answer, &scratch, &json))
-		openai_deltas_read(&json, &scratch, &deltas);
+		dialect->deltas_read(&json, &scratch, &deltas);
 	struct span reason = deltas_finish(&deltas);
 	if (lane->finish_reason.at == NULL && reason.at != NULL && reason.len <= LANE_REASON_MOST)
 		lane->finish_reason = arena_copy(exchange_arena(fanout->exchange), reason);
@@ -109,7 +109,7 @@ static void on_chunk(struct fanout_run *fanout, struct lane *lane, const struct 
 	if ((event->carries & CARRIES_USAGE) != 0)
 		lane->usage = event->usage;
 	if ((event->carries & CARRIES_FINISH) != 0)
-		note_finish(fanout, lane, event->data);
+		note_finish(fanout, lane, event->dialect, event->data);
 	report_content(&fanout->exchange->report, event, exchange_now(fanout->exchange));
 	fanout_write_delta(fanout, lane, event->data);
 	send_event(fanout, "lane.delta");
@@ -120,7 +120,7 @@ static void on_body(struct fanout_run *fanout, struct lane *lane, const struct e
 {
 	lane->usage = event->usage;
 	if (event->total == (int64_t)event->data.len)
-		note_finish(fanout, lane, event->data);
+		note_finish(fanout, lane, event->dialect, event->data);
 }
 
 static void on_ended(struct fanout_run *fanout, struct lane *lane, enum lane_status status)

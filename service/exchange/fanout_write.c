@@ -21,22 +21,22 @@ static void write_or_null(struct buf *out, struct span json)
 	buf_append(out, json.at == NULL ? SPAN("null") : json);
 }
 
-static void write_usage(struct buf *out, const struct usage *usage)
+static void write_usage(struct buf *out, const struct fanout_run *fanout, const struct usage *usage)
 {
-	if (usage->prompt_tokens < 0 && usage->completion_tokens < 0 && usage->total_tokens < 0)
+	if (!usage_is_known(usage))
 		buf_append(out, SPAN("null"));
 	else
-		openai_usage_write(out, ENDPOINT_CHAT, usage);
+		fanout->exchange->request->dialect->usage_write(out, ENDPOINT_CHAT, usage);
 }
 
-static void write_lane(struct buf *out, const struct lane *lane)
+static void write_lane(struct buf *out, const struct fanout_run *fanout, const struct lane *lane)
 {
 	buf_append(out, SPAN("{"));
 	buf_append(out, lane->title);
 	buf_printf(out, ",\"status\":\"%s\",\"finish_reason\":", fanout_status_name(lane->status));
 	json_write_string_or_null(out, lane->finish_reason);
 	buf_append(out, SPAN(",\"usage\":"));
-	write_usage(out, &lane->usage);
+	write_usage(out, fanout, &lane->usage);
 	buf_append(out, SPAN(",\"error\":"));
 	write_or_null(out, lane->error);
 	buf_append(out, SPAN("}"));
@@ -71,7 +71,7 @@ void fanout_write_delta(struct fanout_run *fanout, const struct lane *lane, stru
 void fanout_write_ended(struct fanout_run *fanout, const struct lane *lane)
 {
 	struct buf *out = begin_event(fanout, fanout_status_name(lane->status));
-	write_lane(out, lane);
+	write_lane(out, fanout, lane);
 	buf_append(out, SPAN("}"));
 }
 
@@ -79,7 +79,7 @@ static void write_lanes(struct buf *out, const struct fanout_run *fanout)
 {
 	buf_append(out, SPAN(",\"lanes\":["));
 	for (const struct lane *lane = fanout->first; lane != NULL; lane = lane->next) {
-		write_lane(out, lane);
+		write_lane(out, fanout, lane);
 		if (lane->next != NULL)
 			buf_append(out, SPAN(","));
 	}
@@ -103,7 +103,7 @@ void fanout_write_before_result(struct fanout_run *fanout, const struct lane *wi
 		buf_printf(out, ",\"winner\":%u", winner->index);
 	write_lanes(out, fanout);
 	buf_append(out, SPAN(",\"usage\":"));
-	write_usage(out, &usage);
+	write_usage(out, fanout, &usage);
 	buf_append(out, SPAN(",\"result\":"));
 }
 

@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 
-#include "schemas/openai/caching.h"
 #include "service/exchange/internal.h"
 #include "service/exchange/recast.h"
 #include "service/flights/whole.h"
@@ -49,13 +48,6 @@ enum exchange_step exchange_pass(struct exchange *exchange)
 
 /* ---- the form of a shared flight ---- */
 
-/* Answers of several forms of the same request are told in each other's, unless something would be lost. */
-static bool is_convertible(const struct request *request)
-{
-	const struct json *json = &request->openai.json;
-	return json_member(json, 0, "audio") == JSON_NONE && json_member(json, 0, "prompt_logprobs") == JSON_NONE;
-}
-
 static enum exchange_step gather(struct exchange *exchange, const struct event *event)
 {
 	struct caching *caching = &exchange->caching;
@@ -63,8 +55,8 @@ static enum exchange_step gather(struct exchange *exchange, const struct event *
 		caching->whole = malloc(sizeof(*caching->whole));
 		if (caching->whole == NULL)
 			return exchange_fails(exchange, ERROR_OVERLOADED);
-		whole_init(caching->whole, exchange->request->endpoint,
-			   exchange_config(exchange)->cache.entry + SHARED_MOST, exchange->request->party);
+		whole_init(caching->whole, exchange->request, exchange_config(exchange)->cache.entry + SHARED_MOST,
+			   exchange->request->party);
 	}
 	whole_add(caching->whole, event);
 	return EXCHANGE_WAIT;
@@ -73,7 +65,8 @@ static enum exchange_step gather(struct exchange *exchange, const struct event *
 /* All of it came: it goes out in the form that was asked for. */
 static enum exchange_step give_gathered(struct exchange *exchange)
 {
-	struct recast_source source = {.replay = {.endpoint = exchange->request->endpoint,
+	struct recast_source source = {.replay = {.dialect = exchange->request->dialect,
+						  .endpoint = exchange->request->endpoint,
 						  .created = -1,
 						  .include_usage = exchange->request->include_usage},
 				       .whole = exchange->caching.whole};
@@ -162,7 +155,7 @@ enum exchange_step exchange_join(struct exchange *exchange)
 	struct shared_request ask = {.key = caching->keeping.key,
 				     .asked = request_checksum(exchange->request),
 				     .keeping = caching->keeping,
-				     .convertible = is_convertible(exchange->request)};
+				     .convertible = exchange->request->dialect->is_convertible(exchange->request)};
 	exchange_set_source(exchange, NULL);
 	caching->start.request = exchange->request;
 	ask.as_streamed = !ask.convertible && exchange->request->stream;

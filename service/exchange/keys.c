@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "schemas/openai/caching.h"
+#include "schemas/dialect.h"
 #include "service/cache/eligible.h"
 #include "service/cache/key.h"
 #include "service/exchange/embedding_internal.h"
@@ -14,25 +14,25 @@
 /* ---- embeddings ---- */
 
 static bool input_key(struct embedding *embedding, struct embedding_input *input, struct key_parts *parts,
-		      const struct openai_input_frame *frame, struct arena *scratch)
+		      const struct embedding_frame *frame, struct arena *scratch)
 {
 	struct buf *canonical = &embedding->piece;
 	buf_reset(canonical);
 	arena_reset(scratch);
-	openai_input_write_canonical(frame, &embedding->inputs, input->node, scratch, canonical);
+	embedding->wire->input_write_canonical(frame, &embedding->inputs, input->node, scratch, canonical);
 	parts->canonical = buf_span(canonical);
 	return !buf_failed(canonical) && !arena_failed(scratch) && cache_key_compute(parts, &input->fetch.key);
 }
 
-static bool input_keys(struct embedding *embedding, const struct openai_request *request,
-		       const struct config_model *model, struct span tenant)
+static bool input_keys(struct embedding *embedding, const struct request *request, const struct config_model *model,
+		       struct span tenant)
 {
 	struct arena arena, scratch;
-	struct openai_input_frame frame;
+	struct embedding_frame frame;
 	struct key_parts parts = {.tenant = tenant, .model = model, .request = request};
 	arena_init(&arena, 0);
 	arena_init(&scratch, 0);
-	bool computed = openai_input_frame_make(request, &arena, &frame);
+	bool computed = embedding->wire->frame_make(request, &arena, &frame);
 	for (size_t i = 0; i < embedding->count && computed; i++)
 		computed = input_key(embedding, &embedding->list[i], &parts, &frame, &scratch);
 	arena_fini(&scratch);
@@ -70,7 +70,7 @@ static bool list_inputs(struct embedding *embedding)
 	uint32_t *nodes = calloc(embedding->count, sizeof(*nodes));
 	embedding->list = calloc(embedding->count, sizeof(*embedding->list));
 	if (nodes != NULL && embedding->list != NULL) {
-		openai_inputs_list(&embedding->inputs, nodes);
+		embedding->wire->inputs_list(&embedding->inputs, nodes);
 		for (size_t i = 0; i < embedding->count; i++) {
 			embedding->list[i].of = embedding;
 			embedding->list[i].node = nodes[i];
@@ -80,15 +80,15 @@ static bool list_inputs(struct embedding *embedding)
 	return nodes != NULL && embedding->list != NULL;
 }
 
-struct embedding *embedding_create(const struct openai_request *request, const struct config_model *model,
-				   struct span tenant)
+struct embedding *embedding_create(const struct request *request, const struct config_model *model, struct span tenant)
 {
 	struct embedding *embedding = calloc(1, sizeof(*embedding));
 	if (embedding == NULL)
 		return NULL;
+	embedding->wire = request->dialect->embeddings;
 	buf_init(&embedding->piece, request->json.text.len * 6 + 1024);
 	buf_init(&embedding->tail, 65536);
-	if (openai_inputs_read(request, &embedding->inputs)) {
+	if (embedding->wire->inputs_read(request, &embedding->inputs)) {
 		embedding->count = embedding->inputs.count;
 		if (list_inputs(embedding) && input_keys(embedding, request, model, tenant) && find_repeated(embedding))
 			return embedding;
@@ -107,7 +107,7 @@ void embedding_destroy(struct embedding *embedding)
 	free(embedding->list);
 	request_drop(embedding->part);
 	if (embedding->merges)
-		openai_vectors_fini(&embedding->came);
+		embedding->wire->vectors_fini(&embedding->came);
 	buf_fini(&embedding->piece);
 	buf_fini(&embedding->tail);
 	free(embedding);
@@ -123,10 +123,10 @@ static bool whole_key(struct reading *reading)
 	arena_charge(&scratch, reading->request->party);
 	buf_init(&canonical, reading->body.len * 6 + 64);
 	buf_charge(&canonical, reading->request->party);
-	openai_request_write_canonical(&reading->request->openai, &scratch, &canonical);
+	reading->request->dialect->write_canonical(reading->request, &scratch, &canonical);
 	struct key_parts parts = {.tenant = reading->tenant,
 				  .model = reading->model,
-				  .request = &reading->request->openai,
+				  .request = reading->request,
 				  .canonical = buf_span(&canonical)};
 	bool computed = !buf_failed(&canonical) && !arena_failed(&scratch) && cache_key_compute(&parts, &reading->key);
 	buf_fini(&canonical);
@@ -136,7 +136,7 @@ static bool whole_key(struct reading *reading)
 
 void reading_find_keys(struct reading *reading)
 {
-	const struct openai_request *request = &reading->request->openai;
+	const struct request *request = reading->request;
 	if (cache_ineligible(request, &reading->model->cache) != NULL)
 		return;
 	if (request->endpoint == ENDPOINT_EMBEDDINGS) {

@@ -155,14 +155,15 @@ static char form_of(const struct request *request)
 
 enum exchange_step exchange_hit(struct exchange *exchange)
 {
-	char id[OPENAI_ID_SIZE];
+	char id[ANSWER_ID_SIZE];
 	struct caching *caching = &exchange->caching;
 	struct cache_hit hit = caching->fetch.hit;
 	const struct request *request = exchange->request;
-	struct recast_source source = {.replay = {.endpoint = request->endpoint,
+	struct recast_source source = {.replay = {.dialect = request->dialect,
+						  .endpoint = request->endpoint,
 						  .body = hit.entry.body,
 						  .marks = hit.entry.marks,
-						  .id = openai_make_id(request->endpoint, id),
+						  .id = request->dialect->make_id(request->endpoint, id),
 						  .created = time(NULL),
 						  .include_usage = request->include_usage},
 				       .held = hit.value};

@@ -34,7 +34,7 @@ struct recast {
 	bool submitted;
 	bool failed; /* memory ran out in the middle */
 	struct making making;
-	char id[OPENAI_ID_SIZE];
+	char id[ANSWER_ID_SIZE];
 };
 
 static bool is_framed(const struct recast_source *source)
@@ -51,10 +51,10 @@ static bool is_framed(const struct recast_source *source)
 static bool is_sound(struct span part, uint32_t party, bool *odd)
 {
 	struct arena scratch;
-	struct answer_reading read;
+	struct json json;
 	arena_init(&scratch, 0);
 	arena_charge(&scratch, party);
-	bool sound = openai_answer_read(ENDPOINT_CHAT, part, &scratch, &read);
+	bool sound = event_parse(part, &scratch, &json);
 	*odd = !sound && !arena_failed(&scratch);
 	arena_fini(&scratch);
 	return sound;
@@ -88,10 +88,10 @@ static void make(struct making *making)
 		source->replay.body = buf_span(&making->body);
 	}
 	if (making->made && making->stream)
-		making->made = openai_replay_stream(&source->replay, &making->out, &making->events);
+		making->made = source->replay.dialect->replay_stream(&source->replay, &making->out, &making->events);
 	else if (making->made)
 		making->made = buf_reserve(&making->out, source->replay.body.len + RECAST_MORE) != NULL &&
-			       openai_replay_whole(&source->replay, &making->out);
+			       source->replay.dialect->replay_whole(&source->replay, &making->out);
 }
 
 static void making_init(struct making *making, const struct exchange *exchange, const struct recast_source *source,
@@ -222,7 +222,7 @@ static struct recast *recast_create(struct exchange *exchange, const struct reca
 		return NULL;
 	making_init(&recast->making, exchange, source, target);
 	struct span *id = &recast->making.source.replay.id;
-	if (id->at != NULL && id->len <= OPENAI_ID_SIZE)
+	if (id->at != NULL && id->len <= ANSWER_ID_SIZE)
 		id->at = memcpy(recast->id, id->at, id->len);
 	recast->exchange = exchange;
 	recast->telling.paused = exchange->paused;

@@ -8,7 +8,7 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_RECAST_H
 #define SLUICE_SERVICE_EXCHANGE_RECAST_H
 
-#include "schemas/openai/replay.h"
+#include "schemas/dialect.h"
 #include "service/cache/store.h"
 #include "service/exchange/internal.h"
 #include "service/flights/whole.h"
@@ -17,7 +17,7 @@ enum { RECAST_IN_TURN = 256 << 10 };
 
 /* The parts of the answer: a kept body, the events of a flight, or a part that goes into a frame. */
 struct recast_source {
-	struct openai_replay replay;
+	struct answer_replay replay;
 	struct store_value *held; /* of a kept body: holds replay.body; takes */
 	struct whole *whole;      /* of events: malloc'ed; takes; NULL = none */
 	struct buf part;          /* of a frame: a whole chat answer; takes */

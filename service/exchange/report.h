@@ -4,6 +4,7 @@
 #define SLUICE_SERVICE_EXCHANGE_REPORT_H
 
 #include "lib/metrics.h"
+#include "schemas/endpoint.h"
 #include "service/plan/event.h"
 
 struct report {

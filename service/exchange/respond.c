@@ -33,11 +33,12 @@ void respond_head(const struct respond_to *to, const struct respond_head *head, 
 }
 
 /* The backend's own error answer; with what else failed, when it is one of several. */
-static void write_relayed(struct buf *out, const struct failure *failure)
+static void write_relayed(struct buf *out, const struct respond_to *to, const struct failure *failure)
 {
 	struct arena scratch;
 	arena_init(&scratch, 0);
-	if (failure->details.at == NULL || !openai_error_add_details(failure->body, failure->details, &scratch, out))
+	if (failure->details.at == NULL ||
+	    !to->dialect->error_add_details(failure->body, failure->details, &scratch, out))
 		buf_append(out, failure->body);
 	arena_fini(&scratch);
 }
@@ -47,7 +48,7 @@ static const char *write_error(struct buf *out, const struct respond_to *to, con
 {
 	buf_reset(out);
 	if (failure->body.at != NULL && to->form == ERROR_FORM_OPENAI) {
-		write_relayed(out, failure);
+		write_relayed(out, to, failure);
 		return error_media_type(ERROR_FORM_OPENAI);
 	}
 	struct error_told told = {.code = failure->code,

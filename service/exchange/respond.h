@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* The heads and errors of responses, in the OpenAI dialect. */
+/* The heads and errors of responses. */
 #ifndef SLUICE_SERVICE_EXCHANGE_RESPOND_H
 #define SLUICE_SERVICE_EXCHANGE_RESPOND_H
 
-#include "schemas/openai/error.h"
+#include "schemas/dialect.h"
 #include "service/exchange/client.h"
 #include "service/plan/event.h"
 
@@ -13,6 +13,7 @@ struct respond_to {
 	void *client;
 	struct span request_id;
 	enum error_form form;
+	const struct dialect *dialect;
 	bool named; /* the events of a stream have names */
 };
 

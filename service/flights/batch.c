@@ -4,18 +4,18 @@
 #include <time.h>
 
 #include "lib/container.h"
-#include "schemas/openai/embedding_cache.h"
-#include "schemas/openai/vectors.h"
+#include "schemas/dialect.h"
 #include "service/flights/shared_internal.h"
 
 enum { BATCH_SLICE = 256 << 10, BATCH_PAUSE_US = 2000 };
 
 struct batch {
 	struct shared *shared;
+	const struct dialect_embeddings *wire;
 	struct cache_key *keys;
 	uint64_t *weights;
 	size_t count;
-	struct openai_vectors vectors;
+	struct embedding_vectors vectors;
 	const struct config_plan *target;
 	bool joined;
 	bool too_large;
@@ -33,10 +33,11 @@ bool shared_batch_open(struct shared *shared, const struct shared_batch *inputs)
 	if (batch == NULL)
 		return false;
 	batch->shared = shared;
+	batch->wire = shared->request->dialect->embeddings;
 	batch->count = inputs->count;
 	batch->keys = calloc(inputs->count, sizeof(*batch->keys));
 	batch->weights = calloc(inputs->count, sizeof(*batch->weights));
-	bool reads = openai_vectors_init(&batch->vectors, inputs->count, SHARED_BATCH_MOST);
+	bool reads = batch->wire->vectors_init(&batch->vectors, inputs->count, SHARED_BATCH_MOST);
 	bool opened = batch->keys != NULL && batch->weights != NULL && reads;
 	if (opened) {
 		memcpy(batch->keys, inputs->keys, inputs->count * sizeof(*batch->keys));
@@ -77,7 +78,7 @@ void shared_batch_close(struct shared *shared)
 	free(batch->keys);
 	free(batch->weights);
 	free(batch->shares);
-	openai_vectors_fini(&batch->vectors);
+	batch->wire->vectors_fini(&batch->vectors);
 	free(batch);
 	shared->batch = NULL;
 }
@@ -92,7 +93,7 @@ void shared_batch_add(struct shared *shared, const struct event *event)
 	batch->joined |= event->joined;
 	batch->too_large |= event->total > SHARED_BATCH_MOST;
 	if (!batch->too_large)
-		openai_vectors_feed(&batch->vectors, event->data);
+		batch->wire->vectors_feed(&batch->vectors, event->data);
 }
 
 static struct cache_keeping keeping_of(const struct batch *batch, size_t index)
@@ -109,10 +110,10 @@ static enum metrics_kept keep_vector(const struct shared *shared, const struct c
 	const struct flight_worker *worker = shared->worker;
 	const struct batch *batch = shared->batch;
 	const struct usage *share = &batch->shares[index];
-	struct openai_vector vector = {.model = batch->vectors.model,
-				       .members = openai_vectors_at(&batch->vectors, index)};
+	struct embedding_vector vector = {.model = batch->vectors.model,
+					  .members = batch->wire->vectors_at(&batch->vectors, index)};
 	buf_reset(body);
-	openai_vector_write_kept(&vector, share, body);
+	batch->wire->vector_write_kept(&vector, share, body);
 	if (buf_failed(body))
 		return METRICS_KEPT_NO_MEMORY;
 	if (buf_len(body) > worker->plan.config->cache.entry)
@@ -120,7 +121,7 @@ static enum metrics_kept keep_vector(const struct shared *shared, const struct c
 	struct cache_entry entry = {.endpoint = ENDPOINT_EMBEDDINGS,
 				    .created = time(NULL),
 				    .usage = *share,
-				    .length = openai_vectors_length(&batch->vectors, index),
+				    .length = batch->wire->vectors_length(&batch->vectors, index),
 				    .target = batch->target == NULL ? SPAN("") : span_of(batch->target->target),
 				    .finish = SPAN(""),
 				    .body = buf_span(body)};
@@ -138,8 +139,8 @@ static bool share_out(const struct batch *batch, const struct usage *usage, stru
 	int64_t *total = calloc(batch->count, sizeof(*total));
 	bool done = prompt != NULL && total != NULL;
 	if (done) {
-		openai_tokens_share_out(usage->prompt_tokens, batch->weights, batch->count, prompt);
-		openai_tokens_share_out(usage->total_tokens, batch->weights, batch->count, total);
+		usage_share_out(usage->prompt_tokens, batch->weights, batch->count, prompt);
+		usage_share_out(usage->total_tokens, batch->weights, batch->count, total);
 		for (size_t i = 0; i < batch->count; i++)
 			shares[i] = (struct usage){prompt[i], -1, total[i]};
 	}
@@ -227,7 +228,7 @@ void shared_batch_keep(struct shared *shared)
 	batch->dealt = true;
 	if (batch->joined || !plan_is_first_choice(shared->plan, batch->target))
 		kept = METRICS_KEPT_STAND_IN;
-	else if (!openai_vectors_end(&batch->vectors))
+	else if (!batch->wire->vectors_end(&batch->vectors))
 		kept = batch->too_large || batch->vectors.too_large ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_FORM;
 	if (kept == METRICS_KEPT_YES)
 		keep_all(batch);

@@ -7,6 +7,7 @@
 
 #include "lib/container.h"
 #include "lib/random.h"
+#include "schemas/dialect.h"
 #include "schemas/request.h"
 #include "service/health/health.h"
 
@@ -99,7 +100,7 @@ struct flight *flight_create(const struct plan_worker *worker, struct request *r
 	flight->context = (struct run_context){.shared = &flight->shared,
 					       .worker = worker,
 					       .arena = &request->arena,
-					       .request = &request->openai,
+					       .request = request,
 					       .client = request->identity,
 					       .network = request->network,
 					       .party = request->party};
@@ -110,10 +111,10 @@ struct flight *flight_create(const struct plan_worker *worker, struct request *r
 	return flight;
 }
 
-static struct span make_answer_id(struct flight *flight, enum endpoint endpoint)
+static struct span make_answer_id(struct flight *flight, const struct request *request)
 {
-	char room[OPENAI_ID_SIZE];
-	return arena_copy(flight->context.arena, openai_make_id(endpoint, room));
+	char room[ANSWER_ID_SIZE];
+	return arena_copy(flight->context.arena, request->dialect->make_id(request->endpoint, room));
 }
 
 bool flight_start(struct flight *flight, const struct flight_options *options, struct flight_subscriber *subscriber)
@@ -126,7 +127,7 @@ bool flight_start(struct flight *flight, const struct flight_options *options, s
 	context->deadline_us = options->deadline_us;
 	context->shared->tap = options->tap;
 	context->created = time(NULL);
-	context->id = make_answer_id(flight, context->request->endpoint);
+	context->id = make_answer_id(flight, context->request);
 	flight->subscriber = subscriber;
 	flight->root = plan_create_run(options->plan, context, &flight->sink);
 	if (flight->root == NULL || arena_failed(context->arena))

@@ -3,6 +3,7 @@
 #include "service/flights/flight_wire.h"
 
 #include "lib/little_endian.h"
+#include "schemas/dialect.h"
 #include "service/flights/flight_log.h"
 #include "service/plan/causes.h"
 
@@ -158,7 +159,8 @@ static struct failure read_failure(struct reader *reader, unsigned flags, const 
 	return failure;
 }
 
-bool flight_wire_read(struct span bytes, const struct config_plan *plan, struct flight_wire *wire)
+bool flight_wire_read(struct span bytes, const struct config_plan *plan, const struct dialect *dialect,
+		      struct flight_wire *wire)
 {
 	struct reader reader = {.left = bytes};
 	uint64_t version = read_number(&reader, 1), kind = read_number(&reader, 1);
@@ -176,6 +178,7 @@ bool flight_wire_read(struct span bytes, const struct config_plan *plan, struct 
 	event->gathered = (flags & WIRE_GATHERED) != 0;
 	struct span target = read_text(&reader);
 	event->target = target.at == NULL ? NULL : config_find_target(plan, target);
+	event->dialect = event->target == NULL ? dialect : dialect_find(event->target->backend->dialect);
 	event->raw = read_text(&reader);
 	event->data = read_data(&reader, flags, event->raw);
 	if (kind == EVENT_ERROR) {

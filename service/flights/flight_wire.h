@@ -22,8 +22,9 @@ void flight_wire_write(const struct event *event, uint64_t number, struct buf *o
 
 /*
  * False when the bytes are no such event; any bytes may be asked about. Spans borrow from bytes. plan: where targets
- * are looked up; one that it does not have counts as several.
+ * are looked up; one that it does not have counts as several. dialect: of events of several targets.
  */
-bool flight_wire_read(struct span bytes, const struct config_plan *plan, struct flight_wire *wire);
+bool flight_wire_read(struct span bytes, const struct config_plan *plan, const struct dialect *dialect,
+		      struct flight_wire *wire);
 
 #endif

@@ -4,8 +4,7 @@
 
 #include "lib/ledger.h"
 #include "lib/step.h"
-#include "schemas/openai/deltas.h"
-#include "schemas/openai/caching.h"
+#include "schemas/dialect.h"
 #include "service/flights/shared_internal.h"
 #include "service/flights/whole.h"
 #include "service/loop/offload.h"
@@ -23,12 +22,13 @@ static enum metrics_kept shared_judge(const struct shared *shared, const struct 
 		return METRICS_KEPT_TOO_LARGE;
 	if (whole->joined || !plan_is_first_choice(shared->plan, whole->target))
 		return METRICS_KEPT_STAND_IN;
+	const struct dialect *dialect = whole->dialect;
 	struct json json;
 	struct deltas deltas;
-	if (event_parse(entry->body, scratch, &json) && openai_deltas_read(&json, scratch, &deltas))
+	if (event_parse(entry->body, scratch, &json) && dialect->deltas_read(&json, scratch, &deltas))
 		entry->finish = deltas_finish(&deltas);
-	bool keepable = openai_answer_is_keepable(entry->body, rule->finish == CONFIG_CACHE_ANY, scratch) &&
-			openai_replay_mark(entry->body, scratch, &entry->marks);
+	bool keepable = dialect->answer_is_keepable(entry->body, rule->finish == CONFIG_CACHE_ANY, scratch) &&
+			dialect->replay_mark(entry->body, scratch, &entry->marks);
 	return keepable ? METRICS_KEPT_YES : METRICS_KEPT_UNFINISHED;
 }
 
@@ -60,7 +60,7 @@ static void gather(const struct shared *shared, const struct flight_record *end,
 {
 	struct whole *whole = &gathered->whole;
 	arena_init(&gathered->scratch, 0);
-	whole_init(whole, shared->request->endpoint, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
+	whole_init(whole, shared->request, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
 	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
 	bool is_there = shared->log.bytes <= SHARED_MOST && shared->log.gone == 0;
 	for (const struct flight_record *at = is_there ? shared->log.first : NULL; at != NULL; at = at->next)

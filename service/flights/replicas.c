@@ -147,7 +147,7 @@ static bool is_complete(const struct shared_replicas *replicas)
 {
 	const struct shared *shared = replicas->shared;
 	bool finished =
-	    !shared->plan->gathers && replicas->finished > 0 && replicas->finished >= shared->request->openai.choices;
+	    !shared->plan->gathers && replicas->finished > 0 && replicas->finished >= shared->request->choices;
 	return finished || (replicas->body > 0 && (int64_t)replicas->body == replicas->body_size);
 }
 
@@ -155,7 +155,7 @@ static bool is_complete(const struct shared_replicas *replicas)
 static bool deliver(struct shared *shared, struct span record)
 {
 	struct flight_wire wire;
-	if (!flight_wire_read(record, shared->plan->source, &wire))
+	if (!flight_wire_read(record, shared->plan->source, shared->request->dialect, &wire))
 		return false;
 	note_progress(shared->replicas, &wire.event);
 	shared_add(shared, &wire.event);
@@ -193,8 +193,8 @@ static void on_record(struct listen *listen, struct span record)
 	struct shared_replicas *replicas = of_listen(listen);
 	struct shared *shared = replicas->shared;
 	struct flight_wire wire;
-	if (!flight_wire_read(record, shared->plan->source, &wire) || wire.number != replicas->heard + 1 ||
-	    buf_failed(&replicas->held)) {
+	if (!flight_wire_read(record, shared->plan->source, shared->request->dialect, &wire) ||
+	    wire.number != replicas->heard + 1 || buf_failed(&replicas->held)) {
 		listen_stop(listen);
 		on_lost(replicas);
 		return;

@@ -4,12 +4,10 @@
 
 #include "lib/json.h"
 #include "schemas/dialect.h"
-#include "schemas/openai/deltas.h"
-#include "schemas/openai/write.h"
 
-void whole_init(struct whole *whole, enum endpoint endpoint, size_t most, uint32_t party)
+void whole_init(struct whole *whole, const struct request *request, size_t most, uint32_t party)
 {
-	*whole = (struct whole){.endpoint = endpoint, .usage = USAGE_UNKNOWN};
+	*whole = (struct whole){.dialect = request->dialect, .endpoint = request->endpoint, .usage = USAGE_UNKNOWN};
 	assembly_init(&whole->assembly, most);
 	assembly_charge(&whole->assembly, party);
 	buf_init(&whole->body, most);
@@ -34,9 +32,9 @@ static void add_event(struct whole *whole, const struct event *event)
 	struct deltas deltas;
 	arena_reset(&whole->scratch);
 	const struct json *json = event_json(event, &whole->scratch, &room);
-	bool read = json != NULL && openai_deltas_read(json, &whole->scratch, &deltas);
+	bool read = json != NULL && event->dialect->deltas_read(json, &whole->scratch, &deltas);
 	if (read && !whole->streamed) /* the first one says what the answer is called */
-		openai_identity_read(json, &whole->arena, &whole->identity);
+		event->dialect->identity_read(json, &whole->arena, &whole->identity);
 	if (read)
 		assembly_add(&whole->assembly, &deltas);
 	else
@@ -72,7 +70,8 @@ bool whole_write(struct whole *whole, struct buf *out)
 		return false;
 	if (!whole->streamed)
 		return buf_len(&whole->body) > 0 && buf_append(out, buf_span(&whole->body));
-	bool written = openai_answer_write(&whole->assembly, whole->endpoint, &whole->identity, &whole->usage, out);
+	bool written =
+	    whole->dialect->answer_write(&whole->assembly, whole->endpoint, &whole->identity, &whole->usage, out);
 	whole->exhausted = buf_failed(out);
 	return written && !whole->exhausted;
 }

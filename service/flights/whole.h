@@ -4,10 +4,11 @@
 #define SLUICE_SERVICE_FLIGHTS_WHOLE_H
 
 #include "schemas/assembly.h"
-#include "schemas/openai/openai.h"
+#include "schemas/request.h"
 #include "service/plan/event.h"
 
 struct whole {
+	const struct dialect *dialect; /* that the answer is written in */
 	enum endpoint endpoint;
 	struct assembly assembly;
 	size_t bytes;                    /* of the events that were added */
@@ -23,8 +24,8 @@ struct whole {
 	bool exhausted;                   /* it could not be written for lack of memory */
 };
 
-/* most: bytes of the answer. */
-void whole_init(struct whole *whole, enum endpoint endpoint, size_t most, uint32_t party);
+/* request: whose dialect the answer is written in. most: bytes of the answer. */
+void whole_init(struct whole *whole, const struct request *request, size_t most, uint32_t party);
 void whole_fini(struct whole *whole);
 
 /* Takes what an event has of the answer. */

@@ -48,7 +48,7 @@ static void on_drained(void *context)
 }
 
 void http_exchange_start(struct exchange_worker *worker, struct http_request *request, const struct exchange_kind *kind,
-			 enum endpoint endpoint, enum error_form form)
+			 const struct operation_row *row, enum error_form form)
 {
 	static const struct exchange_client_ops client_ops = {.head = client_head,
 							      .write = client_write,
@@ -59,7 +59,8 @@ void http_exchange_start(struct exchange_worker *worker, struct http_request *re
 							      .hold_body = client_hold_body};
 	static const struct http_request_ops request_ops = {on_gone, on_drained};
 	struct exchange_request ask = {.kind = kind,
-				       .endpoint = endpoint,
+				       .dialect = row->dialect,
+				       .endpoint = (enum endpoint)row->endpoint,
 				       .body = http_request_body(request),
 				       .request_id = http_request_field(request, "x-request-id"),
 				       .traceparent = http_request_field(request, "traceparent"),

@@ -6,7 +6,7 @@
  *             time to first content / slow-start share / share of good calls
  *   weighted  in turn, as often as options.weights say (smooth weighted round robin)
  *   prefix    requests that begin alike go to the same child, whose KV cache
- *             then holds the beginning (openai_request_prefix says what is hashed);
+ *             then holds the beginning (struct dialect says what is hashed);
  *             a child that runs more than 1.25 times the average is passed over
  *
  * Targets that failed this request are chosen only when no other is left, targets
@@ -29,7 +29,7 @@
 
 #include "lib/hash.h"
 #include "lib/random.h"
-#include "schemas/openai/prefix.h"
+#include "schemas/dialect.h"
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"
 #include "service/plan/outlook.h"
@@ -229,8 +229,10 @@ static size_t balance_choose(const struct balance_run *balance, struct balance_c
 	case CONFIG_BALANCE_WEIGHTED:
 		return balance_by_weight(candidates, count, options->weights, state->credits);
 	case CONFIG_BALANCE_PREFIX:
-		return balance_by_prefix(candidates, count,
-					 openai_request_prefix(balance->contest.run.context->request), state->names);
+		return balance_by_prefix(
+		    candidates, count,
+		    balance->contest.run.context->request->dialect->prefix(balance->contest.run.context->request),
+		    state->names);
 	default:
 		return balance_by_p2c(candidates, count, random_u64());
 	}

@@ -94,8 +94,9 @@ enum error_code ballot_close(struct ballot *ballot, struct run_context *context)
 {
 	struct step_mark before = step_enter("vote");
 	arena_reset(context->worker->scratch);
-	enum error_code error = read_key(ballot, context->request->stream, openai_request_wants_json(context->request),
-					 context->worker->scratch);
+	enum error_code error =
+	    read_key(ballot, context->request->stream, context->request->dialect->wants_json(context->request),
+		     context->worker->scratch);
 	step_leave(before);
 	return error;
 }
@@ -152,7 +153,7 @@ bool ballot_close_apart(struct ballot *ballot, struct run_context *context,
 	closing->ballot = ballot;
 	closing->own = *ballot;
 	closing->stream = stream;
-	closing->as_json = openai_request_wants_json(context->request);
+	closing->as_json = context->request->dialect->wants_json(context->request);
 	closing->on_closed = on_closed;
 	closing->owner = owner;
 	closing->job = (struct offload_job){.work = on_work,

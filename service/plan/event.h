@@ -6,7 +6,6 @@
 #include "config/config.h"
 #include "lib/failures.h"
 #include "schemas/event.h"
-#include "schemas/openai/answer.h"
 
 /* One failure of several. In the flight's arena. */
 struct cause {

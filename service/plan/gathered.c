@@ -13,7 +13,7 @@ bool gathered_usage(const struct run_context *context, const struct usage *usage
 	    .id = context->id, .model = context->request->model, .created = context->created};
 	*event = (struct event){.kind = EVENT_USAGE, .dialect = dialect, .usage = *usage};
 	buf_reset(out);
-	dialect->usage_write(out, context->request->endpoint, &identity, usage);
+	dialect->usage_event_write(out, context->request->endpoint, &identity, usage);
 	event->data = buf_span(out);
 	if (!context->request->include_usage)
 		return true;

@@ -21,7 +21,7 @@
 #include "lib/arena.h"
 #include "lib/metrics.h"
 #include "lib/reactor.h"
-#include "schemas/openai/request.h"
+#include "schemas/request.h"
 #include "service/health/health.h"
 #include "service/plan/event.h"
 
@@ -93,7 +93,7 @@ struct run_context {
 	struct run_shared *shared;
 	const struct plan_worker *worker;
 	struct arena *arena;                     /* for runs and whatever lives as long as the flight */
-	const struct openai_request *request;    /* validated */
+	const struct request *request;           /* validated */
 	struct span id;                          /* of the answer, when one has to be made: "chatcmpl-…" */
 	struct span request_id;                  /* x-request-id */
 	struct span traceparent;                 /* W3C trace context to send on; empty = none */

@@ -27,7 +27,6 @@
 
 #include "lib/container.h"
 #include "lib/log.h"
-#include "schemas/openai/caching.h"
 #include "schemas/dialect.h"
 #include "schemas/sse_write.h"
 #include "service/health/health.h"
@@ -152,12 +151,12 @@ static enum config_resume resume_way(const struct resume_run *resume)
 	struct run_context *context = resume->run.context;
 	enum config_resume wanted = resume->run.plan->source->options.resume;
 	struct span text = joint_plain_text(&resume->joint);
-	if (wanted != CONFIG_RESUME_CONTINUE && openai_request_is_repeatable(context->request))
+	if (wanted != CONFIG_RESUME_CONTINUE && context->request->dialect->is_repeatable(context->request))
 		return CONFIG_RESUME_REPLAY;
 	if (wanted == CONFIG_RESUME_REPLAY || text.at == NULL)
 		return CONFIG_RESUME_OFF;
-	return openai_request_takes_prefill(context->request, text, (int64_t)resume->joint.events,
-					    context->worker->scratch)
+	return context->request->dialect->takes_prefill(context->request, text, (int64_t)resume->joint.events,
+							context->worker->scratch)
 		   ? CONFIG_RESUME_CONTINUE
 		   : CONFIG_RESUME_OFF;
 }
@@ -396,7 +395,7 @@ static const char *resume_prepare_plan(struct plan *plan, struct arena *arena)
 static struct run *resume_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)
 {
 	static const struct run_ops ops = {resume_start, resume_pause, resume_cancel};
-	const struct openai_request *request = context->request;
+	const struct request *request = context->request;
 	struct resume_run *resume = arena_zalloc(context->arena, 1, sizeof(*resume));
 	if (resume == NULL)
 		return NULL;
@@ -404,7 +403,7 @@ static struct run *resume_create_run(const struct plan *plan, struct run_context
 	resume->sink.on_event = resume_on_event;
 	resume->usage = USAGE_UNKNOWN;
 	resume->able = request->stream && request->choices == 1 && request->endpoint != ENDPOINT_EMBEDDINGS;
-	joint_init(&resume->joint, context->arena, openai_request_wants_json(request));
+	joint_init(&resume->joint, context->arena, request->dialect->wants_json(request));
 	buf_init(&resume->out, context->worker->config->limits.event * 2 + 1024);
 	buf_init(&resume->mended, context->worker->config->limits.event * 2 + 1024);
 	buf_charge(&resume->out, context->party);

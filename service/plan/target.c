@@ -504,7 +504,7 @@ static struct run *target_create_run(const struct plan *plan, struct run_context
 {
 	static const struct run_ops ops = {target_start, target_pause, target_cancel};
 	const struct config_limits *limits = &context->worker->config->limits;
-	const struct openai_request *request = context->request;
+	const struct request *request = context->request;
 	struct target_run *target = arena_zalloc(context->arena, 1, sizeof(*target));
 	if (target == NULL)
 		return NULL;

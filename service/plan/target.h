@@ -11,6 +11,7 @@
 #define SLUICE_SERVICE_PLAN_TARGET_H
 
 #include "lib/decoder.h"
+#include "schemas/dialect.h"
 #include "schemas/sse.h"
 #include "service/health/health.h"
 #include "service/health/limit.h"
@@ -189,7 +190,7 @@ bool target_collect_begin(struct target_run *target);
 void target_collect(struct target_run *target, struct event *event);
 void target_collect_end(struct target_run *target);
 void target_collect_fini(struct target_run *target);
-bool target_replay_write(enum endpoint endpoint, struct span body, struct buf *out);
+bool target_replay_write(const struct dialect *dialect, enum endpoint endpoint, struct span body, struct buf *out);
 void target_replay(struct target_run *target, struct buf *stream);
 
 void target_refusal_on_body(struct target_run *target, struct span bytes);

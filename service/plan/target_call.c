@@ -8,6 +8,8 @@
 
 #include <inttypes.h>
 
+#include "schemas/dialect.h"
+
 enum { TARGET_FIELDS_MOST = 3 };
 
 /* How often the client asked before plus our own repetitions, as the SDKs count; {NULL,0} when neither is known. */
@@ -19,24 +21,24 @@ static struct span retry_count(const struct run_context *context)
 	return arena_printf(context->arena, "%" PRId64, before + context->shared->retries);
 }
 
-static enum openai_prefill_form prefill_form(const struct config_backend *backend)
+static enum prefill_form prefill_form(const struct config_backend *backend)
 {
 	switch (backend->prefill) {
 	case CONFIG_PREFILL_CONTINUE:
-		return OPENAI_PREFILL_CONTINUE;
+		return PREFILL_FORM_CONTINUE;
 	case CONFIG_PREFILL_PREFIX:
-		return OPENAI_PREFILL_PREFIX;
+		return PREFILL_FORM_PREFIX;
 	default:
-		return OPENAI_PREFILL_MESSAGE;
+		return PREFILL_FORM_MESSAGE;
 	}
 }
 
-static struct openai_splice target_splice(const struct target_run *target)
+static struct request_splice target_splice(const struct target_run *target)
 {
 	const struct run_resumption *resumption = target->run.context->resumption;
-	struct openai_splice splice = {.model = span_of(target->target->target_model),
-				       .ask_usage = target->asked_usage,
-				       .form = prefill_form(target->target->backend)};
+	struct request_splice splice = {.model = span_of(target->target->target_model),
+					.ask_usage = target->asked_usage,
+					.form = prefill_form(target->target->backend)};
 	if (resumption != NULL) {
 		splice.prefill = resumption->prefill;
 		splice.spent = resumption->spent;
@@ -46,14 +48,15 @@ static struct openai_splice target_splice(const struct target_run *target)
 
 size_t target_request_most(const struct target_run *target)
 {
-	struct openai_splice splice = target_splice(target);
-	return target->run.context->request->json.text.len + openai_splice_growth(&splice);
+	struct request_splice splice = target_splice(target);
+	return target->run.context->request->json.text.len +
+	       target->run.context->request->dialect->splice_growth(&splice);
 }
 
 bool target_call_start(struct target_run *target)
 {
 	struct run_context *context = target->run.context;
-	const struct openai_request *request = context->request;
+	const struct request *request = context->request;
 	struct http_field extra[TARGET_FIELDS_MOST] = {{SPAN("x-request-id"), context->request_id}};
 	size_t count = 1;
 	struct span retries = retry_count(context);
@@ -61,12 +64,12 @@ bool target_call_start(struct target_run *target)
 		extra[count++] = (struct http_field){SPAN("traceparent"), context->traceparent};
 	if (retries.at != NULL)
 		extra[count++] = (struct http_field){SPAN("x-stainless-retry-count"), retries};
-	struct openai_splice splice = target_splice(target);
+	struct request_splice splice = target_splice(target);
 	buf_reset(&target->request);
-	struct span tail = openai_request_splice(request, &splice, &target->request);
+	struct span tail = request->dialect->request_splice(request, &splice, &target->request);
 	if (buf_failed(&target->request))
 		return false;
-	struct http_call_request call = {.path = openai_endpoint_path(request->endpoint),
+	struct http_call_request call = {.path = target->run.plan->dialect->endpoint_path(request->endpoint),
 					 .body = buf_span(&target->request),
 					 .tail = tail,
 					 .party = context->party,

@@ -9,7 +9,6 @@
 #include "lib/container.h"
 #include "schemas/assembly.h"
 #include "schemas/dialect.h"
-#include "schemas/openai/replay.h"
 #include "service/loop/offload.h"
 #include "service/plan/target.h"
 #include "service/plan/telling.h"
@@ -215,10 +214,10 @@ void target_collect_end(struct target_run *target)
 
 /* ---- a whole answer for a stream ---- */
 
-bool target_replay_write(enum endpoint endpoint, struct span body, struct buf *out)
+bool target_replay_write(const struct dialect *dialect, enum endpoint endpoint, struct span body, struct buf *out)
 {
-	struct openai_replay replay = {.endpoint = endpoint, .body = body, .created = -1, .include_usage = true};
-	return openai_replay_stream(&replay, out, NULL);
+	struct answer_replay replay = {.endpoint = endpoint, .body = body, .created = -1, .include_usage = true};
+	return dialect->replay_stream(&replay, out, NULL);
 }
 
 static void on_stream_slice(struct telling *telling, struct event *event)

@@ -115,8 +115,8 @@ static void whole_replay(struct target_run *target, struct buf *stream)
 {
 	bool written = buf_len(stream) > 0;
 	if (!written)
-		written =
-		    target_replay_write(target->run.context->request->endpoint, buf_span(&target->answer), stream);
+		written = target_replay_write(target->run.plan->dialect, target->run.context->request->endpoint,
+					      buf_span(&target->answer), stream);
 	if (written)
 		target_replay(target, stream);
 	else
@@ -185,7 +185,8 @@ static void on_work(struct offload_job *job)
 	reading->good = reading->dialect->answer_read(reading->endpoint, buf_span(&reading->body), &reading->arena,
 						      &reading->answer);
 	if (reading->good && reading->replays && (reading->answer.carries & CARRIES_ERROR) == 0)
-		reading->good = target_replay_write(reading->endpoint, buf_span(&reading->body), &reading->stream);
+		reading->good = target_replay_write(reading->dialect, reading->endpoint, buf_span(&reading->body),
+						    &reading->stream);
 }
 
 static void on_done(struct offload_job *job)

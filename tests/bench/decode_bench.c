@@ -16,7 +16,7 @@
 
 static bool run_decode(struct span body)
 {
-	struct openai_request request;
+	struct request request;
 	struct findings findings;
 	struct arena arena;
 	arena_init(&arena, 0);

@@ -57,7 +57,7 @@ static void check_fanout(struct span body, size_t arena_limit)
 {
 	struct arena arena;
 	struct fanout_request fanout;
-	struct openai_request request;
+	struct request request;
 	struct findings findings;
 	arena_init(&arena, arena_limit);
 	if (fanout_request_decode(&fanout, &request, &arena, body, &JSON_DEPTH(16), &findings)) {
@@ -77,7 +77,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	struct span body = {(const char *)data + 1, size - 1};
 	struct arena arena;
-	struct openai_request request;
+	struct request request;
 	struct findings findings;
 	size_t limit = (data[0] & 128) != 0 ? (size_t)(data[0] & 127) * 64 + 1 : 0;
 	check_fanout(body, limit);

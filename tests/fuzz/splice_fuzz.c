@@ -63,13 +63,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct span body = {model.at + model.len, size - 1 - model.len};
 	struct arena arena;
 	struct buf out;
-	struct openai_request before, after;
+	struct request before, after;
 	struct findings findings;
 	arena_init(&arena, 0);
 	buf_init(&out, size * 6 + 200);
 	if (model.len > 0 && is_plain_utf8(model) &&
 	    openai_request_decode(&before, ENDPOINT_CHAT, &arena, body, &JSON_DEPTH(64), &findings)) {
-		const struct openai_splice splice = {.model = model, .ask_usage = ask};
+		const struct request_splice splice = {.model = model, .ask_usage = ask};
 		buf_append(&out, openai_request_splice(&before, &splice, &out));
 		assert(!buf_failed(&out));
 		assert(

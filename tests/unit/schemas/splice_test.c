@@ -104,7 +104,7 @@ static void expect_splice(bool ask_usage)
 
 static void check_document(enum endpoint endpoint, struct generator *g)
 {
-	struct openai_request request;
+	struct request request;
 	struct findings findings;
 	struct arena arena;
 	uint64_t seed = g->state;
@@ -121,7 +121,7 @@ static void check_document(enum endpoint endpoint, struct generator *g)
 		bool ask_usage = ask != 0 && endpoint != ENDPOINT_EMBEDDINGS;
 		expect_splice(ask_usage);
 		buf_reset(&spliced);
-		const struct openai_splice splice = {.model = SPAN("the \"target\""), .ask_usage = ask_usage};
+		const struct request_splice splice = {.model = SPAN("the \"target\""), .ask_usage = ask_usage};
 		buf_append(&spliced, openai_request_splice(&request, &splice, &spliced));
 		if (!span_equal(buf_span(&spliced), buf_span(&expected)))
 			fail_msg("seed %" PRIu64 ":\n got %.*s\nwant %.*s", seed, SPAN_ARG(buf_span(&spliced)),

@@ -414,7 +414,7 @@ static void one_that_is_passed_over_for_its_load_is_counted(void **state)
 
 static uint64_t prefix_of(enum endpoint endpoint, const char *body)
 {
-	struct openai_request request;
+	struct request request;
 	struct findings findings = {.count = 0};
 	struct arena arena;
 	arena_init(&arena, 0);

@@ -39,7 +39,7 @@ static struct config_plan fake_root_source;
 static struct failure fake_failure; /* the last that the root's sink saw */
 static char fake_text[FAKE_TEXT];   /* what the root's sink saw, one word per event */
 static struct arena fake_arena;
-static struct openai_request fake_request;
+static struct request fake_request;
 static struct run_shared fake_shared;
 static struct run_context fake_context;
 static struct run_sink fake_sink;
@@ -137,7 +137,7 @@ static struct run *fake_setup(struct plan *root, const struct plan_kind *kind, s
 	fake_worker.reactor = &fake_reactor;
 	fake_worker.scratch = &fake_scratch;
 	arena_init(&fake_arena, 0);
-	fake_request = (struct openai_request){
+	fake_request = (struct request){
 	    .dialect = &openai_dialect, .endpoint = ENDPOINT_CHAT, .model = SPAN("m"), .choices = 1, .stream = stream};
 	fake_shared = (struct run_shared){.attempts = 0};
 	fake_context = (struct run_context){.shared = &fake_shared,

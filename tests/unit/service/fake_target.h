@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "schemas/openai/request.h"
 #include "schemas/openai/dialect.h"
 #include "service/plan/kinds.h"
 #include "tests/unit/service/fake_http.h"
@@ -39,7 +40,7 @@ static struct arena scratch;
 static struct run_shared shared;
 static struct run_context context;
 static struct arena arena;
-static struct openai_request request;
+static struct request request;
 static struct run_sink sink;
 static struct run *run;
 

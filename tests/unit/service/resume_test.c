@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The option resume around a fallback: who is asked again when a stream breaks off, and what a client may see. */
+#include "schemas/openai/request.h"
 #include "tests/unit/service/fake_plan.h"
 
 #include "service/plan/resume.h"

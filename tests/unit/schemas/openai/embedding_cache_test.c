@@ -33,9 +33,9 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct openai_request request_of(const char *body)
+static struct request request_of(const char *body)
 {
-	struct openai_request request;
+	struct request request;
 	struct findings findings = {.count = 0};
 	if (!openai_request_decode(&request, ENDPOINT_EMBEDDINGS, &arena, span_of(body), &JSON_DEPTH(64), &findings))
 		fail_msg("%s: %.*s", body, SPAN_ARG(findings.list[0].message));
@@ -52,12 +52,12 @@ static void check_text(const char *want)
 
 static void check_inputs(const char *body, size_t count, const char *last)
 {
-	struct openai_request request = request_of(body);
-	struct openai_inputs inputs;
+	struct request request = request_of(body);
+	struct embedding_inputs inputs;
 	uint32_t nodes[MANY];
 	bool apart = openai_inputs_read(&request, &inputs);
 	assert_int_equal(apart, count > 0);
-	assert_int_equal(openai_request_caching(&request), apart ? OPENAI_CACHING_YES : OPENAI_CACHING_INPUTS);
+	assert_int_equal(openai_request_caching(&request), apart ? CACHING_GRADE_YES : CACHING_GRADE_INPUTS);
 	if (!apart)
 		return;
 	assert_int_equal(inputs.count, count);
@@ -85,14 +85,14 @@ static void too_many_inputs_are_not_told_apart(void **state)
 {
 	(void)state;
 	for (size_t more = 0; more < 2; more++) {
-		struct openai_inputs inputs;
+		struct embedding_inputs inputs;
 		buf_reset(&text);
 		buf_append(&text, SPAN("{\"model\":\"m\",\"input\":["));
-		for (size_t i = 0; i < OPENAI_INPUTS_MOST + more; i++)
+		for (size_t i = 0; i < EMBEDDING_INPUTS_MOST + more; i++)
 			buf_printf(&text, "%s\"%zu\"", i == 0 ? "" : ",", i);
 		buf_append(&text, SPAN("]}"));
 		buf_append(&text, (struct span){"", 1});
-		struct openai_request request = request_of(buf_span(&text).at);
+		struct request request = request_of(buf_span(&text).at);
 		assert_int_equal(openai_inputs_read(&request, &inputs), more == 0);
 	}
 }
@@ -100,9 +100,9 @@ static void too_many_inputs_are_not_told_apart(void **state)
 /* The canonical form of an input of a batch is that of a request for it alone. */
 static void check_canonical(const char *batch, size_t index, const char *alone)
 {
-	struct openai_request request = request_of(batch), single = request_of(alone);
-	struct openai_inputs inputs;
-	struct openai_input_frame frame;
+	struct request request = request_of(batch), single = request_of(alone);
+	struct embedding_inputs inputs;
+	struct embedding_frame frame;
 	uint32_t nodes[MANY];
 	struct buf want;
 	buf_init(&want, TEXT_MOST);
@@ -133,9 +133,9 @@ static void an_input_of_a_batch_looks_like_one_that_is_alone(void **state)
 
 static void only_some_inputs_are_asked_for(void **state)
 {
-	struct openai_request request =
+	struct request request =
 	    request_of("{ \"model\" : \"m\", \"input\": [\"a\\u0041\", [1, 2],\"b\"] ,\"x\":9007199254740993}");
-	struct openai_inputs inputs;
+	struct embedding_inputs inputs;
 	uint32_t nodes[3];
 	(void)state;
 	assert_true(openai_inputs_read(&request, &inputs));
@@ -156,7 +156,7 @@ static void what_is_kept_is_read_again(void **state)
 	for (size_t i = 0; i < 2 * sizeof(models) / sizeof(models[0]); i++) {
 		const char *model = models[i / 2];
 		struct usage usage = i % 2 == 0 ? (struct usage){7, -1, 8} : USAGE_UNKNOWN;
-		struct openai_vector vector = {.model = span_of(model), .members = span_of(members)}, read;
+		struct embedding_vector vector = {.model = span_of(model), .members = span_of(members)}, read;
 		struct json json;
 		struct json_error error;
 		openai_vector_write_kept(&vector, &usage, &text);
@@ -199,18 +199,18 @@ static void shares_add_up_to_the_total(void **state)
 		int64_t total = rand() % (round % 2 == 0 ? 10 : 1000000), sum = 0;
 		for (size_t i = 0; i < count; i++)
 			weights[i] = (uint64_t)rand() % (round % 3 == 0 ? 2 : 5000);
-		openai_tokens_share_out(total, weights, count, shares);
+		usage_share_out(total, weights, count, shares);
 		for (size_t i = 0; i < count; i++) {
 			assert_true(shares[i] >= 0);
 			sum += shares[i];
 		}
 		assert_int_equal(sum, total);
 	}
-	openai_tokens_share_out(9, (const uint64_t[]){4, 8, 24}, 3, shares);
+	usage_share_out(9, (const uint64_t[]){4, 8, 24}, 3, shares);
 	assert_int_equal(shares[0], 1);
 	assert_int_equal(shares[1], 2);
 	assert_int_equal(shares[2], 6);
-	openai_tokens_share_out(-1, (const uint64_t[]){1, 1}, 2, shares);
+	usage_share_out(-1, (const uint64_t[]){1, 1}, 2, shares);
 	assert_int_equal(shares[1], -1);
 }
 

@@ -13,7 +13,7 @@
 #include "schemas/openai/request.h"
 
 static struct arena arena;
-static struct openai_request request;
+static struct request request;
 
 static void decode(const char *members)
 {
@@ -89,9 +89,9 @@ static void a_client_that_prefills_itself_is_not_gone_on_with(void **state)
 	assert_false(openai_request_takes_prefill(&request, SPAN("Hello"), 3, &arena));
 }
 
-static void check_spliced(enum openai_prefill_form form, const char *members, const char *want)
+static void check_spliced(enum prefill_form form, const char *members, const char *want)
 {
-	struct openai_splice splice = {.model = SPAN("n"), .prefill = SPAN("say \"hi\""), .form = form, .spent = 3};
+	struct request_splice splice = {.model = SPAN("n"), .prefill = SPAN("say \"hi\""), .form = form, .spent = 3};
 	struct buf out;
 	decode(members);
 	buf_init(&out, request.json.text.len + openai_splice_growth(&splice));
@@ -104,17 +104,17 @@ static void check_spliced(enum openai_prefill_form form, const char *members, co
 static void the_text_goes_behind_the_messages(void **state)
 {
 	(void)state;
-	check_spliced(OPENAI_PREFILL_MESSAGE, "",
+	check_spliced(PREFILL_FORM_MESSAGE, "",
 		      "{\"model\":\"n\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\","
 		      "\"content\":\"say \\\"hi\\\"\"}]}");
-	check_spliced(OPENAI_PREFILL_CONTINUE, ",\"max_tokens\":10,\"max_completion_tokens\":3",
+	check_spliced(PREFILL_FORM_CONTINUE, ",\"max_tokens\":10,\"max_completion_tokens\":3",
 		      "{\"model\":\"n\",\"continue_final_message\":true,\"add_generation_prompt\":false,\"messages\":[{"
 		      "\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\",\"content\":\"say "
 		      "\\\"hi\\\"\"}],\"max_tokens\":7,\"max_completion_tokens\":1}");
-	check_spliced(OPENAI_PREFILL_MESSAGE, ",\"max_tokens\":-1",
+	check_spliced(PREFILL_FORM_MESSAGE, ",\"max_tokens\":-1",
 		      "{\"model\":\"n\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\","
 		      "\"content\":\"say \\\"hi\\\"\"}],\"max_tokens\":-1}");
-	check_spliced(OPENAI_PREFILL_PREFIX, "",
+	check_spliced(PREFILL_FORM_PREFIX, "",
 		      "{\"model\":\"n\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"},{\"role\":\"assistant\","
 		      "\"content\":\"say \\\"hi\\\"\",\"prefix\":true}]}");
 }

@@ -53,7 +53,7 @@ static struct span canonical(struct span text)
 	return copy;
 }
 
-static void replay(struct openai_replay *replay, struct buf *out)
+static void replay(struct answer_replay *replay, struct buf *out)
 {
 	chunks[0] = '\0';
 	count = 0;
@@ -100,7 +100,7 @@ static void chunks_amount_to_the_answer(void **state)
 	for (size_t i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
 		struct buf out;
 		bool chat = strstr(answers[i], "text_completion") == NULL;
-		struct openai_replay ask = {.endpoint = chat ? ENDPOINT_CHAT : ENDPOINT_COMPLETIONS,
+		struct answer_replay ask = {.endpoint = chat ? ENDPOINT_CHAT : ENDPOINT_COMPLETIONS,
 					    .body = span_of(answers[i]),
 					    .created = -1};
 		buf_init(&out, 65536);
@@ -122,7 +122,7 @@ static void long_texts_come_in_pieces_of_whole_characters(void **state)
 	for (int i = 0; i < 3000; i++)
 		used += (size_t)snprintf(body + used, sizeof(body) - used, "%s", i % 2 == 0 ? "\xe2\x82\xac" : "x");
 	snprintf(body + used, sizeof(body) - used, "\"},\"finish_reason\":\"stop\"}]}");
-	struct openai_replay ask = {.endpoint = ENDPOINT_CHAT, .body = span_of(body), .created = -1};
+	struct answer_replay ask = {.endpoint = ENDPOINT_CHAT, .body = span_of(body), .created = -1};
 	buf_init(&out, 65536);
 	replay(&ask, &out);
 	struct span got = canonical(buf_span(&out)), want = canonical(ask.body);
@@ -137,7 +137,7 @@ static void the_id_and_the_time_are_fresh(void **state)
 	    "{\"id\":\"old\",\"created\":7,\"model\":\"m\",\"system_fingerprint\":\"fp\",\"choices\":[{\"index\":0,"
 	    "\"message\":{\"role\":\"assistant\",\"content\":\"a\"},\"logprobs\":{\"content\":[1]},"
 	    "\"finish_reason\":\"stop\"}],\"usage\":{\"total_tokens\":3}}";
-	struct openai_replay ask = {
+	struct answer_replay ask = {
 	    .endpoint = ENDPOINT_CHAT, .body = span_of(body), .id = SPAN("new"), .created = 99, .include_usage = true};
 	struct buf out;
 	(void)state;
@@ -162,7 +162,7 @@ static void what_an_engine_put_beside_the_usage_is_told_with_it(void **state)
 {
 	static char body[40000];
 	static char large[20000];
-	struct openai_replay ask = {.endpoint = ENDPOINT_CHAT, .created = -1, .include_usage = true};
+	struct answer_replay ask = {.endpoint = ENDPOINT_CHAT, .created = -1, .include_usage = true};
 	struct buf out;
 	(void)state;
 	memset(large, 'x', sizeof(large) - 1);
@@ -196,7 +196,7 @@ static void only_the_id_and_the_time_are_replaced(void **state)
 	(void)state;
 	buf_init(&out, 65536);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct openai_replay ask = {
+		struct answer_replay ask = {
 		    .endpoint = ENDPOINT_CHAT, .body = span_of(cases[i][0]), .id = SPAN("new"), .created = 99};
 		assert_true(openai_replay_mark(ask.body, &arena, &ask.marks));
 		buf_reset(&out);
@@ -208,7 +208,7 @@ static void only_the_id_and_the_time_are_replaced(void **state)
 		assert_true(openai_replay_whole(&ask, &out));
 		assert_true(span_equal(buf_span(&out), ask.body));
 	}
-	struct openai_replay empty = {
+	struct answer_replay empty = {
 	    .body = SPAN("{\"created\":7}"),
 	    .id = SPAN("new"),
 	    .created = 99,
@@ -216,7 +216,7 @@ static void only_the_id_and_the_time_are_replaced(void **state)
 	buf_reset(&out);
 	assert_true(openai_replay_whole(&empty, &out));
 	assert_true(span_is(buf_span(&out), "{\"created\":99}"));
-	struct openai_marks marks;
+	struct answer_marks marks;
 	assert_false(openai_replay_mark(SPAN("[{\"id\":1}]"), &arena, &marks));
 	assert_false(openai_replay_mark(SPAN("{\"id\":1"), &arena, &marks));
 	assert_false(openai_replay_mark(SPAN("{\"id\":1,\"id\":2}"), &arena, &marks));
@@ -227,7 +227,7 @@ static void completions_are_text(void **state)
 {
 	static const char body[] = "{\"id\":\"c\",\"object\":\"text_completion\",\"choices\":[{\"text\":\"abc\","
 				   "\"index\":0,\"finish_reason\":\"stop\"}]}";
-	struct openai_replay ask = {.endpoint = ENDPOINT_COMPLETIONS, .body = span_of(body), .created = -1};
+	struct answer_replay ask = {.endpoint = ENDPOINT_COMPLETIONS, .body = span_of(body), .created = -1};
 	(void)state;
 	chunks[0] = '\0';
 	count = 0;
@@ -256,7 +256,7 @@ static void many_log_probabilities_are_told_in_parts(void **state)
 	for (int i = 0; i < TOKENS; i++)
 		buf_printf(&body, "%s{\"token\":\"%d\"}", i == 0 ? "" : ",", i);
 	buf_append(&body, SPAN("],\"refusal\":null},\"finish_reason\":\"stop\"}]}"));
-	struct openai_replay ask = {.endpoint = ENDPOINT_CHAT, .body = buf_span(&body), .created = -1};
+	struct answer_replay ask = {.endpoint = ENDPOINT_CHAT, .body = buf_span(&body), .created = -1};
 	replay(&ask, &out);
 	assert_int_equal(count, 5); /* the role, three parts, the end */
 	struct span want = canonical(buf_span(&body)), got = canonical(buf_span(&out));
@@ -270,7 +270,7 @@ static void content_of_parts_is_told_as_it_is(void **state)
 {
 	static const char body[] = HEAD "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":[{\"type\":"
 					"\"text\",\"text\":\"a\"}]},\"finish_reason\":\"stop\"}]}";
-	struct openai_replay ask = {.endpoint = ENDPOINT_CHAT, .body = span_of(body), .created = -1};
+	struct answer_replay ask = {.endpoint = ENDPOINT_CHAT, .body = span_of(body), .created = -1};
 	(void)state;
 	chunks[0] = '\0';
 	count = 0;
@@ -286,7 +286,7 @@ static void it_stops_when_told_and_refuses_what_is_none(void **state)
 {
 	static const char *const none[] = {
 	    "[]", "{}", "{\"choices\":[]}", "{\"choices\":[1]}", "{\"choices\":[{\"index\":0}]}", "x"};
-	struct openai_replay ask = {
+	struct answer_replay ask = {
 	    .endpoint = ENDPOINT_CHAT,
 	    .body = SPAN(HEAD "{\"index\":0,\"message\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}"),
 	    .created = -1};

@@ -12,7 +12,7 @@
 #include "lib/buf.h"
 #include "tests/unit/arena_fixture.h"
 
-static struct openai_request request;
+static struct request request;
 static struct findings findings;
 static const struct finding *const finding = &findings.list[0];
 
@@ -313,7 +313,7 @@ static void expect_spliced(const char *body, const char *model, bool ask_usage, 
 	struct buf out;
 	buf_init(&out, 4096);
 	expect_decoded(ENDPOINT_CHAT, body);
-	const struct openai_splice splice = {.model = span_of(model), .ask_usage = ask_usage};
+	const struct request_splice splice = {.model = span_of(model), .ask_usage = ask_usage};
 	buf_append(&out, openai_request_splice(&request, &splice, &out));
 	assert_false(buf_failed(&out));
 	if (!span_is(buf_span(&out), want))

@@ -19,7 +19,7 @@ enum { MOST = 1 << 20 };
 #define ITEM(index, vector) "{\"object\":\"embedding\",\"index\":" #index ",\"embedding\":" vector "}"
 
 /* Feeds the text in pieces of at most so many bytes. */
-static bool feed(struct openai_vectors *vectors, struct span text, size_t count, size_t piece)
+static bool feed(struct embedding_vectors *vectors, struct span text, size_t count, size_t piece)
 {
 	assert_true(openai_vectors_init(vectors, count, MOST));
 	for (size_t at = 0; at < text.len; at += piece) {
@@ -31,7 +31,7 @@ static bool feed(struct openai_vectors *vectors, struct span text, size_t count,
 
 static bool is_taken(const char *text, size_t count)
 {
-	struct openai_vectors vectors;
+	struct embedding_vectors vectors;
 	bool whole = feed(&vectors, span_of(text), count, MOST);
 	openai_vectors_fini(&vectors);
 	bool bytewise = feed(&vectors, span_of(text), count, 1);
@@ -49,7 +49,7 @@ static void vectors_are_found_by_their_index(void **state)
 						   "],\"model\":\"a\\\"b\",\"usage\":{\"prompt_tokens\":7}}\n";
 	(void)state;
 	for (size_t piece = 1; piece <= sizeof(body); piece++) {
-		struct openai_vectors vectors;
+		struct embedding_vectors vectors;
 		assert_true(feed(&vectors, SPAN(body), 2, piece));
 		assert_true(span_is(vectors.model, "\"a\\\"b\""));
 		assert_int_equal(vectors.usage.prompt_tokens, 7);
@@ -111,7 +111,7 @@ static void odd_answers_are_refused(void **state)
 static void too_much_is_known_from_what_is_odd(void **state)
 {
 	static const char body[] = "{\"data\":[" ITEM(0, "[1,2,3,4,5,6,7,8,9]") "]}";
-	struct openai_vectors vectors;
+	struct embedding_vectors vectors;
 	(void)state;
 	for (size_t most = 1; most < 200; most++) {
 		assert_true(openai_vectors_init(&vectors, 1, most));
@@ -143,7 +143,7 @@ static void damaged_answers_never_yield_nonsense(void **state)
 	for (int round = 0; round < 100000; round++) {
 		char body[sizeof(good)];
 		struct span text = {body, sizeof(good) - 1};
-		struct openai_vectors vectors;
+		struct embedding_vectors vectors;
 		struct json json;
 		struct json_error error;
 		struct arena arena;

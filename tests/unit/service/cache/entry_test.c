@@ -53,7 +53,7 @@ static void what_was_written_is_read(void **state)
 static void marks_lie_within_the_body_and_apart(void **state)
 {
 	static const struct {
-		struct openai_marks marks;
+		struct answer_marks marks;
 		bool good;
 	} cases[] = {
 	    {{{0, 0}, {0, 0}}, true},   {{{3, 5}, {0, 0}}, true},   {{{0, 14}, {14, 14}}, true},

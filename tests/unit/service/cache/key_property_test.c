@@ -42,11 +42,11 @@ static bool chance(int in)
 
 /* ---- keys ---- */
 
-static void write_canonical(const struct openai_request *request, struct buf *canonical)
+static void write_canonical(const struct request *request, struct buf *canonical)
 {
-	struct openai_inputs inputs;
-	struct openai_input_frame frame;
-	static uint32_t nodes[OPENAI_INPUTS_MOST];
+	struct embedding_inputs inputs;
+	struct embedding_frame frame;
+	static uint32_t nodes[EMBEDDING_INPUTS_MOST];
 	if (!by_input || !openai_inputs_read(request, &inputs)) {
 		openai_request_write_canonical(request, &arena, canonical);
 		return;
@@ -59,7 +59,7 @@ static void write_canonical(const struct openai_request *request, struct buf *ca
 /* False when the text is no request. */
 static bool key_of(struct span body, struct cache_key *key)
 {
-	struct openai_request request;
+	struct request request;
 	struct findings findings = {.count = 0};
 	struct buf canonical;
 	arena_reset(&arena);

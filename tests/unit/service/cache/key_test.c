@@ -18,7 +18,7 @@ static struct config_model model = {.name = "m", .plan = &plan, .cache = {.revis
 
 static struct cache_key key_with(enum endpoint endpoint, const char *body, const char *tenant)
 {
-	struct openai_request request;
+	struct request request;
 	struct findings findings = {.count = 0};
 	struct cache_key key;
 	struct buf canonical;

@@ -193,6 +193,7 @@ static int tear_down(void **state)
 static struct exchange *ask(const char *body, const char *cache_control)
 {
 	struct exchange_request request = {.kind = &exchange_relay,
+					   .dialect = &openai_dialect,
 					   .endpoint = ENDPOINT_EMBEDDINGS,
 					   .body = span_of(body),
 					   .request_id = SPAN("mine"),

@@ -144,6 +144,7 @@ static int tear_down(void **state)
 static struct exchange *ask(const char *body)
 {
 	struct exchange_request request = {.kind = &exchange_relay,
+					   .dialect = &openai_dialect,
 					   .endpoint = ENDPOINT_CHAT,
 					   .body = span_of(body),
 					   .request_id = SPAN("mine"),

@@ -11,6 +11,7 @@
 
 #include "clients/http/http_client.h"
 #include "lib/log.h"
+#include "schemas/openai/dialect.h"
 #include "service/exchange/exchange.h"
 #include "service/plan/plan.h"
 
@@ -176,6 +177,7 @@ static struct exchange *ask(const char *body)
 						       .finish = client_finish,
 						       .abort = client_abort};
 	struct exchange_request request = {.kind = &exchange_fanout,
+					   .dialect = &openai_dialect,
 					   .endpoint = ENDPOINT_CHAT,
 					   .body = span_of(body),
 					   .request_id = SPAN("mine"),

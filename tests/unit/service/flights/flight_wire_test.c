@@ -9,10 +9,12 @@
 #include <cmocka.h>
 
 #include "lib/random.h"
+#include "schemas/openai/dialect.h"
 #include "service/flights/flight_wire.h"
 
-static const struct config_plan large = {.target = "b/large"};
-static const struct config_plan small = {.target = "a/small"};
+static const struct config_backend backend = {.dialect = "openai"};
+static const struct config_plan large = {.target = "b/large", .backend = &backend};
+static const struct config_plan small = {.target = "a/small", .backend = &backend};
 static const struct config_plan *const children[] = {&large, &small};
 static const struct config_plan plan = {.combinator = "fallback", .children = children, .child_count = 2};
 
@@ -38,7 +40,7 @@ static const struct event *passed(const struct event *event)
 	buf_reset(&bytes);
 	flight_wire_write(event, 41, &bytes);
 	assert_false(buf_failed(&bytes));
-	assert_true(flight_wire_read(buf_span(&bytes), &plan, &wire));
+	assert_true(flight_wire_read(buf_span(&bytes), &plan, &openai_dialect, &wire));
 	assert_int_equal(wire.number, 41);
 	assert_int_equal(wire.event.kind, event->kind);
 	return &wire.event;
@@ -131,7 +133,7 @@ static void a_failure_tells_all_that_a_client_is_told(void **state)
 
 static void a_target_that_is_not_in_the_plan_counts_as_several(void **state)
 {
-	static const struct config_plan other = {.target = "c/other"};
+	static const struct config_plan other = {.target = "c/other", .backend = &backend};
 	struct event event = a_chunk();
 	(void)state;
 	event.target = &other;
@@ -145,12 +147,12 @@ static void other_versions_and_every_cut_are_refused(void **state)
 	passed(&event);
 	struct span span = buf_span(&bytes);
 	for (size_t len = 0; len < span.len; len++)
-		assert_false(flight_wire_read((struct span){span.at, len}, &plan, &wire));
+		assert_false(flight_wire_read((struct span){span.at, len}, &plan, &openai_dialect, &wire));
 	((char *)(uintptr_t)span.at)[0]++;
-	assert_false(flight_wire_read(span, &plan, &wire));
+	assert_false(flight_wire_read(span, &plan, &openai_dialect, &wire));
 	((char *)(uintptr_t)span.at)[0]--;
 	buf_append(&bytes, SPAN("x"));
-	assert_false(flight_wire_read(buf_span(&bytes), &plan, &wire));
+	assert_false(flight_wire_read(buf_span(&bytes), &plan, &openai_dialect, &wire));
 }
 
 /* Under the sanitizers: nothing is read outside of what came. */
@@ -165,7 +167,8 @@ static void noise_leads_nowhere(void **state)
 		memcpy(copy, buf_span(&bytes).at, len);
 		for (int i = 0; i < 3; i++)
 			copy[1 + random_u64() % (len - 1)] = (char)random_u64();
-		if (flight_wire_read((struct span){copy, len}, &plan, &wire) && wire.event.data.at != NULL)
+		if (flight_wire_read((struct span){copy, len}, &plan, &openai_dialect, &wire) &&
+		    wire.event.data.at != NULL)
 			assert_true(wire.event.data.at >= copy &&
 				    wire.event.data.at + wire.event.data.len <= copy + len);
 		free(copy);
