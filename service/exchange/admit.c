@@ -13,7 +13,7 @@ static uint64_t read_deadline(struct span seconds, uint64_t started_us)
 	return count <= 0 ? 0 : started_us + (uint64_t)count * 1000000;
 }
 
-static struct flight_options options_of(const struct exchange *exchange, const struct plan *plan)
+static struct flight_options options_of(struct exchange *exchange, const struct plan *plan)
 {
 	char traceparent[TRACE_PARENT_SIZE];
 	trace_continue(exchange->asked.traceparent, traceparent);
@@ -24,7 +24,7 @@ static struct flight_options options_of(const struct exchange *exchange, const s
 				       .deadline_us =
 					   read_deadline(exchange->asked.timeout, exchange->report.started_us),
 				       .retries_before = exchange->report.retries_before,
-				       .tap = exchange->tap};
+				       .tap = observers_tap(&exchange->observers)};
 }
 
 /* Takes what the reading found for the cache. */

@@ -197,6 +197,7 @@ void caching_tell(const struct caching *caching, enum metrics_cache how, struct 
 
 void caching_close(struct caching *caching)
 {
-	cache_fetch_cancel(&caching->fetch);
+	if (caching->search != NULL)
+		cache_fetch_cancel(&caching->search->fetch);
 	store_value_drop(caching->stale);
 }

@@ -17,17 +17,18 @@ enum {
 
 static struct reading *reading_create(struct exchange *exchange)
 {
-	struct reading *reading = calloc(1, sizeof(*reading));
+	struct reading *reading = malloc(sizeof(*reading));
 	if (reading == NULL)
 		return NULL;
-	reading->exchange = exchange;
-	reading->kind = exchange->kind;
-	reading->config = exchange_config(exchange);
-	reading->limits = reading->config->limits.json;
-	reading->body = exchange->asked.body;
-	reading->tenant = exchange->asked.authorization;
-	reading->caches = exchange->worker->flights.cache != NULL && !exchange->caching.directives.no_store;
-	reading->request = request_hold(exchange->request);
+	*reading = (struct reading){.exchange = exchange,
+				    .kind = exchange->kind,
+				    .config = exchange_config(exchange),
+				    .limits = exchange_config(exchange)->limits.json,
+				    .body = exchange->asked.body,
+				    .tenant = exchange->asked.authorization,
+				    .caches = exchange->worker->flights.cache != NULL &&
+					      !exchange->caching.directives.no_store,
+				    .request = request_hold(exchange->request)};
 	return reading;
 }
 

@@ -104,7 +104,7 @@ static enum exchange_step give_stale(struct exchange *exchange)
 	    .key = &keeping->key, .rule = keeping->rule, .now_us = exchange_now(exchange)};
 	if (caching->embedding != NULL)
 		return embedding_stale_suffices(exchange) ? EXCHANGE_HIT_INPUTS : EXCHANGE_WAIT;
-	if (caching->stale == NULL || !cache_hit_of(caching->stale, &wanted, &caching->fetch.hit))
+	if (caching->stale == NULL || !cache_hit_of(caching->stale, &wanted, &caching->search->fetch.hit))
 		return EXCHANGE_WAIT;
 	caching->stale = NULL;
 	caching->how = METRICS_CACHE_STALE;
@@ -133,7 +133,8 @@ static bool is_open(const struct exchange *exchange)
 
 enum exchange_step exchange_fail(struct exchange *exchange)
 {
-	const struct failure *failure = exchange->failure;
+	const struct failure own = failure_of(exchange->failure_code);
+	const struct failure *failure = exchange->failure != NULL ? exchange->failure : &own;
 	enum exchange_step next = is_open(exchange) ? stand_in(exchange, failure) : EXCHANGE_WAIT;
 	if (next != EXCHANGE_WAIT)
 		return next;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Fan-outs: exchanges whose request brings its own plan. The lanes are told by
- * the tap (fanout_lanes.c); here is what the plan as a whole gives, and the end.
+ * an observer (fanout_lanes.c); here is what the plan as a whole gives, and the end.
  *
  * Streamed, the head goes out with the first lane that starts, so every failure of the plan is told in the stream.
  * Whole, nothing is sent before the end.
@@ -32,7 +32,7 @@ static struct fanout_run *fanout_create(struct exchange *exchange)
 	if (fanout == NULL)
 		return NULL;
 	random_hex(hex, 16);
-	fanout->tap.ops = &fanout_tap_ops;
+	fanout->observer.ops = &fanout_observer_ops;
 	fanout->exchange = exchange;
 	fanout->created = time(NULL);
 	fanout->id = arena_printf(arena, "fanout-%s", hex);
@@ -46,31 +46,44 @@ static struct fanout_run *fanout_create(struct exchange *exchange)
 	return fanout;
 }
 
-static void fanout_read_strict(struct reading *reading)
+/* What is read of a fan-out. */
+struct fanout_reading {
+	struct fanout_request request;
+	bool strict_read; /* strict holds what the strict rules find */
+	struct findings strict;
+};
+
+static void fanout_read_strict(struct fanout_reading *fanout, struct arena *arena)
 {
-	fanout_request_check_strict(&reading->fanout, &reading->request->arena, &reading->strict);
-	reading->strict_read = true;
+	fanout_request_check_strict(&fanout->request, arena, &fanout->strict);
+	fanout->strict_read = true;
 }
 
 /* Whether a plan is strict is known when there is one, on the loop: a helper finds out what it would refuse. */
 static void fanout_read(struct reading *reading)
 {
 	struct request *request = reading->request;
-	bool good = fanout_request_decode(&reading->fanout, &request->openai, &request->arena, reading->body,
+	struct fanout_reading *fanout = reading->fanout = arena_zalloc(&request->arena, 1, sizeof(*fanout));
+	if (fanout == NULL) {
+		finding_only(&reading->findings, (struct finding){.code = ERROR_OVERLOADED});
+		return;
+	}
+	bool good = fanout_request_decode(&fanout->request, &request->openai, &request->arena, reading->body,
 					  &reading->limits, &reading->findings);
 	request_learn(request);
 	if (good && reading->apart)
-		fanout_read_strict(reading);
+		fanout_read_strict(fanout, &request->arena);
 }
 
 /* Returns whether a strict plan takes the request. */
 static bool fanout_is_strict(struct reading *reading)
 {
-	if (!reading->strict_read)
-		fanout_read_strict(reading);
-	if (reading->strict.count > 0)
-		reading->findings = reading->strict;
-	return reading->strict.count == 0;
+	struct fanout_reading *fanout = reading->fanout;
+	if (!fanout->strict_read)
+		fanout_read_strict(fanout, &reading->request->arena);
+	if (fanout->strict.count > 0)
+		reading->findings = fanout->strict;
+	return fanout->strict.count == 0;
 }
 
 static const struct plan *fanout_admit(struct exchange *exchange, struct reading *reading)
@@ -80,8 +93,8 @@ static const struct plan *fanout_admit(struct exchange *exchange, struct reading
 		finding_only(&reading->findings, (struct finding){.code = ERROR_OVERLOADED});
 		return NULL;
 	}
-	exchange->tap = &fanout->tap;
-	fanout->request = reading->fanout;
+	observers_add(&exchange->observers, &fanout->observer);
+	fanout->request = reading->fanout->request;
 	const struct plan *plan = fanout_plan(fanout, &reading->findings);
 	if (plan != NULL && config_plan_is_strict(plan->source) && !fanout_is_strict(reading))
 		return NULL;
@@ -144,9 +157,8 @@ static void gather(struct exchange *exchange, const struct event *event)
 
 static enum exchange_step fanout_on_event(struct exchange *exchange, const struct event *event)
 {
-	report_usage(&exchange->report, event);
+	exchange_note(exchange, event, false);
 	if (event->kind == EVENT_BODY) {
-		report_content(&exchange->report, event, exchange_now(exchange));
 		buf_append(&exchange->fanout->answer, event->data);
 	} else if (event->kind == EVENT_CHUNK && event->target == NULL && (event->carries & CARRIES_NO_CHOICE) == 0) {
 		gather(exchange, event);
@@ -156,20 +168,5 @@ static enum exchange_step fanout_on_event(struct exchange *exchange, const struc
 	return EXCHANGE_WAIT;
 }
 
-static void fanout_close(struct exchange *exchange)
-{
-	struct fanout_run *fanout = exchange->fanout;
-	if (fanout == NULL)
-		return;
-	task_drop(exchange->worker->flights.plan.reactor, &fanout->give_up);
-	buf_fini(&fanout->answer);
-	buf_fini(&fanout->json);
-	assembly_fini(&fanout->assembly);
-}
-
-const struct exchange_kind exchange_fanout = {.read = fanout_read,
-					      .admit = fanout_admit,
-					      .on_event = fanout_on_event,
-					      .close = fanout_close,
-					      .documents = 2,
-					      .named = true};
+const struct exchange_kind exchange_fanout = {
+    .read = fanout_read, .admit = fanout_admit, .on_event = fanout_on_event, .documents = 2, .named = true};

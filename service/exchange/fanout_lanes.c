@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The tap of a fan-out: every leaf that starts is a lane, and what happens in it is told as it happens.
+ * The observer of a fan-out: every leaf that starts is a lane, and what happens in it is told as it happens.
  *
  * It is called from within the plan, so it never ends the exchange: what can't be written is noted, and the exchange
  * is aborted at the end of the turn. A client that falls behind pauses the root of the plan, and with it
@@ -13,9 +13,9 @@
 
 enum { LANE_TITLE_MOST = 65536, LANE_REASON_MOST = 64 };
 
-static struct fanout_run *fanout_of(struct run_tap *tap)
+static struct fanout_run *fanout_of(struct exchange_observer *observer)
 {
-	return (struct fanout_run *)tap;
+	return (struct fanout_run *)observer;
 }
 
 static struct lane *find_lane(const struct fanout_run *fanout, unsigned index)
@@ -44,12 +44,12 @@ static void send_event(struct fanout_run *fanout, const char *name)
 	task_queue(exchange->worker->flights.plan.reactor, &fanout->give_up);
 }
 
-static struct span lane_title(const struct fanout_run *fanout, const struct config_plan *leaf)
+static struct span lane_title(const struct fanout_run *fanout, unsigned index, const struct config_plan *leaf)
 {
 	struct span copy = {NULL, 0};
 	struct buf text;
 	buf_init(&text, LANE_TITLE_MOST);
-	buf_printf(&text, "\"index\":%u,\"name\":", fanout->lane_count);
+	buf_printf(&text, "\"index\":%u,\"name\":", index);
 	json_write_string(&text, span_of(leaf->name != NULL ? leaf->name : leaf->target));
 	buf_append(&text, SPAN(",\"target\":"));
 	json_write_string(&text, span_of(leaf->target));
@@ -60,13 +60,13 @@ static struct span lane_title(const struct fanout_run *fanout, const struct conf
 }
 
 /* One more lane; NULL when out of memory. */
-static struct lane *add_lane(struct fanout_run *fanout, const struct config_plan *leaf)
+static struct lane *add_lane(struct fanout_run *fanout, unsigned index, const struct config_plan *leaf)
 {
 	struct lane *lane = arena_zalloc(exchange_arena(fanout->exchange), 1, sizeof(*lane));
-	struct span title = lane_title(fanout, leaf);
+	struct span title = lane_title(fanout, index, leaf);
 	if (lane == NULL || title.at == NULL)
 		return NULL;
-	*lane = (struct lane){.index = fanout->lane_count, .leaf = leaf, .title = title, .usage = USAGE_UNKNOWN};
+	*lane = (struct lane){.index = index, .leaf = leaf, .title = title, .usage = USAGE_UNKNOWN};
 	if (fanout->first == NULL)
 		fanout->first = lane;
 	else
@@ -75,10 +75,10 @@ static struct lane *add_lane(struct fanout_run *fanout, const struct config_plan
 	return lane;
 }
 
-static unsigned on_started(struct run_tap *tap, const struct plan *leaf)
+static void on_started(struct exchange_observer *observer, unsigned index, const struct plan *leaf)
 {
-	struct fanout_run *fanout = fanout_of(tap);
-	const struct lane *lane = add_lane(fanout, leaf->source);
+	struct fanout_run *fanout = fanout_of(observer);
+	const struct lane *lane = add_lane(fanout, index, leaf->source);
 	if (lane == NULL && !fanout->given_up) {
 		fanout->given_up = true;
 		task_queue(fanout->exchange->worker->flights.plan.reactor, &fanout->give_up);
@@ -87,7 +87,6 @@ static unsigned on_started(struct run_tap *tap, const struct plan *leaf)
 		fanout_write_started(fanout, lane);
 		send_event(fanout, "lane.started");
 	}
-	return fanout->lane_count++;
 }
 
 static void note_finish(struct fanout_run *fanout, struct lane *lane, struct span answer)
@@ -134,9 +133,9 @@ static void on_ended(struct fanout_run *fanout, struct lane *lane, enum lane_sta
 	send_event(fanout, names[status]);
 }
 
-static void on_event(struct run_tap *tap, unsigned index, const struct event *event)
+static void on_event(struct exchange_observer *observer, unsigned index, const struct event *event)
 {
-	struct fanout_run *fanout = fanout_of(tap);
+	struct fanout_run *fanout = fanout_of(observer);
 	struct lane *lane = find_lane(fanout, index);
 	if (lane == NULL)
 		return;
@@ -160,15 +159,26 @@ static void on_event(struct run_tap *tap, unsigned index, const struct event *ev
 	}
 }
 
-static void on_cancelled(struct run_tap *tap, unsigned index)
+static void on_cancelled(struct exchange_observer *observer, unsigned index)
 {
-	struct fanout_run *fanout = fanout_of(tap);
+	struct fanout_run *fanout = fanout_of(observer);
 	struct lane *lane = find_lane(fanout, index);
 	if (lane != NULL)
 		on_ended(fanout, lane, LANE_CANCELLED);
 }
 
-const struct run_tap_ops fanout_tap_ops = {on_started, on_event, on_cancelled};
+static void on_end(struct exchange_observer *observer, uint64_t now_us)
+{
+	struct fanout_run *fanout = fanout_of(observer);
+	(void)now_us;
+	task_drop(exchange_plan(fanout->exchange)->reactor, &fanout->give_up);
+	buf_fini(&fanout->answer);
+	buf_fini(&fanout->json);
+	assembly_fini(&fanout->assembly);
+}
+
+const struct exchange_observer_ops fanout_observer_ops = {
+    .on_leaf_started = on_started, .on_leaf_event = on_event, .on_leaf_cancelled = on_cancelled, .on_end = on_end};
 
 const struct lane *fanout_winner(const struct fanout_run *fanout, const struct config_plan *leaf)
 {

@@ -12,11 +12,6 @@
 
 /* ---- pass ---- */
 
-static enum exchange_step on_own_event(struct exchange *exchange, const struct event *event)
-{
-	return exchange->kind->on_event(exchange, event);
-}
-
 static void pause_own(struct exchange *exchange, bool paused)
 {
 	flight_pause(exchange->flight, paused);
@@ -33,7 +28,7 @@ static unsigned own_attempts(const struct exchange *exchange)
 	return flight_attempts(exchange->flight);
 }
 
-static const struct exchange_source own_flight = {on_own_event, pause_own, leave_own, own_attempts};
+static const struct exchange_source own_flight = {.pause = pause_own, .leave = leave_own, .attempts = own_attempts};
 
 enum exchange_step exchange_pass(struct exchange *exchange)
 {
@@ -42,7 +37,7 @@ enum exchange_step exchange_pass(struct exchange *exchange)
 	if (exchange->flight == NULL)
 		return exchange_fails(exchange, ERROR_OVERLOADED);
 	exchange_set_source(exchange, &own_flight);
-	return flight_start(exchange->flight, &exchange->options, &exchange->subscriber)
+	return flight_start(exchange->flight, &exchange->options, &exchange->sink)
 		   ? EXCHANGE_RELAY
 		   : exchange_fails(exchange, ERROR_OVERLOADED);
 }
@@ -145,7 +140,7 @@ enum exchange_step exchange_follow(struct exchange *exchange, struct shared_requ
 	ask->plan = exchange->options.plan;
 	ask->party = exchange->request->party;
 	caching_ask_as_wanted(caching, ask);
-	caching->follower = shared_follow(&exchange->worker->flights, ask, &exchange->subscriber, &leads);
+	caching->follower = shared_follow(&exchange->worker->flights, ask, &exchange->sink, &leads);
 	if (caching->follower == NULL)
 		return exchange_fails(exchange, ERROR_OVERLOADED);
 	exchange_set_source(exchange, source);

@@ -129,8 +129,9 @@ static enum error_code making_error(const struct making *making)
 /* Sends the head of an answer that is made. */
 static void begin_answer(struct exchange *exchange, const struct making *making)
 {
-	struct event event = {.kind = making->stream ? EVENT_CHUNK : EVENT_BODY, .carries = CARRIES_CONTENT};
-	report_content(&exchange->report, &event, exchange_now(exchange));
+	struct event event = {
+	    .kind = making->stream ? EVENT_CHUNK : EVENT_BODY, .carries = CARRIES_CONTENT, .usage = making->usage};
+	exchange_note(exchange, &event, false);
 	exchange->report.events = making->events;
 	if (making->source.whole != NULL)
 		exchange->report.usage = making->usage;

@@ -13,8 +13,8 @@
 enum { SHARED_KEPT_IN_TURN = 256 << 10 /* bytes of events; more are put together by a helper */ };
 
 /* Why the answer, the body of entry, is not kept, or that it can be; fills in what else its body tells. */
-static enum metrics_kept shared_judge(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
-				      struct arena *scratch)
+static enum metrics_kept judge(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
+			       struct arena *scratch)
 {
 	const struct config_cache_rule *rule = shared->keeping.rule;
 	if (whole->streamed && !shared->convertible)
@@ -46,35 +46,78 @@ enum metrics_kept shared_keep_entry(const struct shared *shared, const struct ca
 	return kept_of(cache_keep(shared->worker->cache, keeping, entry));
 }
 
-/* An answer put together from the log. */
+/* ---- the whole answer ---- */
+
+/* Returns whether all events are in the log still, which those of an answer that can be kept are. */
+static bool is_all_there(const struct shared *shared)
+{
+	return shared->log.bytes <= SHARED_MOST && shared->log.gone == 0;
+}
+
+void shared_stop_assembling(struct shared *shared)
+{
+	shared->assembly = SHARED_ASSEMBLES_NOT;
+	if (shared->whole != NULL)
+		whole_fini(shared->whole);
+	free(shared->whole);
+	shared->whole = NULL;
+}
+
+void shared_assemble(struct shared *shared, const struct event *event)
+{
+	bool wanted = event->kind == EVENT_CHUNK || event->kind == EVENT_USAGE;
+	if (shared->assembly == SHARED_ASSEMBLES_NOT || !wanted)
+		return;
+	if (shared->assembly == SHARED_ASSEMBLES_NOTHING_YET) {
+		shared->whole = malloc(sizeof(*shared->whole));
+		if (shared->whole != NULL)
+			whole_init(shared->whole, shared->request->endpoint, SHARED_MOST, shared->party);
+		shared->assembly = SHARED_ASSEMBLES;
+	}
+	if (shared->whole != NULL)
+		whole_add(shared->whole, event);
+	if (shared->whole == NULL || shared->whole->assembly.exhausted || shared->log.bytes > SHARED_KEPT_IN_TURN)
+		shared_stop_assembling(shared);
+}
+
+/* An answer on its way into the cache. */
 struct gathered {
-	struct whole whole;
+	struct whole whole; /* of the log, when it was not put together as it came */
 	struct buf body;
 	struct arena scratch;
 	struct cache_entry entry;
 	enum metrics_kept kept; /* METRICS_KEPT_YES: it can be */
 };
 
-/* Thread-safe while nothing is appended. end: it is not in the log yet, as what is held. */
+/* Returns the answer, which end completes: it is not in the log yet, as what is held; NULL when it is not all there. */
+static struct whole *complete(const struct shared *shared, const struct flight_record *end, struct whole *room)
+{
+	struct whole *whole = shared->whole != NULL ? shared->whole : room;
+	if (!is_all_there(shared))
+		return NULL;
+	for (const struct flight_record *at = shared->log.first; at != NULL && whole == room; at = at->next)
+		whole_add(whole, &at->event);
+	if (shared->held != NULL)
+		whole_add(whole, &shared->held->event);
+	whole_add(whole, &end->event);
+	return whole;
+}
+
+/* Thread-safe while nothing is appended. */
 static void gather(const struct shared *shared, const struct flight_record *end, struct gathered *gathered)
 {
-	struct whole *whole = &gathered->whole;
 	arena_init(&gathered->scratch, 0);
-	whole_init(whole, shared->request->endpoint, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
+	whole_init(&gathered->whole, shared->request->endpoint, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
 	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
-	bool is_there = shared->log.bytes <= SHARED_MOST && shared->log.gone == 0;
-	for (const struct flight_record *at = is_there ? shared->log.first : NULL; at != NULL; at = at->next)
-		whole_add(whole, &at->event);
-	if (shared->held != NULL && is_there)
-		whole_add(whole, &shared->held->event);
-	if (is_there)
-		whole_add(whole, &end->event);
 	gathered->entry = (struct cache_entry){.endpoint = shared->request->endpoint, .created = time(NULL)};
 	gathered->kept = shared->log.bytes > SHARED_MOST ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_NO_MEMORY;
-	bool written = whole_write(whole, &gathered->body);
+	struct whole *whole = complete(shared, end, &gathered->whole);
+	bool written = whole != NULL && whole_write(whole, &gathered->body);
 	gathered->entry.body = buf_span(&gathered->body);
+	if (whole == NULL)
+		return;
 	if (written)
-		gathered->kept = shared_judge(shared, whole, &gathered->entry, &gathered->scratch);
+		gathered->kept = judge(shared, whole, &gathered->entry, &gathered->scratch);
 	gathered->entry.usage = whole->usage;
 	gathered->entry.target = whole->target == NULL ? SPAN("") : span_of(whole->target->target);
 }
@@ -85,6 +128,8 @@ static void gathered_fini(struct gathered *gathered)
 	whole_fini(&gathered->whole);
 	arena_fini(&gathered->scratch);
 }
+
+/* ---- keeping ---- */
 
 void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum metrics_kept kept)
 {
