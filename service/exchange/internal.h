@@ -14,7 +14,7 @@
  *   join.c                       join, lead, pass: where an answer comes from
  *   lookup.c, embedding*.c       recall, look up, hit: answers that are kept
  *   fail.c                       what is told of a failure, or stands in for the answer
- *   decode.c, admit.c            reading the request, and finding what it asks for
+ *   admit.c                      reading the request, and finding what it asks for
  *   exchange.c                   the table, the beginning and the end
  */
 #ifndef SLUICE_SERVICE_EXCHANGE_INTERNAL_H

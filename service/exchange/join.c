@@ -51,7 +51,7 @@ static bool is_convertible(const struct request *request)
 	return json_member(json, 0, "audio") == JSON_NONE && json_member(json, 0, "prompt_logprobs") == JSON_NONE;
 }
 
-static enum exchange_step gather(struct exchange *exchange, const struct event *event)
+static enum exchange_step gather_event(struct exchange *exchange, const struct event *event)
 {
 	struct caching *caching = &exchange->caching;
 	if (caching->whole == NULL) {
@@ -96,7 +96,7 @@ static enum exchange_step on_shared_event(struct exchange *exchange, const struc
 	exchange_note_collapse(exchange);
 	if ((event->kind == EVENT_BODY && stream) ||
 	    ((event->kind == EVENT_CHUNK || event->kind == EVENT_USAGE) && !stream))
-		return gather(exchange, event);
+		return gather_event(exchange, event);
 	if (event->kind == EVENT_END && exchange->caching.whole != NULL)
 		return give_gathered(exchange);
 	struct event recast = with_usage_as_asked(exchange->request, event);

@@ -20,8 +20,8 @@ void exchange_keep_under(struct exchange *exchange, struct span tenant)
 }
 
 /* Asks the cache for the answer of the key; goes on by found(), now or from on_done. */
-static enum exchange_step search(struct exchange *exchange, void (*on_done)(struct cache_fetch *fetch),
-				 enum exchange_step (*found)(struct exchange *exchange))
+static enum exchange_step search_answer(struct exchange *exchange, void (*on_done)(struct cache_fetch *fetch),
+					enum exchange_step (*found)(struct exchange *exchange))
 {
 	struct caching *caching = &exchange->caching;
 	caching->search = arena_alloc(exchange_arena(exchange), sizeof(*caching->search));
@@ -104,7 +104,7 @@ enum exchange_step exchange_recall(struct exchange *exchange)
 	if (caching->directives.no_cache || caching->directives.no_store)
 		return EXCHANGE_DECODE;
 	take_repeat(exchange, repeat);
-	return search(exchange, on_recalled, recalled);
+	return search_answer(exchange, on_recalled, recalled);
 }
 
 /* ---- look up ---- */
@@ -123,7 +123,7 @@ static void note_repeat(const struct exchange *exchange)
 }
 
 /* Nothing is kept that may be given. */
-static enum exchange_step not_found(struct exchange *exchange)
+static enum exchange_step answer_not_found(struct exchange *exchange)
 {
 	struct caching *caching = &exchange->caching;
 	if (caching->directives.only_if_cached)
@@ -133,25 +133,26 @@ static enum exchange_step not_found(struct exchange *exchange)
 }
 
 /* The cache said what it has. */
-static enum exchange_step looked_up(struct exchange *exchange)
+static enum exchange_step answer_looked_up(struct exchange *exchange)
 {
 	if (exchange->caching.search->fetch.hit.value != NULL)
 		note_repeat(exchange);
-	return is_found(&exchange->caching) ? EXCHANGE_HIT : not_found(exchange);
+	return is_found(&exchange->caching) ? EXCHANGE_HIT : answer_not_found(exchange);
 }
 
 static void on_looked_up(struct cache_fetch *fetched)
 {
 	struct exchange *exchange = exchange_of(fetched);
-	exchange_go(exchange, looked_up(exchange));
+	exchange_go(exchange, answer_looked_up(exchange));
 }
 
 /* What was recalled is not looked for again. */
 enum exchange_step exchange_look_up(struct exchange *exchange)
 {
 	const struct caching *caching = &exchange->caching;
-	return caching->directives.no_cache || caching->search != NULL ? not_found(exchange)
-								       : search(exchange, on_looked_up, looked_up);
+	return caching->directives.no_cache || caching->search != NULL
+		   ? answer_not_found(exchange)
+		   : search_answer(exchange, on_looked_up, answer_looked_up);
 }
 
 /* ---- hit ---- */

@@ -7,7 +7,7 @@ static struct observers *of_tap(struct run_tap *tap)
 	return (struct observers *)tap;
 }
 
-static unsigned on_started(struct run_tap *tap, const struct plan *leaf)
+static unsigned tell_leaf_started(struct run_tap *tap, const struct plan *leaf)
 {
 	struct observers *observers = of_tap(tap);
 	unsigned number = observers->leaves++;
@@ -17,14 +17,14 @@ static unsigned on_started(struct run_tap *tap, const struct plan *leaf)
 	return number;
 }
 
-static void on_event(struct run_tap *tap, unsigned leaf, const struct event *event)
+static void tell_leaf_event(struct run_tap *tap, unsigned leaf, const struct event *event)
 {
 	for (struct exchange_observer *at = of_tap(tap)->first; at != NULL; at = at->next)
 		if (at->ops->on_leaf_event != NULL)
 			at->ops->on_leaf_event(at, leaf, event);
 }
 
-static void on_cancelled(struct run_tap *tap, unsigned leaf)
+static void tell_leaf_cancelled(struct run_tap *tap, unsigned leaf)
 {
 	for (struct exchange_observer *at = of_tap(tap)->first; at != NULL; at = at->next)
 		if (at->ops->on_leaf_cancelled != NULL)
@@ -33,7 +33,7 @@ static void on_cancelled(struct run_tap *tap, unsigned leaf)
 
 void observers_init(struct observers *observers)
 {
-	static const struct run_tap_ops ops = {on_started, on_event, on_cancelled};
+	static const struct run_tap_ops ops = {tell_leaf_started, tell_leaf_event, tell_leaf_cancelled};
 	*observers = (struct observers){.tap = {.ops = &ops}};
 }
 

@@ -29,10 +29,10 @@ struct span exchange_request_id(struct span offered, struct arena *arena)
 
 int64_t exchange_read_count(struct span text)
 {
-	int64_t count = text.len == 0 || text.len > 4 ? -1 : 0;
-	for (size_t i = 0; i < text.len && count >= 0; i++)
-		count = text.at[i] < '0' || text.at[i] > '9' ? -1 : count * 10 + (text.at[i] - '0');
-	return count;
+	int64_t report_count = text.len == 0 || text.len > 4 ? -1 : 0;
+	for (size_t i = 0; i < text.len && report_count >= 0; i++)
+		report_count = text.at[i] < '0' || text.at[i] > '9' ? -1 : report_count * 10 + (text.at[i] - '0');
+	return report_count;
 }
 
 const char *const report_endpoints[REPORT_ENDPOINTS] = {[ENDPOINT_CHAT] = "chat",
@@ -59,7 +59,7 @@ void report_content(struct report *report, const struct event *event, uint64_t n
 		report->first_content_us = now;
 }
 
-static void on_event(struct exchange_observer *observer, const struct event *event, bool relayed, uint64_t now_us)
+static void report_event(struct exchange_observer *observer, const struct event *event, bool relayed, uint64_t now_us)
 {
 	struct report *report = (struct report *)observer;
 	if (relayed && event->kind == EVENT_CHUNK)
@@ -68,7 +68,7 @@ static void on_event(struct exchange_observer *observer, const struct event *eve
 	report_content(report, event, now_us);
 }
 
-static void count(const struct report *report, uint64_t now)
+static void report_count(const struct report *report, uint64_t now)
 {
 	struct metrics_cells *metrics = report->metrics;
 	size_t model = report->model == NULL ? METRICS_UNKNOWN : report->model_index;
@@ -106,12 +106,12 @@ static void tell_operation(struct log_line *line, const struct report *report)
 }
 
 /* Counts the exchange and writes its log line. */
-static void on_end(struct exchange_observer *observer, uint64_t now)
+static void report_end(struct exchange_observer *observer, uint64_t now)
 {
 	const struct report *report = (struct report *)observer;
 	struct log_line line;
 	const struct error_row *row = error_row(report->error);
-	count(report, now);
+	report_count(report, now);
 	log_begin(&line, row->blame == BLAME_BACKEND || row->blame == BLAME_GATEWAY ? LOG_WARN : LOG_INFO, "exchange");
 	log_str(&line, "request_id", report->request_id);
 	log_str(&line, "endpoint", span_of(report_endpoints[report->endpoint]));
@@ -141,7 +141,7 @@ static void on_end(struct exchange_observer *observer, uint64_t now)
 void report_open(struct report *report, unsigned endpoint, int http_version, struct metrics_cells *metrics,
 		 uint64_t now)
 {
-	static const struct exchange_observer_ops ops = {.on_event = on_event, .on_end = on_end};
+	static const struct exchange_observer_ops ops = {.on_event = report_event, .on_end = report_end};
 	*report = (struct report){.observer = {.ops = &ops},
 				  .metrics = metrics,
 				  .endpoint = endpoint,

@@ -13,8 +13,8 @@
 enum { SHARED_KEPT_IN_TURN = 256 << 10 /* bytes of events; more are put together by a helper */ };
 
 /* Why the answer, the body of entry, is not kept, or that it can be; fills in what else its body tells. */
-static enum metrics_kept judge(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
-			       struct arena *scratch)
+static enum metrics_kept judge_answer(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
+				      struct arena *scratch)
 {
 	const struct config_cache_rule *rule = shared->keeping.rule;
 	if (whole->streamed && !shared->convertible)
@@ -90,7 +90,7 @@ struct gathered {
 };
 
 /* Returns the answer, which end completes: it is not in the log yet, as what is held; NULL when it is not all there. */
-static struct whole *complete(const struct shared *shared, const struct flight_record *end, struct whole *room)
+static struct whole *complete_answer(const struct shared *shared, const struct flight_record *end, struct whole *room)
 {
 	struct whole *whole = shared->whole != NULL ? shared->whole : room;
 	if (!is_all_there(shared))
@@ -104,20 +104,20 @@ static struct whole *complete(const struct shared *shared, const struct flight_r
 }
 
 /* Thread-safe while nothing is appended. */
-static void gather(const struct shared *shared, const struct flight_record *end, struct gathered *gathered)
+static void gather_answer(const struct shared *shared, const struct flight_record *end, struct gathered *gathered)
 {
 	arena_init(&gathered->scratch, 0);
 	whole_init(&gathered->whole, shared->request->endpoint, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
 	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
 	gathered->entry = (struct cache_entry){.endpoint = shared->request->endpoint, .created = time(NULL)};
 	gathered->kept = shared->log.bytes > SHARED_MOST ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_NO_MEMORY;
-	struct whole *whole = complete(shared, end, &gathered->whole);
+	struct whole *whole = complete_answer(shared, end, &gathered->whole);
 	bool written = whole != NULL && whole_write(whole, &gathered->body);
 	gathered->entry.body = buf_span(&gathered->body);
 	if (whole == NULL)
 		return;
 	if (written)
-		gathered->kept = judge(shared, whole, &gathered->entry, &gathered->scratch);
+		gathered->kept = judge_answer(shared, whole, &gathered->entry, &gathered->scratch);
 	gathered->entry.usage = whole->usage;
 	gathered->entry.target = whole->target == NULL ? SPAN("") : span_of(whole->target->target);
 }
@@ -156,7 +156,7 @@ bool shared_keep(struct shared *shared, const struct flight_record *end)
 		return false; /* not as a whole */
 	}
 	struct step_mark before = step_enter("keep");
-	gather(shared, end, &gathered);
+	gather_answer(shared, end, &gathered);
 	enum metrics_kept kept = gathered.kept;
 	if (kept == METRICS_KEPT_YES)
 		kept = shared_keep_entry(shared, &shared->keeping, &gathered.entry);
@@ -180,11 +180,11 @@ struct keep_job {
 };
 
 /* On a helper thread. The log stands still: the flight waits for this before anything is appended. */
-static void on_work(struct offload_job *offloaded)
+static void keep_work(struct offload_job *offloaded)
 {
 	struct keep_job *job = (struct keep_job *)offloaded;
 	struct gathered gathered;
-	gather(job->shared, job->end, &gathered);
+	gather_answer(job->shared, job->end, &gathered);
 	job->kept = gathered.kept;
 	job->bytes = gathered.entry.body.len;
 	job->packs = job->kept == METRICS_KEPT_YES;
@@ -193,7 +193,7 @@ static void on_work(struct offload_job *offloaded)
 	gathered_fini(&gathered);
 }
 
-static void on_done(struct offload_job *offloaded)
+static void keep_done(struct offload_job *offloaded)
 {
 	struct keep_job *job = (struct keep_job *)offloaded;
 	struct shared *shared = job->shared;
@@ -224,8 +224,8 @@ bool shared_keep_apart(struct shared *shared, struct flight_record *end)
 	job->shared = shared;
 	job->end = end;
 	job->shares = shared->worker->cache->remote != NULL;
-	job->job = (struct offload_job){.work = on_work,
-					.done = on_done,
+	job->job = (struct offload_job){.work = keep_work,
+					.done = keep_done,
 					.kind = METRICS_OFFLOAD_KEEP,
 					.owner = {shared->request->network, shared->request->identity},
 					.bytes = bytes * 2};

@@ -113,7 +113,7 @@ static void replicas_abandon(struct shared_replicas *replicas)
 	set_followed(replicas->shared, false);
 }
 
-static void publish(struct shared_replicas *replicas, const struct flight_record *record)
+static void replicas_publish(struct shared_replicas *replicas, const struct flight_record *record)
 {
 	buf_reset(&replicas->wire);
 	flight_wire_write(&record->event, record->number, &replicas->wire);
@@ -136,7 +136,7 @@ static void on_wanted(struct lease *lease)
 	replicas_set_state(replicas, REPLICAS_ST_PUBLISHING);
 	for (const struct flight_record *at = first; at != NULL && replicas->state == REPLICAS_ST_PUBLISHING;
 	     at = at->next)
-		publish(replicas, at);
+		replicas_publish(replicas, at);
 }
 
 static void on_forlorn(struct lease *lease)
@@ -155,7 +155,7 @@ static void on_over(struct lease *lease)
 void shared_replicas_publish(struct shared *shared, const struct flight_record *record)
 {
 	if (shared->replicas != NULL && shared->replicas->state == REPLICAS_ST_PUBLISHING)
-		publish(shared->replicas, record);
+		replicas_publish(shared->replicas, record);
 }
 
 /* ---- listening ---- */
