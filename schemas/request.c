@@ -43,6 +43,8 @@ size_t request_arena_most(size_t body)
 
 void request_learn(struct request *request)
 {
+	request->model = request->openai.model;
+	request->choices = request->openai.choices;
 	request->stream = request->openai.stream;
 	request->include_usage = request->openai.include_usage;
 }

@@ -23,11 +23,14 @@ struct request {
 	uint64_t identity;  /* whose request it is: a hash of the credentials or the address */
 	uint64_t network;   /* where it comes from, for fairness in queues: a hash */
 	uint32_t party;     /* who is charged for it in the ledger */
-	/* what it asks for; known before it is decoded when the same bytes came before */
+	/* what it asks for, in any dialect; endpoint, stream and include_usage are known before it is decoded when the
+	 * same bytes came before */
 	enum endpoint endpoint;
+	struct span model; /* decoded; of a refused body too, where it names one */
+	int64_t choices;   /* that a complete answer has */
 	bool stream;
-	bool include_usage;
-	struct openai_request openai; /* as the dialect reads it: model, choices, the JSON and its text */
+	bool include_usage;           /* the client itself asked for the usage of a stream */
+	struct openai_request openai; /* as its dialect reads it, with the JSON and its text */
 	bool summed;                  /* checksum is there */
 	char checksum[HASH_CHECKSUM_SIZE];
 };
@@ -49,7 +52,7 @@ size_t request_arena_most(size_t body);
 bool request_decode(struct request *request, struct span body, const struct json_limits *limits,
 		    struct findings *findings);
 
-/* Takes over what was decoded into request->openai by other means. */
+/* Takes what request->openai says, which was decoded by other means. */
 void request_learn(struct request *request);
 
 /* Takes a holder of the decoded body's bytes, which are those that were decoded. */

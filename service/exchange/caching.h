@@ -53,7 +53,7 @@ struct caching {
 	struct embedding *embedding;   /* of embeddings, which are found input by input; NULL = none */
 	/* what is followed */
 	struct follower *follower; /* of a shared flight; NULL = none */
-	struct shared_start start; /* that it is led with */
+	struct shared_start start; /* that it is led with, but for options */
 	struct whole *whole;       /* it comes in another form than was asked for: gathered first; NULL = not */
 	bool by_bytes; /* its request was refused in other words: only the same bytes are shared from here on */
 	bool on_own;   /* the flight that it followed ran out of its leader's memory: it leads one of its own */

@@ -280,7 +280,7 @@ static enum exchange_step follow_batch(struct exchange *exchange, const uint32_t
 	struct embedding *embedding = caching->embedding;
 	struct shared_batch *batch = &embedding->batch;
 	struct shared_request ask = {.keeping = caching->keeping, .fresh = embedding->parted};
-	struct span body;
+	struct span body = {NULL, 0};
 	if (!cache_key_combine(batch->keys, batch->count, &ask.key))
 		return exchange_fails(exchange, ERROR_OVERLOADED);
 	ask.keeping.key = ask.key; /* the flight's name among replicas */

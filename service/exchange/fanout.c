@@ -164,7 +164,7 @@ static const struct plan *fanout_plan(struct fanout_run *fanout, struct findings
 	if (plan == NULL)
 		return NULL;
 	fanout->strategy = source->combinator;
-	if (!plan->compares || fanout->exchange->request->openai.choices == 1)
+	if (!plan->compares || fanout->exchange->request->choices == 1)
 		return plan;
 	refuse_plan(findings, ERROR_INVALID_PLAN, SPAN("request.n"),
 		    SPAN("This plan compares answers, which must have one choice each."));

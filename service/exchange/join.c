@@ -177,11 +177,11 @@ static bool keep_body(struct exchange *exchange)
 enum exchange_step exchange_lead(struct exchange *exchange)
 {
 	struct flight_options options = exchange->options;
-	struct shared_start *start = &exchange->caching.start;
+	struct shared_start start = exchange->caching.start;
 	options.deadline_us = 0; /* others may wait longer than the one who leads */
-	start->options = &options;
-	if (start->request == exchange->request && !keep_body(exchange))
-		start->request = NULL;
-	shared_lead(exchange->caching.follower, start);
+	start.options = &options;
+	if (start.request == exchange->request && !keep_body(exchange))
+		start.request = NULL;
+	shared_lead(exchange->caching.follower, &start);
 	return EXCHANGE_RELAY;
 }

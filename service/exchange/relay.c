@@ -63,7 +63,7 @@ static bool relay_check_plan(const struct request *request, const struct plan *p
 	if (request->endpoint == ENDPOINT_EMBEDDINGS && plan->gathers) {
 		finding.message = SPAN("This model gathers several answers, which embeddings do not have.");
 		finding.param = SPAN("model");
-	} else if (plan->compares && request->openai.choices != 1) {
+	} else if (plan->compares && request->choices != 1) {
 		finding.message = SPAN("This model compares answers, which must have one choice each.");
 		finding.param = request->endpoint == ENDPOINT_CHAT ? SPAN("n") : SPAN("prompt");
 	} else {
@@ -78,16 +78,16 @@ static void relay_read(struct reading *reading)
 {
 	struct request *request = reading->request;
 	bool good = request_decode(request, reading->body, &reading->limits, &reading->findings);
-	reading->requested = request->openai.model;
+	reading->requested = request->model;
 	if (!good)
 		return;
-	reading->model = config_find_model(reading->config, request->openai.model);
+	reading->model = config_find_model(reading->config, request->model);
 	if (reading->model == NULL) {
 		finding_only(
 		    &reading->findings,
 		    (struct finding){.code = ERROR_MODEL_NOT_FOUND,
 				     .message = arena_printf(&request->arena, "The model `%.*s` does not exist.",
-							     SPAN_ARG(request->openai.model)),
+							     SPAN_ARG(request->model)),
 				     .param = SPAN("model")});
 		return;
 	}

@@ -179,7 +179,7 @@ static bool is_complete(const struct shared_replicas *replicas)
 {
 	const struct shared *shared = replicas->shared;
 	bool finished =
-	    !shared->plan->gathers && replicas->finished > 0 && replicas->finished >= shared->request->openai.choices;
+	    !shared->plan->gathers && replicas->finished > 0 && replicas->finished >= shared->request->choices;
 	return finished || (replicas->body > 0 && (int64_t)replicas->body == replicas->body_size);
 }
 

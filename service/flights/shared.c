@@ -5,10 +5,8 @@
 
 /* ---- its life ---- */
 
-void shared_release(struct shared *shared)
+static void shared_free(struct shared *shared)
 {
-	if (atomic_fetch_sub_explicit(&shared->users, 1, memory_order_acq_rel) != 1)
-		return;
 	flight_log_fini(&shared->log);
 	shared_batch_close(shared);
 	shared_stop_assembling(shared);
@@ -17,6 +15,12 @@ void shared_release(struct shared *shared)
 	request_drop(shared->request);
 	pthread_mutex_destroy(&shared->lock);
 	free(shared);
+}
+
+void shared_release(struct shared *shared)
+{
+	if (atomic_fetch_sub_explicit(&shared->users, 1, memory_order_acq_rel) == 1)
+		shared_free(shared);
 }
 
 void shared_hold(struct shared *shared)
@@ -189,11 +193,8 @@ struct follower *shared_follow(struct flight_worker *worker, const struct shared
 	shared_open(mine);
 	shared_add_follower(mine, follower);
 	*leads = flight_table_enter(worker->table, &mine->place, request->own ? shared_pass : shared_join, follower);
-	if (!*leads) {
-		mine->followers = NULL; /* nobody has seen it */
-		shared_release(mine);   /* for the follower */
-		shared_release(mine);
-	}
+	if (!*leads)
+		shared_free(mine); /* nobody has seen it */
 	follower_wake(follower, FOLLOWER_CALLED);
 	return follower;
 }

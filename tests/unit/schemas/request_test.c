@@ -52,7 +52,7 @@ static void a_request_and_its_body_stay_until_the_last_holder_goes(void **state)
 	assert_ptr_equal(request_hold(request), request);
 	request_drop(request);
 	assert_int_equal(disposed, 0);
-	assert_true(span_is(request->openai.model, "m"));
+	assert_true(span_is(request->model, "m"));
 	request_drop(request);
 	assert_int_equal(disposed, 1);
 	request_drop(NULL);
