@@ -3,15 +3,17 @@
 #include "schemas/request.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/bytes.h"
 #include "schemas/dialect.h"
 
 struct request *request_create(const struct dialect *dialect, enum endpoint endpoint, size_t limit, uint32_t party)
 {
-	struct request *request = calloc(1, sizeof(*request));
+	struct request *request = malloc(sizeof(*request)); /* malloc() reuses what was freed last; calloc() does not */
 	if (request == NULL)
 		return NULL;
+	memset(request, 0, sizeof(*request));
 	atomic_init(&request->holders, 1);
 	arena_init(&request->arena, limit);
 	arena_charge(&request->arena, party);

@@ -27,16 +27,16 @@ struct request {
 	uint64_t identity;  /* whose request it is: a hash of the credentials or the address */
 	uint64_t network;   /* where it comes from, for fairness in queues: a hash */
 	uint32_t party;     /* who is charged for it in the ledger */
-	/* what it asks for; known before it is decoded when the same bytes came before */
+	/* what it asks for, in any dialect; dialect, endpoint, stream and include_usage are known before it is decoded
+	 * when the same bytes came before */
 	const struct dialect *dialect;
 	enum endpoint endpoint;
+	struct span model; /* decoded; of a refused body too, where it names one */
+	int64_t choices;   /* that a complete answer has */
 	bool stream;
 	bool include_usage; /* the client itself wants to hear of usage in a stream */
-	/* what decoding adds */
-	struct json json;  /* of the client's body, which is borrowed */
-	struct span model; /* decoded; of a refused body too, where it names one */
-	int64_t choices;   /* that a complete answer has, of all prompts together */
-	bool summed;       /* checksum is there */
+	struct json json;   /* of the client's body, which is borrowed */
+	bool summed;        /* checksum is there */
 	char checksum[HASH_CHECKSUM_SIZE];
 };
 

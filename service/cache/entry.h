@@ -14,7 +14,7 @@ struct cache_entry {
 	enum endpoint endpoint;
 	int64_t created; /* when it was kept, Unix seconds */
 	struct usage usage;
-	uint64_t length;           /* of a vector, as openai_vectors_length says it; else 0 */
+	uint64_t length;           /* of a vector, as struct dialect_embeddings says it; else 0 */
 	uint64_t digest;           /* of what it says, id and time aside; cache_entry_encode makes it */
 	struct span target;        /* who gave it: "backend/model"; empty = several */
 	struct span finish;        /* finish_reason */

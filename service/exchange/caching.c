@@ -46,7 +46,7 @@ static int64_t read_seconds(struct span text)
 }
 
 /* The strictest of several counts. */
-static void lower(int64_t *least, int64_t seconds)
+static void caching_lower(int64_t *least, int64_t seconds)
 {
 	if (*least < 0 || seconds < *least)
 		*least = seconds;
@@ -65,9 +65,9 @@ struct cache_directives cache_directives_read(struct span cache_control)
 		else if (http_is_word(name, "only-if-cached"))
 			read.only_if_cached = true;
 		else if (http_is_word(name, "max-age"))
-			lower(&read.max_age_s, read_seconds(http_trim(value)));
+			caching_lower(&read.max_age_s, read_seconds(http_trim(value)));
 		else if (http_is_word(name, "stale-if-error"))
-			lower(&read.stale_s, read_seconds(http_trim(value)));
+			caching_lower(&read.stale_s, read_seconds(http_trim(value)));
 	}
 	return read;
 }
@@ -110,7 +110,7 @@ static struct span text_since(const struct buf *text, size_t start)
 	return (struct span){all.at + start, all.len - start};
 }
 
-static struct span write_tag(struct caching_tag tag, struct buf *text)
+static struct span caching_write_tag(struct caching_tag tag, struct buf *text)
 {
 	size_t start = buf_len(text);
 	buf_append(text, SPAN("\""));
@@ -128,10 +128,10 @@ bool caching_is_unchanged(const struct caching *caching, struct span if_none_mat
 	char room[CACHING_TAG_SIZE];
 	struct buf text;
 	buf_init_over(&text, room, sizeof(room));
-	return if_none_match.len > 0 && etag_matches(if_none_match, write_tag(caching->tag, &text));
+	return if_none_match.len > 0 && etag_matches(if_none_match, caching_write_tag(caching->tag, &text));
 }
 
-static void add(struct caching_fields *fields, struct span name, struct span value)
+static void add_field(struct caching_fields *fields, struct span name, struct span value)
 {
 	fields->list[fields->count++] = (struct http_field){name, value};
 }
@@ -140,19 +140,19 @@ static void add_age(const struct caching *caching, struct caching_fields *fields
 {
 	size_t start = buf_len(text);
 	decimal_append_signed(text, caching->age_s);
-	add(fields, SPAN("age"), text_since(text, start));
+	add_field(fields, SPAN("age"), text_since(text, start));
 }
 
 static void add_tag(const struct caching *caching, struct caching_fields *fields, struct buf *text)
 {
 	size_t start = buf_len(text);
 	buf_append(text, SPAN("W/"));
-	write_tag(caching->tag, text);
-	add(fields, SPAN("etag"), text_since(text, start));
+	caching_write_tag(caching->tag, text);
+	add_field(fields, SPAN("etag"), text_since(text, start));
 }
 
 /* Why a target was asked (RFC 9211, section 2.2). */
-static struct span forward(const struct caching *caching)
+static struct span caching_forward(const struct caching *caching)
 {
 	if (caching->directives.no_cache)
 		return SPAN("request");
@@ -170,14 +170,14 @@ static void add_status(const struct caching *caching, enum metrics_cache how, st
 		buf_append(text, SPAN("sluice; fwd=bypass"));
 	} else if (how == METRICS_CACHE_MISS || how == METRICS_CACHE_PARTIAL || how == METRICS_CACHE_COLLAPSED) {
 		buf_append(text, SPAN("sluice; fwd="));
-		buf_append(text, forward(caching));
+		buf_append(text, caching_forward(caching));
 		if (how == METRICS_CACHE_COLLAPSED)
 			buf_append(text, SPAN("; collapsed"));
 	} else {
 		buf_append(text, SPAN("sluice; hit; ttl="));
 		decimal_append_signed(text, caching->ttl_s);
 	}
-	add(fields, SPAN("cache-status"), text_since(text, start));
+	add_field(fields, SPAN("cache-status"), text_since(text, start));
 }
 
 void caching_tell(const struct caching *caching, enum metrics_cache how, struct caching_fields *fields)
@@ -197,6 +197,7 @@ void caching_tell(const struct caching *caching, enum metrics_cache how, struct 
 
 void caching_close(struct caching *caching)
 {
-	cache_fetch_cancel(&caching->fetch);
+	if (caching->search != NULL)
+		cache_fetch_cancel(&caching->search->fetch);
 	store_value_drop(caching->stale);
 }

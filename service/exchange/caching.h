@@ -11,6 +11,7 @@
 #include "service/flights/shared.h"
 
 struct embedding;
+struct exchange;
 struct whole;
 
 /* What a client's Cache-Control asks for. */
@@ -35,19 +36,24 @@ struct caching_tag {
 	char form; /* w(hole), s(tream), or u: a stream with usage */
 };
 
+/* A question to the cache; its hit is what is given next. */
+struct caching_search {
+	struct cache_fetch fetch; /* first */
+	struct exchange *exchange;
+};
+
 struct caching {
-	bool on;      /* the exchange goes by the cache */
-	bool fetched; /* the cache has been asked */
+	bool on; /* the exchange goes by the cache */
 	struct cache_directives directives;
 	struct cache_keeping keeping;
 	/* what was found */
-	struct cache_fetch fetch;    /* its hit is what is given next */
-	enum metrics_cache how;      /* how the hit is given: fresh, or stale */
-	struct store_value *stale;   /* held; may stand in; NULL = none */
-	struct embedding *embedding; /* of embeddings, which are found input by input; NULL = none */
+	struct caching_search *search; /* for the answer as a whole; in the arena; NULL = the cache was not asked */
+	enum metrics_cache how;        /* how the hit is given: fresh, or stale */
+	struct store_value *stale;     /* held; may stand in; NULL = none */
+	struct embedding *embedding;   /* of embeddings, which are found input by input; NULL = none */
 	/* what is followed */
 	struct follower *follower; /* of a shared flight; NULL = none */
-	struct shared_start start; /* that it is led with */
+	struct shared_start start; /* that it is led with, but for options */
 	struct whole *whole;       /* it comes in another form than was asked for: gathered first; NULL = not */
 	bool by_bytes; /* its request was refused in other words: only the same bytes are shared from here on */
 	bool on_own;   /* the flight that it followed ran out of its leader's memory: it leads one of its own */

@@ -76,7 +76,7 @@ static void part_from_kept(struct embedding *embedding)
 /* ---- looking ---- */
 
 /* What was found of an input, if it may be given. */
-static void look_at(const struct caching *caching, struct embedding_input *input)
+static void look_at_input(const struct caching *caching, struct embedding_input *input)
 {
 	const struct embedding *embedding = input->of;
 	struct cache_hit *hit = &input->fetch.hit;
@@ -104,13 +104,13 @@ static void count_inputs(const struct exchange *exchange)
 }
 
 /* The cache said what it has of all inputs. */
-static enum exchange_step looked_up(struct exchange *exchange)
+static enum exchange_step inputs_looked_up(struct exchange *exchange)
 {
 	struct embedding *embedding = exchange->caching.embedding;
 	for (size_t i = 0; i < embedding->count; i++) {
 		if (embedding->list[i].first != i)
 			continue;
-		look_at(&exchange->caching, &embedding->list[i]);
+		look_at_input(&exchange->caching, &embedding->list[i]);
 		embedding->fresh += embedding->list[i].have == EMBEDDING_FRESH;
 		embedding->stale += embedding->list[i].have == EMBEDDING_STALE;
 	}
@@ -124,7 +124,7 @@ static enum exchange_step looked_up(struct exchange *exchange)
 							   : EXCHANGE_JOIN_INPUTS;
 }
 
-static void on_fetched(struct cache_fetch *fetch);
+static void on_input_fetched(struct cache_fetch *fetch);
 
 /* In memory only. */
 static void look_near(const struct exchange *exchange, struct cache_fetch *fetch)
@@ -135,7 +135,7 @@ static void look_near(const struct exchange *exchange, struct cache_fetch *fetch
 }
 
 /* Begins as many searches as there may be at once. True when all have ended. */
-static bool search(struct embedding *embedding)
+static bool search_inputs(struct embedding *embedding)
 {
 	struct exchange *exchange = embedding->exchange;
 	const struct cache_keeping *keeping = &exchange->caching.keeping;
@@ -151,7 +151,7 @@ static bool search(struct embedding *embedding)
 			continue;
 		fetch->tags = keeping->tags;
 		fetch->rule = keeping->rule;
-		fetch->on_done = on_fetched;
+		fetch->on_done = on_input_fetched;
 		if (embedding->near) {
 			look_near(exchange, fetch);
 			continue;
@@ -167,17 +167,17 @@ static bool search(struct embedding *embedding)
 static void go_on_later(struct exchange *exchange)
 {
 	timer_stop(exchange_timers(exchange), &exchange->caching.embedding->patience);
-	exchange_go(exchange, looked_up(exchange));
+	exchange_go(exchange, inputs_looked_up(exchange));
 }
 
 /* A store that does not answer to one is not asked for the others. */
-static void on_fetched(struct cache_fetch *fetch)
+static void on_input_fetched(struct cache_fetch *fetch)
 {
 	struct embedding_input *input = container_of(fetch, struct embedding_input, fetch);
 	struct embedding *embedding = input->of;
 	embedding->waiting--;
 	embedding->near |= fetch->silent;
-	if (search(embedding))
+	if (search_inputs(embedding))
 		go_on_later(embedding->exchange);
 }
 
@@ -192,7 +192,7 @@ static void on_impatient(struct timer *timer)
 	}
 	embedding->waiting = 0;
 	embedding->near = true;
-	search(embedding);
+	search_inputs(embedding);
 	go_on_later(embedding->exchange);
 }
 
@@ -201,8 +201,8 @@ enum exchange_step embedding_look_up(struct exchange *exchange)
 	struct embedding *embedding = exchange->caching.embedding;
 	uint64_t budget_us = exchange_config(exchange)->redis.budget_us;
 	embedding->started_us = exchange_now(exchange);
-	if (exchange->caching.directives.no_cache || search(embedding))
-		return looked_up(exchange);
+	if (exchange->caching.directives.no_cache || search_inputs(embedding))
+		return inputs_looked_up(exchange);
 	/* a little more: Redis itself should be found wanting, so that it is left alone for a while */
 	timer_start(exchange_timers(exchange), &embedding->patience, budget_us + budget_us / 4, on_impatient);
 	return EXCHANGE_WAIT;
@@ -218,7 +218,7 @@ static enum exchange_step ask_plainly(struct exchange *exchange)
 	return EXCHANGE_PASS;
 }
 
-static enum exchange_step take_body(struct exchange *exchange, const struct event *event)
+static enum exchange_step take_vectors(struct exchange *exchange, const struct event *event)
 {
 	struct embedding *embedding = exchange->caching.embedding;
 	bool too_large = event->total > SHARED_BATCH_MOST;
@@ -228,7 +228,7 @@ static enum exchange_step take_body(struct exchange *exchange, const struct even
 	return too_large || embedding->came.state == EMBEDDING_VECTORS_ST_ODD ? ask_plainly(exchange) : EXCHANGE_WAIT;
 }
 
-static enum exchange_step take_end(struct exchange *exchange)
+static enum exchange_step take_vectors_end(struct exchange *exchange)
 {
 	struct embedding *embedding = exchange->caching.embedding;
 	switch (embedding_take(embedding)) {
@@ -250,8 +250,8 @@ static enum exchange_step on_batch_event(struct exchange *exchange, const struct
 	if (!exchange->caching.embedding->merges)
 		return exchange->kind->on_event(exchange, event);
 	if (event->kind == EVENT_BODY)
-		return take_body(exchange, event);
-	return event->kind == EVENT_END ? take_end(exchange) : EXCHANGE_WAIT;
+		return take_vectors(exchange, event);
+	return event->kind == EVENT_END ? take_vectors_end(exchange) : EXCHANGE_WAIT;
 }
 
 /* ---- joining ---- */

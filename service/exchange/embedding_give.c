@@ -257,7 +257,7 @@ enum exchange_step embedding_hit(struct exchange *exchange)
 	write_tail(embedding);
 	if (buf_failed(&embedding->tail))
 		return exchange_fails(exchange, ERROR_OVERLOADED);
-	report_event(&exchange->report, &event, exchange_now(exchange));
+	exchange_note(exchange, &event, true);
 	exchange_head(exchange, EXCHANGE_ST_BODY, kept ? NULL : embedding->target, measure(embedding));
 	return send_more(exchange);
 }

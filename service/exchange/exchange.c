@@ -9,6 +9,7 @@
 #include "service/exchange/exchange.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/container.h"
 #include "service/exchange/embedding.h"
@@ -51,12 +52,10 @@ static enum exchange_step exchange_end(struct exchange *exchange)
 		exchange->to.ops->abort(exchange->to.client);
 	exchange_set_state(exchange, EXCHANGE_ST_ENDED);
 	exchange->report.attempts = exchange_attempts(exchange);
-	report_close(&exchange->report, exchange_plan(exchange)->metrics, exchange_now(exchange));
+	observers_tell_end(&exchange->observers, exchange_now(exchange));
 	exchange->worker->flights.in_flight--;
 	exchange_unlink(exchange);
 	reading_drop(exchange->reading);
-	if (exchange->kind->close != NULL)
-		exchange->kind->close(exchange);
 	exchange_set_source(exchange, NULL);
 	embedding_close(exchange);
 	caching_close(&exchange->caching);
@@ -88,20 +87,24 @@ static const struct exchange_step_row exchange_steps[EXCHANGE_STEPS] = {
 #undef TO
 
 /* An event of the answer, wherever it comes from. */
-static void exchange_on_event(struct flight_subscriber *subscriber, const struct event *event)
+static void exchange_on_event(struct run_sink *sink, struct run *run, const struct event *event)
 {
-	struct exchange *exchange = container_of(subscriber, struct exchange, subscriber);
-	enum exchange_step step = EXCHANGE_FAIL;
+	struct exchange *exchange = container_of(sink, struct exchange, sink);
+	const struct exchange_source *source = exchange->source;
+	enum exchange_step next = EXCHANGE_FAIL;
+	(void)run;
 	if (event->kind == EVENT_ERROR)
 		exchange->failure = event->failure;
 	else
-		step = exchange->source->on_event(exchange, event);
-	exchange_go(exchange, step);
+		next = source->on_event != NULL ? source->on_event(exchange, event)
+						: exchange->kind->on_event(exchange, event);
+	if (next != EXCHANGE_WAIT)
+		exchange_go(exchange, next);
 }
 
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *asked)
 {
-	struct exchange *exchange = calloc(1, sizeof(*exchange));
+	struct exchange *exchange = malloc(sizeof(*exchange));
 	size_t read = asked->body.len * (2 * (size_t)asked->kind->documents - 1); /* a nested request is read anew */
 	struct request *request =
 	    exchange == NULL ? NULL
@@ -110,6 +113,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 		free(exchange);
 		return NULL;
 	}
+	memset(exchange, 0, sizeof(*exchange));
 	request->identity = asked->client;
 	request->network = asked->network;
 	exchange->worker = worker;
@@ -117,12 +121,14 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	exchange->steps = exchange_steps;
 	exchange->asked = *asked;
 	exchange->request = request;
-	exchange->subscriber.on_event = exchange_on_event;
-	exchange->subscriber.on_comment = exchange_on_comment;
+	exchange->sink.on_event = exchange_on_event;
+	exchange->sink.on_comment = exchange_on_comment;
 	buf_init(&exchange->out, worker->flights.plan.config->limits.event * 2 + 65536);
 	buf_charge(&exchange->out, asked->party);
 	report_open(&exchange->report, asked->kind->cached ? asked->endpoint : REPORT_FANOUT, asked->http_version,
 		    worker->flights.plan.metrics, exchange_now(exchange));
+	observers_init(&exchange->observers);
+	observers_add(&exchange->observers, &exchange->report.observer);
 	exchange->report.retries_before = exchange_read_count(asked->retry_count);
 	exchange->report.request_id = exchange_request_id(asked->request_id, &request->arena);
 	exchange->report.model_index = worker->flights.plan.config->model_count;

@@ -45,7 +45,7 @@ static enum exchange_step break_stream(struct exchange *exchange, const struct f
 	return exchange_cuts(exchange, failure->code);
 }
 
-static enum exchange_step tell_failure(struct exchange *exchange, const struct failure *failure)
+static enum exchange_step fail_told(struct exchange *exchange, const struct failure *failure)
 {
 	if (exchange->state == EXCHANGE_ST_WAITING || exchange->state == EXCHANGE_ST_READING)
 		return refuse_exchange(exchange, failure);
@@ -63,7 +63,7 @@ static enum exchange_step tell_causes(struct exchange *exchange, const struct fa
 	causes_write(&details, failure->causes);
 	if (!buf_failed(&details))
 		told.details = buf_span(&details);
-	enum exchange_step next = tell_failure(exchange, &told);
+	enum exchange_step next = fail_told(exchange, &told);
 	buf_fini(&details);
 	return next;
 }
@@ -104,7 +104,7 @@ static enum exchange_step give_stale(struct exchange *exchange)
 	    .key = &keeping->key, .rule = keeping->rule, .now_us = exchange_now(exchange)};
 	if (caching->embedding != NULL)
 		return embedding_stale_suffices(exchange) ? EXCHANGE_HIT_INPUTS : EXCHANGE_WAIT;
-	if (caching->stale == NULL || !cache_hit_of(caching->stale, &wanted, &caching->fetch.hit))
+	if (caching->stale == NULL || !cache_hit_of(caching->stale, &wanted, &caching->search->fetch.hit))
 		return EXCHANGE_WAIT;
 	caching->stale = NULL;
 	caching->how = METRICS_CACHE_STALE;
@@ -125,7 +125,7 @@ static enum exchange_step stand_in(struct exchange *exchange, const struct failu
 }
 
 /* Returns whether the client may still get any answer: nothing was sent, or comments at most. */
-static bool is_open(const struct exchange *exchange)
+static bool may_get_any(const struct exchange *exchange)
 {
 	return exchange->state == EXCHANGE_ST_WAITING ||
 	       (exchange->state == EXCHANGE_ST_STREAM && exchange->report.events == 0);
@@ -133,10 +133,11 @@ static bool is_open(const struct exchange *exchange)
 
 enum exchange_step exchange_fail(struct exchange *exchange)
 {
-	const struct failure *failure = exchange->failure;
-	enum exchange_step next = is_open(exchange) ? stand_in(exchange, failure) : EXCHANGE_WAIT;
+	const struct failure own = failure_of(exchange->failure_code);
+	const struct failure *failure = exchange->failure != NULL ? exchange->failure : &own;
+	enum exchange_step next = may_get_any(exchange) ? stand_in(exchange, failure) : EXCHANGE_WAIT;
 	if (next != EXCHANGE_WAIT)
 		return next;
-	return failure->causes == NULL || failure->causes->next == NULL ? tell_failure(exchange, failure)
+	return failure->causes == NULL || failure->causes->next == NULL ? fail_told(exchange, failure)
 									: tell_causes(exchange, failure);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of fan-outs share: fanout.c (the exchange's events), fanout_plan.c (from the request to a plan),
- * fanout_lanes.c (the tap: what becomes of each lane) and fanout_write.c (what is told of it). Nobody else includes
- * this.
+ * What the files of fan-outs share: fanout.c (from the request to a plan, and the exchange's events) and fanout_lanes.c
+ * (the observer: what becomes of each lane, and what is told of it). Nobody else includes this.
  */
 #ifndef SLUICE_SERVICE_EXCHANGE_FANOUT_INTERNAL_H
 #define SLUICE_SERVICE_EXCHANGE_FANOUT_INTERNAL_H
@@ -32,7 +31,7 @@ struct lane {
 };
 
 struct fanout_run {
-	struct run_tap tap; /* first: the tap of a fan-out is the fan-out */
+	struct exchange_observer observer; /* first: a fan-out observes the leaves of its plan */
 	struct exchange *exchange;
 	struct fanout_request request;
 	const char *strategy; /* the outermost combinator; NULL = the plan is a target */
@@ -40,7 +39,6 @@ struct fanout_run {
 	int64_t created; /* Unix seconds */
 	struct lane *first;
 	struct lane *last;
-	unsigned lane_count;
 	struct task give_up; /* the client could not be written to within an event of a leaf */
 	bool given_up;
 	struct buf answer;        /* the plan's answer so far, when it is not streamed */
@@ -48,32 +46,17 @@ struct fanout_run {
 	struct buf json;          /* of what is told next */
 };
 
-/* The plan of a request that was decoded; NULL with a finding. */
-const struct plan *fanout_plan(struct fanout_run *fanout, struct findings *findings);
-
-/* The methods of the tap. */
-extern const struct run_tap_ops fanout_tap_ops;
+/* The methods of the observer. */
+extern const struct exchange_observer_ops fanout_observer_ops;
 
 /* The lane that gave an answer that came from leaf; NULL = there is none, or leaf is NULL. */
 const struct lane *fanout_winner(const struct fanout_run *fanout, const struct config_plan *leaf);
 
-/* ---- what is told; all of these append JSON to fanout->json, which they empty first ---- */
-
-const char *fanout_status_name(enum lane_status status);
-
-/* The data of an event about a lane: that it starts, its chunk, its end. */
-void fanout_write_started(struct fanout_run *fanout, const struct lane *lane);
-void fanout_write_delta(struct fanout_run *fanout, const struct lane *lane, struct span chunk);
-void fanout_write_ended(struct fanout_run *fanout, const struct lane *lane);
-
 /*
  * The whole answer, or the data of the last event, up to the result, which is JSON; FANOUT_AFTER_RESULT goes after it.
- * winner: NULL = several.
+ * winner: NULL = several. Written to fanout->json, which is emptied first.
  */
 void fanout_write_before_result(struct fanout_run *fanout, const struct lane *winner);
 #define FANOUT_AFTER_RESULT "}"
-
-/* Why a lane failed, as a JSON object in the flight's arena; {NULL,0} on exhaustion. */
-struct span fanout_error(const struct fanout_run *fanout, const struct failure *failure);
 
 #endif

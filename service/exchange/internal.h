@@ -6,14 +6,15 @@
  *
  *   machine.c                    runs steps, and sets states
  *   caching.c                    the fields of HTTP that are about the cache
- *   report.c, respond.c          books and wire
+ *   observer.c, report.c         who hears of it, and its books
+ *   respond.c                    the wire
  *   keys.c                       keys in the cache
  *   send.c                       bytes to the client, and the client's pace
  *   recast.c, relay.c, fanout*.c what becomes of an answer
  *   join.c                       join, lead, pass: where an answer comes from
  *   lookup.c, embedding*.c       recall, look up, hit: answers that are kept
  *   fail.c                       what is told of a failure, or stands in for the answer
- *   decode.c, admit.c            reading the request, and finding what it asks for
+ *   admit.c                      reading the request, and finding what it asks for
  *   exchange.c                   the table, the beginning and the end
  */
 #ifndef SLUICE_SERVICE_EXCHANGE_INTERNAL_H
@@ -56,7 +57,7 @@ enum exchange_step {
 	EXCHANGE_LEAD,           /* runs the new one */
 	EXCHANGE_PASS,           /* runs the plan for this exchange alone */
 	EXCHANGE_RELAY,          /* passes on the answer as it comes */
-	EXCHANGE_FAIL,           /* tells exchange->failure, unless something stands in for the answer */
+	EXCHANGE_FAIL,           /* tells the failure, unless something stands in for the answer */
 	EXCHANGE_END,            /* ends the response as exchange->ending says; the exchange is gone */
 	EXCHANGE_STEPS,
 	EXCHANGE_WAIT = EXCHANGE_STEPS /* no step: a callback will call exchange_go() */
@@ -83,8 +84,6 @@ struct exchange_kind {
 	const struct plan *(*admit)(struct exchange *exchange, struct reading *reading);
 	/* Any event of the answer but an error. Returns what comes next. */
 	enum exchange_step (*on_event)(struct exchange *exchange, const struct event *event);
-	/* The exchange is over. NULL = nothing to do. */
-	void (*close)(struct exchange *exchange);
 	unsigned documents; /* that the body holds, one within the other */
 	bool cached;        /* the cache may have the answer */
 	bool named;         /* the events of a stream have names */
@@ -92,7 +91,7 @@ struct exchange_kind {
 
 /* Where the answer comes from at present. */
 struct exchange_source {
-	/* As that of a kind; NULL when no events come. */
+	/* As that of a kind; NULL: events go to the kind, or none come. */
 	enum exchange_step (*on_event)(struct exchange *exchange, const struct event *event);
 	/* Backpressure of the client. */
 	void (*pause)(struct exchange *exchange, bool paused);
@@ -112,10 +111,10 @@ struct exchange {
 	enum exchange_state state;
 	enum exchange_step step; /* the last one that was begun */
 	enum exchange_ending ending;
-	const struct failure *failure; /* for EXCHANGE_FAIL; borrowed for the step */
-	struct failure own_failure;    /* what failure points to when a code says it all */
-	struct exchange *next;         /* of the worker */
-	struct exchange **back;        /* NULL = it is being ended */
+	const struct failure *failure; /* for EXCHANGE_FAIL; borrowed for the step; NULL: failure_code says it all */
+	enum error_code failure_code;
+	struct exchange *next;  /* of the worker */
+	struct exchange **back; /* NULL = it is being ended */
 	/* the client's pace */
 	bool paused;
 	struct timer stalled;   /* while it is paused */
@@ -126,15 +125,15 @@ struct exchange {
 	/* the answer */
 	const struct exchange_source *source; /* NULL = none yet */
 	unsigned attempts;                    /* calls that sources before this one started */
-	struct flight_subscriber subscriber;
+	struct run_sink sink;
 	struct flight_options options;
 	struct flight *flight; /* that it runs alone; NULL = none */
 	struct caching caching;
 	struct reading *reading;   /* from DECODE to ADMIT */
-	struct run_tap *tap;       /* for the flight; NULL = none */
 	struct fanout_run *fanout; /* of a fan-out, in the arena */
 	struct recast *recast;     /* a complete answer that is being made and sent; NULL = none */
-	struct report report;
+	struct observers observers;
+	struct report report; /* one of them */
 };
 
 static inline struct plan_worker *exchange_plan(const struct exchange *exchange)
@@ -161,6 +160,12 @@ static inline uint64_t exchange_now(const struct exchange *exchange)
 static inline struct arena *exchange_arena(const struct exchange *exchange)
 {
 	return &exchange->request->arena;
+}
+
+/* An event of the answer, for all observers. relayed: it goes to the client, as a piece of the answer. */
+static inline void exchange_note(const struct exchange *exchange, const struct event *event, bool relayed)
+{
+	observers_tell_event(&exchange->observers, event, relayed, exchange_now(exchange));
 }
 
 /* ---- machine.c ---- */
@@ -205,7 +210,7 @@ void exchange_resume(struct exchange *exchange);
 void exchange_watch_silence(struct exchange *exchange);
 void exchange_stop_watching(struct exchange *exchange);
 /* A backend sent a comment: as good as one of ours. */
-void exchange_on_comment(struct flight_subscriber *subscriber);
+void exchange_on_comment(struct run_sink *sink);
 
 /* ---- lookup.c ---- */
 

@@ -11,11 +11,6 @@
 
 /* ---- pass ---- */
 
-static enum exchange_step on_own_event(struct exchange *exchange, const struct event *event)
-{
-	return exchange->kind->on_event(exchange, event);
-}
-
 static void pause_own(struct exchange *exchange, bool paused)
 {
 	flight_pause(exchange->flight, paused);
@@ -32,7 +27,7 @@ static unsigned own_attempts(const struct exchange *exchange)
 	return flight_attempts(exchange->flight);
 }
 
-static const struct exchange_source own_flight = {on_own_event, pause_own, leave_own, own_attempts};
+static const struct exchange_source own_flight = {.pause = pause_own, .leave = leave_own, .attempts = own_attempts};
 
 enum exchange_step exchange_pass(struct exchange *exchange)
 {
@@ -41,14 +36,14 @@ enum exchange_step exchange_pass(struct exchange *exchange)
 	if (exchange->flight == NULL)
 		return exchange_fails(exchange, ERROR_OVERLOADED);
 	exchange_set_source(exchange, &own_flight);
-	return flight_start(exchange->flight, &exchange->options, &exchange->subscriber)
+	return flight_start(exchange->flight, &exchange->options, &exchange->sink)
 		   ? EXCHANGE_RELAY
 		   : exchange_fails(exchange, ERROR_OVERLOADED);
 }
 
 /* ---- the form of a shared flight ---- */
 
-static enum exchange_step gather(struct exchange *exchange, const struct event *event)
+static enum exchange_step gather_event(struct exchange *exchange, const struct event *event)
 {
 	struct caching *caching = &exchange->caching;
 	if (caching->whole == NULL) {
@@ -94,7 +89,7 @@ static enum exchange_step on_shared_event(struct exchange *exchange, const struc
 	exchange_note_collapse(exchange);
 	if ((event->kind == EVENT_BODY && stream) ||
 	    ((event->kind == EVENT_CHUNK || event->kind == EVENT_USAGE) && !stream))
-		return gather(exchange, event);
+		return gather_event(exchange, event);
 	if (event->kind == EVENT_END && exchange->caching.whole != NULL)
 		return give_gathered(exchange);
 	struct event recast = with_usage_as_asked(exchange->request, event);
@@ -138,7 +133,7 @@ enum exchange_step exchange_follow(struct exchange *exchange, struct shared_requ
 	ask->plan = exchange->options.plan;
 	ask->party = exchange->request->party;
 	caching_ask_as_wanted(caching, ask);
-	caching->follower = shared_follow(&exchange->worker->flights, ask, &exchange->subscriber, &leads);
+	caching->follower = shared_follow(&exchange->worker->flights, ask, &exchange->sink, &leads);
 	if (caching->follower == NULL)
 		return exchange_fails(exchange, ERROR_OVERLOADED);
 	exchange_set_source(exchange, source);
@@ -175,11 +170,11 @@ static bool keep_body(struct exchange *exchange)
 enum exchange_step exchange_lead(struct exchange *exchange)
 {
 	struct flight_options options = exchange->options;
-	struct shared_start *start = &exchange->caching.start;
+	struct shared_start start = exchange->caching.start;
 	options.deadline_us = 0; /* others may wait longer than the one who leads */
-	start->options = &options;
-	if (start->request == exchange->request && !keep_body(exchange))
-		start->request = NULL;
-	shared_lead(exchange->caching.follower, start);
+	start.options = &options;
+	if (start.request == exchange->request && !keep_body(exchange))
+		start.request = NULL;
+	shared_lead(exchange->caching.follower, &start);
 	return EXCHANGE_RELAY;
 }

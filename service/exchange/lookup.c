@@ -6,7 +6,6 @@
  */
 #include <time.h>
 
-#include "lib/container.h"
 #include "lib/hash.h"
 #include "service/cache/repeats.h"
 #include "service/exchange/internal.h"
@@ -20,22 +19,32 @@ void exchange_keep_under(struct exchange *exchange, struct span tenant)
 	keeping->tags.tenant = hash_bytes(HASH_START, tenant);
 }
 
-/* Asks the cache for the answer of the key. Returns true when the result is there. */
-static bool fetch(struct exchange *exchange, void (*on_done)(struct cache_fetch *fetch))
+/* Asks the cache for the answer of the key; goes on by found(), now or from on_done. */
+static enum exchange_step search_answer(struct exchange *exchange, void (*on_done)(struct cache_fetch *fetch),
+					enum exchange_step (*found)(struct exchange *exchange))
 {
 	struct caching *caching = &exchange->caching;
-	caching->fetched = true;
-	caching->fetch = (struct cache_fetch){.key = caching->keeping.key,
-					      .tags = caching->keeping.tags,
-					      .rule = caching->keeping.rule,
-					      .on_done = on_done};
-	return cache_fetch_begin(exchange->worker->flights.cache, &caching->fetch);
+	caching->search = arena_alloc(exchange_arena(exchange), sizeof(*caching->search));
+	if (caching->search == NULL)
+		return exchange_fails(exchange, ERROR_OVERLOADED);
+	*caching->search = (struct caching_search){.fetch = {.key = caching->keeping.key,
+							     .tags = caching->keeping.tags,
+							     .rule = caching->keeping.rule,
+							     .on_done = on_done},
+						   .exchange = exchange};
+	return cache_fetch_begin(exchange->worker->flights.cache, &caching->search->fetch) ? found(exchange)
+											   : EXCHANGE_WAIT;
+}
+
+static struct exchange *exchange_of(struct cache_fetch *fetch)
+{
+	return ((struct caching_search *)fetch)->exchange;
 }
 
 /* Returns whether what was found may be given; a stale answer is kept in case of a failure. */
 static bool is_found(struct caching *caching)
 {
-	struct cache_hit *hit = &caching->fetch.hit;
+	struct cache_hit *hit = &caching->search->fetch.hit;
 	if (hit->value == NULL)
 		return false;
 	enum caching_use use = caching_use_of(caching, hit);
@@ -76,7 +85,7 @@ static enum exchange_step recalled(struct exchange *exchange)
 
 static void on_recalled(struct cache_fetch *fetched)
 {
-	struct exchange *exchange = container_of(fetched, struct exchange, caching.fetch);
+	struct exchange *exchange = exchange_of(fetched);
 	exchange_go(exchange, recalled(exchange));
 }
 
@@ -95,7 +104,7 @@ enum exchange_step exchange_recall(struct exchange *exchange)
 	if (caching->directives.no_cache || caching->directives.no_store)
 		return EXCHANGE_DECODE;
 	take_repeat(exchange, repeat);
-	return fetch(exchange, on_recalled) ? recalled(exchange) : EXCHANGE_WAIT;
+	return search_answer(exchange, on_recalled, recalled);
 }
 
 /* ---- look up ---- */
@@ -113,35 +122,37 @@ static void note_repeat(const struct exchange *exchange)
 	repeats_note(exchange->worker->flights.cache->repeats, &repeat);
 }
 
-/* The cache said what it has, or is not asked. */
-static enum exchange_step looked_up(struct exchange *exchange)
+/* Nothing is kept that may be given. */
+static enum exchange_step answer_not_found(struct exchange *exchange)
 {
-	if (is_found(&exchange->caching))
-		return EXCHANGE_HIT;
-	if (exchange->caching.directives.only_if_cached)
+	struct caching *caching = &exchange->caching;
+	if (caching->directives.only_if_cached)
 		return exchange_fails(exchange, ERROR_NOT_CACHED);
-	exchange->caching.start.alone = exchange->caching.fetch.silent;
+	caching->start.alone = caching->search != NULL && caching->search->fetch.silent;
 	return EXCHANGE_JOIN;
 }
 
-static void on_fetched(struct cache_fetch *fetched)
+/* The cache said what it has. */
+static enum exchange_step answer_looked_up(struct exchange *exchange)
 {
-	struct exchange *exchange = container_of(fetched, struct exchange, caching.fetch);
-	if (fetched->hit.value != NULL)
+	if (exchange->caching.search->fetch.hit.value != NULL)
 		note_repeat(exchange);
-	exchange_go(exchange, looked_up(exchange));
+	return is_found(&exchange->caching) ? EXCHANGE_HIT : answer_not_found(exchange);
 }
 
+static void on_looked_up(struct cache_fetch *fetched)
+{
+	struct exchange *exchange = exchange_of(fetched);
+	exchange_go(exchange, answer_looked_up(exchange));
+}
+
+/* What was recalled is not looked for again. */
 enum exchange_step exchange_look_up(struct exchange *exchange)
 {
-	struct caching *caching = &exchange->caching;
-	if (!caching->directives.no_cache && !caching->fetched) {
-		if (!fetch(exchange, on_fetched))
-			return EXCHANGE_WAIT;
-		if (caching->fetch.hit.value != NULL)
-			note_repeat(exchange);
-	}
-	return looked_up(exchange);
+	const struct caching *caching = &exchange->caching;
+	return caching->directives.no_cache || caching->search != NULL
+		   ? answer_not_found(exchange)
+		   : search_answer(exchange, on_looked_up, answer_looked_up);
 }
 
 /* ---- hit ---- */
@@ -157,7 +168,7 @@ enum exchange_step exchange_hit(struct exchange *exchange)
 {
 	char id[ANSWER_ID_SIZE];
 	struct caching *caching = &exchange->caching;
-	struct cache_hit hit = caching->fetch.hit;
+	struct cache_hit hit = caching->search->fetch.hit;
 	const struct request *request = exchange->request;
 	struct recast_source source = {.replay = {.dialect = request->dialect,
 						  .endpoint = request->endpoint,
@@ -167,7 +178,7 @@ enum exchange_step exchange_hit(struct exchange *exchange)
 						  .created = time(NULL),
 						  .include_usage = request->include_usage},
 				       .held = hit.value};
-	caching->fetch.hit.value = NULL;
+	caching->search->fetch.hit.value = NULL;
 	exchange->report.cache = caching->how;
 	caching->age_s = (int64_t)(hit.age_us / CACHING_SECOND_US);
 	caching->ttl_s = hit.ttl_us / CACHING_SECOND_US;

@@ -59,8 +59,8 @@ void exchange_set_source(struct exchange *exchange, const struct exchange_source
 
 enum exchange_step exchange_fails(struct exchange *exchange, enum error_code code)
 {
-	exchange->own_failure = failure_of(code);
-	exchange->failure = &exchange->own_failure;
+	exchange->failure = NULL;
+	exchange->failure_code = code;
 	return EXCHANGE_FAIL;
 }
 

@@ -8,7 +8,7 @@
 #define SLUICE_SERVICE_EXCHANGE_READING_H
 
 #include "config/config.h"
-#include "schemas/fanout_request.h"
+#include "schemas/finding.h"
 #include "schemas/request.h"
 #include "service/cache/cache_key.h"
 #include "service/loop/offload.h"
@@ -16,6 +16,7 @@
 struct embedding;
 struct exchange;
 struct exchange_kind;
+struct fanout_reading;
 
 struct reading {
 	struct offload_job job; /* first: a helper's, when one reads */
@@ -36,10 +37,8 @@ struct reading {
 	const struct config_model *model; /* NULL = none of ours, or none in particular */
 	bool keyed;                       /* the cache may have the answer: under key, or under those of its inputs */
 	struct cache_key key;
-	struct embedding *embedding;  /* of embeddings that are keyed; owned */
-	struct fanout_request fanout; /* of a fan-out */
-	bool strict_read;             /* of a fan-out: strict holds what the strict rules find */
-	struct findings strict;
+	struct embedding *embedding;   /* of embeddings that are keyed; owned */
+	struct fanout_reading *fanout; /* of a fan-out; in the arena */
 };
 
 /* Decides whether a decoded request goes by the cache, and computes its keys. Thread-safe. */

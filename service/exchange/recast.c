@@ -129,8 +129,9 @@ static enum error_code making_error(const struct making *making)
 /* Sends the head of an answer that is made. */
 static void begin_answer(struct exchange *exchange, const struct making *making)
 {
-	struct event event = {.kind = making->stream ? EVENT_CHUNK : EVENT_BODY, .carries = CARRIES_CONTENT};
-	report_content(&exchange->report, &event, exchange_now(exchange));
+	struct event event = {
+	    .kind = making->stream ? EVENT_CHUNK : EVENT_BODY, .carries = CARRIES_CONTENT, .usage = making->usage};
+	exchange_note(exchange, &event, false);
 	exchange->report.events = making->events;
 	if (making->source.whole != NULL)
 		exchange->report.usage = making->usage;
@@ -156,13 +157,13 @@ static enum exchange_step send_now(struct exchange *exchange, const struct recas
 	return next;
 }
 
-static void on_slice(struct telling *telling, struct event *event)
+static void recast_slice(struct telling *telling, struct event *event)
 {
 	struct recast *recast = container_of(telling, struct recast, telling);
 	recast->failed = recast->failed || !exchange_send(recast->exchange, event->data);
 }
 
-static void on_sent(struct telling *telling)
+static void recast_sent(struct telling *telling)
 {
 	struct recast *recast = container_of(telling, struct recast, telling);
 	struct exchange *exchange = recast->exchange;
@@ -176,12 +177,12 @@ static void recast_free(struct recast *recast)
 	free(recast);
 }
 
-static void on_work(struct offload_job *job)
+static void recast_work(struct offload_job *job)
 {
 	make(&container_of(job, struct recast, job)->making);
 }
 
-static void on_done(struct offload_job *job)
+static void recast_done(struct offload_job *job)
 {
 	struct recast *recast = container_of(job, struct recast, job);
 	struct exchange *exchange = recast->exchange;
@@ -196,18 +197,18 @@ static void on_done(struct offload_job *job)
 	}
 	exchange_stop_watching(exchange); /* no comment may come between two slices */
 	begin_answer(exchange, &recast->making);
-	recast->telling.emit = on_slice;
-	recast->telling.on_told = on_sent;
+	recast->telling.emit = recast_slice;
+	recast->telling.on_told = recast_sent;
 	telling_begin(&recast->telling, exchange_plan(exchange)->reactor, buf_span(&recast->making.out), &unknown);
 }
 
-static void on_discard(struct offload_job *job)
+static void recast_discard(struct offload_job *job)
 {
 	recast_free(container_of(job, struct recast, job));
 }
 
 /* Bytes that have to be read and written. */
-static size_t weight_of(const struct recast_source *source)
+static size_t recast_weight(const struct recast_source *source)
 {
 	if (is_framed(source))
 		return buf_len(&source->part);
@@ -226,12 +227,12 @@ static struct recast *recast_create(struct exchange *exchange, const struct reca
 		id->at = memcpy(recast->id, id->at, id->len);
 	recast->exchange = exchange;
 	recast->telling.paused = exchange->paused;
-	recast->job = (struct offload_job){.work = on_work,
-					   .done = on_done,
-					   .discard = on_discard,
+	recast->job = (struct offload_job){.work = recast_work,
+					   .done = recast_done,
+					   .discard = recast_discard,
 					   .kind = METRICS_OFFLOAD_RECAST,
 					   .owner = {exchange->request->network, exchange->request->identity},
-					   .bytes = weight_of(source) * 2};
+					   .bytes = recast_weight(source) * 2};
 	return recast;
 }
 
@@ -257,7 +258,7 @@ enum exchange_step recast_begin(struct exchange *exchange, const struct recast_s
 {
 	static const struct exchange_source recast_ops = {.pause = pause_recast, .leave = leave_recast};
 	struct offload_port *offload = exchange_plan(exchange)->offload;
-	bool light = offload == NULL || weight_of(source) <= RECAST_IN_TURN;
+	bool light = offload == NULL || recast_weight(source) <= RECAST_IN_TURN;
 	struct recast *recast = light ? NULL : recast_create(exchange, source, target);
 	if (recast == NULL)
 		return send_now(exchange, source, target);

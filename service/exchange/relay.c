@@ -11,7 +11,7 @@ static enum exchange_step relay_chunk(struct exchange *exchange, const struct ev
 {
 	if (exchange->report.events == 0)
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
-	report_event(&exchange->report, event, exchange_now(exchange));
+	exchange_note(exchange, event, true);
 	if (event->raw.at != NULL)
 		return exchange_write(exchange, event->raw);
 	buf_reset(&exchange->out);
@@ -25,7 +25,7 @@ static enum exchange_step relay_body(struct exchange *exchange, const struct eve
 {
 	if (exchange->state == EXCHANGE_ST_WAITING)
 		exchange_head(exchange, EXCHANGE_ST_BODY, event->target, event->total);
-	report_event(&exchange->report, event, exchange_now(exchange));
+	exchange_note(exchange, event, true);
 	return exchange_write(exchange, event->data);
 }
 
@@ -44,7 +44,7 @@ static enum exchange_step relay_on_event(struct exchange *exchange, const struct
 	case EVENT_CHUNK:
 		return relay_chunk(exchange, event);
 	case EVENT_USAGE:
-		report_usage(&exchange->report, event);
+		exchange_note(exchange, event, false);
 		return EXCHANGE_WAIT;
 	case EVENT_BODY:
 		return relay_body(exchange, event);

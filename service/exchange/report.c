@@ -29,10 +29,10 @@ struct span exchange_request_id(struct span offered, struct arena *arena)
 
 int64_t exchange_read_count(struct span text)
 {
-	int64_t count = text.len == 0 || text.len > 4 ? -1 : 0;
-	for (size_t i = 0; i < text.len && count >= 0; i++)
-		count = text.at[i] < '0' || text.at[i] > '9' ? -1 : count * 10 + (text.at[i] - '0');
-	return count;
+	int64_t report_count = text.len == 0 || text.len > 4 ? -1 : 0;
+	for (size_t i = 0; i < text.len && report_count >= 0; i++)
+		report_count = text.at[i] < '0' || text.at[i] > '9' ? -1 : report_count * 10 + (text.at[i] - '0');
+	return report_count;
 }
 
 const char *const report_endpoints[REPORT_ENDPOINTS] = {[ENDPOINT_CHAT] = "chat",
@@ -45,19 +45,7 @@ static const enum operation report_operations[REPORT_ENDPOINTS] = {[ENDPOINT_CHA
 								   [ENDPOINT_EMBEDDINGS] = OPERATION_EMBEDDINGS,
 								   [REPORT_FANOUT] = OPERATION_FANOUT};
 
-void report_open(struct report *report, unsigned endpoint, int http_version, struct metrics_cells *metrics,
-		 uint64_t now)
-{
-	*report = (struct report){.endpoint = endpoint,
-				  .http_version = http_version,
-				  .retries_before = -1,
-				  .cache = METRICS_CACHE_NONE,
-				  .started_us = now,
-				  .usage = USAGE_UNKNOWN};
-	metrics_move(metrics, 1, METRIC_EXCHANGES);
-}
-
-void report_usage(struct report *report, const struct event *event)
+static void note_usage(struct report *report, const struct event *event)
 {
 	bool told = event->kind == EVENT_USAGE || event->kind == EVENT_BODY || (event->carries & CARRIES_USAGE) != 0;
 	if (told && (event->usage.total_tokens >= 0 || event->usage.prompt_tokens >= 0))
@@ -71,16 +59,18 @@ void report_content(struct report *report, const struct event *event, uint64_t n
 		report->first_content_us = now;
 }
 
-void report_event(struct report *report, const struct event *event, uint64_t now)
+static void report_event(struct exchange_observer *observer, const struct event *event, bool relayed, uint64_t now_us)
 {
-	if (event->kind == EVENT_CHUNK)
+	struct report *report = (struct report *)observer;
+	if (relayed && event->kind == EVENT_CHUNK)
 		report->events++;
-	report_usage(report, event);
-	report_content(report, event, now);
+	note_usage(report, event);
+	report_content(report, event, now_us);
 }
 
-static void count(const struct report *report, struct metrics_cells *metrics, uint64_t now)
+static void report_count(const struct report *report, uint64_t now)
 {
+	struct metrics_cells *metrics = report->metrics;
 	size_t model = report->model == NULL ? METRICS_UNKNOWN : report->model_index;
 	metrics_move(metrics, -1, METRIC_EXCHANGES);
 	metrics_count(metrics, METRIC_REQUESTS, model, report->endpoint, report->error);
@@ -115,11 +105,13 @@ static void tell_operation(struct log_line *line, const struct report *report)
 	log_str(line, "path", span_of(row->path));
 }
 
-void report_close(const struct report *report, struct metrics_cells *metrics, uint64_t now)
+/* Counts the exchange and writes its log line. */
+static void report_end(struct exchange_observer *observer, uint64_t now)
 {
+	const struct report *report = (struct report *)observer;
 	struct log_line line;
 	const struct error_row *row = error_row(report->error);
-	count(report, metrics, now);
+	report_count(report, now);
 	log_begin(&line, row->blame == BLAME_BACKEND || row->blame == BLAME_GATEWAY ? LOG_WARN : LOG_INFO, "exchange");
 	log_str(&line, "request_id", report->request_id);
 	log_str(&line, "endpoint", span_of(report_endpoints[report->endpoint]));
@@ -144,6 +136,21 @@ void report_close(const struct report *report, struct metrics_cells *metrics, ui
 	log_int(&line, "bytes", (int64_t)report->bytes);
 	tell_usage(&line, &report->usage);
 	log_end(&line);
+}
+
+void report_open(struct report *report, unsigned endpoint, int http_version, struct metrics_cells *metrics,
+		 uint64_t now)
+{
+	static const struct exchange_observer_ops ops = {.on_event = report_event, .on_end = report_end};
+	*report = (struct report){.observer = {.ops = &ops},
+				  .metrics = metrics,
+				  .endpoint = endpoint,
+				  .http_version = http_version,
+				  .retries_before = -1,
+				  .cache = METRICS_CACHE_NONE,
+				  .started_us = now,
+				  .usage = USAGE_UNKNOWN};
+	metrics_move(metrics, 1, METRIC_EXCHANGES);
 }
 
 void report_refusal(struct metrics_cells *metrics, const struct report_refused *refused)

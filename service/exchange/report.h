@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The books of one exchange: what its log line and its metrics will say. */
+/* The books of one exchange: what its log line and its metrics say. The steps of the exchange write into them; events
+ * and the end reach them as they reach every observer. */
 #ifndef SLUICE_SERVICE_EXCHANGE_REPORT_H
 #define SLUICE_SERVICE_EXCHANGE_REPORT_H
 
 #include "lib/metrics.h"
 #include "schemas/endpoint.h"
-#include "service/plan/event.h"
+#include "service/exchange/observer.h"
 
 struct report {
+	struct exchange_observer observer; /* first: the report observes its exchange */
+	struct metrics_cells *metrics;
 	unsigned endpoint; /* in report_endpoints */
 	int http_version;
 	struct span request_id;           /* borrowed */
@@ -31,19 +34,12 @@ struct report {
 enum { REPORT_FANOUT = ENDPOINT_EMBEDDINGS + 1, REPORT_ENDPOINTS };
 extern const char *const report_endpoints[REPORT_ENDPOINTS];
 
-/* now: monotonic microseconds. */
+/* Begins the books, which are an observer from here on. now: monotonic microseconds. metrics: borrows. */
 void report_open(struct report *report, unsigned endpoint, int http_version, struct metrics_cells *metrics,
 		 uint64_t now);
 
-/* Takes note of an event that carries a piece of the answer. */
-void report_event(struct report *report, const struct event *event, uint64_t now);
-
-/* Takes note of the usage alone, or of when content came alone. */
-void report_usage(struct report *report, const struct event *event);
+/* Takes note of when content came, from whichever event. */
 void report_content(struct report *report, const struct event *event, uint64_t now);
-
-/* Counts the exchange and writes its log line. Once. */
-void report_close(const struct report *report, struct metrics_cells *metrics, uint64_t now);
 
 /* A request that was refused before it became an exchange. */
 struct report_refused {

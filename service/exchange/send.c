@@ -161,9 +161,9 @@ void exchange_stop_watching(struct exchange *exchange)
 	timer_stop(exchange_timers(exchange), &exchange->keepalive);
 }
 
-void exchange_on_comment(struct flight_subscriber *subscriber)
+void exchange_on_comment(struct run_sink *sink)
 {
-	struct exchange *exchange = container_of(subscriber, struct exchange, subscriber);
+	struct exchange *exchange = container_of(sink, struct exchange, sink);
 	bool relays = exchange->request->stream && exchange_config(exchange)->keepalive_us != 0;
 	if (relays && exchange_now(exchange) - exchange->sent_us >= COMMENTS_APART_US)
 		exchange_go(exchange, send_comment(exchange));

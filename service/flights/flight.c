@@ -16,9 +16,9 @@ enum flight_state { FLIGHT_ST_NEW, FLIGHT_ST_RUNNING, FLIGHT_ST_ENDED, FLIGHT_ST
 struct flight {
 	struct run_shared shared; /* first: what the runs of a flight share is the flight */
 	struct run_context context;
-	struct run_sink sink;
+	struct run_sink root_sink;
 	struct run *root;
-	struct flight_subscriber *subscriber;
+	struct run_sink *sink; /* whom the answer is for */
 	enum flight_state state;
 	bool content_seen;
 	struct request *request; /* held */
@@ -50,8 +50,8 @@ static void flight_on_settled(struct run_shared *shared)
 static void flight_on_comment(struct run_shared *shared)
 {
 	struct flight *flight = (struct flight *)shared;
-	if (flight->state == FLIGHT_ST_RUNNING && flight->subscriber->on_comment != NULL)
-		flight->subscriber->on_comment(flight->subscriber);
+	if (flight->state == FLIGHT_ST_RUNNING && flight->sink->on_comment != NULL)
+		flight->sink->on_comment(flight->sink);
 }
 
 /* How long the plan took to give something: what hedges go by. */
@@ -81,22 +81,22 @@ static void flight_stop(struct flight *flight, enum flight_state state)
 
 static void flight_on_event(struct run_sink *sink, struct run *run, const struct event *event)
 {
-	struct flight *flight = container_of(sink, struct flight, sink);
+	struct flight *flight = container_of(sink, struct flight, root_sink);
 	(void)run;
 	if (flight->state != FLIGHT_ST_RUNNING)
 		return;
 	if (event->kind == EVENT_END || event->kind == EVENT_ERROR)
 		flight_stop(flight, FLIGHT_ST_ENDED);
 	flight_note_content(flight, event);
-	flight->subscriber->on_event(flight->subscriber, event);
+	flight->sink->on_event(flight->sink, NULL, event);
 }
 
 struct flight *flight_create(const struct plan_worker *worker, struct request *request)
 {
-	struct flight *flight = calloc(1, sizeof(*flight));
+	struct flight *flight = malloc(sizeof(*flight));
 	if (flight == NULL)
 		return NULL;
-	flight->request = request_hold(request);
+	*flight = (struct flight){.request = request_hold(request)};
 	flight->context = (struct run_context){.shared = &flight->shared,
 					       .worker = worker,
 					       .arena = &request->arena,
@@ -106,7 +106,7 @@ struct flight *flight_create(const struct plan_worker *worker, struct request *r
 					       .party = request->party};
 	flight->shared.on_settled = flight_on_settled;
 	flight->shared.on_comment = flight_on_comment;
-	flight->sink.on_event = flight_on_event;
+	flight->root_sink.on_event = flight_on_event;
 	flight->reap.run = flight_free;
 	return flight;
 }
@@ -117,7 +117,7 @@ static struct span make_answer_id(struct flight *flight, const struct request *r
 	return arena_copy(flight->context.arena, request->dialect->make_id(request->endpoint, room));
 }
 
-bool flight_start(struct flight *flight, const struct flight_options *options, struct flight_subscriber *subscriber)
+bool flight_start(struct flight *flight, const struct flight_options *options, struct run_sink *sink)
 {
 	struct run_context *context = &flight->context;
 	context->model_index = options->model_index;
@@ -128,8 +128,8 @@ bool flight_start(struct flight *flight, const struct flight_options *options, s
 	context->shared->tap = options->tap;
 	context->created = time(NULL);
 	context->id = make_answer_id(flight, context->request);
-	flight->subscriber = subscriber;
-	flight->root = plan_create_run(options->plan, context, &flight->sink);
+	flight->sink = sink;
+	flight->root = plan_create_run(options->plan, context, &flight->root_sink);
 	if (flight->root == NULL || arena_failed(context->arena))
 		return false;
 	flight->state = FLIGHT_ST_RUNNING;

@@ -11,13 +11,6 @@
 struct flight;
 struct request;
 
-/* Whoever the answer is for. Nothing is called after the terminal event or flight_leave. */
-struct flight_subscriber {
-	void (*on_event)(struct flight_subscriber *subscriber, const struct event *event);
-	/* A backend sent a comment within its stream. NULL = no interest. */
-	void (*on_comment)(struct flight_subscriber *subscriber);
-};
-
 /* Returns a flight that is not started yet. worker: borrows. request: holds; its body must stay as long. NULL: out of
  * memory. */
 struct flight *flight_create(const struct plan_worker *worker, struct request *request);
@@ -33,17 +26,17 @@ struct flight_options {
 	struct run_tap *tap;    /* hears the leaves until the terminal event or flight_leave; NULL = nobody */
 };
 
-/* Runs the plan for the subscriber (borrowed). False when out of memory: no event follows. */
-bool flight_start(struct flight *flight, const struct flight_options *options, struct flight_subscriber *subscriber);
+/* Runs the plan for the sink (borrowed). False when out of memory: no event follows. */
+bool flight_start(struct flight *flight, const struct flight_options *options, struct run_sink *sink);
 
-/* Backpressure of the subscriber. */
+/* Backpressure of the sink. */
 void flight_pause(struct flight *flight, bool paused);
 
 /* Calls started so far. */
 unsigned flight_attempts(const struct flight *flight);
 
 /*
- * The subscriber has no more interest: before the terminal event every call is aborted at once. The flight is
+ * The sink has no more interest: before the terminal event every call is aborted at once. The flight is
  * gone for the caller. Required exactly once for each flight created, started or not.
  */
 void flight_leave(struct flight *flight);

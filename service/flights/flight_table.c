@@ -37,13 +37,13 @@ void flight_table_destroy(struct flight_table *table)
 	free(table);
 }
 
-static struct shard *shard_of(struct flight_table *table, const struct cache_key *key)
+static struct shard *table_shard(struct flight_table *table, const struct cache_key *key)
 {
 	return &table->shards[cache_key_hash(key) % TABLE_SHARDS];
 }
 
 /* The link that leads to the place with that key, or to the end of its chain. */
-static struct flight_place **link_of(struct shard *shard, const struct cache_key *key)
+static struct flight_place **table_link(struct shard *shard, const struct cache_key *key)
 {
 	struct flight_place **link = &shard->buckets[cache_key_hash(key) / TABLE_SHARDS % TABLE_BUCKETS];
 	while (*link != NULL && !cache_key_equal(&(*link)->key, key))
@@ -54,9 +54,9 @@ static struct flight_place **link_of(struct shard *shard, const struct cache_key
 bool flight_table_enter(struct flight_table *table, struct flight_place *mine,
 			bool (*join)(struct flight_place *place, void *context), void *context)
 {
-	struct shard *shard = shard_of(table, &mine->key);
+	struct shard *shard = table_shard(table, &mine->key);
 	pthread_mutex_lock(&shard->lock);
-	struct flight_place **link = link_of(shard, &mine->key);
+	struct flight_place **link = table_link(shard, &mine->key);
 	bool joined = *link != NULL && join(*link, context);
 	if (!joined) {
 		mine->next = *link == NULL ? NULL : (*link)->next;
@@ -68,9 +68,9 @@ bool flight_table_enter(struct flight_table *table, struct flight_place *mine,
 
 void flight_table_leave(struct flight_table *table, struct flight_place *place)
 {
-	struct shard *shard = shard_of(table, &place->key);
+	struct shard *shard = table_shard(table, &place->key);
 	pthread_mutex_lock(&shard->lock);
-	struct flight_place **link = link_of(shard, &place->key);
+	struct flight_place **link = table_link(shard, &place->key);
 	if (*link == place)
 		*link = place->next;
 	pthread_mutex_unlock(&shard->lock);

@@ -27,21 +27,21 @@ enum {
 
 static const uint32_t wire_absent = UINT32_MAX;
 
-static void write_number(struct buf *out, uint64_t number, unsigned bytes)
+static void wire_write_number(struct buf *out, uint64_t number, unsigned bytes)
 {
 	char text[8];
 	little_endian_put(text, number, bytes);
 	buf_append(out, (struct span){text, bytes});
 }
 
-static void write_text(struct buf *out, struct span text)
+static void wire_write_text(struct buf *out, struct span text)
 {
-	write_number(out, text.at == NULL ? wire_absent : text.len, 4);
+	wire_write_number(out, text.at == NULL ? wire_absent : text.len, 4);
 	if (text.at != NULL)
 		buf_append(out, text);
 }
 
-static void write_failure(struct buf *out, const struct failure *failure)
+static void wire_write_failure(struct buf *out, const struct failure *failure)
 {
 	struct buf causes;
 	struct span details = failure->details;
@@ -51,13 +51,13 @@ static void write_failure(struct buf *out, const struct failure *failure)
 		if (!buf_failed(&causes))
 			details = buf_span(&causes);
 	}
-	write_number(out, (uint64_t)failure->status, 4);
-	write_text(out, span_of(error_row(failure->code)->code));
-	write_text(out, failure->message);
-	write_text(out, failure->param);
-	write_text(out, details);
-	write_text(out, failure->body);
-	write_text(out, failure->retry_after);
+	wire_write_number(out, (uint64_t)failure->status, 4);
+	wire_write_text(out, span_of(error_row(failure->code)->code));
+	wire_write_text(out, failure->message);
+	wire_write_text(out, failure->param);
+	wire_write_text(out, details);
+	wire_write_text(out, failure->body);
+	wire_write_text(out, failure->retry_after);
 	buf_fini(&causes);
 }
 
@@ -76,25 +76,25 @@ void flight_wire_write(const struct event *event, uint64_t number, struct buf *o
 {
 	unsigned flags = flags_of(event);
 	const struct config_plan *target = event->kind == EVENT_ERROR ? event->failure->target : event->target;
-	write_number(out, WIRE_VERSION, 1);
-	write_number(out, event->kind, 1);
-	write_number(out, flags, 1);
-	write_number(out, event->carries, 1);
-	write_number(out, number, 8);
-	write_number(out, (uint64_t)event->total, 8);
-	write_number(out, (uint64_t)event->usage.prompt_tokens, 8);
-	write_number(out, (uint64_t)event->usage.completion_tokens, 8);
-	write_number(out, (uint64_t)event->usage.total_tokens, 8);
-	write_text(out, span_of(target == NULL ? NULL : target->target));
-	write_text(out, event->raw);
+	wire_write_number(out, WIRE_VERSION, 1);
+	wire_write_number(out, event->kind, 1);
+	wire_write_number(out, flags, 1);
+	wire_write_number(out, event->carries, 1);
+	wire_write_number(out, number, 8);
+	wire_write_number(out, (uint64_t)event->total, 8);
+	wire_write_number(out, (uint64_t)event->usage.prompt_tokens, 8);
+	wire_write_number(out, (uint64_t)event->usage.completion_tokens, 8);
+	wire_write_number(out, (uint64_t)event->usage.total_tokens, 8);
+	wire_write_text(out, span_of(target == NULL ? NULL : target->target));
+	wire_write_text(out, event->raw);
 	if (flags & WIRE_WITHIN) {
-		write_number(out, (uint64_t)(event->data.at - event->raw.at), 8);
-		write_number(out, event->data.len, 4);
+		wire_write_number(out, (uint64_t)(event->data.at - event->raw.at), 8);
+		wire_write_number(out, event->data.len, 4);
 	} else {
-		write_text(out, event->data);
+		wire_write_text(out, event->data);
 	}
 	if (event->kind == EVENT_ERROR)
-		write_failure(out, event->failure);
+		wire_write_failure(out, event->failure);
 }
 
 /* What is left to read; failed once it did not suffice. */
@@ -103,7 +103,7 @@ struct reader {
 	bool failed;
 };
 
-static struct span read_bytes(struct reader *reader, uint64_t len)
+static struct span wire_read_bytes(struct reader *reader, uint64_t len)
 {
 	if (reader->failed || len > reader->left.len) {
 		reader->failed = true;
@@ -114,28 +114,28 @@ static struct span read_bytes(struct reader *reader, uint64_t len)
 	return taken;
 }
 
-static uint64_t read_number(struct reader *reader, unsigned bytes)
+static uint64_t wire_read_number(struct reader *reader, unsigned bytes)
 {
-	struct span taken = read_bytes(reader, bytes);
+	struct span taken = wire_read_bytes(reader, bytes);
 	return reader->failed ? 0 : little_endian_get(taken.at, bytes);
 }
 
-static struct span read_text(struct reader *reader)
+static struct span wire_read_text(struct reader *reader)
 {
-	uint64_t len = read_number(reader, 4);
-	return len == wire_absent ? (struct span){NULL, 0} : read_bytes(reader, len);
+	uint64_t len = wire_read_number(reader, 4);
+	return len == wire_absent ? (struct span){NULL, 0} : wire_read_bytes(reader, len);
 }
 
-static struct span read_data(struct reader *reader, unsigned flags, struct span raw)
+static struct span wire_read_data(struct reader *reader, unsigned flags, struct span raw)
 {
 	if ((flags & WIRE_WITHIN) == 0)
-		return read_text(reader);
-	uint64_t offset = read_number(reader, 8), len = read_number(reader, 4);
+		return wire_read_text(reader);
+	uint64_t offset = wire_read_number(reader, 8), len = wire_read_number(reader, 4);
 	reader->failed |= offset > raw.len || len > raw.len - offset;
 	return reader->failed ? (struct span){NULL, 0} : (struct span){raw.at + offset, (size_t)len};
 }
 
-static enum error_code find_code(struct span name)
+static enum error_code wire_find_code(struct span name)
 {
 	for (int code = ERROR_NONE + 1; code < ERROR_COUNT; code++) {
 		if (span_is(name, error_row((enum error_code)code)->code))
@@ -144,15 +144,15 @@ static enum error_code find_code(struct span name)
 	return ERROR_UPSTREAM_INVALID;
 }
 
-static struct failure read_failure(struct reader *reader, unsigned flags, const struct config_plan *target)
+static struct failure wire_read_failure(struct reader *reader, unsigned flags, const struct config_plan *target)
 {
-	struct failure failure = {.status = (int)(int32_t)read_number(reader, 4), .target = target};
-	failure.code = find_code(read_text(reader));
-	failure.message = read_text(reader);
-	failure.param = read_text(reader);
-	failure.details = read_text(reader);
-	failure.body = read_text(reader);
-	failure.retry_after = read_text(reader);
+	struct failure failure = {.status = (int)(int32_t)wire_read_number(reader, 4), .target = target};
+	failure.code = wire_find_code(wire_read_text(reader));
+	failure.message = wire_read_text(reader);
+	failure.param = wire_read_text(reader);
+	failure.details = wire_read_text(reader);
+	failure.body = wire_read_text(reader);
+	failure.retry_after = wire_read_text(reader);
 	failure.retryable = (flags & WIRE_RETRYABLE) != 0;
 	failure.should_retry = (flags & WIRE_SHOULD_RETRY) != 0;
 	failure.refused = (flags & WIRE_REFUSED) != 0;
@@ -163,26 +163,26 @@ bool flight_wire_read(struct span bytes, const struct config_plan *plan, const s
 		      struct flight_wire *wire)
 {
 	struct reader reader = {.left = bytes};
-	uint64_t version = read_number(&reader, 1), kind = read_number(&reader, 1);
-	unsigned flags = (unsigned)read_number(&reader, 1);
+	uint64_t version = wire_read_number(&reader, 1), kind = wire_read_number(&reader, 1);
+	unsigned flags = (unsigned)wire_read_number(&reader, 1);
 	struct event *event = &wire->event;
 	if (version != WIRE_VERSION || kind > EVENT_ERROR)
 		return false;
-	*event = (struct event){.kind = (enum event_kind)kind, .carries = (unsigned)read_number(&reader, 1)};
-	wire->number = read_number(&reader, 8);
-	event->total = (int64_t)read_number(&reader, 8);
-	event->usage.prompt_tokens = (int64_t)read_number(&reader, 8);
-	event->usage.completion_tokens = (int64_t)read_number(&reader, 8);
-	event->usage.total_tokens = (int64_t)read_number(&reader, 8);
+	*event = (struct event){.kind = (enum event_kind)kind, .carries = (unsigned)wire_read_number(&reader, 1)};
+	wire->number = wire_read_number(&reader, 8);
+	event->total = (int64_t)wire_read_number(&reader, 8);
+	event->usage.prompt_tokens = (int64_t)wire_read_number(&reader, 8);
+	event->usage.completion_tokens = (int64_t)wire_read_number(&reader, 8);
+	event->usage.total_tokens = (int64_t)wire_read_number(&reader, 8);
 	event->joined = (flags & WIRE_JOINED) != 0;
 	event->gathered = (flags & WIRE_GATHERED) != 0;
-	struct span target = read_text(&reader);
+	struct span target = wire_read_text(&reader);
 	event->target = target.at == NULL ? NULL : config_find_target(plan, target);
 	event->dialect = event->target == NULL ? dialect : dialect_find(event->target->backend->dialect);
-	event->raw = read_text(&reader);
-	event->data = read_data(&reader, flags, event->raw);
+	event->raw = wire_read_text(&reader);
+	event->data = wire_read_data(&reader, flags, event->raw);
 	if (kind == EVENT_ERROR) {
-		wire->failure = read_failure(&reader, flags, event->target);
+		wire->failure = wire_read_failure(&reader, flags, event->target);
 		event->failure = &wire->failure;
 		event->target = NULL;
 	}

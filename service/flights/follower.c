@@ -6,6 +6,20 @@
 /* Limits of what a follower receives in one turn of its loop: one that joins late has much to catch up on. */
 enum { FOLLOWER_EVENTS = 256, FOLLOWER_BYTES = 256 << 10 };
 
+static void follower_set_state(struct follower *follower, enum follower_state state)
+{
+#define FROM(st) (1u << FOLLOWER_ST_##st)
+	static const unsigned allowed[FOLLOWER_ST_COUNT] = {
+	    [FOLLOWER_ST_ENDED] = FROM(FOLLOWING),
+	    [FOLLOWER_ST_LEFT] = FROM(FOLLOWING) | FROM(ENDED),
+	    [FOLLOWER_ST_GONE] = FROM(LEFT),
+	};
+#undef FROM
+	if ((allowed[state] & 1u << follower->state) == 0)
+		__builtin_trap();
+	follower->state = state;
+}
+
 static void follower_free(struct follower *follower)
 {
 	shared_release(follower->shared);
@@ -21,11 +35,11 @@ static void follower_go(struct follower *follower)
 	while (*link != follower)
 		link = &(*link)->next;
 	*link = follower->next;
-	bool woken = follower->woken;
+	bool called = follower->call != FOLLOWER_NOT_CALLED;
 	pthread_mutex_unlock(&shared->lock);
-	follower->gone = true;
+	follower_set_state(follower, FOLLOWER_ST_GONE);
 	shared_reconsider(shared, follower->worker);
-	if (!woken)
+	if (!called)
 		follower_free(follower);
 }
 
@@ -33,15 +47,15 @@ static void follower_cut_off(struct follower *follower)
 {
 	struct failure failure = failure_of(ERROR_CLIENT_TOO_SLOW);
 	struct event event = {.kind = EVENT_ERROR, .failure = &failure};
-	follower->ended = true;
-	follower->to->on_event(follower->to, &event);
+	follower_set_state(follower, FOLLOWER_ST_ENDED);
+	follower->to->on_event(follower->to, NULL, &event);
 }
 
 /* The next event for it, if it may have one. *cut: it is too far behind instead. */
 static const struct flight_record *follower_next(const struct follower *follower, bool *cut)
 {
 	pthread_mutex_lock(&follower->shared->lock);
-	*cut = follower->cut;
+	*cut = follower->pace == FOLLOWER_IS_CUT;
 	const struct flight_record *record = follower->paused ? NULL : follower->todo;
 	pthread_mutex_unlock(&follower->shared->lock);
 	return record;
@@ -53,8 +67,10 @@ static void follower_done(struct follower *follower, const struct flight_record 
 	follower->seen = record->number;
 	follower->seen_bytes = record->behind;
 	follower->todo = record->next;
-	bool caught_up = follower->behind && follower->shared->log.bytes - record->behind < SHARED_LAG_MOST / 2;
-	follower->behind &= !caught_up;
+	bool caught_up =
+	    follower->pace == FOLLOWER_IS_BEHIND && follower->shared->log.bytes - record->behind < SHARED_LAG_MOST / 2;
+	if (caught_up)
+		follower->pace = FOLLOWER_READS;
 	pthread_mutex_unlock(&follower->shared->lock);
 	if (caught_up)
 		shared_reconsider(follower->shared, follower->worker);
@@ -65,7 +81,7 @@ void follower_deliver(struct follower *follower)
 	uint64_t begun_at = follower->seen_bytes;
 	unsigned events = 0;
 	follower->busy++;
-	while (follower->to != NULL && !follower->ended) {
+	while (follower->state == FOLLOWER_ST_FOLLOWING) {
 		bool cut = false;
 		const struct flight_record *record = follower_next(follower, &cut);
 		if (cut) {
@@ -74,16 +90,16 @@ void follower_deliver(struct follower *follower)
 		}
 		if (record == NULL)
 			break;
-		follower->ended = record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR;
-		follower->to->on_event(follower->to, &record->event);
+		if (record->event.kind == EVENT_END || record->event.kind == EVENT_ERROR)
+			follower_set_state(follower, FOLLOWER_ST_ENDED);
+		follower->to->on_event(follower->to, NULL, &record->event);
 		follower_done(follower, record);
 		if (++events == FOLLOWER_EVENTS || follower->seen_bytes - begun_at >= FOLLOWER_BYTES) {
-			follower->rests = true; /* what is left has turns of its own */
-			follower_wake(follower);
+			follower_wake(follower, FOLLOWER_RESTS); /* what is left has turns of its own */
 			break;
 		}
 	}
-	if (--follower->busy == 0 && follower->to == NULL)
+	if (--follower->busy == 0 && follower->state == FOLLOWER_ST_LEFT)
 		follower_go(follower);
 }
 
@@ -91,21 +107,22 @@ static void on_wake(struct loop_message *message)
 {
 	struct follower *follower = container_of(message, struct follower, wake);
 	pthread_mutex_lock(&follower->shared->lock);
-	follower->woken = follower->rests = false;
+	follower->call = FOLLOWER_NOT_CALLED;
 	pthread_mutex_unlock(&follower->shared->lock);
-	if (follower->gone)
+	if (follower->state == FOLLOWER_ST_GONE)
 		follower_free(follower);
 	else if (follower->busy == 0)
 		follower_deliver(follower);
 }
 
-void follower_wake(struct follower *follower)
+void follower_wake(struct follower *follower, enum follower_call call)
 {
 	pthread_mutex_lock(&follower->shared->lock);
-	bool woken = follower->woken;
-	follower->woken = true;
+	bool called = follower->call != FOLLOWER_NOT_CALLED;
+	if (follower->call != FOLLOWER_RESTS)
+		follower->call = call;
 	pthread_mutex_unlock(&follower->shared->lock);
-	if (!woken)
+	if (!called)
 		loop_post(follower->worker->plan.loop, &follower->wake);
 }
 
@@ -116,7 +133,7 @@ void follower_pause(struct follower *follower, bool paused)
 	pthread_mutex_unlock(&follower->shared->lock);
 	shared_reconsider(follower->shared, follower->worker);
 	if (!paused)
-		follower_wake(follower);
+		follower_wake(follower, FOLLOWER_CALLED);
 }
 
 unsigned follower_attempts(const struct follower *follower)
@@ -144,15 +161,15 @@ bool follower_is_charged_to(const struct follower *follower, uint32_t party)
 
 void follower_leave(struct follower *follower)
 {
-	follower->to = NULL;
+	follower_set_state(follower, FOLLOWER_ST_LEFT);
 	if (follower->busy == 0)
 		follower_go(follower);
 }
 
-struct follower *follower_create(struct flight_worker *worker, struct flight_subscriber *subscriber)
+struct follower *follower_create(struct flight_worker *worker, struct run_sink *sink)
 {
 	struct follower *follower = calloc(1, sizeof(*follower));
 	if (follower != NULL)
-		*follower = (struct follower){.worker = worker, .to = subscriber, .wake = {.run = on_wake}};
+		*follower = (struct follower){.worker = worker, .to = sink, .wake = {.run = on_wake}};
 	return follower;
 }

@@ -12,7 +12,7 @@
 enum { SHARED_KEPT_IN_TURN = 256 << 10 /* bytes of events; more are put together by a helper */ };
 
 /* Why the answer, the body of entry, is not kept, or that it can be; fills in what else its body tells. */
-static enum metrics_kept shared_judge(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
+static enum metrics_kept judge_answer(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
 				      struct arena *scratch)
 {
 	const struct config_cache_rule *rule = shared->keeping.rule;
@@ -46,35 +46,78 @@ enum metrics_kept shared_keep_entry(const struct shared *shared, const struct ca
 	return kept_of(cache_keep(shared->worker->cache, keeping, entry));
 }
 
-/* An answer put together from the log. */
+/* ---- the whole answer ---- */
+
+/* Returns whether all events are in the log still, which those of an answer that can be kept are. */
+static bool is_all_there(const struct shared *shared)
+{
+	return shared->log.bytes <= SHARED_MOST && shared->log.gone == 0;
+}
+
+void shared_stop_assembling(struct shared *shared)
+{
+	shared->assembly = SHARED_ASSEMBLES_NOT;
+	if (shared->whole != NULL)
+		whole_fini(shared->whole);
+	free(shared->whole);
+	shared->whole = NULL;
+}
+
+void shared_assemble(struct shared *shared, const struct event *event)
+{
+	bool wanted = event->kind == EVENT_CHUNK || event->kind == EVENT_USAGE;
+	if (shared->assembly == SHARED_ASSEMBLES_NOT || !wanted)
+		return;
+	if (shared->assembly == SHARED_ASSEMBLES_NOTHING_YET) {
+		shared->whole = malloc(sizeof(*shared->whole));
+		if (shared->whole != NULL)
+			whole_init(shared->whole, shared->request, SHARED_MOST, shared->party);
+		shared->assembly = SHARED_ASSEMBLES;
+	}
+	if (shared->whole != NULL)
+		whole_add(shared->whole, event);
+	if (shared->whole == NULL || shared->whole->assembly.exhausted || shared->log.bytes > SHARED_KEPT_IN_TURN)
+		shared_stop_assembling(shared);
+}
+
+/* An answer on its way into the cache. */
 struct gathered {
-	struct whole whole;
+	struct whole whole; /* of the log, when it was not put together as it came */
 	struct buf body;
 	struct arena scratch;
 	struct cache_entry entry;
 	enum metrics_kept kept; /* METRICS_KEPT_YES: it can be */
 };
 
-/* Thread-safe while nothing is appended. end: it is not in the log yet, as what is held. */
-static void gather(const struct shared *shared, const struct flight_record *end, struct gathered *gathered)
+/* Returns the answer, which end completes: it is not in the log yet, as what is held; NULL when it is not all there. */
+static struct whole *complete_answer(const struct shared *shared, const struct flight_record *end, struct whole *room)
 {
-	struct whole *whole = &gathered->whole;
-	arena_init(&gathered->scratch, 0);
-	whole_init(whole, shared->request, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
-	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
-	bool is_there = shared->log.bytes <= SHARED_MOST && shared->log.gone == 0;
-	for (const struct flight_record *at = is_there ? shared->log.first : NULL; at != NULL; at = at->next)
+	struct whole *whole = shared->whole != NULL ? shared->whole : room;
+	if (!is_all_there(shared))
+		return NULL;
+	for (const struct flight_record *at = shared->log.first; at != NULL && whole == room; at = at->next)
 		whole_add(whole, &at->event);
-	if (shared->held != NULL && is_there)
+	if (shared->held != NULL)
 		whole_add(whole, &shared->held->event);
-	if (is_there)
-		whole_add(whole, &end->event);
+	whole_add(whole, &end->event);
+	return whole;
+}
+
+/* Thread-safe while nothing is appended. */
+static void gather_answer(const struct shared *shared, const struct flight_record *end, struct gathered *gathered)
+{
+	arena_init(&gathered->scratch, 0);
+	whole_init(&gathered->whole, shared->request, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
+	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
 	gathered->entry = (struct cache_entry){.endpoint = shared->request->endpoint, .created = time(NULL)};
 	gathered->kept = shared->log.bytes > SHARED_MOST ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_NO_MEMORY;
-	bool written = whole_write(whole, &gathered->body);
+	struct whole *whole = complete_answer(shared, end, &gathered->whole);
+	bool written = whole != NULL && whole_write(whole, &gathered->body);
 	gathered->entry.body = buf_span(&gathered->body);
+	if (whole == NULL)
+		return;
 	if (written)
-		gathered->kept = shared_judge(shared, whole, &gathered->entry, &gathered->scratch);
+		gathered->kept = judge_answer(shared, whole, &gathered->entry, &gathered->scratch);
 	gathered->entry.usage = whole->usage;
 	gathered->entry.target = whole->target == NULL ? SPAN("") : span_of(whole->target->target);
 }
@@ -85,6 +128,8 @@ static void gathered_fini(struct gathered *gathered)
 	whole_fini(&gathered->whole);
 	arena_fini(&gathered->scratch);
 }
+
+/* ---- keeping ---- */
 
 void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum metrics_kept kept)
 {
@@ -111,7 +156,7 @@ bool shared_keep(struct shared *shared, const struct flight_record *end)
 		return false; /* not as a whole */
 	}
 	struct step_mark before = step_enter("keep");
-	gather(shared, end, &gathered);
+	gather_answer(shared, end, &gathered);
 	enum metrics_kept kept = gathered.kept;
 	if (kept == METRICS_KEPT_YES)
 		kept = shared_keep_entry(shared, &shared->keeping, &gathered.entry);
@@ -135,11 +180,11 @@ struct keep_job {
 };
 
 /* On a helper thread. The log stands still: the flight waits for this before anything is appended. */
-static void on_work(struct offload_job *offloaded)
+static void keep_work(struct offload_job *offloaded)
 {
 	struct keep_job *job = (struct keep_job *)offloaded;
 	struct gathered gathered;
-	gather(job->shared, job->end, &gathered);
+	gather_answer(job->shared, job->end, &gathered);
 	job->kept = gathered.kept;
 	job->bytes = gathered.entry.body.len;
 	job->packs = job->kept == METRICS_KEPT_YES;
@@ -148,7 +193,7 @@ static void on_work(struct offload_job *offloaded)
 	gathered_fini(&gathered);
 }
 
-static void on_done(struct offload_job *offloaded)
+static void keep_done(struct offload_job *offloaded)
 {
 	struct keep_job *job = (struct keep_job *)offloaded;
 	struct shared *shared = job->shared;
@@ -179,8 +224,8 @@ bool shared_keep_apart(struct shared *shared, struct flight_record *end)
 	job->shared = shared;
 	job->end = end;
 	job->shares = shared->worker->cache->remote != NULL;
-	job->job = (struct offload_job){.work = on_work,
-					.done = on_done,
+	job->job = (struct offload_job){.work = keep_work,
+					.done = keep_done,
 					.kind = METRICS_OFFLOAD_KEEP,
 					.owner = {shared->request->network, shared->request->identity},
 					.bytes = bytes * 2};

@@ -21,15 +21,16 @@ static void shared_land(struct shared *shared, bool ended, bool kept)
 	shared_set_state(shared, SHARED_ST_LANDED);
 	shared_replicas_land(shared, ended, kept);
 	timer_stop(shared_timers(shared), &shared->patience);
-	pthread_mutex_lock(&shared->lock);
-	shared->landed = true;
-	pthread_mutex_unlock(&shared->lock);
 	flight_table_leave(shared->worker->table, &shared->place);
+	pthread_mutex_lock(&shared->lock);
+	shared_close_door(shared, SHARED_OVER);
+	pthread_mutex_unlock(&shared->lock);
 	if (shared->flight != NULL)
 		flight_leave(shared->flight);
 	shared->flight = NULL;
 	request_drop(shared->request);
 	shared->request = NULL;
+	shared_stop_assembling(shared);
 	shared->worker->in_flight--;
 	shared_release(shared);
 }
@@ -50,7 +51,7 @@ static void shared_obey(struct shared *shared)
 {
 	pthread_mutex_lock(&shared->lock);
 	enum shared_wish wish = shared->wish;
-	bool landed = shared->landed;
+	bool landed = shared->door == SHARED_OVER;
 	pthread_mutex_unlock(&shared->lock);
 	if (landed || wish == shared->granted || shared->state == SHARED_ST_KEEPING)
 		return; /* what is being kept lands by itself */
@@ -74,7 +75,7 @@ static void on_call(struct loop_message *message)
 /* It reads as the events come. */
 static bool is_reader(const struct follower *follower)
 {
-	return !follower->paused && !follower->cut && !follower->behind;
+	return !follower->paused && follower->pace == FOLLOWER_READS;
 }
 
 static bool has_reader(const struct shared *shared)
@@ -100,8 +101,8 @@ void shared_reconsider(struct shared *shared, const struct flight_worker *worker
 	pthread_mutex_lock(&shared->lock);
 	shared->wish = shared_wish(shared);
 	if (shared->wish == SHARED_CANCEL)
-		shared->joinable = false;
-	if (!own && !shared->called && !shared->landed) {
+		shared_close_door(shared, SHARED_UNJOINABLE);
+	if (!own && !shared->called && shared->door != SHARED_OVER) {
 		shared->called = call = true;
 		shared_hold(shared); /* until the message has run */
 	}
@@ -117,10 +118,10 @@ static void shared_check_lag(struct shared *shared, struct follower *follower)
 {
 	size_t lag = shared->log.bytes - follower->seen_bytes;
 	if (lag > SHARED_MOST && has_reader(shared))
-		follower->cut = true;
-	if (lag <= SHARED_LAG_MOST || follower->behind)
+		follower->pace = FOLLOWER_IS_CUT;
+	if (lag <= SHARED_LAG_MOST || follower->pace != FOLLOWER_READS)
 		return;
-	follower->behind = true;
+	follower->pace = FOLLOWER_IS_BEHIND;
 	follower->behind_at = follower->seen_bytes;
 	if (!timer_is_running(&shared->patience))
 		timer_start(shared_timers(shared), &shared->patience, SHARED_PATIENCE_US, on_patience);
@@ -142,7 +143,7 @@ static void shared_forget_seen(struct shared *shared)
 		return;
 	for (const struct follower *at = shared->followers; at != NULL; at = at->next)
 		seen = at->seen < seen ? at->seen : seen;
-	shared->joinable = false;
+	shared_close_door(shared, SHARED_UNJOINABLE);
 	flight_log_forget(&shared->log, seen);
 }
 
@@ -169,13 +170,19 @@ static void shared_append(struct shared *shared, struct flight_record *record)
 	shared->wish = shared_wish(shared);
 }
 
+/* Returns whether a follower may be given something: what is next, or its error. */
+static bool may_be_served(const struct follower *follower)
+{
+	return !follower->paused || follower->pace == FOLLOWER_IS_CUT;
+}
+
 /* Messages to the followers of other workers; under the lock, where nobody can leave. */
 static void shared_wake_others(struct shared *shared)
 {
 	for (struct follower *at = shared->followers; at != NULL; at = at->next) {
-		if (at->worker == shared->worker || at->woken || (at->paused && !at->cut))
+		if (at->worker == shared->worker || at->call != FOLLOWER_NOT_CALLED || !may_be_served(at))
 			continue;
-		at->woken = true;
+		at->call = FOLLOWER_CALLED;
 		loop_post(at->worker->plan.loop, &at->wake);
 	}
 }
@@ -186,11 +193,12 @@ static bool shared_lose_patience(struct shared *shared)
 {
 	bool others = has_reader(shared), still = false;
 	for (struct follower *at = shared->followers; at != NULL; at = at->next) {
-		if (!at->behind)
+		if (at->pace != FOLLOWER_IS_BEHIND)
 			continue;
-		at->cut |= others && at->seen_bytes - at->behind_at < SHARED_PROGRESS;
+		if (others && at->seen_bytes - at->behind_at < SHARED_PROGRESS)
+			at->pace = FOLLOWER_IS_CUT;
 		at->behind_at = at->seen_bytes;
-		still |= !at->cut;
+		still |= at->pace == FOLLOWER_IS_BEHIND;
 	}
 	shared->wish = shared_wish(shared);
 	return still;
@@ -218,8 +226,8 @@ static void on_patience(struct timer *timer)
 static struct follower *shared_own_reader(struct shared *shared)
 {
 	struct follower *at = shared->followers;
-	while (at != NULL && (at->worker != shared->worker || at->busy != 0 || at->ended || at->rests ||
-			      at->todo == NULL || (at->paused && !at->cut)))
+	while (at != NULL && (at->worker != shared->worker || at->busy != 0 || at->state != FOLLOWER_ST_FOLLOWING ||
+			      at->call == FOLLOWER_RESTS || at->todo == NULL || !may_be_served(at)))
 		at = at->next;
 	return at;
 }
@@ -293,6 +301,8 @@ void shared_add(struct shared *shared, const struct event *event)
 	}
 	if (shared->batch != NULL && own)
 		shared_batch_add(shared, event);
+	else if (own)
+		shared_assemble(shared, &record->event);
 	if (own && shared->held == NULL && completes_renewal(shared, &record->event))
 		shared->held = record;
 	else if (record->event.kind == EVENT_END && own && shared_keep_apart(shared, record))
@@ -301,14 +311,21 @@ void shared_add(struct shared *shared, const struct event *event)
 		shared_tell(shared, record, own ? KEEP_NOW : KEEP_NOT);
 }
 
+void shared_add_record(struct shared *shared, struct flight_record *record)
+{
+	shared_make_room(shared);
+	shared_tell(shared, record, KEEP_NOT);
+}
+
 void shared_on_kept(struct shared *shared, struct flight_record *end, bool kept)
 {
 	shared_tell(shared, end, kept ? KEPT_ALREADY : KEEP_NOT);
 }
 
-static void shared_on_event(struct flight_subscriber *subscriber, const struct event *event)
+static void shared_on_event(struct run_sink *sink, struct run *run, const struct event *event)
 {
-	struct shared *shared = container_of(subscriber, struct shared, subscriber);
+	struct shared *shared = container_of(sink, struct shared, sink);
+	(void)run;
 	if (shared->flight != NULL)
 		atomic_store_explicit(&shared->attempts, flight_attempts(shared->flight), memory_order_relaxed);
 	shared_add(shared, event);
@@ -325,7 +342,7 @@ void shared_take_off(struct shared *shared)
 {
 	shared_set_state(shared, SHARED_ST_OWN);
 	atomic_store_explicit(&shared->runs_here, true, memory_order_relaxed);
-	if (!flight_start(shared->flight, &shared->options, &shared->subscriber))
+	if (!flight_start(shared->flight, &shared->options, &shared->sink))
 		shared_fail(shared, ERROR_OVERLOADED);
 	else if (shared->granted == SHARED_PAUSE)
 		flight_pause(shared->flight, true);
@@ -349,6 +366,6 @@ void shared_give_kept(struct shared *shared, struct cache_hit *hit)
 
 void shared_open(struct shared *shared)
 {
-	shared->subscriber.on_event = shared_on_event;
+	shared->sink.on_event = shared_on_event;
 	shared->call.run = on_call;
 }

@@ -59,19 +59,19 @@ static struct timers *lease_timers(const struct lease *lease)
 	return &remote_reactor(lease->remote)->timers;
 }
 
-static void count(const struct lease *lease, enum metrics_lease result)
+static void lease_count(const struct lease *lease, enum metrics_lease result)
 {
 	metrics_count(remote_metrics(lease->remote), METRIC_CACHE_LEASES, result);
 }
 
-static void give_back(struct lease *lease)
+static void lease_give_back(struct lease *lease)
 {
 	remote_tell_script(lease->remote, &release, remote_name_span(&lease->name), span_of(lease->token));
 }
 
 /* ---- holding it ---- */
 
-static void on_beat(struct timer *timer);
+static void lease_on_beat(struct timer *timer);
 
 /* No more is heard of it or done for it. */
 static void lease_rest(struct lease *lease)
@@ -100,7 +100,7 @@ static void on_letter(struct mailbox_place *place)
 
 static void lease_over(struct lease *lease)
 {
-	give_back(lease);
+	lease_give_back(lease);
 	lease_rest(lease);
 	lease->on_over(lease);
 }
@@ -114,14 +114,14 @@ static void on_renewed(struct redis_command *command, const struct redis_reply *
 			lease_set_wanted(lease, true);
 		lease_over(lease);
 	} else if (told) {
-		timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, on_beat);
+		timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, lease_on_beat);
 		lease_set_wanted(lease, reply->integer == 1);
 	} else if (reply->kind == REDIS_INTEGER) {
-		count(lease, METRICS_LEASE_LOST); /* it expired: whoever has it now asks, too */
+		lease_count(lease, METRICS_LEASE_LOST); /* it expired: whoever has it now asks, too */
 		mailbox_remove(&lease->place);
 		lease_set_wanted(lease, false);
 	} else {
-		timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, on_beat);
+		timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, lease_on_beat);
 	}
 }
 
@@ -133,14 +133,14 @@ static bool lease_renew(struct lease *lease)
 			  remote_deadline(lease->remote));
 }
 
-static void on_beat(struct timer *timer)
+static void lease_on_beat(struct timer *timer)
 {
 	struct lease *lease = container_of(timer, struct lease, beat);
 	const struct span expire[] = {SPAN("PEXPIRE"), remote_name_span(&lease->log), LEASE_LOG_MS};
 	if (lease->published)
 		remote_tell(lease->remote, expire, 3);
 	if (!lease_renew(lease))
-		timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, on_beat);
+		timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, lease_on_beat);
 }
 
 static void lease_hold(struct lease *lease)
@@ -148,7 +148,7 @@ static void lease_hold(struct lease *lease)
 	lease->state = LEASE_ST_MINE;
 	lease->place = (struct mailbox_place){.on_wanted = on_letter, .name = remote_name_span(&lease->name)};
 	mailbox_add(lease->mailbox, &lease->place);
-	timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, on_beat);
+	timer_start(lease_timers(lease), &lease->beat, LEASE_BEAT_US, lease_on_beat);
 }
 
 bool lease_publish(struct lease *lease, struct buf *record)
@@ -188,13 +188,13 @@ void lease_drop(struct lease *lease)
 	redis_cancel(&lease->holds);
 	redis_cancel(&lease->left);
 	redis_cancel(&lease->answer);
-	give_back(lease);
+	lease_give_back(lease);
 	lease_rest(lease);
 }
 
 /* ---- asking for it ---- */
 
-static void on_set(struct redis_command *command, const struct redis_reply *reply)
+static void lease_on_set(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct lease *lease = container_of(command, struct lease, set);
 	lease->got = reply->kind == REDIS_STATUS;
@@ -218,7 +218,7 @@ static bool is_token(const struct lease *lease, struct span text)
 	return true;
 }
 
-static void on_holds(struct redis_command *command, const struct redis_reply *reply)
+static void lease_on_holder(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct lease *lease = container_of(command, struct lease, holds);
 	lease->holder[0] = '\0';
@@ -228,7 +228,7 @@ static void on_holds(struct redis_command *command, const struct redis_reply *re
 	}
 }
 
-static void on_left(struct redis_command *command, const struct redis_reply *reply)
+static void lease_on_left(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct lease *lease = container_of(command, struct lease, left);
 	lease->left_ms = reply->kind == REDIS_INTEGER ? reply->integer : -1;
@@ -242,7 +242,7 @@ static void lease_tell(struct lease *lease, enum lease_verdict verdict)
 						     [LEASE_TAKEN] = METRICS_LEASE_TAKEN,
 						     [LEASE_ANSWERED] = METRICS_LEASE_ANSWERED,
 						     [LEASE_SILENT] = METRICS_LEASE_SILENT};
-	count(lease, results[verdict]);
+	lease_count(lease, results[verdict]);
 	if (verdict == LEASE_MINE)
 		lease_hold(lease);
 	else
@@ -261,13 +261,13 @@ static bool lease_is_answered(struct lease *lease, const struct redis_reply *rep
 }
 
 /* The last reply of those that were asked for at once. */
-static void on_answer(struct redis_command *command, const struct redis_reply *reply)
+static void lease_on_answer(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct lease *lease = container_of(command, struct lease, answer);
 	bool silent = lease->silent || reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR;
 	bool answered = !silent && lease_is_answered(lease, reply);
 	if (lease->got ? answered : silent)
-		give_back(lease); /* silent: it may have become ours */
+		lease_give_back(lease); /* silent: it may have become ours */
 	if (answered)
 		lease_tell(lease, LEASE_ANSWERED);
 	else if (lease->got)
@@ -293,17 +293,17 @@ static bool lease_send(struct lease *lease)
 	lease->got = lease->silent = false;
 	lease->what.turn = purge_log_mark(store_purges(remote_options_of(lease->remote)->worker->cache->store)).turn;
 	purge_watch_hurry(lease->remote);
-	lease->set.on_reply = on_set;
-	lease->holds.on_reply = on_holds;
-	lease->left.on_reply = on_left;
-	lease->answer.on_reply = on_answer;
+	lease->set.on_reply = lease_on_set;
+	lease->holds.on_reply = lease_on_holder;
+	lease->left.on_reply = lease_on_left;
+	lease->answer.on_reply = lease_on_answer;
 	if (redis_send(redis, &lease->set, set, sizeof(set) / sizeof(set[0]), 1, deadline_us) &&
 	    redis_send(redis, &lease->holds, holds, 2, 1, deadline_us) &&
 	    redis_send(redis, &lease->left, left, 2, 1, deadline_us) &&
 	    redis_send(redis, &lease->answer, get, 2, 1, deadline_us))
 		return true;
 	if (redis_is_pending(&lease->set))
-		give_back(lease);
+		lease_give_back(lease);
 	redis_cancel(&lease->set);
 	redis_cancel(&lease->holds);
 	redis_cancel(&lease->left);

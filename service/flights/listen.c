@@ -31,15 +31,15 @@ static void listen_end(struct listen *listen, enum listen_end end)
 	listen->on_end(listen, end);
 }
 
-static void on_poll(struct timer *timer);
+static void listen_on_poll(struct timer *timer);
 
 static void poll_in(struct listen *listen, uint64_t wait_us)
 {
-	timer_start(listen_timers(listen), &listen->poll, listen->paused ? LISTEN_WANT_US : wait_us, on_poll);
+	timer_start(listen_timers(listen), &listen->poll, listen->paused ? LISTEN_WANT_US : wait_us, listen_on_poll);
 }
 
 /* Redis did not answer a poll, or not as it should. */
-static void on_failure(struct listen *listen)
+static void listen_on_failure(struct listen *listen)
 {
 	uint64_t now_us = timers_now(listen_timers(listen));
 	if (listen->failing_since_us == 0)
@@ -50,20 +50,20 @@ static void on_failure(struct listen *listen)
 		poll_in(listen, LISTEN_SLOW_US);
 }
 
-static void on_holds(struct redis_command *command, const struct redis_reply *reply)
+static void listen_on_holder(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct listen *listen = container_of(command, struct listen, holds);
 	bool is_there = reply->kind == REDIS_BYTES && span_is(reply->text, listen->holder);
 	listen->gone = !is_there && (reply->kind == REDIS_BYTES || reply->kind == REDIS_NIL);
 }
 
-static void on_left(struct redis_command *command, const struct redis_reply *reply)
+static void listen_on_left(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct listen *listen = container_of(command, struct listen, left);
 	listen->left_ms = reply->kind == REDIS_INTEGER ? reply->integer : -1;
 }
 
-static void on_answer(struct redis_command *command, const struct redis_reply *reply)
+static void listen_on_answer(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct listen *listen = container_of(command, struct listen, answer);
 	bool adopted = remote_adopt(listen->remote, &listen->what, listen->left_ms, reply, &listen->what.hit);
@@ -80,8 +80,8 @@ static void look_for_answer(struct listen *listen)
 	const struct span left[] = {SPAN("PTTL"), remote_name_span(&name)};
 	const struct span get[] = {SPAN("GET"), remote_name_span(&name)};
 	uint64_t deadline_us = remote_deadline(listen->remote);
-	listen->left.on_reply = on_left;
-	listen->answer.on_reply = on_answer;
+	listen->left.on_reply = listen_on_left;
+	listen->answer.on_reply = listen_on_answer;
 	if (!redis_send(remote_redis(listen->remote), &listen->left, left, 2, 1, deadline_us) ||
 	    !redis_send(remote_redis(listen->remote), &listen->answer, get, 2, 1, deadline_us))
 		listen_end(listen, LISTEN_LOST);
@@ -89,14 +89,14 @@ static void look_for_answer(struct listen *listen)
 
 /* Gives the owner what came. False when it wants no more, or when that is not what was published: it is asked for
  * again. */
-static bool deliver(struct listen *listen, const struct redis_reply *reply)
+static bool listen_deliver(struct listen *listen, const struct redis_reply *reply)
 {
 	for (size_t i = 0; i < reply->count; i++) {
 		const struct redis_reply *element = &reply->elements[i];
 		struct span record;
 		if (element->kind != REDIS_BYTES ||
 		    !seal_open(element->text, remote_name_span(&listen->log), &record)) {
-			on_failure(listen);
+			listen_on_failure(listen);
 			return false;
 		}
 		listen->heard++;
@@ -108,14 +108,14 @@ static bool deliver(struct listen *listen, const struct redis_reply *reply)
 	return true;
 }
 
-static void on_range(struct redis_command *command, const struct redis_reply *reply)
+static void listen_on_range(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct listen *listen = container_of(command, struct listen, range);
 	if (reply->kind != REDIS_ARRAY) {
-		on_failure(listen);
+		listen_on_failure(listen);
 		return;
 	}
-	if (!deliver(listen, reply))
+	if (!listen_deliver(listen, reply))
 		return;
 	bool more = reply->count == LISTEN_BATCH;
 	if (more)
@@ -146,7 +146,7 @@ static void tell_wanted(struct listen *listen)
 }
 
 /* The lease is asked for before the log: when it is gone, the log has all it will ever have. */
-static void on_poll(struct timer *timer)
+static void listen_on_poll(struct timer *timer)
 {
 	struct listen *listen = container_of(timer, struct listen, poll);
 	char first[24], last[24];
@@ -155,8 +155,8 @@ static void on_poll(struct timer *timer)
 	const struct span holds[] = {SPAN("GET"), remote_name_span(&listen->name)};
 	const struct span range[] = {SPAN("LRANGE"), remote_name_span(&listen->log), span_of(first), span_of(last)};
 	uint64_t deadline_us = remote_deadline(listen->remote);
-	listen->holds.on_reply = on_holds;
-	listen->range.on_reply = on_range;
+	listen->holds.on_reply = listen_on_holder;
+	listen->range.on_reply = listen_on_range;
 	listen->gone = false;
 	tell_wanted(listen);
 	if (listen->paused) {
@@ -167,7 +167,7 @@ static void on_poll(struct timer *timer)
 	    redis_send(remote_redis(listen->remote), &listen->range, range, 4, 1, deadline_us))
 		return;
 	redis_cancel(&listen->holds);
-	on_failure(listen);
+	listen_on_failure(listen);
 }
 
 void listen_begin(struct listen *listen, const struct lease *lease)

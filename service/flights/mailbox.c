@@ -24,12 +24,12 @@ struct mailbox {
 	struct remote_name address;
 };
 
-static void on_poll(struct timer *timer);
+static void mailbox_on_poll(struct timer *timer);
 
 static void mailbox_poll_later(struct mailbox *mailbox)
 {
 	if (mailbox->places != NULL && !timer_is_running(&mailbox->poll) && !redis_is_pending(&mailbox->take))
-		timer_start(&remote_reactor(mailbox->remote)->timers, &mailbox->poll, MAILBOX_POLL_US, on_poll);
+		timer_start(&remote_reactor(mailbox->remote)->timers, &mailbox->poll, MAILBOX_POLL_US, mailbox_on_poll);
 }
 
 static void mailbox_deliver(struct mailbox *mailbox, struct span name)
@@ -42,7 +42,7 @@ static void mailbox_deliver(struct mailbox *mailbox, struct span name)
 	}
 }
 
-static void on_taken(struct redis_command *command, const struct redis_reply *reply)
+static void mailbox_on_taken(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct mailbox *mailbox = container_of(command, struct mailbox, take);
 	for (size_t i = 0; reply->kind == REDIS_ARRAY && i < reply->count; i++) {
@@ -52,13 +52,13 @@ static void on_taken(struct redis_command *command, const struct redis_reply *re
 	mailbox_poll_later(mailbox);
 }
 
-static void on_poll(struct timer *timer)
+static void mailbox_on_poll(struct timer *timer)
 {
 	struct mailbox *mailbox = container_of(timer, struct mailbox, poll);
 	const struct span args[] = {SPAN("LPOP"), mailbox_address(mailbox), MAILBOX_LETTERS};
 	if (mailbox->places == NULL)
 		return;
-	mailbox->take.on_reply = on_taken;
+	mailbox->take.on_reply = mailbox_on_taken;
 	if (!redis_send(remote_redis(mailbox->remote), &mailbox->take, args, 3, 1, remote_deadline(mailbox->remote)))
 		mailbox_poll_later(mailbox);
 }

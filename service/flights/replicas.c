@@ -17,18 +17,30 @@
 
 enum { REPLICAS_ASKED_MOST = 3, REPLICAS_WIRE_MOST = SHARED_MOST * 2, REPLICAS_VARIANT_SIZE = 96 };
 
+/* What the replicas have to do with the flight. Only replicas_set_state() changes it. */
+enum replicas_state {
+	REPLICAS_ST_ASKING,     /* who runs it is not known yet */
+	REPLICAS_ST_HOLDING,    /* another one runs it: what comes before content is held back */
+	REPLICAS_ST_DELIVERING, /* content came: what is heard is passed on at once */
+	REPLICAS_ST_LEADING,    /* this one runs it, and nobody wanted to hear it yet */
+	REPLICAS_ST_PUBLISHING, /* others hear it */
+	REPLICAS_ST_ALONE,      /* each is on its own */
+	REPLICAS_ST_COUNT
+};
+
 struct shared_replicas {
 	struct shared *shared;
 	struct lease lease;
 	struct listen listen;
 	unsigned asked;
-	bool publishing;
-	uint64_t heard;    /* number of the last record */
-	bool delivering;   /* content came: what is heard is passed on at once */
-	int64_t finished;  /* choices whose finish_reason was passed on */
-	uint64_t body;     /* bytes of a whole answer that were passed on */
-	int64_t body_size; /* of all of it; -1 = not known */
-	struct buf held;   /* records before that, each with its length (a size_t) in front */
+	enum replicas_state state;
+	uint64_t heard;             /* number of the last record */
+	int64_t finished;           /* choices whose finish_reason was passed on */
+	uint64_t body;              /* bytes of a whole answer that were passed on */
+	int64_t body_size;          /* of all of it; -1 = not known */
+	struct flight_record *held; /* what came before that */
+	struct flight_record **held_end;
+	size_t held_bytes;
 	struct buf wire;
 	struct task reap; /* callers up the stack may still hold the listener */
 };
@@ -43,15 +55,34 @@ static struct shared_replicas *of_listen(struct listen *listen)
 	return container_of(listen, struct shared_replicas, listen);
 }
 
+static void drop_held(struct shared_replicas *replicas);
+
 static void on_reap(struct task *task)
 {
 	struct shared_replicas *replicas = container_of(task, struct shared_replicas, reap);
 	struct shared *shared = replicas->shared;
-	buf_fini(&replicas->held);
+	drop_held(replicas);
 	buf_fini(&replicas->wire);
 	shared->worker->in_flight--;
 	free(replicas);
 	shared_release(shared);
+}
+
+static void replicas_set_state(struct shared_replicas *replicas, enum replicas_state state)
+{
+#define FROM(st) (1u << REPLICAS_ST_##st)
+	static const unsigned allowed[REPLICAS_ST_COUNT] = {
+	    [REPLICAS_ST_ASKING] = FROM(ASKING) | FROM(HOLDING),
+	    [REPLICAS_ST_HOLDING] = FROM(ASKING),
+	    [REPLICAS_ST_DELIVERING] = FROM(HOLDING),
+	    [REPLICAS_ST_LEADING] = FROM(ASKING),
+	    [REPLICAS_ST_PUBLISHING] = FROM(LEADING),
+	    [REPLICAS_ST_ALONE] = FROM(ASKING) | FROM(HOLDING) | FROM(LEADING) | FROM(PUBLISHING),
+	};
+#undef FROM
+	if ((allowed[state] & 1u << replicas->state) == 0)
+		__builtin_trap();
+	replicas->state = state;
 }
 
 /* Nothing is said or heard any more. */
@@ -78,11 +109,11 @@ static void set_followed(struct shared *shared, bool followed)
 static void replicas_abandon(struct shared_replicas *replicas)
 {
 	lease_drop(&replicas->lease);
-	replicas->publishing = false;
+	replicas_set_state(replicas, REPLICAS_ST_ALONE);
 	set_followed(replicas->shared, false);
 }
 
-static void publish(struct shared_replicas *replicas, const struct flight_record *record)
+static void replicas_publish(struct shared_replicas *replicas, const struct flight_record *record)
 {
 	buf_reset(&replicas->wire);
 	flight_wire_write(&record->event, record->number, &replicas->wire);
@@ -96,15 +127,16 @@ static void on_wanted(struct lease *lease)
 	struct shared_replicas *replicas = of_lease(lease);
 	const struct flight_record *first = replicas->shared->log.first;
 	set_followed(replicas->shared, true);
-	if (!replicas->publishing && first != NULL && first->number != 1) {
+	if (replicas->state != REPLICAS_ST_LEADING)
+		return;
+	if (first != NULL && first->number != 1) {
 		replicas_abandon(replicas); /* its beginning is gone */
 		return;
 	}
-	if (!replicas->publishing) {
-		replicas->publishing = true;
-		for (const struct flight_record *at = first; at != NULL && replicas->publishing; at = at->next)
-			publish(replicas, at);
-	}
+	replicas_set_state(replicas, REPLICAS_ST_PUBLISHING);
+	for (const struct flight_record *at = first; at != NULL && replicas->state == REPLICAS_ST_PUBLISHING;
+	     at = at->next)
+		replicas_publish(replicas, at);
 }
 
 static void on_forlorn(struct lease *lease)
@@ -122,8 +154,8 @@ static void on_over(struct lease *lease)
 
 void shared_replicas_publish(struct shared *shared, const struct flight_record *record)
 {
-	if (shared->replicas != NULL && shared->replicas->publishing)
-		publish(shared->replicas, record);
+	if (shared->replicas != NULL && shared->replicas->state == REPLICAS_ST_PUBLISHING)
+		replicas_publish(shared->replicas, record);
 }
 
 /* ---- listening ---- */
@@ -151,28 +183,29 @@ static bool is_complete(const struct shared_replicas *replicas)
 	return finished || (replicas->body > 0 && (int64_t)replicas->body == replicas->body_size);
 }
 
-/* Passes an event on. False when that was the last one, or nobody wants more. */
-static bool deliver(struct shared *shared, struct span record)
+/* Passes on what was held back. False when nobody wants more. */
+static bool deliver_held(struct shared_replicas *replicas)
 {
-	struct flight_wire wire;
-	if (!flight_wire_read(record, shared->plan->source, shared->request->dialect, &wire))
-		return false;
-	note_progress(shared->replicas, &wire.event);
-	shared_add(shared, &wire.event);
+	struct shared *shared = replicas->shared;
+	while (replicas->held != NULL && shared->state != SHARED_ST_LANDED) {
+		struct flight_record *record = replicas->held;
+		replicas->held = record->next;
+		record->next = NULL;
+		note_progress(replicas, &record->event);
+		shared_add_record(shared, record);
+	}
 	return shared->state != SHARED_ST_LANDED;
 }
 
-static void deliver_held(struct shared_replicas *replicas)
+static void drop_held(struct shared_replicas *replicas)
 {
-	struct shared *shared = replicas->shared;
-	struct span held = buf_span(&replicas->held);
-	bool more = true;
-	while (more && held.len > 0) {
-		size_t len;
-		memcpy(&len, held.at, sizeof(len));
-		more = deliver(shared, (struct span){held.at + sizeof(len), len});
-		held = (struct span){held.at + sizeof(len) + len, held.len - sizeof(len) - len};
+	while (replicas->held != NULL) {
+		struct flight_record *record = replicas->held;
+		replicas->held = record->next;
+		free(record);
 	}
+	replicas->held_end = &replicas->held;
+	replicas->held_bytes = 0;
 }
 
 static bool is_worth_waiting(const struct event *event)
@@ -180,50 +213,70 @@ static bool is_worth_waiting(const struct event *event)
 	return (event->kind == EVENT_CHUNK && (event->carries & CARRIES_CONTENT) == 0) || event->kind == EVENT_USAGE;
 }
 
-static void hold_back(struct shared_replicas *replicas, struct span record)
+/* False: there is no memory, or too much came without any content. */
+static bool hold_back(struct shared_replicas *replicas, const struct event *event)
 {
-	buf_append(&replicas->held, (struct span){(const char *)&record.len, sizeof(record.len)});
-	buf_append(&replicas->held, record);
+	struct flight_record *record = flight_log_copy(&replicas->shared->log, event);
+	if (record == NULL)
+		return false;
+	*replicas->held_end = record;
+	replicas->held_end = &record->next;
+	replicas->held_bytes += record->behind;
+	return replicas->held_bytes <= SHARED_MOST;
 }
 
 static void on_lost(struct shared_replicas *replicas);
 
-static void on_record(struct listen *listen, struct span record)
+/* The other replica's next event, in its order, is passed on. */
+static void on_heard(struct shared_replicas *replicas, const struct event *event)
+{
+	struct shared *shared = replicas->shared;
+	shared_hold(shared); /* it may land, and replicas with it */
+	if (replicas->state == REPLICAS_ST_HOLDING)
+		replicas_set_state(replicas, REPLICAS_ST_DELIVERING);
+	if (deliver_held(replicas)) {
+		note_progress(replicas, event);
+		shared_add(shared, event);
+	}
+	shared_release(shared);
+}
+
+static void on_record(struct listen *listen, struct span bytes)
 {
 	struct shared_replicas *replicas = of_listen(listen);
-	struct shared *shared = replicas->shared;
 	struct flight_wire wire;
-	if (!flight_wire_read(record, shared->plan->source, shared->request->dialect, &wire) ||
-	    wire.number != replicas->heard + 1 || buf_failed(&replicas->held)) {
+	const struct shared *shared = replicas->shared;
+	bool heard = flight_wire_read(bytes, shared->plan->source, shared->request->dialect, &wire) &&
+		     wire.number == replicas->heard + 1;
+	bool holds = heard && replicas->state == REPLICAS_ST_HOLDING && is_worth_waiting(&wire.event);
+	if (!heard || (holds && !hold_back(replicas, &wire.event))) {
 		listen_stop(listen);
 		on_lost(replicas);
 		return;
 	}
 	replicas->heard++;
-	if (!replicas->delivering && is_worth_waiting(&wire.event)) {
-		hold_back(replicas, record);
-		return;
-	}
-	shared_hold(shared); /* it may land, and replicas with it */
-	if (!replicas->delivering) {
-		replicas->delivering = true;
-		deliver_held(replicas);
-	}
-	if (shared->state != SHARED_ST_LANDED)
-		deliver(shared, record);
-	shared_release(shared);
+	if (!holds)
+		on_heard(replicas, &wire.event);
+}
+
+/* Nobody can be asked, or nobody answers. */
+static void run_alone(struct shared_replicas *replicas)
+{
+	replicas_set_state(replicas, REPLICAS_ST_ALONE);
+	shared_take_off(replicas->shared);
 }
 
 static void on_lost(struct shared_replicas *replicas)
 {
 	const struct event end = {.kind = EVENT_END, .total = -1, .usage = USAGE_UNKNOWN};
 	struct shared *shared = replicas->shared;
-	if (replicas->delivering && is_complete(replicas))
+	bool delivering = replicas->state == REPLICAS_ST_DELIVERING;
+	if (delivering && is_complete(replicas))
 		shared_add(shared, &end);
-	else if (replicas->delivering)
+	else if (delivering)
 		shared_fail(shared, ERROR_UPSTREAM_RESET);
 	else if (!shared_replicas_ask(shared))
-		shared_take_off(shared);
+		run_alone(replicas);
 }
 
 static void on_listened(struct listen *listen, enum listen_end end)
@@ -249,6 +302,7 @@ static void on_verdict(struct lease *lease, enum lease_verdict verdict)
 	struct shared *shared = replicas->shared;
 	switch (verdict) {
 	case LEASE_TAKEN:
+		replicas_set_state(replicas, REPLICAS_ST_HOLDING);
 		shared_set_state(shared, SHARED_ST_ELSEWHERE);
 		replicas->listen.on_record = on_record;
 		replicas->listen.on_end = on_listened;
@@ -258,8 +312,13 @@ static void on_verdict(struct lease *lease, enum lease_verdict verdict)
 	case LEASE_ANSWERED:
 		shared_give_kept(shared, &lease->what.hit);
 		break;
-	default:
+	case LEASE_MINE:
+		replicas_set_state(replicas, REPLICAS_ST_LEADING);
 		shared_take_off(shared);
+		break;
+	case LEASE_SILENT:
+		run_alone(replicas);
+		break;
 	}
 }
 
@@ -273,7 +332,7 @@ static struct shared_replicas *replicas_create(struct shared *shared)
 	replicas->lease.on_wanted = on_wanted;
 	replicas->lease.on_forlorn = on_forlorn;
 	replicas->lease.on_over = on_over;
-	buf_init(&replicas->held, SHARED_MOST);
+	replicas->held_end = &replicas->held;
 	buf_init(&replicas->wire, REPLICAS_WIRE_MOST);
 	shared_hold(shared);
 	shared->worker->in_flight++;
@@ -325,9 +384,10 @@ bool shared_replicas_ask(struct shared *shared)
 					.variant = write_variant(shared, variant, sizeof(variant)),
 					.fresh = shared->fresh};
 	replicas->heard = 0;
-	buf_reset(&replicas->held);
+	drop_held(replicas);
 	if (replicas->asked++ == REPLICAS_ASKED_MOST || !lease_ask(&replicas->lease, &request))
 		return false;
+	replicas_set_state(replicas, REPLICAS_ST_ASKING);
 	shared_set_state(shared, SHARED_ST_ASKING);
 	return true;
 }

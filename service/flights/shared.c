@@ -5,17 +5,22 @@
 
 /* ---- its life ---- */
 
-void shared_release(struct shared *shared)
+static void shared_free(struct shared *shared)
 {
-	if (atomic_fetch_sub_explicit(&shared->users, 1, memory_order_acq_rel) != 1)
-		return;
 	flight_log_fini(&shared->log);
 	shared_batch_close(shared);
+	shared_stop_assembling(shared);
 	free(shared->spare);
 	free(shared->held);
 	request_drop(shared->request);
 	pthread_mutex_destroy(&shared->lock);
 	free(shared);
+}
+
+void shared_release(struct shared *shared)
+{
+	if (atomic_fetch_sub_explicit(&shared->users, 1, memory_order_acq_rel) == 1)
+		shared_free(shared);
 }
 
 void shared_hold(struct shared *shared)
@@ -49,7 +54,6 @@ struct shared *shared_create(struct flight_worker *worker, const struct shared_r
 	    .by_bytes = request->by_bytes,
 	    .spare = spare,
 	    .party = request->party,
-	    .joinable = true,
 	    .worker = worker,
 	};
 	memcpy(shared->asked, request->asked, sizeof(shared->asked));
@@ -81,12 +85,18 @@ void shared_set_state(struct shared *shared, enum shared_state state)
 	shared->state = state;
 }
 
+void shared_close_door(struct shared *shared, enum shared_door door)
+{
+	if (door > shared->door)
+		shared->door = door;
+}
+
 /* ---- joining, and leading ---- */
 
 static bool shared_add_follower(struct shared *shared, struct follower *follower)
 {
 	pthread_mutex_lock(&shared->lock);
-	bool joined = shared->joinable;
+	bool joined = shared->door == SHARED_JOINABLE;
 	if (joined) {
 		shared_hold(shared);
 		follower->shared = shared;
@@ -169,10 +179,10 @@ void shared_lead(struct follower *follower, const struct shared_start *start)
 }
 
 struct follower *shared_follow(struct flight_worker *worker, const struct shared_request *request,
-			       struct flight_subscriber *subscriber, bool *leads)
+			       struct run_sink *sink, bool *leads)
 {
 	struct shared *mine = shared_create(worker, request);
-	struct follower *follower = follower_create(worker, subscriber);
+	struct follower *follower = follower_create(worker, sink);
 	if (mine == NULL || follower == NULL) {
 		if (mine != NULL)
 			shared_release(mine);
@@ -183,11 +193,8 @@ struct follower *shared_follow(struct flight_worker *worker, const struct shared
 	shared_open(mine);
 	shared_add_follower(mine, follower);
 	*leads = flight_table_enter(worker->table, &mine->place, request->own ? shared_pass : shared_join, follower);
-	if (!*leads) {
-		mine->followers = NULL; /* nobody has seen it */
-		shared_release(mine);   /* for the follower */
-		shared_release(mine);
-	}
-	follower_wake(follower);
+	if (!*leads)
+		shared_free(mine); /* nobody has seen it */
+	follower_wake(follower, FOLLOWER_CALLED);
 	return follower;
 }

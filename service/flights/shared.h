@@ -59,12 +59,12 @@ struct shared_request {
 };
 
 /*
- * Follows the flight of that key, or a new one when there is none. Events come to subscriber (borrowed) from the next
+ * Follows the flight of that key, or a new one when there is none. Events come to sink (borrowed) from the next
  * turn on, up to the terminal one or follower_leave(). *leads: it is a new one, and shared_lead() must be called before
  * anything else. NULL: out of memory.
  */
 struct follower *shared_follow(struct flight_worker *worker, const struct shared_request *request,
-			       struct flight_subscriber *subscriber, bool *leads);
+			       struct run_sink *sink, bool *leads);
 
 /* What a new flight is run with. */
 struct shared_start {
@@ -77,7 +77,7 @@ struct shared_start {
 /* Runs the flight of the follower that leads. */
 void shared_lead(struct follower *follower, const struct shared_start *start);
 
-/* Backpressure of the subscriber. */
+/* Backpressure of the sink. */
 void follower_pause(struct follower *follower, bool paused);
 
 /* Calls that the plan started so far. */

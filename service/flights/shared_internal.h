@@ -36,6 +36,17 @@ enum shared_state {
 };
 
 struct shared_replicas;
+struct whole;
+
+/* Who may come to a shared flight; guarded by its lock. It only closes, by shared_close_door(). */
+enum shared_door {
+	SHARED_JOINABLE,   /* all events are still there, and it was not cancelled */
+	SHARED_UNJOINABLE, /* those who follow stay */
+	SHARED_OVER,       /* it landed: the leader needs no more messages */
+};
+
+/* Whether the answer is put together as it comes, so as to be kept. */
+enum shared_assembly { SHARED_ASSEMBLES_NOTHING_YET, SHARED_ASSEMBLES, SHARED_ASSEMBLES_NOT };
 
 /* What the followers want of the leader. */
 enum shared_wish { SHARED_RUN, SHARED_PAUSE, SHARED_CANCEL };
@@ -50,11 +61,10 @@ struct shared {
 	/* guarded by the lock */
 	struct flight_log log;
 	struct follower *followers;
-	bool joinable; /* all events are still there, and it was not cancelled */
+	enum shared_door door;
 	enum shared_wish wish;
 	bool followed_elsewhere; /* by other replicas */
 	bool called;             /* the leader's message is on its way */
-	bool landed;             /* the flight is over: the leader needs no more messages */
 	/* the leader's */
 	enum shared_state state;
 	struct flight_worker *worker;
@@ -63,7 +73,7 @@ struct shared {
 	struct flight_options options;    /* of the flight */
 	struct shared_replicas *replicas; /* NULL = there are none to speak of */
 	bool fresh;                       /* an answer that is kept will not do */
-	struct flight_subscriber subscriber;
+	struct run_sink sink;
 	struct loop_message call;
 	struct timer patience; /* with those who are behind */
 	enum shared_wish granted;
@@ -73,33 +83,55 @@ struct shared {
 	bool as_streamed;
 	bool by_bytes;
 	char asked[HASH_CHECKSUM_SIZE]; /* of the body that is sent */
-	uint64_t body_bytes;            /* of a whole answer that renews */
-	struct flight_record *held;     /* the last piece of one, told once it is kept; NULL = none */
-	struct batch *batch; /* of embeddings: what is kept vector by vector; NULL = the answer is kept whole */
+	enum shared_assembly assembly;
+	struct whole *whole;        /* what the chunks so far amount to; NULL = nothing */
+	uint64_t body_bytes;        /* of a whole answer that renews */
+	struct flight_record *held; /* the last piece of one, told once it is kept; NULL = none */
+	struct batch *batch;        /* of embeddings: what is kept vector by vector; NULL = the answer is kept whole */
 	_Atomic unsigned attempts;
 	atomic_bool runs_here; /* or did */
 };
 
+/* How a follower keeps up; guarded by the flight's lock. */
+enum follower_pace {
+	FOLLOWER_READS,     /* as the events come */
+	FOLLOWER_IS_BEHIND, /* so far that the plan waits for it */
+	FOLLOWER_IS_CUT,    /* it did not read for too long, and others did: it gets an error instead of what comes */
+};
+
+/* Its worker's. Only follower_set_state() changes it. */
+enum follower_state {
+	FOLLOWER_ST_FOLLOWING,
+	FOLLOWER_ST_ENDED, /* the terminal event was delivered */
+	FOLLOWER_ST_LEFT,  /* nobody is told anything; it leaves the list when nothing of it is up the stack */
+	FOLLOWER_ST_GONE,  /* it left the list: only its message keeps it */
+	FOLLOWER_ST_COUNT
+};
+
+/* Its message to its worker; guarded by the flight's lock. */
+enum follower_call {
+	FOLLOWER_NOT_CALLED,
+	FOLLOWER_CALLED,
+	FOLLOWER_RESTS, /* called, since it had enough for this turn: nobody serves it before */
+};
+
 struct follower {
 	struct shared *shared;
-	struct follower *next;      /* guarded by the shared flight's lock, as all up to cut */
+	struct follower *next;      /* guarded by the shared flight's lock, as all up to behind_at */
 	struct flight_record *todo; /* the next event; NULL = it has seen all there are */
 	uint64_t seen;              /* number of the last event it is done with */
 	uint64_t seen_bytes;
-	bool paused;
-	bool woken;       /* its message is on its way */
-	bool rests;       /* it had enough for this turn; the message goes on */
-	bool behind;      /* so far that the plan waits for it */
+	bool paused; /* its client has enough for now */
+	enum follower_pace pace;
+	enum follower_call call;
 	size_t behind_at; /* seen_bytes when it was last looked whether it reads */
-	bool cut;         /* it did not read for too long, and others did */
 	/* its worker's */
+	enum follower_state state;
 	struct flight_worker *worker;
-	struct flight_subscriber *to; /* NULL once it left */
+	struct run_sink *to;
 	struct loop_message wake;
 	char asked[HASH_CHECKSUM_SIZE]; /* of the body that it would have sent */
 	unsigned busy;                  /* depth of deliveries */
-	bool ended;                     /* the terminal event was delivered */
-	bool gone;                      /* it left the list: only its message keeps it */
 };
 
 /* A flight that nobody follows and nobody runs yet, with one user: the leader. NULL: out of memory. */
@@ -112,6 +144,14 @@ void shared_release(struct shared *shared);
 /* Keeps an entry; what became of it. */
 enum metrics_kept shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
 				    const struct cache_entry *entry);
+
+/*
+ * Puts together what a streamed answer amounts to, as it comes: takes an event that is in the log. A long answer, and
+ * one that comes whole, are put together of the log when they are complete; of a long one a helper does it.
+ */
+void shared_assemble(struct shared *shared, const struct event *event);
+/* What it made so far is needed no more. */
+void shared_stop_assembling(struct shared *shared);
 
 /* What is kept from before goes, when an answer that renews it is not kept itself (kept tells why). */
 void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum metrics_kept kept);
@@ -135,14 +175,20 @@ void shared_on_kept(struct shared *shared, struct flight_record *end, bool kept)
 
 void shared_set_state(struct shared *shared, enum shared_state state);
 
+/* Under the lock. */
+void shared_close_door(struct shared *shared, enum shared_door door);
+
 /* Has it hear of its plan and of its followers. */
 void shared_open(struct shared *shared);
 
 /* Runs the plan here. */
 void shared_take_off(struct shared *shared);
 
-/* An event, from whichever source. The flight may have landed when it returns. */
+/* Takes an event, from whichever source. The flight may have landed when it returns. */
 void shared_add(struct shared *shared, const struct event *event);
+
+/* Takes an event of another replica that was copied before (taken). */
+void shared_add_record(struct shared *shared, struct flight_record *record);
 
 /* The answer is there already; the hit is given back. */
 void shared_give_kept(struct shared *shared, struct cache_hit *hit);
@@ -184,12 +230,12 @@ void shared_batch_close(struct shared *shared);
 void shared_reconsider(struct shared *shared, const struct flight_worker *worker);
 
 /* One that follows nothing yet. NULL: out of memory. */
-struct follower *follower_create(struct flight_worker *worker, struct flight_subscriber *subscriber);
+struct follower *follower_create(struct flight_worker *worker, struct run_sink *sink);
 
 /* Gives a follower what it has not seen yet, unless it is paused. On its thread. */
 void follower_deliver(struct follower *follower);
 
-/* Has it served in the next turn. On its thread. */
-void follower_wake(struct follower *follower);
+/* Has it served in the next turn, and, if it rests, not before. On its thread. */
+void follower_wake(struct follower *follower, enum follower_call call);
 
 #endif

@@ -116,9 +116,13 @@ static inline struct health_kind run_kind(const struct run_context *context)
 				    .size = context->request->json.text.len};
 }
 
-/* Whoever receives a run's events. */
+/* Whoever receives the events of an answer: a combinator those of its children, a flight those of its plan, an exchange
+ * those of a flight. Nothing is called after the terminal event, or once the receiver cancelled or left. */
 struct run_sink {
+	/* run: whose event it is; NULL when it comes from a flight. */
 	void (*on_event)(struct run_sink *sink, struct run *run, const struct event *event);
+	/* A backend sent a comment within its stream. Of a flight only; NULL = no interest. */
+	void (*on_comment)(struct run_sink *sink);
 };
 
 struct run_ops {
