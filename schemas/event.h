@@ -113,11 +113,12 @@ struct event {
 	unsigned carries;                 /* CHUNK: CARRIES_* */
 	struct span data;                 /* CHUNK: the JSON text; BODY: bytes */
 	const struct json *json;          /* CHUNK: the data, read; NULL = it was written anew, and not read */
-	struct span raw;    /* CHUNK: the backend's own bytes, ready to relay; {NULL,0} = frame the data anew */
-	int64_t total;      /* BODY: bytes of the whole body; -1 = not known */
-	bool joined;        /* an answer broke off, and another one goes on from here */
-	bool gathered;      /* its choices already say which target they came from */
-	struct usage usage; /* CHUNK with CARRIES_USAGE, USAGE, BODY */
+	struct span raw; /* CHUNK: the backend's own bytes, ready to relay; {NULL,0} = frame the data anew; END: bytes
+			  * before the end that belong to no event */
+	int64_t total;   /* BODY: bytes of the whole body; -1 = not known */
+	bool joined;     /* an answer broke off, and another one goes on from here */
+	bool gathered;   /* its choices already say which target they came from */
+	struct usage usage;            /* CHUNK with CARRIES_USAGE, USAGE, BODY */
 	const struct failure *failure; /* ERROR */
 };
 

@@ -24,20 +24,23 @@ void sse_init(struct sse_parser *parser, size_t cap)
 {
 	*parser = (struct sse_parser){.cap = cap};
 	/* The cap is checked here, not by the buffers; a byte order mark must fit even below a tiny cap. */
-	buf_init(&parser->kept, cap < bom.len ? bom.len : cap);
+	buf_init(&parser->kept, cap < bom.len ? bom.len : cap + 1);
 	buf_init(&parser->joined, cap == 0 ? 1 : cap);
+	buf_init(&parser->between, cap + 1 + SSE_BETWEEN_MOST);
 }
 
 void sse_charge(struct sse_parser *parser, uint32_t party)
 {
 	buf_charge(&parser->kept, party);
 	buf_charge(&parser->joined, party);
+	buf_charge(&parser->between, party);
 }
 
 void sse_fini(struct sse_parser *parser)
 {
 	buf_fini(&parser->kept);
 	buf_fini(&parser->joined);
+	buf_fini(&parser->between);
 }
 
 /*
@@ -161,12 +164,11 @@ static enum sse_result read_lines(struct sse_parser *parser, struct span block, 
 static enum sse_result read_block(struct sse_parser *parser, struct span block, struct sse_event *event)
 {
 	*event = (struct sse_event){.name = {"", 0}};
-	/* "data:…\n\n": nothing to join, and relayed as it is. */
+	/* "data:…\n\n": nothing to join. */
 	if (starts_with(block, SPAN("data:")) && block.at[block.len - 1] == '\n' && block.at[block.len - 2] == '\n') {
 		struct span line = {block.at, block.len - 2};
 		if (line_end(line.at, line.at + line.len) == line.at + line.len) {
 			event->data = field_value(line, 4);
-			event->raw = block;
 			return SSE_EVENT;
 		}
 	}
@@ -186,15 +188,55 @@ static void input_skip(struct span *input, size_t size)
 	input->len -= size;
 }
 
-/* Moves size bytes of the input to the kept ones. */
-static enum sse_result keep(struct sse_parser *parser, struct span *input, size_t size)
+/* Moves size bytes of the input to the kept ones; of these, free bytes do not count for the cap. */
+static enum sse_result keep(struct sse_parser *parser, struct span *input, size_t size, size_t free)
 {
-	if (buf_len(&parser->kept) + size > parser->cap)
+	if (buf_len(&parser->kept) + size - free > parser->cap)
 		return too_large(parser);
 	if (!buf_append(&parser->kept, (struct span){input->at, size}))
 		return SSE_NO_MEMORY;
 	input_skip(input, size);
 	return SSE_MORE;
+}
+
+/* Keeps bytes that belong to no event. SSE_MORE, or SSE_NO_MEMORY. */
+static enum sse_result keep_between(struct sse_parser *parser, struct span bytes)
+{
+	if (bytes.len == 0)
+		return SSE_MORE;
+	if (buf_len(&parser->between) + bytes.len > SSE_BETWEEN_MOST)
+		buf_reset(&parser->between);
+	if (bytes.len > SSE_BETWEEN_MOST)
+		return SSE_MORE;
+	return buf_append(&parser->between, bytes) ? SSE_MORE : SSE_NO_MEMORY;
+}
+
+/*
+ * Reads a block and gives it its raw bytes: those that are kept, the between ones that stand directly before the block,
+ * and the block. SSE_MORE: it is no event, and its bytes are kept.
+ */
+static enum sse_result finish_event(struct sse_parser *parser, struct span block, size_t between,
+				    struct sse_event *event)
+{
+	struct span whole = {block.at - between, block.len + between};
+	enum sse_result result = read_block(parser, block, event);
+	if (result == SSE_MORE)
+		return keep_between(parser, whole);
+	event->between = buf_len(&parser->between) + between;
+	event->raw = whole;
+	if (result != SSE_EVENT || buf_len(&parser->between) == 0)
+		return result;
+	if (!buf_append(&parser->between, whole))
+		return SSE_NO_MEMORY;
+	event->raw = buf_span(&parser->between); /* until the next call */
+	parser->told = true;
+	return SSE_EVENT;
+}
+
+/* Returns where a block ends whose last byte is before behind: a LF goes with its CR when it is there. */
+static const char *with_line_feed(const char *behind, const char *end)
+{
+	return behind + (behind < end && behind[-1] == '\r' && *behind == '\n');
 }
 
 /* Drops a byte order mark at the start of the stream. False when more input must come to tell. */
@@ -217,7 +259,9 @@ static bool skip_bom(struct sse_parser *parser, struct span *input)
 	return parser->started;
 }
 
-/* Between blocks: drops blank lines and whole comment lines. SSE_EVENT: a block begins, or a comment is unfinished. */
+/*
+ * Steps over blank lines and whole comment lines between blocks. SSE_EVENT: a block begins, or a comment is unfinished.
+ */
 static enum sse_result skip_between(struct sse_parser *parser, struct span *input)
 {
 	while (input->len > 0) {
@@ -240,20 +284,18 @@ static enum sse_result skip_between(struct sse_parser *parser, struct span *inpu
 	return SSE_MORE;
 }
 
-/* Goes on with the comment line that is kept, which nothing but its end matters of. */
+/* Goes on with the comment line that is kept. SSE_EVENT: it is finished. */
 static enum sse_result finish_comment(struct sse_parser *parser, struct span *input)
 {
 	const char *end = input->at + input->len;
 	const char *stop = line_end(input->at, end);
-	if (stop == end)
-		return keep(parser, input, input->len);
-	size_t size = (size_t)(stop - input->at) + 1;
-	if (buf_len(&parser->kept) + size > parser->cap)
-		return too_large(parser);
+	enum sse_result result = keep(parser, input, (size_t)(stop - input->at) + (stop < end), 0);
+	if (result != SSE_MORE || stop == end)
+		return result;
 	parser->commented = true;
-	input_skip(input, size);
+	result = keep_between(parser, buf_span(&parser->kept));
 	buf_reset(&parser->kept);
-	return SSE_EVENT;
+	return result == SSE_MORE ? SSE_EVENT : result;
 }
 
 /* Goes on with the block that is kept. SSE_MORE with an empty kept: the block was no event. */
@@ -265,27 +307,43 @@ static enum sse_result finish_block(struct sse_parser *parser, struct span *inpu
 	if (last == '\r' && *at == '\n')
 		at++; /* a CRLF that was cut in two */
 	const char *behind = block_end(at, end, last == '\r' || last == '\n');
-	enum sse_result result = keep(parser, input, behind == NULL ? input->len : (size_t)(behind - input->at));
+	const char *all = behind == NULL ? end : with_line_feed(behind, end);
+	enum sse_result result =
+	    keep(parser, input, (size_t)(all - input->at), behind == NULL ? 0 : (size_t)(all - behind));
 	if (result != SSE_MORE || behind == NULL)
 		return result;
 	kept = buf_span(&parser->kept);
 	buf_reset(&parser->kept); /* its memory stays, and with it the event's spans, until the next call */
-	return read_block(parser, kept, event);
+	return finish_event(parser, kept, 0, event);
 }
 
-/* Reads a block that begins with the input. */
-static enum sse_result take_block(struct sse_parser *parser, struct span *input, struct sse_event *event)
+/* Reads a block that begins with the input. between: bytes that stand directly before it, and belong to no event. */
+static enum sse_result take_block(struct sse_parser *parser, struct span *input, size_t between,
+				  struct sse_event *event)
 {
-	const char *behind = NULL;
+	const char *behind = NULL, *end = input->at + input->len;
 	if (*input->at != ':')
-		behind = block_end(input->at, input->at + input->len, false);
-	if (behind == NULL)
-		return keep(parser, input, input->len);
-	struct span block = {input->at, (size_t)(behind - input->at)};
-	if (block.len > parser->cap)
+		behind = block_end(input->at, end, false);
+	if (behind == NULL) {
+		enum sse_result result = keep_between(parser, (struct span){input->at - between, between});
+		return result == SSE_MORE ? keep(parser, input, input->len, 0) : result;
+	}
+	if ((size_t)(behind - input->at) > parser->cap)
 		return too_large(parser);
+	struct span block = {input->at, (size_t)(with_line_feed(behind, end) - input->at)};
 	input_skip(input, block.len);
-	return read_block(parser, block, event);
+	return finish_event(parser, block, between, event);
+}
+
+/* Steps over what stands between blocks, and reads the next one. */
+static enum sse_result take_next(struct sse_parser *parser, struct span *input, struct sse_event *event)
+{
+	const char *since = input->at;
+	enum sse_result result = skip_between(parser, input);
+	size_t between = (size_t)(input->at - since);
+	if (result == SSE_EVENT)
+		return take_block(parser, input, between, event);
+	return result == SSE_MORE ? keep_between(parser, (struct span){since, between}) : result;
 }
 
 /* Gives the memory of an unusually large block back before the next one. */
@@ -295,6 +353,11 @@ static void shrink(struct sse_parser *parser)
 		buf_fini(&parser->kept);
 	if (parser->joined.capacity > KEPT_IDLE_CAPACITY)
 		buf_fini(&parser->joined);
+	if (parser->told)
+		buf_reset(&parser->between);
+	parser->told = false;
+	if (buf_len(&parser->between) == 0 && parser->between.capacity > KEPT_IDLE_CAPACITY)
+		buf_fini(&parser->between);
 }
 
 enum sse_result sse_next(struct sse_parser *parser, struct span *input, struct sse_event *event)
@@ -308,9 +371,7 @@ enum sse_result sse_next(struct sse_parser *parser, struct span *input, struct s
 		struct span kept = buf_span(&parser->kept);
 		enum sse_result result;
 		if (kept.len == 0) {
-			result = skip_between(parser, input);
-			if (result == SSE_EVENT)
-				result = take_block(parser, input, event);
+			result = take_next(parser, input, event);
 		} else if (*kept.at == ':') {
 			result = finish_comment(parser, input);
 			if (result == SSE_EVENT)

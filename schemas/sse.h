@@ -6,19 +6,23 @@
  * the end of the stream dropped. Any split of the input gives the same events.
  *
  * An event that lies whole in the input is returned without copying; only the
- * tail of an unfinished event is kept, and never more than the cap. Comment
- * lines before a block are not part of it: keep-alives cost nothing.
+ * tail of an unfinished event is kept, and never more than the cap. What stands
+ * between events (comments, blank lines, blocks without data) goes with the next
+ * one's raw bytes, up to SSE_BETWEEN_MOST, so that a relay loses nothing.
  */
 #ifndef SLUICE_SCHEMAS_SSE_H
 #define SLUICE_SCHEMAS_SSE_H
 
 #include "lib/buf.h"
 
+enum { SSE_BETWEEN_MOST = 65536 /* bytes between two events that are kept; of more, the older ones are dropped */ };
+
 struct sse_event {
 	struct span data; /* data lines joined by LF; never empty-because-absent: blocks without data are not events */
 	struct span name; /* of the event field; empty when absent */
-	struct span raw;  /* the block's own bytes with its closing blank line when it is plain, else {NULL,0} */
-	/* plain: exactly one "data:" line and the blank line, both ended by LF: safe to relay as it is */
+	struct span
+	    raw; /* all bytes behind the event before: what stands between, then the block, blank line included */
+	size_t between; /* bytes of raw that stand before the block */
 };
 
 struct sse_parser; /* fields below are the parser's own */
@@ -26,11 +30,13 @@ struct sse_parser; /* fields below are the parser's own */
 enum sse_result { SSE_EVENT, SSE_MORE, SSE_TOO_LARGE, SSE_NO_MEMORY };
 
 struct sse_parser {
-	struct buf kept;   /* raw bytes of the block begun but not finished, all searched for its end */
-	struct buf joined; /* data of a block that is not plain */
-	size_t cap;        /* bytes of one block; 0 once a block was too large */
-	bool started;      /* the first bytes were seen: no BOM any more */
-	bool commented;    /* a comment stood between blocks; for the caller to read and reset */
+	struct buf kept;    /* raw bytes of the block begun but not finished, all searched for its end */
+	struct buf joined;  /* data of a block with several data lines */
+	struct buf between; /* bytes behind the last event that belong to none; then with the event that was returned */
+	bool told;          /* the event that was returned lies in between */
+	size_t cap;         /* bytes of one block; 0 once a block was too large */
+	bool started;       /* the first bytes were seen: no BOM any more */
+	bool commented;     /* a comment stood between blocks; for the caller to read and reset */
 };
 
 /* cap: most bytes of one block, its line ends included. Allocates nothing yet. */

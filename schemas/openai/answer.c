@@ -98,7 +98,9 @@ struct choice_reader {
 	struct arena *scratch;
 	const struct backend_error *error; /* of the first that failed */
 	bool failed;
-	uint32_t delta; /* of the choice read last: its delta or message, or JSON_NONE */
+	/* of the choice read last */
+	uint32_t delta; /* its delta or message, or JSON_NONE */
+	uint32_t index; /* what it tells as its index, or JSON_NONE */
 };
 
 /* Notes that a choice failed: by its finish_reason, or by what stands under its "error", which tells more. */
@@ -150,14 +152,17 @@ static unsigned read_finish(struct choice_reader *reader, uint32_t value)
 	return CARRIES_FINISH;
 }
 
-/* Returns what a choice carries, and leaves its delta or message in the reader. */
+/* Returns what a choice carries, and leaves its delta or message, and its index, in the reader. */
 static unsigned read_choice(struct choice_reader *reader, uint32_t choice)
 {
 	const struct json *json = reader->json;
 	unsigned carries = 0;
 	reader->delta = JSON_NONE;
+	reader->index = JSON_NONE;
 	for (uint32_t at = json_first(json, choice); at != JSON_NONE; at = json_next(json, choice, at)) {
-		if (openai_key_is(json, at, SPAN("delta")) || openai_key_is(json, at, SPAN("message"))) {
+		if (openai_key_is(json, at, SPAN("index"))) {
+			reader->index = at + 1;
+		} else if (openai_key_is(json, at, SPAN("delta")) || openai_key_is(json, at, SPAN("message"))) {
 			if (reader->endpoint != ENDPOINT_CHAT || json_type(json, at + 1) != JSON_OBJECT)
 				continue;
 			reader->delta = at + 1;
@@ -229,12 +234,11 @@ static void repair_delta(const struct json *json, uint32_t delta, bool first, ui
 	}
 }
 
-/* The choice's index; its position when it tells none. */
-static int64_t choice_index(const struct json *json, uint32_t choice, int64_t position)
+/* The index of the choice read last; its position when it tells none. */
+static int64_t choice_index(const struct choice_reader *reader, int64_t position)
 {
 	int64_t index = position;
-	uint32_t value = json_member(json, choice, "index");
-	if (value != JSON_NONE && !json_int(json, value, &index))
+	if (reader->index != JSON_NONE && !json_int(reader->json, reader->index, &index))
 		return position;
 	return index;
 }
@@ -248,7 +252,7 @@ static unsigned read_stream_choices(struct openai_stream *stream, struct choice_
 	for (uint32_t at = json_first(json, choices); at != JSON_NONE; at = json_next(json, choices, at), position++) {
 		unsigned carried = read_choice(reader, at);
 		uint32_t delta = reader->delta;
-		int64_t index = choice_index(json, at, position);
+		int64_t index = choice_index(reader, position);
 		bool tracked = index >= 0 && index < OPENAI_CHOICES_TRACKED;
 		uint8_t untracked = 0;
 		if (delta != JSON_NONE)

@@ -25,6 +25,7 @@ struct telling {
 	bool (*emit)(void *context, struct span data, unsigned carries);
 	void *context;
 	struct buf opening; /* `{"id":…,"choices":[` */
+	struct buf choice;  /* the same, and a choice's beginning, up to where its delta or text goes */
 	struct buf out;
 	struct buf part;               /* of log probabilities */
 	uint32_t next[LOGPROBS_LISTS]; /* of each of their lists: the first that was not told */
@@ -124,32 +125,45 @@ static void make_opening(struct telling *telling)
 	buf_append(out, SPAN("\"choices\":["));
 }
 
-/* Begins a chunk of a choice: up to where its delta, or its text, goes. */
-static void begin(struct telling *telling, uint32_t choice)
+/* Makes what all chunks of a choice begin with. */
+static void make_choice(struct telling *telling, uint32_t choice)
 {
+	struct buf *out = &telling->choice;
 	uint32_t index = json_member(telling->json, choice, "index");
 	uint32_t target = json_member(telling->json, choice, "sluice_target");
-	buf_reset(&telling->out);
-	buf_append(&telling->out, buf_span(&telling->opening));
-	buf_append(&telling->out, SPAN("{\"index\":"));
-	buf_append(&telling->out, index == JSON_NONE ? SPAN("0") : json_raw(telling->json, index));
+	buf_reset(out);
+	buf_append(out, buf_span(&telling->opening));
+	buf_append(out, SPAN("{\"index\":"));
+	buf_append(out, index == JSON_NONE ? SPAN("0") : json_raw(telling->json, index));
 	if (target != JSON_NONE) {
-		buf_append(&telling->out, SPAN(",\"sluice_target\":"));
-		buf_append(&telling->out, json_raw(telling->json, target));
+		buf_append(out, SPAN(",\"sluice_target\":"));
+		buf_append(out, json_raw(telling->json, target));
 	}
-	buf_append(&telling->out, is_chat(telling) ? SPAN(",\"delta\":{") : SPAN(",\"text\":"));
+	buf_append(out, is_chat(telling) ? SPAN(",\"delta\":{") : SPAN(",\"text\":"));
 }
 
-/* logprobs, finish: JSON tokens. */
+/* Begins a chunk of the choice: up to where its delta, or its text, goes. */
+static void begin(struct telling *telling)
+{
+	buf_reset(&telling->out);
+	buf_append(&telling->out, buf_span(&telling->choice));
+}
+
+#define PLAIN_END ",\"logprobs\":null,\"finish_reason\":null}]}"
+
+/* logprobs, finish: JSON tokens; {NULL,0} = null. */
 static bool end(struct telling *telling, struct span logprobs, struct span finish, unsigned carries)
 {
-	if (is_chat(telling))
-		buf_append(&telling->out, SPAN("}"));
-	buf_append(&telling->out, SPAN(",\"logprobs\":"));
-	buf_append(&telling->out, logprobs);
-	buf_append(&telling->out, SPAN(",\"finish_reason\":"));
-	buf_append(&telling->out, finish);
-	buf_append(&telling->out, SPAN("}]}"));
+	struct span null = SPAN("null");
+	if (logprobs.at == NULL && finish.at == NULL) {
+		buf_append(&telling->out, is_chat(telling) ? SPAN("}" PLAIN_END) : SPAN(PLAIN_END));
+	} else {
+		buf_append(&telling->out, is_chat(telling) ? SPAN("},\"logprobs\":") : SPAN(",\"logprobs\":"));
+		buf_append(&telling->out, logprobs.at == NULL ? null : logprobs);
+		buf_append(&telling->out, SPAN(",\"finish_reason\":"));
+		buf_append(&telling->out, finish.at == NULL ? null : finish);
+		buf_append(&telling->out, SPAN("}]}"));
+	}
 	return !buf_failed(&telling->out) && !buf_failed(&telling->part) && !arena_failed(telling->scratch) &&
 	       telling->emit(telling->context, buf_span(&telling->out), carries);
 }
@@ -204,47 +218,45 @@ static struct span part_of_logprobs(struct telling *telling, uint32_t logprobs)
 }
 
 /* Tells one piece of a text. logprobs: a JSON token. */
-static bool tell_piece(struct telling *telling, uint32_t choice, const char *member, struct span piece,
-		       struct span logprobs)
+static bool tell_piece(struct telling *telling, const char *member, struct span piece, struct span logprobs)
 {
-	begin(telling, choice);
+	begin(telling);
 	if (member != NULL)
 		buf_printf(&telling->out, "\"%s\":", member);
 	json_write_string(&telling->out, piece);
-	return end(telling, logprobs, SPAN("null"), CARRIES_CONTENT);
+	return end(telling, logprobs, (struct span){NULL, 0}, CARRIES_CONTENT);
 }
 
 /* Tells a text whole, which may be empty, with its log probabilities; of many, the rest follows in parts. */
-static bool tell_with_logprobs(struct telling *telling, uint32_t choice, const char *member, struct span text,
-			       uint32_t logprobs)
+static bool tell_with_logprobs(struct telling *telling, const char *member, struct span text, uint32_t logprobs)
 {
 	unsigned tokens = count_logprobs(telling, logprobs);
 	if (tokens <= LOGPROBS_MOST)
-		return tell_piece(telling, choice, member, text, json_raw(telling->json, logprobs));
+		return tell_piece(telling, member, text, json_raw(telling->json, logprobs));
 	for (unsigned told = 0; told < tokens; told += LOGPROBS_MOST, text.len = 0)
-		if (!tell_piece(telling, choice, member, text, part_of_logprobs(telling, logprobs)))
+		if (!tell_piece(telling, member, text, part_of_logprobs(telling, logprobs)))
 			return false;
 	return true;
 }
 
 /* A text in pieces; in one when log probabilities go with it. */
-static bool tell_text(struct telling *telling, uint32_t choice, const char *member, uint32_t value, uint32_t logprobs)
+static bool tell_text(struct telling *telling, const char *member, uint32_t value, uint32_t logprobs)
 {
 	struct span text = json_string(telling->json, value, telling->scratch);
 	if (logprobs != JSON_NONE && text.at != NULL)
-		return tell_with_logprobs(telling, choice, member, text, logprobs);
+		return tell_with_logprobs(telling, member, text, logprobs);
 	while (text.len > 0) {
 		size_t len = text.len <= PIECE_MOST ? text.len : PIECE_MOST;
 		while (len < text.len && utf8_is_tail((unsigned char)text.at[len]))
 			len--;
-		if (!tell_piece(telling, choice, member, (struct span){text.at, len}, SPAN("null")))
+		if (!tell_piece(telling, member, (struct span){text.at, len}, (struct span){NULL, 0}))
 			return false;
 		text = (struct span){text.at + len, text.len - len};
 	}
 	return text.at != NULL;
 }
 
-static bool tell_calls(struct telling *telling, uint32_t choice, uint32_t calls)
+static bool tell_calls(struct telling *telling, uint32_t calls)
 {
 	const struct json *json = telling->json;
 	unsigned position = 0;
@@ -253,13 +265,13 @@ static bool tell_calls(struct telling *telling, uint32_t choice, uint32_t calls)
 		struct span raw = json_raw(json, at);
 		if (json_type(json, at) != JSON_OBJECT || json->nodes[at].count == 0)
 			return false;
-		begin(telling, choice);
+		begin(telling);
 		buf_append(&telling->out, SPAN("\"tool_calls\":[{"));
 		if (!own)
 			buf_printf(&telling->out, "\"index\":%u,", position);
 		buf_append(&telling->out, (struct span){raw.at + 1, raw.len - 1});
 		buf_append(&telling->out, SPAN("]"));
-		if (!end(telling, SPAN("null"), SPAN("null"), CARRIES_CONTENT))
+		if (!end(telling, (struct span){NULL, 0}, (struct span){NULL, 0}, CARRIES_CONTENT))
 			return false;
 	}
 	return true;
@@ -275,10 +287,10 @@ static bool is_told_as_text(const struct json *json, uint32_t key)
 }
 
 /* The role, and what is neither text nor calls, such as annotations. */
-static bool tell_role(struct telling *telling, uint32_t choice, uint32_t message)
+static bool tell_role(struct telling *telling, uint32_t message)
 {
 	const struct json *json = telling->json;
-	begin(telling, choice);
+	begin(telling);
 	uint32_t content = json_member(json, message, "content");
 	enum json_type type = content == JSON_NONE ? JSON_NULL : json_type(json, content);
 	buf_append(&telling->out, SPAN("\"role\":\"assistant\""));
@@ -293,27 +305,27 @@ static bool tell_role(struct telling *telling, uint32_t choice, uint32_t message
 		buf_append(&telling->out, SPAN(":"));
 		buf_append(&telling->out, json_raw(json, at + 1));
 	}
-	return end(telling, SPAN("null"), SPAN("null"), CARRIES_ROLE);
+	return end(telling, (struct span){NULL, 0}, (struct span){NULL, 0}, CARRIES_ROLE);
 }
 
-static bool tell_message(struct telling *telling, uint32_t choice, uint32_t message, uint32_t logprobs)
+static bool tell_message(struct telling *telling, uint32_t message, uint32_t logprobs)
 {
 	static const char *const texts[] = {"reasoning_content", "reasoning", "content", "refusal"};
 	const struct json *json = telling->json;
-	if (!tell_role(telling, choice, message))
+	if (!tell_role(telling, message))
 		return false;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		uint32_t value = json_member(json, message, texts[i]);
 		if (value == JSON_NONE || json_type(json, value) != JSON_STRING)
 			continue;
 		bool theirs = strcmp(texts[i], "content") == 0 || strcmp(texts[i], "refusal") == 0;
-		if (!tell_text(telling, choice, texts[i], value, theirs ? logprobs : JSON_NONE))
+		if (!tell_text(telling, texts[i], value, theirs ? logprobs : JSON_NONE))
 			return false;
 		if (theirs)
 			logprobs = JSON_NONE; /* with the first of them */
 	}
 	uint32_t calls = json_member(json, message, "tool_calls");
-	return calls == JSON_NONE || json_type(json, calls) != JSON_ARRAY || tell_calls(telling, choice, calls);
+	return calls == JSON_NONE || json_type(json, calls) != JSON_ARRAY || tell_calls(telling, calls);
 }
 
 static bool tell_choice(struct telling *telling, uint32_t choice)
@@ -326,13 +338,14 @@ static bool tell_choice(struct telling *telling, uint32_t choice)
 		logprobs = JSON_NONE;
 	if (content == JSON_NONE || json_type(json, content) != (is_chat(telling) ? JSON_OBJECT : JSON_STRING))
 		return false;
-	if (is_chat(telling) ? !tell_message(telling, choice, content, logprobs)
-			     : !tell_text(telling, choice, NULL, content, logprobs))
+	make_choice(telling, choice);
+	if (is_chat(telling) ? !tell_message(telling, content, logprobs) : !tell_text(telling, NULL, content, logprobs))
 		return false;
-	begin(telling, choice);
+	begin(telling);
 	if (!is_chat(telling))
 		buf_append(&telling->out, SPAN("\"\""));
-	return end(telling, SPAN("null"), finish == JSON_NONE ? SPAN("null") : json_raw(json, finish), CARRIES_FINISH);
+	return end(telling, (struct span){NULL, 0},
+		   finish == JSON_NONE ? (struct span){NULL, 0} : json_raw(json, finish), CARRIES_FINISH);
 }
 
 /* Returns whether a member of the answer is none that chunks have in their own way. */
@@ -400,10 +413,12 @@ bool openai_replay_chunks(const struct answer_replay *replay, struct arena *scra
 	if (!event_parse(replay->body, scratch, &json))
 		return false;
 	buf_init(&telling.opening, replay->body.len * 6 + 1024);
+	buf_init(&telling.choice, replay->body.len * 7 + 2048);
 	buf_init(&telling.out, replay->body.len * 7 + 4096);
 	buf_init(&telling.part, replay->body.len + 4096);
 	bool told = tell_choices(&telling);
 	buf_fini(&telling.opening);
+	buf_fini(&telling.choice);
 	buf_fini(&telling.out);
 	buf_fini(&telling.part);
 	return told;

@@ -132,7 +132,7 @@ bool openai_request_decode(struct request *request, enum endpoint endpoint, stru
 {
 	const struct field_table *fields = openai_request_fields(endpoint);
 	struct json_error error;
-	union typed_body typed = {0};
+	union typed_body typed; /* field_read fills all of it */
 	begin(request, endpoint);
 	if (!json_parse_within(&request->json, arena, body, limits, &error)) {
 		openai_refuse_json(findings, arena, &request->json, &error, limits);

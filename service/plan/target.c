@@ -136,9 +136,9 @@ static void on_linger_over(struct timer *timer)
 	target_end(target);
 }
 
-void target_complete(struct target_run *target)
+void target_complete(struct target_run *target, struct span before)
 {
-	struct event event = {.kind = EVENT_END};
+	struct event event = {.kind = EVENT_END, .raw = before};
 	target_enter(target);
 	target_judge(target, ERROR_NONE, FAILURE_NONE);
 	timer_stop(target_timers(target), &target->silence);

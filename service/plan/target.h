@@ -143,8 +143,9 @@ void target_leave(struct target_run *target);
 /* Sends an event up. The run may have been cancelled when it returns. */
 void target_emit(struct target_run *target, struct event *event);
 
-/* The answer is complete: END goes up, the transfer may linger. */
-void target_complete(struct target_run *target);
+/* The answer is complete: END goes up, the transfer may linger. before: what the backend sent before the end that
+ * belongs to no event, such as comments; {NULL,0} = nothing. */
+void target_complete(struct target_run *target, struct span before);
 
 /* The answer failed: aborts the call, ERROR goes up. failure->target is filled in. */
 void target_fail(struct target_run *target, struct failure *failure);

@@ -143,7 +143,7 @@ static void on_body_slice(struct telling *telling, struct event *event)
 
 static void on_body_told(struct telling *telling)
 {
-	target_complete(telling_target(telling));
+	target_complete(telling_target(telling), (struct span){NULL, 0});
 }
 
 /* Passes a large answer up, a part at a time. answer: is taken. */
@@ -209,7 +209,7 @@ void target_collect_end(struct target_run *target)
 	struct event event = {.kind = EVENT_BODY, .data = body, .total = (int64_t)body.len, .usage = collection->usage};
 	target_emit(target, &event);
 	if (target->state == TARGET_ST_STREAM)
-		target_complete(target);
+		target_complete(target, (struct span){NULL, 0});
 }
 
 /* ---- a whole answer for a stream ---- */

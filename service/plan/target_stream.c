@@ -56,19 +56,19 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 }
 
 /* All choices have finished. */
-static void stream_complete(struct target_run *target)
+static void stream_complete(struct target_run *target, struct span before)
 {
 	if (target->collection != NULL)
 		target_collect_end(target);
 	else
-		target_complete(target);
+		target_complete(target, before);
 }
 
 /* A backend that ignores n is believed; one whose choices never finished is not, nor one that said nothing. */
-static void stream_on_done(struct target_run *target)
+static void stream_on_done(struct target_run *target, struct span before)
 {
 	if (target->run.plan->dialect->stream_is_finished(target->stream, 0) || telling_is_on(&target->telling))
-		stream_complete(target);
+		stream_complete(target, before);
 	else
 		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
 }
@@ -88,7 +88,7 @@ static void stream_on_event(struct target_run *target, const struct sse_event *s
 	arena_reset(scratch);
 	switch (target->run.plan->dialect->stream_read(target->stream, sse, scratch, &reading)) {
 	case STREAM_END:
-		stream_on_done(target);
+		stream_on_done(target, (struct span){sse->raw.at, sse->between});
 		break;
 	case STREAM_NOTHING:
 		break;
@@ -144,7 +144,7 @@ void target_stream_on_body(struct target_run *target, struct span bytes)
 void target_stream_on_end(struct target_run *target, enum error_code error)
 {
 	if (target_stream_is_finished(target))
-		stream_complete(target);
+		stream_complete(target, (struct span){NULL, 0});
 	else
 		target_fail_code(target, error == ERROR_NONE ? ERROR_UPSTREAM_TRUNCATED : error);
 }

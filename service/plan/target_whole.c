@@ -153,7 +153,7 @@ static void whole_judge(struct target_run *target, bool good, bool exhausted, co
 	struct event event = {.kind = EVENT_BODY, .data = body, .total = (int64_t)body.len, .usage = answer->usage};
 	target_emit(target, &event);
 	if (target->state == TARGET_ST_WHOLE)
-		target_complete(target);
+		target_complete(target, (struct span){NULL, 0});
 }
 
 /* ---- by a helper ---- */
@@ -277,7 +277,7 @@ void target_whole_on_end(struct target_run *target, enum error_code error)
 	if (error == ERROR_NONE)
 		error = whole_end(target);
 	if (error == ERROR_NONE)
-		target_complete(target);
+		target_complete(target, (struct span){NULL, 0});
 	else
 		target_fail_code(target, error);
 }

@@ -167,12 +167,15 @@ static void a_stream_with_finish_reason_but_without_done_gets_one(void **state)
 		check_stream(sluice, via, chat_body("small", true), whole);
 }
 
-static void events_not_written_plainly_are_framed_anew_with_the_same_data(void **state)
+/* Comments, names, ids, several data lines and any ends of lines; only the end is the gateway's own. */
+static void events_keep_every_byte_however_they_are_written(void **state)
 {
 	static const char odd[] =
-	    "\xef\xbb\xbf: hello\r\ndata:{\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\","
+	    "\xef\xbb\xbf: hello\r\n\r\n: once "
+	    "more\r\ndata:{\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\","
 	    "\"content\":\"a\"}}]}\r\n\r\nid: 7\revent: message\rdata: {\"choices\":[{\"index\":0,\r"
-	    "data: \"delta\":{\"content\":\"b\"},\"finish_reason\":\"stop\"}]}\r\rdata: [DONE]\r\n\r\n";
+	    "data: \"delta\":{\"content\":\"b\"},\"finish_reason\":\"stop\"}]}\r\r: a trailer\n\ndata: [DONE]\r\n\r\n";
+	const char *tail = strstr(odd, "data: [DONE]");
 	(void)state;
 	struct backend *backend = backend_start();
 	backend_reply(backend, "text/event-stream", odd);
@@ -183,6 +186,10 @@ static void events_not_written_plainly_are_framed_anew_with_the_same_data(void *
 		struct bytes text = {0};
 		client_fetch_chat(sluice, via, "small", true, &answer);
 		check_sse_whole(&answer.body, 1);
+		size_t kept = (size_t)(tail - odd) - 3; /* the byte order mark is not relayed */
+		assert_int_equal(answer.body.len, kept + strlen(DONE));
+		assert_memory_equal(answer.body.at, odd + 3, kept);
+		assert_string_equal(bytes_text(&answer.body) + kept, DONE);
 		sse_read(&sse, &answer.body);
 		sse_text(&sse, 0, &text);
 		assert_string_equal(bytes_text(&text), "ab");
@@ -237,7 +244,7 @@ int main(void)
 	    SCENARIO(a_request_id_is_echoed_or_made),
 	    SCENARIO(a_missing_role_is_added_to_the_first_delta_only),
 	    SCENARIO(a_stream_with_finish_reason_but_without_done_gets_one),
-	    SCENARIO(events_not_written_plainly_are_framed_anew_with_the_same_data),
+	    SCENARIO(events_keep_every_byte_however_they_are_written),
 	    SCENARIO(usage_that_only_sluice_asked_for_is_stripped),
 	    SCENARIO(usage_that_the_client_asked_for_is_relayed),
 	};

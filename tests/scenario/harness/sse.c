@@ -24,10 +24,18 @@ static void sse_end_event(struct sse *sse)
 	sse->pending = (struct bytes){0};
 }
 
+/* A field that says nothing of the data. */
+static bool is_field(const char *line, size_t len)
+{
+	static const char *const fields[] = {"event:", "id:", "retry:", "unknown:"};
+	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
+		if (len >= strlen(fields[i]) && memcmp(line, fields[i], strlen(fields[i])) == 0)
+			return true;
+	return false;
+}
+
 static void sse_read_line(struct sse *sse, const char *line, size_t len)
 {
-	if (len != 0 && line[len - 1] == '\r')
-		len--;
 	if (len == 0) {
 		sse_end_event(sse);
 	} else if (line[0] == ':') {
@@ -39,8 +47,8 @@ static void sse_read_line(struct sse *sse, const char *line, size_t len)
 		bytes_append(&sse->pending, line + skip, len - skip);
 	} else if (sse->named && sse->next_name == NULL && len > 7 && memcmp(line, "event: ", 7) == 0) {
 		sse->next_name = strndup(line + 7, len - 7);
-	} else {
-		fail_msg("a line that is neither data nor a comment: %.*s", (int)len, line);
+	} else if (!is_field(line, len)) {
+		fail_msg("a line that is no field of an event: %.*s", (int)len, line);
 	}
 }
 
@@ -48,11 +56,19 @@ void sse_read(struct sse *sse, const struct bytes *body)
 {
 	while (sse->read < body->len) {
 		const char *line = body->at + sse->read;
-		const char *end = memchr(line, '\n', body->len - sse->read);
-		if (end == NULL)
+		size_t len = 0;
+		if (sse->after_cr && *line == '\n') {
+			sse->after_cr = false;
+			sse->read++;
+			continue;
+		}
+		while (sse->read + len < body->len && line[len] != '\n' && line[len] != '\r')
+			len++;
+		if (sse->read + len == body->len)
 			return;
-		sse_read_line(sse, line, (size_t)(end - line));
-		sse->read += (size_t)(end - line) + 1;
+		sse_read_line(sse, line, len);
+		sse->after_cr = line[len] == '\r';
+		sse->read += len + 1;
 	}
 }
 

@@ -13,7 +13,8 @@ struct sse {
 	char **data;  /* of each event, NUL-terminated */
 	char **names; /* of each event; NULL = it has none */
 	size_t count;
-	bool named;      /* events may have names: set it before reading */
+	bool named;      /* the names of events are noted: set it before reading */
+	bool after_cr;   /* a LF may belong to the line before */
 	char *next_name; /* of the event that is being read */
 	size_t comments;
 	size_t read; /* bytes understood so far: always the end of a line */

@@ -40,35 +40,41 @@ static const struct span nasty = SPAN_OF("\xEF\xBB\xBF"
 					 "data: [DONE]\n\n"
 					 "data: dropped at the end\n");
 
-static const char nasty_events[] = "|first^"
-				   "|{\"a\":1}^"
+static const char nasty_events[] = "|first"
+				   "|{\"a\":1}"
 				   "|no space"
 				   "| two spaces"
 				   "named|x"
 				   "|one~two~~~three"
 				   "|"
-				   "|^"
+				   "|"
 				   "|a"
 				   "new|\xC3\xA9\xF0\x9F\x98\x80"
-				   "|\xEF\xBB\xBF bom inside^"
+				   "|\xEF\xBB\xBF bom inside"
 				   "|cr~crlf"
 				   "|lf then cr"
-				   "|[DONE]^";
+				   "|[DONE]";
 
-/* Writes an event as name|data, LF as ~, and ^ when it is plain. */
+static struct buf raws; /* the raw bytes of all events */
+
+/* Writes an event as name|data, LF as ~, and notes its raw bytes. */
 static void write_event(struct buf *out, const struct sse_event *event)
 {
 	buf_append(out, event->name);
 	buf_append(out, SPAN("|"));
 	for (size_t i = 0; i < event->data.len; i++)
 		buf_append(out, event->data.at[i] == '\n' ? SPAN("~") : (struct span){event->data.at + i, 1});
-	if (event->raw.at == NULL)
-		return;
-	buf_append(out, SPAN("^"));
-	assert_true(event->raw.len >= event->data.len + 7);
-	assert_memory_equal(event->raw.at, "data:", 5);
-	assert_memory_equal(event->raw.at + event->raw.len - 2, "\n\n", 2);
-	assert_null(memchr(event->raw.at, '\n', event->raw.len - 2));
+	buf_append(&raws, event->raw);
+}
+
+/* Fails unless what came of the stream, and what is still kept, is the stream, but for its byte order mark. */
+static void expect_every_byte(const struct sse_parser *parser)
+{
+	buf_append(&raws, buf_span(&parser->between));
+	buf_append(&raws, buf_span(&parser->kept));
+	assert_int_equal(buf_len(&raws), nasty.len - 3);
+	assert_memory_equal(buf_span(&raws).at, nasty.at + 3, nasty.len - 3);
+	buf_fini(&raws);
 }
 
 /* Feeds a piece from memory of its own, exact in size, and gone afterwards. */
@@ -99,9 +105,12 @@ static void the_nasty_stream_gives_its_events_at_once(void **state)
 	struct sse_parser parser;
 	struct buf out;
 	buf_init(&out, 4096);
+	buf_fini(&raws);
+	buf_init(&raws, 1 << 20);
 	sse_init(&parser, 1000);
 	assert_int_equal(feed(&parser, nasty, &out), SSE_MORE);
 	expect_events(&out, nasty_events);
+	expect_every_byte(&parser);
 	sse_fini(&parser);
 	buf_fini(&out);
 }
@@ -113,10 +122,13 @@ static void every_split_gives_the_same_events(void **state)
 		struct sse_parser parser;
 		struct buf out;
 		buf_init(&out, 4096);
+		buf_fini(&raws);
+		buf_init(&raws, 1 << 20);
 		sse_init(&parser, 1000);
 		feed(&parser, (struct span){nasty.at, cut}, &out);
 		feed(&parser, (struct span){nasty.at + cut, nasty.len - cut}, &out);
 		expect_events(&out, nasty_events);
+		expect_every_byte(&parser);
 		sse_fini(&parser);
 		buf_fini(&out);
 	}
@@ -133,6 +145,8 @@ static void random_splits_give_the_same_events(void **state)
 		struct buf out;
 		size_t most = (size_t)rand() % 40 + 1; /* 1: byte by byte */
 		buf_init(&out, 4096);
+		buf_fini(&raws);
+		buf_init(&raws, 1 << 20);
 		sse_init(&parser, 1000);
 		for (size_t at = 0, size; at < nasty.len; at += size) {
 			size = (size_t)rand() % most + 1;
@@ -141,6 +155,7 @@ static void random_splits_give_the_same_events(void **state)
 			feed(&parser, (struct span){nasty.at + at, size}, &out);
 		}
 		expect_events(&out, nasty_events);
+		expect_every_byte(&parser);
 		sse_fini(&parser);
 		buf_fini(&out);
 	}
@@ -160,9 +175,55 @@ static void a_whole_event_is_not_copied(void **state)
 	assert_int_equal(event.raw.len, 11);
 	assert_int_equal(sse_next(&parser, &input, &event), SSE_EVENT);
 	assert_ptr_equal(event.data.at, stream.at + 27);
-	assert_null(event.raw.at);
+	assert_ptr_equal(event.raw.at, stream.at + 11);
+	assert_int_equal(event.raw.len, stream.len - 11);
 	assert_null(parser.kept.bytes);
 	assert_null(parser.joined.bytes);
+	assert_null(parser.between.bytes);
+	sse_fini(&parser);
+}
+
+/* Comments, blank lines and blocks without data go with the next event, wherever the stream is cut. */
+static void what_stands_between_goes_with_the_next_event(void **state)
+{
+	struct span stream = SPAN(": one\n\nid: 3\n\n: two\nevent: e\r\ndata: x\r\n\r\n");
+	(void)state;
+	for (size_t cut = 0; cut < stream.len; cut++) {
+		struct sse_parser parser;
+		struct sse_event event;
+		struct span first = {stream.at, cut}, rest = {stream.at + cut, stream.len - cut};
+		sse_init(&parser, 100);
+		bool early = cut + 1 == stream.len; /* only the last line feed is still to come */
+		assert_int_equal(sse_next(&parser, &first, &event), early ? SSE_EVENT : SSE_MORE);
+		if (!early)
+			assert_int_equal(sse_next(&parser, &rest, &event), SSE_EVENT);
+		assert_int_equal(event.raw.len, early ? cut : stream.len);
+		assert_memory_equal(event.raw.at, stream.at, event.raw.len);
+		assert_memory_equal(event.raw.at + event.between, "event: e", 8);
+		sse_fini(&parser);
+	}
+}
+
+static void of_too_much_between_the_older_is_dropped(void **state)
+{
+	char comment[1001];
+	struct sse_parser parser;
+	struct sse_event event;
+	struct span data = SPAN("data: x\n\n");
+	(void)state;
+	memset(comment, 'c', 1000);
+	comment[0] = ':';
+	comment[999] = '\n';
+	sse_init(&parser, 2000);
+	for (int i = 0; i < 200; i++) {
+		struct span input = {comment, 1000};
+		assert_int_equal(sse_next(&parser, &input, &event), SSE_MORE);
+		assert_true(buf_len(&parser.between) <= SSE_BETWEEN_MOST);
+	}
+	assert_int_equal(sse_next(&parser, &data, &event), SSE_EVENT);
+	assert_in_range(event.between, 1000, SSE_BETWEEN_MOST);
+	assert_int_equal(event.between % 1000, 0);
+	assert_true(span_is(event.data, "x"));
 	sse_fini(&parser);
 }
 
@@ -173,6 +234,8 @@ static enum sse_result result_in_pieces(struct span stream, size_t cap, size_t p
 	struct buf out;
 	enum sse_result result = SSE_MORE;
 	buf_init(&out, 4096);
+	buf_fini(&raws);
+	buf_init(&raws, 1 << 20);
 	sse_init(&parser, cap);
 	for (size_t at = 0; at < stream.len && result == SSE_MORE; at += piece) {
 		size_t size = piece < stream.len - at ? piece : stream.len - at;
@@ -211,9 +274,9 @@ static void a_parser_that_refused_stays_refusing(void **state)
 	buf_init(&out, 100);
 	sse_init(&parser, 10);
 	assert_int_equal(feed(&parser, SPAN("data: ok\n\ndata: 0123456789"), &out), SSE_TOO_LARGE);
-	expect_events(&out, "|ok^");
+	expect_events(&out, "|ok");
 	assert_int_equal(feed(&parser, SPAN("\n\ndata: y\n\n"), &out), SSE_TOO_LARGE);
-	expect_events(&out, "|ok^");
+	expect_events(&out, "|ok");
 	sse_fini(&parser);
 	buf_fini(&out);
 }
@@ -231,7 +294,7 @@ static void keep_alive_comments_do_not_add_up(void **state)
 		assert_int_equal(feed(&parser, SPAN("-alive\n: x\r"), &out), SSE_MORE);
 	}
 	feed(&parser, SPAN("data: x\n\n"), &out);
-	expect_events(&out, "|x^");
+	expect_events(&out, "|x");
 	sse_fini(&parser);
 	buf_fini(&out);
 }
@@ -272,6 +335,8 @@ int main(void)
 	    cmocka_unit_test(every_split_gives_the_same_events),
 	    cmocka_unit_test(random_splits_give_the_same_events),
 	    cmocka_unit_test(a_whole_event_is_not_copied),
+	    cmocka_unit_test(what_stands_between_goes_with_the_next_event),
+	    cmocka_unit_test(of_too_much_between_the_older_is_dropped),
 	    cmocka_unit_test(the_cap_is_exact_however_the_input_is_cut),
 	    cmocka_unit_test(a_parser_that_refused_stays_refusing),
 	    cmocka_unit_test(keep_alive_comments_do_not_add_up),
