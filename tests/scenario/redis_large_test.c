@@ -15,7 +15,7 @@
 
 enum { TOKENS = 2400, TOKEN_BYTES = 200 };
 
-#define LARGE                                                                 \
+#define LARGE                                                                \
 	"models:\n  m: sim/count;tokens=2400;token_bytes=200;itl=0;ttft=0\n" \
 	"cache: { entry: 8MiB, size: 512MiB }\n"
 
