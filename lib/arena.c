@@ -12,6 +12,7 @@
 #include <stdlib.h>
 
 #include "lib/ledger.h"
+#include "lib/memory.h"
 
 enum { ARENA_FIRST_BLOCK = 1536 /* what a usual exchange needs */, ARENA_LAST_BLOCK = 65536, ARENA_ALIGN = 16 };
 
@@ -80,6 +81,7 @@ static struct arena_block *arena_add_block(struct arena *arena, size_t size)
 		ledger_give(arena->party, arena_cost(size));
 		return NULL;
 	}
+	memory_prefer_large_pages(block, size);
 	block->size = size;
 	arena->used += size;
 	return block;

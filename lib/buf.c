@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "lib/ledger.h"
+#include "lib/memory.h"
 
 enum { BUF_FIRST_CAPACITY = 256 };
 
@@ -81,6 +82,7 @@ static bool buf_grow(struct buf *buf, size_t need)
 		ledger_give(buf->party, more);
 		return false;
 	}
+	memory_prefer_large_pages(bytes, capacity);
 	buf->bytes = bytes;
 	buf->capacity = capacity;
 	return true;

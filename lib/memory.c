@@ -19,6 +19,15 @@ void memory_setup(void)
 	mallopt(M_TRIM_THRESHOLD, FREE_END);
 }
 
+void memory_prefer_large_pages(void *block, size_t size)
+{
+	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)block;
+	uintptr_t start = (at + page - 1) & ~(page - 1), end = (at + size) & ~(page - 1);
+	if (size >= LARGE_BLOCK)
+		/* NOLINTNEXTLINE(performance-no-int-to-ptr): the page in which the block begins */
+		madvise((void *)start, end - start, MADV_HUGEPAGE);
+}
+
 /*
  * malloc_trim() leaves the free end of a thread's heap alone. A large block that is freed has glibc look at it, which
  * gives back all but 128 KiB when it is above the threshold. The threshold is the process's: one thread at a time;

@@ -44,7 +44,7 @@ static void write_path(struct buf *out, const struct field_place *place)
 	}
 	if (place->around != NULL)
 		buf_append(out, SPAN("."));
-	write_clipped(out, place->name, NAME_MOST);
+	write_clipped(out, place->name.len == 0 ? SPAN("\"\"") : place->name, NAME_MOST);
 }
 
 static void write_steps(struct buf *out, const struct field_place *place)

@@ -95,6 +95,8 @@ static bool create_plans(struct worker *worker, struct buf *error)
 static void on_request(void *context, struct http_request *request)
 {
 	struct worker *worker = context;
+	if (!http_request_is_admin(request))
+		http_client_note_work(worker->client);
 	routes_dispatch(&worker->routes, request);
 }
 
@@ -116,6 +118,7 @@ struct passed {
 static void on_passed(struct loop_message *message)
 {
 	struct passed *passed = (struct passed *)message;
+	http_client_note_work(passed->to->client);
 	if (passed->to->server != NULL)
 		http_server_take(passed->to->server, passed->listener, passed->fd);
 	else
@@ -126,6 +129,7 @@ static void on_passed(struct loop_message *message)
 static bool passes_on(void *context, size_t listener, int fd)
 {
 	struct worker *worker = context;
+	http_client_note_work(worker->client);
 	if (worker->handover.count == 0 || worker->routes.draining)
 		return false;
 	struct worker *to = worker->others[handover_choose(&worker->handover, timers_monotonic(NULL))];
@@ -226,7 +230,8 @@ static void stop_prober(struct worker *worker)
 static bool create_cache(struct worker *worker, const struct worker_options *options)
 {
 	struct metrics_cells *metrics = metrics_cells_of(options->index);
-	worker->cache = (struct cache_worker){.cache = options->cache, .reactor = loop_reactor(worker->loop)};
+	worker->cache = (struct cache_worker){
+	    .cache = options->cache, .reactor = loop_reactor(worker->loop), .offload = worker->offload};
 	worker->cache.repeats = repeats_create();
 	if (worker->cache.repeats == NULL)
 		return false;

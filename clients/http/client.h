@@ -30,6 +30,7 @@ struct http_client {
 	struct timer timer; /* curl's next deadline */
 	struct timer rest;  /* gives back what is not needed; runs while there is something */
 	size_t calls_this_period;
+	size_t work_this_period;  /* done without a call */
 	struct task task;         /* begins the queued calls, delivers to the ready ones */
 	bool driving;             /* curl's deadlines are asked for afterwards, not listened to */
 	size_t active;            /* calls that are not idle */

@@ -32,6 +32,12 @@ struct http_client *http_client_create(struct reactor *reactor, unsigned max_con
 /* Cancels calls that are still there (their callbacks are not called) and closes all connections. */
 void http_client_destroy(struct http_client *client);
 
+/*
+ * The worker does something without a call, such as giving a kept answer: what that leaves free in the heap is given
+ * back like what calls leave there.
+ */
+void http_client_note_work(struct http_client *client);
+
 /* Transfers under way, the queued ones included. */
 size_t http_client_active(const struct http_client *client);
 

@@ -15,13 +15,13 @@
 #include "lib/container.h"
 #include "lib/memory.h"
 
-enum { REST_PERIOD_US = 20 * 1000 * 1000 };
+enum { REST_PERIOD_US = 20 * 1000 * 1000, REST_WORK_MOST = 20 /* what asks only whether the service lives */ };
 
 static void on_period(struct timer *timer);
 
 static bool start_period(struct http_client *client)
 {
-	client->calls_this_period = 0;
+	client->calls_this_period = client->work_this_period = 0;
 	return timer_start(&client->reactor->timers, &client->rest, REST_PERIOD_US, on_period);
 }
 
@@ -30,6 +30,13 @@ void rest_note_call(struct http_client *client)
 	if (!timer_is_running(&client->rest))
 		start_period(client);
 	client->calls_this_period++;
+}
+
+void http_client_note_work(struct http_client *client)
+{
+	if (!timer_is_running(&client->rest))
+		start_period(client);
+	client->work_this_period++;
 }
 
 /* The coldest ones are in front. */
@@ -53,7 +60,7 @@ static void on_period(struct timer *timer)
 		if (at_rest)
 			attempts_destroy_spare(origin);
 	}
-	if (at_rest) {
+	if (at_rest && client->work_this_period <= REST_WORK_MOST) {
 		client->reactor->ops->rest(client->reactor);
 		return;
 	}

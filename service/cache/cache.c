@@ -131,7 +131,13 @@ enum cache_adopted cache_adopt(struct cache *cache, const struct cache_keeping *
 			       const struct cache_lives *lives, struct span entry, uint64_t now_us,
 			       struct cache_hit *hit)
 {
-	struct store_value *value = store_value_create(entry);
+	return cache_adopt_value(cache, keeping, lives, store_value_create(entry), now_us, hit);
+}
+
+enum cache_adopted cache_adopt_value(struct cache *cache, const struct cache_keeping *keeping,
+				     const struct cache_lives *lives, struct store_value *value, uint64_t now_us,
+				     struct cache_hit *hit)
+{
 	hit->value = NULL;
 	if (value == NULL)
 		return CACHE_NOT_ONE;

@@ -90,6 +90,11 @@ enum cache_adopted cache_adopt(struct cache *cache, const struct cache_keeping *
 			       const struct cache_lives *lives, struct span entry, uint64_t now_us,
 			       struct cache_hit *hit);
 
+/* The same for an entry that is a value already. value: takes; NULL = there was no memory for it. */
+enum cache_adopted cache_adopt_value(struct cache *cache, const struct cache_keeping *keeping,
+				     const struct cache_lives *lives, struct store_value *value, uint64_t now_us,
+				     struct cache_hit *hit);
+
 /* How long an answer of that key is fresh by the rule: give or take a tenth, so that what was kept together does not
  * end together. The same for all who ask. */
 uint64_t cache_fresh_us(const struct config_cache_rule *rule, const struct cache_key *key);

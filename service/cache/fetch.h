@@ -8,6 +8,7 @@
 
 #include "lib/reactor.h"
 #include "service/cache/cache.h"
+#include "service/loop/offload.h"
 
 struct remote;
 struct repeats;
@@ -17,8 +18,9 @@ struct remote_get;
 struct cache_worker {
 	struct cache *cache; /* of the process */
 	struct reactor *reactor;
-	struct remote *remote;   /* the worker's way to what replicas share; NULL = nothing is shared */
-	struct repeats *repeats; /* requests that hit before; NULL = they are not remembered */
+	struct remote *remote;        /* the worker's way to what replicas share; NULL = nothing is shared */
+	struct repeats *repeats;      /* requests that hit before; NULL = they are not remembered */
+	struct offload_port *offload; /* helpers for what would hold a turn; NULL = there are none */
 };
 
 /* One search, embedded in its owner. Zero-initialised means not under way. */
@@ -27,6 +29,7 @@ struct cache_fetch {
 	struct cache_key key;
 	struct store_tags tags;
 	const struct config_cache_rule *rule;
+	struct offload_owner owner;                 /* whose work it is to open a large answer */
 	void (*on_done)(struct cache_fetch *fetch); /* once, never inside cache_fetch_begin */
 	/* the result: its value NULL = there is none; else the owner gives it back by cache_hit_drop */
 	struct cache_hit hit;

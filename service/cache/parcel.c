@@ -83,6 +83,13 @@ static bool inflate(struct span packed, size_t size, struct buf *room, struct sp
 	return true;
 }
 
+size_t parcel_entry_size(struct span bytes)
+{
+	if (bytes.len < PARCEL_HEADER || memcmp(bytes.at, parcel_magic, sizeof(parcel_magic)) != 0)
+		return 0;
+	return (size_t)little_endian_get(bytes.at + PARCEL_SIZE, 8);
+}
+
 bool parcel_decode(struct span bytes, const struct cache_key *key, size_t most, struct buf *room, struct parcel *parcel)
 {
 	char checksum[HASH_CHECKSUM_SIZE];

@@ -22,9 +22,12 @@ struct parcel {
 /* Appends the parcel. Failures are the buffer's. */
 void parcel_encode(const struct parcel *parcel, const struct cache_key *key, struct buf *out);
 
+/* Returns how many bytes of entry the bytes claim to hold, before anything of them is proven; 0: they are no parcel. */
+size_t parcel_entry_size(struct span bytes);
+
 /*
- * False when the bytes are no parcel of that key, damaged, of another version, or hold more than most bytes. The entry
- * borrows from bytes, or from room (reset by this), into which it was inflated.
+ * Thread-safe. False when the bytes are no parcel of that key, damaged, of another version, or hold more than most
+ * bytes. The entry borrows from bytes, or from room (reset by this), into which it was inflated.
  */
 bool parcel_decode(struct span bytes, const struct cache_key *key, size_t most, struct buf *room,
 		   struct parcel *parcel);

@@ -19,88 +19,15 @@ struct remote_get {
 	uint64_t turn;                    /* of the purge log, when it was asked */
 	struct redis_command left, value; /* PTTL, GET */
 	int64_t left_ms;
-	bool ended; /* those who wait are being told */
+	struct opening *opening; /* by a helper; NULL = none is under way */
+	uint64_t replied_us;     /* when that began */
+	bool ended;              /* those who wait are being told */
 	struct cache_fetch *waiting;
 };
 
 static void count_result(const struct remote *remote, enum metrics_remote result)
 {
 	metrics_count(remote->options.metrics, METRIC_CACHE_REMOTE, result);
-}
-
-/* Removes what is no answer. */
-static void discard(struct remote *remote, const struct remote_name *name)
-{
-	const struct span args[] = {SPAN("UNLINK"), remote_name_span(name)};
-	remote_tell(remote, args, 2);
-}
-
-/*
- * How long a parcel lives on by the rule of who reads it; without one, by that of who wrote it. Its age is the part of
- * its life that is over, by Redis' clock. Returns false when it is over.
- */
-static bool measure(const struct cache_fetch *what, const struct parcel *parcel, uint64_t left_us,
-		    struct cache_lives *lives)
-{
-	uint64_t fresh_us = parcel->fresh_us, life_us = parcel->life_us;
-	if (left_us > parcel->life_us)
-		left_us = parcel->life_us;
-	lives->age_us = parcel->life_us - left_us;
-	if (what->rule != NULL) {
-		fresh_us = cache_fresh_us(what->rule, &what->key);
-		life_us = fresh_us + what->rule->stale_us;
-	}
-	lives->fresh_us = (int64_t)fresh_us - (int64_t)lives->age_us;
-	lives->left_us = life_us > lives->age_us ? life_us - lives->age_us : 0;
-	return lives->left_us > 0;
-}
-
-/* The rule of who reads it, too, is for answers like this. */
-static bool is_wanted(const struct remote *remote, const struct cache_fetch *what, const struct cache_entry *entry)
-{
-	return entry->body.len <= remote->options.config->cache.entry && cache_rule_wants(what->rule, entry);
-}
-
-/* What a whole parcel holds, put into memory. CACHE_NOT_ONE: it is no entry. */
-static enum cache_adopted adopt(struct remote *remote, const struct cache_fetch *what, const struct parcel *parcel,
-				uint64_t left_us, struct cache_hit *hit)
-{
-	struct cache *cache = remote->options.worker->cache;
-	struct cache_keeping keeping = {
-	    .key = what->key, .tags = what->tags, .began = {.turn = what->turn}, .taken = true};
-	struct cache_entry entry;
-	struct cache_lives lives;
-	if (!cache_entry_decode(parcel->entry, &entry))
-		return CACHE_NOT_ONE;
-	const struct purge_subject subject = {.key = &what->key, .tags = &what->tags, .digest = entry.digest};
-	memcpy(keeping.began.seen, parcel->seen, sizeof(parcel->seen));
-	if (!measure(what, parcel, left_us, &lives) || !is_wanted(remote, what, &entry) ||
-	    purge_log_forbids_taking(store_purges(cache->store), &keeping.began, &subject))
-		return CACHE_PURGED;
-	return cache_adopt(cache, &keeping, &lives, parcel->entry, timers_now(&remote->options.worker->reactor->timers),
-			   hit);
-}
-
-bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
-		  const struct redis_reply *reply, struct cache_hit *hit)
-{
-	struct parcel parcel;
-	enum cache_adopted adopted = CACHE_NOT_ONE;
-	if (reply->kind != REDIS_BYTES || left_ms <= 0)
-		return false;
-	uint64_t left_us = left_ms > INT64_MAX / REMOTE_MS_US ? UINT64_MAX : (uint64_t)left_ms * REMOTE_MS_US;
-	struct step_mark before = step_enter("inflate");
-	if (parcel_decode(reply->text, &what->key, remote_entry_most(remote), &remote->room, &parcel))
-		adopted = adopt(remote, what, &parcel, left_us, hit);
-	else if (parcel.too_large)
-		adopted = CACHE_PURGED; /* here; another replica may take larger ones */
-	step_leave(before);
-	if (adopted == CACHE_NOT_ONE) {
-		struct remote_name name = remote_answer_name(remote, &what->tags, &what->key);
-		count_result(remote, METRICS_REMOTE_CORRUPT);
-		discard(remote, &name);
-	}
-	return adopted == CACHE_ADOPTED;
 }
 
 /* ---- asking for them ---- */
@@ -167,19 +94,58 @@ static void on_left(struct redis_command *command, const struct redis_reply *rep
 	get->left_ms = reply->kind == REDIS_INTEGER ? reply->integer : -1;
 }
 
+/* found: hit is one. */
+static void get_judge(struct remote_get *get, struct cache_hit *hit, bool found, bool silent)
+{
+	count_result(get->remote, found ? METRICS_REMOTE_HIT : silent ? METRICS_REMOTE_SILENT : METRICS_REMOTE_MISS);
+	get_end(get, hit, silent);
+	if (found)
+		cache_hit_drop(hit);
+}
+
+/* Returns what the first of those who wait looks for. */
+static struct cache_fetch wanted_of(const struct remote_get *get)
+{
+	struct cache_fetch what = *get->waiting;
+	what.turn = get->turn;
+	return what;
+}
+
+/* One that no helper could open is a miss; it stays in Redis. */
+static void on_opened(void *context, const struct opened *opened, bool refused)
+{
+	struct remote_get *get = context;
+	struct cache_hit hit = {.value = NULL};
+	struct cache_fetch what = wanted_of(get);
+	uint64_t waited_us = timers_now(&get->remote->options.worker->reactor->timers) - get->replied_us;
+	int64_t left_ms = get->left_ms - (int64_t)(waited_us / REMOTE_MS_US);
+	get->opening = NULL;
+	bool found = !refused && remote_adopt_opened(get->remote, &what, left_ms < 0 ? 0 : left_ms, opened, &hit);
+	get_judge(get, &hit, found, false);
+}
+
+/* False: it is opened in the turn. */
+static bool open_apart(struct remote_get *get, const struct redis_reply *reply)
+{
+	const struct cache_worker *worker = get->remote->options.worker;
+	if (reply->kind != REDIS_BYTES || get->left_ms <= 0 || !opening_is_worth(worker->offload, reply->text))
+		return false;
+	get->replied_us = timers_now(&worker->reactor->timers);
+	get->opening = opening_begin(worker->offload, &get->waiting->owner, reply->text, &get->key,
+				     remote_entry_most(get->remote), on_opened, get);
+	return get->opening != NULL;
+}
+
 static void on_value(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct remote_get *get = container_of(command, struct remote_get, value);
-	struct remote *remote = get->remote;
 	struct cache_hit hit = {.value = NULL};
+	struct cache_fetch what = wanted_of(get);
+	if (open_apart(get, reply))
+		return;
 	bool silent = reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR;
-	struct cache_fetch what = *get->waiting;
-	what.turn = get->turn;
-	bool found = remote_adopt(remote, &what, get->left_ms, reply, &hit);
-	count_result(remote, found ? METRICS_REMOTE_HIT : silent ? METRICS_REMOTE_SILENT : METRICS_REMOTE_MISS);
-	get_end(get, &hit, silent);
-	if (found)
-		cache_hit_drop(&hit);
+	bool found = remote_adopt(get->remote, &what, get->left_ms, reply, &hit);
+	get_judge(get, &hit, found, silent);
 }
 
 static bool get_send(struct remote_get *get, const struct cache_fetch *fetch)
@@ -231,6 +197,8 @@ void remote_fetch_cancel(struct cache_fetch *fetch)
 		get_unlink(get);
 		redis_cancel(&get->left);
 		redis_cancel(&get->value);
+		if (get->opening != NULL)
+			opening_cancel(get->opening);
 		free(get);
 	} else {
 		struct cache_fetch **link = &get->waiting;

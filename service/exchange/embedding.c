@@ -151,6 +151,7 @@ static bool search_inputs(struct embedding *embedding)
 			continue;
 		fetch->tags = keeping->tags;
 		fetch->rule = keeping->rule;
+		fetch->owner = (struct offload_owner){exchange->request->network, exchange->request->identity};
 		fetch->on_done = on_input_fetched;
 		if (embedding->near) {
 			look_near(exchange, fetch);

@@ -27,11 +27,13 @@ static enum exchange_step search_answer(struct exchange *exchange, void (*on_don
 	caching->search = arena_alloc(exchange_arena(exchange), sizeof(*caching->search));
 	if (caching->search == NULL)
 		return exchange_fails(exchange, ERROR_OVERLOADED);
-	*caching->search = (struct caching_search){.fetch = {.key = caching->keeping.key,
-							     .tags = caching->keeping.tags,
-							     .rule = caching->keeping.rule,
-							     .on_done = on_done},
-						   .exchange = exchange};
+	*caching->search =
+	    (struct caching_search){.fetch = {.key = caching->keeping.key,
+					      .tags = caching->keeping.tags,
+					      .rule = caching->keeping.rule,
+					      .owner = {exchange->request->network, exchange->request->identity},
+					      .on_done = on_done},
+				    .exchange = exchange};
 	return cache_fetch_begin(exchange->worker->flights.cache, &caching->search->fetch) ? found(exchange)
 											   : EXCHANGE_WAIT;
 }

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -250,6 +251,53 @@ static void refused_expectations(const struct ports *ports)
 		    "POST /nowhere HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n", "", 0, 0);
 }
 
+/* Plans that multiply to more attempts than a request may have, and one that is within them, at a backend that fails.
+ */
+static void retries_of_retries(const struct ports *ports)
+{
+	static const char refused[] =
+	    "{\"plan\":{\"retry\":{\"retry\":\"bad\",\"attempts\":10},\"attempts\":10},\"request\":{\"messages\":"
+	    "[{\"role\":\"user\",\"content\":\"x\"}]}}";
+	static const char allowed[] =
+	    "{\"plan\":{\"retry\":{\"retry\":\"bad\",\"attempts\":4},\"attempts\":4},\"request\":{\"messages\":"
+	    "[{\"role\":\"user\",\"content\":\"x\"}]}}";
+	char text[1024];
+	snprintf(
+	    text, sizeof text,
+	    "POST /v1/fanout HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s"
+	    "POST /v1/fanout HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+	    sizeof refused - 1, refused, sizeof allowed - 1, allowed);
+	repeat_text(ports->clear, text, "", 0, 0);
+}
+
+/* What a page of another site, or a name that leads to this address, can have a browser send. */
+static void purges_of_pages(const struct ports *ports)
+{
+	static const char text[] = "DELETE /admin/cache HTTP/1.1\r\nHost: a\r\nOrigin: http://evil.example\r\n\r\n"
+				   "OPTIONS /admin/cache HTTP/1.1\r\nHost: a\r\nOrigin: http://evil.example\r\n"
+				   "Access-Control-Request-Method: DELETE\r\n\r\n"
+				   "GET /v1/models HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+	repeat_text(ports->clear, text, "", 0, 0);
+}
+
+/* Complete requests on more connections than there are descriptors for; start_attack() leaves few. */
+static void more_than_descriptors(const struct ports *ports)
+{
+	enum { AT_ONCE = 300 };
+	static const char text[] = "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n";
+	for (;;) {
+		int fds[AT_ONCE];
+		for (int i = 0; i < AT_ONCE; i++) {
+			fds[i] = dial(ports->clear);
+			if (fds[i] >= 0)
+				put(fds[i], text, sizeof text - 1);
+		}
+		usleep(20000);
+		for (int i = 0; i < AT_ONCE; i++)
+			close(fds[i]);
+	}
+}
+
 static void foreign_origins(const struct ports *ports)
 {
 	repeat_text(ports->clear, POST_HEAD "Origin: http://evil.example\r\nContent-Length: 2\r\n\r\n{}", "", 0, 0);
@@ -324,21 +372,25 @@ static const struct attack {
 	const char *name;
 	void (*run)(const struct ports *ports);
 	bool has_goal;
+	unsigned descriptors; /* that the service may open beside those it has; 0 = as many as before */
 } attacks[] = {
-    {"resets that the peer provokes", provoked_resets, false},
-    {"256 bodies without an end", bodies_without_end, false},
-    {"window 0, 256 documents on each of 4", window_zero, false},
-    {"HPACK: 16 KB decode to 64 MB", hpack_bombs, true},
-    {"chunk extensions without an end", chunk_junk, false},
-    {"Content-Length above limits.body", too_long, false},
-    {"heads one byte at a time, 500 at once", dripped_heads, false},
-    {"heads of 400 KB", large_heads, false},
-    {"Expect: 100-continue, refused", refused_expectations, false},
-    {"half heads beyond limits.connections", half_heads, false},
-    {"200 streams that nobody reads", slow_readers, false},
-    {"another length than told", wrong_lengths, false},
-    {"POST from a foreign origin", foreign_origins, false},
-    {"TLS handshakes", handshakes, false},
+    {.name = "resets that the peer provokes", .run = provoked_resets},
+    {.name = "256 bodies without an end", .run = bodies_without_end},
+    {.name = "window 0, 256 documents on each of 4", .run = window_zero},
+    {.name = "HPACK: 16 KB decode to 64 MB", .run = hpack_bombs, .has_goal = true},
+    {.name = "chunk extensions without an end", .run = chunk_junk},
+    {.name = "Content-Length above limits.body", .run = too_long},
+    {.name = "heads one byte at a time, 500 at once", .run = dripped_heads},
+    {.name = "heads of 400 KB", .run = large_heads},
+    {.name = "Expect: 100-continue, refused", .run = refused_expectations},
+    {.name = "half heads beyond limits.connections", .run = half_heads},
+    {.name = "200 streams that nobody reads", .run = slow_readers},
+    {.name = "another length than told", .run = wrong_lengths},
+    {.name = "POST from a foreign origin", .run = foreign_origins},
+    {.name = "DELETE and names of foreign pages", .run = purges_of_pages},
+    {.name = "fan-outs of retries of retries", .run = retries_of_retries},
+    {.name = "connections beyond the descriptors", .run = more_than_descriptors, .descriptors = 60},
+    {.name = "TLS handshakes", .run = handshakes},
 };
 
 /* ---- the neighbour ---- */
@@ -399,6 +451,16 @@ static struct latency latency_of(double *times)
 	return (struct latency){times[ROUNDS * SAMPLES / 2], times[ROUNDS * SAMPLES * 99 / 100]};
 }
 
+/* Lets the service have so many descriptors more than now; 0 = as many as at its start. */
+static void limit_descriptors(const struct sluice *sluice, unsigned more)
+{
+	struct rlimit limit;
+	struct proc_fds open = proc_fds(sluice->proc);
+	assert_int_equal(prlimit(sluice->proc->pid, RLIMIT_NOFILE, NULL, &limit), 0);
+	limit.rlim_cur = more == 0 ? limit.rlim_max : open.downstream + open.upstream + open.other + more;
+	assert_int_equal(prlimit(sluice->proc->pid, RLIMIT_NOFILE, &limit, NULL), 0);
+}
+
 static pid_t start_attack(const struct attack *attack, const struct ports *ports)
 {
 	fflush(NULL);
@@ -420,19 +482,24 @@ static void print_row(const char *name, const char *what, struct latency before,
 }
 
 /* Returns how many times as long /livez takes at p99. */
-static double try_attack(struct h1 *neighbour, const struct attack *attack, const struct ports *ports)
+static double try_attack(struct h1 *neighbour, const struct attack *attack, const struct sluice *sluice)
 {
+	const struct ports ports = {sluice->port, sluice->tls_port};
 	static double times[2][2][ROUNDS * SAMPLES]; /* without and under; of /livez and of chats */
 	struct latency latency[2][2];
 	for (size_t round = 0; round < ROUNDS; round++) {
 		for (int chat = 0; chat < 2; chat++)
 			measure(neighbour, chat, &times[0][chat][round * SAMPLES]);
-		pid_t pid = start_attack(attack, ports);
+		if (attack->descriptors > 0)
+			limit_descriptors(sluice, attack->descriptors);
+		pid_t pid = start_attack(attack, &ports);
 		usleep(SETTLE_US);
 		for (int chat = 0; chat < 2; chat++)
 			measure(neighbour, chat, &times[1][chat][round * SAMPLES]);
 		kill(pid, SIGKILL);
 		waitpid(pid, NULL, 0);
+		if (attack->descriptors > 0)
+			limit_descriptors(sluice, 0);
 		usleep(REST_US);
 	}
 	for (int under = 0; under < 2; under++)
@@ -448,10 +515,10 @@ static void attacks_leave_a_neighbour_its_latency(void **state)
 	const struct sim *sim = sim_start(NULL);
 	struct sluice *sluice =
 	    sluice_start_workers(1,
-				 "limits: { connections: 800 }\nbackends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
-				 "models: { m: s/count, long: 's/count;tokens=4000;token_bytes=1000' }\n",
+				 "limits: { connections: 800 }\nbackends: { s: { url: 'http://127.0.0.1:%d/v1' }, "
+				 "dead: { url: 'http://127.0.0.1:1/v1' } }\n"
+				 "models: { m: s/count, long: 's/count;tokens=4000;token_bytes=1000', bad: dead/m }\n",
 				 sim->port);
-	const struct ports ports = {sluice->port, sluice->tls_port};
 	struct h1 neighbour;
 	double goal = 0;
 	(void)state;
@@ -466,7 +533,7 @@ static void attacks_leave_a_neighbour_its_latency(void **state)
 	for (size_t i = 0; i < sizeof attacks / sizeof *attacks; i++) {
 		if (only != NULL && strstr(attacks[i].name, only) == NULL)
 			continue;
-		double ratio = try_attack(&neighbour, &attacks[i], &ports);
+		double ratio = try_attack(&neighbour, &attacks[i], sluice);
 		goal = attacks[i].has_goal ? ratio : goal;
 	}
 	h1_close(&neighbour);
@@ -474,10 +541,47 @@ static void attacks_leave_a_neighbour_its_latency(void **state)
 	assert_true(goal <= GOAL);
 }
 
+/* SIGTERM while attacks go on: what runs is served, and the process ends when the drain is over, or before. */
+static void sigterm_under_attack_ends_within_the_drain(void **state)
+{
+	enum { DRAIN_S = 3, SLACK_S = 10 };
+	static const char *const names[] = {"resets that the peer provokes", "half heads beyond limits.connections",
+					    "200 streams that nobody reads", "TLS handshakes"};
+	(void)state;
+	if (getenv("DOOR_ONLY") != NULL)
+		return;
+	printf("\n%-38s %8s %8s\n", "SIGTERM during", "end, s", "drain, s");
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const struct sim *sim = sim_start(NULL);
+		struct sluice *sluice = sluice_start_workers(
+		    1,
+		    "limits: { connections: 800 }\ndrain: %ds\n"
+		    "backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
+		    "models: { m: s/count, long: 's/count;tokens=4000;token_bytes=1000;itl=10ms' }\n",
+		    DRAIN_S, sim->port);
+		const struct ports ports = {sluice->port, sluice->tls_port};
+		const struct attack *attack = attacks;
+		while (strcmp(attack->name, names[i]) != 0)
+			attack++;
+		pid_t pid = start_attack(attack, &ports);
+		usleep(SETTLE_US);
+		uint64_t before = clock_us();
+		assert_int_equal(kill(sluice->proc->pid, SIGTERM), 0);
+		assert_int_equal(proc_wait(sluice->proc), 0);
+		double took = (double)(clock_us() - before) / 1000000;
+		printf("%-38s %8.2f %8d\n", attack->name, took, DRAIN_S);
+		fflush(stdout);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		assert_true(took < DRAIN_S + SLACK_S);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(attacks_leave_a_neighbour_its_latency),
+	    SCENARIO(sigterm_under_attack_ends_within_the_drain),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

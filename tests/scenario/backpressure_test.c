@@ -96,7 +96,7 @@ static void check_h1(bool tls)
 	h1_wait_end(&h1);
 	check_complete(&h1.answer);
 	h1_close(&h1);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 static void an_h1_client_that_does_not_read_pauses_its_backend_and_loses_nothing(void **state)
@@ -124,7 +124,7 @@ static void an_h2_connection_that_is_not_read_pauses_its_backends_and_loses_noth
 	h2_wait_end(&h2, stream);
 	check_complete(&stream->answer);
 	h2_close(&h2);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 /* Gives credit for what arrived on stream since *seen, to the connection and, if asked, to the stream. */
@@ -165,7 +165,7 @@ static void a_stream_without_window_pauses_its_own_backend_only(void **state)
 	}
 	check_complete(&stalled->answer);
 	h2_close(&h2);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 /* A whole answer is bigger than any buffer as well. */
@@ -184,7 +184,7 @@ static void a_big_whole_answer_is_paced_too(void **state)
 	assert_true(h1.answer.body.len > ANSWER_LEAST);
 	check_contains(&h1.answer.body, " 59999_");
 	h1_close(&h1);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 static struct world start_impatient(void)
@@ -220,7 +220,7 @@ static void an_h1_client_that_never_reads_is_cut_off(void **state)
 		assert_true(h1.answer.broken);
 		assert_false(h1.answer.ended);
 		h1_close(&h1);
-		sluice_wait_idle(world.sluice);
+		sluice_wait_base(world.sluice);
 	}
 }
 
@@ -236,7 +236,7 @@ static void a_stream_that_never_gets_a_window_is_cut_off_alone(void **state)
 	h2_wait_end(&h2, stalled);
 	assert_true(stalled->answer.broken);
 	h2_close(&h2);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 /* A few bytes now and then kept the backend's place for hours. */
@@ -257,7 +257,7 @@ static void a_stream_that_drips_is_cut_off(void **state)
 	assert_true(drips->answer.body.len > 65535);
 	check_cut(&world);
 	h2_close(&h2);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 int main(void)

@@ -85,10 +85,10 @@ static void check_room(enum via via)
 		client_leave(&running[i], LEAVE_RST);
 		client_close(&running[i]);
 	}
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 	for (int i = 0; i < 20; i++)
 		expect(&world, via, quick, 200);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 	free(quick);
 	free(slow);
 }
@@ -122,7 +122,7 @@ static size_t check_many(const struct world *world, int via, size_t count)
 	mass_free_answers(&mass);
 	free(jobs);
 	free(body);
-	sluice_wait_idle(world->sluice);
+	sluice_wait_base(world->sluice);
 	return served;
 }
 
@@ -157,7 +157,7 @@ static void a_client_with_many_large_bodies_leaves_room_for_others(void **state)
 	assert_in_range(held, 20, 8 * KIB / 200 * 3 / 4);
 	for (size_t i = 0; i < GREEDY; i++)
 		client_close(&greedy[i]);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 	free(quick);
 	free(slow);
 }

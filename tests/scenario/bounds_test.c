@@ -66,7 +66,7 @@ static void check_bounded(const char *model, const char *code)
 	}
 	check_memory(model, before, peak_rss(sluice->proc), GROWTH_MOST);
 	sim_wait_idle(sim);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 static void row_14_a_line_of_100_mb_does_not_cost_memory(void **state)
@@ -98,7 +98,7 @@ static void row_15_only_complete_events_reset_the_idle_timer(void **state)
 		answer_free(&answer);
 	}
 	sim_wait_idle(sim);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 /* Headers without end: curl alone would read on for ever. */
@@ -119,7 +119,7 @@ static void row_20_headers_without_end_are_cut(void **state)
 		answer_free(&answer);
 		backend_wait_left(backend, via);
 	}
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 /*
@@ -149,7 +149,7 @@ static void an_event_of_too_many_values_is_refused_and_no_failure_of_the_backend
 	}
 	assert_int_equal(sluice_metric(sluice, "sluice_breaker_state{target=\"b/m\"}"), 0);
 	bytes_free(&wire);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 /* A stream in answer to a request for a whole answer, larger than one may be: nothing is wrong with the backend. */
@@ -178,7 +178,7 @@ static void a_stream_that_is_too_large_to_be_converted_is_no_failure_of_the_back
 	}
 	assert_int_equal(sluice_metric(sluice, "sluice_breaker_state{target=\"b/m\"}"), 0);
 	bytes_free(&wire);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 int main(void)

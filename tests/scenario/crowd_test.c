@@ -51,7 +51,7 @@ static void check_crowd(const struct replicas *world, unsigned services, enum vi
 	mass_free_answers(&mass);
 	free(jobs);
 	for (unsigned i = 0; i < services; i++)
-		sluice_wait_idle(world->each[i]);
+		sluice_wait_base(world->each[i]);
 }
 
 static void a_thousand_at_once_over_four_workers_are_one_call(void **state)

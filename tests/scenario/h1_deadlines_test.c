@@ -62,7 +62,7 @@ static void row_32_a_head_that_comes_byte_by_byte_is_408(void **state)
 	dribble(&slow, filler);
 	check_refusal(&slow, 408, "request_timeout");
 	assert_true(sluice_errors(sluice, "request_timeout") == 1);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 static void a_connection_without_a_byte_is_no_slow_head(void **state)
@@ -102,7 +102,7 @@ static void row_32_a_body_that_stops_or_comes_byte_by_byte_is_408(void **state)
 		check_refusal(&slow, 408, "request_timeout");
 		check_refusal(&stopped, 408, "request_timeout");
 	}
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 /* Several times as long as a body may stall, but never stalled. */
@@ -128,7 +128,7 @@ static void a_slow_but_steady_upload_is_answered(void **state)
 	h1_wait_end(&h1);
 	assert_int_equal(h1.answer.status, 200);
 	h1_close(&h1);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 static void a_length_above_the_limit_is_413_before_the_body_comes(void **state)
@@ -152,7 +152,7 @@ static void a_length_above_the_limit_is_413_before_the_body_comes(void **state)
 	check_error(&stream->answer, 413, "request_too_large");
 	free(body);
 	h2_close(&h2);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 struct expectation {
@@ -203,7 +203,7 @@ static void who_asks_before_uploading_is_refused_at_once(void **state)
 		check_error(&stream->answer, ask->status, ask->code);
 		h2_close(&h2);
 	}
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 static void who_asks_before_uploading_what_is_wanted_is_told_to_go_on(void **state)
@@ -225,7 +225,7 @@ static void who_asks_before_uploading_what_is_wanted_is_told_to_go_on(void **sta
 	h1_wait_end(&h1);
 	assert_int_equal(h1.answer.status, 200);
 	h1_close(&h1);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 /* The refusal that is written without reading a request once told a length four bytes too long. */
@@ -252,7 +252,7 @@ static void a_client_without_a_descriptor_gets_a_whole_refusal(void **state)
 	check_refusal(&clients[count - 1], 503, "overloaded");
 	while (--count > 0)
 		h1_close(&clients[count - 1]);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 static void half_heads_that_fill_the_table_keep_nobody_out(void **state)
@@ -280,7 +280,7 @@ static void half_heads_that_fill_the_table_keep_nobody_out(void **state)
 	}
 	for (int i = 0; i < CONNECTIONS; i++)
 		h1_close(&half[i]);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 /* More clients than there are descriptors for them and their backends: the others wait, and nobody fails.
@@ -308,7 +308,7 @@ static void admitted_requests_have_their_descriptors(void **state)
 			fail_msg("client %d: %d %s", i, clients[i].answer.status, bytes_text(&clients[i].answer.body));
 		h1_close(&clients[i]);
 	}
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 int main(void)

@@ -127,7 +127,7 @@ static void chunks_that_the_standard_does_not_allow_are_refused_and_nothing_foll
 		bytes_free(&text);
 	}
 	assert_int_equal(sim_call_count(world.sim, ""), 0);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 static const struct body_case good_bodies[] = {
@@ -165,7 +165,7 @@ static void chunks_that_the_standard_allows_are_read_whole_or_byte_by_byte(void 
 			h1_close(&h1);
 		}
 	}
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 /* Sends up to most bytes of filler, or until the peer has answered or closed. Returns the bytes sent. */
@@ -203,7 +203,7 @@ static void extensions_and_trailers_without_end_are_cut_off(void **state)
 	check_flood(&world, CHUNKED_HEAD, "1;aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n \r\n", 400, "malformed_http");
 	check_flood(&world, CHUNKED_HEAD WHOLE "0\r\nx: ", filler, 400, "malformed_http");
 	check_flood(&world, CHUNKED_HEAD WHOLE "0\r\n", "x: y\r\n", 400, "malformed_http");
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 static void a_head_that_is_too_large_is_431_in_our_form(void **state)
@@ -223,7 +223,7 @@ static void a_head_that_is_too_large_is_431_in_our_form(void **state)
 	check_refused(&world, "400 KB in one field", big.at, big.len, 431, "headers_too_large");
 	bytes_free(&fields);
 	bytes_free(&big);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 static void a_broken_head_is_400_in_our_form(void **state)
@@ -238,7 +238,7 @@ static void a_broken_head_is_400_in_our_form(void **state)
 	check_refused(&world, "NUL in a value", nul_in_value, sizeof nul_in_value - 1, 400, "malformed_http");
 	check_refused(&world, "bare LF", bare_lf, sizeof bare_lf - 1, 400, "malformed_http");
 	check_refused(&world, "no HTTP", no_request, sizeof no_request - 1, 400, "malformed_http");
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 /* A client that asks for problem details gets them, when its Accept was read before what is broken. */
@@ -254,6 +254,7 @@ static void a_broken_request_is_told_in_the_form_that_the_client_asked_for(void 
 	h1_wait_end(&h1);
 	check_problem(&h1.answer, 400, "malformed_http");
 	h1_close(&h1);
+	sluice_wait_base(world.sluice);
 }
 
 int main(void)

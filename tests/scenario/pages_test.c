@@ -50,7 +50,7 @@ static void a_foreign_page_can_neither_spend_nor_purge(void **state)
 		}
 	}
 	assert_int_equal(sim_call_count(world.sim, ""), 0);
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 /* What a form of a foreign page sends: no preflight comes before it. */
@@ -69,6 +69,7 @@ static void a_post_without_a_type_from_a_foreign_page_does_not_run(void **state)
 	check_error(&h1.answer, 403, "foreign_origin");
 	h1_close(&h1);
 	assert_int_equal(sim_call_count(world.sim, ""), 0);
+	sluice_wait_base(world.sluice);
 }
 
 static void listed_pages_and_our_own_can_ask_models(void **state)
@@ -90,7 +91,7 @@ static void listed_pages_and_our_own_can_ask_models(void **state)
 		assert_int_equal(answer.status, 200);
 		answer_free(&answer);
 	}
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 static void the_operators_paths_are_never_for_pages_of_others(void **state)
@@ -121,7 +122,7 @@ static void the_operators_paths_are_never_for_pages_of_others(void **state)
 		check_header(&answer, "access-control-allow-origin", "*");
 		answer_free(&answer);
 	}
-	sluice_wait_idle(world.sluice);
+	sluice_wait_base(world.sluice);
 }
 
 static int status_for(const struct world *world, const char *host)
@@ -158,6 +159,7 @@ static void a_local_listener_is_called_by_local_names_only(void **state)
 	for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
 		if (status_for(&world, foreign[i]) != 421)
 			fail_msg("%s is accepted", foreign[i]);
+	sluice_wait_base(world.sluice);
 }
 
 int main(void)

@@ -70,7 +70,7 @@ static void handshakes_are_counted(void **state)
 	}
 	check_counts(sluice, CLIENTS, BROKEN);
 	h1_close(&neighbour);
-	sluice_wait_idle(sluice);
+	sluice_wait_base(sluice);
 }
 
 /* ---- renewal ---- */
@@ -179,7 +179,7 @@ static void certificates_are_renewed_on_sighup_while_streams_go_on(void **state)
 		client_close(&streams[i]);
 	}
 	assert_int_equal(times_logged(renewal.sluice, "certificates were renewed"), 10);
-	sluice_wait_idle(renewal.sluice);
+	sluice_wait_base(renewal.sluice);
 }
 
 static void certificates_are_renewed_when_their_files_change(void **state)
@@ -189,7 +189,7 @@ static void certificates_are_renewed_when_their_files_change(void **state)
 	start_renewal(&renewal, "100ms");
 	for (int i = 0; i < 3; i++)
 		wait_for_serial(renewal.sluice, issue(&renewal));
-	sluice_wait_idle(renewal.sluice);
+	sluice_wait_base(renewal.sluice);
 }
 
 /* Writes over a file of the harness, which keeps its inode, and gives it a size and a time that are always the same. */
@@ -222,7 +222,7 @@ static void certificates_are_renewed_although_time_and_size_stay_the_same(void *
 		write_over(renewal.files.certificate, "cert.pem");
 		wait_for_serial(renewal.sluice, (uint64_t)renewal.authority.issued);
 	}
-	sluice_wait_idle(renewal.sluice);
+	sluice_wait_base(renewal.sluice);
 }
 
 static void files_that_cannot_be_used_are_logged_and_change_nothing(void **state)
@@ -243,7 +243,7 @@ static void files_that_cannot_be_used_are_logged_and_change_nothing(void **state
 	assert_int_equal(serial_shown(renewal.sluice), serial);
 	assert_int_equal(times_logged(renewal.sluice, "certificates were renewed"), renewed);
 	wait_for_serial(renewal.sluice, issue(&renewal));
-	sluice_wait_idle(renewal.sluice);
+	sluice_wait_base(renewal.sluice);
 }
 
 /* The files were read while there was no descriptor for it, and then never again, as they did not change any more. */
@@ -267,7 +267,7 @@ static void a_renewal_that_failed_for_want_of_descriptors_is_tried_again(void **
 	assert_int_equal(times_logged(renewal.sluice, "certificates were not renewed"), logged);
 	assert_int_equal(prlimit(renewal.sluice->proc->pid, RLIMIT_NOFILE, &before, NULL), 0);
 	wait_for_serial(renewal.sluice, serial);
-	sluice_wait_idle(renewal.sluice);
+	sluice_wait_base(renewal.sluice);
 }
 
 static void stop_redis(void *process)

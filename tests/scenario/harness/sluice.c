@@ -14,6 +14,8 @@
 #include "tests/scenario/harness/record.h"
 #include "tests/scenario/harness/scenario.h"
 
+enum { ONE_HOLDS = 100 << 10 /* bytes, of the connection that asks for it */ };
+
 static const char *sluice_program(void)
 {
 	return scenario_program("SLUICE_BIN", "build/sluice");
@@ -96,6 +98,7 @@ static struct sluice *start(unsigned workers, const char *yaml, va_list argument
 	record_service(sluice->admin_port);
 	sluice_metric(sluice, ""); /* what is opened lazily is open now */
 	sluice->idle_fds = proc_fds(sluice->proc);
+	sluice->idle_rss = proc_rss(sluice->proc);
 	return sluice;
 }
 
@@ -174,16 +177,25 @@ void sluice_wait_idle(const struct sluice *sluice)
 	for (;;) {
 		struct proc_fds fds = proc_fds(sluice->proc);
 		double in_flight = sluice_metric(sluice, "sluice_exchanges_in_flight");
+		double held = sluice_metric(sluice, "sluice_memory_held_bytes");
 		/* the question itself is one exchange and may still be one connection */
-		if (fds.downstream <= 1 && fds.other <= sluice->idle_fds.other && in_flight <= 1)
+		if (fds.downstream <= 1 && fds.other <= sluice->idle_fds.other && in_flight <= 1 && held <= ONE_HOLDS)
 			return;
-		static char seen[160];
+		static char seen[192];
 		snprintf(seen, sizeof seen,
-			 "sluice to be idle: %zu client connections, %zu other fds (%zu at the start), %g in flight",
-			 fds.downstream, fds.other, sluice->idle_fds.other, in_flight);
+			 "sluice to be idle: %zu client connections, %zu other fds (%zu at the start), %g in flight, "
+			 "%g bytes held",
+			 fds.downstream, fds.other, sluice->idle_fds.other, in_flight, held);
 		patience.what = seen;
 		patience_wait(&patience);
 	}
+}
+
+void sluice_wait_base(const struct sluice *sluice)
+{
+	enum { HOLES = 16 << 20 };
+	sluice_wait_idle(sluice);
+	sluice_wait_rest(sluice, sluice->idle_rss, HOLES);
 }
 
 void sluice_wait_rest(const struct sluice *sluice, size_t rss, size_t most)

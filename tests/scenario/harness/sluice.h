@@ -13,6 +13,7 @@ struct sluice {
 	int admin_port; /* 0 = the admin listener is off, or a socket */
 	bool ready;
 	struct proc_fds idle_fds;
+	size_t idle_rss;
 };
 
 /*
@@ -42,9 +43,14 @@ double sluice_errors(const struct sluice *sluice, const char *code);
 
 /*
  * Waits until nothing is left of past exchanges: no client connection, no more
- * other descriptors than right after the start, nothing in flight.
+ * other descriptors than right after the start, nothing in flight, and no memory
+ * that clients hold.
  */
 void sluice_wait_idle(const struct sluice *sluice);
+
+/* The same behind an attack, which has left no memory either: some MiB beside that at the start are holes of the heap.
+ */
+void sluice_wait_base(const struct sluice *sluice);
 
 /*
  * Waits until it holds no more memory than before, rss, and most bytes beside that: workers give back what they do not

@@ -139,7 +139,7 @@ static void an_unknown_name_gets_a_suggestion(void **state)
 	table = &purge_query_fields;
 	check_refused(SPAN("modle=3"), ERROR_UNSUPPORTED_PARAMETER, "[\"query\",\"modle\"]",
 		      "modle is not known here; did you mean \"model\"?");
-	check_refused(SPAN("=3"), ERROR_UNSUPPORTED_PARAMETER, "[\"query\",\"\"]", " is not known here");
+	check_refused(SPAN("=3"), ERROR_UNSUPPORTED_PARAMETER, "[\"query\",\"\"]", "\"\" is not known here");
 }
 
 static void a_name_given_twice_is_refused(void **state)
