@@ -27,7 +27,7 @@ static void sse_end_event(struct sse *sse)
 /* A field that says nothing of the data. */
 static bool is_field(const char *line, size_t len)
 {
-	static const char *const fields[] = {"event:", "id:", "retry:", "unknown:"};
+	static const char *const fields[] = {"event:", "id:", "retry:", "unknown:", "nocolon"};
 	for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++)
 		if (len >= strlen(fields[i]) && memcmp(line, fields[i], strlen(fields[i])) == 0)
 			return true;
