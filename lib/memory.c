@@ -21,11 +21,12 @@ void memory_setup(void)
 
 void memory_prefer_large_pages(void *block, size_t size)
 {
+	if (size < LARGE_BLOCK)
+		return;
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)block;
 	uintptr_t start = (at + page - 1) & ~(page - 1), end = (at + size) & ~(page - 1);
-	if (size >= LARGE_BLOCK)
-		/* NOLINTNEXTLINE(performance-no-int-to-ptr): the page in which the block begins */
-		madvise((void *)start, end - start, MADV_HUGEPAGE);
+	/* NOLINTNEXTLINE(performance-no-int-to-ptr): the page in which the block begins */
+	madvise((void *)start, end - start, MADV_HUGEPAGE);
 }
 
 /*

@@ -152,6 +152,47 @@ static unsigned read_finish(struct choice_reader *reader, uint32_t value)
 	return CARRIES_FINISH;
 }
 
+/* The members of a choice that are read. */
+enum choice_member { MEMBER_OTHER, MEMBER_INDEX, MEMBER_MESSAGE, MEMBER_TEXT, MEMBER_FINISH, MEMBER_ERROR };
+
+static enum choice_member find_escaped(const struct json *json, uint32_t key)
+{
+	static const struct {
+		const char *name;
+		enum choice_member member;
+	} members[] = {{"index", MEMBER_INDEX}, {"delta", MEMBER_MESSAGE},        {"message", MEMBER_MESSAGE},
+		       {"text", MEMBER_TEXT},   {"finish_reason", MEMBER_FINISH}, {"error", MEMBER_ERROR}};
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (json_string_is(json, key, members[i].name))
+			return members[i].member;
+	return MEMBER_OTHER;
+}
+
+/* Returns which member a name means. By its length first: this runs for every choice of every event. */
+static enum choice_member find_member(const struct json *json, uint32_t key)
+{
+	const struct json_node *n = &json->nodes[key];
+	const char *name = json->text.at + n->start + 1;
+	if (n->escaped)
+		return find_escaped(json, key);
+	switch (n->end - n->start - 2) {
+	case 4:
+		return memcmp(name, "text", 4) == 0 ? MEMBER_TEXT : MEMBER_OTHER;
+	case 5:
+		if (memcmp(name, "index", 5) == 0)
+			return MEMBER_INDEX;
+		if (memcmp(name, "delta", 5) == 0)
+			return MEMBER_MESSAGE;
+		return memcmp(name, "error", 5) == 0 ? MEMBER_ERROR : MEMBER_OTHER;
+	case 7:
+		return memcmp(name, "message", 7) == 0 ? MEMBER_MESSAGE : MEMBER_OTHER;
+	case 13:
+		return memcmp(name, "finish_reason", 13) == 0 ? MEMBER_FINISH : MEMBER_OTHER;
+	default:
+		return MEMBER_OTHER;
+	}
+}
+
 /* Returns what a choice carries, and leaves its delta or message, and its index, in the reader. */
 static unsigned read_choice(struct choice_reader *reader, uint32_t choice)
 {
@@ -160,20 +201,29 @@ static unsigned read_choice(struct choice_reader *reader, uint32_t choice)
 	reader->delta = JSON_NONE;
 	reader->index = JSON_NONE;
 	for (uint32_t at = json_first(json, choice); at != JSON_NONE; at = json_next(json, choice, at)) {
-		if (openai_key_is(json, at, SPAN("index"))) {
+		switch (find_member(json, at)) {
+		case MEMBER_INDEX:
 			reader->index = at + 1;
-		} else if (openai_key_is(json, at, SPAN("delta")) || openai_key_is(json, at, SPAN("message"))) {
+			break;
+		case MEMBER_MESSAGE:
 			if (reader->endpoint != ENDPOINT_CHAT || json_type(json, at + 1) != JSON_OBJECT)
-				continue;
+				break;
 			reader->delta = at + 1;
 			carries |= read_message(reader, at + 1);
-		} else if (openai_key_is(json, at, SPAN("text"))) {
+			break;
+		case MEMBER_TEXT:
 			if (reader->endpoint == ENDPOINT_COMPLETIONS && openai_is_filled(json, at + 1))
 				carries |= CARRIES_CONTENT;
-		} else if (openai_key_is(json, at, SPAN("finish_reason"))) {
+			break;
+		case MEMBER_FINISH:
 			carries |= read_finish(reader, at + 1);
-		} else if (openai_key_is(json, at, SPAN("error")) && openai_is_truthy(json, at + 1)) {
-			choice_failed(reader, at + 1, false);
+			break;
+		case MEMBER_ERROR:
+			if (openai_is_truthy(json, at + 1))
+				choice_failed(reader, at + 1, false);
+			break;
+		case MEMBER_OTHER:
+			break;
 		}
 	}
 	return carries;

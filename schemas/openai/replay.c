@@ -351,10 +351,12 @@ static bool tell_choice(struct telling *telling, uint32_t choice)
 /* Returns whether a member of the answer is none that chunks have in their own way. */
 static bool is_beside(const struct json *json, uint32_t key)
 {
-	static const char *const own[] = {"id",      "object", "created", "model", "service_tier", "system_fingerprint",
-					  "choices", "usage"};
+	static const struct span own[] = {SPAN_INIT("id"),           SPAN_INIT("object"),
+					  SPAN_INIT("created"),      SPAN_INIT("model"),
+					  SPAN_INIT("service_tier"), SPAN_INIT("system_fingerprint"),
+					  SPAN_INIT("choices"),      SPAN_INIT("usage")};
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-		if (openai_key_is(json, key, span_of(own[i])))
+		if (openai_key_is(json, key, own[i]))
 			return false;
 	return true;
 }
