@@ -31,6 +31,8 @@ static void make(struct field_index *index, const struct field_table *table)
 		while (index->slots[slot] != 0)
 			slot = (slot + 1) % FIELD_INDEX_SLOTS;
 		index->slots[slot] = (unsigned char)(i + 1);
+		size_t length = strlen(table->fields[i].name);
+		index->lengths[slot] = (unsigned char)(length < 256 ? length : 0);
 		index->required |= (uint64_t)table->fields[i].required << i;
 		index->excluding |= (uint64_t)(table->fields[i].excludes != NULL) << i;
 	}
@@ -68,7 +70,8 @@ const struct field *field_index_find(const struct field_table *table, struct spa
 		return find_in_rows(table, name);
 	for (unsigned slot = slot_of(name); table->index->slots[slot] != 0; slot = (slot + 1) % FIELD_INDEX_SLOTS) {
 		const struct field *row = &table->fields[table->index->slots[slot] - 1];
-		if (is_named(row, name))
+		size_t length = table->index->lengths[slot];
+		if (length == 0 ? is_named(row, name) : length == name.len && memcmp(row->name, name.at, length) == 0)
 			return row;
 	}
 	return NULL;

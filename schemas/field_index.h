@@ -18,7 +18,8 @@ struct field_index {
 	atomic_int state;
 	uint64_t required;                      /* bit per row: its member must be there */
 	uint64_t excluding;                     /* bit per row: its member must not be beside another one */
-	unsigned char slots[FIELD_INDEX_SLOTS]; /* row + 1; 0 = free */
+	unsigned char slots[FIELD_INDEX_SLOTS];   /* row + 1; 0 = free */
+	unsigned char lengths[FIELD_INDEX_SLOTS]; /* bytes of the row's name; 0: 256 or more */
 };
 
 /* The table's index, NULL when there is none (yet). */
