@@ -106,11 +106,27 @@ static enum json_unique find_by_hash(const struct json *json, uint32_t object, u
 	return JSON_UNIQUE;
 }
 
+/* Returns whether no two names have the same mark: most objects of streamed events end here. */
+static bool are_marks_unique(const struct json *json, uint32_t object)
+{
+	const struct json_node *nodes = json->nodes;
+	uint64_t marks = 0;
+	for (uint32_t at = object + 1, end = nodes[object].after; at < end; at = nodes[at + 1].after) {
+		uint64_t mark = key_mark(json, at);
+		if ((marks & mark) != 0)
+			return false;
+		marks |= mark;
+	}
+	return true;
+}
+
 enum json_unique json_find_duplicate(const struct json *json, uint32_t object, uint32_t *key)
 {
 	uint32_t count = json->nodes[object].count;
+	if (count <= 1)
+		return JSON_UNIQUE;
 	if (count <= PAIRWISE_MEMBERS)
-		return find_in_pairs(json, object, key);
+		return are_marks_unique(json, object) ? JSON_UNIQUE : find_in_pairs(json, object, key);
 	pthread_once(&hash_once, hash_setup);
 	if (count <= SMALL_SET_SLOTS / 2) {
 		uint32_t slots[SMALL_SET_SLOTS] = {0};
