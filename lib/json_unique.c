@@ -58,7 +58,7 @@ static bool keys_equal(const struct json *json, uint32_t a, uint32_t b)
 }
 
 /* One bit of 64, the same for equal names: names with different ones need no comparison. An escaped name has all. */
-static uint64_t key_mark(const struct json *json, uint32_t key)
+static inline __attribute__((always_inline)) uint64_t key_mark(const struct json *json, uint32_t key)
 {
 	const struct json_node *n = &json->nodes[key];
 	const unsigned char *text = (const unsigned char *)json->text.at;
