@@ -131,29 +131,30 @@ static void read_calls(struct reader *reader, uint32_t calls)
 
 /* Members of a delta or message; any other one is opaque. */
 static const struct {
-	const char *name;
-	size_t len;
+	struct span name;
 	enum part part;
-	bool token; /* its JSON is what it says */
 } members[] = {
-    {"content", 7, PART_TEXT, false},        {"role", 4, PART_ROLE, false},
-    {"refusal", 7, PART_REFUSAL, false},     {"reasoning_content", 17, PART_REASONING, false},
-    {"reasoning", 9, PART_REASONING, false}, {"annotations", 11, PART_ANNOTATION, true},
-    {"audio", 5, PART_SOUND, true},
+    {SPAN_INIT("content"), PART_TEXT},        {SPAN_INIT("role"), PART_ROLE},
+    {SPAN_INIT("refusal"), PART_REFUSAL},     {SPAN_INIT("reasoning_content"), PART_REASONING},
+    {SPAN_INIT("reasoning"), PART_REASONING}, {SPAN_INIT("annotations"), PART_ANNOTATION},
+    {SPAN_INIT("audio"), PART_SOUND},
 };
+
+enum part openai_part_of(const struct json *json, uint32_t key)
+{
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (openai_key_is(json, key, members[i].name))
+			return members[i].part;
+	return PART_OPAQUE;
+}
 
 static void read_member(struct reader *reader, uint32_t key)
 {
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		if (!openai_key_is(reader->json, key, (struct span){members[i].name, members[i].len}))
-			continue;
-		if (members[i].token)
-			add_other(reader, members[i].part, key, -1);
-		else
-			add_text(reader, members[i].part, key, -1);
-		return;
-	}
-	add_other(reader, PART_OPAQUE, key, -1);
+	enum part part = openai_part_of(reader->json, key);
+	if (part == PART_OPAQUE || part == PART_ANNOTATION || part == PART_SOUND)
+		add_other(reader, part, key, -1);
+	else
+		add_text(reader, part, key, -1);
 }
 
 static void read_message(struct reader *reader, uint32_t message)

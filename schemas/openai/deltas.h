@@ -13,6 +13,9 @@
  */
 bool openai_deltas_read(const struct json *json, struct arena *arena, struct deltas *deltas);
 
+/* Returns what a member of a delta or message is; PART_OPAQUE: only the dialect knows. */
+enum part openai_part_of(const struct json *json, uint32_t key);
+
 /* Reads the identity of a chunk or a whole answer. In the arena. */
 void openai_identity_read(const struct json *json, struct arena *arena, struct answer_identity *identity);
 

@@ -48,6 +48,10 @@ struct openai_repairs {
 /* Puts text where the bytes from start to end are. text must live as long as the arena. */
 void openai_repair_add(struct openai_repairs *repairs, struct arena *arena, size_t start, size_t end, struct span text);
 
+/* Repairs a delta, in document order. first: it is the first of its choice. begun: tool calls of the choice so far. */
+void openai_repair_delta(const struct json *json, uint32_t delta, bool first, uint8_t *begun,
+			 struct openai_repairs *repairs, struct arena *scratch);
+
 /* The document with its repairs, in the arena; {NULL,0} when there are none or on exhaustion. */
 struct span openai_repair_apply(const struct openai_repairs *repairs, struct arena *arena, struct span document);
 

@@ -17,7 +17,7 @@
 const char *openai_endpoint_path(enum endpoint endpoint);
 
 /* The last event of a stream, framed. */
-#define OPENAI_STREAM_END SPAN("data: [DONE]\n\n")
+#define OPENAI_STREAM_END "data: [DONE]\n\n"
 
 /* Returns whether an event's data ends a stream. */
 bool openai_ends_stream(struct span data);
