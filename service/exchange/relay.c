@@ -33,11 +33,11 @@ static enum exchange_step relay_end(struct exchange *exchange, const struct even
 {
 	if (exchange->state == EXCHANGE_ST_WAITING && exchange->request->stream)
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
-	if (exchange->state == EXCHANGE_ST_STREAM && event->raw.at != NULL && !exchange_send(exchange, event->raw))
-		return exchange_cuts(exchange, ERROR_OVERLOADED);
-	if (exchange->state == EXCHANGE_ST_STREAM && !exchange_send(exchange, exchange->request->dialect->stream_end))
-		return exchange_cuts(exchange, ERROR_OVERLOADED);
-	return exchange_completes(exchange);
+	if (exchange->state != EXCHANGE_ST_STREAM)
+		return exchange_completes(exchange);
+	bool sent = (event->raw.at == NULL || exchange_send(exchange, event->raw)) &&
+		    exchange_send(exchange, exchange->request->dialect->stream_end);
+	return sent ? exchange_completes(exchange) : exchange_cuts(exchange, ERROR_OVERLOADED);
 }
 
 static enum exchange_step relay_on_event(struct exchange *exchange, const struct event *event)
