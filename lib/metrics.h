@@ -52,11 +52,10 @@ enum metrics_cache {
 	METRICS_CACHE_MISS,
 	METRICS_CACHE_PARTIAL,
 	METRICS_CACHE_COLLAPSED,
-	METRICS_CACHE_BYPASS,
-	METRICS_CACHE_NONE /* nothing: not counted */
+	METRICS_CACHE_BYPASS
 };
 
-/* As logs and metrics say it. Not of METRICS_CACHE_NONE. */
+/* As logs and metrics say it. */
 const char *metrics_cache_name(enum metrics_cache cache);
 
 /* What became of an input of embeddings. */

@@ -6,6 +6,7 @@
 
 #include "lib/metrics.h"
 #include "schemas/endpoint.h"
+#include "service/cache/cache.h"
 #include "service/exchange/observer.h"
 
 struct report {
@@ -21,7 +22,7 @@ struct report {
 	int status;         /* HTTP status sent; 0 = none */
 	enum error_code error;
 	unsigned attempts;
-	enum metrics_cache cache;
+	enum cache_result cache;
 	int64_t retries_before; /* as the client counts them; -1 = it does not say */
 	uint64_t started_us;
 	uint64_t first_content_us; /* 0 = none came */

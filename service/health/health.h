@@ -116,9 +116,12 @@ bool health_refuses(const struct health *health, size_t target, enum health_rewr
 /* Notes that. True when it was not known before. */
 bool health_note_refused(struct health *health, size_t target, enum health_rewrite what, uint64_t now_us);
 
+/* No target: of a view that is of none. */
+#define HEALTH_NO_TARGET SIZE_MAX
+
 /* A target as a chooser sees it. */
 struct health_view {
-	size_t target;             /* whose view it is */
+	size_t target;             /* whose view it is; or HEALTH_NO_TARGET */
 	enum health_reason reason; /* HEALTH_OK: a call would be let through now */
 	uint64_t wait_us;          /* otherwise: how long, as far as known */
 	unsigned running;          /* calls under way, of all workers; as a chooser sees it, with those that wait */

@@ -287,7 +287,7 @@ static void a_refusal_hands_on_to_the_next_choice_for_the_same_reason(void **sta
 	size_t first = chosen(2);
 	fake_refuse(first, "5");
 	assert_true(fake_leaf[1 - first]->started);
-	assert_int_equal(fake_leaf[1 - first]->reason, METRICS_ATTEMPT_FIRST);
+	assert_int_equal(fake_leaf[1 - first]->reason, CALL_FIRST);
 	fake_chunk(1 - first, CARRIES_ROLE, "role");
 	assert_string_equal(fake_text, "chunk role;");
 	fake_teardown();

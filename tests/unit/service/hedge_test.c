@@ -37,7 +37,7 @@ static void a_spare_starts_when_the_first_is_slow_and_not_before(void **state)
 	assert_null(fake_leaf[1]);
 	fake_pass(1);
 	assert_true(fake_leaf[1]->started);
-	assert_int_equal(fake_leaf[1]->reason, METRICS_ATTEMPT_HEDGE);
+	assert_int_equal(fake_leaf[1]->reason, CALL_HEDGE);
 	assert_false(fake_leaf[0]->cancelled);
 	done();
 }
@@ -150,7 +150,7 @@ static void a_failure_starts_the_next_at_once_as_a_fallback(void **state)
 	begin(3, AFTER, 0);
 	fake_error(0, ERROR_UPSTREAM_RESET, true);
 	assert_true(fake_leaf[1]->started);
-	assert_int_equal(fake_leaf[1]->reason, METRICS_ATTEMPT_FALLBACK);
+	assert_int_equal(fake_leaf[1]->reason, CALL_FALLBACK);
 	fake_chunk(1, CARRIES_CONTENT, "text");
 	fake_end(1);
 	assert_string_equal(fake_text, "chunk text;end;");
