@@ -20,7 +20,7 @@
 #include "lib/log.h"
 #include "lib/memory.h"
 #include "lib/memory_limit.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "lib/random.h"
 #include "clients/http/http_client.h"
 #include "clients/redis/redis.h"
@@ -159,7 +159,7 @@ static size_t memory_ceiling(const struct config *config)
 	return config->limits.memory != 0 ? config->limits.memory : memory_limit() / 2;
 }
 
-static bool read_metric(void *context, enum metric metric, const uint32_t values[3], double *value)
+static bool read_metric(void *context, unsigned metric, const uint32_t values[3], double *value)
 {
 	struct app *app = context;
 	struct metrics_reader health = health_metrics_reader(app->health);

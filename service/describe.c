@@ -4,7 +4,7 @@
 
 #include "config/config.h"
 #include "lib/failures.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "lib/suggest.h"
 #include "schemas/caching_reference.h"
 #include "schemas/error_answer.h"

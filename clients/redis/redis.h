@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "lib/span.h"
 
 struct buf;

@@ -7,7 +7,7 @@
 
 #include "config/config.h"
 #include "lib/ledger.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "service/cache/entry.h"
 #include "service/cache/cache_key.h"
 #include "service/cache/store.h"

@@ -4,7 +4,7 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_REPORT_H
 #define SLUICE_SERVICE_EXCHANGE_REPORT_H
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "schemas/endpoint.h"
 #include "service/cache/cache.h"
 #include "service/exchange/observer.h"

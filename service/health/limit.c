@@ -20,7 +20,7 @@
 #include <stdlib.h>
 
 #include "lib/container.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "service/health/adaptive.h"
 
 enum {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "lib/container.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "lib/random.h"
 #include "service/health/health.h"
 

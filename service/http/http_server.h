@@ -15,7 +15,7 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/http_field.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "schemas/error_answer.h"
 #include "service/loop/loop.h"
 

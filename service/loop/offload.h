@@ -14,7 +14,7 @@
 #ifndef SLUICE_SERVICE_LOOP_OFFLOAD_H
 #define SLUICE_SERVICE_LOOP_OFFLOAD_H
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "lib/span.h"
 #include "service/loop/loop.h"
 

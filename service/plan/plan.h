@@ -19,7 +19,7 @@
 #include "clients/http/http_client.h"
 #include "config/config.h"
 #include "lib/arena.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "lib/reactor.h"
 #include "schemas/request.h"
 #include "service/health/health.h"

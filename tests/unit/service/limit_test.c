@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "tests/unit/seed.h"
 
 enum { LOOPS = 3, WAITERS = 40, CLIENTS = 5, WAIT_US = 1000 };
