@@ -4,8 +4,8 @@
 
 #include "config/config.h"
 #include "lib/failures.h"
-#include "schemas/metrics.h"
 #include "lib/suggest.h"
+#include "schemas/metrics.h"
 #include "schemas/caching_reference.h"
 #include "schemas/error_answer.h"
 #include "schemas/failure_rules.h"

@@ -2,7 +2,7 @@
 /*
  * What all workers know about each target and backend: whether its breaker
  * lets calls through, whether it cools down, how many calls run, how fast its
- * first content comes, and what the retry budget still allows. One per process;
+ * first content comes, and what the retry budget still allows. One per configuration;
  * every function is thread-safe and short. Time is passed in, microseconds on
  * the monotonic clock, so that tests need no sleep.
  *
@@ -17,8 +17,14 @@
 
 struct health;
 
-/* config: borrows, must outlive it. seed: of the jitter, so that tests repeat. NULL: out of memory. */
-struct health *health_create(const struct config *config, uint64_t seed);
+/*
+ * config: borrows, must outlive it. seed: of the jitter, so that tests repeat. earlier: of an earlier configuration, or
+ * NULL: what is known of the targets, backends and models that have the same name is shared with it, by the options of
+ * the later one. Either may be destroyed first. Indexes, and the tickets of calls, are those of one health. NULL: out
+ * of memory.
+ */
+struct health *health_create(const struct config *config, uint64_t seed, const struct health *earlier);
+/* No call may have entered that has not left. */
 void health_destroy(struct health *health);
 
 /* What a call does at a target. Breakers and latencies of different operations are kept apart. */

@@ -14,8 +14,8 @@
 #ifndef SLUICE_SERVICE_LOOP_OFFLOAD_H
 #define SLUICE_SERVICE_LOOP_OFFLOAD_H
 
-#include "schemas/metrics.h"
 #include "lib/span.h"
+#include "schemas/metrics.h"
 #include "service/loop/loop.h"
 
 enum {

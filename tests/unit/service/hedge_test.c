@@ -8,7 +8,7 @@ enum { AFTER = 200000 };
 
 static struct plan root;
 static struct config config;
-static struct config_model model;
+static struct config_model model = {.name = "m"};
 
 /* percent: spares allowed per 100 requests; less than 0 = no health at all, every spare is allowed. */
 static struct run *begin(size_t count, uint64_t after_us, int percent)
@@ -17,7 +17,7 @@ static struct run *begin(size_t count, uint64_t after_us, int percent)
 	    (struct config_plan_options){.after_us = after_us, .hedges = percent < 0 ? 0 : (unsigned)percent};
 	config = (struct config){.models = &model, .model_count = 1};
 	fake_worker.config = &config;
-	fake_worker.health = percent < 0 ? NULL : health_create(&config, 1);
+	fake_worker.health = percent < 0 ? NULL : health_create(&config, 1, NULL);
 	return fake_setup(&root, &plan_kind_hedge, count, true);
 }
 

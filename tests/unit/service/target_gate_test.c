@@ -75,7 +75,7 @@ static void gate(enum limit_verdict verdict, bool stream)
 	config.target_count = 1;
 	config.retries = (struct config_budget){.percent = 20, .least = 1};
 	worker.limits = limits;
-	worker.health = health_create(&config, 1);
+	worker.health = health_create(&config, 1, NULL);
 	assert_non_null(worker.health);
 }
 
