@@ -5,8 +5,6 @@
 
 #include <stdbool.h>
 
-#include "lib/buf.h"
-
 enum error_code {
 	ERROR_NONE,
 #define ERROR(symbol, scope, status, type, code, retryable, blame, text) ERROR_##symbol,
@@ -49,34 +47,5 @@ const struct error_row *error_row(enum error_code code);
 
 /* "nobody", "client", "backend", "gateway". */
 const char *error_blame_name(enum error_blame blame);
-
-/* How an error is written before the head of an answer was sent. */
-enum error_form {
-	ERROR_FORM_OPENAI, /* {"error":{"message","type","param","code"}}, all four keys always there */
-	ERROR_FORM_PROBLEM /* RFC 9457: type, title, status, detail; request_id, code, param and details as extensions
-			    */
-};
-
-/* What one error tells. */
-struct error_told {
-	enum error_code code;
-	int status;             /* of the answer; 0 = the row's */
-	struct span message;    /* {NULL,0} = the row's text */
-	struct span param;      /* {NULL,0} = null */
-	struct span details;    /* more findings, a JSON array; {NULL,0} = none, the member is then left out */
-	struct span request_id; /* problem form only; {NULL,0} = left out */
-};
-
-/* The media type of a form. */
-const char *error_media_type(enum error_form form);
-
-/* Appends what error.error is in OpenAI's form: the object alone. */
-void error_write_object(struct buf *out, const struct error_told *told);
-
-/* Appends the body of an error. */
-void error_write(struct buf *out, enum error_form form, const struct error_told *told);
-
-/* Appends the reference of all errors as Markdown (sluice --describe errors). */
-void error_describe(struct buf *out);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "lib/errors.h"
 
 enum failure_kind {

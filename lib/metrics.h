@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Metrics: one table (metrics.def), cells per worker, summed when read.
+ * Metrics: one table, cells per worker, summed when read.
  *
  * A worker asks for its cells once and counts in them without locks and without
  * sharing: a count is a table look-up, a load and a store. Labels are small
- * numbers: the index of a model, backend or endpoint in what metrics_setup()
- * was given, an error_code, or one of the enums below.
+ * numbers: the index of a value in the label's list.
  *
  *   metrics_count(cells, METRIC_REQUESTS, model, ENDPOINT_CHAT, ERROR_NONE);
  *   metrics_add(cells, prompt_tokens, METRIC_TOKENS, model, METRICS_TOKENS_PROMPT);
@@ -20,104 +19,50 @@
 
 #include <assert.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/buf.h"
-#include "lib/errors.h"
 
-enum metric {
-#define METRIC(symbol, type, name, unit, label1, label2, label3, help) METRIC_##symbol,
-#include "lib/metrics.def"
-#undef METRIC
-	METRIC_COUNT
+enum metrics_type {
+	METRICS_COUNTER,
+	METRICS_GAUGE,
+	METRICS_HISTOGRAM,
+	METRICS_READ_COUNTER,
+	METRICS_READ_GAUGE,
 };
 
-/* A model, backend or endpoint that is not known (yet): printed with an empty label. */
+/* A label. Its values are a bounded set, known at set-up. */
+struct metrics_label {
+	const char *name;
+	const char *help;
+	const char *const *values; /* NULL among them: never printed */
+	uint32_t count;
+	bool given; /* set-up names the values; there is one more, METRICS_UNKNOWN */
+};
+
+enum { METRICS_LABELS_MOST = 3, METRICS_NO_LABEL = 0 /* the index of the label that stands for none */ };
+
+struct metrics_row {
+	enum metrics_type type;
+	const char *name;
+	const char *unit; /* "" = a number of things */
+	unsigned labels[METRICS_LABELS_MOST];
+	const char *help;
+};
+
+/* All metrics of a program. A metric and a label are known by their indexes. */
+struct metrics_table {
+	const struct metrics_row *rows;
+	unsigned count;
+	const struct metrics_label *labels;
+	unsigned label_count;
+	/* Reads a READ_… metric of the process; false when there is no value. */
+	bool (*read)(unsigned metric, double *value);
+};
+
+/* A value of a given label that is not known (yet): printed as an empty one. */
 #define METRICS_UNKNOWN UINT32_MAX
-
-enum metrics_tokens { METRICS_TOKENS_PROMPT, METRICS_TOKENS_COMPLETION };
-enum metrics_attempt {
-	METRICS_ATTEMPT_FIRST,
-	METRICS_ATTEMPT_RETRY,
-	METRICS_ATTEMPT_FALLBACK,
-	METRICS_ATTEMPT_HEDGE,
-	METRICS_ATTEMPT_RESUME
-};
-
-enum metrics_resume { METRICS_RESUME_JOINED, METRICS_RESUME_DIVERGED, METRICS_RESUME_FAILED };
-/* What the cache had to do with an answer. */
-enum metrics_cache {
-	METRICS_CACHE_HIT,
-	METRICS_CACHE_STALE,
-	METRICS_CACHE_MISS,
-	METRICS_CACHE_PARTIAL,
-	METRICS_CACHE_COLLAPSED,
-	METRICS_CACHE_BYPASS,
-	METRICS_CACHE_NONE /* nothing: not counted */
-};
-
-/* As logs and metrics say it. Not of METRICS_CACHE_NONE. */
-const char *metrics_cache_name(enum metrics_cache cache);
-
-/* What became of an input of embeddings. */
-enum metrics_input { METRICS_INPUT_HIT, METRICS_INPUT_STALE, METRICS_INPUT_MISS, METRICS_INPUT_REPEATED };
-
-/* Whether a complete answer was kept. */
-enum metrics_kept {
-	METRICS_KEPT_YES,
-	METRICS_KEPT_TOO_LARGE,
-	METRICS_KEPT_UNFINISHED,
-	METRICS_KEPT_STAND_IN,
-	METRICS_KEPT_FORM,
-	METRICS_KEPT_NO_MEMORY,
-	METRICS_KEPT_PURGED
-};
-
-/* What Redis had to do with a kept answer. */
-enum metrics_remote {
-	METRICS_REMOTE_HIT,
-	METRICS_REMOTE_MISS,
-	METRICS_REMOTE_SILENT,
-	METRICS_REMOTE_CORRUPT,
-	METRICS_REMOTE_STORED,
-	METRICS_REMOTE_NOT_STORED
-};
-
-/* Who among the replicas asks the backend. */
-enum metrics_lease {
-	METRICS_LEASE_MINE,
-	METRICS_LEASE_TAKEN,
-	METRICS_LEASE_ANSWERED,
-	METRICS_LEASE_SILENT,
-	METRICS_LEASE_LOST
-};
-/* What came of a command for Redis. */
-enum metrics_redis_result {
-	METRICS_REDIS_OK,
-	METRICS_REDIS_ERROR,
-	METRICS_REDIS_TIMEOUT,
-	METRICS_REDIS_LOST,
-	METRICS_REDIS_REFUSED
-};
-enum metrics_redis_kind { METRICS_REDIS_READ, METRICS_REDIS_WRITE, METRICS_REDIS_SCRIPT };
-
-/* Work that helper threads do. */
-enum metrics_offload {
-	METRICS_OFFLOAD_DECODE,
-	METRICS_OFFLOAD_KEEP,
-	METRICS_OFFLOAD_MERGE,
-	METRICS_OFFLOAD_VOTE,
-	METRICS_OFFLOAD_METRICS,
-	METRICS_OFFLOAD_GUNZIP,
-	METRICS_OFFLOAD_ANSWER,
-	METRICS_OFFLOAD_RECAST,
-	METRICS_OFFLOAD_INFLATE
-};
-enum metrics_wait_end { METRICS_WAIT_FULL, METRICS_WAIT_TIMEOUT, METRICS_WAIT_DISPLACED, METRICS_WAIT_LEFT };
-enum metrics_balance { METRICS_BALANCE_HEALTHY, METRICS_BALANCE_PANIC };
-enum metrics_skip { METRICS_SKIP_UNHEALTHY, METRICS_SKIP_LOAD };
-enum metrics_handshake { METRICS_HANDSHAKE_DONE, METRICS_HANDSHAKE_FAILED };
-enum metrics_probe { METRICS_PROBE_ALIVE, METRICS_PROBE_DEAD };
 
 /* Where a metric's cells are. */
 struct metrics_place {
@@ -128,24 +73,15 @@ struct metrics_place {
 };
 
 struct metrics_cells {
-	const struct metrics_place *places; /* by enum metric */
+	const struct metrics_place *places; /* by metric */
 	_Atomic uint64_t *values;
 };
 
-/* What labels may say. Borrows only during the call. */
-struct metrics_names {
-	const char *const *models;
-	size_t model_count;
-	const char *const *backends;
-	size_t backend_count;
-	const char *const *endpoints;
-	size_t endpoint_count;
-	const char *const *targets;
-	size_t target_count;
-	const char *const *breakers; /* states */
-	size_t breaker_count;
-	const char *const *refusals; /* reasons */
-	size_t refusal_count;
+/* The values of a given label. */
+struct metrics_given {
+	unsigned label;
+	const char *const *names;
+	size_t count;
 };
 
 /*
@@ -153,12 +89,16 @@ struct metrics_names {
  * values: of the metric's labels. False = there is no such value.
  */
 struct metrics_reader {
-	bool (*read)(void *context, enum metric metric, const uint32_t values[3], double *value);
+	bool (*read)(void *context, unsigned metric, const uint32_t values[3], double *value);
 	void *context;
 };
 
-/* Once, before threads. workers: sets of cells, besides one for the control thread. False when out of memory. */
-bool metrics_setup(unsigned workers, const struct metrics_names *names);
+/*
+ * Once, before threads. table: stays until teardown. workers: sets of cells, besides one for the control thread. given:
+ * borrows during the call. False when out of memory.
+ */
+bool metrics_setup_table(const struct metrics_table *table, unsigned workers, const struct metrics_given *given,
+			 size_t given_count);
 /* When no thread counts any more. Also forgets the reader. */
 void metrics_teardown(void);
 
@@ -174,11 +114,11 @@ struct metrics_cells *metrics_cells_of(unsigned worker);
 /* Appends all of it in the Prometheus text format 0.0.4. Any thread, any time after set-up. */
 void metrics_write_prometheus(struct buf *out);
 
-/* Appends the reference of all metrics as Markdown (sluice --describe metrics). */
-void metrics_describe(struct buf *out);
+/* Appends the reference of all metrics as Markdown. */
+void metrics_describe_table(const struct metrics_table *table, struct buf *out);
 
 /* The sum of one series over all workers: for tests and admin. Of a histogram: how many were observed. */
-uint64_t metrics_sum(enum metric metric, uint32_t a, uint32_t b, uint32_t c);
+uint64_t metrics_sum(unsigned metric, uint32_t a, uint32_t b, uint32_t c);
 
 /* Upper bounds of histogram buckets in microseconds, ascending, without the infinite one. */
 enum { METRICS_BUCKETS = 17 };
@@ -197,7 +137,7 @@ static inline void metrics_bump(_Atomic uint64_t *cell, uint64_t by)
 	atomic_store_explicit(cell, atomic_load_explicit(cell, memory_order_relaxed) + by, memory_order_relaxed);
 }
 
-static inline void metrics_add_at(struct metrics_cells *cells, uint64_t by, enum metric metric, unsigned labels,
+static inline void metrics_add_at(struct metrics_cells *cells, uint64_t by, unsigned metric, unsigned labels,
 				  uint32_t a, uint32_t b, uint32_t c)
 {
 	if (cells == NULL)
@@ -209,7 +149,7 @@ static inline void metrics_add_at(struct metrics_cells *cells, uint64_t by, enum
 }
 
 /* A histogram's series: METRICS_BUCKETS + 1 cells, not cumulative, then the sum in microseconds. */
-static inline void metrics_observe_at(struct metrics_cells *cells, uint64_t microseconds, enum metric metric,
+static inline void metrics_observe_at(struct metrics_cells *cells, uint64_t microseconds, unsigned metric,
 				      unsigned labels, uint32_t a)
 {
 	if (cells == NULL)
@@ -250,35 +190,5 @@ static inline void metrics_observe_at(struct metrics_cells *cells, uint64_t micr
 
 /* HISTOGRAM without a label. */
 #define metrics_observe_alone(cells, microseconds, metric) metrics_observe_at(cells, microseconds, metric, 0, 0)
-
-/* What every call to a backend counts. backend: its index. */
-static inline void metrics_call_started(struct metrics_cells *cells, size_t backend)
-{
-	metrics_move(cells, 1, METRIC_CALLS_IN_FLIGHT, backend);
-}
-
-static inline void metrics_call_gone(struct metrics_cells *cells, size_t backend)
-{
-	metrics_move(cells, -1, METRIC_CALLS_IN_FLIGHT, backend);
-}
-
-static inline void metrics_call_judged(struct metrics_cells *cells, size_t backend, enum error_code outcome)
-{
-	metrics_count(cells, METRIC_CALLS, backend, outcome);
-}
-
-/* Tokens that a backend told; less than 0 = it did not. */
-static inline void metrics_count_tokens(struct metrics_cells *cells, size_t model, int64_t prompt, int64_t completion)
-{
-	if (prompt > 0)
-		metrics_add(cells, prompt, METRIC_TOKENS, model, METRICS_TOKENS_PROMPT);
-	if (completion > 0)
-		metrics_add(cells, completion, METRIC_TOKENS, model, METRICS_TOKENS_COMPLETION);
-}
-
-static inline void metrics_first_content(struct metrics_cells *cells, size_t backend, uint64_t microseconds)
-{
-	metrics_observe(cells, microseconds, METRIC_CALL_FIRST_CONTENT, backend);
-}
 
 #endif

@@ -4,11 +4,16 @@
  * page. A series of two or more labels, or of METRICS_UNKNOWN, appears once it
  * was counted in; the others always, so that rates have a beginning.
  */
-#include "lib/metrics_table.h"
+#include "lib/metrics_internal.h"
 
 #include <stdio.h>
 
 enum { MICROSECONDS = 1000000 };
+
+static const struct metrics_row *row_of(unsigned metric)
+{
+	return &metrics_in_use()->rows[metric];
+}
 
 static const char *type_name(enum metrics_type type)
 {
@@ -33,8 +38,8 @@ static void write_label_text(struct buf *out, const char *text)
 static void write_labels(struct buf *out, const struct metrics_row *row, const uint32_t values[3], const char *bound)
 {
 	const char *before = "{";
-	for (int i = 0; i < 3 && row->labels[i] != METRICS_LABEL_NONE; i++) {
-		buf_printf(out, "%s%s=\"", before, metrics_label_rows[row->labels[i]].name);
+	for (int i = 0; i < 3 && row->labels[i] != METRICS_NO_LABEL; i++) {
+		buf_printf(out, "%s%s=\"", before, metrics_in_use()->labels[row->labels[i]].name);
 		write_label_text(out, metrics_label_text(row->labels[i], values[i]));
 		buf_append(out, SPAN("\""));
 		before = ",";
@@ -59,9 +64,9 @@ static void format_bound(char text[BOUND_MAX], uint64_t microseconds)
 	text[len] = '\0';
 }
 
-static void write_histogram(struct buf *out, enum metric metric, const uint32_t values[3])
+static void write_histogram(struct buf *out, unsigned metric, const uint32_t values[3])
 {
-	const struct metrics_row *row = &metrics_rows[metric];
+	const struct metrics_row *row = row_of(metric);
 	uint32_t series = metrics_series(metric, values[0], values[1], values[2]);
 	uint64_t count = 0;
 	for (uint32_t i = 0; i <= METRICS_BUCKETS; i++) {
@@ -85,8 +90,8 @@ static void write_histogram(struct buf *out, enum metric metric, const uint32_t 
 /* Is the series ever printed? *counted_only: not while it is 0. */
 static bool is_named(const struct metrics_row *row, const uint32_t values[3], bool *counted_only)
 {
-	*counted_only = row->labels[1] != METRICS_LABEL_NONE;
-	for (int i = 0; i < 3 && row->labels[i] != METRICS_LABEL_NONE; i++) {
+	*counted_only = row->labels[1] != METRICS_NO_LABEL;
+	for (int i = 0; i < 3 && row->labels[i] != METRICS_NO_LABEL; i++) {
 		const char *text = metrics_label_text(row->labels[i], values[i]);
 		if (text == NULL)
 			return false;
@@ -95,9 +100,9 @@ static bool is_named(const struct metrics_row *row, const uint32_t values[3], bo
 	return true;
 }
 
-static void write_counted(struct buf *out, enum metric metric, const uint32_t values[3], bool counted_only)
+static void write_counted(struct buf *out, unsigned metric, const uint32_t values[3], bool counted_only)
 {
-	const struct metrics_row *row = &metrics_rows[metric];
+	const struct metrics_row *row = row_of(metric);
 	uint64_t sum = metrics_sum(metric, values[0], values[1], values[2]);
 	if (counted_only && sum == 0)
 		return;
@@ -110,29 +115,28 @@ static void write_counted(struct buf *out, enum metric metric, const uint32_t va
 	buf_printf(out, " %lld\n", (long long)sum);
 }
 
-static void write_read(struct buf *out, enum metric metric, const uint32_t values[3], bool counted_only)
+static void write_read(struct buf *out, unsigned metric, const uint32_t values[3], bool counted_only)
 {
 	double value = 0;
-	if (!metrics_read(metric, &value) && !metrics_ask_reader(metric, values, &value))
+	if (!metrics_read(metric, values, &value))
 		return;
 	if (counted_only && value == 0)
 		return;
-	buf_printf(out, "%s", metrics_rows[metric].name);
-	write_labels(out, &metrics_rows[metric], values, NULL);
+	buf_printf(out, "%s", row_of(metric)->name);
+	write_labels(out, row_of(metric), values, NULL);
 	buf_printf(out, " %.15g\n", value);
 }
 
 /* Most series of several labels are never counted in: these cost one sum each, and no words. */
-static bool is_silent(const struct metrics_row *row, enum metric metric, const uint32_t values[3])
+static bool is_silent(const struct metrics_row *row, unsigned metric, const uint32_t values[3])
 {
 	bool read = row->type == METRICS_READ_COUNTER || row->type == METRICS_READ_GAUGE;
-	return !read && row->labels[1] != METRICS_LABEL_NONE &&
-	       metrics_sum(metric, values[0], values[1], values[2]) == 0;
+	return !read && row->labels[1] != METRICS_NO_LABEL && metrics_sum(metric, values[0], values[1], values[2]) == 0;
 }
 
-static void write_series(struct buf *out, enum metric metric, const uint32_t values[3])
+static void write_series(struct buf *out, unsigned metric, const uint32_t values[3])
 {
-	const struct metrics_row *row = &metrics_rows[metric];
+	const struct metrics_row *row = row_of(metric);
 	bool counted_only = false;
 	if (is_silent(row, metric, values) || !is_named(row, values, &counted_only))
 		return;
@@ -142,9 +146,9 @@ static void write_series(struct buf *out, enum metric metric, const uint32_t val
 		write_counted(out, metric, values, counted_only);
 }
 
-static void write_metric(struct buf *out, enum metric metric)
+static void write_metric(struct buf *out, unsigned metric)
 {
-	const struct metrics_row *row = &metrics_rows[metric];
+	const struct metrics_row *row = row_of(metric);
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name, type_name(row->type));
 	uint32_t values[3];
 	for (values[0] = 0; values[0] < metrics_label_values(row->labels[0]); values[0]++)
@@ -155,28 +159,28 @@ static void write_metric(struct buf *out, enum metric metric)
 
 void metrics_write_prometheus(struct buf *out)
 {
-	for (size_t i = 0; i < METRIC_COUNT; i++)
-		write_metric(out, (enum metric)i);
+	for (unsigned i = 0; metrics_in_use() != NULL && i < metrics_in_use()->count; i++)
+		write_metric(out, i);
 }
 
-static void describe_metric(struct buf *out, const struct metrics_row *row)
+static void describe_metric(struct buf *out, const struct metrics_table *table, const struct metrics_row *row)
 {
 	buf_printf(out, "| `%s` | %s | ", row->name, type_name(row->type));
-	for (int i = 0; i < 3 && row->labels[i] != METRICS_LABEL_NONE; i++)
-		buf_printf(out, "%s`%s`", i == 0 ? "" : ", ", metrics_label_rows[row->labels[i]].name);
+	for (int i = 0; i < 3 && row->labels[i] != METRICS_NO_LABEL; i++)
+		buf_printf(out, "%s`%s`", i == 0 ? "" : ", ", table->labels[row->labels[i]].name);
 	buf_printf(out, " | %s | %s |\n", row->unit, row->help);
 }
 
-void metrics_describe(struct buf *out)
+void metrics_describe_table(const struct metrics_table *table, struct buf *out)
 {
 	buf_append(out, SPAN("# Metrics\n\nServed at `GET /metrics` in the Prometheus text format.\n\n"
 			     "| metric | type | labels | unit | meaning |\n|---|---|---|---|---|\n"));
-	for (size_t i = 0; i < METRIC_COUNT; i++)
-		describe_metric(out, &metrics_rows[i]);
+	for (unsigned i = 0; i < table->count; i++)
+		describe_metric(out, table, &table->rows[i]);
 	buf_append(out, SPAN("\nLabels have a bounded set of values; nothing that a client sends becomes one.\n\n"
 			     "| label | value |\n|---|---|\n"));
-	for (size_t i = METRICS_LABEL_NONE + 1; i < METRICS_LABEL_COUNT; i++)
-		buf_printf(out, "| `%s` | %s |\n", metrics_label_rows[i].name, metrics_label_rows[i].help);
+	for (unsigned i = METRICS_NO_LABEL + 1; i < table->label_count; i++)
+		buf_printf(out, "| `%s` | %s |\n", table->labels[i].name, table->labels[i].help);
 	buf_append(out, SPAN("\nBuckets of histograms, in seconds:"));
 	for (size_t i = 0; i < METRICS_BUCKETS; i++) {
 		char bound[BOUND_MAX];

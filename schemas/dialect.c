@@ -16,6 +16,11 @@ const struct dialect *dialect_find(const char *name)
 	return NULL;
 }
 
+const struct dialect *dialect_default(void)
+{
+	return dialects[0];
+}
+
 bool event_deltas(const struct event *event, struct arena *arena, struct deltas *deltas)
 {
 	struct json room;

@@ -17,6 +17,7 @@
 #include "schemas/request.h"
 
 struct assembly;
+struct error_told;
 struct sse_event;
 
 /* What a backend's error says. Spans borrow the body, or live in the arena; {NULL,0} = not said. */
@@ -176,6 +177,9 @@ struct dialect {
 	struct span stream_end;
 	/* Returns a fresh id of an answer, in room. */
 	struct span (*make_id)(enum endpoint endpoint, char room[ANSWER_ID_SIZE]);
+	/* Appends the body of an error, or the data of an event that reports one; and the error object alone. */
+	void (*error_write)(struct buf *out, const struct error_told *told);
+	void (*error_write_object)(struct buf *out, const struct error_told *told);
 	/* Appends a backend's error body with details (a JSON array) added. False, with nothing appended, when it has
 	 * no room for them. */
 	bool (*error_add_details)(struct span body, struct span details, struct arena *scratch, struct buf *out);
@@ -226,6 +230,10 @@ struct dialect {
 
 /* Returns the dialect of that name; NULL when there is none. */
 const struct dialect *dialect_find(const char *name);
+
+/* Returns the dialect of answers that belong to no request of another one: refusals, and the service's own operations.
+ */
+const struct dialect *dialect_default(void);
 
 /* Reads the deltas of a CHUNK; as deltas_read. */
 bool event_deltas(const struct event *event, struct arena *arena, struct deltas *deltas);

@@ -3,6 +3,7 @@
 #ifndef SLUICE_SCHEMAS_FINDING_H
 #define SLUICE_SCHEMAS_FINDING_H
 
+#include "lib/buf.h"
 #include "lib/errors.h"
 #include "lib/span.h"
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "schemas/answers.h"
+#include "schemas/error_answer.h"
 #include "schemas/openapi_internal.h"
 
 enum { CODES_CEILING = 65536, ERROR_CEILING = 4096, STATUS_SIZE = 8, ANY_STATUS = 0 };
@@ -253,7 +254,7 @@ static void need_example(struct openapi *document, const char *name, enum error_
 	if (form == ERROR_FORM_PROBLEM)
 		told.request_id = SPAN("req_4bf92f3577b34da6a3ce929d0e0e4736");
 	buf_init(&text, ERROR_CEILING);
-	error_write(&text, form, &told);
+	error_write(&text, form, NULL, &told);
 	buf_append(&text, (struct span){"", 1});
 	openapi_add_text(document, example, "summary", error_row(code)->text);
 	openapi_add_json(document, example, "value", buf_failed(&text) ? "" : buf_span(&text).at);
@@ -305,9 +306,9 @@ static void add_error_response(struct openapi *document, cJSON *responses, const
 	add_error_notes(document, response, group);
 	add_headers(document, response, group->row, ANSWER_ERROR, group->status);
 	cJSON *content = openapi_add_object(document, response, "content");
-	cJSON *ours = openapi_add_object(document, content, error_media_type(ERROR_FORM_OPENAI));
+	cJSON *ours = openapi_add_object(document, content, error_media_type(ERROR_FORM_DIALECT));
 	add_error_schema(document, ours, group);
-	add_error_examples(document, ours, group, ERROR_FORM_OPENAI);
+	add_error_examples(document, ours, group, ERROR_FORM_DIALECT);
 	cJSON *problem = openapi_add_object(document, content, error_media_type(ERROR_FORM_PROBLEM));
 	openapi_add_table(document, problem, "schema", &problem_fields);
 	add_error_examples(document, problem, group, ERROR_FORM_PROBLEM);

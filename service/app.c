@@ -20,16 +20,16 @@
 #include "lib/log.h"
 #include "lib/memory.h"
 #include "lib/memory_limit.h"
-#include "lib/metrics.h"
 #include "lib/random.h"
 #include "clients/http/http_client.h"
 #include "clients/redis/redis.h"
+#include "schemas/metrics.h"
 #include "schemas/openapi.h"
 #include "service/exchange/report.h"
 #include "service/cache/cache.h"
 #include "service/flights/flight_table.h"
 #include "service/health/health_metrics.h"
-#include "service/health/limit.h"
+#include "service/health/limits.h"
 #include "service/loop/offload.h"
 #include "service/ready.h"
 #include "service/renewal.h"
@@ -46,7 +46,7 @@ struct app {
 	struct flight_table *flights; /* shared flights under way */
 	struct offload *offload;      /* NULL = no helper threads */
 	struct redis_shared *redis;   /* NULL = there is none */
-	struct limit **limits;        /* as well; by target, NULL = none */
+	struct limits *limits;        /* of targets */
 	struct worker **workers;
 	unsigned worker_count;
 	struct http_listener_address *addresses;
@@ -112,30 +112,6 @@ static bool setup_metrics(const struct config *config, unsigned workers)
 	return done;
 }
 
-static bool create_limits(struct app *app)
-{
-	const struct config *config = app->config;
-	app->limits = calloc(config->target_count + 1, sizeof(*app->limits));
-	for (size_t i = 0; app->limits != NULL && i < config->target_count; i++) {
-		const struct config_concurrency *options = &config->targets[i].backend->concurrency;
-		if (options->calls == 0)
-			continue;
-		app->limits[i] = limit_create(options);
-		if (app->limits[i] == NULL)
-			return false;
-	}
-	return app->limits != NULL;
-}
-
-static void destroy_limits(struct app *app)
-{
-	for (size_t i = 0; app->limits != NULL && i < app->config->target_count; i++) {
-		if (app->limits[i] != NULL)
-			limit_destroy(app->limits[i]);
-	}
-	free(app->limits);
-}
-
 static bool read_memory(enum metric metric, double *value)
 {
 	switch (metric) {
@@ -159,7 +135,7 @@ static size_t memory_ceiling(const struct config *config)
 	return config->limits.memory != 0 ? config->limits.memory : memory_limit() / 2;
 }
 
-static bool read_metric(void *context, enum metric metric, const uint32_t values[3], double *value)
+static bool read_metric(void *context, unsigned metric, const uint32_t values[3], double *value)
 {
 	struct app *app = context;
 	struct metrics_reader health = health_metrics_reader(app->health);
@@ -205,10 +181,11 @@ static bool create_workers(struct app *app, struct buf *errors)
 	app->addresses = calloc(config_listener_total(app->config), sizeof(*app->addresses));
 	if (app->workers == NULL || app->addresses == NULL || !setup_metrics(app->config, app->worker_count))
 		return false;
-	app->health = health_create(app->config, random_u64());
+	app->health = health_create(app->config, random_u64(), NULL);
 	app->cache = cache_create(app->config);
 	app->flights = flight_table_create();
-	if (app->health == NULL || app->cache == NULL || app->flights == NULL || !create_limits(app) ||
+	app->limits = limits_create(app->config, NULL);
+	if (app->health == NULL || app->cache == NULL || app->flights == NULL || app->limits == NULL ||
 	    !create_offload(app) || !create_redis(app, errors))
 		return false;
 	metrics_set_reader((struct metrics_reader){read_metric, app});
@@ -219,7 +196,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 						 .flights = app->flights,
 						 .offload = app->offload,
 						 .redis = app->redis,
-						 .limits = app->limits,
+						 .limits = app->limits->by_target,
 						 .connections_most = count_connections(app->worker_count),
 						 .index = i};
 		app->workers[i] = worker_create(&options, errors);
@@ -250,7 +227,7 @@ static void destroy_workers(struct app *app)
 	cache_destroy(app->cache);
 	if (app->redis != NULL)
 		redis_shared_destroy(app->redis);
-	destroy_limits(app);
+	limits_destroy(app->limits);
 	openapi_release();
 }
 

@@ -3,11 +3,11 @@
 #include "service/describe.h"
 
 #include "config/config.h"
-#include "lib/errors.h"
 #include "lib/failures.h"
-#include "lib/metrics.h"
 #include "lib/suggest.h"
+#include "schemas/metrics.h"
 #include "schemas/caching_reference.h"
+#include "schemas/error_answer.h"
 #include "schemas/failure_rules.h"
 #include "schemas/openapi.h"
 #include "schemas/reference.h"

@@ -2,6 +2,7 @@
 /* One error answer; refuse.h holds the contract. */
 #include "service/refuse.h"
 
+#include "schemas/error_answer.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/report.h"
 
@@ -38,7 +39,7 @@ void refuse(struct http_request *request, struct metrics_cells *metrics, const s
 	buf_init(&body, REFUSAL_BYTES_MAX);
 	enum error_form form = http_request_error_form(request);
 	struct span request_id = exchange_request_id(http_request_field(request, "x-request-id"), &arena);
-	error_write(&body, form,
+	error_write(&body, form, NULL,
 		    &(struct error_told){.code = refusal->code,
 					 .message = refusal->message,
 					 .param = refusal->param,

@@ -87,7 +87,7 @@ bool unpacking_begin(struct offload_port *port, struct http_request *request, co
 	*unpacking = (struct unpacking){.job = {.work = on_work,
 						.done = on_done,
 						.discard = on_discard,
-						.kind = METRICS_OFFLOAD_GUNZIP,
+						.kind = OFFLOAD_GUNZIP,
 						.owner = {http_request_network(request), http_request_client(request)},
 						.bytes = guess < most ? guess : most},
 					.packed = packed,

@@ -17,7 +17,7 @@
 #include "clients/http/request.h"
 #include "clients/http/rest.h"
 #include "clients/http/transfer.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 
 enum { CALL_INBOX_CEILING = 64 * 1024, CALL_OUT_CEILING = 128 * 1024 };
 

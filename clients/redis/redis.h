@@ -22,8 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "lib/metrics.h"
 #include "lib/span.h"
+#include "schemas/metrics.h"
 
 struct buf;
 struct config_redis;

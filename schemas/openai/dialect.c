@@ -6,6 +6,7 @@
 #include "schemas/openai/caching.h"
 #include "schemas/openai/deltas.h"
 #include "schemas/openai/embedding_cache.h"
+#include "schemas/openai/error.h"
 #include "schemas/openai/prefix.h"
 #include "schemas/openai/rejoin.h"
 #include "schemas/openai/replay.h"
@@ -113,6 +114,8 @@ const struct dialect openai_dialect = {
     .prefix = openai_request_prefix,
     .stream_end = SPAN_INIT(OPENAI_STREAM_END),
     .make_id = openai_make_id,
+    .error_write = openai_error_write,
+    .error_write_object = openai_error_write_object,
     .error_add_details = openai_error_add_details,
     .answer_is_keepable = openai_answer_is_keepable,
     .replay_mark = openai_replay_mark,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Errors of backends: what they say, wherever they say it. */
+/* Errors of backends: what they say, wherever they say it. And errors as clients receive them. */
 #include "schemas/openai/error.h"
 
 #include "lib/json_edit.h"
+#include "lib/json_write.h"
 #include "schemas/openai/internal.h"
 
 enum {
@@ -216,4 +217,21 @@ bool openai_error_add_details(struct span body, struct span details, struct aren
 	buf_append(out, details);
 	json_edit_finish(&edit);
 	return true;
+}
+
+void openai_error_write_object(struct buf *out, const struct error_told *told)
+{
+	buf_append(out, SPAN("{\"message\":"));
+	json_write_string(out, error_message(told));
+	buf_append(out, SPAN(",\"type\":"));
+	json_write_string(out, span_of(error_row(told->code)->type));
+	error_write_members(out, told);
+	buf_append(out, SPAN("}"));
+}
+
+void openai_error_write(struct buf *out, const struct error_told *told)
+{
+	buf_append(out, SPAN("{\"error\":"));
+	openai_error_write_object(out, told);
+	buf_append(out, SPAN("}"));
 }

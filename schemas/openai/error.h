@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The errors that backends report, in the several forms they use. */
+/* The errors that backends report, in the several forms they use, and errors as clients receive them. */
 #ifndef SLUICE_SCHEMAS_OPENAI_ERROR_H
 #define SLUICE_SCHEMAS_OPENAI_ERROR_H
 
@@ -7,6 +7,7 @@
 #include "lib/buf.h"
 #include "lib/json.h"
 #include "schemas/dialect.h"
+#include "schemas/error_answer.h"
 
 /*
  * Reads the body of an error: {"error":{…}}, {"error":"…"}, the members of an error at the top (vLLM, SGLang),
@@ -30,5 +31,11 @@ bool openai_error_read_bare(const struct json *json, struct arena *arena, struct
  * False, with nothing appended, when the body has no error object or one with details of its own.
  */
 bool openai_error_add_details(struct span body, struct span details, struct arena *scratch, struct buf *out);
+
+/* Appends {"message","type","param","code"}: the value of the member "error"; all four are always there. */
+void openai_error_write_object(struct buf *out, const struct error_told *told);
+
+/* Appends {"error":…}: the body of an error, or the data of an event that reports one. */
+void openai_error_write(struct buf *out, const struct error_told *told);
 
 #endif

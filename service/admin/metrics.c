@@ -72,8 +72,8 @@ void admin_metrics(const struct admin_request *request, struct admin_answer *ans
 	}
 	buf_init(&metrics->text, answer->body.ceiling);
 	metrics->job = (struct admin_job){.tell = tell, .leave = leave};
-	metrics->work = (struct offload_job){
-	    .work = on_work, .done = on_done, .discard = on_discard, .kind = METRICS_OFFLOAD_METRICS};
+	metrics->work =
+	    (struct offload_job){.work = on_work, .done = on_done, .discard = on_discard, .kind = OFFLOAD_METRICS};
 	offload_submit(request->offload, &metrics->work);
 	answer->job = &metrics->job;
 }

@@ -7,10 +7,21 @@
 
 #include "config/config.h"
 #include "lib/ledger.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "service/cache/entry.h"
 #include "service/cache/cache_key.h"
 #include "service/cache/store.h"
+
+/* How the cache handled a request. */
+enum cache_result {
+	CACHE_RESULT_HIT,
+	CACHE_RESULT_STALE, /* a stale entry, in place of a failure */
+	CACHE_RESULT_MISS,
+	CACHE_RESULT_PARTIAL,   /* some inputs of embeddings were hits */
+	CACHE_RESULT_COLLAPSED, /* follows a flight that another request leads */
+	CACHE_RESULT_BYPASS,    /* the client or the configuration excludes the cache */
+	CACHE_RESULT_NONE       /* the request has nothing to do with the cache */
+};
 
 struct cache {
 	struct store *store;

@@ -81,7 +81,7 @@ struct opening *opening_begin(struct offload_port *offload, const struct offload
 	opening->job = (struct offload_job){.work = on_work,
 					    .done = on_done,
 					    .discard = on_discard,
-					    .kind = METRICS_OFFLOAD_INFLATE,
+					    .kind = OFFLOAD_INFLATE,
 					    .owner = *owner,
 					    .bytes = bytes.len + 2 * (claimed < most ? claimed : most)};
 	offload_submit(offload, &opening->job);

@@ -15,7 +15,7 @@
 #define SLUICE_SERVICE_CACHE_REMOTE_H
 
 #include "clients/redis/redis.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "service/cache/fetch.h"
 #include "service/cache/parcel.h"
 #include "service/cache/remote_name.h"

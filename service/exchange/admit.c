@@ -103,7 +103,7 @@ static enum exchange_step read_apart(struct exchange *exchange)
 	reading->job = (struct offload_job){.work = reading_work,
 					    .done = reading_done,
 					    .discard = reading_discard,
-					    .kind = METRICS_OFFLOAD_DECODE,
+					    .kind = OFFLOAD_DECODE,
 					    .owner = {request->network, request->identity},
 					    .bytes = reading->body.len};
 	reading->submitted = true;
@@ -175,7 +175,7 @@ static void take_keys(struct exchange *exchange, struct reading *reading)
 		embedding_attach(exchange, reading->embedding);
 	reading->embedding = NULL;
 	if (!caching->on && exchange->report.model->cache.policy != CONFIG_CACHE_OFF)
-		exchange->report.cache = METRICS_CACHE_BYPASS;
+		exchange->report.cache = CACHE_RESULT_BYPASS;
 }
 
 static const struct plan *find_plan(struct exchange *exchange, struct reading *reading)

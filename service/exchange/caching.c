@@ -162,16 +162,16 @@ static struct span caching_forward(const struct caching *caching)
 }
 
 /* Cache-Status (RFC 9211). */
-static void add_status(const struct caching *caching, enum metrics_cache how, struct caching_fields *fields,
+static void add_status(const struct caching *caching, enum cache_result how, struct caching_fields *fields,
 		       struct buf *text)
 {
 	size_t start = buf_len(text);
-	if (how == METRICS_CACHE_BYPASS) {
+	if (how == CACHE_RESULT_BYPASS) {
 		buf_append(text, SPAN("sluice; fwd=bypass"));
-	} else if (how == METRICS_CACHE_MISS || how == METRICS_CACHE_PARTIAL || how == METRICS_CACHE_COLLAPSED) {
+	} else if (how == CACHE_RESULT_MISS || how == CACHE_RESULT_PARTIAL || how == CACHE_RESULT_COLLAPSED) {
 		buf_append(text, SPAN("sluice; fwd="));
 		buf_append(text, caching_forward(caching));
-		if (how == METRICS_CACHE_COLLAPSED)
+		if (how == CACHE_RESULT_COLLAPSED)
 			buf_append(text, SPAN("; collapsed"));
 	} else {
 		buf_append(text, SPAN("sluice; hit; ttl="));
@@ -180,15 +180,15 @@ static void add_status(const struct caching *caching, enum metrics_cache how, st
 	add_field(fields, SPAN("cache-status"), text_since(text, start));
 }
 
-void caching_tell(const struct caching *caching, enum metrics_cache how, struct caching_fields *fields)
+void caching_tell(const struct caching *caching, enum cache_result how, struct caching_fields *fields)
 {
 	struct buf text;
-	bool hit = how == METRICS_CACHE_HIT || how == METRICS_CACHE_STALE;
+	bool hit = how == CACHE_RESULT_HIT || how == CACHE_RESULT_STALE;
 	fields->count = 0;
 	buf_init_over(&text, fields->text, sizeof(fields->text));
-	if (how == METRICS_CACHE_NONE)
+	if (how == CACHE_RESULT_NONE)
 		return;
-	if (hit || how == METRICS_CACHE_PARTIAL)
+	if (hit || how == CACHE_RESULT_PARTIAL)
 		add_age(caching, fields, &text);
 	if (hit)
 		add_tag(caching, fields, &text);

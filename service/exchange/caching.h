@@ -48,7 +48,7 @@ struct caching {
 	struct cache_keeping keeping;
 	/* what was found */
 	struct caching_search *search; /* for the answer as a whole; in the arena; NULL = the cache was not asked */
-	enum metrics_cache how;        /* how the hit is given: fresh, or stale */
+	enum cache_result how;         /* how the hit is given: fresh, or stale */
 	struct store_value *stale;     /* held; may stand in; NULL = none */
 	struct embedding *embedding;   /* of embeddings, which are found input by input; NULL = none */
 	/* what is followed */
@@ -85,7 +85,7 @@ struct caching_fields {
 };
 
 /* The fields of the answer's head: Cache-Status, and Age and ETag of a hit. */
-void caching_tell(const struct caching *caching, enum metrics_cache how, struct caching_fields *fields);
+void caching_tell(const struct caching *caching, enum cache_result how, struct caching_fields *fields);
 
 /* Returns whether the client has the answer with that tag already (If-None-Match, RFC 9110, section 13.1.2). */
 bool caching_is_unchanged(const struct caching *caching, struct span if_none_match);

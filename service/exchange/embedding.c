@@ -117,7 +117,7 @@ static enum exchange_step inputs_looked_up(struct exchange *exchange)
 	if (!embedding_goes_together(embedding, EMBEDDING_FRESH))
 		part_from_kept(embedding);
 	count_inputs(exchange);
-	exchange->caching.how = METRICS_CACHE_HIT;
+	exchange->caching.how = CACHE_RESULT_HIT;
 	if (embedding->fresh == embedding->distinct)
 		return EXCHANGE_HIT_INPUTS;
 	return exchange->caching.directives.only_if_cached ? exchange_fails(exchange, ERROR_NOT_CACHED)
@@ -215,7 +215,7 @@ enum exchange_step embedding_look_up(struct exchange *exchange)
 static enum exchange_step ask_plainly(struct exchange *exchange)
 {
 	forget_came(exchange->caching.embedding);
-	exchange->report.cache = METRICS_CACHE_BYPASS;
+	exchange->report.cache = CACHE_RESULT_BYPASS;
 	return EXCHANGE_PASS;
 }
 
@@ -314,7 +314,7 @@ enum exchange_step embedding_join(struct exchange *exchange)
 	enum exchange_step next =
 	    nodes == NULL ? exchange_fails(exchange, ERROR_OVERLOADED) : follow_batch(exchange, nodes);
 	if (next == EXCHANGE_LEAD && embedding->fresh > 0)
-		exchange->report.cache = METRICS_CACHE_PARTIAL;
+		exchange->report.cache = CACHE_RESULT_PARTIAL;
 	return next;
 }
 
@@ -324,7 +324,7 @@ bool embedding_stale_suffices(struct exchange *exchange)
 	bool suffices = !embedding->giving && embedding->fresh + embedding->stale == embedding->distinct &&
 			embedding_goes_together(embedding, EMBEDDING_STALE);
 	if (suffices)
-		exchange->caching.how = METRICS_CACHE_STALE;
+		exchange->caching.how = CACHE_RESULT_STALE;
 	return suffices;
 }
 

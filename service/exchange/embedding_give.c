@@ -243,8 +243,8 @@ enum exchange_step embedding_hit(struct exchange *exchange)
 	static const struct exchange_source giving = {.pause = pause_giving, .leave = leave_giving};
 	struct embedding *embedding = exchange->caching.embedding;
 	struct event event = {.kind = EVENT_BODY, .usage = USAGE_UNKNOWN};
-	enum metrics_cache how = exchange->caching.how;
-	bool kept = how == METRICS_CACHE_HIT || how == METRICS_CACHE_STALE;
+	enum cache_result how = exchange->caching.how;
+	bool kept = how == CACHE_RESULT_HIT || how == CACHE_RESULT_STALE;
 	exchange_set_source(exchange, &giving);
 	exchange->report.cache = how;
 	embedding->giving = true;

@@ -107,7 +107,7 @@ static enum exchange_step give_stale(struct exchange *exchange)
 	if (caching->stale == NULL || !cache_hit_of(caching->stale, &wanted, &caching->search->fetch.hit))
 		return EXCHANGE_WAIT;
 	caching->stale = NULL;
-	caching->how = METRICS_CACHE_STALE;
+	caching->how = CACHE_RESULT_STALE;
 	return EXCHANGE_HIT;
 }
 

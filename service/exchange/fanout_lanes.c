@@ -10,6 +10,7 @@
 
 #include "lib/json_write.h"
 #include "schemas/dialect.h"
+#include "schemas/error_answer.h"
 #include "schemas/sse_write.h"
 #include "service/exchange/fanout_internal.h"
 
@@ -123,7 +124,7 @@ static struct span fanout_error(const struct fanout_run *fanout, const struct fa
 	struct span copy = {NULL, 0};
 	struct buf text;
 	buf_init(&text, FANOUT_ERROR_MOST);
-	error_write_object(&text, &told);
+	fanout->exchange->request->dialect->error_write_object(&text, &told);
 	if (!buf_failed(&text))
 		copy = arena_copy(exchange_arena(fanout->exchange), buf_span(&text));
 	buf_fini(&text);

@@ -100,8 +100,8 @@ static enum exchange_step on_shared_event(struct exchange *exchange, const struc
 
 void exchange_note_collapse(struct exchange *exchange)
 {
-	if (exchange->report.cache == METRICS_CACHE_MISS && !follower_runs_here(exchange->caching.follower))
-		exchange->report.cache = METRICS_CACHE_COLLAPSED;
+	if (exchange->report.cache == CACHE_RESULT_MISS && !follower_runs_here(exchange->caching.follower))
+		exchange->report.cache = CACHE_RESULT_COLLAPSED;
 }
 
 void exchange_pause_follower(struct exchange *exchange, bool paused)
@@ -137,7 +137,7 @@ enum exchange_step exchange_follow(struct exchange *exchange, struct shared_requ
 	if (caching->follower == NULL)
 		return exchange_fails(exchange, ERROR_OVERLOADED);
 	exchange_set_source(exchange, source);
-	exchange->report.cache = leads ? METRICS_CACHE_MISS : METRICS_CACHE_COLLAPSED;
+	exchange->report.cache = leads ? CACHE_RESULT_MISS : CACHE_RESULT_COLLAPSED;
 	return leads ? EXCHANGE_LEAD : EXCHANGE_RELAY;
 }
 

@@ -50,7 +50,7 @@ static bool is_found(struct caching *caching)
 	if (hit->value == NULL)
 		return false;
 	enum caching_use use = caching_use_of(caching, hit);
-	caching->how = METRICS_CACHE_HIT;
+	caching->how = CACHE_RESULT_HIT;
 	if (use == CACHING_USE_FRESH)
 		return true;
 	if (use == CACHING_USE_STALE)

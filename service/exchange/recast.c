@@ -230,7 +230,7 @@ static struct recast *recast_create(struct exchange *exchange, const struct reca
 	recast->job = (struct offload_job){.work = recast_work,
 					   .done = recast_done,
 					   .discard = recast_discard,
-					   .kind = METRICS_OFFLOAD_RECAST,
+					   .kind = OFFLOAD_RECAST,
 					   .owner = {exchange->request->network, exchange->request->identity},
 					   .bytes = recast_weight(source) * 2};
 	return recast;

@@ -68,6 +68,15 @@ static void report_event(struct exchange_observer *observer, const struct event 
 	report_content(report, event, now_us);
 }
 
+static const enum metrics_cache cache_labels[] = {
+    [CACHE_RESULT_HIT] = METRICS_CACHE_HIT,
+    [CACHE_RESULT_STALE] = METRICS_CACHE_STALE,
+    [CACHE_RESULT_MISS] = METRICS_CACHE_MISS,
+    [CACHE_RESULT_PARTIAL] = METRICS_CACHE_PARTIAL,
+    [CACHE_RESULT_COLLAPSED] = METRICS_CACHE_COLLAPSED,
+    [CACHE_RESULT_BYPASS] = METRICS_CACHE_BYPASS,
+};
+
 static void report_count(const struct report *report, uint64_t now)
 {
 	struct metrics_cells *metrics = report->metrics;
@@ -78,8 +87,8 @@ static void report_count(const struct report *report, uint64_t now)
 	if (report->first_content_us != 0)
 		metrics_observe(metrics, report->first_content_us - report->started_us, METRIC_FIRST_CONTENT,
 				report->endpoint);
-	if (report->cache != METRICS_CACHE_NONE)
-		metrics_count(metrics, METRIC_CACHE_REQUESTS, model, report->cache);
+	if (report->cache != CACHE_RESULT_NONE)
+		metrics_count(metrics, METRIC_CACHE_REQUESTS, model, cache_labels[report->cache]);
 	if (report->error != ERROR_NONE)
 		metrics_count(metrics, METRIC_ERRORS, report->error);
 	if (report->events > 0)
@@ -124,8 +133,8 @@ static void report_end(struct exchange_observer *observer, uint64_t now)
 	log_int(&line, "status", report->error == ERROR_CLIENT_CLOSED ? row->status : report->status);
 	if (report->error != ERROR_NONE)
 		log_str(&line, "error", span_of(row->code));
-	if (report->cache != METRICS_CACHE_NONE)
-		log_str(&line, "cache", span_of(metrics_cache_name(report->cache)));
+	if (report->cache != CACHE_RESULT_NONE)
+		log_str(&line, "cache", span_of(metrics_cache_name(cache_labels[report->cache])));
 	log_int(&line, "attempts", report->attempts);
 	if (report->retries_before > 0)
 		log_int(&line, "client_retry", report->retries_before);
@@ -147,7 +156,7 @@ void report_open(struct report *report, unsigned endpoint, int http_version, str
 				  .endpoint = endpoint,
 				  .http_version = http_version,
 				  .retries_before = -1,
-				  .cache = METRICS_CACHE_NONE,
+				  .cache = CACHE_RESULT_NONE,
 				  .started_us = now,
 				  .usage = USAGE_UNKNOWN};
 	metrics_move(metrics, 1, METRIC_EXCHANGES);

@@ -4,8 +4,9 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_REPORT_H
 #define SLUICE_SERVICE_EXCHANGE_REPORT_H
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "schemas/endpoint.h"
+#include "service/cache/cache.h"
 #include "service/exchange/observer.h"
 
 struct report {
@@ -21,7 +22,7 @@ struct report {
 	int status;         /* HTTP status sent; 0 = none */
 	enum error_code error;
 	unsigned attempts;
-	enum metrics_cache cache;
+	enum cache_result cache;
 	int64_t retries_before; /* as the client counts them; -1 = it does not say */
 	uint64_t started_us;
 	uint64_t first_content_us; /* 0 = none came */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Response heads and error bodies; wire forms are those the OpenAI SDKs read. */
+/* Response heads and error bodies. */
 #include "service/exchange/respond.h"
 
 #include "lib/decimal.h"
@@ -7,7 +7,7 @@
 
 #define FIELD(name, value) ((struct http_field){SPAN(name), (value)})
 
-enum { RESPOND_FIELDS_MAX = 12 };
+enum { RESPOND_FIELDS_MAX = 12, RESPOND_OVERLOADED_SIZE = 512 };
 
 void respond_head(const struct respond_to *to, const struct respond_head *head, int64_t content_length)
 {
@@ -47,9 +47,9 @@ static void write_relayed(struct buf *out, const struct respond_to *to, const st
 static const char *write_error(struct buf *out, const struct respond_to *to, const struct failure *failure, int status)
 {
 	buf_reset(out);
-	if (failure->body.at != NULL && to->form == ERROR_FORM_OPENAI) {
+	if (failure->body.at != NULL && to->form == ERROR_FORM_DIALECT) {
 		write_relayed(out, to, failure);
-		return error_media_type(ERROR_FORM_OPENAI);
+		return error_media_type(ERROR_FORM_DIALECT);
 	}
 	struct error_told told = {.code = failure->code,
 				  .status = status,
@@ -57,7 +57,7 @@ static const char *write_error(struct buf *out, const struct respond_to *to, con
 				  .param = failure->param,
 				  .details = failure->details,
 				  .request_id = to->request_id};
-	error_write(out, to->form, &told);
+	error_write(out, to->form, to->dialect, &told);
 	return error_media_type(to->form);
 }
 
@@ -91,7 +91,7 @@ bool respond_stream_error(const struct respond_to *to, const struct failure *fai
 	buf_init(&framed, scratch->ceiling);
 	buf_reset(scratch);
 	struct error_told told = {.code = failure->code, .message = failure->message, .details = failure->details};
-	error_write(scratch, ERROR_FORM_OPENAI, &told);
+	error_write(scratch, ERROR_FORM_DIALECT, to->dialect, &told);
 	if (to->named)
 		sse_write_named(&framed, "error", buf_span(scratch));
 	else
@@ -103,10 +103,13 @@ bool respond_stream_error(const struct respond_to *to, const struct failure *fai
 
 void respond_overloaded(const struct exchange_client_ops *ops, void *client)
 {
-	struct span body = SPAN("{\"error\":{\"message\":\"The gateway is out of memory or descriptors.\",\"type\":"
-				"\"overloaded_error\",\"param\":null,\"code\":\"overloaded\"}}");
-	struct http_field fields[] = {FIELD("content-type", SPAN("application/json")), FIELD("retry-after", SPAN("1")),
-				      FIELD("x-should-retry", SPAN("true"))};
+	char room[RESPOND_OVERLOADED_SIZE];
+	struct buf text;
+	buf_init_over(&text, room, sizeof(room));
+	error_write(&text, ERROR_FORM_DIALECT, NULL, &(struct error_told){.code = ERROR_OVERLOADED});
+	struct span body = buf_span(&text);
+	struct http_field fields[] = {FIELD("content-type", span_of(error_media_type(ERROR_FORM_DIALECT))),
+				      FIELD("retry-after", SPAN("1")), FIELD("x-should-retry", SPAN("true"))};
 	ops->head(client, 503, fields, sizeof(fields) / sizeof(fields[0]), (int64_t)body.len);
 	ops->write(client, body);
 	ops->finish(client);

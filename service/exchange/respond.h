@@ -4,6 +4,7 @@
 #define SLUICE_SERVICE_EXCHANGE_RESPOND_H
 
 #include "schemas/dialect.h"
+#include "schemas/error_answer.h"
 #include "service/exchange/client.h"
 #include "service/plan/event.h"
 

@@ -104,8 +104,8 @@ static struct cache_keeping keeping_of(const struct batch *batch, size_t index)
 }
 
 /* Keeps one vector. */
-static enum metrics_kept keep_vector(const struct shared *shared, const struct cache_keeping *keeping, size_t index,
-				     struct buf *body)
+static enum keep_result keep_vector(const struct shared *shared, const struct cache_keeping *keeping, size_t index,
+				    struct buf *body)
 {
 	const struct flight_worker *worker = shared->worker;
 	const struct batch *batch = shared->batch;
@@ -115,9 +115,9 @@ static enum metrics_kept keep_vector(const struct shared *shared, const struct c
 	buf_reset(body);
 	batch->wire->vector_write_kept(&vector, share, body);
 	if (buf_failed(body))
-		return METRICS_KEPT_NO_MEMORY;
+		return KEEP_RESULT_NO_MEMORY;
 	if (buf_len(body) > worker->plan.config->cache.entry)
-		return METRICS_KEPT_TOO_LARGE;
+		return KEEP_RESULT_TOO_LARGE;
 	struct cache_entry entry = {.endpoint = ENDPOINT_EMBEDDINGS,
 				    .created = time(NULL),
 				    .usage = *share,
@@ -125,8 +125,8 @@ static enum metrics_kept keep_vector(const struct shared *shared, const struct c
 				    .target = batch->target == NULL ? SPAN("") : span_of(batch->target->target),
 				    .finish = SPAN(""),
 				    .body = buf_span(body)};
-	enum metrics_kept kept = shared_keep_entry(shared, keeping, &entry);
-	if (kept == METRICS_KEPT_YES)
+	enum keep_result kept = shared_keep_entry(shared, keeping, &entry);
+	if (kept == KEEP_RESULT_YES)
 		metrics_add(worker->plan.metrics, buf_len(body), METRIC_CACHE_STORED_BYTES,
 			    shared->options.model_index);
 	return kept;
@@ -165,9 +165,9 @@ static bool keep_slice(struct batch *batch)
 	while (batch->kept < batch->count && (bytes < BATCH_SLICE || worker->cache->remote == NULL)) {
 		size_t index = batch->kept++;
 		struct cache_keeping keeping = keeping_of(batch, index);
-		enum metrics_kept kept = keep_vector(shared, &keeping, index, &body);
+		enum keep_result kept = keep_vector(shared, &keeping, index, &body);
 		shared_renew(shared, &keeping, kept);
-		metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->options.model_index, kept);
+		shared_count_kept(shared, kept, 1);
 		bytes += buf_len(&body);
 	}
 	buf_fini(&body);
@@ -196,14 +196,14 @@ static void on_pause(struct timer *timer)
 }
 
 /* Nothing of the answer is kept. */
-static void keep_none(struct batch *batch, enum metrics_kept why)
+static void keep_none(struct batch *batch, enum keep_result why)
 {
 	const struct shared *shared = batch->shared;
 	for (size_t i = 0; i < batch->count; i++) {
 		struct cache_keeping keeping = keeping_of(batch, i);
 		shared_renew(shared, &keeping, why);
 	}
-	metrics_add(shared->worker->plan.metrics, batch->count, METRIC_CACHE_KEPT, shared->options.model_index, why);
+	shared_count_kept(shared, why, batch->count);
 }
 
 static void keep_all(struct batch *batch)
@@ -211,7 +211,7 @@ static void keep_all(struct batch *batch)
 	struct shared *shared = batch->shared;
 	batch->shares = calloc(batch->count, sizeof(*batch->shares));
 	if (batch->shares == NULL || !share_out(batch, &batch->vectors.usage, batch->shares)) {
-		keep_none(batch, METRICS_KEPT_NO_MEMORY);
+		keep_none(batch, KEEP_RESULT_NO_MEMORY);
 	} else if (!keep_slice(batch)) {
 		shared_hold(shared); /* until the last slice */
 		shared->worker->in_flight++;
@@ -222,15 +222,15 @@ static void keep_all(struct batch *batch)
 void shared_batch_keep(struct shared *shared)
 {
 	struct batch *batch = shared->batch;
-	enum metrics_kept kept = METRICS_KEPT_YES;
+	enum keep_result kept = KEEP_RESULT_YES;
 	if (batch->dealt)
 		return;
 	batch->dealt = true;
 	if (batch->joined || !plan_is_first_choice(shared->plan, batch->target))
-		kept = METRICS_KEPT_STAND_IN;
+		kept = KEEP_RESULT_STAND_IN;
 	else if (!batch->wire->vectors_end(&batch->vectors))
-		kept = batch->too_large || batch->vectors.too_large ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_FORM;
-	if (kept == METRICS_KEPT_YES)
+		kept = batch->too_large || batch->vectors.too_large ? KEEP_RESULT_TOO_LARGE : KEEP_RESULT_FORM;
+	if (kept == KEEP_RESULT_YES)
 		keep_all(batch);
 	else
 		keep_none(batch, kept);

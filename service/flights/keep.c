@@ -12,16 +12,16 @@
 enum { SHARED_KEPT_IN_TURN = 256 << 10 /* bytes of events; more are put together by a helper */ };
 
 /* Why the answer, the body of entry, is not kept, or that it can be; fills in what else its body tells. */
-static enum metrics_kept judge_answer(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
-				      struct arena *scratch)
+static enum keep_result judge_answer(const struct shared *shared, const struct whole *whole, struct cache_entry *entry,
+				     struct arena *scratch)
 {
 	const struct config_cache_rule *rule = shared->keeping.rule;
 	if (whole->streamed && !shared->convertible)
-		return METRICS_KEPT_FORM;
+		return KEEP_RESULT_FORM;
 	if (entry->body.len > shared->worker->plan.config->cache.entry)
-		return METRICS_KEPT_TOO_LARGE;
+		return KEEP_RESULT_TOO_LARGE;
 	if (whole->joined || !plan_is_first_choice(shared->plan, whole->target))
-		return METRICS_KEPT_STAND_IN;
+		return KEEP_RESULT_STAND_IN;
 	const struct dialect *dialect = whole->dialect;
 	struct json json;
 	struct deltas deltas;
@@ -29,19 +29,19 @@ static enum metrics_kept judge_answer(const struct shared *shared, const struct 
 		entry->finish = deltas_finish(&deltas);
 	bool keepable = dialect->answer_is_keepable(entry->body, rule->finish == CONFIG_CACHE_ANY, scratch) &&
 			dialect->replay_mark(entry->body, scratch, &entry->marks);
-	return keepable ? METRICS_KEPT_YES : METRICS_KEPT_UNFINISHED;
+	return keepable ? KEEP_RESULT_YES : KEEP_RESULT_UNFINISHED;
 }
 
-static enum metrics_kept kept_of(enum cache_adopted adopted)
+static enum keep_result kept_of(enum cache_adopted adopted)
 {
-	static const enum metrics_kept results[] = {[CACHE_ADOPTED] = METRICS_KEPT_YES,
-						    [CACHE_PURGED] = METRICS_KEPT_PURGED,
-						    [CACHE_NOT_ONE] = METRICS_KEPT_NO_MEMORY};
+	static const enum keep_result results[] = {[CACHE_ADOPTED] = KEEP_RESULT_YES,
+						   [CACHE_PURGED] = KEEP_RESULT_PURGED,
+						   [CACHE_NOT_ONE] = KEEP_RESULT_NO_MEMORY};
 	return results[adopted];
 }
 
-enum metrics_kept shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
-				    const struct cache_entry *entry)
+enum keep_result shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
+				   const struct cache_entry *entry)
 {
 	return kept_of(cache_keep(shared->worker->cache, keeping, entry));
 }
@@ -86,7 +86,7 @@ struct gathered {
 	struct buf body;
 	struct arena scratch;
 	struct cache_entry entry;
-	enum metrics_kept kept; /* METRICS_KEPT_YES: it can be */
+	enum keep_result kept; /* KEEP_RESULT_YES: it can be */
 };
 
 /* Returns the answer, which end completes: it is not in the log yet, as what is held; NULL when it is not all there. */
@@ -110,7 +110,7 @@ static void gather_answer(const struct shared *shared, const struct flight_recor
 	whole_init(&gathered->whole, shared->request, SHARED_MOST, LEDGER_NOBODY); /* for a moment */
 	buf_init(&gathered->body, (size_t)SHARED_MOST * 2);
 	gathered->entry = (struct cache_entry){.endpoint = shared->request->endpoint, .created = time(NULL)};
-	gathered->kept = shared->log.bytes > SHARED_MOST ? METRICS_KEPT_TOO_LARGE : METRICS_KEPT_NO_MEMORY;
+	gathered->kept = shared->log.bytes > SHARED_MOST ? KEEP_RESULT_TOO_LARGE : KEEP_RESULT_NO_MEMORY;
 	struct whole *whole = complete_answer(shared, end, &gathered->whole);
 	bool written = whole != NULL && whole_write(whole, &gathered->body);
 	gathered->entry.body = buf_span(&gathered->body);
@@ -131,21 +131,33 @@ static void gathered_fini(struct gathered *gathered)
 
 /* ---- keeping ---- */
 
-void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum metrics_kept kept)
+void shared_count_kept(const struct shared *shared, enum keep_result kept, size_t count)
 {
-	if (keeping->renews && kept != METRICS_KEPT_YES && kept != METRICS_KEPT_STAND_IN && kept != METRICS_KEPT_PURGED)
+	static const enum metrics_kept labels[] = {[KEEP_RESULT_YES] = METRICS_KEPT_YES,
+						   [KEEP_RESULT_TOO_LARGE] = METRICS_KEPT_TOO_LARGE,
+						   [KEEP_RESULT_UNFINISHED] = METRICS_KEPT_UNFINISHED,
+						   [KEEP_RESULT_STAND_IN] = METRICS_KEPT_STAND_IN,
+						   [KEEP_RESULT_FORM] = METRICS_KEPT_FORM,
+						   [KEEP_RESULT_NO_MEMORY] = METRICS_KEPT_NO_MEMORY,
+						   [KEEP_RESULT_PURGED] = METRICS_KEPT_PURGED};
+	metrics_add(shared->worker->plan.metrics, count, METRIC_CACHE_KEPT, shared->options.model_index, labels[kept]);
+}
+
+void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum keep_result kept)
+{
+	if (keeping->renews && kept != KEEP_RESULT_YES && kept != KEEP_RESULT_STAND_IN && kept != KEEP_RESULT_PURGED)
 		cache_renew(shared->worker->cache, keeping, 0);
 }
 
 /* Counts what became of an answer of so many bytes. True when it is kept. */
-static bool note_kept(const struct shared *shared, enum metrics_kept kept, size_t bytes)
+static bool note_kept(const struct shared *shared, enum keep_result kept, size_t bytes)
 {
 	const struct flight_worker *worker = shared->worker;
 	shared_renew(shared, &shared->keeping, kept);
-	if (kept == METRICS_KEPT_YES)
+	if (kept == KEEP_RESULT_YES)
 		metrics_add(worker->plan.metrics, bytes, METRIC_CACHE_STORED_BYTES, shared->options.model_index);
-	metrics_count(worker->plan.metrics, METRIC_CACHE_KEPT, shared->options.model_index, kept);
-	return kept == METRICS_KEPT_YES;
+	shared_count_kept(shared, kept, 1);
+	return kept == KEEP_RESULT_YES;
 }
 
 bool shared_keep(struct shared *shared, const struct flight_record *end)
@@ -157,13 +169,13 @@ bool shared_keep(struct shared *shared, const struct flight_record *end)
 	}
 	struct step_mark before = step_enter("keep");
 	gather_answer(shared, end, &gathered);
-	enum metrics_kept kept = gathered.kept;
-	if (kept == METRICS_KEPT_YES)
+	enum keep_result kept = gathered.kept;
+	if (kept == KEEP_RESULT_YES)
 		kept = shared_keep_entry(shared, &shared->keeping, &gathered.entry);
 	note_kept(shared, kept, gathered.entry.body.len);
 	gathered_fini(&gathered);
 	step_leave(before);
-	return kept == METRICS_KEPT_YES;
+	return kept == KEEP_RESULT_YES;
 }
 
 /* ---- by a helper ---- */
@@ -173,7 +185,7 @@ struct keep_job {
 	struct shared *shared;  /* held */
 	struct flight_record *end;
 	bool shares;
-	enum metrics_kept kept;
+	enum keep_result kept;
 	size_t bytes; /* of the body */
 	bool packs;
 	struct cache_packed packed;
@@ -187,7 +199,7 @@ static void keep_work(struct offload_job *offloaded)
 	gather_answer(job->shared, job->end, &gathered);
 	job->kept = gathered.kept;
 	job->bytes = gathered.entry.body.len;
-	job->packs = job->kept == METRICS_KEPT_YES;
+	job->packs = job->kept == KEEP_RESULT_YES;
 	if (job->packs)
 		cache_pack(&job->shared->keeping, &gathered.entry, job->shares, &job->packed);
 	gathered_fini(&gathered);
@@ -198,7 +210,7 @@ static void keep_done(struct offload_job *offloaded)
 	struct keep_job *job = (struct keep_job *)offloaded;
 	struct shared *shared = job->shared;
 	if (job->job.refused)
-		job->kept = METRICS_KEPT_NO_MEMORY;
+		job->kept = KEEP_RESULT_NO_MEMORY;
 	if (job->packs)
 		job->kept = kept_of(cache_keep_packed(shared->worker->cache, &shared->keeping, &job->packed));
 	bool kept = note_kept(shared, job->kept, job->bytes);
@@ -226,7 +238,7 @@ bool shared_keep_apart(struct shared *shared, struct flight_record *end)
 	job->shares = shared->worker->cache->remote != NULL;
 	job->job = (struct offload_job){.work = keep_work,
 					.done = keep_done,
-					.kind = METRICS_OFFLOAD_KEEP,
+					.kind = OFFLOAD_KEEP,
 					.owner = {shared->request->network, shared->request->identity},
 					.bytes = bytes * 2};
 	offload_submit(port, &job->job);

@@ -141,9 +141,23 @@ struct shared *shared_create(struct flight_worker *worker, const struct shared_r
 void shared_hold(struct shared *shared);
 void shared_release(struct shared *shared);
 
+/* Whether an answer went into the cache, or why not. */
+enum keep_result {
+	KEEP_RESULT_YES,
+	KEEP_RESULT_TOO_LARGE,
+	KEEP_RESULT_UNFINISHED,
+	KEEP_RESULT_STAND_IN, /* another model answered, or several */
+	KEEP_RESULT_FORM,     /* a stream that cannot become a whole answer, or vectors of unknown inputs */
+	KEEP_RESULT_NO_MEMORY,
+	KEEP_RESULT_PURGED /* while it was computed */
+};
+
+/* Counts what became of a number of answers. */
+void shared_count_kept(const struct shared *shared, enum keep_result kept, size_t count);
+
 /* Keeps an entry; what became of it. */
-enum metrics_kept shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
-				    const struct cache_entry *entry);
+enum keep_result shared_keep_entry(const struct shared *shared, const struct cache_keeping *keeping,
+				   const struct cache_entry *entry);
 
 /*
  * Puts together what a streamed answer amounts to, as it comes: takes an event that is in the log. A long answer, and
@@ -154,7 +168,7 @@ void shared_assemble(struct shared *shared, const struct event *event);
 void shared_stop_assembling(struct shared *shared);
 
 /* What is kept from before goes, when an answer that renews it is not kept itself (kept tells why). */
-void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum metrics_kept kept);
+void shared_renew(const struct shared *shared, const struct cache_keeping *keeping, enum keep_result kept);
 
 /*
  * Puts the complete answer, whose end is not in the log yet, into the cache, if it may be there. On the leader's

@@ -5,8 +5,6 @@
  */
 #include "service/health/health.h"
 
-#include <stdlib.h>
-
 #include "lib/log.h"
 #include "service/health/health_cells.h"
 
@@ -16,72 +14,6 @@ enum {
 	COOLING_ALONE_US = 5000000,
 	REFUSAL_HOLDS_US = 600000000
 };
-
-/* ---- lives ---- */
-
-static bool create_cells(struct health *health, const struct config *config)
-{
-	/* One more of each: there may be none. That of models is for plans that belong to no model. */
-	health->targets = calloc(config->target_count + 1, sizeof(*health->targets));
-	health->backends = calloc(config->backend_count + 1, sizeof(*health->backends));
-	health->models = calloc(config->model_count + 1, sizeof(*health->models));
-	return health->targets != NULL && health->backends != NULL && health->models != NULL;
-}
-
-static void init_target(struct health *health, size_t target, uint64_t seed)
-{
-	struct target_cell *cell = &health->targets[target];
-	const struct config_target *config = &health->config->targets[target];
-	pthread_mutex_init(&cell->lock, NULL);
-	for (size_t i = 0; i < HEALTH_OPERATIONS; i++)
-		breaker_init(&cell->operations[i].breaker, &config->backend->breaker, config->alone,
-			     seed + target * HEALTH_OPERATIONS + i);
-}
-
-struct health *health_create(const struct config *config, uint64_t seed)
-{
-	struct health *health = calloc(1, sizeof(*health));
-	if (health == NULL)
-		return NULL;
-	if (!create_cells(health, config)) {
-		free(health->targets);
-		free(health->backends);
-		free(health->models);
-		free(health);
-		return NULL;
-	}
-	health->config = config;
-	for (size_t i = 0; i < config->target_count; i++)
-		init_target(health, i, seed);
-	for (size_t i = 0; i < config->backend_count; i++)
-		pthread_mutex_init(&health->backends[i].lock, NULL);
-	for (size_t i = 0; i <= config->model_count; i++)
-		pthread_mutex_init(&health->models[i].lock, NULL);
-	return health;
-}
-
-static void destroy_model(struct model_cell *cell)
-{
-	pthread_mutex_destroy(&cell->lock);
-	for (unsigned i = 0; i < HEALTH_KINDS; i++)
-		free(cell->first_content[i]);
-}
-
-void health_destroy(struct health *health)
-{
-	if (health == NULL)
-		return;
-	for (size_t i = 0; i < health->config->target_count; i++)
-		pthread_mutex_destroy(&health->targets[i].lock);
-	for (size_t i = 0; i < health->config->backend_count; i++)
-		pthread_mutex_destroy(&health->backends[i].lock);
-	for (size_t i = 0; i <= health->config->model_count; i++)
-		destroy_model(&health->models[i]);
-	free(health->targets);
-	free(health->backends);
-	free(health->models);
-	free(health);
-}
 
 /* ---- what a change of a breaker's state looks like in the log ---- */
 
@@ -128,11 +60,11 @@ static void log_change(const struct health *health, const struct health_use *use
 static bool enter_budget(const struct health *health, struct backend_cell *backend, bool extra, uint64_t now_us)
 {
 	bool alone = atomic_load_explicit(&health->plans, memory_order_relaxed) <= 1;
-	pthread_mutex_lock(&backend->lock);
+	pthread_mutex_lock(&backend->base.lock);
 	bool allowed = !extra || budget_allows(&backend->budget, &health->config->retries, alone, now_us);
 	if (allowed)
 		budget_enter(&backend->budget, extra);
-	pthread_mutex_unlock(&backend->lock);
+	pthread_mutex_unlock(&backend->base.lock);
 	return allowed;
 }
 
@@ -140,9 +72,9 @@ static void leave_budget(struct backend_cell *backend, const struct health_call 
 			 uint64_t now_us)
 {
 	bool failed = code != ERROR_NONE && code != ERROR_CLIENT_CLOSED;
-	pthread_mutex_lock(&backend->lock);
+	pthread_mutex_lock(&backend->base.lock);
 	budget_leave(&backend->budget, call->extra, failed, now_us);
-	pthread_mutex_unlock(&backend->lock);
+	pthread_mutex_unlock(&backend->base.lock);
 }
 
 static enum health_reason ask_standby(const struct health *health, const struct standby *standby, uint64_t client,
@@ -172,15 +104,15 @@ static void begin_call(struct health *health, struct health_call *call, const st
 				     .scout = purpose == HEALTH_DIVERTED || purpose == HEALTH_OVERDUE};
 	breaker_enter(&cell->breaker, call, now_us);
 	cell->standby.scouts += call->scout;
-	health->targets[use->target].running++;
+	health_target(health, use->target)->running++;
 }
 
 enum health_reason health_enter(struct health *health, struct health_call *call, const struct health_use *use,
 				enum health_purpose purpose, uint64_t now_us, uint64_t *wait_us)
 {
-	struct target_cell *cell = &health->targets[use->target];
+	struct target_cell *cell = health_target(health, use->target);
 	struct operation_cell *operation = operation_of(health, use);
-	pthread_mutex_lock(&cell->lock);
+	pthread_mutex_lock(&cell->base.lock);
 	enum health_breaker before = operation->breaker.state;
 	enum health_reason reason = health_reason_of(health, use, now_us, wait_us);
 	if (reason == HEALTH_OK)
@@ -195,26 +127,26 @@ enum health_reason health_enter(struct health *health, struct health_call *call,
 	if (reason == HEALTH_OPEN)
 		breaker_refuse(&operation->breaker);
 	struct change change = change_since(operation, before, now_us);
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 	log_change(health, use, &change);
 	return reason;
 }
 
 void health_give_up(struct health *health, size_t target)
 {
-	struct target_cell *cell = &health->targets[target];
-	pthread_mutex_lock(&cell->lock);
+	struct target_cell *cell = health_target(health, target);
+	pthread_mutex_lock(&cell->base.lock);
 	cell->refused[HEALTH_UNPROVEN]++;
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 }
 
 /* A real call succeeded: more than any probe can tell. */
 static void prove(struct health *health, size_t target, uint64_t now_us)
 {
 	struct backend_cell *backend = backend_of(health, target);
-	pthread_mutex_lock(&backend->lock);
+	pthread_mutex_lock(&backend->base.lock);
 	liveness_proven(&backend->liveness, now_us);
-	pthread_mutex_unlock(&backend->lock);
+	pthread_mutex_unlock(&backend->base.lock);
 }
 
 void health_first_content(struct health_call *call, uint64_t now_us)
@@ -222,9 +154,9 @@ void health_first_content(struct health_call *call, uint64_t now_us)
 	struct health *health = call->health;
 	if (health == NULL || call->content)
 		return;
-	struct target_cell *cell = &health->targets[call->use.target];
+	struct target_cell *cell = health_target(health, call->use.target);
 	struct operation_cell *operation = operation_of(health, &call->use);
-	pthread_mutex_lock(&cell->lock);
+	pthread_mutex_lock(&cell->base.lock);
 	enum health_breaker before = operation->breaker.state;
 	breaker_content(&operation->breaker, call, now_us);
 	standby_content(&operation->standby, call->scout, now_us);
@@ -232,7 +164,7 @@ void health_first_content(struct health_call *call, uint64_t now_us)
 	call->scout = false;
 	latency_observe(&operation->latency[call->use.stream], from_now(now_us, call->started_us), now_us);
 	struct change change = change_since(operation, before, now_us);
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 	log_change(health, &call->use, &change);
 	prove(health, call->use.target, now_us);
 }
@@ -319,13 +251,13 @@ void health_leave(struct health_call *call, const struct health_outcome *outcome
 	struct health *health = call->health;
 	if (health == NULL)
 		return;
-	struct target_cell *cell = &health->targets[call->use.target];
+	struct target_cell *cell = health_target(health, call->use.target);
 	struct operation_cell *operation = operation_of(health, &call->use);
-	pthread_mutex_lock(&cell->lock);
+	pthread_mutex_lock(&cell->base.lock);
 	enum health_breaker before = operation->breaker.state;
 	end_call(cell, operation, call, outcome, now_us);
 	struct change change = change_since(operation, before, now_us);
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 	log_change(health, &call->use, &change);
 	leave_budget(backend_of(health, call->use.target), call, outcome->code, now_us);
 	if (outcome->code == ERROR_NONE)
@@ -361,9 +293,9 @@ bool health_note_refused(struct health *health, size_t target, enum health_rewri
 
 bool health_probed(struct health *health, size_t backend, bool alive, uint64_t now_us)
 {
-	struct backend_cell *cell = &health->backends[backend];
-	pthread_mutex_lock(&cell->lock);
+	struct backend_cell *cell = health_backend(health, backend);
+	pthread_mutex_lock(&cell->base.lock);
 	bool changed = liveness_probed(&cell->liveness, &health->config->backends[backend].probe, alive, now_us);
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 	return changed;
 }

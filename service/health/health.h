@@ -2,7 +2,7 @@
 /*
  * What all workers know about each target and backend: whether its breaker
  * lets calls through, whether it cools down, how many calls run, how fast its
- * first content comes, and what the retry budget still allows. One per process;
+ * first content comes, and what the retry budget still allows. One per configuration;
  * every function is thread-safe and short. Time is passed in, microseconds on
  * the monotonic clock, so that tests need no sleep.
  *
@@ -17,8 +17,14 @@
 
 struct health;
 
-/* config: borrows, must outlive it. seed: of the jitter, so that tests repeat. NULL: out of memory. */
-struct health *health_create(const struct config *config, uint64_t seed);
+/*
+ * config: borrows, must outlive it. seed: of the jitter, so that tests repeat. earlier: of an earlier configuration, or
+ * NULL: what is known of the targets, backends and models that have the same name is shared with it, by the options of
+ * the later one. Either may be destroyed first. Indexes, and the tickets of calls, are those of one health. NULL: out
+ * of memory.
+ */
+struct health *health_create(const struct config *config, uint64_t seed, const struct health *earlier);
+/* No call may have entered that has not left. */
 void health_destroy(struct health *health);
 
 /* What a call does at a target. Breakers and latencies of different operations are kept apart. */
@@ -116,9 +122,12 @@ bool health_refuses(const struct health *health, size_t target, enum health_rewr
 /* Notes that. True when it was not known before. */
 bool health_note_refused(struct health *health, size_t target, enum health_rewrite what, uint64_t now_us);
 
+/* No target: of a view that is of none. */
+#define HEALTH_NO_TARGET SIZE_MAX
+
 /* A target as a chooser sees it. */
 struct health_view {
-	size_t target;             /* whose view it is */
+	size_t target;             /* whose view it is; or HEALTH_NO_TARGET */
 	enum health_reason reason; /* HEALTH_OK: a call would be let through now */
 	uint64_t wait_us;          /* otherwise: how long, as far as known */
 	unsigned running;          /* calls under way, of all workers; as a chooser sees it, with those that wait */

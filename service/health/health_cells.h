@@ -1,9 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What health.c (calls and probes) and health_report.c (what others see) share;
- * nobody else includes it. Locks: one of each target, each backend and each
- * model. They nest in the order target, backend; nothing else is called while
- * one is held.
+ * What health.c (calls and probes), health_cells.c (lives) and health_report.c (what others see) share; nobody else
+ * includes it.
+ *
+ * A cell belongs to a name in the configuration: of a target, a backend or a model. A later configuration that has the
+ * same name shares the cell with the earlier one, as long as both are in use; struct health is what one configuration
+ * sees of them, by its own indexes.
+ *
+ * Locks: one of each cell. They nest in the order target, backend; nothing else is called while one is held.
  */
 #ifndef SLUICE_SERVICE_HEALTH_HEALTH_CELLS_H
 #define SLUICE_SERVICE_HEALTH_HEALTH_CELLS_H
@@ -20,6 +24,13 @@
 #include "service/health/standby.h"
 #include "service/health/success.h"
 
+/* What all cells begin with. */
+struct health_cell {
+	char *name;       /* in the configuration; "" = of plans that belong to no model */
+	atomic_uint uses; /* by a struct health each */
+	pthread_mutex_t lock;
+};
+
 /* One operation of a target: what fails at it says nothing of the others. */
 struct operation_cell {
 	struct breaker breaker;
@@ -30,7 +41,8 @@ struct operation_cell {
 };
 
 struct target_cell {
-	pthread_mutex_t lock;
+	struct health_cell base; /* first */
+	struct config_breaker options;
 	struct operation_cell operations[HEALTH_OPERATIONS];
 	unsigned running;
 	uint64_t cooling_until_us;
@@ -40,29 +52,50 @@ struct target_cell {
 };
 
 struct backend_cell {
-	pthread_mutex_t lock;
+	struct health_cell base; /* first */
 	struct liveness liveness;
 	struct budget budget; /* under the lock */
 	_Atomic uint64_t refuses_until_us[HEALTH_REWRITES];
 };
 
 struct model_cell {
-	pthread_mutex_t lock;
+	struct health_cell base;                      /* first */
 	struct quantile *first_content[HEALTH_KINDS]; /* by kind of request; NULL = none was answered yet */
 	struct spares spares;
 };
 
 struct health {
 	const struct config *config;
-	struct target_cell *targets;
-	struct backend_cell *backends;
-	struct model_cell *models;
-	atomic_uint plans; /* that run */
+	/* by index in the configuration; of models one more, for plans that belong to none */
+	struct health_cell **targets;  /* struct target_cell */
+	struct health_cell **backends; /* struct backend_cell */
+	struct health_cell **models;   /* struct model_cell */
+	atomic_uint plans;             /* of this configuration, that run */
 };
+
+static inline struct target_cell *health_target(const struct health *health, size_t target)
+{
+	return (struct target_cell *)health->targets[target];
+}
+
+static inline struct backend_cell *health_backend(const struct health *health, size_t backend)
+{
+	return (struct backend_cell *)health->backends[backend];
+}
+
+static inline struct model_cell *health_model(const struct health *health, size_t model)
+{
+	return (struct model_cell *)health->models[model];
+}
+
+static inline size_t backend_index_of(const struct health *health, size_t target)
+{
+	return (size_t)(health->config->targets[target].backend - health->config->backends);
+}
 
 static inline struct backend_cell *backend_of(const struct health *health, size_t target)
 {
-	return &health->backends[health->config->targets[target].backend - health->config->backends];
+	return health_backend(health, backend_index_of(health, target));
 }
 
 static inline uint64_t from_now(uint64_t until_us, uint64_t now_us)
@@ -75,7 +108,7 @@ bool health_is_down(struct backend_cell *backend);
 
 static inline struct operation_cell *operation_of(const struct health *health, const struct health_use *use)
 {
-	return &health->targets[use->target].operations[use->operation];
+	return &health_target(health, use->target)->operations[use->operation];
 }
 
 /* Why no call may start, budget and scouts aside. Under the target's lock. */

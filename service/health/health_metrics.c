@@ -26,7 +26,7 @@ static uint64_t state_of(struct health *health, size_t target)
 }
 
 /* Labels have one more value than there are names: for it there is nothing to tell. */
-static bool read_value(void *context, enum metric metric, const uint32_t values[3], double *value)
+static bool read_value(void *context, unsigned metric, const uint32_t values[3], double *value)
 {
 	struct health *health = context;
 	bool target = values[0] < health->config->target_count;

@@ -3,7 +3,7 @@
 #ifndef SLUICE_SERVICE_HEALTH_HEALTH_METRICS_H
 #define SLUICE_SERVICE_HEALTH_HEALTH_METRICS_H
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "service/health/health.h"
 
 /* Fills in the values of the labels that health is the source of, and nothing else. */

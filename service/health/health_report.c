@@ -23,9 +23,9 @@ const char *health_breaker_name(enum health_breaker breaker)
 
 bool health_is_down(struct backend_cell *backend)
 {
-	pthread_mutex_lock(&backend->lock);
+	pthread_mutex_lock(&backend->base.lock);
 	bool down = backend->liveness.state == LIVENESS_DOWN;
-	pthread_mutex_unlock(&backend->lock);
+	pthread_mutex_unlock(&backend->base.lock);
 	return down;
 }
 
@@ -38,7 +38,7 @@ const char *health_operation_name(unsigned operation)
 enum health_reason health_reason_of(const struct health *health, const struct health_use *use, uint64_t now_us,
 				    uint64_t *wait_us)
 {
-	const struct target_cell *cell = &health->targets[use->target];
+	const struct target_cell *cell = health_target(health, use->target);
 	bool cooling = cell->cooling_others || cell->cooling_client == use->client;
 	*wait_us = cooling ? from_now(cell->cooling_until_us, now_us) : 0;
 	if (health_is_down(backend_of(health, use->target))) {
@@ -62,49 +62,49 @@ static size_t kind_index(const struct health_kind *kind)
 
 uint64_t health_model_p95_us(struct health *health, size_t model, const struct health_kind *kind)
 {
-	struct model_cell *cell = &health->models[model];
-	pthread_mutex_lock(&cell->lock);
+	struct model_cell *cell = health_model(health, model);
+	pthread_mutex_lock(&cell->base.lock);
 	const struct quantile *times = cell->first_content[kind_index(kind)];
 	uint64_t value = times == NULL ? 0 : quantile_value(times, HEDGE_PERCENTILE);
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 	return value;
 }
 
 void health_model_content(struct health *health, size_t model, const struct health_kind *kind, uint64_t took_us,
 			  uint64_t now_us)
 {
-	struct model_cell *cell = &health->models[model];
+	struct model_cell *cell = health_model(health, model);
 	struct quantile **times = &cell->first_content[kind_index(kind)];
-	pthread_mutex_lock(&cell->lock);
+	pthread_mutex_lock(&cell->base.lock);
 	if (*times == NULL)
 		*times = calloc(1, sizeof(**times)); /* without memory nothing is learnt */
 	if (*times != NULL)
 		quantile_observe(*times, took_us, now_us);
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 }
 
 void health_hedge_request(struct health *health, size_t model)
 {
-	struct model_cell *cell = &health->models[model];
-	pthread_mutex_lock(&cell->lock);
+	struct model_cell *cell = health_model(health, model);
+	pthread_mutex_lock(&cell->base.lock);
 	spares_earn(&cell->spares);
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 }
 
 void health_hedge_settled(struct health *health, size_t model)
 {
-	struct model_cell *cell = &health->models[model];
-	pthread_mutex_lock(&cell->lock);
+	struct model_cell *cell = health_model(health, model);
+	pthread_mutex_lock(&cell->base.lock);
 	spares_settle(&cell->spares);
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 }
 
 bool health_hedge_take(struct health *health, size_t model, unsigned percent)
 {
-	struct model_cell *cell = &health->models[model];
-	pthread_mutex_lock(&cell->lock);
+	struct model_cell *cell = health_model(health, model);
+	pthread_mutex_lock(&cell->base.lock);
 	bool taken = spares_take(&cell->spares, percent);
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 	return taken;
 }
 
@@ -117,10 +117,10 @@ static double share_of(const struct health *health, const struct health_use *use
 	struct backend_cell *backend = backend_of(health, use->target);
 	const struct breaker *breaker = &operation_of(health, use)->breaker;
 	uint64_t recovered_us = breaker->state == HEALTH_BREAKER_CLOSED ? breaker->closed_us : now_us;
-	pthread_mutex_lock(&backend->lock);
+	pthread_mutex_lock(&backend->base.lock);
 	if (backend->liveness.recovered_us > recovered_us)
 		recovered_us = backend->liveness.recovered_us;
-	pthread_mutex_unlock(&backend->lock);
+	pthread_mutex_unlock(&backend->base.lock);
 	return liveness_share(recovered_us, config->probe.slow_start_us, now_us);
 }
 
@@ -131,7 +131,7 @@ static void view_locked(const struct health *health, const struct health_use *us
 	view->target = use->target;
 	view->full = false;
 	view->reason = health_reason_of(health, use, now_us, &view->wait_us);
-	view->running = health->targets[use->target].running;
+	view->running = health_target(health, use->target)->running;
 	view->latency_us = latency_value(&operation_of(health, use)->latency[use->stream], now_us);
 	view->share = share_of(health, use, now_us);
 	view->failing = success_failing(&operation_of(health, use)->success, now_us);
@@ -139,18 +139,18 @@ static void view_locked(const struct health *health, const struct health_use *us
 
 void health_view(struct health *health, const struct health_use *use, uint64_t now_us, struct health_view *view)
 {
-	struct target_cell *cell = &health->targets[use->target];
-	pthread_mutex_lock(&cell->lock);
+	struct target_cell *cell = health_target(health, use->target);
+	pthread_mutex_lock(&cell->base.lock);
 	view_locked(health, use, now_us, view);
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 }
 
 unsigned health_extra(struct health *health, size_t backend)
 {
-	struct backend_cell *cell = &health->backends[backend];
-	pthread_mutex_lock(&cell->lock);
+	struct backend_cell *cell = health_backend(health, backend);
+	pthread_mutex_lock(&cell->base.lock);
 	unsigned extra = cell->budget.extra;
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 	return extra;
 }
 
@@ -205,35 +205,35 @@ static struct health_use worst_use(const struct target_cell *cell, size_t target
 
 void health_report(struct health *health, size_t target, uint64_t now_us, struct health_report *report)
 {
-	struct target_cell *cell = &health->targets[target];
+	struct target_cell *cell = health_target(health, target);
 	struct backend_cell *backend = backend_of(health, target);
-	pthread_mutex_lock(&cell->lock);
+	pthread_mutex_lock(&cell->base.lock);
 	struct health_use use = worst_use(cell, target, now_us);
 	report->operation = use.operation;
 	view_locked(health, &use, now_us, &report->view);
 	report_breaker(&cell->operations[use.operation], now_us, report);
 	report->cooling_us = from_now(cell->cooling_until_us, now_us);
-	pthread_mutex_unlock(&cell->lock);
-	report->extra = health_extra(health, (size_t)(backend - health->backends));
+	pthread_mutex_unlock(&cell->base.lock);
+	report->extra = health_extra(health, backend_index_of(health, target));
 	report->probed_down = health_is_down(backend);
 }
 
 uint64_t health_changes(struct health *health, size_t target, enum health_breaker breaker)
 {
-	struct target_cell *cell = &health->targets[target];
+	struct target_cell *cell = health_target(health, target);
 	uint64_t changes = 0;
-	pthread_mutex_lock(&cell->lock);
+	pthread_mutex_lock(&cell->base.lock);
 	for (unsigned i = 0; i < HEALTH_OPERATIONS; i++)
 		changes += cell->operations[i].breaker.changes[breaker];
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 	return changes;
 }
 
 uint64_t health_refused(struct health *health, size_t target, enum health_reason reason)
 {
-	struct target_cell *cell = &health->targets[target];
-	pthread_mutex_lock(&cell->lock);
+	struct target_cell *cell = health_target(health, target);
+	pthread_mutex_lock(&cell->base.lock);
 	uint64_t refused = cell->refused[reason];
-	pthread_mutex_unlock(&cell->lock);
+	pthread_mutex_unlock(&cell->base.lock);
 	return refused;
 }

@@ -17,10 +17,11 @@
 #include "service/health/limit.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "lib/container.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "service/health/adaptive.h"
 
 enum {
@@ -48,6 +49,7 @@ struct limit_mailbox {
 
 struct limit {
 	struct config_concurrency options;
+	atomic_uint holders;
 	pthread_mutex_t mutex; /* of all that follows */
 	struct adaptive adaptive;
 	struct queue queue;
@@ -72,16 +74,30 @@ struct limit *limit_create(const struct config_concurrency *options)
 		return NULL;
 	}
 	limit->options = *options;
+	limit->holders = 1;
 	adaptive_init(&limit->adaptive, options->calls);
 	pthread_mutex_init(&limit->mutex, NULL);
 	SLIST_INIT(&limit->mailboxes);
 	return limit;
 }
 
-void limit_destroy(struct limit *limit)
+struct limit *limit_hold(struct limit *limit)
+{
+	atomic_fetch_add(&limit->holders, 1);
+	return limit;
+}
+
+bool limit_has_options(const struct limit *limit, const struct config_concurrency *options)
+{
+	const struct config_concurrency *own = &limit->options;
+	return own->calls == options->calls && own->adaptive == options->adaptive && own->queue == options->queue &&
+	       own->wait_us == options->wait_us;
+}
+
+void limit_drop(struct limit *limit)
 {
 	struct limit_mailbox *mailbox;
-	if (limit == NULL)
+	if (limit == NULL || atomic_fetch_sub(&limit->holders, 1) > 1)
 		return;
 	while ((mailbox = SLIST_FIRST(&limit->mailboxes)) != NULL) {
 		SLIST_REMOVE_HEAD(&limit->mailboxes, link);

@@ -20,10 +20,15 @@ struct limit;
 struct limit_mailbox;
 struct metrics_cells;
 
-/* options: copied. NULL: out of memory. */
+/* options: copied. Returns a limit that the caller holds, or NULL when out of memory. */
 struct limit *limit_create(const struct config_concurrency *options);
-/* The threads of all loops that ever waited have ended; nobody waits. */
-void limit_destroy(struct limit *limit);
+/* Returns the limit, which has one holder more. */
+struct limit *limit_hold(struct limit *limit);
+/* One holder less. The last one: the threads of all loops that ever waited have ended, and nobody waits. */
+void limit_drop(struct limit *limit);
+
+/* Returns whether the limit was created with the same options. */
+bool limit_has_options(const struct limit *limit, const struct config_concurrency *options);
 
 enum limit_verdict {
 	LIMIT_GO,     /* it runs: limit_leave must follow */

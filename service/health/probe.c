@@ -9,8 +9,8 @@
 #include <stdlib.h>
 
 #include "lib/container.h"
-#include "lib/metrics.h"
 #include "lib/random.h"
+#include "schemas/metrics.h"
 #include "service/health/health.h"
 
 enum {

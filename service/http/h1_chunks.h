@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "lib/buf.h"
 #include "lib/errors.h"
 
 enum h1_chunks_state {

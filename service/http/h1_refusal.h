@@ -3,6 +3,7 @@
 #ifndef SLUICE_SERVICE_HTTP_H1_REFUSAL_H
 #define SLUICE_SERVICE_HTTP_H1_REFUSAL_H
 
+#include "lib/buf.h"
 #include "lib/errors.h"
 
 /* Appends an HTTP/1.1 response that refuses with that error, in OpenAI's form, and closes. False: out of memory. */

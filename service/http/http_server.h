@@ -14,9 +14,9 @@
 #include "config/config.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
-#include "lib/errors.h"
 #include "lib/http_field.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
+#include "schemas/error_answer.h"
 #include "service/loop/loop.h"
 
 struct http_server;

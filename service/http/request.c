@@ -326,7 +326,7 @@ enum error_form http_request_error_form(const struct http_request *request)
 	while ((line = next_line(request->h2o, SPAN("accept"), &index)).at != NULL)
 		if (media_type_accepted(line, error_media_type(ERROR_FORM_PROBLEM)))
 			return ERROR_FORM_PROBLEM;
-	return ERROR_FORM_OPENAI;
+	return ERROR_FORM_DIALECT;
 }
 
 enum error_code http_request_error(const struct http_request *request)

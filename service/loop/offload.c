@@ -223,11 +223,19 @@ static struct offload_party *who_yields(const struct offload *offload, const str
 
 /* ---- answers to the loops ---- */
 
+static const enum metrics_offload kind_labels[] = {
+    [OFFLOAD_DECODE] = METRICS_OFFLOAD_DECODE,   [OFFLOAD_KEEP] = METRICS_OFFLOAD_KEEP,
+    [OFFLOAD_MERGE] = METRICS_OFFLOAD_MERGE,     [OFFLOAD_VOTE] = METRICS_OFFLOAD_VOTE,
+    [OFFLOAD_METRICS] = METRICS_OFFLOAD_METRICS, [OFFLOAD_GUNZIP] = METRICS_OFFLOAD_GUNZIP,
+    [OFFLOAD_ANSWER] = METRICS_OFFLOAD_ANSWER,   [OFFLOAD_RECAST] = METRICS_OFFLOAD_RECAST,
+    [OFFLOAD_INFLATE] = METRICS_OFFLOAD_INFLATE,
+};
+
 /* One job more of the port, or one less. */
 static void port_move(const struct offload_job *job, int by)
 {
 	job->port->pending += (size_t)by;
-	metrics_move(job->port->metrics, by, METRIC_OFFLOAD_PENDING, job->kind);
+	metrics_move(job->port->metrics, by, METRIC_OFFLOAD_PENDING, kind_labels[job->kind]);
 }
 
 static void on_message(struct loop_message *message)
@@ -357,12 +365,12 @@ void offload_submit(struct offload_port *port, struct offload_job *job)
 	struct offload_party *client = client_of(offload, &job->owner);
 	if (client != NULL && make_room(offload, client, job->bytes)) {
 		queue_add(offload, client, job);
-		metrics_count(port->metrics, METRIC_OFFLOADED, job->kind);
+		metrics_count(port->metrics, METRIC_OFFLOADED, kind_labels[job->kind]);
 		pthread_cond_signal(&offload->more);
 	} else {
 		if (client != NULL)
 			client_rest(offload, client);
-		metrics_count(port->metrics, METRIC_OFFLOAD_REFUSED, job->kind);
+		metrics_count(port->metrics, METRIC_OFFLOAD_REFUSED, kind_labels[job->kind]);
 		refuse(job);
 	}
 	pthread_mutex_unlock(&offload->lock);

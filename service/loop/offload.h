@@ -14,8 +14,8 @@
 #ifndef SLUICE_SERVICE_LOOP_OFFLOAD_H
 #define SLUICE_SERVICE_LOOP_OFFLOAD_H
 
-#include "lib/metrics.h"
 #include "lib/span.h"
+#include "schemas/metrics.h"
 #include "service/loop/loop.h"
 
 enum {
@@ -24,6 +24,19 @@ enum {
 	OFFLOAD_SMALL = 16384,          /* bytes of JSON that are never heavy */
 	OFFLOAD_LARGE = 1 << 20,        /* bytes that always are */
 	OFFLOAD_DENSE = 1024,           /* commas of JSON that make it heavy: each stands for a value */
+};
+
+/* The work that helpers do. */
+enum offload_kind {
+	OFFLOAD_DECODE,  /* read a request's body */
+	OFFLOAD_KEEP,    /* make and compress an entry of the cache */
+	OFFLOAD_MERGE,   /* merge answers */
+	OFFLOAD_VOTE,    /* compare answers */
+	OFFLOAD_METRICS, /* write the metrics */
+	OFFLOAD_GUNZIP,  /* unpack a request's body */
+	OFFLOAD_ANSWER,  /* read a whole answer */
+	OFFLOAD_RECAST,  /* give a kept answer in another form */
+	OFFLOAD_INFLATE  /* unpack a kept answer */
 };
 
 struct offload;
@@ -44,7 +57,7 @@ struct offload_job {
 	void (*done)(struct offload_job *job);
 	/* On the loop, of a job that was cancelled: frees it. */
 	void (*discard)(struct offload_job *job);
-	enum metrics_offload kind;
+	enum offload_kind kind;
 	struct offload_owner owner;
 	size_t bytes; /* that it holds */
 	bool refused; /* for done: too much is queued, nothing was done */

@@ -6,7 +6,7 @@
 #ifndef SLUICE_SERVICE_LOOP_TURN_H
 #define SLUICE_SERVICE_LOOP_TURN_H
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 
 enum {
 	TURN_LONG_US = 50000,     /* a turn of that length is warned of */

@@ -138,10 +138,16 @@ static struct metrics_cells *balance_metrics(const struct balance_run *balance)
 	return balance->contest.run.context->worker->metrics;
 }
 
+/* Returns the metrics' label of the target whose view a candidate has. */
+static uint32_t balance_label(const struct balance_candidate *candidate)
+{
+	return candidate->view.target == HEALTH_NO_TARGET ? METRICS_UNKNOWN : (uint32_t)candidate->view.target;
+}
+
 static void balance_skip(const struct balance_run *balance, const struct balance_candidate *candidate,
 			 enum metrics_skip reason)
 {
-	metrics_count(balance_metrics(balance), METRIC_BALANCE_SKIPS, candidate->view.target, reason);
+	metrics_count(balance_metrics(balance), METRIC_BALANCE_SKIPS, balance_label(candidate), reason);
 }
 
 /* Of the candidates those that are available. Returns how many. */
@@ -195,8 +201,7 @@ static size_t balance_keep_free(const struct balance_run *balance, struct balanc
 }
 
 /* Those that may be chosen: not tried yet, and available unless too few are (panic). Returns how many. */
-static size_t balance_candidates(const struct balance_run *balance, struct balance_candidate *candidates,
-				 enum metrics_balance *mode)
+static size_t balance_candidates(const struct balance_run *balance, struct balance_candidate *candidates, bool *panic)
 {
 	const struct plan *plan = balance->contest.run.plan;
 	const struct run_context *context = balance->contest.run.context;
@@ -210,10 +215,10 @@ static size_t balance_candidates(const struct balance_run *balance, struct balan
 		usable += candidate->view.reason == HEALTH_OK && !balance->tried[i];
 		untried += !balance->tried[i];
 	}
-	*mode = available * 2 < plan->child_count || usable == 0 ? METRICS_BALANCE_PANIC : METRICS_BALANCE_HEALTHY;
-	size_t count = *mode == METRICS_BALANCE_PANIC ? untried : balance_keep_available(balance, candidates, untried);
+	*panic = available * 2 < plan->child_count || usable == 0;
+	size_t count = *panic ? untried : balance_keep_available(balance, candidates, untried);
 	count = balance_keep_fresh(balance, candidates, count);
-	if (*mode == METRICS_BALANCE_PANIC)
+	if (*panic)
 		return count;
 	if (plan->source->options.by == CONFIG_BALANCE_P2C)
 		count = balance_keep_working(candidates, count);
@@ -239,13 +244,14 @@ static size_t balance_choose(const struct balance_run *balance, struct balance_c
 }
 
 static void balance_count(const struct balance_run *balance, const struct balance_candidate *candidates, size_t count,
-			  const struct balance_candidate *choice, enum metrics_balance mode)
+			  const struct balance_candidate *choice, bool panic)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (candidates[i].full)
 			balance_skip(balance, &candidates[i], METRICS_SKIP_LOAD);
 	}
-	metrics_count(balance_metrics(balance), METRIC_BALANCE_CHOICES, choice->view.target, mode);
+	metrics_count(balance_metrics(balance), METRIC_BALANCE_CHOICES, balance_label(choice),
+		      panic ? METRICS_BALANCE_PANIC : METRICS_BALANCE_HEALTHY);
 }
 
 /* Adds the next choice; NULL when all were tried, or out of memory. */
@@ -254,12 +260,12 @@ static struct contender *balance_next(struct balance_run *balance)
 	const struct plan *plan = balance->contest.run.plan;
 	struct balance_candidate *candidates =
 	    arena_zalloc(balance->contest.run.context->arena, plan->child_count + 1, sizeof(*candidates));
-	enum metrics_balance mode;
-	size_t count = candidates == NULL ? 0 : balance_candidates(balance, candidates, &mode);
+	bool panic;
+	size_t count = candidates == NULL ? 0 : balance_candidates(balance, candidates, &panic);
 	if (count == 0)
 		return NULL;
 	const struct balance_candidate *choice = &candidates[balance_choose(balance, candidates, count)];
-	balance_count(balance, candidates, count, choice, mode);
+	balance_count(balance, candidates, count, choice, panic);
 	balance->tried[choice->child] = true;
 	return contest_add(&balance->contest, plan->children[choice->child]);
 }

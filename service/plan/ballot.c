@@ -159,7 +159,7 @@ bool ballot_close_apart(struct ballot *ballot, struct run_context *context,
 	closing->job = (struct offload_job){.work = on_work,
 					    .done = on_done,
 					    .discard = on_discard,
-					    .kind = METRICS_OFFLOAD_VOTE,
+					    .kind = OFFLOAD_VOTE,
 					    .owner = {context->network, context->client},
 					    .bytes = buf_len(&ballot->data) * 2};
 	struct ballot left = *ballot;

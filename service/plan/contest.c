@@ -197,11 +197,11 @@ struct contender *contest_add(struct contest *contest, const struct plan *plan)
 	return contender;
 }
 
-void contest_launch(struct contender *contender, enum metrics_attempt reason)
+void contest_launch(struct contender *contender, enum call_reason reason)
 {
 	struct contest *contest = contender->contest;
 	struct run_context *context = contest->run.context;
-	enum metrics_attempt before = context->reason;
+	enum call_reason before = context->reason;
 	contender->running = true;
 	contender->reason = reason;
 	contest->running++;
@@ -212,7 +212,7 @@ void contest_launch(struct contender *contender, enum metrics_attempt reason)
 		contender->run->ops->pause(contender->run, true);
 }
 
-bool contest_enter(struct contest *contest, const struct plan *plan, enum metrics_attempt reason)
+bool contest_enter(struct contest *contest, const struct plan *plan, enum call_reason reason)
 {
 	struct contender *contender = contest_add(contest, plan);
 	if (contender == NULL)
@@ -221,7 +221,7 @@ bool contest_enter(struct contest *contest, const struct plan *plan, enum metric
 	return true;
 }
 
-enum metrics_attempt contest_reason(const struct contest *contest, enum metrics_attempt reason)
+enum call_reason contest_reason(const struct contest *contest, enum call_reason reason)
 {
 	return contest->causes.called ? reason : contest->reason;
 }

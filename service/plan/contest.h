@@ -34,7 +34,7 @@ struct contender {
 	struct contender *next;
 	struct run *run;
 	bool running; /* started, neither ended nor out */
-	enum metrics_attempt reason;
+	enum call_reason reason;
 	struct early early;
 	struct usage usage; /* that it told last */
 };
@@ -59,7 +59,7 @@ struct contest {
 	struct contender *last;
 	struct contender *winner;
 	size_t running;
-	enum metrics_attempt reason; /* why the contest itself was started */
+	enum call_reason reason; /* why the contest itself was started */
 	bool paused;
 	bool awaited; /* a contender will enter later: nobody running does not mean the end */
 	struct causes causes;
@@ -73,13 +73,13 @@ void contest_init(struct contest *contest, const struct contest_rules *rules, co
 struct contender *contest_add(struct contest *contest, const struct plan *plan);
 
 /* Starts one who was added. */
-void contest_launch(struct contender *contender, enum metrics_attempt reason);
+void contest_launch(struct contender *contender, enum call_reason reason);
 
 /* Both. False when out of memory. */
-bool contest_enter(struct contest *contest, const struct plan *plan, enum metrics_attempt reason);
+bool contest_enter(struct contest *contest, const struct plan *plan, enum call_reason reason);
 
 /* Why another contender starts after a failure: reason, unless no call was made so far. */
-enum metrics_attempt contest_reason(const struct contest *contest, enum metrics_attempt reason);
+enum call_reason contest_reason(const struct contest *contest, enum call_reason reason);
 
 /* Nobody runs and nobody will: the failure goes up. For those that set awaited. */
 void contest_give_up(struct contest *contest);

@@ -68,7 +68,7 @@ static void fallback_try_next(struct contest *contest, const struct failure *fai
 	struct fallback_run *fallback = (struct fallback_run *)contest;
 	(void)failure;
 	if (fallback_has_more(contest))
-		contest_enter(contest, take_next(fallback), contest_reason(contest, METRICS_ATTEMPT_FALLBACK));
+		contest_enter(contest, take_next(fallback), contest_reason(contest, CALL_FALLBACK));
 }
 
 static struct run *fallback_create_run(const struct plan *plan, struct run_context *context, struct run_sink *sink)

@@ -55,7 +55,7 @@ static bool hedge_is_within_budget(const struct hedge_run *hedge)
 	       health_hedge_take(health, run->context->model_index, run->plan->source->options.hedges);
 }
 
-static bool hedge_enter_next(struct hedge_run *hedge, enum metrics_attempt reason)
+static bool hedge_enter_next(struct hedge_run *hedge, enum call_reason reason)
 {
 	struct contest *contest = &hedge->contest;
 	return contest_enter(contest, contest->run.plan->children[hedge->next++], reason);
@@ -66,7 +66,7 @@ static void on_slow(struct timer *timer)
 	struct hedge_run *hedge = container_of(timer, struct hedge_run, timer);
 	if (!hedge_has_more(&hedge->contest) || !hedge_is_within_budget(hedge))
 		return;
-	if (hedge_enter_next(hedge, METRICS_ATTEMPT_HEDGE) && hedge_has_more(&hedge->contest))
+	if (hedge_enter_next(hedge, CALL_HEDGE) && hedge_has_more(&hedge->contest))
 		timer_start(hedge_timers(hedge), &hedge->timer, hedge->after_us, on_slow);
 }
 
@@ -99,7 +99,7 @@ static void hedge_on_failed(struct contest *contest, const struct failure *failu
 	(void)failure;
 	if (contest->running > 0 || !hedge_has_more(contest))
 		return;
-	if (hedge_enter_next(hedge, contest_reason(contest, METRICS_ATTEMPT_FALLBACK)))
+	if (hedge_enter_next(hedge, contest_reason(contest, CALL_FALLBACK)))
 		timer_start(hedge_timers(hedge), &hedge->timer, hedge->after_us, on_slow);
 }
 
@@ -111,7 +111,7 @@ static void hedge_on_closed(struct contest *contest)
 	timer_stop(hedge_timers(hedge), &hedge->timer);
 	if (health != NULL && hedge->counted)
 		health_hedge_settled(health, context->model_index);
-	if (contest->winner != NULL && contest->winner->reason == METRICS_ATTEMPT_HEDGE)
+	if (contest->winner != NULL && contest->winner->reason == CALL_HEDGE)
 		metrics_count(context->worker->metrics, METRIC_HEDGES_WON, context->model_index);
 }
 

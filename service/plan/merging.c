@@ -128,7 +128,7 @@ struct merging *merging_begin(const struct run_context *context, const struct me
 	merging->job = (struct offload_job){.work = on_work,
 					    .done = on_done,
 					    .discard = on_discard,
-					    .kind = METRICS_OFFLOAD_MERGE,
+					    .kind = OFFLOAD_MERGE,
 					    .owner = {context->network, context->client},
 					    .bytes = bytes * 2};
 	merging->count = request->count;

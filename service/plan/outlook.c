@@ -70,7 +70,7 @@ bool outlook_is_full(const struct plan *plan, const struct run_context *context)
 
 void outlook_of(const struct plan *plan, const struct run_context *context, uint64_t now_us, struct health_view *view)
 {
-	*view = (struct health_view){.target = METRICS_UNKNOWN, .reason = HEALTH_OK, .share = 1};
+	*view = (struct health_view){.target = HEALTH_NO_TARGET, .reason = HEALTH_OK, .share = 1};
 	if (context->worker->health == NULL)
 		return;
 	if (plan->child_count == 0) {

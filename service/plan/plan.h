@@ -19,8 +19,8 @@
 #include "clients/http/http_client.h"
 #include "config/config.h"
 #include "lib/arena.h"
-#include "lib/metrics.h"
 #include "lib/reactor.h"
+#include "schemas/metrics.h"
 #include "schemas/request.h"
 #include "service/health/health.h"
 #include "service/plan/event.h"
@@ -88,6 +88,15 @@ struct run_shared {
 	    struct run_shared *shared); /* a stream had a comment; may end the runs. NULL = no interest */
 };
 
+/* Why a call starts. */
+enum call_reason { CALL_FIRST, CALL_RETRY, CALL_FALLBACK, CALL_HEDGE, CALL_RESUME };
+
+/* Returns whether a call for this reason repeats or replaces one that failed. */
+static inline bool call_follows_failure(enum call_reason reason)
+{
+	return reason == CALL_RETRY || reason == CALL_FALLBACK || reason == CALL_RESUME;
+}
+
 /* What runs are created with: the flight's, but for runs that go on where another one's answer broke off. */
 struct run_context {
 	struct run_shared *shared;
@@ -103,7 +112,7 @@ struct run_context {
 	uint64_t network;                        /* where it comes from, for fairness in queues: a hash */
 	uint32_t party;                          /* who is charged for its buffers in the ledger */
 	uint64_t deadline_us;                    /* when the client gives up, on the worker's clock; 0 = not told */
-	enum metrics_attempt reason;             /* why the next call starts */
+	enum call_reason reason;                 /* why the next call starts */
 	size_t model_index;                      /* of the model asked for; their number = no single one */
 	const struct run_resumption *resumption; /* what runs that go on must know (resume.h); NULL = they begin */
 };

@@ -186,7 +186,7 @@ static bool resume_run_again(struct resume_run *resume)
 	resume->tries++;
 	resume->state = RESUME_ST_CATCHING;
 	resume->context = *resume->run.context;
-	resume->context.reason = METRICS_ATTEMPT_RESUME;
+	resume->context.reason = CALL_RESUME;
 	resume->context.resumption = &resume->resumption;
 	resume->usage = USAGE_UNKNOWN;
 	resume->current = plan_create_run(resume->run.plan->children[0], &resume->context, &resume->sink);

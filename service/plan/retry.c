@@ -68,7 +68,7 @@ static void on_wait_over(struct timer *timer)
 	const struct plan *plan = contest->run.plan;
 	const struct plan *child = plan->children[retry->tries++ % plan->child_count];
 	contest->awaited = false;
-	if (!contest_enter(contest, child, contest_reason(contest, METRICS_ATTEMPT_RETRY)))
+	if (!contest_enter(contest, child, contest_reason(contest, CALL_RETRY)))
 		contest_give_up(contest);
 }
 

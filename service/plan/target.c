@@ -420,15 +420,24 @@ void target_fail_late(struct target_run *target, const struct failure *failure)
 	task_queue(target->run.context->worker->reactor, &target->late_failure);
 }
 
+static void target_count_attempt(const struct target_run *target)
+{
+	static const enum metrics_attempt labels[] = {[CALL_FIRST] = METRICS_ATTEMPT_FIRST,
+						      [CALL_RETRY] = METRICS_ATTEMPT_RETRY,
+						      [CALL_FALLBACK] = METRICS_ATTEMPT_FALLBACK,
+						      [CALL_HEDGE] = METRICS_ATTEMPT_HEDGE,
+						      [CALL_RESUME] = METRICS_ATTEMPT_RESUME};
+	const struct run_context *context = target->run.context;
+	context->shared->attempts++;
+	context->shared->retries += call_follows_failure(target->reason);
+	metrics_count(context->worker->metrics, METRIC_ATTEMPTS, context->model_index, labels[target->reason]);
+}
+
 void target_begin(struct target_run *target)
 {
 	struct run_context *context = target->run.context;
 	target_set_state(target, TARGET_ST_WAITING);
-	context->shared->attempts++;
-	if (target->reason == METRICS_ATTEMPT_RETRY || target->reason == METRICS_ATTEMPT_FALLBACK ||
-	    target->reason == METRICS_ATTEMPT_RESUME)
-		context->shared->retries++;
-	metrics_count(context->worker->metrics, METRIC_ATTEMPTS, context->model_index, target->reason);
+	target_count_attempt(target);
 	target->started_us = target_now(target);
 	bool begun = target_call_start(target);
 	begun &=

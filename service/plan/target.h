@@ -54,9 +54,9 @@ struct target_run {
 	int status;              /* of the response head */
 	struct span retry_after; /* seconds, clamped; arena */
 	enum target_advice advice;
-	enum metrics_attempt reason; /* why it was started */
-	unsigned lane;               /* what the tap calls it */
-	struct health_call health;   /* ticket */
+	enum call_reason reason;   /* why it was started */
+	unsigned lane;             /* what the tap calls it */
+	struct health_call health; /* ticket */
 	struct limit_waiter waiter;
 	struct timer hold;         /* until it asks again for leave to start */
 	uint64_t hold_step_us;     /* the next wait */

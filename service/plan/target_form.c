@@ -188,7 +188,7 @@ static bool collect_apart(struct target_run *target)
 	collection->job = (struct offload_job){.work = on_collect_work,
 					       .done = on_collect_done,
 					       .discard = on_collect_discard,
-					       .kind = METRICS_OFFLOAD_ANSWER,
+					       .kind = OFFLOAD_ANSWER,
 					       .owner = {context->network, context->client},
 					       .bytes = collection->bytes * 2};
 	offload_submit(context->worker->offload, &collection->job);

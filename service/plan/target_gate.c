@@ -92,16 +92,9 @@ static enum health_purpose gate_history(const struct target_run *target)
 
 static enum health_purpose gate_purpose(const struct target_run *target)
 {
-	switch (target->reason) {
-	case METRICS_ATTEMPT_RETRY:
-	case METRICS_ATTEMPT_FALLBACK:
-	case METRICS_ATTEMPT_RESUME:
+	if (call_follows_failure(target->reason))
 		return gate_history(target);
-	case METRICS_ATTEMPT_HEDGE:
-		return HEALTH_HEDGE;
-	default:
-		return HEALTH_FIRST;
-	}
+	return target->reason == CALL_HEDGE ? HEALTH_HEDGE : HEALTH_FIRST;
 }
 
 /* A failure that tells of the whole backend, not only of one of its models. */

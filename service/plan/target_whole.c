@@ -230,7 +230,7 @@ static bool whole_read_apart(struct target_run *target)
 	reading->job = (struct offload_job){.work = on_work,
 					    .done = on_done,
 					    .discard = on_discard,
-					    .kind = METRICS_OFFLOAD_ANSWER,
+					    .kind = OFFLOAD_ANSWER,
 					    .owner = {context->network, context->client},
 					    .bytes = body.len};
 	target->reading = reading;

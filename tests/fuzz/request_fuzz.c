@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "lib/json_write.h"
+#include "schemas/error_answer.h"
 #include "schemas/fanout_request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -22,7 +23,7 @@ static void check_finding(const struct finding *finding)
 static void check_answer(const struct findings *findings)
 {
 	const struct finding *first = &findings->list[0];
-	for (enum error_form form = ERROR_FORM_OPENAI; form <= ERROR_FORM_PROBLEM; form++) {
+	for (enum error_form form = ERROR_FORM_DIALECT; form <= ERROR_FORM_PROBLEM; form++) {
 		struct arena arena;
 		struct buf details, out;
 		struct json json;
@@ -31,7 +32,7 @@ static void check_answer(const struct findings *findings)
 		buf_init(&details, 1 << 20);
 		buf_init(&out, 1 << 20);
 		finding_write_all(&details, findings);
-		error_write(&out, form,
+		error_write(&out, form, NULL,
 			    &(struct error_told){.code = first->code,
 						 .message = first->message,
 						 .param = first->param,

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "clients/http/http_client.h"
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "tests/unit/clients/test_reactor.h"
 #include "tests/unit/clients/test_server.h"
 

@@ -32,7 +32,7 @@ static char text[8192];
 static int setup(void **state)
 {
 	(void)state;
-	health = health_create(&config, 1);
+	health = health_create(&config, 1, NULL);
 	return health == NULL ? -1 : 0;
 }
 
@@ -123,7 +123,7 @@ static void a_limit_tells_its_queue(void **state)
 	assert_non_null(second);
 	assert_non_null(strstr(second, "\"queue\":{\"limit\":8,\"running\":1,\"waiting\":0}}]"));
 	limit_leave(limits[1], waiter.place, 0, false, SECOND);
-	limit_destroy(limits[1]);
+	limit_drop(limits[1]);
 }
 
 static void its_schema_has_each_member(void **state)

@@ -19,6 +19,7 @@ static unsigned ticket_count;
 static void know(size_t count, enum config_balance by, const unsigned *weights)
 {
 	static const char *const names[] = {"a/0", "a/1", "a/2", "a/3"};
+	backends[0].name = "a";
 	backends[0].breaker = (struct config_breaker){.enabled = true,
 						      .window_us = 60 * (uint64_t)FAKE_SECOND,
 						      .calls = 10,
@@ -31,7 +32,7 @@ static void know(size_t count, enum config_balance by, const unsigned *weights)
 		targets[i] = (struct config_target){.backend = &backends[0], .model = "m", .name = names[i]};
 	config = (struct config){.backends = backends, .backend_count = 1, .targets = targets, .target_count = count};
 	fake_worker.config = &config;
-	fake_worker.health = health_create(&config, 1);
+	fake_worker.health = health_create(&config, 1, NULL);
 	assert_non_null(fake_worker.health);
 	fake_root_source.options = (struct config_plan_options){.by = by, .weights = weights};
 	fake_now = FAKE_SECOND;
@@ -287,7 +288,7 @@ static void a_refusal_hands_on_to_the_next_choice_for_the_same_reason(void **sta
 	size_t first = chosen(2);
 	fake_refuse(first, "5");
 	assert_true(fake_leaf[1 - first]->started);
-	assert_int_equal(fake_leaf[1 - first]->reason, METRICS_ATTEMPT_FIRST);
+	assert_int_equal(fake_leaf[1 - first]->reason, CALL_FIRST);
 	fake_chunk(1 - first, CARRIES_ROLE, "role");
 	assert_string_equal(fake_text, "chunk role;");
 	fake_teardown();

@@ -23,7 +23,7 @@ enum { FAKE_LEAVES = 8, FAKE_TEXT = 8192, FAKE_SECOND = 1000000 };
 struct fake_leaf {
 	struct run run;
 	size_t index;
-	enum metrics_attempt reason; /* why it was started */
+	enum call_reason reason; /* why it was started */
 	bool started;
 	bool cancelled;
 	bool paused;

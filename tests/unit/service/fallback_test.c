@@ -100,10 +100,10 @@ static void a_child_after_a_call_is_extra_and_one_after_a_refusal_is_not(void **
 	(void)state;
 	fake_setup(&root, &plan_kind_fallback, 3, true);
 	fake_refuse(0, "9");
-	assert_int_equal(fake_leaf[1]->reason, METRICS_ATTEMPT_FIRST);
+	assert_int_equal(fake_leaf[1]->reason, CALL_FIRST);
 	fake_error(1, ERROR_UPSTREAM_RESET, true);
-	assert_int_equal(fake_leaf[2]->reason, METRICS_ATTEMPT_FALLBACK);
-	assert_int_equal(fake_context.reason, METRICS_ATTEMPT_FIRST);
+	assert_int_equal(fake_leaf[2]->reason, CALL_FALLBACK);
+	assert_int_equal(fake_context.reason, CALL_FIRST);
 	fake_teardown();
 }
 

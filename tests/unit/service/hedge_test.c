@@ -8,7 +8,7 @@ enum { AFTER = 200000 };
 
 static struct plan root;
 static struct config config;
-static struct config_model model;
+static struct config_model model = {.name = "m"};
 
 /* percent: spares allowed per 100 requests; less than 0 = no health at all, every spare is allowed. */
 static struct run *begin(size_t count, uint64_t after_us, int percent)
@@ -17,7 +17,7 @@ static struct run *begin(size_t count, uint64_t after_us, int percent)
 	    (struct config_plan_options){.after_us = after_us, .hedges = percent < 0 ? 0 : (unsigned)percent};
 	config = (struct config){.models = &model, .model_count = 1};
 	fake_worker.config = &config;
-	fake_worker.health = percent < 0 ? NULL : health_create(&config, 1);
+	fake_worker.health = percent < 0 ? NULL : health_create(&config, 1, NULL);
 	return fake_setup(&root, &plan_kind_hedge, count, true);
 }
 
@@ -37,7 +37,7 @@ static void a_spare_starts_when_the_first_is_slow_and_not_before(void **state)
 	assert_null(fake_leaf[1]);
 	fake_pass(1);
 	assert_true(fake_leaf[1]->started);
-	assert_int_equal(fake_leaf[1]->reason, METRICS_ATTEMPT_HEDGE);
+	assert_int_equal(fake_leaf[1]->reason, CALL_HEDGE);
 	assert_false(fake_leaf[0]->cancelled);
 	done();
 }
@@ -150,7 +150,7 @@ static void a_failure_starts_the_next_at_once_as_a_fallback(void **state)
 	begin(3, AFTER, 0);
 	fake_error(0, ERROR_UPSTREAM_RESET, true);
 	assert_true(fake_leaf[1]->started);
-	assert_int_equal(fake_leaf[1]->reason, METRICS_ATTEMPT_FALLBACK);
+	assert_int_equal(fake_leaf[1]->reason, CALL_FALLBACK);
 	fake_chunk(1, CARRIES_CONTENT, "text");
 	fake_end(1);
 	assert_string_equal(fake_text, "chunk text;end;");

@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "lib/container.h"
+#include "schemas/error_answer.h"
 #include "service/http/http_server.h"
 
 enum { APP_WORKERS_PORTS = 2 };
@@ -146,7 +147,7 @@ static inline void app_on_request(void *context, struct http_request *request)
 	if (error != ERROR_NONE) {
 		struct buf text;
 		buf_init(&text, 4096);
-		error_write(&text, ERROR_FORM_OPENAI, &(struct error_told){.code = error});
+		error_write(&text, ERROR_FORM_DIALECT, NULL, &(struct error_told){.code = error});
 		app_answer(request, error_row(error)->status, buf_span(&text));
 		buf_fini(&text);
 	} else if (span_is(path, "/echo")) {

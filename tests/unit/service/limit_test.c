@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "tests/unit/seed.h"
 
 enum { LOOPS = 3, WAITERS = 40, CLIENTS = 5, WAIT_US = 1000 };
@@ -108,7 +108,7 @@ static void on_settled(struct limit_waiter *waiter, bool admitted)
 static void open_limit(unsigned calls, unsigned queue)
 {
 	struct config_concurrency options = {.calls = calls, .queue = queue, .wait_us = WAIT_US};
-	limit_destroy(limit);
+	limit_drop(limit);
 	limit = limit_create(&options);
 	assert_non_null(limit);
 }
@@ -132,7 +132,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
 	(void)state;
-	limit_destroy(limit);
+	limit_drop(limit);
 	limit = NULL;
 	for (int i = 0; i < LOOPS; i++) {
 		assert_int_equal(loops[i].reactor.timers.count, 0);

@@ -187,7 +187,7 @@ static void four_threads_share_a_limit(void **state)
 	check_books(workers);
 	for (int i = 0; i < THREADS; i++)
 		loop_destroy(workers[i].loop);
-	limit_destroy(limit);
+	limit_drop(limit);
 }
 
 int main(void)

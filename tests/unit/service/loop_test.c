@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "service/loop/loop.h"
 
 enum { TURN_US = 1000000 };

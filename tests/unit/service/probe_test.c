@@ -2,7 +2,7 @@
 /* Probes on real sockets, with a clock that can be put forward; health is the test's own. */
 #include "service/health/probe.h"
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 #include "service/health/health.h"
 #include "tests/unit/clients/test_call.h"
 

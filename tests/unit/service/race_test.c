@@ -10,7 +10,7 @@ static void all_children_start_for_the_same_reason(void **state)
 	fake_setup(&root, &plan_kind_race, 3, true);
 	for (size_t i = 0; i < 3; i++) {
 		assert_true(fake_leaf[i]->started);
-		assert_int_equal(fake_leaf[i]->reason, METRICS_ATTEMPT_FIRST);
+		assert_int_equal(fake_leaf[i]->reason, CALL_FIRST);
 	}
 	fake_teardown();
 }

@@ -80,7 +80,7 @@ static void another_one_goes_on_where_they_agree(void **state)
 	say(0, "Hel");
 	fake_error(0, ERROR_UPSTREAM_RESET, true);
 	fake_refuse(0, "0"); /* it was barred, as target_gate.c would */
-	assert_int_equal(fake_leaf[1]->reason, METRICS_ATTEMPT_RESUME);
+	assert_int_equal(fake_leaf[1]->reason, CALL_RESUME);
 	say(1, "He");
 	say(1, "llo");
 	say(1, " you");

@@ -20,7 +20,7 @@ static void the_same_child_is_tried_again_within_the_step(void **state)
 	assert_string_equal(fake_text, "");
 	fake_pass(FIRST_WAIT);
 	assert_int_equal(fake_runs[0], 2);
-	assert_int_equal(fake_leaf[0]->reason, METRICS_ATTEMPT_RETRY);
+	assert_int_equal(fake_leaf[0]->reason, CALL_RETRY);
 	fake_chunk(0, CARRIES_CONTENT, "text");
 	fake_end(0);
 	assert_string_equal(fake_text, "chunk text;end;");
@@ -152,7 +152,7 @@ static void a_refusal_that_does_not_say_when_it_is_over_is_passed_on(void **stat
 	fake_refuse(0, "1");
 	fake_pass(FAKE_SECOND);
 	assert_int_equal(fake_runs[0], 2);
-	assert_int_equal(fake_leaf[0]->reason, METRICS_ATTEMPT_FIRST);
+	assert_int_equal(fake_leaf[0]->reason, CALL_FIRST);
 	fake_teardown();
 }
 

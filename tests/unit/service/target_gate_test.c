@@ -75,7 +75,7 @@ static void gate(enum limit_verdict verdict, bool stream)
 	config.target_count = 1;
 	config.retries = (struct config_budget){.percent = 20, .least = 1};
 	worker.limits = limits;
-	worker.health = health_create(&config, 1);
+	worker.health = health_create(&config, 1, NULL);
 	assert_non_null(worker.health);
 }
 
@@ -271,7 +271,7 @@ static void a_repeat_beyond_the_budget_is_refused(void **state)
 	static const struct run_failed before = {.target = &source, .backend = true};
 	(void)state;
 	gate(LIMIT_GO, true);
-	context.reason = METRICS_ATTEMPT_RETRY;
+	context.reason = CALL_RETRY;
 	shared.failed = &before;
 	start();
 	struct run *first = run;
@@ -282,14 +282,14 @@ static void a_repeat_beyond_the_budget_is_refused(void **state)
 	assert_int_equal(shared.attempts, 1);
 	first->ops->cancel(first);
 	ungate();
-	context.reason = METRICS_ATTEMPT_FIRST;
+	context.reason = CALL_FIRST;
 }
 
 /* The budget here allows one scout. */
 static void begin_diverted(struct run **scout)
 {
 	gate(LIMIT_GO, true);
-	context.reason = METRICS_ATTEMPT_FALLBACK;
+	context.reason = CALL_FALLBACK;
 	shared.started_us = fake_now;
 	start();
 	*scout = run;
@@ -303,7 +303,7 @@ static void end_diverted(struct run *scout)
 {
 	scout->ops->cancel(scout);
 	ungate();
-	context.reason = METRICS_ATTEMPT_FIRST;
+	context.reason = CALL_FIRST;
 	shared.timed_out = false;
 }
 
@@ -442,11 +442,11 @@ static void repetitions_are_told_to_the_backend(void **state)
 	start();
 	assert_null(strstr(call.fields, "x-stainless-retry-count"));
 	run->ops->cancel(run);
-	context.reason = METRICS_ATTEMPT_FALLBACK;
+	context.reason = CALL_FALLBACK;
 	start();
 	assert_non_null(strstr(call.fields, "x-stainless-retry-count: 1;"));
 	run->ops->cancel(run);
-	context.reason = METRICS_ATTEMPT_FIRST;
+	context.reason = CALL_FIRST;
 	context.retries_before = 2;
 	start();
 	assert_non_null(strstr(call.fields, "x-stainless-retry-count: 3;"));

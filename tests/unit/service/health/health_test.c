@@ -51,7 +51,7 @@ static int setup(void **state)
 				 .model_count = MODELS,
 				 .retries = {20, 3}};
 	now = 1000 * SECOND;
-	health = health_create(&config, 1);
+	health = health_create(&config, 1, NULL);
 	return health == NULL ? -1 : 0;
 }
 
@@ -243,7 +243,7 @@ static void a_target_without_alternative_is_asked_again_after_five_seconds(void 
 	(void)state;
 	health_destroy(health);
 	config.targets = alone;
-	health = health_create(&config, 1);
+	health = health_create(&config, 1, NULL);
 	assert_int_equal(enter_of(1, &call), HEALTH_OK);
 	leave(&call, ERROR_UPSTREAM_BUSY, 300 * SECOND, now);
 	now += 5 * SECOND - 1;
@@ -882,7 +882,7 @@ static void random_calls_agree_with_a_recount_of_their_tickets(void **state)
 	health_destroy(health);
 	for (unsigned i = 0; i < BACKENDS; i++)
 		backends[i].breaker.enabled = false; /* it has its own test */
-	health = health_create(&config, 1);
+	health = health_create(&config, 1, NULL);
 	for (unsigned i = 0; i < STEPS; i++) {
 		step(&seed);
 		compare();

@@ -113,7 +113,7 @@ static void create(uint64_t seed, unsigned client_count)
 				       .models = world.models,
 				       .model_count = 1,
 				       .retries = {20, 3}};
-	world.health = health_create(&world.config, seed);
+	world.health = health_create(&world.config, seed, NULL);
 	assert_non_null(world.health);
 }
 

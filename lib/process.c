@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* Metrics that nobody counts: read from the system, or from another module, when somebody asks. */
-#include "lib/metrics_table.h"
+/* Reads figures of the process from the system; process.h holds the contract. */
+#include "lib/process.h"
 
 #include <dirent.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "lib/log.h"
 
 enum { PROC_TEXT_MAX = 4096, STAT_START_FIELD = 22 /* proc_pid_stat(5) */ };
 
@@ -24,7 +23,7 @@ static bool read_text(const char *path, char text[PROC_TEXT_MAX])
 	return len != 0;
 }
 
-static bool read_memory(double *value)
+bool process_resident_bytes(double *value)
 {
 	char text[PROC_TEXT_MAX];
 	unsigned long pages = 0;
@@ -34,7 +33,7 @@ static bool read_memory(double *value)
 	return true;
 }
 
-static bool read_open_fds(double *value)
+bool process_open_fds(double *value)
 {
 	DIR *directory = opendir("/proc/self/fd");
 	if (directory == NULL)
@@ -47,7 +46,7 @@ static bool read_open_fds(double *value)
 	return true;
 }
 
-static bool read_max_fds(double *value)
+bool process_max_fds(double *value)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -56,7 +55,7 @@ static bool read_max_fds(double *value)
 	return true;
 }
 
-static bool read_cpu(double *value)
+bool process_cpu_seconds(double *value)
 {
 	struct timespec used;
 	if (clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used) != 0)
@@ -77,7 +76,7 @@ static bool read_start_ticks(unsigned long long *ticks)
 	return at != NULL && sscanf(at, "%llu", ticks) == 1;
 }
 
-static bool read_start(double *value)
+bool process_start_seconds(double *value)
 {
 	unsigned long long ticks = 0;
 	struct timespec now;
@@ -87,28 +86,4 @@ static bool read_start(double *value)
 		return false;
 	*value = (double)(now.tv_sec - since_boot.tv_sec) + (double)ticks / (double)sysconf(_SC_CLK_TCK);
 	return true;
-}
-
-bool metrics_read(enum metric metric, double *value)
-{
-	switch (metric) {
-	case METRIC_INFO:
-		*value = 1;
-		return true;
-	case METRIC_LOG_DROPPED:
-		*value = (double)log_dropped();
-		return true;
-	case METRIC_PROCESS_CPU:
-		return read_cpu(value);
-	case METRIC_PROCESS_MEMORY:
-		return read_memory(value);
-	case METRIC_PROCESS_FDS:
-		return read_open_fds(value);
-	case METRIC_PROCESS_MAX_FDS:
-		return read_max_fds(value);
-	case METRIC_PROCESS_START:
-		return read_start(value);
-	default:
-		return false;
-	}
 }

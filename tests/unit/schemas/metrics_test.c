@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "lib/metrics.h"
+#include "schemas/metrics.h"
 
 enum { WORKERS = 3 };
 
@@ -172,7 +172,7 @@ static void histograms_are_cumulative_with_sum_and_count(void **state)
 	assert_int_equal(metrics_sum(METRIC_REQUEST_DURATION, 0, 0, 0), 5);
 }
 
-static bool read_breakers(void *context, enum metric metric, const uint32_t values[3], double *value)
+static bool read_breakers(void *context, unsigned metric, const uint32_t values[3], double *value)
 {
 	*value = *(const double *)context + values[0] + 10 * values[1];
 	return metric == METRIC_BREAKER || metric == METRIC_BREAKER_CHANGES;
@@ -242,7 +242,7 @@ static void every_metric_has_help_type_and_a_reference(void **state)
 	(void)state;
 	static const char *const all[] = {
 #define METRIC(symbol, type, name, unit, label1, label2, label3, help) name,
-#include "lib/metrics.def"
+#include "schemas/metrics.def"
 #undef METRIC
 	};
 	struct buf reference;
