@@ -218,6 +218,10 @@ static enum sse_result keep_between(struct sse_parser *parser, struct span bytes
 static enum sse_result finish_event(struct sse_parser *parser, struct span block, size_t between,
 				    struct sse_event *event)
 {
+	if (between > SSE_BETWEEN_MOST)
+		between = 0;
+	if (buf_len(&parser->between) + between > SSE_BETWEEN_MOST)
+		buf_reset(&parser->between);
 	struct span whole = {block.at - between, block.len + between};
 	enum sse_result result = read_block(parser, block, event);
 	if (result == SSE_MORE)

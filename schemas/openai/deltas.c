@@ -73,23 +73,30 @@ static struct span filled_text(const struct reader *reader, uint32_t value)
 	return text ? string_of(reader, value) : (struct span){NULL, 0};
 }
 
-/* Adds name and arguments; the name is told with the begin of the call. */
+/* Adds the arguments, which custom tools call their input; the name is told with the begin of the call. */
 static void read_function(struct reader *reader, uint32_t function, int64_t tool)
 {
 	const struct json *json = reader->json;
 	for (uint32_t at = json_first(json, function); at != JSON_NONE; at = json_next(json, function, at)) {
-		if (openai_key_is(json, at, SPAN("arguments")))
+		if (openai_key_is(json, at, SPAN("arguments")) || openai_key_is(json, at, SPAN("input")))
 			add_text(reader, PART_TOOL_ARGUMENTS, at, tool);
 		else if (openai_key_is(json, at, SPAN("name")) && json_type(json, at + 1) != JSON_STRING)
 			add_text(reader, PART_ODD, at, tool);
 	}
 }
 
-/* Returns where the call says the name of its function; JSON_NONE: nowhere. */
+/* Returns where a function or custom tool has its name; JSON_NONE: nowhere. */
 static uint32_t find_name(const struct json *json, uint32_t function)
 {
 	uint32_t name = function == JSON_NONE ? JSON_NONE : json_member(json, function, "name");
 	return name == JSON_NONE || json_type(json, name) != JSON_STRING ? JSON_NONE : name;
+}
+
+/* Returns the object with name and arguments of a call; JSON_NONE: it has none. */
+static uint32_t find_function(const struct json *json, uint32_t call)
+{
+	uint32_t function = json_member(json, call, "function");
+	return function == JSON_NONE ? json_member(json, call, "custom") : function;
 }
 
 /* position: the call's, when it does not tell it. */
@@ -97,10 +104,9 @@ static void read_call(struct reader *reader, uint32_t call, int64_t position)
 {
 	const struct json *json = reader->json;
 	int64_t tool = position;
-	uint32_t index = json_member(json, call, "index"), name = find_name(json, json_member(json, call, "function"));
-	if (index != JSON_NONE && !json_int(json, index, &tool))
-		tool = position;
-	if (tool < 0) {
+	uint32_t index = json_member(json, call, "index"), name = find_name(json, find_function(json, call));
+	bool odd = index != JSON_NONE && json_type(json, index) != JSON_NULL && !json_int(json, index, &tool);
+	if (odd || tool < 0) {
 		add(reader, (struct delta){.part = PART_ODD, .tool = -1, .node = index, .name = SPAN("index")});
 		return;
 	}
@@ -110,7 +116,7 @@ static void read_call(struct reader *reader, uint32_t call, int64_t position)
 				   .text = filled_text(reader, name),
 				   .name = filled_text(reader, json_member(json, call, "id"))});
 	for (uint32_t at = json_first(json, call); at != JSON_NONE; at = json_next(json, call, at)) {
-		if (openai_key_is(json, at, SPAN("function")))
+		if (openai_key_is(json, at, SPAN("function")) || openai_key_is(json, at, SPAN("custom")))
 			read_function(reader, at + 1, tool);
 		else if (openai_key_is(json, at, SPAN("type")))
 			add_text(reader, PART_TOOL_TYPE, at, tool);
@@ -127,6 +133,17 @@ static void read_calls(struct reader *reader, uint32_t calls)
 		return;
 	for (uint32_t at = json_first(json, calls); at != JSON_NONE; at = json_next(json, calls, at), position++)
 		read_call(reader, at, position);
+}
+
+/* A call as it was before there were tools: the one call of a message, of a type of its own. */
+static void read_legacy_call(struct reader *reader, uint32_t call)
+{
+	uint32_t name = find_name(reader->json, call);
+	if (json_type(reader->json, call) != JSON_OBJECT)
+		return;
+	add(reader, (struct delta){.part = PART_TOOL_BEGIN, .node = name, .text = filled_text(reader, name)});
+	add(reader, (struct delta){.part = PART_TOOL_TYPE, .node = call, .text = SPAN(OPENAI_LEGACY_CALL)});
+	read_function(reader, call, 0);
 }
 
 /* Members of a delta or message; any other one is opaque. */
@@ -163,6 +180,8 @@ static void read_message(struct reader *reader, uint32_t message)
 	for (uint32_t at = json_first(json, message); at != JSON_NONE; at = json_next(json, message, at)) {
 		if (openai_key_is(json, at, SPAN("tool_calls")))
 			read_calls(reader, at + 1);
+		else if (openai_key_is(json, at, SPAN(OPENAI_LEGACY_CALL)))
+			read_legacy_call(reader, at + 1);
 		else
 			read_member(reader, at);
 	}
@@ -193,6 +212,8 @@ static void read_choice(struct reader *reader, uint32_t choice, int64_t position
 {
 	const struct json *json = reader->json;
 	uint32_t index = json_member(json, choice, "index");
+	bool chat =
+	    json_member(json, choice, "delta") != JSON_NONE || json_member(json, choice, "message") != JSON_NONE;
 	reader->choice = position;
 	if (index != JSON_NONE && (!json_int(json, index, &reader->choice) || reader->choice < 0))
 		reader->choice = position;
@@ -200,7 +221,7 @@ static void read_choice(struct reader *reader, uint32_t choice, int64_t position
 	for (uint32_t at = json_first(json, choice); at != JSON_NONE; at = json_next(json, choice, at)) {
 		if (openai_key_is(json, at, SPAN("delta")) || openai_key_is(json, at, SPAN("message")))
 			read_message(reader, at + 1);
-		else if (openai_key_is(json, at, SPAN("text")))
+		else if (!chat && openai_key_is(json, at, SPAN("text"))) /* some engines have it beside a delta, too */
 			add_text(reader, PART_TEXT, at, -1);
 		else if (openai_key_is(json, at, SPAN("logprobs")))
 			read_logprobs(reader, at);

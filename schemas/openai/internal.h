@@ -7,6 +7,9 @@
 #include "schemas/field.h"
 #include "schemas/openai/openai.h"
 
+/* The member of a message, and the type of a call, from before there were tools. */
+#define OPENAI_LEGACY_CALL "function_call"
+
 enum { OPENAI_ANSWER_DEPTH = 64 }; /* levels of nesting read in what backends send */
 
 /* json_string_is for literals, inlined: it runs for every member of every streamed chunk. */

@@ -70,7 +70,7 @@ static void make_opening(struct telling *telling)
 }
 
 /* Makes what all chunks of a choice begin with. */
-static void make_choice(struct telling *telling, uint32_t choice)
+static void make_choice(struct telling *telling, uint32_t choice, unsigned position)
 {
 	struct buf *out = &telling->choice;
 	uint32_t index = json_member(telling->json, choice, "index");
@@ -78,7 +78,10 @@ static void make_choice(struct telling *telling, uint32_t choice)
 	buf_reset(out);
 	buf_append(out, buf_span(&telling->opening));
 	buf_append(out, SPAN("{\"index\":"));
-	buf_append(out, index == JSON_NONE ? SPAN("0") : json_raw(telling->json, index));
+	if (index == JSON_NONE)
+		buf_printf(out, "%u", position);
+	else
+		buf_append(out, json_raw(telling->json, index));
 	if (target != JSON_NONE) {
 		buf_append(out, SPAN(",\"sluice_target\":"));
 		buf_append(out, json_raw(telling->json, target));
@@ -269,20 +272,20 @@ static bool tell_texts(struct telling *telling, uint32_t message, enum part part
 	return true;
 }
 
-static bool tell_message(struct telling *telling, uint32_t message, uint32_t logprobs)
+static bool tell_message(struct telling *telling, uint32_t message, uint32_t *logprobs)
 {
 	static const enum part order[] = {PART_REASONING, PART_TEXT, PART_REFUSAL};
 	const struct json *json = telling->json;
 	if (!tell_role(telling, message))
 		return false;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
-		if (!tell_texts(telling, message, order[i], &logprobs))
+		if (!tell_texts(telling, message, order[i], logprobs))
 			return false;
 	uint32_t calls = json_member(json, message, "tool_calls");
 	return calls == JSON_NONE || json_type(json, calls) != JSON_ARRAY || tell_calls(telling, calls);
 }
 
-static bool tell_choice(struct telling *telling, uint32_t choice)
+static bool tell_choice(struct telling *telling, uint32_t choice, unsigned position)
 {
 	const struct json *json = telling->json;
 	uint32_t logprobs = json_member(json, choice, "logprobs");
@@ -292,8 +295,8 @@ static bool tell_choice(struct telling *telling, uint32_t choice)
 		logprobs = JSON_NONE;
 	if (content == JSON_NONE || json_type(json, content) != (is_chat(telling) ? JSON_OBJECT : JSON_STRING))
 		return false;
-	make_choice(telling, choice);
-	if (is_chat(telling) ? !tell_message(telling, content, logprobs)
+	make_choice(telling, choice, position);
+	if (is_chat(telling) ? !tell_message(telling, content, &logprobs)
 			     : !tell_text(telling, (struct span){NULL, 0}, content, logprobs))
 		return false;
 	begin(telling);
@@ -354,9 +357,10 @@ static bool tell_choices(struct telling *telling)
 	uint32_t choices = json_member(json, 0, "choices");
 	if (choices == JSON_NONE || json_type(json, choices) != JSON_ARRAY || json->nodes[choices].count == 0)
 		return false;
+	unsigned position = 0;
 	make_opening(telling);
 	for (uint32_t at = json_first(json, choices); at != JSON_NONE; at = json_next(json, choices, at))
-		if (json_type(json, at) != JSON_OBJECT || !tell_choice(telling, at))
+		if (json_type(json, at) != JSON_OBJECT || !tell_choice(telling, at, position++))
 			return false;
 	return tell_usage(telling);
 }

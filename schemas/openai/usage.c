@@ -54,6 +54,8 @@ bool openai_usage_hide(const struct json *json, enum endpoint endpoint, struct b
 {
 	if (!has_more(json))
 		return false;
+	struct span empty = endpoint == ENDPOINT_CHAT ? SPAN("[{\"index\":0,\"delta\":{},\"finish_reason\":null}]")
+						      : SPAN("[{\"index\":0,\"text\":\"\",\"finish_reason\":null}]");
 	struct json_edit edit = json_edit_start(json, out);
 	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at)) {
 		if (openai_key_is(json, at, SPAN("usage"))) {
@@ -61,10 +63,12 @@ bool openai_usage_hide(const struct json *json, enum endpoint endpoint, struct b
 			buf_append(out, SPAN("null"));
 		} else if (openai_key_is(json, at, SPAN("choices"))) {
 			json_edit_replace(&edit, at + 1);
-			buf_append(out, endpoint == ENDPOINT_CHAT
-					    ? SPAN("[{\"index\":0,\"delta\":{},\"finish_reason\":null}]")
-					    : SPAN("[{\"index\":0,\"text\":\"\",\"finish_reason\":null}]"));
+			buf_append(out, empty);
 		}
+	}
+	if (json_member(json, 0, "choices") == JSON_NONE) {
+		json_edit_insert_last(&edit, 0, "choices");
+		buf_append(out, empty);
 	}
 	json_edit_finish(&edit);
 	return true;

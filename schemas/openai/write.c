@@ -6,6 +6,7 @@
 
 #include "lib/json_write.h"
 #include "schemas/openai/answer.h"
+#include "schemas/openai/internal.h"
 
 static void write_value(struct buf *out, const struct assembly_value *value)
 {
@@ -28,20 +29,38 @@ static void write_others(struct buf *out, const struct assembly_value *value)
 	}
 }
 
+static bool is_legacy(const struct assembly_call *call)
+{
+	return span_is(call->type, OPENAI_LEGACY_CALL);
+}
+
+/* Appends the object with name and arguments. */
+static void write_function(struct buf *out, const struct assembly_call *call, const char *arguments)
+{
+	buf_append(out, SPAN("{\"name\":"));
+	json_write_string(out, buf_span(&call->name));
+	buf_printf(out, ",\"%s\":", arguments);
+	json_write_string(out, buf_span(&call->arguments));
+	buf_append(out, SPAN("}"));
+}
+
 static void write_calls(struct buf *out, const struct assembly_choice *choice)
 {
+	if (is_legacy(choice->calls)) {
+		buf_append(out, SPAN(",\"" OPENAI_LEGACY_CALL "\":"));
+		write_function(out, choice->calls, "arguments");
+		return;
+	}
 	buf_append(out, SPAN(",\"tool_calls\":["));
 	for (const struct assembly_call *call = choice->calls; call != NULL; call = call->next) {
 		buf_append(out, SPAN("{\"id\":"));
 		json_write_string(out, call->id.at == NULL ? SPAN("") : call->id);
 		buf_append(out, SPAN(",\"type\":"));
 		json_write_string(out, call->type.at == NULL ? SPAN("function") : call->type);
+		bool custom = span_is(call->type, "custom");
 		if (call->function || call->others == NULL) {
-			buf_append(out, SPAN(",\"function\":{\"name\":"));
-			json_write_string(out, buf_span(&call->name));
-			buf_append(out, SPAN(",\"arguments\":"));
-			json_write_string(out, buf_span(&call->arguments));
-			buf_append(out, SPAN("}"));
+			buf_append(out, custom ? SPAN(",\"custom\":") : SPAN(",\"function\":"));
+			write_function(out, call, custom ? "input" : "arguments");
 		}
 		write_others(out, call->others);
 		buf_append(out, call->next == NULL ? SPAN("}") : SPAN("},"));

@@ -118,6 +118,8 @@ static void gather_answer(const struct shared *shared, const struct flight_recor
 		return;
 	if (written)
 		gathered->kept = judge_answer(shared, whole, &gathered->entry, &gathered->scratch);
+	else if (whole->assembly.failed && !whole->assembly.too_large && !whole->assembly.exhausted)
+		gathered->kept = KEEP_RESULT_FORM;
 	gathered->entry.usage = whole->usage;
 	gathered->entry.target = whole->target == NULL ? SPAN("") : span_of(whole->target->target);
 }

@@ -60,6 +60,7 @@ struct resume_run {
 	const struct run_broken *broken;  /* all targets whose answers broke off */
 	size_t before;                    /* bytes said in front of the joint */
 	struct usage usage;               /* that the current run told last */
+	bool usage_held;                  /* it was not passed on: the run was heard only */
 	struct causes causes;
 	struct joint joint;
 	struct answer_identity identity; /* of the first event */
@@ -189,6 +190,7 @@ static bool resume_run_again(struct resume_run *resume)
 	resume->context.reason = CALL_RESUME;
 	resume->context.resumption = &resume->resumption;
 	resume->usage = USAGE_UNKNOWN;
+	resume->usage_held = false;
 	resume->current = plan_create_run(resume->run.plan->children[0], &resume->context, &resume->sink);
 	if (resume->current == NULL)
 		return false;
@@ -230,6 +232,8 @@ static void resume_diverge(struct resume_run *resume, const struct config_plan *
 	resume_give_up(resume);
 }
 
+static void resume_pass(struct resume_run *resume, const struct event *event);
+
 /* The first chunk behind the joint, with a comment in front of it. */
 static void resume_join(struct resume_run *resume, const struct event *event, struct span data)
 {
@@ -245,6 +249,11 @@ static void resume_join(struct resume_run *resume, const struct event *event, st
 	resume_count(resume, METRICS_RESUME_JOINED);
 	resume_log(resume, event->target);
 	resume_emit(resume, &joined);
+	if (resume->usage_held && resume->state == RESUME_ST_PASSING) {
+		struct event usage = {.kind = EVENT_USAGE, .target = event->target, .usage = resume->usage};
+		resume->usage_held = false;
+		resume_pass(resume, &usage);
+	}
 }
 
 /* An event of another run than the first. */
@@ -325,7 +334,7 @@ static void resume_note(struct resume_run *resume, struct event *event)
 	struct span data = {NULL, 0};
 	if (resume->tries > 0 && json != NULL)
 		data = event->dialect->event_rejoin(json, &deltas, NULL, &resume->identity, scratch);
-	if (data.at != NULL)
+	if (data.at != NULL && data.at != json->text.at)
 		event_rewrite(event, data);
 }
 
@@ -347,9 +356,13 @@ static void resume_on_event(struct run_sink *sink, struct run *run, const struct
 		return;
 	if (tells_usage(event))
 		resume->usage = event->usage;
+	if (resume->state == RESUME_ST_CATCHING && event->kind == EVENT_USAGE) {
+		resume->usage_held = true; /* of an answer that may yet be dropped */
+		return;
+	}
 	if (event->kind == EVENT_ERROR)
 		resume_on_failure(resume, event);
-	else if (resume->state == RESUME_ST_CATCHING && event->kind != EVENT_USAGE)
+	else if (resume->state == RESUME_ST_CATCHING)
 		resume_hear(resume, event);
 	else
 		resume_pass(resume, event);

@@ -109,7 +109,7 @@ bool target_stream_is_finished(const struct target_run *target)
 	return target->run.plan->dialect->stream_is_finished(target->stream, target->run.context->request->choices);
 }
 
-/* Comments are not relayed, but a client that waits hears that there were some. */
+/* Comments go out with the next event; a client that waits for that hears that there were some. */
 static void stream_tell_comments(struct target_run *target)
 {
 	struct run_shared *shared = target->run.context->shared;

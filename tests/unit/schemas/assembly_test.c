@@ -164,7 +164,33 @@ static void other_members_of_a_call_are_kept(void **state)
 	    "\"name\":\"g\"}}]},\"finish_reason\":\"tool_calls\"}");
 	check("{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\","
 	      "\"type\":\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"{}\"},\"more\":{\"sign\":\"s\"}},"
-	      "{\"id\":\"d\",\"type\":\"custom\",\"custom\":{\"name\":\"g\"}}]},\"finish_reason\":\"tool_calls\"}");
+	      "{\"id\":\"d\",\"type\":\"custom\",\"custom\":{\"name\":\"g\",\"input\":\"\"}}]},\"finish_reason\":"
+	      "\"tool_calls\"}");
+}
+
+/* As of functions: name once, the text in pieces. */
+static void calls_of_custom_tools_and_of_before_tools_are_joined(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"id\":\"c\",\"type\":\"custom\",\"custom\":{"
+	    "\"name\":\"g\",\"input\":\"a\"}}]}}");
+	add("{\"index\":0,\"delta\":{\"tool_calls\":[{\"index\":0,\"custom\":{\"input\":\"b\"}}]}}");
+	add("{\"index\":1,\"delta\":{\"function_call\":{\"name\":\"f\",\"arguments\":\"{\"}}}");
+	add("{\"index\":1,\"delta\":{\"function_call\":{\"arguments\":\"}\"}},\"finish_reason\":\"function_call\"}");
+	check(
+	    "{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\","
+	    "\"type\":\"custom\",\"custom\":{\"name\":\"g\",\"input\":\"ab\"}}]},\"finish_reason\":null},{\"index\":1,"
+	    "\"message\":{\"role\":\"assistant\",\"content\":null,\"function_call\":{\"name\":\"f\",\"arguments\":"
+	    "\"{}\"}},\"finish_reason\":\"function_call\"}");
+}
+
+/* Some engines send the same text in both places. */
+static void a_text_beside_a_delta_is_not_doubled(void **state)
+{
+	(void)state;
+	add("{\"index\":0,\"text\":\"Hel\",\"delta\":{\"content\":\"Hel\"}}");
+	add("{\"index\":0,\"delta\":{\"content\":\"lo\"},\"text\":\"lo\",\"finish_reason\":\"stop\"}");
+	check("{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"Hello\"},\"finish_reason\":\"stop\"}");
 }
 
 /* An answer that lacks some of what was generated must not look like one. */
@@ -173,8 +199,8 @@ static void what_cannot_be_joined_is_not_written(void **state)
 	static const char *const deltas[] = {
 	    "{\"content\":[{\"type\":\"text\",\"text\":\"a\"}]}",
 	    "{\"reasoning\":{\"text\":\"a\"}}",
-	    "{\"function_call\":{\"arguments\":\"a\"}}",
-	    "{\"tool_calls\":[{\"index\":0,\"custom\":{\"input\":\"x\"}}]}",
+	    "{\"tool_calls\":[{\"index\":\"0\",\"function\":{\"arguments\":\"x\"}}]}",
+	    "{\"tool_calls\":[{\"index\":0,\"more\":{\"x\":1}}]}",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(deltas) / sizeof(deltas[0]); i++) {
@@ -235,6 +261,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(log_probabilities_that_are_no_lists_are_not_written, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(other_lists_and_texts_of_a_message_are_joined, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(other_members_of_a_call_are_kept, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(calls_of_custom_tools_and_of_before_tools_are_joined, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(a_text_beside_a_delta_is_not_doubled, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_cannot_be_joined_is_not_written, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(what_is_too_long_is_not_written_at_all, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(nothing_or_what_is_no_chunk_is_not_written, set_up, tear_down),

@@ -227,6 +227,28 @@ static void of_too_much_between_the_older_is_dropped(void **state)
 	sse_fini(&parser);
 }
 
+/* Much before an event in the same read, with little kept from the read before: nothing fails. */
+static void too_much_before_an_event_is_dropped_with_what_was_kept(void **state)
+{
+	enum { BLANK = 100000 };
+	struct sse_parser parser;
+	struct sse_event event;
+	struct span first = SPAN(": first\n");
+	char *many = malloc(BLANK + 9);
+	(void)state;
+	assert_non_null(many);
+	memset(many, '\n', BLANK);
+	memcpy(many + BLANK, "data: x\n\n", 9);
+	struct span rest = {many, BLANK + 9};
+	sse_init(&parser, 1024);
+	assert_int_equal(sse_next(&parser, &first, &event), SSE_MORE);
+	assert_int_equal(sse_next(&parser, &rest, &event), SSE_EVENT);
+	assert_true(span_is(event.data, "x"));
+	assert_true(event.between <= SSE_BETWEEN_MOST);
+	sse_fini(&parser);
+	free(many);
+}
+
 /* What feeding in pieces of a size ends with. */
 static enum sse_result result_in_pieces(struct span stream, size_t cap, size_t piece)
 {
@@ -337,6 +359,7 @@ int main(void)
 	    cmocka_unit_test(a_whole_event_is_not_copied),
 	    cmocka_unit_test(what_stands_between_goes_with_the_next_event),
 	    cmocka_unit_test(of_too_much_between_the_older_is_dropped),
+	    cmocka_unit_test(too_much_before_an_event_is_dropped_with_what_was_kept),
 	    cmocka_unit_test(the_cap_is_exact_however_the_input_is_cut),
 	    cmocka_unit_test(a_parser_that_refused_stays_refusing),
 	    cmocka_unit_test(keep_alive_comments_do_not_add_up),

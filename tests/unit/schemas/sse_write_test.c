@@ -30,6 +30,23 @@ static void data_of_any_number_of_lines_survives(void **state)
 	}
 }
 
+/* To readers a CR ends a line, too; it is white space of JSON. */
+static void a_carriage_return_is_a_line_end(void **state)
+{
+	static const struct {
+		const char *data, *written;
+	} cases[] = {
+	    {"{\r\"a\":1}", "data: {\ndata: \"a\":1}\n\n"}, {"{\r\n}\r", "data: {\ndata: }\n\n"}, {"\r", "data: \n\n"}};
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct buf out;
+		buf_init(&out, 4096);
+		sse_write_event(&out, span_of(cases[i].data));
+		assert_true(span_is(buf_span(&out), cases[i].written));
+		buf_fini(&out);
+	}
+}
+
 static void a_name_stands_before_the_data(void **state)
 {
 	(void)state;
@@ -44,6 +61,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(data_of_any_number_of_lines_survives),
+	    cmocka_unit_test(a_carriage_return_is_a_line_end),
 	    cmocka_unit_test(a_name_stands_before_the_data),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,34 @@ static void another_one_goes_on_where_they_agree(void **state)
 	fake_teardown();
 }
 
+static void say_usage(size_t leaf, int64_t tokens)
+{
+	fake_send(leaf, (struct event){.kind = EVENT_USAGE, .usage = {tokens, tokens, tokens}});
+}
+
+/* Usage of an answer that is only heard goes up once it is joined; of one that is dropped, never. */
+static void usage_of_an_answer_that_is_heard_is_told_once_it_is_joined(void **state)
+{
+	(void)state;
+	set_up(3, CONFIG_RESUME_REPLAY, ",\"temperature\":0");
+	say(0, "Hel");
+	fake_error(0, ERROR_UPSTREAM_RESET, true);
+	fake_refuse(0, "0");
+	say(1, "He");
+	say_usage(1, 7);
+	assert_null(strstr(fake_text, "usage"));
+	fake_error(1, ERROR_UPSTREAM_RESET, true);
+	fake_refuse(0, "0");
+	fake_refuse(1, "0");
+	say_usage(2, 9);
+	say(2, "Hello");
+	fake_end(2);
+	assert_string_equal(told(), "Hello");
+	assert_null(strstr(fake_text, "usage 7"));
+	assert_non_null(strstr(fake_text, "usage 9"));
+	fake_teardown();
+}
+
 static void who_broke_off_is_barred_while_there_is_another(void **state)
 {
 	(void)state;
@@ -219,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(another_one_goes_on_where_they_agree),
+	    cmocka_unit_test(usage_of_an_answer_that_is_heard_is_told_once_it_is_joined),
 	    cmocka_unit_test(who_broke_off_is_barred_while_there_is_another),
 	    cmocka_unit_test(only_a_target_with_prefill_may_continue),
 	    cmocka_unit_test(nothing_is_asked_again_that_need_not),

@@ -213,7 +213,6 @@ static void without_again_it_goes_on(void **state)
 static void what_cannot_be_remembered_closes_it(void **state)
 {
 	static const char *const closing[] = {
-	    FIRST("{\"function_call\":{\"name\":\"f\"}}"),
 	    FIRST("{\"images\":[{\"type\":\"image_url\"}]}"),
 	    FIRST("{\"reasoning_details\":[{\"text\":\"x\"}]}"),
 	    FIRST("{\"tool_calls\":[{\"index\":99,\"function\":{\"name\":\"f\"}}]}"),
