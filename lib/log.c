@@ -10,6 +10,7 @@
 #include "lib/log.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/api_key.h"
 #include "lib/decimal.h"
 #include "lib/json_write.h"
 
@@ -218,11 +220,25 @@ void log_ms(struct log_line *line, const char *key, uint64_t microseconds)
 	end_field(line, start);
 }
 
+/* Masks the secret of every key of ours in the line, wherever a client wrote it. Its id stays. */
+static void mask_keys(struct span line)
+{
+	char *at = (char *)line.at;
+	const char *end = at + line.len;
+	while ((at = memmem(at, (size_t)(end - at), API_KEY_PREFIX, sizeof(API_KEY_PREFIX) - 1)) != NULL) {
+		at += sizeof(API_KEY_PREFIX) - 1;
+		for (size_t i = 0; at < end && isalnum((unsigned char)*at); i++, at++)
+			if (i >= API_KEY_ID)
+				*at = '*';
+	}
+}
+
 void log_end(struct log_line *line)
 {
 	if (!line->on)
 		return;
 	line->on = false;
+	mask_keys(buf_span(&line->text));
 	line->text.capacity = line->text.ceiling = LOG_LINE_MAX; /* the room kept free for this */
 	buf_append(&line->text, line->cut ? SPAN(line_end) : SPAN("}\n"));
 	assert(!buf_failed(&line->text));

@@ -53,6 +53,7 @@ struct http_request {
 	size_t room;         /* bytes taken of body_room.h for it */
 	size_t charged;      /* bytes of the ledger for its exchange; 0 = the client may have none */
 	struct bytes *held;  /* the body, once somebody else holds it as well; NULL = not yet */
+	const struct config_key *holder; /* who asks; NULL = nobody in particular */
 	const struct http_request_ops *ops;
 	void *context;
 
