@@ -87,8 +87,8 @@ static void sort_keys(const struct reader *reader, struct config *config)
 		char place[READER_PATH_MAX];
 		if (strcmp(key->hash->id, other->hash->id) == 0)
 			findings_add(reader->findings, key->line, reader_path(place, "keys", span_of(key->name)),
-				     "its id %s is that of %s at line %u, too; expected a key of its own", key->hash->id,
-				     other->name, other->line);
+				     "its id %s is that of %s at line %u, too; expected a key of its own",
+				     key->hash->id, other->name, other->line);
 	}
 	config->keys_by_id = sorted;
 }

@@ -209,7 +209,11 @@ struct config_model {
 enum { CONFIG_PROGRESS = 4096 };
 
 /* How clients say who they are. */
-enum config_auth_mode { CONFIG_AUTH_KEYS, CONFIG_AUTH_NONE, CONFIG_AUTH_UNSAID /* none, on loopback addresses alone */ };
+enum config_auth_mode {
+	CONFIG_AUTH_KEYS,
+	CONFIG_AUTH_NONE,
+	CONFIG_AUTH_UNSAID /* none, on loopback addresses alone */
+};
 
 struct config_auth {
 	unsigned mode;      /* enum config_auth_mode */
@@ -311,9 +315,9 @@ struct config {
 	const struct config_key *keys;
 	const struct config_key *const *keys_by_id; /* the same, sorted */
 	size_t key_count;
-	unsigned public_set;          /* bits 1 << enum config_public */
-	unsigned workers;             /* 0 = one per core */
-	uint64_t keepalive_us;        /* silence of a stream until its client gets a comment; 0 = none */
+	unsigned public_set;   /* bits 1 << enum config_public */
+	unsigned workers;      /* 0 = one per core */
+	uint64_t keepalive_us; /* silence of a stream until its client gets a comment; 0 = none */
 	const struct config_backend *backends;
 	size_t backend_count;
 	const struct config_target *targets; /* of all plans */

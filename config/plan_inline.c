@@ -149,13 +149,11 @@ static void tell(const struct plan_reader *reader, struct config_plan_finding *f
 }
 
 const struct config_plan *config_plan_read_json(const struct config *config, const struct json *json, uint32_t node,
-						const struct config_fanout *limits,
-						const struct config_key *holder, struct arena *arena,
-						struct config_plan_finding *finding)
+						const struct config_fanout *limits, const struct config_key *holder,
+						struct arena *arena, struct config_plan_finding *finding)
 {
 	if (json->nodes[node].after - node > INLINE_NODES_MAX) {
-		*finding =
-		    (struct config_plan_finding){.path = "plan", .text = "the plan has too many members"};
+		*finding = (struct config_plan_finding){.path = "plan", .text = "the plan has too many members"};
 		return NULL;
 	}
 	struct findings findings;

@@ -286,14 +286,16 @@ static const char *type_expected(enum key_type type)
 	case KEY_HASH:
 		return "an id, a colon and 64 hex digits, as `sluice keys create` prints them";
 	case KEY_TENANT:
-		return "one to three names by slashes, such as acme/search/crawler, each of at most 64 letters, digits, "
+		return "one to three names by slashes, such as acme/search/crawler, each of at most 64 letters, "
+		       "digits, "
 		       "\".\", \"_\" and \"-\"";
 	case KEY_PATTERNS:
 		return "a model's name of at most 256 bytes, in which * stands for any characters, such as gpt-*, or a "
 		       "list of "
 		       "them";
 	case KEY_NETWORKS:
-		return "an address or a network such as 10.0.0.0/8 or \"fd00::/8\", without bits behind its length, or a "
+		return "an address or a network such as 10.0.0.0/8 or \"fd00::/8\", without bits behind its length, or "
+		       "a "
 		       "list of them";
 	case KEY_TIME:
 		return "a time in UTC such as 2027-01-31 or 2027-01-31T12:00:00Z";

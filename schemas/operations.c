@@ -59,7 +59,8 @@ const char *operation_key_needed(enum operation_right right)
 	if (right == OPERATION_FREE)
 		return "No key is needed.";
 	if (right == OPERATION_RIGHT_ADMIN)
-		return "Where clients show keys, one with the scope `admin` is needed, but on an admin listener that is a "
+		return "Where clients show keys, one with the scope `admin` is needed, but on an admin listener that "
+		       "is a "
 		       "socket or on a loopback address.";
 	return "Where clients show keys, one is needed.";
 }

@@ -44,10 +44,10 @@ struct app {
 	const struct config *config;
 	struct health *health; /* shared by the workers */
 	struct cache *cache;
-	struct flight_table *flights; /* shared flights under way */
-	struct offload *offload;      /* NULL = no helper threads */
-	struct redis_shared *redis;   /* NULL = there is none */
-	struct limits *limits;        /* of targets */
+	struct flight_table *flights;     /* shared flights under way */
+	struct offload *offload;          /* NULL = no helper threads */
+	struct redis_shared *redis;       /* NULL = there is none */
+	struct limits *limits;            /* of targets */
 	struct access_failures *failures; /* wrong keys by network; NULL = nobody is asked for keys */
 	struct worker **workers;
 	unsigned worker_count;

@@ -84,8 +84,8 @@ static struct span text_of(enum error_code code, const struct http_request *requ
 	case ERROR_KEY_REVOKED:
 		return arena_printf(arena, "The key %s was revoked.", key->name);
 	case ERROR_KEY_NETWORK:
-		return arena_printf(arena, "The key %s may not be used from this network (keys.%s.networks).", key->name,
-				    key->name);
+		return arena_printf(arena, "The key %s may not be used from this network (keys.%s.networks).",
+				    key->name, key->name);
 	case ERROR_KEY_SCOPE:
 		return text_of_scope(row, key, arena);
 	default:

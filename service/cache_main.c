@@ -34,11 +34,11 @@ static const char **place_of(struct arguments *arguments, const char *command, c
 		const char *option;
 		const char **place;
 	} rows[] = {
-	    {"key", "--config", &arguments->config},        {"key", "--authorization", &arguments->authorization},
-	    {"key", "--tenant", &arguments->tenant},
-	    {"show", "--url", &arguments->remote.url},      {"show", "--key", &arguments->remote.key},
-	    {"purge", "--url", &arguments->remote.url},     {"purge", "--key", &arguments->remote.key},
-	    {"purge", "--model", &arguments->remote.model}, {"purge", "--tenant", &arguments->remote.tenant},
+	    {"key", "--config", &arguments->config},          {"key", "--authorization", &arguments->authorization},
+	    {"key", "--tenant", &arguments->tenant},          {"show", "--url", &arguments->remote.url},
+	    {"show", "--key", &arguments->remote.key},        {"purge", "--url", &arguments->remote.url},
+	    {"purge", "--key", &arguments->remote.key},       {"purge", "--model", &arguments->remote.model},
+	    {"purge", "--tenant", &arguments->remote.tenant},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(rows[i].command, command) == 0 && strcmp(rows[i].option, option) == 0)
@@ -95,7 +95,8 @@ static bool is_told_apart(const struct config *config, const struct arguments *a
 {
 	bool told = config_auth_is_on(config) == (arguments->tenant != NULL);
 	if (!told && config_auth_is_on(config))
-		fputs("sluice: cache key: --tenant TENANT is missing: clients of this configuration show keys\n", stderr);
+		fputs("sluice: cache key: --tenant TENANT is missing: clients of this configuration show keys\n",
+		      stderr);
 	else if (!told)
 		fputs("sluice: cache key: clients of this configuration show no keys; expected --authorization\n",
 		      stderr);

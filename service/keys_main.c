@@ -108,7 +108,8 @@ static bool are_names(const struct keys_arguments *arguments)
 	bool path = arguments->tenant == NULL || key_value_tenant(&arena, span_of(arguments->tenant), &tenant);
 	if (!name)
 		fprintf(stderr,
-			"sluice: keys create: --name: got \"%s\"; expected 1 to %d letters, digits, \".\", \"_\" and \"-\"\n",
+			"sluice: keys create: --name: got \"%s\"; expected 1 to %d letters, digits, \".\", \"_\" and "
+			"\"-\"\n",
 			arguments->name, VALUE_NAME_MAX);
 	if (!path)
 		fprintf(stderr, "sluice: keys create: --tenant: got \"%s\"; expected one to three names by slashes\n",
@@ -150,9 +151,8 @@ int keys_main(int count, char **arguments, struct buf *text, const char **unexpe
 	char pepper[SECRET_MAX];
 	const char *command = count == 0 ? "" : arguments[0];
 	bool creates = strcmp(command, "create") == 0;
-	*unexpected = creates || strcmp(command, "hash") == 0
-			  ? read_arguments(&read, creates, count - 1, arguments + 1)
-			  : (count == 0 ? "keys" : command);
+	*unexpected = creates || strcmp(command, "hash") == 0 ? read_arguments(&read, creates, count - 1, arguments + 1)
+							      : (count == 0 ? "keys" : command);
 	if (*unexpected == NULL && creates && read.name == NULL)
 		fputs("sluice: keys create: --name NAME is missing; sluice --help tells more\n", stderr);
 	if (*unexpected != NULL || (creates && read.name == NULL))

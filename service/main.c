@@ -84,11 +84,10 @@ static int describe(const char *what, struct buf *text)
 /* Says what is wrong with the argument, and what was probably meant. */
 static int misuse(const char *argument)
 {
-	static const char *const words[] = {"--config", "--check", "--describe", "--version", "--help",
-					    "cache",    "key",     "show",       "purge",     "--url",
-					    "--key",    "--model", "--tenant",   "--text",
-					    "keys",     "create",  "hash",       "--name",
-					    "--pepper-file"};
+	static const char *const words[] = {"--config", "--check", "--describe", "--version",    "--help",
+					    "cache",    "key",     "show",       "purge",        "--url",
+					    "--key",    "--model", "--tenant",   "--text",       "keys",
+					    "create",   "hash",    "--name",     "--pepper-file"};
 	struct suggestion near = suggest(span_of(argument));
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		suggest_offer(&near, span_of(words[i]));

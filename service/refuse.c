@@ -34,7 +34,8 @@ static void send(struct http_request *request, const struct refusal *refusal, en
 		fields[count++] = (struct http_field){SPAN("www-authenticate"), challenge_of(refusal->code)};
 	if (refusal->retry_after_s != 0)
 		fields[count++] = (struct http_field){
-		    SPAN("retry-after"), {seconds, (size_t)snprintf(seconds, sizeof(seconds), "%u", refusal->retry_after_s)}};
+		    SPAN("retry-after"),
+		    {seconds, (size_t)snprintf(seconds, sizeof(seconds), "%u", refusal->retry_after_s)}};
 	else if (row->status == 503)
 		fields[count++] = (struct http_field){SPAN("retry-after"), SPAN("1")};
 	if (refusal->allow != NULL)

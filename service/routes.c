@@ -43,7 +43,7 @@ struct decision {
 	enum operation elsewhere; /* what another listener serves at this path; OPERATION_COUNT: nothing */
 	struct span argument;
 	const struct config_key *holder; /* whose key was shown; NULL = nobody's was, or needed to be */
-	struct refusal refusal; /* code ERROR_NONE: none */
+	struct refusal refusal;          /* code ERROR_NONE: none */
 	char allow[METHODS_ALLOW_SIZE];
 };
 
@@ -165,8 +165,8 @@ static void decide(const struct routes *routes, const struct http_request *reque
 	route(request, decision);
 	if (decision->operation == OPERATION_COUNT)
 		return;
-	decision->refusal.code = authorize(routes->access, config, request, operation_row(decision->operation),
-					   &decision->holder);
+	decision->refusal.code =
+	    authorize(routes->access, config, request, operation_row(decision->operation), &decision->holder);
 	if (decision->refusal.code != ERROR_NONE || answers[decision->operation] != NULL)
 		return;
 	decision->refusal = refuse_body(request);
@@ -285,9 +285,9 @@ static void refuse_key(struct routes *routes, struct http_request *request, cons
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	struct refusal refusal = authorize_refusal(
-	    decision->refusal.code, request, operation_row(decision->operation), decision->holder, routes->failures,
-	    timers_now(&routes->exchange->flights.plan.reactor->timers), &arena);
+	struct refusal refusal =
+	    authorize_refusal(decision->refusal.code, request, operation_row(decision->operation), decision->holder,
+			      routes->failures, timers_now(&routes->exchange->flights.plan.reactor->timers), &arena);
 	refuse_as(routes, request, refusal);
 	arena_fini(&arena);
 }

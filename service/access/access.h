@@ -35,8 +35,9 @@ void access_offer_field(struct access_offer *offer, struct http_field field);
 
 /* Where and when a key is used. */
 struct access_use {
-	const unsigned char *address; /* 16 bytes, of IPv4 as IPv6 maps it; NULL = a unix socket, which is in no network */
-	uint64_t now_s;               /* since 1970 */
+	const unsigned char
+	    *address;   /* 16 bytes, of IPv4 as IPv6 maps it; NULL = a unix socket, which is in no network */
+	uint64_t now_s; /* since 1970 */
 };
 
 /*

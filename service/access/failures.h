@@ -18,8 +18,8 @@ struct access_failures *access_failures_create(unsigned per_minute);
 void access_failures_destroy(struct access_failures *failures);
 
 /*
- * Counts a wrong key of the network at that time (microseconds, monotonic). Returns 0, or when it is one too many, which
- * then does not count, the microseconds until the next one. Thread-safe.
+ * Counts a wrong key of the network at that time (microseconds, monotonic). Returns 0, or when it is one too many,
+ * which then does not count, the microseconds until the next one. Thread-safe.
  */
 uint64_t access_failures_count(struct access_failures *failures, uint64_t network, uint64_t now_us);
 

@@ -45,8 +45,7 @@ static uint64_t hash_of(enum endpoint endpoint, struct span tenant, struct span 
 const struct repeat *repeats_find(const struct repeats *repeats, enum endpoint endpoint, struct span tenant,
 				  struct span body)
 {
-	if (repeats == NULL || tenant.len + body.len > REPEATS_MOST ||
-	    (repeats->lengths & length_bit(body)) == 0)
+	if (repeats == NULL || tenant.len + body.len > REPEATS_MOST || (repeats->lengths & length_bit(body)) == 0)
 		return NULL;
 	uint64_t hash = hash_of(endpoint, tenant, body);
 	const struct place *place = &repeats->places[hash % REPEATS_PLACES];

@@ -169,7 +169,8 @@ bool listener_bind(struct http_server *server, size_t index, struct http_listene
 	}
 	if (!may_serve(server->config, index, fd)) {
 		close(fd);
-		complain(server, index, "nobody is asked for a key (see auth), but other machines may reach", unguarded, error);
+		complain(server, index, "nobody is asked for a key (see auth), but other machines may reach", unguarded,
+			 error);
 		return false;
 	}
 	struct http_listener *listener = &server->listeners[index];

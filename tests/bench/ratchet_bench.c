@@ -164,11 +164,10 @@ static void send_slowly(struct bench *bench, struct h1 *h1, const char *bytes, s
 static void ask(struct bench *bench, struct h1 *h1, const struct bytes *body, int status, answer_fn answer)
 {
 	struct bytes text = {0};
-	bytes_printf(
-	    &text,
-	    "POST " CHAT " HTTP/1.1\r\nHost: sluice.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n"
-	    "Authorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-	    bench->key, body->len, bytes_text(body));
+	bytes_printf(&text,
+		     "POST " CHAT " HTTP/1.1\r\nHost: sluice.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n"
+		     "Authorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		     bench->key, body->len, bytes_text(body));
 	send_slowly(bench, h1, text.at, text.len);
 	if (answer != NULL)
 		answer(bench);

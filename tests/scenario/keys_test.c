@@ -72,11 +72,12 @@ static struct world start_for(enum holder keeper, const char *more)
 		memcpy(shown, world.keys[keeper], KEY_SIZE);
 		sluice_show_key(shown);
 	}
-	world.sluice = sluice_start("auth: { pepper: '${SLUICE_PEPPER}', failures: 100000 }\nkeys:\n%s"
-				    "backends:\n  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
-				    "models:\n  m: sim/one;tokens=2\n  mine: sim/two;tokens=2\n  secret: sim/three;tokens=2\n"
-				    "cache: { policy: always }\n%s",
-				    bytes_text(&keys), world.sim->port, more);
+	world.sluice =
+	    sluice_start("auth: { pepper: '${SLUICE_PEPPER}', failures: 100000 }\nkeys:\n%s"
+			 "backends:\n  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
+			 "models:\n  m: sim/one;tokens=2\n  mine: sim/two;tokens=2\n  secret: sim/three;tokens=2\n"
+			 "cache: { policy: always }\n%s",
+			 bytes_text(&keys), world.sim->port, more);
 	bytes_free(&keys);
 	return world;
 }
@@ -108,9 +109,9 @@ static void check_refused(struct answer *answer, int status, const char *code, c
 	if (text != NULL)
 		check_contains(&answer->body, text);
 	check_header(answer, "www-authenticate",
-		     status != 401                             ? NULL
+		     status != 401                          ? NULL
 		     : strcmp(code, "missing_api_key") == 0 ? "Bearer realm=\"sluice\""
-							       : "Bearer realm=\"sluice\", error=\"invalid_token\"");
+							    : "Bearer realm=\"sluice\", error=\"invalid_token\"");
 	check_header(answer, "x-should-retry", status == 429 ? "true" : "false");
 	answer_free(answer);
 }
@@ -159,8 +160,7 @@ static void a_key_that_is_no_good_is_refused_for_what_is_wrong(void **state)
 	(void)state;
 	struct world world = start("");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct answer answer =
-		    ask_as(&world, "POST", CHAT, world.keys[rows[i].holder], chat_body("m", false));
+		struct answer answer = ask_as(&world, "POST", CHAT, world.keys[rows[i].holder], chat_body("m", false));
 		check_refused(&answer, rows[i].status, rows[i].code, rows[i].text);
 	}
 	make_key("stranger", key, hash);
@@ -170,8 +170,7 @@ static void a_key_that_is_no_good_is_refused_for_what_is_wrong(void **state)
 	key[20] = key[20] == 'x' ? 'y' : 'x';
 	answer = ask_as(&world, "GET", "/v1/models", key, NULL);
 	check_refused(&answer, 401, "invalid_api_key", "mistyped");
-	const struct h2_header both[] = {
-	    {"x-api-key", world.keys[FULL]}, {"api-key", world.keys[ADMIN]}, {NULL, NULL}};
+	const struct h2_header both[] = {{"x-api-key", world.keys[FULL]}, {"api-key", world.keys[ADMIN]}, {NULL, NULL}};
 	client_ask(world.sluice, VIA_H2_TLS, "GET", "/v1/models", both, NULL, &answer);
 	check_refused(&answer, 401, "invalid_api_key", "several keys that differ");
 	const struct h2_header problem[] = {{"accept", "application/problem+json"}, {NULL, NULL}};
@@ -188,7 +187,10 @@ static const char *path_of(const struct operation_row *row)
 	static char path[128];
 	const char *brace = strchr(row->path, '{');
 	snprintf(path, sizeof path, "%.*s%s", (int)(brace == NULL ? strlen(row->path) : (size_t)(brace - row->path)),
-		 row->path, brace == NULL ? "" : row->argument != NULL ? "docs.js" : "m");
+		 row->path,
+		 brace == NULL           ? ""
+		 : row->argument != NULL ? "docs.js"
+					 : "m");
 	return path;
 }
 
@@ -223,9 +225,8 @@ static void check_keyed(const struct world *world, const struct operation_row *r
 	else
 		check_error(&answer, 403, "missing_scope");
 	if (!narrow)
-		check_contains(&answer.body, row->right == OPERATION_RIGHT_ADMIN
-						 ? "it lacks the scope `admin`"
-						 : operation_right_name(row->right));
+		check_contains(&answer.body, row->right == OPERATION_RIGHT_ADMIN ? "it lacks the scope `admin`"
+										 : operation_right_name(row->right));
 	answer_free(&answer);
 	answer = ask(world, VIA_H1, row->method, path, "x-api-key", world->keys[ADMIN], body);
 	assert_true(answer.status == 200 || answer.status == 400);
@@ -262,7 +263,8 @@ static void operators_of_this_machine_need_no_key_and_the_api_does_everywhere(vo
 	h1_wait_end(&h1);
 	check_error(&h1.answer, 401, "missing_api_key");
 	h1_next(&h1);
-	h1_send(&h1, "GET /v1/models HTTP/1.1\r\nhost: localhost\r\nreferer: http://localhost/docs\r\nx-api-key: %s\r\n\r\n",
+	h1_send(&h1,
+		"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nreferer: http://localhost/docs\r\nx-api-key: %s\r\n\r\n",
 		world.keys[FULL]);
 	h1_wait_end(&h1);
 	assert_int_equal(h1.answer.status, 200);
@@ -281,8 +283,7 @@ static void an_admin_listener_that_other_machines_reach_needs_a_key_with_admin(v
 		h1_wait_end(&h1);
 		check_error(&h1.answer, 401, "missing_api_key");
 		h1_next(&h1);
-		h1_send(&h1, "GET %s HTTP/1.1\r\nhost: localhost\r\nx-api-key: %s\r\n\r\n", paths[i],
-			world.keys[FULL]);
+		h1_send(&h1, "GET %s HTTP/1.1\r\nhost: localhost\r\nx-api-key: %s\r\n\r\n", paths[i], world.keys[FULL]);
 		h1_wait_end(&h1);
 		check_error(&h1.answer, 403, "missing_scope");
 		h1_next(&h1);
@@ -310,7 +311,8 @@ static void a_model_outside_the_scope_is_refused_by_every_way_to_it(void **state
 	struct answer answer = ask_as(&world, "POST", CHAT, key, chat_body("secret", false));
 	check_refused(&answer, 403, "missing_scope",
 		      "The key narrow may not use the model `secret`: its scope `models` has m*.");
-	answer = ask_as(&world, "POST", CHAT, key, chat_body("nothing", true)); /* no other answer for what is not there */
+	answer =
+	    ask_as(&world, "POST", CHAT, key, chat_body("nothing", true)); /* no other answer for what is not there */
 	check_refused(&answer, 403, "missing_scope", "may not use the model `nothing`");
 	answer = ask_as(&world, "GET", "/v1/models/secret", key, NULL);
 	check_refused(&answer, 403, "missing_scope", "may not use the model `secret`");
@@ -405,10 +407,11 @@ static void wrong_keys_are_limited_by_network_and_good_ones_are_served_all_the_s
 	char key[KEY_SIZE], hash[HASH_SIZE];
 	(void)state;
 	make_key("good", key, hash);
-	struct world world = {.sluice = sluice_start("auth: { pepper: '${SLUICE_PEPPER}', failures: 3 }\n"
-						     "keys: { good: { hash: '%s' } }\n"
-						     "backends: { b: { url: 'http://127.0.0.1:1/v1' } }\nmodels: { m: b/x }\n",
-						     hash)};
+	struct world world = {
+	    .sluice = sluice_start("auth: { pepper: '${SLUICE_PEPPER}', failures: 3 }\n"
+				   "keys: { good: { hash: '%s' } }\n"
+				   "backends: { b: { url: 'http://127.0.0.1:1/v1' } }\nmodels: { m: b/x }\n",
+				   hash)};
 	for (int i = 0; i < 3; i++) {
 		struct answer answer = ask_as(&world, "GET", "/v1/models", "wrong", NULL);
 		check_refused(&answer, 401, "invalid_api_key", NULL);
@@ -498,7 +501,8 @@ static void secrets_are_in_nothing_that_the_process_emits(void **state)
 		snprintf(path, sizeof path, "/v1/%s?key=%s", key, key);
 		answer = ask(&world, VIA_H1, "GET", path, "x-request-id", key, NULL);
 		answer_free(&answer);
-		snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}", key);
+		snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+			 key);
 		answer = ask_as(&world, "POST", CHAT, world.keys[FULL], body);
 		answer_free(&answer);
 		snprintf(typo, sizeof typo, "%.*s", (int)strlen(key) - 1, key);
@@ -578,13 +582,15 @@ static void without_keys_the_service_refuses_to_leave_this_machine(void **state)
 	snprintf(path, sizeof path, "%s/open.yaml", scenario_directory());
 	FILE *file = fopen(path, "w");
 	assert_non_null(file);
-	fputs("listen: ['0.0.0.0:0']\nadmin: off\nbackends: { b: { url: 'http://127.0.0.1:1/v1' } }\nmodels: { m: b/x }\n",
+	fputs("listen: ['0.0.0.0:0']\nadmin: off\nbackends: { b: { url: 'http://127.0.0.1:1/v1' } }\nmodels: { m: b/x "
+	      "}\n",
 	      file);
 	fclose(file);
 	const char *const arguments[] = {"--config", path, NULL};
 	assert_int_equal(sluice_run(arguments, &out, &err), 1);
-	check_contains(&err, ":1: listen[0]: other machines may reach 0.0.0.0:0, and nobody is asked for a key; expected "
-			     "\"keys\"");
+	check_contains(&err,
+		       ":1: listen[0]: other machines may reach 0.0.0.0:0, and nobody is asked for a key; expected "
+		       "\"keys\"");
 	check_contains(&err, "or \"auth: none\" written in the file");
 	bytes_free(&out);
 	bytes_free(&err);

@@ -90,7 +90,8 @@ static void an_address_that_a_listener_has_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char yaml[256];
-		snprintf(yaml, sizeof(yaml), "listen: [h:1, %s]\nadmin: %s\nauth: none\n" REST, rows[i].listen, rows[i].admin);
+		snprintf(yaml, sizeof(yaml), "listen: [h:1, %s]\nadmin: %s\nauth: none\n" REST, rows[i].listen,
+			 rows[i].admin);
 		const struct config *config = fixture_load(yaml);
 		if ((config != NULL) != rows[i].good)
 			fail_msg("%s beside %s: %s", rows[i].admin, rows[i].listen, fixture_findings());

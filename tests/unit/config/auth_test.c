@@ -85,10 +85,12 @@ static void what_is_wrong_with_a_key_is_told_with_what_was_expected(void **state
 {
 	static const char expected_hash[] =
 	    "; expected an id, a colon and 64 hex digits, as `sluice keys create` prints them";
-	static const char tenant[] = "; expected one to three names by slashes, such as acme/search/crawler, each of at most 64 "
-				     "letters, digits, \".\", \"_\" and \"-\"";
-	static const char network[] = "; expected an address or a network such as 10.0.0.0/8 or \"fd00::/8\", without bits "
-				      "behind its length, or a list of them";
+	static const char tenant[] =
+	    "; expected one to three names by slashes, such as acme/search/crawler, each of at most 64 "
+	    "letters, digits, \".\", \"_\" and \"-\"";
+	static const char network[] =
+	    "; expected an address or a network such as 10.0.0.0/8 or \"fd00::/8\", without bits "
+	    "behind its length, or a list of them";
 	static const char when[] = "; expected a time in UTC such as 2027-01-31 or 2027-01-31T12:00:00Z";
 	static const struct {
 		const char *member, *got, *expected;
@@ -104,7 +106,8 @@ static void what_is_wrong_with_a_key_is_told_with_what_was_expected(void **state
 	    {"expires: 2027-02-29", ".expires: got \"2027-02-29\"", when},
 	    {"expires: 2027-01-31T24:00:00Z", ".expires: got \"2027-01-31T24:00:00Z\"", when},
 	    {"expires: 1969-12-31", ".expires: got \"1969-12-31\"", when},
-	    {"models: []", ".models: it is empty", "; expected at least one, or no \"models\" at all, which allows all"},
+	    {"models: []", ".models: it is empty",
+	     "; expected at least one, or no \"models\" at all, which allows all"},
 	    {"networks: []", ".networks: it is empty",
 	     "; expected at least one, or no \"networks\" at all, which allows all"},
 	    {"endpoints: [chat, chats]", ".endpoints[1]: got \"chats\"",
@@ -119,7 +122,8 @@ static void what_is_wrong_with_a_key_is_told_with_what_was_expected(void **state
 	for (size_t i = 0; i < 3; i++) {
 		static const char *const wrong[] = {"4kQ9xYb2", "4kQ9xYb2:00", "4kQ9-Yb2:" SUM};
 		snprintf(members, sizeof(members), "hash: '%s'", wrong[i]);
-		snprintf(finding, sizeof(finding), ".hash: got \"%.*s%s", 64, wrong[i], strlen(wrong[i]) > 64 ? "" : "\"");
+		snprintf(finding, sizeof(finding), ".hash: got \"%.*s%s", 64, wrong[i],
+			 strlen(wrong[i]) > 64 ? "" : "\"");
 		char yaml[1024];
 		snprintf(yaml, sizeof(yaml), HERE PEPPER "keys:\n  k: { %s }\n" REST, members);
 		assert_null(fixture_load(yaml));
@@ -142,9 +146,10 @@ static void two_keys_with_one_id_are_refused(void **state)
 static void keys_need_a_pepper_that_is_never_shown(void **state)
 {
 	(void)state;
-	fixture_bad(HERE "keys: { k: { " HASH " } }\n" REST,
-		    "t.yaml:2: auth.pepper: missing; expected the secret of at least 32 characters that the hashes of keys "
-		    "were made with, such as ${file:pepper} or ${SLUICE_PEPPER}\n");
+	fixture_bad(
+	    HERE "keys: { k: { " HASH " } }\n" REST,
+	    "t.yaml:2: auth.pepper: missing; expected the secret of at least 32 characters that the hashes of keys "
+	    "were made with, such as ${file:pepper} or ${SLUICE_PEPPER}\n");
 	fixture_bad(HERE "auth: { pepper: hush }\nkeys: { k: { " HASH " } }\n" REST,
 		    "t.yaml:2: auth.pepper: it has 4 characters; expected at least 32, such as `openssl rand -hex 32` "
 		    "prints\n");
@@ -155,14 +160,16 @@ static void keys_need_a_pepper_that_is_never_shown(void **state)
 static void a_mode_that_does_not_go_with_the_keys_is_refused(void **state)
 {
 	(void)state;
-	fixture_bad(HERE "auth: keys\n" REST, "t.yaml:2: auth: it is keys, and there are none; expected at least one in "
-					      "\"keys\": `sluice keys create --name NAME` makes it\n"
-					      "t.yaml:2: auth.pepper: missing; expected the secret of at least 32 "
-					      "characters that the hashes of keys were made with, such as ${file:pepper} "
-					      "or ${SLUICE_PEPPER}\n");
-	fixture_bad(HERE "auth: none\nkeys: { k: { " HASH " } }\n" REST,
-		    "t.yaml:2: auth: it is none, so that nobody asks for the 1 keys of the file; expected auth: keys, or "
-		    "no keys\n");
+	fixture_bad(HERE "auth: keys\n" REST,
+		    "t.yaml:2: auth: it is keys, and there are none; expected at least one in "
+		    "\"keys\": `sluice keys create --name NAME` makes it\n"
+		    "t.yaml:2: auth.pepper: missing; expected the secret of at least 32 "
+		    "characters that the hashes of keys were made with, such as ${file:pepper} "
+		    "or ${SLUICE_PEPPER}\n");
+	fixture_bad(
+	    HERE "auth: none\nkeys: { k: { " HASH " } }\n" REST,
+	    "t.yaml:2: auth: it is none, so that nobody asks for the 1 keys of the file; expected auth: keys, or "
+	    "no keys\n");
 	fixture_bad(HERE "auth: nobody\n" REST, "t.yaml:2: auth: got \"nobody\"; expected one of keys, none\n");
 }
 

@@ -105,10 +105,14 @@ static void a_key_of_some_networks_is_of_no_others(void **state)
 		unsigned char address[16];
 		bool within;
 	} rows[] = {
-	    {{[10] = 0xff, 0xff, 10, 1, 128, 0}, true},	 {{[10] = 0xff, 0xff, 10, 1, 255, 255}, true},
-	    {{[10] = 0xff, 0xff, 10, 1, 127, 255}, false}, {{[10] = 0xff, 0xff, 10, 2, 128, 0}, false},
-	    {{[10] = 0xff, 0xff, 192, 0, 2, 7}, true},	 {{[10] = 0xff, 0xff, 192, 0, 2, 6}, false},
-	    {{0xfd, 1}, true},				 {{0xfc, 1}, false},
+	    {{[10] = 0xff, 0xff, 10, 1, 128, 0}, true},
+	    {{[10] = 0xff, 0xff, 10, 1, 255, 255}, true},
+	    {{[10] = 0xff, 0xff, 10, 1, 127, 255}, false},
+	    {{[10] = 0xff, 0xff, 10, 2, 128, 0}, false},
+	    {{[10] = 0xff, 0xff, 192, 0, 2, 7}, true},
+	    {{[10] = 0xff, 0xff, 192, 0, 2, 6}, false},
+	    {{0xfd, 1}, true},
+	    {{0xfc, 1}, false},
 	    {{[12] = 10, 1, 128, 0}, false}, /* the same bits, but of IPv6 */
 	};
 	(void)state;
