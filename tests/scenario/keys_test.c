@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "schemas/operations.h"
+#include "tests/scenario/harness/backend.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
 #include "tests/scenario/harness/mass.h"
@@ -58,7 +59,7 @@ static void make_key(const char *name, char key[KEY_SIZE], char hash[HASH_SIZE])
 }
 
 /* keeper: whose key the harness shows for /metrics; HOLDERS = none is needed. */
-static struct world start_for(enum holder keeper, const char *more)
+static struct world start_with(enum holder keeper, const char *backends, const char *models, const char *more)
 {
 	static char shown[KEY_SIZE];
 	struct world world = {.sim = sim_start(NULL)};
@@ -74,17 +75,17 @@ static struct world start_for(enum holder keeper, const char *more)
 	}
 	world.sluice =
 	    sluice_start("auth: { pepper: '${SLUICE_PEPPER}', failures: 100000 }\nkeys:\n%s"
-			 "backends:\n  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
-			 "models:\n  m: sim/one;tokens=2\n  mine: sim/two;tokens=2\n  secret: sim/three;tokens=2\n"
+			 "backends:\n  sim: { url: 'http://127.0.0.1:%d/v1' }\n%s"
+			 "models:\n  m: sim/one;tokens=2\n  mine: sim/two;tokens=2\n  secret: sim/three;tokens=2\n%s"
 			 "cache: { policy: always }\n%s",
-			 bytes_text(&keys), world.sim->port, more);
+			 bytes_text(&keys), world.sim->port, backends, models, more);
 	bytes_free(&keys);
 	return world;
 }
 
 static struct world start(const char *more)
 {
-	return start_for(HOLDERS, more);
+	return start_with(HOLDERS, "", "", more);
 }
 
 /* Asks with one more field, or without when name is NULL. */
@@ -275,7 +276,7 @@ static void an_admin_listener_that_other_machines_reach_needs_a_key_with_admin(v
 {
 	static const char *const paths[] = {"/metrics", "/admin/cache", "/admin/backends"};
 	(void)state;
-	struct world world = start_for(ADMIN, "admin: 0.0.0.0:0\n");
+	struct world world = start_with(ADMIN, "", "", "admin: 0.0.0.0:0\n");
 	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
 		struct h1 h1;
 		h1_open(&h1, world.sluice->admin_port, false);
@@ -396,6 +397,52 @@ static void a_kept_answer_is_no_way_around_a_scope(void **state)
 	for (int i = 0; i < 3; i++) {
 		struct answer answer = ask_as(&world, "POST", CHAT, world.keys[NARROW], chat_body("secret", false));
 		check_refused(&answer, 403, "missing_scope", NULL);
+	}
+	sluice_wait_idle(world.sluice);
+}
+
+/* Two keys of one tenant have the turns of one client, whichever fields show them. */
+static void turns_in_a_queue_are_the_tenants(void **state)
+{
+	static const struct step when_told[] = {
+	    GATE,
+	    SEND("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n{\"choices\":[{"
+		 "\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"ok\"},\"finish_reason\":\"stop\"}]}"),
+	    FIN, SCRIPT_END};
+	static const char *const names[] = {"first", "greedy one", "greedy two", "modest"};
+	static const enum holder asks[] = {TWIN, TWIN, OTHER_TWIN, FULL};
+	static const char *const fields[] = {"x-api-key", "api-key", "x-api-key", "x-api-key"};
+	static const size_t served[] = {0, 1, 3, 2};
+	struct client clients[4];
+	char more[256];
+	(void)state;
+	struct backend *backend = backend_start();
+	backend_script(backend, when_told);
+	snprintf(more, sizeof more, "  one: { url: 'http://127.0.0.1:%d/v1', concurrency: { calls: 1, queue: 8 } }\n",
+		 backend_port(backend));
+	struct world world = start_with(HOLDERS, more, "  queued: one/m\n", "");
+	for (size_t i = 0; i < 4; i++) {
+		const struct h2_header headers[] = {{fields[i], world.keys[asks[i]]}, {NULL, NULL}};
+		char body[128];
+		snprintf(body, sizeof body,
+			 "{\"model\":\"queued\",\"n\":2,\"messages\":[{\"role\":\"user\",\"content\":\"%s\"}]}",
+			 names[i]);
+		client_send(&clients[i], world.sluice, VIA_H2, "POST", CHAT, headers, body);
+		struct patience patience = patience_for("the queue to be so long");
+		if (i == 0)
+			backend_wait_requests(backend, 1);
+		while (sluice_metric(world.sluice, "sluice_queue_waiting{backend=\"one\"}") != (double)i)
+			patience_wait(&patience);
+	}
+	for (size_t i = 0; i < 4; i++) {
+		struct bytes body = {0};
+		backend_wait_requests(backend, i + 1);
+		backend_request_body(backend, i, &body);
+		check_contains(&body, names[served[i]]);
+		bytes_free(&body);
+		backend_open_gate(backend);
+		client_wait_end(&clients[served[i]]);
+		client_close(&clients[served[i]]);
 	}
 	sluice_wait_idle(world.sluice);
 }
@@ -608,6 +655,7 @@ int main(void)
 	    SCENARIO(models_lists_what_the_key_may_use),
 	    SCENARIO(kept_answers_are_the_tenants_whatever_field_shows_the_key),
 	    SCENARIO(a_kept_answer_is_no_way_around_a_scope),
+	    SCENARIO(turns_in_a_queue_are_the_tenants),
 	    SCENARIO(wrong_keys_are_limited_by_network_and_good_ones_are_served_all_the_same),
 	    SCENARIO(one_thirty_and_three_hundred_at_once_get_what_their_keys_allow),
 	    SCENARIO(secrets_are_in_nothing_that_the_process_emits),
