@@ -2,8 +2,8 @@
 /* The form of keys; api_key.h describes it. */
 #include "lib/api_key.h"
 
-#include <stdint.h>
 #include <sys/random.h>
+#include <zlib.h>
 
 enum { DIGITS = 62, PREFIX = sizeof(API_KEY_PREFIX) - 1 };
 
@@ -22,24 +22,9 @@ static bool are_digits(struct span text)
 	return true;
 }
 
-/* CRC-32 (ISO 3309, as in gzip), four bits at a time. */
-static uint32_t crc32_of(struct span text)
-{
-	static const uint32_t table[16] = {0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
-					   0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
-					   0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c};
-	uint32_t crc = UINT32_MAX;
-	for (size_t i = 0; i < text.len; i++) {
-		crc ^= (unsigned char)text.at[i];
-		crc = crc >> 4 ^ table[crc & 15];
-		crc = crc >> 4 ^ table[crc & 15];
-	}
-	return ~crc;
-}
-
 void api_key_checksum(struct span text, char check[API_KEY_CHECK])
 {
-	uint32_t crc = crc32_of(text);
+	unsigned long crc = crc32(0, (const unsigned char *)text.at, (unsigned)text.len);
 	for (size_t i = API_KEY_CHECK; i > 0; i--, crc /= DIGITS)
 		check[i - 1] = digits[crc % DIGITS];
 }

@@ -171,6 +171,19 @@ static void begin_field(struct log_line *line, const char *key)
 	buf_append(&line->text, SPAN("\":"));
 }
 
+/* Masks the secret of every key of ours in a string, wherever a client wrote it. Its id stays. */
+static void mask_keys(struct span text)
+{
+	char *at = (char *)text.at;
+	const char *end = at + text.len;
+	while ((at = memmem(at, (size_t)(end - at), API_KEY_PREFIX, sizeof(API_KEY_PREFIX) - 1)) != NULL) {
+		at += sizeof(API_KEY_PREFIX) - 1;
+		for (size_t i = 0; at < end && isalnum((unsigned char)*at); i++, at++)
+			if (i >= API_KEY_ID)
+				*at = '*';
+	}
+}
+
 void log_str(struct log_line *line, const char *key, struct span value)
 {
 	if (!line->on)
@@ -179,6 +192,8 @@ void log_str(struct log_line *line, const char *key, struct span value)
 	struct span shown = cut_string(value);
 	begin_field(line, key);
 	json_write_string_or_null(&line->text, shown);
+	if (shown.len >= sizeof(API_KEY_PREFIX) + API_KEY_ID && !buf_failed(&line->text)) /* else it has no secret */
+		mask_keys((struct span){line->bytes + start, line->text.end - start});
 	if (shown.len < value.len && !buf_failed(&line->text)) {
 		line->text.end--; /* the quote */
 		buf_append(&line->text, SPAN("…\""));
@@ -220,25 +235,11 @@ void log_ms(struct log_line *line, const char *key, uint64_t microseconds)
 	end_field(line, start);
 }
 
-/* Masks the secret of every key of ours in the line, wherever a client wrote it. Its id stays. */
-static void mask_keys(struct span line)
-{
-	char *at = (char *)line.at;
-	const char *end = at + line.len;
-	while ((at = memmem(at, (size_t)(end - at), API_KEY_PREFIX, sizeof(API_KEY_PREFIX) - 1)) != NULL) {
-		at += sizeof(API_KEY_PREFIX) - 1;
-		for (size_t i = 0; at < end && isalnum((unsigned char)*at); i++, at++)
-			if (i >= API_KEY_ID)
-				*at = '*';
-	}
-}
-
 void log_end(struct log_line *line)
 {
 	if (!line->on)
 		return;
 	line->on = false;
-	mask_keys(buf_span(&line->text));
 	line->text.capacity = line->text.ceiling = LOG_LINE_MAX; /* the room kept free for this */
 	buf_append(&line->text, line->cut ? SPAN(line_end) : SPAN("}\n"));
 	assert(!buf_failed(&line->text));

@@ -76,9 +76,10 @@ static struct span text_of_scope(const struct operation_row *row, const struct c
 static struct span text_of(enum error_code code, const struct http_request *request, const struct operation_row *row,
 			   const struct config_key *key, struct arena *arena)
 {
+	struct span standard = {NULL, 0};
+	if (key == NULL) /* none was shown in full */
+		return code == ERROR_KEY_INVALID ? text_of_wrong(request) : standard;
 	switch (code) {
-	case ERROR_KEY_INVALID:
-		return text_of_wrong(request);
 	case ERROR_KEY_EXPIRED:
 		return arena_printf(arena, "The key %s has expired.", key->name);
 	case ERROR_KEY_REVOKED:
@@ -89,7 +90,7 @@ static struct span text_of(enum error_code code, const struct http_request *requ
 	case ERROR_KEY_SCOPE:
 		return text_of_scope(row, key, arena);
 	default:
-		return (struct span){NULL, 0};
+		return standard;
 	}
 }
 

@@ -57,7 +57,7 @@ third_party nghttp2 'nghttp2/' service/http/
 third_party hiredis 'hiredis/' clients/redis/
 third_party cJSON 'cjson/|cJSON' schemas/openapi
 third_party libyaml 'yaml\.h' config/
-third_party zlib 'zlib\.h' lib/gunzip.c lib/decoder.c
+third_party zlib 'zlib\.h' lib/gunzip.c lib/decoder.c lib/api_key.c
 third_party brotli 'brotli/' lib/decoder.c
 third_party zstd 'zstd\.h' service/cache/parcel.c lib/decoder.c
 

@@ -3,14 +3,24 @@
 #include "service/access/access.h"
 
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "lib/api_key.h"
 #include "lib/hmac.h"
 #include "lib/http_text.h"
+#include "lib/siphash.h"
+
+/* A key that was proven, as a tag of all of it: who shows it again is spared the HMAC. */
+struct proof {
+	bool made;
+	unsigned char tag[SIPHASH_TAG];
+};
 
 struct access {
 	const struct config *config;
-	struct hmac *hmac; /* under the pepper; NULL = nobody is asked for keys */
+	struct hmac *hmac;                    /* under the pepper; NULL = nobody is asked for keys */
+	struct proof *proofs;                 /* by index of the key in the configuration */
+	unsigned char secret[SIPHASH_SECRET]; /* of the tags: nobody outside can make one */
 };
 
 struct access *access_create(const struct config *config)
@@ -22,9 +32,11 @@ struct access *access_create(const struct config *config)
 	if (!config_auth_is_on(config))
 		return access;
 	access->hmac = hmac_create(span_of(config->auth.pepper));
-	if (access->hmac != NULL)
+	access->proofs = calloc(config->key_count, sizeof(*access->proofs));
+	if (access->hmac != NULL && access->proofs != NULL &&
+	    getrandom(access->secret, sizeof(access->secret), 0) == (ssize_t)sizeof(access->secret))
 		return access;
-	free(access);
+	access_destroy(access);
 	return NULL;
 }
 
@@ -33,6 +45,7 @@ void access_destroy(struct access *access)
 	if (access == NULL)
 		return;
 	hmac_destroy(access->hmac);
+	free(access->proofs);
 	free(access);
 }
 
@@ -87,20 +100,33 @@ static bool may_come_from(const struct config_key *key, const unsigned char *add
 	return may;
 }
 
-/* The sum is made and compared for an id that nobody has, too: time does not tell which ids there are. */
-static enum error_code find_key(struct access *access, struct span shown, const struct config_key **key)
+/* Proves a key by its sum. The sum is made and compared for an id that nobody has, too: time does not tell which ids
+ * there are. */
+static enum error_code prove(struct access *access, struct span shown, const struct config_key *found)
 {
 	static const struct config_key_hash nobody;
 	unsigned char sum[HMAC_SIZE];
+	if (!hmac_sum(access->hmac, shown, sum))
+		return ERROR_OVERLOADED;
+	bool equal = hmac_equal(sum, found == NULL ? nobody.sum : found->hash->sum, HMAC_SIZE);
+	return equal && found != NULL ? ERROR_NONE : ERROR_KEY_INVALID;
+}
+
+static enum error_code find_key(struct access *access, struct span shown, const struct config_key **key)
+{
+	unsigned char tag[SIPHASH_TAG];
 	struct span id;
 	if (!api_key_parse(shown, &id))
 		return ERROR_KEY_INVALID;
 	const struct config_key *found = config_find_key(access->config, id);
-	if (!hmac_sum(access->hmac, shown, sum))
-		return ERROR_OVERLOADED;
-	bool equal = hmac_equal(sum, found == NULL ? nobody.sum : found->hash->sum, HMAC_SIZE);
-	if (!equal || found == NULL)
-		return ERROR_KEY_INVALID;
+	struct proof *proof = found == NULL ? NULL : &access->proofs[found - access->config->keys];
+	siphash(access->secret, shown, tag);
+	bool proven = proof != NULL && proof->made && hmac_equal(proof->tag, tag, sizeof(tag));
+	enum error_code error = proven ? ERROR_NONE : prove(access, shown, found);
+	if (error != ERROR_NONE)
+		return error;
+	memcpy(proof->tag, tag, sizeof(tag));
+	proof->made = true;
 	*key = found;
 	return ERROR_NONE;
 }

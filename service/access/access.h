@@ -4,7 +4,8 @@
  *
  *   fields ─► offer ─► form and checksum ─► id found? ─► HMAC, compared in constant time ─► state, expiry, network
  *
- * A key of the right form costs one HMAC whether its id is known or not. What all workers share is the count of wrong
+ * A key of the right form costs one HMAC, whether its id is known or not, unless this worker has proven it before: then
+ * one SipHash under a secret of the worker's. What all workers share is the count of wrong
  * keys by network (failures.h).
  */
 #ifndef SLUICE_SERVICE_ACCESS_ACCESS_H

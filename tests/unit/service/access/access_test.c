@@ -79,6 +79,7 @@ static void a_key_is_found_by_its_id_and_proven_by_all_of_it(void **state)
 	char other[API_KEY_LENGTH + 1];
 	(void)state;
 	assert_int_equal(check(good, "good", NULL, 0), ERROR_NONE);
+	assert_int_equal(check(good, "good", NULL, 0), ERROR_NONE); /* proven before */
 	assert_int_equal(check(NULL, NULL, NULL, 0), ERROR_KEY_MISSING);
 	assert_true(api_key_make(other)); /* a good form with an id that nobody has */
 	assert_int_equal(check(other, NULL, NULL, 0), ERROR_KEY_INVALID);
