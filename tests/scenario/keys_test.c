@@ -473,6 +473,14 @@ static void wrong_keys_are_limited_by_network_and_good_ones_are_served_all_the_s
 		answer = ask(&world, via, "GET", "/v1/models", "x-api-key", key, NULL);
 		check_status(&answer, 200);
 	}
+	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++) {
+		const struct operation_row *row = operation_row(operation);
+		if (row->right == OPERATION_FREE)
+			continue;
+		struct answer answer =
+		    ask(&world, VIA_H1, row->method, path_of(row), "api-key", "wrong", row->body == NULL ? NULL : "{}");
+		check_refused(&answer, 429, "too_many_wrong_keys", NULL);
+	}
 	struct answer answer = ask(&world, VIA_H1, "GET", "/v1/models", NULL, NULL, NULL);
 	check_refused(&answer, 401, "missing_api_key", NULL); /* nothing was guessed */
 	wire_come_from(2);
