@@ -123,8 +123,8 @@ static enum error_code find_key(struct access *access, struct span shown, const 
 	siphash(access->secret, shown, tag);
 	bool proven = proof != NULL && proof->made && hmac_equal(proof->tag, tag, sizeof(tag));
 	enum error_code error = proven ? ERROR_NONE : prove(access, shown, found);
-	if (error != ERROR_NONE)
-		return error;
+	if (error != ERROR_NONE || proof == NULL)
+		return error != ERROR_NONE ? error : ERROR_KEY_INVALID;
 	memcpy(proof->tag, tag, sizeof(tag));
 	proof->made = true;
 	*key = found;
