@@ -11,8 +11,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "lib/api_key.h"
 #include "lib/buf.h"
 #include "lib/failures.h"
+#include "lib/hmac.h"
 #include "lib/json.h"
 #include "lib/span.h"
 
@@ -206,6 +208,59 @@ struct config_model {
  * dripping. */
 enum { CONFIG_PROGRESS = 4096 };
 
+/* How clients say who they are. */
+enum config_auth_mode {
+	CONFIG_AUTH_KEYS,
+	CONFIG_AUTH_NONE,
+	CONFIG_AUTH_UNSAID /* none, on loopback addresses alone */
+};
+
+struct config_auth {
+	unsigned mode;      /* enum config_auth_mode */
+	const char *pepper; /* secret; NULL when none */
+	unsigned failures;  /* wrong keys per minute and network */
+};
+
+/* What is kept of a key: its id, and the sum of all of it. */
+struct config_key_hash {
+	char id[API_KEY_ID + 1];
+	unsigned char sum[HMAC_SIZE]; /* HMAC-SHA-256 under auth.pepper */
+};
+
+/* Addresses that begin alike. */
+struct config_network {
+	unsigned char address[16]; /* of IPv4 as IPv6 maps it, ::ffff:10.0.0.0 */
+	unsigned bits;             /* that count, of 128 */
+};
+
+/* The words of keys.*.endpoints, in their order. */
+enum config_endpoint {
+	CONFIG_ENDPOINT_CHAT,
+	CONFIG_ENDPOINT_COMPLETIONS,
+	CONFIG_ENDPOINT_EMBEDDINGS,
+	CONFIG_ENDPOINT_FANOUT,
+	CONFIG_ENDPOINT_MODELS
+};
+
+enum config_key_state { CONFIG_KEY_ACTIVE, CONFIG_KEY_REVOKED };
+
+/* A client's key, and what it may do. */
+struct config_key {
+	const char *name;
+	const struct config_key_hash *hash;
+	const char *tenant;        /* whose key it is; the name where the file does not say */
+	const char *identity;      /* the tenant as no header field can have it: whose answers it may see */
+	const char *const *models; /* patterns (lib/glob.h) */
+	size_t model_count;        /* 0 = all models */
+	unsigned endpoints;        /* bits 1 << enum config_endpoint; 0 = all */
+	bool admin;
+	const struct config_network *networks;
+	size_t network_count; /* 0 = from anywhere */
+	uint64_t expires_s;   /* seconds since 1970; 0 = never */
+	unsigned state;       /* enum config_key_state */
+	unsigned line;
+};
+
 struct config_limits {
 	uint64_t head_time_us;            /* of an HTTP/1.1 request, from its first byte */
 	uint64_t body_stall_us;           /* of a request body without progress */
@@ -256,9 +311,13 @@ struct config {
 	const struct config_listener *listeners;
 	size_t listener_count;
 	struct config_listener admin; /* where operators connect */
-	unsigned public_set;          /* bits 1 << enum config_public */
-	unsigned workers;             /* 0 = one per core */
-	uint64_t keepalive_us;        /* silence of a stream until its client gets a comment; 0 = none */
+	struct config_auth auth;
+	const struct config_key *keys;
+	const struct config_key *const *keys_by_id; /* the same, sorted */
+	size_t key_count;
+	unsigned public_set;   /* bits 1 << enum config_public */
+	unsigned workers;      /* 0 = one per core */
+	uint64_t keepalive_us; /* silence of a stream until its client gets a comment; 0 = none */
 	const struct config_backend *backends;
 	size_t backend_count;
 	const struct config_target *targets; /* of all plans */
@@ -280,6 +339,12 @@ struct config {
 	const struct config_advice *advices;
 	size_t advice_count;
 };
+
+/* False: nobody is asked for a key. */
+static inline bool config_auth_is_on(const struct config *config)
+{
+	return config->auth.mode == CONFIG_AUTH_KEYS;
+}
 
 /* False: there is no admin listener. */
 static inline bool config_admin_is_on(const struct config *config)
@@ -319,6 +384,13 @@ void config_drop(const struct config *config);
 
 /* The model of that name; NULL when there is none. */
 const struct config_model *config_find_model(const struct config *config, struct span name);
+
+/* The key of that id; NULL when there is none. */
+const struct config_key *config_find_key(const struct config *config, struct span id);
+
+/* Returns whether the key's scope `models` has that name, whether or not there is such a model. key NULL: nobody was
+ * asked for one, and all models may be used. */
+bool config_key_may_use(const struct config_key *key, struct span model);
 
 /* The target of that name ("backend/model") in a plan; NULL when there is none. */
 const struct config_plan *config_find_target(const struct config_plan *plan, struct span name);

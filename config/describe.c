@@ -16,6 +16,7 @@ static const char *type_name(enum key_type type)
 		return "list";
 	case KEY_BACKENDS:
 	case KEY_MODELS:
+	case KEY_KEYS:
 	case KEY_CACHE_MODELS:
 		return "mapping of names";
 	case KEY_PLAN:
@@ -61,6 +62,16 @@ static const char *type_name(enum key_type type)
 		return "list of hosts";
 	case KEY_ORIGINS:
 		return "list of origins";
+	case KEY_HASH:
+		return "hash of a key";
+	case KEY_TENANT:
+		return "path of names";
+	case KEY_PATTERNS:
+		return "pattern, or a list of them";
+	case KEY_NETWORKS:
+		return "network, or a list of them";
+	case KEY_TIME:
+		return "time";
 	}
 	return "";
 }

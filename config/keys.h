@@ -12,6 +12,7 @@ enum key_type {
 	KEY_LISTENERS,    /* list; entries are struct config_listener */
 	KEY_BACKENDS,     /* mapping of names to struct config_backend */
 	KEY_MODELS,       /* mapping of names to plans */
+	KEY_KEYS,         /* mapping of names to struct config_key */
 	KEY_CACHE_MODELS, /* mapping of models' names to struct config_cache_rule */
 	KEY_PLAN,         /* config/plan.h */
 	/* these are scalars; the member's type follows in brackets */
@@ -36,6 +37,11 @@ enum key_type {
 	KEY_SERVERS,  /* [const struct config_address *, size_t count, adjacent] one entry or a list */
 	KEY_ORIGINS,  /* [const char *const *, size_t count, adjacent] one entry or a list */
 	KEY_HOSTS,    /* [const char *const *, size_t count, adjacent] one entry or a list */
+	KEY_HASH,     /* [const struct config_key_hash *] */
+	KEY_TENANT,   /* [const char *] one to three names, by slashes */
+	KEY_PATTERNS, /* [const char *const *, size_t count, adjacent] one entry or a list */
+	KEY_NETWORKS, /* [const struct config_network *, size_t count, adjacent] one entry or a list */
+	KEY_TIME,     /* [uint64_t] seconds since 1970 */
 };
 
 /* The struct that keeps a key's value. */
@@ -44,6 +50,7 @@ enum key_owner {
 	KEY_OF_config,
 	KEY_OF_config_listener,
 	KEY_OF_config_backend,
+	KEY_OF_config_key,
 	KEY_OF_config_model,
 	KEY_OF_config_cache_rule,
 	KEY_OF_config_plan_options

@@ -39,7 +39,12 @@ struct plan_reader {
 	const struct config *config; /* its backends are complete */
 	unsigned depth_most;         /* levels, the leaves' included */
 	unsigned leaves_most;
-	unsigned leaves;             /* of the plan being read */
+	unsigned leaves; /* of the plan being read */
+	/* of clients' plans: who asks, NULL = nobody in particular; and where the first model is that may not be used
+	 */
+	const struct config_key *holder;
+	const char *forbidden; /* its path, in the arena; NULL = none */
+	struct span forbidden_model;
 	struct plan_target *targets; /* of all plans read so far, the last one first */
 };
 

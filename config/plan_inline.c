@@ -67,9 +67,20 @@ static void report_model(struct plan_reader *reader, const struct tree_node *nod
 	char shown[FINDING_VALUE_MAX];
 	char hint[SUGGEST_TEXT_MAX];
 	for (size_t i = 0; i < reader->config->model_count; i++)
-		suggest_offer(&near, span_of(reader->config->models[i].name));
+		if (config_key_may_use(reader->holder, span_of(reader->config->models[i].name)))
+			suggest_offer(&near, span_of(reader->config->models[i].name));
 	findings_add(reader->in.findings, node->line, path, "no model is named \"%s\"%s; expected %s",
 		     finding_value(node->text, shown), suggest_text(&near, hint), reader->grammar->plan);
+}
+
+/* Whether there is such a model is not told. */
+static void forbid_model(struct plan_reader *reader, const struct tree_node *node, const char *path)
+{
+	findings_add(reader->in.findings, node->line, path, "the key may not use this model");
+	if (reader->forbidden != NULL)
+		return;
+	reader->forbidden = arena_copy(reader->in.arena, span_of(path)).at;
+	reader->forbidden_model = node->text;
 }
 
 /* A model's own plan, by the model's name. */
@@ -80,6 +91,10 @@ static struct config_plan *read_model(struct plan_reader *reader, const struct t
 	if (node->bare) {
 		findings_add(reader->in.findings, node->line, path, "got %s; expected %s",
 			     finding_value(node->text, shown), reader->grammar->plan);
+		return NULL;
+	}
+	if (!config_key_may_use(reader->holder, node->text)) {
+		forbid_model(reader, node, path);
 		return NULL;
 	}
 	if (model == NULL) {
@@ -114,24 +129,31 @@ static const struct plan_grammar grammar = {
 };
 
 /* The first of the findings; without any, memory ran out. */
-static void tell(const struct findings *findings, struct arena *arena, struct config_plan_finding *finding)
+static void tell(const struct plan_reader *reader, struct config_plan_finding *finding)
 {
+	const struct findings *findings = reader->in.findings;
+	struct arena *arena = reader->in.arena;
 	const struct finding *first = findings->count == 0 ? NULL : &findings->list[0];
-	*finding = (struct config_plan_finding){"plan", "out of memory"};
+	*finding = (struct config_plan_finding){.path = "plan", .text = "out of memory"};
 	if (first == NULL || arena_failed(arena))
 		return;
+	if (reader->forbidden != NULL) {
+		*finding = (struct config_plan_finding){
+		    .forbidden = reader->forbidden_model, .path = reader->forbidden, .text = "forbidden"};
+		return;
+	}
 	const char *path = first->key == NULL ? NULL : arena_copy(arena, span_of(first->key)).at;
 	const char *text = arena_copy(arena, span_of(first->text)).at;
 	if (path != NULL && text != NULL)
-		*finding = (struct config_plan_finding){path, text};
+		*finding = (struct config_plan_finding){.path = path, .text = text};
 }
 
 const struct config_plan *config_plan_read_json(const struct config *config, const struct json *json, uint32_t node,
-						const struct config_fanout *limits, struct arena *arena,
-						struct config_plan_finding *finding)
+						const struct config_fanout *limits, const struct config_key *holder,
+						struct arena *arena, struct config_plan_finding *finding)
 {
 	if (json->nodes[node].after - node > INLINE_NODES_MAX) {
-		*finding = (struct config_plan_finding){"plan", "the plan has too many members"};
+		*finding = (struct config_plan_finding){.path = "plan", .text = "the plan has too many members"};
 		return NULL;
 	}
 	struct findings findings;
@@ -139,6 +161,7 @@ const struct config_plan *config_plan_read_json(const struct config *config, con
 	struct plan_reader reader = {.in = {.arena = arena, .findings = &findings, .directory = "", .json = true},
 				     .grammar = &grammar,
 				     .config = config,
+				     .holder = holder,
 				     .depth_most = limits->depth,
 				     .leaves_most = limits->width};
 	const struct tree_node *tree = to_tree(arena, json, node);
@@ -146,7 +169,7 @@ const struct config_plan *config_plan_read_json(const struct config *config, con
 	if (arena_failed(arena))
 		plan = NULL;
 	if (plan == NULL)
-		tell(&findings, arena, finding);
+		tell(&reader, finding);
 	findings_fini(&findings);
 	return plan;
 }

@@ -102,7 +102,11 @@ void reader_store(const struct key *key, void *owner, const struct value *value)
 		*(size_t *)member = (size_t)value->number;
 		break;
 	case KEY_DURATION:
+	case KEY_TIME:
 		*(uint64_t *)member = value->number;
+		break;
+	case KEY_HASH:
+		*(const void **)member = value->made;
 		break;
 	case KEY_ADDRESS:
 		((struct config_listener *)owner)->host = value->string;

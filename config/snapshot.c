@@ -5,6 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "lib/glob.h"
+
 enum { SNAPSHOT_BYTES_MAX = 256 << 20 };
 
 struct snapshot *snapshot_create(void)
@@ -85,6 +87,30 @@ const struct config_model *config_find_model(const struct config *config, struct
 			from = middle + 1;
 	}
 	return NULL;
+}
+
+const struct config_key *config_find_key(const struct config *config, struct span id)
+{
+	size_t from = 0, to = config->key_count;
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		int order = compare_name(id, config->keys_by_id[middle]->hash->id);
+		if (order == 0)
+			return config->keys_by_id[middle];
+		if (order < 0)
+			to = middle;
+		else
+			from = middle + 1;
+	}
+	return NULL;
+}
+
+bool config_key_may_use(const struct config_key *key, struct span model)
+{
+	bool may = key == NULL || key->model_count == 0;
+	for (size_t i = 0; !may && i < key->model_count; i++)
+		may = glob_matches(span_of(key->models[i]), model);
+	return may;
 }
 
 const struct config_plan *config_find_target(const struct config_plan *plan, struct span name)

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "config/endpoint.h"
+#include "config/key_values.h"
 #include "config/suggest.h"
 
 struct value_unit {
@@ -237,6 +238,8 @@ static const char *type_expected(enum key_type type)
 		return "a list such as [\"127.0.0.1:8080\"]";
 	case KEY_BACKENDS:
 		return "a mapping of names to backends, such as local: {url: \"http://127.0.0.1:8000/v1\"}";
+	case KEY_KEYS:
+		return "a mapping of names to keys, as `sluice keys create` prints them";
 	case KEY_CACHE_MODELS:
 		return "a mapping of models' names to what differs for them, such as small: {policy: off}";
 	case KEY_MODELS:
@@ -280,6 +283,22 @@ static const char *type_expected(enum key_type type)
 		       "long";
 	case KEY_SOCKET:
 		return "the path of a unix socket, at most 106 bytes long";
+	case KEY_HASH:
+		return "an id, a colon and 64 hex digits, as `sluice keys create` prints them";
+	case KEY_TENANT:
+		return "one to three names by slashes, such as acme/search/crawler, each of at most 64 letters, "
+		       "digits, "
+		       "\".\", \"_\" and \"-\"";
+	case KEY_PATTERNS:
+		return "a model's name of at most 256 bytes, in which * stands for any characters, such as gpt-*, or a "
+		       "list of "
+		       "them";
+	case KEY_NETWORKS:
+		return "an address or a network such as 10.0.0.0/8 or \"fd00::/8\", without bits behind its length, or "
+		       "a "
+		       "list of them";
+	case KEY_TIME:
+		return "a time in UTC such as 2027-01-31 or 2027-01-31T12:00:00Z";
 	case KEY_SERVERS:
 		return "an address with port, such as 127.0.0.1:6379 or \"[::1]:6379\", or a list of them";
 	case KEY_HOSTS:
@@ -341,11 +360,22 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 		return endpoint_parse_host(arena, text, &value->string);
 	case KEY_ORIGINS: /* one of them */
 		return endpoint_parse_origin(arena, text, &value->string);
+	case KEY_HASH:
+		return key_value_hash(arena, text, &value->made);
+	case KEY_TENANT:
+		return key_value_tenant(arena, text, &value->string);
+	case KEY_PATTERNS: /* one of them */
+		return key_value_pattern(arena, text, &value->string);
+	case KEY_NETWORKS: /* one of them */
+		return key_value_network(arena, text, &value->made);
+	case KEY_TIME:
+		return key_value_time(text, &value->number);
 	case KEY_SECTION:
 	case KEY_CERTIFICATES:
 	case KEY_LISTENERS:
 	case KEY_BACKENDS:
 	case KEY_MODELS:
+	case KEY_KEYS:
 	case KEY_CACHE_MODELS:
 	case KEY_PLAN:
 	case KEY_NUMBERS:

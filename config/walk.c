@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "config/admin_check.h"
+#include "config/auth_check.h"
 #include "config/keys.h"
 #include "config/reader.h"
 #include "config/redis_check.h"
@@ -118,6 +119,27 @@ static void read_servers(struct walk *walk, const struct key *key, const struct 
 	walk->snapshot->config.redis.server_count = count;
 }
 
+/* One network, a list of them, or nothing. */
+static void read_networks(struct walk *walk, const struct key *key, const struct tree_node *node,
+			  struct config_key *owner)
+{
+	bool list = node->kind == TREE_LIST;
+	if (node->kind == TREE_NULL)
+		return;
+	struct config_network *networks = arena_zalloc(walk->in.arena, list ? node->count : 1, sizeof(*networks));
+	size_t count = 0;
+	for (const struct tree_node *at = list ? node->first : node; at != NULL && networks != NULL;
+	     at = list ? at->next : NULL, count++) {
+		struct value value;
+		size_t len = list ? path_enter_index(walk, count) : strlen(walk->path);
+		if (reader_value(&walk->in, walk->path, key, at, &value))
+			networks[count] = *(const struct config_network *)value.made;
+		path_leave(walk, len);
+	}
+	owner->networks = networks;
+	owner->network_count = count;
+}
+
 static void report_unknown(struct walk *walk, const char *section, const struct tree_node *node)
 {
 	struct suggestion near = suggest(node->key);
@@ -205,11 +227,22 @@ static void read_listeners(struct walk *walk, const struct key *key, const struc
 	walk->snapshot->config.listener_count = count;
 }
 
+/* Whether a section may be one value alone. */
+static bool has_short(const char *section)
+{
+	for (size_t i = 0; i < keys_count; i++)
+		if ((keys_table[i].flags & KEY_SHORT) != 0 && key_is_in(&keys_table[i], section))
+			return true;
+	return false;
+}
+
 static void read_mapping(struct walk *walk, const char *section, const struct tree_node *node, void *owner)
 {
 	const struct key as_section = {.path = section, .type = KEY_SECTION};
 	if (node->kind == TREE_NULL)
 		check_required(walk, section, node); /* its keys are commented out */
+	else if (node->kind == TREE_SCALAR && has_short(section))
+		read_entry(walk, section, node, owner);
 	else if (expect_kind(walk, node, TREE_MAPPING, &as_section))
 		read_section(walk, section, node, owner);
 }
@@ -288,6 +321,55 @@ static void read_backends(struct walk *walk, const struct key *key, const struct
 	}
 	walk->snapshot->config.backends = backends;
 	walk->snapshot->config.backend_count = count;
+}
+
+/* An empty list would look as if it allowed nothing, where leaving it out allows everything. */
+static void refuse_empty_scopes(struct walk *walk, const struct tree_node *node)
+{
+	static const char *const scopes[] = {"models", "endpoints", "networks"};
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+		const struct tree_node *scope = tree_member(node, scopes[i]);
+		if (scope == NULL || (scope->kind != TREE_NULL && (scope->kind != TREE_LIST || scope->count > 0)))
+			continue;
+		size_t len = path_enter(walk, span_of(scopes[i]));
+		findings_add(walk->in.findings, scope->key_line, walk->path,
+			     "it is empty; expected at least one, or no \"%s\" at all, which allows all", scopes[i]);
+		path_leave(walk, len);
+	}
+}
+
+static void read_one_key(struct walk *walk, const struct tree_node *node, struct config_key *key)
+{
+	static const struct key section = {.path = "keys.*", .type = KEY_SECTION};
+	*key = (struct config_key){.name = node->key.at, .line = node->key_line};
+	store_defaults(walk, KEY_OF_config_key, key);
+	if (!value_is_name(node->key))
+		findings_add(walk->in.findings, node->key_line, walk->path,
+			     "a key's name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", VALUE_NAME_MAX);
+	if (node->kind == TREE_NULL)
+		check_required(walk, section.path, node);
+	else if (expect_kind(walk, node, TREE_MAPPING, &section))
+		read_section(walk, section.path, node, key);
+	refuse_empty_scopes(walk, node);
+	if (key->tenant == NULL)
+		key->tenant = key->name;
+	key->identity = arena_printf(walk->in.arena, "\n%s", key->tenant).at;
+}
+
+static void read_keys(struct walk *walk, const struct key *key, const struct tree_node *node)
+{
+	if (node->kind == TREE_NULL || !expect_kind(walk, node, TREE_MAPPING, key))
+		return;
+	reader_refuse_duplicates(&walk->in, walk->path, node);
+	struct config_key *keys = arena_zalloc(walk->in.arena, node->count + 1, sizeof(*keys));
+	size_t count = 0;
+	for (const struct tree_node *at = node->first; at != NULL && keys != NULL; at = at->next, count++) {
+		size_t len = path_enter(walk, at->key);
+		read_one_key(walk, at, &keys[count]);
+		path_leave(walk, len);
+	}
+	walk->snapshot->config.keys = keys;
+	walk->snapshot->config.key_count = count;
 }
 
 /* node: a plan, or a mapping of `plan` and other keys of the model. */
@@ -415,6 +497,13 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 	case KEY_SERVERS:
 		read_servers(walk, key, node);
 		break;
+	case KEY_KEYS:
+		read_keys(walk, key, node);
+		break;
+	case KEY_NETWORKS:
+		read_networks(walk, key, node, owner);
+		break;
+	case KEY_PATTERNS:
 	case KEY_ORIGINS:
 	case KEY_HOSTS:
 		read_texts(walk, key, node, owner);
@@ -429,11 +518,13 @@ static void read_file(struct walk *walk, const struct tree_node *root)
 {
 	static const struct key file = {.path = "", .type = KEY_SECTION};
 	store_defaults(walk, KEY_OF_config, &walk->snapshot->config);
+	walk->snapshot->config.auth.mode = CONFIG_AUTH_UNSAID;
 	if (root->kind != TREE_NULL && !expect_kind(walk, root, TREE_MAPPING, &file))
 		return;
 	read_section(walk, file.path, root, &walk->snapshot->config);
 	redis_check(&walk->in, tree_member(root, "redis"), &walk->snapshot->config.redis);
 	admin_check(&walk->in, &walk->snapshot->config);
+	auth_check(&walk->in, root, &walk->snapshot->config);
 	if (walk->plans == NULL)
 		return;
 	size_t len = path_enter(walk, SPAN("models"));

@@ -29,6 +29,7 @@ enum {
 	ERROR_ON_PLAN = 128,     /* by those of them that bring their own plan */
 	ERROR_ON_CHANGES = 512,  /* by those that spend or change something */
 	ERROR_ON_SURFACE = 2048, /* by those that not every listener serves */
+	ERROR_ON_KEYS = 4096,    /* by those that may need a key */
 	ERROR_ANY_STATUS = 1024, /* a backend's own status of the same class may take the place of the row's */
 };
 

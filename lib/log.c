@@ -10,6 +10,7 @@
 #include "lib/log.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -19,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/api_key.h"
 #include "lib/decimal.h"
 #include "lib/json_write.h"
 
@@ -169,6 +171,19 @@ static void begin_field(struct log_line *line, const char *key)
 	buf_append(&line->text, SPAN("\":"));
 }
 
+/* Masks the secret of every key of ours in a string, wherever a client wrote it. Its id stays. */
+static void mask_keys(struct span text)
+{
+	char *at = (char *)text.at;
+	const char *end = at + text.len;
+	while ((at = memmem(at, (size_t)(end - at), API_KEY_PREFIX, sizeof(API_KEY_PREFIX) - 1)) != NULL) {
+		at += sizeof(API_KEY_PREFIX) - 1;
+		for (size_t i = 0; at < end && isalnum((unsigned char)*at); i++, at++)
+			if (i >= API_KEY_ID)
+				*at = '*';
+	}
+}
+
 void log_str(struct log_line *line, const char *key, struct span value)
 {
 	if (!line->on)
@@ -177,6 +192,8 @@ void log_str(struct log_line *line, const char *key, struct span value)
 	struct span shown = cut_string(value);
 	begin_field(line, key);
 	json_write_string_or_null(&line->text, shown);
+	if (shown.len >= sizeof(API_KEY_PREFIX) + API_KEY_ID && !buf_failed(&line->text)) /* else it has no secret */
+		mask_keys((struct span){line->bytes + start, line->text.end - start});
 	if (shown.len < value.len && !buf_failed(&line->text)) {
 		line->text.end--; /* the quote */
 		buf_append(&line->text, SPAN("…\""));

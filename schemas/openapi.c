@@ -21,8 +21,8 @@ static const char about[] =
     "Public listeners serve the API; what operators need, this document among it, is served by an admin listener with "
     "an address of its own.";
 
-static const char about_keys[] = "Any key, or none: keys are optional at present. Sluice does not check them yet and "
-				 "does not forward them to backends.";
+static const char about_keys[] = "A key of the gateway, where its configuration asks for keys; it is not forwarded to "
+				 "backends. Where it does not, any key or none will do.";
 
 static void add_info(struct openapi *document)
 {
@@ -55,12 +55,23 @@ static void add_tags(struct openapi *document)
 	}
 }
 
-static void add_security_scheme(struct openapi *document)
+static void add_header_scheme(struct openapi *document, const char *name, const char *field)
+{
+	cJSON *scheme = openapi_add_component(document, "securitySchemes", name);
+	openapi_add_text(document, scheme, "type", "apiKey");
+	openapi_add_text(document, scheme, "in", "header");
+	openapi_add_text(document, scheme, "name", field);
+	openapi_add_text(document, scheme, "description", about_keys);
+}
+
+static void add_security_schemes(struct openapi *document)
 {
 	cJSON *bearer = openapi_add_component(document, "securitySchemes", "bearer");
 	openapi_add_text(document, bearer, "type", "http");
 	openapi_add_text(document, bearer, "scheme", "bearer");
 	openapi_add_text(document, bearer, "description", about_keys);
+	add_header_scheme(document, "x_api_key", "x-api-key");
+	add_header_scheme(document, "api_key", "api-key");
 }
 
 static void build(struct openapi *document)
@@ -73,7 +84,7 @@ static void build(struct openapi *document)
 	add_tags(document);
 	cJSON *paths = openapi_add_object(document, document->root, "paths");
 	document->components = openapi_add_object(document, document->root, "components");
-	add_security_scheme(document);
+	add_security_schemes(document);
 	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++)
 		openapi_add_operation(document, paths, operation_row(operation));
 }

@@ -32,6 +32,16 @@ static bool does_revalidate(const struct operation_row *row)
 	return row->revalidates;
 }
 
+static bool needs_key(const struct operation_row *row)
+{
+	return row->right != OPERATION_FREE;
+}
+
+static bool is_keyed_no_inference(const struct operation_row *row)
+{
+	return needs_key(row) && !is_inference(row);
+}
+
 static bool is_cached(const struct operation_row *row)
 {
 	return row->revalidates && is_inference(row);
@@ -80,6 +90,10 @@ static const struct answer_header {
      "How long to wait before the next attempt, when the backend told or Sluice knows: seconds, or a date."},
     {"retry-after", ANSWER_ERROR, 503, is_no_inference, "{\"type\":\"string\"}", "\"2\"",
      "How long to wait before the next attempt, in seconds."},
+    {"retry-after", ANSWER_ERROR, 429, is_keyed_no_inference, "{\"type\":\"string\"}", "\"2\"",
+     "How long to wait before the next attempt, in seconds."},
+    {"www-authenticate", ANSWER_ERROR, 401, needs_key, "{\"type\":\"string\"}",
+     "\"Bearer realm=\\\"sluice\\\", error=\\\"invalid_token\\\"\"", "How to show a key (RFC 6750, section 3)."},
     {"vary", ANSWER_ALL, 0, is_any, "{\"type\":\"string\"}", "\"accept\"",
      "The header fields of the request that the answer depends on."},
     {"access-control-allow-origin", ANSWER_ALL, 0, is_any, "{\"type\":\"string\"}", "\"https://app.example.org\"",

@@ -97,12 +97,17 @@ static void add_body(struct openapi *document, cJSON *operation, const struct op
 	}
 }
 
-/* With a key or without one. */
-static void add_security(struct openapi *document, cJSON *operation)
+/* With a key in one of three fields, or without one where the configuration asks for none; a free operation needs none
+ * anywhere. */
+static void add_security(struct openapi *document, cJSON *operation, const struct operation_row *row)
 {
+	static const char *const schemes[] = {"bearer", "x_api_key", "api_key"};
 	cJSON *security = openapi_add_array(document, operation, "security");
+	if (row->right == OPERATION_FREE)
+		return;
 	openapi_add_object(document, security, NULL);
-	openapi_add_array(document, openapi_add_object(document, security, NULL), "bearer");
+	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+		openapi_add_array(document, openapi_add_object(document, security, NULL), schemes[i]);
 }
 
 static cJSON *add_path(struct openapi *document, cJSON *paths, const char *path)
@@ -120,8 +125,8 @@ void openapi_add_operation(struct openapi *document, cJSON *paths, const struct 
 	openapi_add_text(document, operation, "operationId", row->id);
 	openapi_add_text(document, openapi_add_array(document, operation, "tags"), NULL, row->tag);
 	openapi_add_text(document, operation, "summary", row->summary);
-	openapi_add_printf(document, operation, "description", "%s %s", row->doc == NULL ? row->summary : row->doc,
-			   operation_listeners(row->surface));
+	openapi_add_printf(document, operation, "description", "%s %s %s", row->doc == NULL ? row->summary : row->doc,
+			   operation_listeners(row->surface), operation_key_needed(row->right));
 	if (row->deprecated != NULL)
 		openapi_add_bool(document, operation, "deprecated", true);
 	if (row->sunset != NULL)
@@ -129,7 +134,7 @@ void openapi_add_operation(struct openapi *document, cJSON *paths, const struct 
 	if (operation_public_name(row->surface) != NULL)
 		openapi_add_server(document, operation, OPENAPI_ADMIN_SERVER,
 				   "The admin listener of the local demonstration.");
-	add_security(document, operation);
+	add_security(document, operation, row);
 	add_parameters(document, operation, row);
 	add_body(document, operation, row);
 	openapi_add_responses(document, operation, row);

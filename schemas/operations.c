@@ -41,6 +41,30 @@ const char *operation_public_name(enum operation_surface surface)
 	return names[surface];
 }
 
+const char *operation_right_name(enum operation_right right)
+{
+	static const char *const names[] = {[OPERATION_RIGHT_UNSAID] = NULL,
+					    [OPERATION_FREE] = NULL,
+					    [OPERATION_RIGHT_CHAT] = "chat",
+					    [OPERATION_RIGHT_COMPLETIONS] = "completions",
+					    [OPERATION_RIGHT_EMBEDDINGS] = "embeddings",
+					    [OPERATION_RIGHT_FANOUT] = "fanout",
+					    [OPERATION_RIGHT_MODELS] = "models",
+					    [OPERATION_RIGHT_ADMIN] = "admin"};
+	return names[right];
+}
+
+const char *operation_key_needed(enum operation_right right)
+{
+	if (right == OPERATION_FREE)
+		return "No key is needed.";
+	if (right == OPERATION_RIGHT_ADMIN)
+		return "Where clients show keys, one with the scope `admin` is needed, but on an admin listener that "
+		       "is a "
+		       "socket or on a loopback address.";
+	return "Where clients show keys, one is needed.";
+}
+
 const char *operation_listeners(enum operation_surface surface)
 {
 	static const char *const texts[] = {
@@ -86,6 +110,7 @@ unsigned operation_error_scope(const struct operation_row *row)
 	scope |= row->endpoint != OPERATION_NO_ENDPOINT ? ERROR_ON_INFERENCE : 0;
 	scope |= row->event != NULL ? ERROR_ON_STREAM : 0;
 	scope |= row->surface != OPERATION_OF_ALL ? ERROR_ON_SURFACE : 0;
+	scope |= row->right != OPERATION_FREE ? ERROR_ON_KEYS : 0;
 	scope |= row->plans ? ERROR_ON_PLAN : 0;
 	scope |= row->endpoint == ENDPOINT_EMBEDDINGS ? ERROR_ON_VECTORS : 0;
 	return scope;

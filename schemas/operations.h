@@ -30,6 +30,19 @@ enum operation_surface {
 	OPERATION_OF_ADMIN
 };
 
+/* What a key must allow, where clients show keys. Every row of the table says one. */
+enum operation_right {
+	OPERATION_RIGHT_UNSAID, /* nobody may */
+	OPERATION_FREE,         /* no key is needed */
+	/* the word of the key's scope `endpoints` */
+	OPERATION_RIGHT_CHAT,
+	OPERATION_RIGHT_COMPLETIONS,
+	OPERATION_RIGHT_EMBEDDINGS,
+	OPERATION_RIGHT_FANOUT,
+	OPERATION_RIGHT_MODELS,
+	OPERATION_RIGHT_ADMIN /* the scope `admin`; free on an admin listener that only this machine reaches */
+};
+
 /* A request body that shows something: complete, and valid for the demonstration. */
 struct operation_example {
 	const char *name;    /* of the example in the OpenAPI document */
@@ -45,6 +58,7 @@ struct operation_row {
 	unsigned scope;               /* ERROR_ON_* beyond those that the other members tell */
 	const char *tag;
 	enum operation_surface surface;
+	enum operation_right right;
 	int endpoint;                     /* enum endpoint, or OPERATION_NO_ENDPOINT */
 	const struct dialect *dialect;    /* with an endpoint or a plan: what requests and answers are written in */
 	bool plans;                       /* the request brings its own plan */
@@ -71,6 +85,12 @@ const struct operation_row *operation_row(enum operation operation);
 
 /* The name by which `public` lists an operation of the admin listener; NULL for others. */
 const char *operation_public_name(enum operation_surface surface);
+
+/* The scope of a key that has the right: "chat" of `endpoints`, "admin"; NULL = no key is needed. */
+const char *operation_right_name(enum operation_right right);
+
+/* Says in a sentence what a key must allow. */
+const char *operation_key_needed(enum operation_right right);
 
 /* Says in a sentence which listeners serve such operations. */
 const char *operation_listeners(enum operation_surface surface);

@@ -185,7 +185,7 @@ static void write_operation(struct buf *out, struct field_list *tables, const st
 	buf_printf(out, "### %s %s\n\n%s", row->method, row->path, row->summary);
 	if (row->doc != NULL)
 		buf_printf(out, " %s", row->doc);
-	buf_printf(out, " %s\n\n", operation_listeners(row->surface));
+	buf_printf(out, " %s %s\n\n", operation_listeners(row->surface), operation_key_needed(row->right));
 	if (row->deprecated != NULL)
 		buf_printf(out, "**Deprecated** since %s%s%s.\n\n", row->deprecated,
 			   row->sunset == NULL ? "" : "; it goes away on ", row->sunset == NULL ? "" : row->sunset);

@@ -25,6 +25,7 @@
 #include "clients/redis/redis.h"
 #include "schemas/metrics.h"
 #include "schemas/openapi.h"
+#include "service/access/failures.h"
 #include "service/exchange/report.h"
 #include "service/cache/cache.h"
 #include "service/flights/flight_table.h"
@@ -43,10 +44,11 @@ struct app {
 	const struct config *config;
 	struct health *health; /* shared by the workers */
 	struct cache *cache;
-	struct flight_table *flights; /* shared flights under way */
-	struct offload *offload;      /* NULL = no helper threads */
-	struct redis_shared *redis;   /* NULL = there is none */
-	struct limits *limits;        /* of targets */
+	struct flight_table *flights;     /* shared flights under way */
+	struct offload *offload;          /* NULL = no helper threads */
+	struct redis_shared *redis;       /* NULL = there is none */
+	struct limits *limits;            /* of targets */
+	struct access_failures *failures; /* wrong keys by network; NULL = nobody is asked for keys */
 	struct worker **workers;
 	unsigned worker_count;
 	struct http_listener_address *addresses;
@@ -188,6 +190,9 @@ static bool create_workers(struct app *app, struct buf *errors)
 	if (app->health == NULL || app->cache == NULL || app->flights == NULL || app->limits == NULL ||
 	    !create_offload(app) || !create_redis(app, errors))
 		return false;
+	if (config_auth_is_on(app->config) &&
+	    (app->failures = access_failures_create(app->config->auth.failures)) == NULL)
+		return false;
 	metrics_set_reader((struct metrics_reader){read_metric, app});
 	for (unsigned i = 0; i < app->worker_count; i++) {
 		struct worker_options options = {.config = app->config,
@@ -197,6 +202,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 						 .offload = app->offload,
 						 .redis = app->redis,
 						 .limits = app->limits->by_target,
+						 .failures = app->failures,
 						 .connections_most = count_connections(app->worker_count),
 						 .index = i};
 		app->workers[i] = worker_create(&options, errors);
@@ -228,6 +234,7 @@ static void destroy_workers(struct app *app)
 	if (app->redis != NULL)
 		redis_shared_destroy(app->redis);
 	limits_destroy(app->limits);
+	access_failures_destroy(app->failures);
 	openapi_release();
 }
 

@@ -69,10 +69,10 @@ static bool write_keys(struct key_parts *parts, struct arena *arena, struct buf 
 	return done;
 }
 
-static bool write_verdict(const struct config_model *model, const struct request *request, struct span authorization,
+static bool write_verdict(const struct config_model *model, const struct request *request, struct span tenant,
 			  struct arena *arena, struct buf *out)
 {
-	struct key_parts parts = {.tenant = authorization, .model = model, .request = request};
+	struct key_parts parts = {.tenant = tenant, .model = model, .request = request};
 	const char *why_not = cache_ineligible(request, &model->cache);
 	buf_printf(out,
 		   "cached:    %s%s\nplan:      ", why_not == NULL ? "yes" : "no: ", why_not == NULL ? "" : why_not);
@@ -81,7 +81,7 @@ static bool write_verdict(const struct config_model *model, const struct request
 	return write_keys(&parts, arena, out);
 }
 
-static bool explain(const struct config *config, struct span body, struct span authorization, struct arena *arena,
+static bool explain(const struct config *config, struct span body, struct span tenant, struct arena *arena,
 		    struct buf *out)
 {
 	struct request request = {.dialect = operation_row(OPERATION_CHAT)->dialect,
@@ -94,16 +94,16 @@ static bool explain(const struct config *config, struct span body, struct span a
 	}
 	const struct config_model *model = config_find_model(config, request.model);
 	if (model != NULL)
-		return write_verdict(model, &request, authorization, arena, out);
+		return write_verdict(model, &request, tenant, arena, out);
 	buf_printf(out, "the model \"%.*s\" is not in %s\n", SPAN_ARG(request.model), config->file);
 	return false;
 }
 
-bool cache_command_key(const struct config *config, struct span body, struct span authorization, struct buf *out)
+bool cache_command_key(const struct config *config, struct span body, struct span tenant, struct buf *out)
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	bool explained = explain(config, body, authorization, &arena, out);
+	bool explained = explain(config, body, tenant, &arena, out);
 	arena_fini(&arena);
 	return explained;
 }

@@ -9,7 +9,7 @@
 enum { CACHE_REQUEST_MOST = 16 * 1024 * 1024 };
 
 const char cache_main_usage[] =
-    "       sluice cache key [--config FILE] [--authorization TEXT] FILE\n"
+    "       sluice cache key [--config FILE] [--authorization TEXT | --tenant TENANT] FILE\n"
     "                                print how the cache sees a request read from FILE (-: stdin)\n"
     "       sluice cache show [--url URL] --key KEY [--text]\n"
     "                                print what a running service keeps under a key, with --text all of it\n"
@@ -17,9 +17,11 @@ const char cache_main_usage[] =
     "       sluice cache purge [--url URL] [--key KEY] [--model NAME] [--tenant TENANT]\n"
     "                                have it forget what all of them name, without any everything\n";
 
+enum { TENANT_MAX = 256 };
+
 /* What may be said behind a command. */
 struct arguments {
-	const char *config, *authorization;
+	const char *config, *authorization, *tenant;
 	struct cache_remote remote;
 	const char *file;
 };
@@ -32,10 +34,11 @@ static const char **place_of(struct arguments *arguments, const char *command, c
 		const char *option;
 		const char **place;
 	} rows[] = {
-	    {"key", "--config", &arguments->config},        {"key", "--authorization", &arguments->authorization},
-	    {"show", "--url", &arguments->remote.url},      {"show", "--key", &arguments->remote.key},
-	    {"purge", "--url", &arguments->remote.url},     {"purge", "--key", &arguments->remote.key},
-	    {"purge", "--model", &arguments->remote.model}, {"purge", "--tenant", &arguments->remote.tenant},
+	    {"key", "--config", &arguments->config},          {"key", "--authorization", &arguments->authorization},
+	    {"key", "--tenant", &arguments->tenant},          {"show", "--url", &arguments->remote.url},
+	    {"show", "--key", &arguments->remote.key},        {"purge", "--url", &arguments->remote.url},
+	    {"purge", "--key", &arguments->remote.key},       {"purge", "--model", &arguments->remote.model},
+	    {"purge", "--tenant", &arguments->remote.tenant},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(rows[i].command, command) == 0 && strcmp(rows[i].option, option) == 0)
@@ -87,13 +90,36 @@ static bool read_request(const char *path, struct buf *body)
 	return good;
 }
 
+/* Where clients show keys, answers are their tenants'. */
+static bool is_told_apart(const struct config *config, const struct arguments *arguments)
+{
+	bool told = config_auth_is_on(config) == (arguments->tenant != NULL);
+	if (!told && config_auth_is_on(config))
+		fputs("sluice: cache key: --tenant TENANT is missing: clients of this configuration show keys\n",
+		      stderr);
+	else if (!told)
+		fputs("sluice: cache key: clients of this configuration show no keys; expected --authorization\n",
+		      stderr);
+	return told;
+}
+
+/* As config_key.identity has it. */
+static struct span tenant_of(const struct arguments *arguments, char text[TENANT_MAX])
+{
+	if (arguments->tenant == NULL)
+		return span_of(arguments->authorization);
+	snprintf(text, TENANT_MAX, "\n%s", arguments->tenant);
+	return span_of(text);
+}
+
 static bool explain_key(const struct arguments *arguments, struct buf *text)
 {
 	struct buf body;
+	char tenant[TENANT_MAX];
 	buf_init(&body, CACHE_REQUEST_MOST);
 	const struct config *config = command_load(arguments->config, text);
-	bool told = config != NULL && read_request(arguments->file, &body) &&
-		    cache_command_key(config, buf_span(&body), span_of(arguments->authorization), text);
+	bool told = config != NULL && is_told_apart(config, arguments) && read_request(arguments->file, &body) &&
+		    cache_command_key(config, buf_span(&body), tenant_of(arguments, tenant), text);
 	buf_fini(&body);
 	config_drop(config);
 	return told;

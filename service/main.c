@@ -11,6 +11,7 @@
 #include "service/cache_main.h"
 #include "service/command.h"
 #include "service/describe.h"
+#include "service/keys_main.h"
 #include "service/plan/plan.h"
 #include "service/ready.h"
 
@@ -83,16 +84,17 @@ static int describe(const char *what, struct buf *text)
 /* Says what is wrong with the argument, and what was probably meant. */
 static int misuse(const char *argument)
 {
-	static const char *const words[] = {"--config", "--check", "--describe", "--version", "--help",
-					    "cache",    "key",     "show",       "purge",     "--url",
-					    "--key",    "--model", "--tenant",   "--text"};
+	static const char *const words[] = {"--config", "--check", "--describe", "--version",    "--help",
+					    "cache",    "key",     "show",       "purge",        "--url",
+					    "--key",    "--model", "--tenant",   "--text",       "keys",
+					    "create",   "hash",    "--name",     "--pepper-file"};
 	struct suggestion near = suggest(span_of(argument));
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		suggest_offer(&near, span_of(words[i]));
 	fprintf(stderr, "sluice: unexpected argument \"%s\"", argument);
 	if (near.best.at != NULL && near.distance > 0)
 		fprintf(stderr, "; did you mean \"%.*s\"?", SPAN_ARG(near.best));
-	fprintf(stderr, "\n%s%s", usage, cache_main_usage);
+	fprintf(stderr, "\n%s%s%s", usage, cache_main_usage, keys_main_usage);
 	return COMMAND_USAGE;
 }
 
@@ -100,6 +102,13 @@ static int cache(int count, char **arguments, struct buf *text)
 {
 	const char *unexpected = NULL;
 	int status = cache_main(count, arguments, text, &unexpected);
+	return unexpected == NULL ? status : misuse(unexpected);
+}
+
+static int keys(int count, char **arguments, struct buf *text)
+{
+	const char *unexpected = NULL;
+	int status = keys_main(count, arguments, text, &unexpected);
 	return unexpected == NULL ? status : misuse(unexpected);
 }
 
@@ -120,10 +129,13 @@ static int run(int argc, char **argv, struct buf *text)
 	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
 		fputs(usage, stdout);
 		fputs(cache_main_usage, stdout);
+		fputs(keys_main_usage, stdout);
 		return COMMAND_OK;
 	}
 	if (argc >= 2 && strcmp(argv[1], "cache") == 0)
 		return cache(argc - 2, argv + 2, text);
+	if (argc >= 2 && strcmp(argv[1], "keys") == 0)
+		return keys(argc - 2, argv + 2, text);
 	if (argc == 2 && is_command(argv[1])) {
 		fprintf(stderr, "sluice: %s needs a value\n%s", argv[1], usage);
 		return COMMAND_USAGE;

@@ -2,11 +2,20 @@
 /* One error answer; refuse.h holds the contract. */
 #include "service/refuse.h"
 
+#include <stdio.h>
+
 #include "schemas/error_answer.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/report.h"
 
-enum { REFUSAL_BYTES_MAX = 128 * 1024, REFUSAL_FIELDS_MAX = 8 };
+enum { REFUSAL_BYTES_MAX = 128 * 1024, REFUSAL_FIELDS_MAX = 8, DECIMAL_SIZE = 16 };
+
+/* RFC 6750, section 3: whoever showed no key is not told of an error. */
+static struct span challenge_of(enum error_code code)
+{
+	return code == ERROR_KEY_MISSING ? SPAN("Bearer realm=\"sluice\"")
+					 : SPAN("Bearer realm=\"sluice\", error=\"invalid_token\"");
+}
 
 static void send(struct http_request *request, const struct refusal *refusal, enum error_form form,
 		 struct span request_id, struct span body)
@@ -20,7 +29,14 @@ static void send(struct http_request *request, const struct refusal *refusal, en
 	    {SPAN("x-should-retry"), row->retryable ? SPAN("true") : SPAN("false")},
 	};
 	size_t count = REFUSAL_FIELDS_MAX - 3;
-	if (row->status == 503)
+	char seconds[DECIMAL_SIZE];
+	if (row->status == 401)
+		fields[count++] = (struct http_field){SPAN("www-authenticate"), challenge_of(refusal->code)};
+	if (refusal->retry_after_s != 0)
+		fields[count++] = (struct http_field){
+		    SPAN("retry-after"),
+		    {seconds, (size_t)snprintf(seconds, sizeof(seconds), "%u", refusal->retry_after_s)}};
+	else if (row->status == 503)
 		fields[count++] = (struct http_field){SPAN("retry-after"), SPAN("1")};
 	if (refusal->allow != NULL)
 		fields[count++] = (struct http_field){SPAN("allow"), span_of(refusal->allow)};
@@ -49,6 +65,7 @@ void refuse(struct http_request *request, struct metrics_cells *metrics, const s
 							 .method = http_request_method(request),
 							 .path = http_request_path(request),
 							 .requested = refusal->requested,
+							 .key = refusal->key,
 							 .http_version = http_request_version(request),
 							 .error = refusal->code});
 	send(request, refusal, form, request_id, buf_span(&body));

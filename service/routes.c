@@ -9,6 +9,7 @@
 #include "lib/json.h"
 #include "lib/media_type.h"
 #include "lib/step.h"
+#include "service/authorize.h"
 #include "service/cors.h"
 #include "service/http/http_exchange.h"
 #include "service/loop/offload.h"
@@ -41,7 +42,8 @@ struct decision {
 	enum operation operation; /* OPERATION_COUNT: what methods the path has is asked, or there is a refusal */
 	enum operation elsewhere; /* what another listener serves at this path; OPERATION_COUNT: nothing */
 	struct span argument;
-	struct refusal refusal; /* code ERROR_NONE: none */
+	const struct config_key *holder; /* whose key was shown; NULL = nobody's was, or needed to be */
+	struct refusal refusal;          /* code ERROR_NONE: none */
 	char allow[METHODS_ALLOW_SIZE];
 };
 
@@ -153,6 +155,7 @@ static void decide(const struct routes *routes, const struct http_request *reque
 	const struct config *config = routes->exchange->flights.plan.config;
 	decision->surface = surface_of(config, request);
 	decision->argument = (struct span){NULL, 0};
+	decision->holder = NULL;
 	decision->operation = decision->elsewhere = OPERATION_COUNT;
 	decision->refusal = (struct refusal){.code = http_request_error(request)};
 	if (decision->refusal.code == ERROR_NONE)
@@ -160,7 +163,11 @@ static void decide(const struct routes *routes, const struct http_request *reque
 	if (decision->refusal.code != ERROR_NONE)
 		return;
 	route(request, decision);
-	if (decision->operation == OPERATION_COUNT || answers[decision->operation] != NULL)
+	if (decision->operation == OPERATION_COUNT)
+		return;
+	decision->refusal.code =
+	    authorize(routes->access, config, request, operation_row(decision->operation), &decision->holder);
+	if (decision->refusal.code != ERROR_NONE || answers[decision->operation] != NULL)
 		return;
 	decision->refusal = refuse_body(request);
 	if (decision->refusal.code == ERROR_NONE && !http_request_has_memory(request))
@@ -192,6 +199,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	arena_init(&arena, 0);
 	const struct plan_worker *plan = &routes->exchange->flights.plan;
 	struct admin_request ask = {.config = plan->config,
+				    .holder = http_request_holder(request),
 				    .health = plan->health,
 				    .cache = routes->exchange->flights.cache,
 				    .offload = plan->offload,
@@ -202,6 +210,8 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 				    .accept_encoding = http_request_field(request, "accept-encoding"),
 				    .arena = &arena,
 				    .draining = routes->draining};
+	if (ask.holder != NULL && operation_row(operation)->right == OPERATION_RIGHT_MODELS) /* it may list less */
+		http_request_add_field(request, SPAN("vary"), SPAN("authorization, x-api-key, api-key"));
 	struct admin_answer answer = waiting_answer(operation);
 	struct step_mark before = step_enter("admin");
 	answers[operation](&ask, &answer);
@@ -270,11 +280,25 @@ static void add_notice(struct http_request *request, const struct operation_row 
 		http_request_add_field(request, SPAN("sunset"), span_of(notice.sunset));
 }
 
+/* Refuses a request for its key. */
+static void refuse_key(struct routes *routes, struct http_request *request, const struct decision *decision)
+{
+	struct arena arena;
+	arena_init(&arena, 0);
+	struct refusal refusal =
+	    authorize_refusal(decision->refusal.code, request, operation_row(decision->operation), decision->holder,
+			      routes->failures, timers_now(&routes->exchange->flights.plan.reactor->timers), &arena);
+	refuse_as(routes, request, refusal);
+	arena_fini(&arena);
+}
+
 static void refuse_decided(struct routes *routes, struct http_request *request, const struct decision *decision)
 {
 	enum error_code code = decision->refusal.code;
 	if (code == ERROR_UNKNOWN_PATH || code == ERROR_METHOD_NOT_ALLOWED)
 		refuse_route(routes, request, decision);
+	else if (authorize_refuses_with(code))
+		refuse_key(routes, request, decision);
 	else if (decision->refusal.message.at == NULL)
 		refuse_size(routes, request, code);
 	else
@@ -294,6 +318,7 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 	decide(routes, request, &decision);
 	if (!pages_are_kept_out(request))
 		cors_add(&routes->exchange->flights.plan.config->cors, request);
+	http_request_identify(request, decision.refusal.code == ERROR_NONE ? decision.holder : NULL);
 	if (decision.operation != OPERATION_COUNT)
 		add_notice(request, operation_row(decision.operation));
 	if (decision.refusal.code != ERROR_NONE)

@@ -3,13 +3,17 @@
 #ifndef SLUICE_SERVICE_ROUTES_H
 #define SLUICE_SERVICE_ROUTES_H
 
+#include "service/access/access.h"
+#include "service/access/failures.h"
 #include "service/exchange/exchange.h"
 #include "service/http/http_server.h"
 
 /* What the routes serve from; one per worker. */
 struct routes {
 	struct exchange_worker *exchange;
-	bool draining; /* readiness is refused */
+	struct access *access;            /* who asks */
+	struct access_failures *failures; /* wrong keys by network; NULL = nobody is asked for keys */
+	bool draining;                    /* readiness is refused */
 };
 
 /* Answers a request, now or later. */

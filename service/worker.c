@@ -284,6 +284,10 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 								.mailbox = worker->mailbox},
 						    .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
+	worker->routes.failures = options->failures;
+	worker->routes.access = access_create(worker->config);
+	if (worker->routes.access == NULL)
+		return false;
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;
 	struct http_server_callbacks callbacks = {.on_request = on_request,
@@ -411,6 +415,7 @@ void worker_destroy(struct worker *worker)
 			http_origin_destroy(worker->origins[i]);
 	}
 	free(worker->origins);
+	access_destroy(worker->routes.access);
 	mailbox_destroy(worker->mailbox);
 	remote_destroy(worker->cache.remote);
 	repeats_destroy(worker->cache.repeats);

@@ -17,14 +17,15 @@ struct worker_renewal;
 
 struct worker_options {
 	const struct config *config;
-	struct health *health;        /* of the process; borrows */
-	struct cache *cache;          /* of the process; borrows */
-	struct flight_table *flights; /* of the process, shared ones under way; borrows */
-	struct offload *offload;      /* helper threads of the process; borrows; NULL = none */
-	struct redis_shared *redis;   /* of the process; borrows; NULL = there is no Redis */
-	struct limit *const *limits;  /* of all workers, by target; NULL entries = no limit */
-	size_t connections_most;      /* from clients, for which there are descriptors */
-	unsigned index;               /* from 0; also the worker's cell of the metrics */
+	struct health *health;            /* of the process; borrows */
+	struct cache *cache;              /* of the process; borrows */
+	struct flight_table *flights;     /* of the process, shared ones under way; borrows */
+	struct offload *offload;          /* helper threads of the process; borrows; NULL = none */
+	struct redis_shared *redis;       /* of the process; borrows; NULL = there is no Redis */
+	struct limit *const *limits;      /* of all workers, by target; NULL entries = no limit */
+	struct access_failures *failures; /* of the process; borrows; NULL = nobody is asked for keys */
+	size_t connections_most;          /* from clients, for which there are descriptors */
+	unsigned index;                   /* from 0; also the worker's cell of the metrics */
 };
 
 /* NULL with the reason appended to error. The configuration is held. */

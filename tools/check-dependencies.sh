@@ -5,7 +5,8 @@
 # where a folder is built in layers. Prints every violation as file:line.
 #
 #   lib <- schemas, config <- clients <- service
-#   within service: loop, health <- plan, cache <- flights <- exchange <- http, admin <- the files of service/ itself
+#   within service: loop, health <- plan, cache <- flights <- exchange <- http, admin <- the files of service/ itself;
+#                   loop, health <- access <- exchange
 set -eu
 cd "$(dirname "$0")/.."
 failed=0
@@ -29,6 +30,7 @@ deny "service" '(tools|tests)/' "service may not use tools or tests"
 deny "service config clients" 'schemas/(openai)/' "only schemas know a particular dialect"
 deny "service/loop service/health" 'service/(plan|cache|flights|exchange|http|admin|access|[a-z_]+\.h)' "loop and health are at the bottom of service"
 deny "service/plan service/cache" 'service/(flights|exchange|http|admin|access|[a-z_]+\.h)' "plan and cache may use health and loop"
+deny "service/access" 'service/(plan|cache|flights|exchange|http|admin|[a-z_]+\.h)' "access may use health and loop"
 deny "service/flights" 'service/(exchange|http|admin|access|[a-z_]+\.h)' "flights may use plan and cache"
 deny "service/exchange" 'service/(http|admin|[a-z_]+\.h)' "exchange may use flights, plan and cache"
 deny "service/http" 'service/(admin|[a-z_]+\.h)' "http may use exchange"
@@ -55,7 +57,7 @@ third_party nghttp2 'nghttp2/' service/http/
 third_party hiredis 'hiredis/' clients/redis/
 third_party cJSON 'cjson/|cJSON' schemas/openapi
 third_party libyaml 'yaml\.h' config/
-third_party zlib 'zlib\.h' lib/gunzip.c lib/decoder.c
+third_party zlib 'zlib\.h' lib/gunzip.c lib/decoder.c lib/api_key.c
 third_party brotli 'brotli/' lib/decoder.c
 third_party zstd 'zstd\.h' service/cache/parcel.c lib/decoder.c
 

@@ -21,6 +21,7 @@ enum { ADMIN_FIELDS_MAX = 4 };
 
 struct admin_request {
 	const struct config *config;
+	const struct config_key *holder; /* who asks; NULL = nobody was asked for a key */
 	struct health *health;
 	struct cache_worker *cache;
 	struct offload_port *offload; /* helper threads; NULL = none */

@@ -37,42 +37,41 @@ static uint64_t length_bit(struct span body)
 	return UINT64_C(1) << body.len % 64;
 }
 
-static uint64_t hash_of(enum endpoint endpoint, struct span authorization, struct span body)
+static uint64_t hash_of(enum endpoint endpoint, struct span tenant, struct span body)
 {
-	return hash_bytes(hash_bytes(hash_mix(HASH_START, endpoint), authorization), body);
+	return hash_bytes(hash_bytes(hash_mix(HASH_START, endpoint), tenant), body);
 }
 
-const struct repeat *repeats_find(const struct repeats *repeats, enum endpoint endpoint, struct span authorization,
+const struct repeat *repeats_find(const struct repeats *repeats, enum endpoint endpoint, struct span tenant,
 				  struct span body)
 {
-	if (repeats == NULL || authorization.len + body.len > REPEATS_MOST ||
-	    (repeats->lengths & length_bit(body)) == 0)
+	if (repeats == NULL || tenant.len + body.len > REPEATS_MOST || (repeats->lengths & length_bit(body)) == 0)
 		return NULL;
-	uint64_t hash = hash_of(endpoint, authorization, body);
+	uint64_t hash = hash_of(endpoint, tenant, body);
 	const struct place *place = &repeats->places[hash % REPEATS_PLACES];
 	const struct repeat *repeat = &place->repeat;
 	bool same = place->bytes != NULL && place->hash == hash && repeat->endpoint == endpoint &&
-		    span_equal(repeat->authorization, authorization) && span_equal(repeat->body, body);
+		    span_equal(repeat->tenant, tenant) && span_equal(repeat->body, body);
 	return same ? repeat : NULL;
 }
 
 void repeats_note(struct repeats *repeats, const struct repeat *repeat)
 {
-	size_t len = repeat->authorization.len + repeat->body.len;
+	size_t len = repeat->tenant.len + repeat->body.len;
 	if (repeats == NULL || len == 0 || len > REPEATS_MOST)
 		return;
-	uint64_t hash = hash_of(repeat->endpoint, repeat->authorization, repeat->body);
+	uint64_t hash = hash_of(repeat->endpoint, repeat->tenant, repeat->body);
 	struct place *place = &repeats->places[hash % REPEATS_PLACES];
 	char *bytes = malloc(len);
 	if (bytes == NULL)
 		return;
 	free(place->bytes);
-	if (repeat->authorization.len > 0)
-		memcpy(bytes, repeat->authorization.at, repeat->authorization.len);
+	if (repeat->tenant.len > 0)
+		memcpy(bytes, repeat->tenant.at, repeat->tenant.len);
 	if (repeat->body.len > 0)
-		memcpy(bytes + repeat->authorization.len, repeat->body.at, repeat->body.len);
+		memcpy(bytes + repeat->tenant.len, repeat->body.at, repeat->body.len);
 	*place = (struct place){.repeat = *repeat, .hash = hash, .bytes = bytes};
-	place->repeat.authorization = (struct span){bytes, repeat->authorization.len};
-	place->repeat.body = (struct span){bytes + repeat->authorization.len, repeat->body.len};
+	place->repeat.tenant = (struct span){bytes, repeat->tenant.len};
+	place->repeat.body = (struct span){bytes + repeat->tenant.len, repeat->body.len};
 	repeats->lengths |= length_bit(repeat->body);
 }

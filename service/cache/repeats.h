@@ -18,7 +18,7 @@ struct repeats;
 /* A request, and what reading it came to. */
 struct repeat {
 	enum endpoint endpoint;
-	struct span authorization; /* the client's */
+	struct span tenant; /* the client's */
 	struct span body;
 	struct cache_key key;
 	size_t model_index; /* in the configuration */
@@ -32,7 +32,7 @@ void repeats_destroy(struct repeats *repeats);
 
 /* What those bytes came to; NULL when they are not known. Valid until the next repeats_note. repeats: NULL = none are
  * known. */
-const struct repeat *repeats_find(const struct repeats *repeats, enum endpoint endpoint, struct span authorization,
+const struct repeat *repeats_find(const struct repeats *repeats, enum endpoint endpoint, struct span tenant,
 				  struct span body);
 
 /* Remembers a request; its bytes are copied. Those that are too long are not remembered. */

@@ -28,7 +28,8 @@ static struct reading *reading_create(struct exchange *exchange)
 				    .config = exchange_config(exchange),
 				    .limits = exchange_config(exchange)->limits.json,
 				    .body = exchange->asked.body,
-				    .tenant = exchange->asked.authorization,
+				    .holder = exchange->asked.holder,
+				    .tenant = exchange->asked.tenant,
 				    .caches = exchange->worker->flights.cache != NULL &&
 					      !exchange->caching.directives.no_store,
 				    .request = request_hold(exchange->request)};
@@ -168,7 +169,7 @@ static void take_keys(struct exchange *exchange, struct reading *reading)
 	struct caching *caching = &exchange->caching;
 	if (exchange->worker->flights.cache == NULL || !exchange->kind->cached)
 		return;
-	exchange_keep_under(exchange, exchange->asked.authorization);
+	exchange_keep_under(exchange, exchange->asked.tenant);
 	caching->on = reading->keyed;
 	caching->keeping.key = reading->key;
 	if (reading->embedding != NULL)

@@ -131,6 +131,8 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	observers_add(&exchange->observers, &exchange->report.observer);
 	exchange->report.retries_before = exchange_read_count(asked->retry_count);
 	exchange->report.request_id = exchange_request_id(asked->request_id, &request->arena);
+	if (asked->holder != NULL)
+		exchange->report.key = asked->holder->hash->id;
 	exchange->report.model_index = worker->flights.plan.config->model_count;
 	worker->flights.in_flight++;
 	exchange_link(exchange);

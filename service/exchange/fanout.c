@@ -60,6 +60,11 @@ static const struct config *config_of(const struct fanout_run *fanout)
 	return fanout->exchange->worker->flights.plan.config;
 }
 
+static const struct config_key *holder_of(const struct fanout_run *fanout)
+{
+	return fanout->exchange->asked.holder;
+}
+
 static void refuse_plan(struct findings *findings, enum error_code code, struct span param, struct span message)
 {
 	finding_only(findings, (struct finding){.code = code, .param = param, .message = message});
@@ -80,9 +85,14 @@ static bool check_targets(const struct fanout_run *fanout, struct findings *find
 	}
 	for (uint32_t at = json_first(json, targets); at != JSON_NONE; at = json_next(json, targets, at), index++) {
 		struct span name = json_string(json, at, arena_of(fanout));
+		struct span place = arena_printf(arena_of(fanout), "targets[%u]", index);
+		if (!config_key_may_use(holder_of(fanout), name)) {
+			reading_refuse_model(findings, holder_of(fanout), name, place, arena_of(fanout));
+			return false;
+		}
 		if (config_find_model(config_of(fanout), name) != NULL)
 			continue;
-		refuse_plan(findings, ERROR_MODEL_NOT_FOUND, arena_printf(arena_of(fanout), "targets[%u]", index),
+		refuse_plan(findings, ERROR_MODEL_NOT_FOUND, place,
 			    arena_printf(arena_of(fanout), "The model `%.*s` does not exist.", SPAN_ARG(name)));
 		return false;
 	}
@@ -107,8 +117,11 @@ static const struct config_plan *read_plan(const struct fanout_run *fanout, cons
 {
 	struct config_plan_finding wrong;
 	const struct config_plan *plan =
-	    config_plan_read_json(config_of(fanout), json, node, limits, arena_of(fanout), &wrong);
-	if (plan == NULL)
+	    config_plan_read_json(config_of(fanout), json, node, limits, holder_of(fanout), arena_of(fanout), &wrong);
+	if (plan == NULL && wrong.forbidden.at != NULL)
+		reading_refuse_model(findings, holder_of(fanout), wrong.forbidden, span_of(wrong.path),
+				     arena_of(fanout));
+	else if (plan == NULL)
 		refuse_plan(findings, ERROR_INVALID_PLAN, arena_copy(arena_of(fanout), span_of(wrong.path)),
 			    arena_printf(arena_of(fanout), "%s: %s", wrong.path, wrong.text));
 	return plan;

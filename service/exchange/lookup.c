@@ -71,7 +71,14 @@ static void take_repeat(struct exchange *exchange, const struct repeat *repeat)
 	exchange->report.model_index = repeat->model_index;
 	exchange->report.model = &exchange_config(exchange)->models[repeat->model_index];
 	exchange->caching.keeping.key = repeat->key;
-	exchange_keep_under(exchange, repeat->authorization);
+	exchange_keep_under(exchange, repeat->tenant);
+}
+
+/* Another key of the tenant may have asked: what this one may not use is refused once it is read. */
+static bool may_recall(const struct exchange *exchange, const struct repeat *repeat)
+{
+	const struct config_model *model = &exchange_config(exchange)->models[repeat->model_index];
+	return config_key_may_use(exchange->asked.holder, span_of(model->name));
 }
 
 /* The cache said what it has: goes on with that, or with an exchange whose request was not read. */
@@ -96,11 +103,10 @@ enum exchange_step exchange_recall(struct exchange *exchange)
 	const struct exchange_request *asked = &exchange->asked;
 	struct caching *caching = &exchange->caching;
 	const struct cache_worker *cache = exchange->worker->flights.cache;
-	const struct repeat *repeat =
-	    cache == NULL || !exchange->kind->cached
-		? NULL
-		: repeats_find(cache->repeats, asked->endpoint, asked->authorization, asked->body);
-	if (repeat == NULL)
+	const struct repeat *repeat = cache == NULL || !exchange->kind->cached
+					  ? NULL
+					  : repeats_find(cache->repeats, asked->endpoint, asked->tenant, asked->body);
+	if (repeat == NULL || !may_recall(exchange, repeat))
 		return EXCHANGE_DECODE;
 	caching->directives = cache_directives_read(asked->cache_control);
 	if (caching->directives.no_cache || caching->directives.no_store)
@@ -115,7 +121,7 @@ enum exchange_step exchange_recall(struct exchange *exchange)
 static void note_repeat(const struct exchange *exchange)
 {
 	struct repeat repeat = {.endpoint = exchange->request->endpoint,
-				.authorization = exchange->asked.authorization,
+				.tenant = exchange->asked.tenant,
 				.body = exchange->asked.body,
 				.key = exchange->caching.keeping.key,
 				.model_index = exchange->report.model_index,

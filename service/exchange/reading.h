@@ -27,10 +27,11 @@ struct reading {
 	const struct config *config;
 	struct json_limits limits; /* of the body; in a turn less than the configuration's */
 	struct span body;
-	struct span tenant;      /* whose answers it may see */
-	bool caches;             /* there is a cache, and the client does not forbid it */
-	bool apart;              /* a helper reads: what may be needed is done now */
-	struct request *request; /* held; filled in */
+	const struct config_key *holder; /* who asks, and which models it may use; NULL = anybody, and all */
+	struct span tenant;              /* whose answers it may see */
+	bool caches;                     /* there is a cache, and the client does not forbid it */
+	bool apart;                      /* a helper reads: what may be needed is done now */
+	struct request *request;         /* held; filled in */
 	/* what was found */
 	struct findings findings;         /* none: it is a good request */
 	struct span requested;            /* the model that the request names, in a good one or not; {NULL,0} = none */
@@ -40,6 +41,11 @@ struct reading {
 	struct embedding *embedding;   /* of embeddings that are keyed; owned */
 	struct fanout_reading *fanout; /* of a fan-out; in the arena */
 };
+
+/* Refuses a model that the key may not use, whether or not there is one of that name. param: which member names it.
+ * Thread-safe. */
+void reading_refuse_model(struct findings *findings, const struct config_key *holder, struct span model,
+			  struct span param, struct arena *arena);
 
 /* Decides whether a decoded request goes by the cache, and computes its keys. Thread-safe. */
 void reading_find_keys(struct reading *reading);

@@ -83,6 +83,11 @@ static void relay_read(struct reading *reading)
 	reading->requested = request->model;
 	if (!good)
 		return;
+	if (!config_key_may_use(reading->holder, request->model)) {
+		reading_refuse_model(&reading->findings, reading->holder, request->model, SPAN("model"),
+				     &request->arena);
+		return;
+	}
 	reading->model = config_find_model(reading->config, request->model);
 	if (reading->model == NULL) {
 		finding_only(

@@ -123,6 +123,8 @@ static void report_end(struct exchange_observer *observer, uint64_t now)
 	report_count(report, now);
 	log_begin(&line, row->blame == BLAME_BACKEND || row->blame == BLAME_GATEWAY ? LOG_WARN : LOG_INFO, "exchange");
 	log_str(&line, "request_id", report->request_id);
+	if (report->key != NULL)
+		log_str(&line, "key", span_of(report->key));
 	log_str(&line, "endpoint", span_of(report_endpoints[report->endpoint]));
 	tell_operation(&line, report);
 	log_int(&line, "http", report->http_version);
@@ -170,6 +172,8 @@ void report_refusal(struct metrics_cells *metrics, const struct report_refused *
 	metrics_count(metrics, METRIC_ERRORS, refused->error);
 	log_begin(&line, LOG_INFO, "refused");
 	log_str(&line, "request_id", refused->request_id);
+	if (refused->key != NULL)
+		log_str(&line, "key", span_of(refused->key));
 	if (refused->method.at != NULL)
 		log_str(&line, "method", refused->method);
 	if (refused->path.at != NULL)

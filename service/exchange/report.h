@@ -15,6 +15,7 @@ struct report {
 	unsigned endpoint; /* in report_endpoints */
 	int http_version;
 	struct span request_id;           /* borrowed */
+	const char *key;                  /* id of the key that was shown; NULL = none was */
 	const struct config_model *model; /* NULL = none was found */
 	struct span requested;            /* the model that the client named; borrowed, {NULL,0} = none */
 	size_t model_index;
@@ -47,6 +48,7 @@ struct report_refused {
 	struct span request_id;
 	struct span method, path; /* {NULL,0}: left out */
 	struct span requested;    /* the model that it names; the same */
+	const char *key;          /* id of the key that was shown in full; NULL = none was */
 	int http_version;
 	enum error_code error;
 };

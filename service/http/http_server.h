@@ -117,10 +117,19 @@ struct span http_request_list(const struct http_request *request, const char *na
 size_t http_request_field_count(const struct http_request *request);
 struct http_field http_request_field_at(const struct http_request *request, size_t index);
 int http_request_version(const struct http_request *request); /* 10, 11 or 20 */
-/* Whose request it is, as a hash: of its Authorization, or of the address it came from. Not for secrets. */
+/* The key that the request showed was found good: it stands for the client from here on. key: borrows. */
+void http_request_identify(struct http_request *request, const struct config_key *key);
+/* That key; NULL = nobody in particular asks. */
+const struct config_key *http_request_holder(const struct http_request *request);
+/* Whose answers it may see: those of its key's tenant, or where clients show no keys of those with the same
+ * Authorization. */
+struct span http_request_tenant(const struct http_request *request);
+/* Whose request it is, as a hash: of its tenant, or of the address it came from. Not for secrets. */
 uint64_t http_request_client(const struct http_request *request);
 /* Where it came from, as a hash: the address, or the first half of one of IPv6. */
 uint64_t http_request_network(const struct http_request *request);
+/* Writes the address it came from, of IPv4 as IPv6 maps it (::ffff:a.b.c.d). False: it came by a unix socket. */
+bool http_request_address(const struct http_request *request, unsigned char address[16]);
 /* The same in the ledger (ledger.h), which charges it for what its requests hold. */
 uint32_t http_request_party(const struct http_request *request);
 /* False: the client holds all the memory that it may have, so that its request must be refused (MEMORY_FULL). */

@@ -147,6 +147,16 @@ static int bind_socket(const struct config_listener *listener, struct http_liste
 	return fd;
 }
 
+/* Who is not asked for a key must be of this machine, unless the file says that anybody may come. A name is known to be
+ * a loopback address only now. */
+static bool may_serve(const struct config *config, size_t index, int fd)
+{
+	return config->auth.mode != CONFIG_AUTH_UNSAID || config_listener_at(config, index)->socket != NULL ||
+	       hosts_of(fd, false) == HTTP_HOSTS_LOOPBACK;
+}
+
+static const char unguarded[] = "it is no loopback address";
+
 bool listener_bind(struct http_server *server, size_t index, struct http_listener_address *address, struct buf *error)
 {
 	const struct config_listener *configured = config_listener_at(server->config, index);
@@ -155,6 +165,12 @@ bool listener_bind(struct http_server *server, size_t index, struct http_listene
 					    : bind_address(configured, address, &what, &why);
 	if (fd < 0) {
 		complain(server, index, what, why, error);
+		return false;
+	}
+	if (!may_serve(server->config, index, fd)) {
+		close(fd);
+		complain(server, index, "nobody is asked for a key (see auth), but other machines may reach", unguarded,
+			 error);
 		return false;
 	}
 	struct http_listener *listener = &server->listeners[index];

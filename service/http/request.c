@@ -302,10 +302,41 @@ struct span http_request_subject(const struct http_request *request)
 	return span_of(request->connection->subject);
 }
 
+void http_request_identify(struct http_request *request, const struct config_key *key)
+{
+	request->holder = key;
+}
+
+const struct config_key *http_request_holder(const struct http_request *request)
+{
+	return request->holder;
+}
+
+struct span http_request_tenant(const struct http_request *request)
+{
+	return request->holder != NULL ? span_of(request->holder->identity)
+				       : http_request_field(request, "authorization");
+}
+
 uint64_t http_request_client(const struct http_request *request)
 {
-	struct span key = http_request_field(request, "authorization");
-	return key.len > 0 ? hash_bytes(HASH_START, key) : http_request_network(request);
+	struct span tenant = http_request_tenant(request);
+	return tenant.len > 0 ? hash_bytes(HASH_START, tenant) : http_request_network(request);
+}
+
+bool http_request_address(const struct http_request *request, unsigned char address[16])
+{
+	static const unsigned char mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
+	if (h2o_socket_getpeername(request->connection->sock, (struct sockaddr *)&peer) == 0)
+		return false;
+	if (peer.ss_family == AF_INET6)
+		memcpy(address, &((struct sockaddr_in6 *)&peer)->sin6_addr, 16);
+	if (peer.ss_family == AF_INET) {
+		memcpy(address, mapped, sizeof(mapped));
+		memcpy(address + sizeof(mapped), &((struct sockaddr_in *)&peer)->sin_addr, 4);
+	}
+	return peer.ss_family == AF_INET6 || peer.ss_family == AF_INET;
 }
 
 enum http_hosts http_request_hosts(const struct http_request *request)

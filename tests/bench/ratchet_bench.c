@@ -33,8 +33,15 @@ static const char answer_body[] =
     "three days about 131 cm; Cochem holds 212 cm.\\nToo low for 2.5 m of draught.\"},\"logprobs\":null,"
     "\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":512,\"completion_tokens\":38,\"total_tokens\":550}}";
 
+/* A key and its hash under the pepper, and a key that is nobody's. */
+#define PEPPER "0123456789abcdef0123456789abcdef"
+#define KEY "sk-sluice-GLjbmnz3hG5TdsjK6Co65kwIfzjsOgbkfB0WgC2p36Kz"
+#define UNKNOWN_KEY "sk-sluice-C9mMnbojvGvSXCvZOgZbl0COwIUhRdBvlVJz2e06prqB"
+#define KEY_HASH "GLjbmnz3:7f557a8bb5f1fdf3a425e1708a992a3aa86e88bb00d2fca1bb33c4f7fd0727d1"
+
 struct bench {
 	struct lockstep lockstep;
+	const char *key; /* that requests show */
 	FILE *out;
 	struct bytes whole; /* requests */
 	struct bytes stream;
@@ -157,11 +164,10 @@ static void send_slowly(struct bench *bench, struct h1 *h1, const char *bytes, s
 static void ask(struct bench *bench, struct h1 *h1, const struct bytes *body, int status, answer_fn answer)
 {
 	struct bytes text = {0};
-	bytes_printf(
-	    &text,
-	    "POST " CHAT " HTTP/1.1\r\nHost: sluice.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n"
-	    "Authorization: Bearer sk-bench\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-	    body->len, bytes_text(body));
+	bytes_printf(&text,
+		     "POST " CHAT " HTTP/1.1\r\nHost: sluice.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n"
+		     "Authorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
+		     bench->key, body->len, bytes_text(body));
 	send_slowly(bench, h1, text.at, text.len);
 	if (answer != NULL)
 		answer(bench);
@@ -250,7 +256,7 @@ static void instructions_are_counted(void **state)
 {
 	const char *path = getenv("RATCHET_OUT");
 	const char *directory = getenv("RATCHET_DIR") == NULL ? "build/ratchet" : getenv("RATCHET_DIR");
-	struct bench bench = {.out = fopen(path == NULL ? "/dev/stdout" : path, "w")};
+	struct bench bench = {.key = "sk-bench", .out = fopen(path == NULL ? "/dev/stdout" : path, "w")};
 	struct bytes bad = {0};
 	(void)state;
 	assert_non_null(bench.out);
@@ -265,6 +271,12 @@ static void instructions_are_counted(void **state)
 	    {"hit-stream-52", &bench.cacheable_stream, answer_stream, NULL, 200, COUNTED, false},
 	    {"rejected", &bad, NULL, NULL, 400, COUNTED, false},
 	};
+	const struct request_case key_cases[] = {
+	    {"request-key", &bench.whole, answer_whole, answer_whole, 200, COUNTED, false},
+	};
+	const struct request_case rejected_cases[] = {
+	    {"rejected-key", &bench.whole, NULL, NULL, 401, COUNTED, false},
+	};
 	const struct request_case remote_cases[] = {
 	    {"hit-redis", &bench.cacheable, answer_whole, NULL, 200, COUNTED, false},
 	};
@@ -272,6 +284,15 @@ static void instructions_are_counted(void **state)
 	measure_all(&bench, cases, sizeof cases / sizeof *cases);
 	measure_h1_events(&bench);
 	measure_h2_events(&bench);
+	lockstep_close(&bench.lockstep);
+
+	lockstep_start(&bench.lockstep, directory,
+		       "auth: { pepper: " PEPPER ", failures: 100000 }\nkeys: { bench: { hash: '" KEY_HASH "' } }\n");
+	bench.key = KEY;
+	measure_all(&bench, key_cases, 1);
+	bench.key = UNKNOWN_KEY;
+	measure_all(&bench, rejected_cases, 1);
+	bench.key = "sk-bench";
 	lockstep_close(&bench.lockstep);
 
 	struct redis_process *redis = redis_process_start("");

@@ -5,7 +5,7 @@
 // and clients talk to the engine itself: that tests the tests.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -114,10 +114,10 @@ function listeningAddress(line) {
     }
 }
 
-async function startSluice(engineUrl) {
+async function startSluice(engineUrl, more) {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-engine-'));
     const file = join(folder, 'sluice.yaml');
-    writeFileSync(file, config(engineUrl));
+    writeFileSync(file, config(engineUrl) + more);
     const sluice = start('sluice', SLUICE, ['--config', file]);
     const stop = () => sluice.stop().finally(() => rmSync(folder, { recursive: true }));
     try {
@@ -132,12 +132,23 @@ async function startSluice(engineUrl) {
 
 // ---- what a test file uses ------------------------------------------------------
 
-/** Engine and Sluice, up and ready. `baseURL` is for clients, `engineURL` goes past Sluice. */
-export async function startStack() {
+/** Makes a key as an operator would: what its client shows, and the row of it for the configuration. */
+export function makeKey(name, pepper) {
+    const args = ['keys', 'create', '--name', name];
+    const made = spawnSync(SLUICE, args, { env: { ...process.env, SLUICE_PEPPER: pepper }, encoding: 'utf8' });
+    assert.equal(made.status, 0, made.stderr);
+    return { key: made.stdout.split('\n')[0], hash: made.stdout.match(/hash: (\S+)/)[1] };
+}
+
+/**
+ * Engine and Sluice, up and ready. `baseURL` is for clients, `engineURL` goes past Sluice. more: further keys of its
+ * configuration, as YAML.
+ */
+export async function startStack(more = '') {
     const engine = await startEngine();
     let sluice;
     try {
-        sluice = direct ? { url: engine.url, stop: async () => {} } : await startSluice(engine.url);
+        sluice = direct ? { url: engine.url, stop: async () => {} } : await startSluice(engine.url, more);
     } catch (error) {
         await engine.stop();
         throw error;

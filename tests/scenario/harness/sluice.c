@@ -139,11 +139,28 @@ static int port_for(const struct sluice *sluice, const char *path)
 	return is_operators && sluice->admin_port != 0 ? sluice->admin_port : sluice->port;
 }
 
+static const char *shown_key;
+
+static void forget_key(void *unused)
+{
+	(void)unused;
+	shown_key = NULL;
+}
+
+void sluice_show_key(const char *key)
+{
+	shown_key = key;
+	scenario_defer(forget_key, NULL);
+}
+
 void sluice_get(const struct sluice *sluice, const char *path, struct answer *answer)
 {
 	struct h1 h1;
 	h1_open(&h1, port_for(sluice, path), false);
-	h1_get(&h1, path);
+	if (shown_key == NULL)
+		h1_get(&h1, path);
+	else
+		h1_send(&h1, "GET %s HTTP/1.1\r\nHost: localhost\r\nx-api-key: %s\r\n\r\n", path, shown_key);
 	h1_wait_end(&h1);
 	*answer = h1.answer;
 	h1.answer = (struct answer){0};

@@ -35,6 +35,9 @@ int sluice_run(const char *const arguments[], struct bytes *out, struct bytes *e
  */
 void sluice_get(const struct sluice *sluice, const char *path, struct answer *answer);
 
+/* The key that sluice_get shows from now on, to the end of the scenario; borrows. */
+void sluice_show_key(const char *key);
+
 /* The value of the sample of /metrics that begins with that name and labels; 0 when absent. */
 double sluice_metric(const struct sluice *sluice, const char *sample);
 

@@ -90,16 +90,17 @@ static void an_address_that_a_listener_has_is_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char yaml[256];
-		snprintf(yaml, sizeof(yaml), "listen: [h:1, %s]\nadmin: %s\n" REST, rows[i].listen, rows[i].admin);
+		snprintf(yaml, sizeof(yaml), "listen: [h:1, %s]\nadmin: %s\nauth: none\n" REST, rows[i].listen,
+			 rows[i].admin);
 		const struct config *config = fixture_load(yaml);
 		if ((config != NULL) != rows[i].good)
 			fail_msg("%s beside %s: %s", rows[i].admin, rows[i].listen, fixture_findings());
 		config_drop(config);
 	}
-	fixture_bad("listen: [h:1, 0.0.0.0:9090]\n" REST,
+	fixture_bad("listen: [h:1, 0.0.0.0:9090]\nauth: none\n" REST,
 		    "t.yaml:1: admin: the default 127.0.0.1:9090 is the address of listen[1] at line 1, too; expected "
 		    "another port, unix:PATH or off\n");
-	fixture_bad("listen: [0.0.0.0:9]\nadmin: 0.0.0.0:9\n" REST,
+	fixture_bad("listen: [0.0.0.0:9]\nadmin: 0.0.0.0:9\nauth: none\n" REST,
 		    "t.yaml:2: admin: 0.0.0.0:9 is the address of listen[0] at line 1, too; expected another port, "
 		    "unix:PATH or off\n");
 }

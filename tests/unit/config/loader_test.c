@@ -105,7 +105,7 @@ static void resilience_is_configured_per_backend(void **state)
 static void a_listener_may_have_several_certificates(void **state)
 {
 	(void)state;
-	static const char rest[] = "backends: { b: { url: 'http://h:1' } }\nmodels: { m: b/x }\n";
+	static const char rest[] = "backends: { b: { url: 'http://h:1' } }\nmodels: { m: b/x }\nauth: none\n";
 	char yaml[1024];
 	snprintf(yaml, sizeof(yaml),
 		 "listen:\n  - address: 0.0.0.0:8443\n    tls:\n      - { certificate: /etc/passwd, key: /etc/hosts, "
@@ -150,6 +150,7 @@ static void every_value_goes_where_it_belongs(void **state)
 	    "  - address: 0.0.0.0:8443\n"
 	    "    tls: { certificate: cert.pem, key: key.pem }\n"
 	    "workers: 3\n"
+	    "auth: none\n"
 	    "backends:\n"
 	    "  b:\n"
 	    "    url: https://h:1/v1//\n"
@@ -189,7 +190,7 @@ static void every_value_goes_where_it_belongs(void **state)
 	assert_string_equal(b->certificate, config->listeners[1].tls_certificate);
 	assert_string_equal(b->key, config->listeners[1].tls_key);
 	assert_false(b->stream_usage);
-	assert_int_equal(b->line, 7);
+	assert_int_equal(b->line, 8);
 	assert_int_equal(b->timeouts.connect_us, 1000);
 	assert_int_equal(b->timeouts.first_content_us, 2000);
 	assert_int_equal(b->timeouts.idle_us, 3000);

@@ -44,8 +44,8 @@ static const struct config_plan *read_with(const char *plan, unsigned depth, uns
 	struct span body = arena_printf(&arena, "{\"other\":[1],\"plan\":%s,\"more\":{}}", plan);
 	if (!json_parse(&json, &arena, body, 64, &error))
 		fail_msg("%s: %s", plan, error.what);
-	finding = (struct config_plan_finding){NULL, NULL};
-	return config_plan_read_json(config, &json, json_member(&json, 0, "plan"), &limits, &arena, &finding);
+	finding = (struct config_plan_finding){.path = NULL};
+	return config_plan_read_json(config, &json, json_member(&json, 0, "plan"), &limits, NULL, &arena, &finding);
 }
 
 static const struct config_plan *good(const char *plan)
@@ -239,7 +239,7 @@ static void running_out_of_memory_is_told_at_every_allocation(void **state)
 	for (size_t limit = 1; !done && limit < 1 << 16; limit += 64) {
 		struct arena small;
 		arena_init(&small, limit);
-		done = config_plan_read_json(config, &json, 0, &limits, &small, &finding) != NULL;
+		done = config_plan_read_json(config, &json, 0, &limits, NULL, &small, &finding) != NULL;
 		if (!done)
 			assert_string_equal(finding.text, "out of memory");
 		arena_fini(&small);

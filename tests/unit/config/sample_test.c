@@ -12,7 +12,7 @@
 #include "config/plan_options.h"
 #include "config/tree.h"
 
-enum { SAMPLE_MAX = 16384 };
+enum { SAMPLE_MAX = 32768 };
 
 static char sample[SAMPLE_MAX];      /* config/sluice.yaml */
 static char switched_on[SAMPLE_MAX]; /* the same with every key that is switched off by one # */

@@ -29,10 +29,10 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct repeat sample(struct span authorization, struct span body)
+static struct repeat sample(struct span tenant, struct span body)
 {
 	return (struct repeat){.endpoint = ENDPOINT_CHAT,
-			       .authorization = authorization,
+			       .tenant = tenant,
 			       .body = body,
 			       .key = {{7, 8, 9}},
 			       .model_index = 3,
@@ -60,7 +60,7 @@ static void nothing_else_is(void **state)
 	(void)state;
 	assert_null(repeats_find(repeats, ENDPOINT_CHAT, SPAN(""), SPAN("")));
 	repeats_note(repeats, &repeat);
-	assert_null(repeats_find(repeats, ENDPOINT_COMPLETIONS, repeat.authorization, repeat.body));
+	assert_null(repeats_find(repeats, ENDPOINT_COMPLETIONS, repeat.tenant, repeat.body));
 	assert_null(repeats_find(repeats, ENDPOINT_CHAT, SPAN("Bearer b"), repeat.body));
 	assert_null(
 	    repeats_find(repeats, ENDPOINT_CHAT, SPAN("Bearer a{"), SPAN("\"model\":\"m\"}"))); /* the same row */

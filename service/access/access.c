@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT */
+/* Keys of requests against those of the configuration; access.h holds the contract. */
+#include "service/access/access.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "lib/api_key.h"
+#include "lib/hmac.h"
+#include "lib/http_text.h"
+#include "lib/siphash.h"
+
+/* A key that was proven, as a tag of all of it: who shows it again is spared the HMAC. */
+struct proof {
+	bool made;
+	unsigned char tag[SIPHASH_TAG];
+};
+
+struct access {
+	const struct config *config;
+	struct hmac *hmac;                    /* under the pepper; NULL = nobody is asked for keys */
+	struct proof *proofs;                 /* by index of the key in the configuration */
+	unsigned char secret[SIPHASH_SECRET]; /* of the tags: nobody outside can make one */
+};
+
+struct access *access_create(const struct config *config)
+{
+	struct access *access = calloc(1, sizeof(*access));
+	if (access == NULL)
+		return NULL;
+	access->config = config;
+	if (!config_auth_is_on(config))
+		return access;
+	access->hmac = hmac_create(span_of(config->auth.pepper));
+	access->proofs = calloc(config->key_count, sizeof(*access->proofs));
+	if (access->hmac != NULL && access->proofs != NULL &&
+	    getrandom(access->secret, sizeof(access->secret), 0) == (ssize_t)sizeof(access->secret))
+		return access;
+	access_destroy(access);
+	return NULL;
+}
+
+void access_destroy(struct access *access)
+{
+	if (access == NULL)
+		return;
+	hmac_destroy(access->hmac);
+	free(access->proofs);
+	free(access);
+}
+
+/* ---- offers ---- */
+
+static void offer_key(struct access_offer *offer, struct span key)
+{
+	if (offer->key.at == NULL)
+		offer->key = key;
+	else if (!span_equal(offer->key, key))
+		offer->broken = true;
+}
+
+static void offer_authorization(struct access_offer *offer, struct span value)
+{
+	struct span rest = http_trim(value);
+	struct span scheme = http_take(&rest, ' ');
+	if (http_is_word(scheme, "bearer"))
+		value = http_trim(rest);
+	if (!http_is_word(scheme, "bearer") || value.len == 0)
+		offer->broken = true;
+	else
+		offer_key(offer, value);
+}
+
+void access_offer_field(struct access_offer *offer, struct http_field field)
+{
+	struct span value = http_trim(field.value);
+	if (value.len == 0)
+		return;
+	if (span_is(field.name, "authorization"))
+		offer_authorization(offer, value);
+	else if (span_is(field.name, "x-api-key") || span_is(field.name, "api-key"))
+		offer_key(offer, value);
+}
+
+/* ---- keys ---- */
+
+static bool is_within(const struct config_network *network, const unsigned char *address)
+{
+	unsigned whole = network->bits / 8, rest = network->bits % 8;
+	if (memcmp(network->address, address, whole) != 0)
+		return false;
+	return rest == 0 || (network->address[whole] ^ address[whole]) >> (8 - rest) == 0;
+}
+
+static bool may_come_from(const struct config_key *key, const unsigned char *address)
+{
+	bool may = key->network_count == 0;
+	for (size_t i = 0; !may && address != NULL && i < key->network_count; i++)
+		may = is_within(&key->networks[i], address);
+	return may;
+}
+
+/* Proves a key by its sum. The sum is made and compared for an id that nobody has, too: time does not tell which ids
+ * there are. */
+static enum error_code prove(struct access *access, struct span shown, const struct config_key *found)
+{
+	static const struct config_key_hash nobody;
+	unsigned char sum[HMAC_SIZE];
+	if (!hmac_sum(access->hmac, shown, sum))
+		return ERROR_OVERLOADED;
+	bool equal = hmac_equal(sum, found == NULL ? nobody.sum : found->hash->sum, HMAC_SIZE);
+	return equal && found != NULL ? ERROR_NONE : ERROR_KEY_INVALID;
+}
+
+static enum error_code find_key(struct access *access, struct span shown, const struct config_key **key)
+{
+	unsigned char tag[SIPHASH_TAG];
+	struct span id;
+	if (!api_key_parse(shown, &id))
+		return ERROR_KEY_INVALID;
+	const struct config_key *found = config_find_key(access->config, id);
+	struct proof *proof = found == NULL ? NULL : &access->proofs[found - access->config->keys];
+	siphash(access->secret, shown, tag);
+	bool proven = proof != NULL && proof->made && hmac_equal(proof->tag, tag, sizeof(tag));
+	enum error_code error = proven ? ERROR_NONE : prove(access, shown, found);
+	if (error != ERROR_NONE || proof == NULL)
+		return error != ERROR_NONE ? error : ERROR_KEY_INVALID;
+	memcpy(proof->tag, tag, sizeof(tag));
+	proof->made = true;
+	*key = found;
+	return ERROR_NONE;
+}
+
+enum error_code access_check(struct access *access, const struct access_offer *offer, const struct access_use *use,
+			     const struct config_key **key)
+{
+	*key = NULL;
+	if (offer->broken)
+		return ERROR_KEY_INVALID;
+	if (offer->key.at == NULL)
+		return ERROR_KEY_MISSING;
+	enum error_code error = find_key(access, offer->key, key);
+	if (error != ERROR_NONE)
+		return error;
+	if ((*key)->state == CONFIG_KEY_REVOKED)
+		return ERROR_KEY_REVOKED;
+	if ((*key)->expires_s != 0 && use->now_s >= (*key)->expires_s)
+		return ERROR_KEY_EXPIRED;
+	return may_come_from(*key, use->address) ? ERROR_NONE : ERROR_KEY_NETWORK;
+}
+
+bool access_has_right(const struct config_key *key, enum operation_right right)
+{
+	static const unsigned bits[] = {[OPERATION_RIGHT_CHAT] = 1u << CONFIG_ENDPOINT_CHAT,
+					[OPERATION_RIGHT_COMPLETIONS] = 1u << CONFIG_ENDPOINT_COMPLETIONS,
+					[OPERATION_RIGHT_EMBEDDINGS] = 1u << CONFIG_ENDPOINT_EMBEDDINGS,
+					[OPERATION_RIGHT_FANOUT] = 1u << CONFIG_ENDPOINT_FANOUT,
+					[OPERATION_RIGHT_MODELS] = 1u << CONFIG_ENDPOINT_MODELS,
+					[OPERATION_RIGHT_ADMIN] = 0};
+	switch (right) {
+	case OPERATION_RIGHT_UNSAID:
+		return false;
+	case OPERATION_FREE:
+		return true;
+	case OPERATION_RIGHT_ADMIN:
+		return key->admin;
+	default:
+		return key->endpoints == 0 || (key->endpoints & bits[right]) != 0;
+	}
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who asks: the key that a request shows, and what it may do. Keys are those of the configuration, which is read only.
+ *
+ *   fields ─► offer ─► form and checksum ─► id found? ─► HMAC, compared in constant time ─► state, expiry, network
+ *
+ * A key of the right form costs one HMAC, whether its id is known or not, unless this worker has proven it before: then
+ * one SipHash under a secret of the worker's. What all workers share is the count of wrong
+ * keys by network (failures.h).
+ */
+#ifndef SLUICE_SERVICE_ACCESS_ACCESS_H
+#define SLUICE_SERVICE_ACCESS_ACCESS_H
+
+#include "config/config.h"
+#include "lib/errors.h"
+#include "lib/http_field.h"
+#include "schemas/operations.h"
+
+/* One worker's; for its thread alone. */
+struct access;
+
+/* config: borrows. NULL: out of memory. */
+struct access *access_create(const struct config *config);
+/* NULL is harmless. */
+void access_destroy(struct access *access);
+
+/* The key that the fields of a request offer. */
+struct access_offer {
+	struct span key; /* borrowed; {NULL,0} = none so far */
+	bool broken;     /* two fields differ, or Authorization is no Bearer */
+};
+
+/* Takes a field of the request into account: Authorization (RFC 6750, section 2.1), x-api-key and api-key; others do
+ * nothing. Empty values offer nothing. offer: all zero before the first. */
+void access_offer_field(struct access_offer *offer, struct http_field field);
+
+/* Where and when a key is used. */
+struct access_use {
+	const unsigned char
+	    *address;   /* 16 bytes, of IPv4 as IPv6 maps it; NULL = a unix socket, which is in no network */
+	uint64_t now_s; /* since 1970 */
+};
+
+/*
+ * Finds the key. ERROR_NONE with *key; KEY_MISSING or KEY_INVALID without; KEY_REVOKED, KEY_EXPIRED or KEY_NETWORK with
+ * *key, which was shown in full; OVERLOADED: out of memory.
+ */
+enum error_code access_check(struct access *access, const struct access_offer *offer, const struct access_use *use,
+			     const struct config_key **key);
+
+/* Returns whether the key has the right. Never for OPERATION_RIGHT_UNSAID. */
+bool access_has_right(const struct config_key *key, enum operation_right right);
+
+#endif
