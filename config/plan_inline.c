@@ -114,7 +114,7 @@ static const struct plan_grammar grammar = {
 };
 
 /* The first of the findings; without any, memory ran out. */
-static void tell(const struct findings *findings, struct arena *arena, struct config_plan_finding *finding)
+static void inline_tell(const struct findings *findings, struct arena *arena, struct config_plan_finding *finding)
 {
 	const struct finding *first = findings->count == 0 ? NULL : &findings->list[0];
 	*finding = (struct config_plan_finding){"plan", "out of memory"};
@@ -146,7 +146,7 @@ const struct config_plan *config_plan_read_json(const struct config *config, con
 	if (arena_failed(arena))
 		plan = NULL;
 	if (plan == NULL)
-		tell(&findings, arena, finding);
+		inline_tell(&findings, arena, finding);
 	findings_fini(&findings);
 	return plan;
 }

@@ -23,7 +23,8 @@ struct offload_party {
 	unsigned at_work;
 };
 
-static struct offload_party **link_of(struct offload_queue *queue, const struct offload_party *network, uint64_t id)
+static struct offload_party **queue_link_of(struct offload_queue *queue, const struct offload_party *network,
+					    uint64_t id)
 {
 	uint64_t mixed = network == NULL ? id : hash_mix(network->id, id);
 	struct offload_party **link = &queue->buckets[mixed % OFFLOAD_BUCKETS];
@@ -35,7 +36,7 @@ static struct offload_party **link_of(struct offload_queue *queue, const struct 
 /* Returns the party, made when there is none; NULL when out of memory. */
 static struct offload_party *party_of(struct offload_queue *queue, struct offload_party *network, uint64_t id)
 {
-	struct offload_party **link = link_of(queue, network, id);
+	struct offload_party **link = queue_link_of(queue, network, id);
 	if (*link == NULL) {
 		*link = calloc(1, sizeof(**link));
 		if (*link != NULL) {
@@ -51,7 +52,7 @@ static void party_rest(struct offload_queue *queue, struct offload_party *party)
 {
 	if (party->first != NULL || party->head != NULL || party->at_work > 0)
 		return;
-	*link_of(queue, party->network, party->id) = party->next_same;
+	*queue_link_of(queue, party->network, party->id) = party->next_same;
 	free(party);
 }
 
@@ -192,8 +193,8 @@ static struct offload_party *who_yields(const struct offload_queue *queue, const
 }
 
 /* Makes room for a job of that many bytes at the cost of those who have more queued. False: there are none. */
-static bool make_room(struct offload_queue *queue, const struct offload_party *client, size_t bytes,
-		      void (*refuse)(struct offload_job *job))
+static bool queue_make_room(struct offload_queue *queue, const struct offload_party *client, size_t bytes,
+			    void (*refuse)(struct offload_job *job))
 {
 	struct offload_party *network = client->network;
 	network->at_work++; /* it stays when another client of it loses its last job */
@@ -215,7 +216,7 @@ bool offload_queue_add(struct offload_queue *queue, struct offload_job *job, voi
 	struct offload_party *client = client_of(queue, &job->owner);
 	if (client == NULL)
 		return false;
-	if (make_room(queue, client, job->bytes, refuse)) {
+	if (queue_make_room(queue, client, job->bytes, refuse)) {
 		queue_add(queue, client, job);
 		return true;
 	}

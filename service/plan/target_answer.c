@@ -56,7 +56,7 @@ static void target_open_body(struct target_run *target, const struct http_head *
 		target_fail_code(target, ERROR_OVERLOADED);
 }
 
-static void on_head(void *context, const struct http_head *head)
+static void answer_on_head(void *context, const struct http_head *head)
 {
 	struct target_run *target = context;
 	enum error_code error = judge_head(head);
@@ -109,7 +109,7 @@ static void target_decode(struct target_run *target, struct span bytes)
 		target_fail_code(target, result == DECODER_NO_MEMORY ? ERROR_OVERLOADED : ERROR_UPSTREAM_ENCODING);
 }
 
-static void on_body(void *context, struct span bytes)
+static void answer_on_body(void *context, struct span bytes)
 {
 	struct target_run *target = context;
 	target_enter(target);
@@ -161,7 +161,7 @@ static enum error_code end_of_body(const struct target_run *target, enum error_c
 	return error == ERROR_NONE && cut ? ERROR_UPSTREAM_TRUNCATED : error;
 }
 
-static void on_done(void *context, const struct http_call_result *result)
+static void answer_on_done(void *context, const struct http_call_result *result)
 {
 	struct target_run *target = context;
 	target_enter(target);
@@ -189,4 +189,4 @@ static void on_done(void *context, const struct http_call_result *result)
 	target_leave(target);
 }
 
-const struct http_call_ops target_call_ops = {on_head, on_body, on_done};
+const struct http_call_ops target_call_ops = {answer_on_head, answer_on_body, answer_on_done};
