@@ -129,7 +129,7 @@ static const struct plan_grammar grammar = {
 };
 
 /* The first of the findings; without any, memory ran out. */
-static void tell(const struct plan_reader *reader, struct config_plan_finding *finding)
+static void inline_tell(const struct plan_reader *reader, struct config_plan_finding *finding)
 {
 	const struct findings *findings = reader->in.findings;
 	struct arena *arena = reader->in.arena;
@@ -169,7 +169,7 @@ const struct config_plan *config_plan_read_json(const struct config *config, con
 	if (arena_failed(arena))
 		plan = NULL;
 	if (plan == NULL)
-		tell(&reader, finding);
+		inline_tell(&reader, finding);
 	findings_fini(&findings);
 	return plan;
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 /* A finding at a key of the section, when the section has it. */
-static void refuse(const struct reader *reader, const struct tree_node *node, const char *name, const char *text)
+static void redis_refuse(const struct reader *reader, const struct tree_node *node, const char *name, const char *text)
 {
 	char path[READER_PATH_MAX];
 	const struct tree_node *key = tree_member(node, name);
@@ -19,15 +19,15 @@ static const char unused[] = "there is no Redis to use it with; expected servers
 static void check_unused(const struct reader *reader, const struct tree_node *node, const struct config_redis *redis)
 {
 	if (redis->mode != CONFIG_REDIS_SINGLE)
-		refuse(reader, node, "mode", unused);
+		redis_refuse(reader, node, "mode", unused);
 	if (redis->database != 0)
-		refuse(reader, node, "database", unused);
-	refuse(reader, node, "master", unused);
-	refuse(reader, node, "user", unused);
+		redis_refuse(reader, node, "database", unused);
+	redis_refuse(reader, node, "master", unused);
+	redis_refuse(reader, node, "user", unused);
 	if (redis->password != NULL)
-		refuse(reader, node, "password", unused);
+		redis_refuse(reader, node, "password", unused);
 	if (redis->sentinel_password != NULL)
-		refuse(reader, node, "sentinel_password", unused);
+		redis_refuse(reader, node, "sentinel_password", unused);
 }
 
 static void check_sentinel(const struct reader *reader, const struct tree_node *node, const struct config_redis *redis)
@@ -38,9 +38,9 @@ static void check_sentinel(const struct reader *reader, const struct tree_node *
 				     "missing; expected the name that the sentinels know the master by");
 		return;
 	}
-	refuse(reader, node, "master", "only sentinels know names of masters; expected mode: sentinel");
+	redis_refuse(reader, node, "master", "only sentinels know names of masters; expected mode: sentinel");
 	if (redis->sentinel_password != NULL)
-		refuse(reader, node, "sentinel_password", "there are no sentinels; expected mode: sentinel");
+		redis_refuse(reader, node, "sentinel_password", "there are no sentinels; expected mode: sentinel");
 }
 
 /* A section without a key switches TLS on; one whose keys are all commented out does not. */
@@ -52,9 +52,9 @@ static void check_tls(const struct reader *reader, const struct tree_node *node,
 	redis->tls.used = true;
 	redis->tls.line = tls->key_line;
 	if (!config_redis_is_used(redis))
-		refuse(reader, node, "tls", unused);
+		redis_refuse(reader, node, "tls", unused);
 	if (redis->socket != NULL)
-		refuse(reader, node, "tls", "a unix socket needs none; expected servers instead of it");
+		redis_refuse(reader, node, "tls", "a unix socket needs none; expected servers instead of it");
 	if (redis->tls.certificate != NULL && redis->tls.key == NULL && tree_member(tls, "key") == NULL)
 		findings_add(reader->findings, tls->key_line, "redis.tls.key",
 			     "missing; expected the path of the certificate's key");
@@ -75,13 +75,13 @@ void redis_check(const struct reader *reader, const struct tree_node *node, stru
 	}
 	check_sentinel(reader, node, redis);
 	if (redis->socket != NULL && redis->server_count != 0)
-		refuse(reader, node, "unix", "there are servers, too; expected only one of both");
+		redis_refuse(reader, node, "unix", "there are servers, too; expected only one of both");
 	if (redis->socket != NULL && redis->mode != CONFIG_REDIS_SINGLE)
-		refuse(reader, node, "unix", "a socket leads to one server; expected servers, or mode: single");
+		redis_refuse(reader, node, "unix", "a socket leads to one server; expected servers, or mode: single");
 	if (redis->server_count > 1 && redis->mode == CONFIG_REDIS_SINGLE)
-		refuse(reader, node, "servers", "these are several; expected one, or mode: cluster or sentinel");
+		redis_refuse(reader, node, "servers", "these are several; expected one, or mode: cluster or sentinel");
 	if (redis->mode == CONFIG_REDIS_CLUSTER && redis->database != 0)
-		refuse(reader, node, "database", "a cluster has only database 0; expected 0");
+		redis_refuse(reader, node, "database", "a cluster has only database 0; expected 0");
 	if (redis->user != NULL && redis->password == NULL)
-		refuse(reader, node, "user", "there is no password; expected one beside it");
+		redis_refuse(reader, node, "user", "there is no password; expected one beside it");
 }

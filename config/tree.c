@@ -52,7 +52,7 @@ static bool next_event(struct tree_reader *reader, yaml_event_t *event)
 	return false;
 }
 
-static bool refuse(struct tree_reader *reader, unsigned line, const char *what)
+static bool tree_refuse(struct tree_reader *reader, unsigned line, const char *what)
 {
 	findings_add(reader->findings, line, NULL, "%s", what);
 	return false;
@@ -74,12 +74,14 @@ static bool accept_plain(struct tree_reader *reader, const yaml_event_t *event)
 		tag = event->data.mapping_start.tag;
 	}
 	if (event->type == YAML_ALIAS_EVENT || anchor != NULL)
-		return refuse(reader, line_of(event),
-			      "YAML anchors (&name) and aliases (*name) are not supported; write the value out, or in "
-			      "quotes when it begins with & or *");
+		return tree_refuse(
+		    reader, line_of(event),
+		    "YAML anchors (&name) and aliases (*name) are not supported; write the value out, or in "
+		    "quotes when it begins with & or *");
 	if (tag != NULL)
-		return refuse(reader, line_of(event),
-			      "YAML tags (!name) are not supported; write the value in quotes when it begins with !");
+		return tree_refuse(
+		    reader, line_of(event),
+		    "YAML tags (!name) are not supported; write the value in quotes when it begins with !");
 	return true;
 }
 
@@ -93,7 +95,7 @@ static struct span copy_scalar(struct tree_reader *reader, const yaml_event_t *e
 {
 	struct span text = {(const char *)event->data.scalar.value, event->data.scalar.length};
 	if (text.len != 0 && memchr(text.at, '\0', text.len) != NULL) {
-		refuse(reader, line_of(event), "a NUL character is not allowed in a value");
+		tree_refuse(reader, line_of(event), "a NUL character is not allowed in a value");
 		return (struct span){NULL, 0};
 	}
 	return arena_copy(reader->arena, text);
@@ -102,12 +104,12 @@ static struct span copy_scalar(struct tree_reader *reader, const yaml_event_t *e
 static struct tree_node *new_node(struct tree_reader *reader, enum tree_kind kind, unsigned line)
 {
 	if (++reader->nodes > TREE_NODES_MAX) {
-		refuse(reader, line, "the file holds too many values");
+		tree_refuse(reader, line, "the file holds too many values");
 		return NULL;
 	}
 	struct tree_node *node = arena_zalloc(reader->arena, 1, sizeof(*node));
 	if (node == NULL) {
-		refuse(reader, line, "out of memory");
+		tree_refuse(reader, line, "out of memory");
 		return NULL;
 	}
 	*node = (struct tree_node){.kind = kind, .line = line, .key_line = line};
@@ -122,7 +124,7 @@ static bool read_key(struct tree_reader *reader, const yaml_event_t *event, stru
 	if (!accept_plain(reader, event))
 		return false;
 	if (event->type != YAML_SCALAR_EVENT)
-		return refuse(reader, line_of(event), "a key must be a string");
+		return tree_refuse(reader, line_of(event), "a key must be a string");
 	*key = copy_scalar(reader, event);
 	return key->at != NULL;
 }
@@ -189,7 +191,7 @@ static struct tree_node *read_node(struct tree_reader *reader, const yaml_event_
 	if (event->type == YAML_SCALAR_EVENT)
 		return read_scalar(reader, event);
 	if (depth == TREE_DEPTH_MAX) {
-		refuse(reader, line_of(event), "values are nested too deeply");
+		tree_refuse(reader, line_of(event), "values are nested too deeply");
 		return NULL;
 	}
 	struct tree_node *node =
@@ -229,7 +231,7 @@ static struct tree_node *read_document(struct tree_reader *reader)
 	if (root == NULL || !skip_events(reader, 2, &type, &line))
 		return NULL;
 	if (type != YAML_STREAM_END_EVENT) {
-		refuse(reader, line, "a second YAML document begins here; the file must be one document");
+		tree_refuse(reader, line, "a second YAML document begins here; the file must be one document");
 		return NULL;
 	}
 	return root;

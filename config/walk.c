@@ -4,32 +4,17 @@
  * and what is wrong is collected until the end. Backends are complete before
  * plans are read, whatever the order in the file.
  */
-#include "config/walk.h"
+#include "config/walk_internal.h"
 
 #include <stdio.h>
 
 #include "config/admin_check.h"
 #include "config/auth_check.h"
 #include "config/keys.h"
-#include "config/reader.h"
 #include "config/redis_check.h"
 #include "config/suggest.h"
-#include "config/targets.h"
 
-enum { WALK_PATH_MAX = 512, MODEL_NAME_MAX = 256 };
-
-struct walk {
-	struct snapshot *snapshot;
-	struct config_model *models;   /* the snapshot's, once they are read */
-	struct reader in;              /* its arena is the snapshot's */
-	struct plan_reader reader;     /* of the models' plans */
-	char path[WALK_PATH_MAX];      /* of the key at hand, for messages */
-	const struct tree_node *plans; /* the mapping of models, read last */
-	const struct tree_node *cache; /* the mapping of models' caching, read behind it */
-};
-
-/* Extends the path of the key at hand; returns what path_leave() needs. */
-static size_t path_enter(struct walk *walk, struct span name)
+size_t walk_enter(struct walk *walk, struct span name)
 {
 	char shown[FINDING_VALUE_MAX];
 	size_t len = strlen(walk->path);
@@ -37,25 +22,24 @@ static size_t path_enter(struct walk *walk, struct span name)
 	return len;
 }
 
-static size_t path_enter_index(struct walk *walk, size_t index)
+static size_t walk_enter_index(struct walk *walk, size_t index)
 {
 	size_t len = strlen(walk->path);
 	snprintf(walk->path + len, sizeof(walk->path) - len, "[%zu]", index);
 	return len;
 }
 
-static void path_leave(struct walk *walk, size_t len)
+void walk_leave(struct walk *walk, size_t len)
 {
 	walk->path[len] = '\0';
 }
 
-static bool expect_kind(struct walk *walk, const struct tree_node *node, enum tree_kind kind, const struct key *key)
+bool walk_expect(struct walk *walk, const struct tree_node *node, enum tree_kind kind, const struct key *key)
 {
 	return reader_expect(&walk->in, walk->path, node, kind, key);
 }
 
-/* Every default of a struct. */
-static void store_defaults(struct walk *walk, enum key_owner which, void *owner)
+void walk_defaults(struct walk *walk, enum key_owner which, void *owner)
 {
 	for (size_t i = 0; i < keys_count; i++) {
 		const struct key *key = &keys_table[i];
@@ -88,11 +72,11 @@ static void read_texts(struct walk *walk, const struct key *key, const struct tr
 		return;
 	for (const struct tree_node *at = list ? node->first : node; at != NULL; at = list ? at->next : NULL) {
 		struct value value;
-		size_t len = list ? path_enter_index(walk, texts.count) : strlen(walk->path);
+		size_t len = list ? walk_enter_index(walk, texts.count) : strlen(walk->path);
 		if (reader_value(&walk->in, walk->path, key, at, &value))
 			texts.list[texts.count] = value.string;
 		texts.count++;
-		path_leave(walk, len);
+		walk_leave(walk, len);
 	}
 	memcpy((char *)owner + key->offset, &texts, sizeof(texts));
 }
@@ -109,11 +93,11 @@ static void read_servers(struct walk *walk, const struct key *key, const struct 
 	size_t count = 0;
 	for (const struct tree_node *at = list ? node->first : node; at != NULL; at = list ? at->next : NULL) {
 		struct value value;
-		size_t len = list ? path_enter_index(walk, count) : strlen(walk->path);
+		size_t len = list ? walk_enter_index(walk, count) : strlen(walk->path);
 		if (reader_value(&walk->in, walk->path, key, at, &value))
 			servers[count] = (struct config_address){value.string, value.port};
 		count++;
-		path_leave(walk, len);
+		walk_leave(walk, len);
 	}
 	walk->snapshot->config.redis.servers = servers;
 	walk->snapshot->config.redis.server_count = count;
@@ -131,10 +115,10 @@ static void read_networks(struct walk *walk, const struct key *key, const struct
 	for (const struct tree_node *at = list ? node->first : node; at != NULL && networks != NULL;
 	     at = list ? at->next : NULL, count++) {
 		struct value value;
-		size_t len = list ? path_enter_index(walk, count) : strlen(walk->path);
+		size_t len = list ? walk_enter_index(walk, count) : strlen(walk->path);
 		if (reader_value(&walk->in, walk->path, key, at, &value))
 			networks[count] = *(const struct config_network *)value.made;
-		path_leave(walk, len);
+		walk_leave(walk, len);
 	}
 	owner->networks = networks;
 	owner->network_count = count;
@@ -158,27 +142,26 @@ static void check_required(struct walk *walk, const char *section, const struct 
 		if ((key->flags & KEY_REQUIRED) == 0 || !key_is_in(key, section) ||
 		    tree_member(node, key_leaf(key)) != NULL)
 			continue;
-		size_t len = path_enter(walk, span_of(key_leaf(key)));
+		size_t len = walk_enter(walk, span_of(key_leaf(key)));
 		findings_add(walk->in.findings, node->key_line, walk->path, "missing; expected %s",
 			     value_expected(key, expected));
-		path_leave(walk, len);
+		walk_leave(walk, len);
 	}
 }
 
 static void read_key(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner);
 
-/* section: path of the mapping in the table. owner: the struct that its keys go into. */
-static void read_section(struct walk *walk, const char *section, const struct tree_node *node, void *owner)
+void walk_section(struct walk *walk, const char *section, const struct tree_node *node, void *owner)
 {
 	reader_refuse_duplicates(&walk->in, walk->path, node);
 	for (const struct tree_node *at = node->first; at != NULL; at = at->next) {
-		size_t len = path_enter(walk, at->key);
+		size_t len = walk_enter(walk, at->key);
 		const struct key *key = key_find(section, at->key);
 		if (key == NULL)
 			report_unknown(walk, section, at);
 		else
 			read_key(walk, key, at, owner);
-		path_leave(walk, len);
+		walk_leave(walk, len);
 	}
 	check_required(walk, section, node);
 }
@@ -187,7 +170,7 @@ static void read_section(struct walk *walk, const char *section, const struct tr
 static void read_entry(struct walk *walk, const char *section, const struct tree_node *node, void *owner)
 {
 	if (node->kind == TREE_MAPPING) {
-		read_section(walk, section, node, owner);
+		walk_section(walk, section, node, owner);
 		return;
 	}
 	for (size_t i = 0; i < keys_count; i++)
@@ -199,7 +182,7 @@ static void read_entry(struct walk *walk, const char *section, const struct tree
 static bool expect_members(struct walk *walk, const struct key *key, const struct tree_node *node, enum tree_kind kind)
 {
 	char expected[VALUE_EXPECTED_MAX];
-	if (!expect_kind(walk, node, kind, key))
+	if (!walk_expect(walk, node, kind, key))
 		return false;
 	if (node->count != 0)
 		return true;
@@ -217,11 +200,11 @@ static void read_listeners(struct walk *walk, const struct key *key, const struc
 		return;
 	size_t count = 0;
 	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
-		size_t len = path_enter_index(walk, count);
+		size_t len = walk_enter_index(walk, count);
 		listeners[count].line = at->line;
-		store_defaults(walk, KEY_OF_config_listener, &listeners[count]);
+		walk_defaults(walk, KEY_OF_config_listener, &listeners[count]);
 		read_entry(walk, "listen[]", at, &listeners[count]);
-		path_leave(walk, len);
+		walk_leave(walk, len);
 	}
 	walk->snapshot->config.listeners = listeners;
 	walk->snapshot->config.listener_count = count;
@@ -243,8 +226,8 @@ static void read_mapping(struct walk *walk, const char *section, const struct tr
 		check_required(walk, section, node); /* its keys are commented out */
 	else if (node->kind == TREE_SCALAR && has_short(section))
 		read_entry(walk, section, node, owner);
-	else if (expect_kind(walk, node, TREE_MAPPING, &as_section))
-		read_section(walk, section, node, owner);
+	else if (walk_expect(walk, node, TREE_MAPPING, &as_section))
+		walk_section(walk, section, node, owner);
 }
 
 /* A certificate and its key, or a list of them of which the listener keeps the first itself. */
@@ -261,12 +244,12 @@ static void read_certificates(struct walk *walk, const struct key *key, const st
 		return;
 	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
 		struct config_listener *pair = count == 0 ? listener : &more[count - 1];
-		size_t len = path_enter_index(walk, count);
+		size_t len = walk_enter_index(walk, count);
 		read_mapping(walk, key->path, at, pair);
 		if (count > 0 && pair->tls_clients != NULL)
 			findings_add(walk->in.findings, at->line, walk->path,
 				     "clients is for all of the list; expected it in the first entry");
-		path_leave(walk, len);
+		walk_leave(walk, len);
 	}
 	listener->tls_more = more;
 	listener->tls_more_count = count - 1;
@@ -284,24 +267,24 @@ static void check_backend(struct walk *walk, const struct tree_node *node, struc
 		backend->breaker.wait_most_us = backend->breaker.wait_us;
 	if (breaker == NULL || backend->breaker.wait_us <= backend->breaker.wait_most_us)
 		return;
-	size_t len = path_enter(walk, SPAN("breaker"));
+	size_t len = walk_enter(walk, SPAN("breaker"));
 	findings_add(walk->in.findings, breaker->key_line, walk->path,
 		     "wait is longer than wait_most; expected the first wait to be the shortest");
-	path_leave(walk, len);
+	walk_leave(walk, len);
 }
 
 static void read_backend(struct walk *walk, const struct tree_node *node, struct config_backend *backend)
 {
 	static const struct key section = {.path = "backends.*", .type = KEY_SECTION};
 	*backend = (struct config_backend){.name = node->key.at, .line = node->key_line};
-	store_defaults(walk, KEY_OF_config_backend, backend);
+	walk_defaults(walk, KEY_OF_config_backend, backend);
 	if (!value_is_name(node->key))
 		findings_add(walk->in.findings, node->key_line, walk->path,
 			     "a backend's name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", VALUE_NAME_MAX);
 	if (node->kind == TREE_NULL)
 		check_required(walk, section.path, node);
-	else if (expect_kind(walk, node, TREE_MAPPING, &section))
-		read_section(walk, section.path, node, backend);
+	else if (walk_expect(walk, node, TREE_MAPPING, &section))
+		walk_section(walk, section.path, node, backend);
 	check_backend(walk, node, backend);
 }
 
@@ -315,9 +298,9 @@ static void read_backends(struct walk *walk, const struct key *key, const struct
 		return;
 	size_t count = 0;
 	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
-		size_t len = path_enter(walk, at->key);
+		size_t len = walk_enter(walk, at->key);
 		read_backend(walk, at, &backends[count]);
-		path_leave(walk, len);
+		walk_leave(walk, len);
 	}
 	walk->snapshot->config.backends = backends;
 	walk->snapshot->config.backend_count = count;
@@ -331,10 +314,10 @@ static void refuse_empty_scopes(struct walk *walk, const struct tree_node *node)
 		const struct tree_node *scope = tree_member(node, scopes[i]);
 		if (scope == NULL || (scope->kind != TREE_NULL && (scope->kind != TREE_LIST || scope->count > 0)))
 			continue;
-		size_t len = path_enter(walk, span_of(scopes[i]));
+		size_t len = walk_enter(walk, span_of(scopes[i]));
 		findings_add(walk->in.findings, scope->key_line, walk->path,
 			     "it is empty; expected at least one, or no \"%s\" at all, which allows all", scopes[i]);
-		path_leave(walk, len);
+		walk_leave(walk, len);
 	}
 }
 
@@ -342,14 +325,14 @@ static void read_one_key(struct walk *walk, const struct tree_node *node, struct
 {
 	static const struct key section = {.path = "keys.*", .type = KEY_SECTION};
 	*key = (struct config_key){.name = node->key.at, .line = node->key_line};
-	store_defaults(walk, KEY_OF_config_key, key);
+	walk_defaults(walk, KEY_OF_config_key, key);
 	if (!value_is_name(node->key))
 		findings_add(walk->in.findings, node->key_line, walk->path,
 			     "a key's name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", VALUE_NAME_MAX);
 	if (node->kind == TREE_NULL)
 		check_required(walk, section.path, node);
-	else if (expect_kind(walk, node, TREE_MAPPING, &section))
-		read_section(walk, section.path, node, key);
+	else if (walk_expect(walk, node, TREE_MAPPING, &section))
+		walk_section(walk, section.path, node, key);
 	refuse_empty_scopes(walk, node);
 	if (key->tenant == NULL)
 		key->tenant = key->name;
@@ -358,107 +341,18 @@ static void read_one_key(struct walk *walk, const struct tree_node *node, struct
 
 static void read_keys(struct walk *walk, const struct key *key, const struct tree_node *node)
 {
-	if (node->kind == TREE_NULL || !expect_kind(walk, node, TREE_MAPPING, key))
+	if (node->kind == TREE_NULL || !walk_expect(walk, node, TREE_MAPPING, key))
 		return;
 	reader_refuse_duplicates(&walk->in, walk->path, node);
 	struct config_key *keys = arena_zalloc(walk->in.arena, node->count + 1, sizeof(*keys));
 	size_t count = 0;
 	for (const struct tree_node *at = node->first; at != NULL && keys != NULL; at = at->next, count++) {
-		size_t len = path_enter(walk, at->key);
+		size_t len = walk_enter(walk, at->key);
 		read_one_key(walk, at, &keys[count]);
-		path_leave(walk, len);
+		walk_leave(walk, len);
 	}
 	walk->snapshot->config.keys = keys;
 	walk->snapshot->config.key_count = count;
-}
-
-/* node: a plan, or a mapping of `plan` and other keys of the model. */
-static void read_model(struct walk *walk, const struct tree_node *node, struct config_model *model)
-{
-	*model = (struct config_model){.name = node->key.at, .line = node->key_line};
-	store_defaults(walk, KEY_OF_config_model, model);
-	if (tree_member(node, "plan") != NULL)
-		read_section(walk, "models.*", node, model);
-	else if (tree_member(node, "strict") != NULL)
-		findings_add(walk->in.findings, tree_member(node, "strict")->key_line, walk->path,
-			     "strict stands beside \"plan\", such as { plan: a/model, strict: true }");
-	else
-		model->plan = plan_read(&walk->reader, node, walk->path);
-}
-
-/* Reads the plans, once all backends are known. */
-static void read_models(struct walk *walk, const struct tree_node *node)
-{
-	struct config *config = &walk->snapshot->config;
-	walk->reader = (struct plan_reader){.in = walk->in,
-					    .grammar = &targets_grammar,
-					    .config = config,
-					    .depth_most = PLAN_DEPTH_MAX,
-					    .leaves_most = PLAN_LEAVES_MAX};
-	struct config_model *models = arena_zalloc(walk->in.arena, node->count, sizeof(*models));
-	if (models == NULL)
-		return;
-	reader_refuse_duplicates(&walk->in, walk->path, node);
-	size_t count = 0;
-	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
-		size_t len = path_enter(walk, at->key);
-		if (at->key.len == 0 || at->key.len > MODEL_NAME_MAX)
-			findings_add(walk->in.findings, at->key_line, walk->path, "a model's name is 1 to %d bytes",
-				     MODEL_NAME_MAX);
-		read_model(walk, at, &models[count]);
-		path_leave(walk, len);
-	}
-	config->models = walk->models = models;
-	config->model_count = count;
-	targets_number(walk->in.arena, config, walk->reader.targets);
-}
-
-static struct config_model *find_model(struct config_model *models, size_t count, struct span name)
-{
-	for (size_t i = 0; i < count; i++)
-		if (span_is(name, models[i].name))
-			return &models[i];
-	return NULL;
-}
-
-static void read_model_caching(struct walk *walk, const struct tree_node *node, struct config_model *models,
-			       size_t count)
-{
-	static const struct key section = {.path = "cache.models.*", .type = KEY_SECTION};
-	struct config_model *model = find_model(models, count, node->key);
-	if (model == NULL) {
-		struct suggestion near = suggest(node->key);
-		char hint[SUGGEST_TEXT_MAX];
-		for (size_t i = 0; i < count; i++)
-			suggest_offer(&near, span_of(models[i].name));
-		findings_add(walk->in.findings, node->key_line, walk->path, "no model has that name%s",
-			     suggest_text(&near, hint));
-	} else if (node->kind != TREE_NULL && expect_kind(walk, node, TREE_MAPPING, &section)) {
-		read_section(walk, section.path, node, &model->cache);
-	}
-}
-
-/* Every model has the rule of all, but for what it says itself. */
-static void read_caching(struct walk *walk)
-{
-	struct config *config = &walk->snapshot->config;
-	struct config_model *models = walk->models;
-	size_t len = strlen(walk->path);
-	if (config->cache.rule.revision == NULL)
-		config->cache.rule.revision = "";
-	for (size_t i = 0; i < config->model_count; i++)
-		models[i].cache = config->cache.rule;
-	if (walk->cache == NULL)
-		return;
-	path_enter(walk, SPAN("cache"));
-	path_enter(walk, SPAN("models"));
-	reader_refuse_duplicates(&walk->in, walk->path, walk->cache);
-	for (const struct tree_node *at = walk->cache->first; at != NULL; at = at->next) {
-		size_t inner = path_enter(walk, at->key);
-		read_model_caching(walk, at, models, config->model_count);
-		path_leave(walk, inner);
-	}
-	path_leave(walk, len);
 }
 
 static void read_key(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner)
@@ -484,7 +378,7 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 		((struct config_model *)owner)->plan = plan_read(&walk->reader, node, walk->path);
 		break;
 	case KEY_CACHE_MODELS:
-		if (node->kind != TREE_NULL && expect_kind(walk, node, TREE_MAPPING, key))
+		if (node->kind != TREE_NULL && walk_expect(walk, node, TREE_MAPPING, key))
 			walk->cache = node;
 		break;
 	case KEY_LISTENER:
@@ -517,20 +411,20 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 static void read_file(struct walk *walk, const struct tree_node *root)
 {
 	static const struct key file = {.path = "", .type = KEY_SECTION};
-	store_defaults(walk, KEY_OF_config, &walk->snapshot->config);
+	walk_defaults(walk, KEY_OF_config, &walk->snapshot->config);
 	walk->snapshot->config.auth.mode = CONFIG_AUTH_UNSAID;
-	if (root->kind != TREE_NULL && !expect_kind(walk, root, TREE_MAPPING, &file))
+	if (root->kind != TREE_NULL && !walk_expect(walk, root, TREE_MAPPING, &file))
 		return;
-	read_section(walk, file.path, root, &walk->snapshot->config);
+	walk_section(walk, file.path, root, &walk->snapshot->config);
 	redis_check(&walk->in, tree_member(root, "redis"), &walk->snapshot->config.redis);
 	admin_check(&walk->in, &walk->snapshot->config);
 	auth_check(&walk->in, root, &walk->snapshot->config);
 	if (walk->plans == NULL)
 		return;
-	size_t len = path_enter(walk, SPAN("models"));
-	read_models(walk, walk->plans);
-	path_leave(walk, len);
-	read_caching(walk);
+	size_t len = walk_enter(walk, SPAN("models"));
+	walk_models(walk, walk->plans);
+	walk_leave(walk, len);
+	walk_caching(walk);
 }
 
 void walk_file(struct snapshot *snapshot, struct findings *findings, const char *directory,

@@ -2,7 +2,7 @@
 /* Strings are skipped by what ends them; the rest is looked at byte by byte. */
 #include "lib/json_scan.h"
 
-static void tell(struct json_scan *scan, enum json_scan_token token)
+static void scan_tell(struct json_scan *scan, enum json_scan_token token)
 {
 	if (scan->on_token != NULL)
 		scan->on_token(scan, token);
@@ -27,7 +27,7 @@ static void end_string(struct json_scan *scan)
 	bool name = !scan->value && in_object(scan);
 	scan->string = false;
 	scan->value = false;
-	tell(scan, name ? JSON_SCAN_NAME : JSON_SCAN_TEXT);
+	scan_tell(scan, name ? JSON_SCAN_NAME : JSON_SCAN_TEXT);
 }
 
 /* Returns the offset after the string's part in piece; the string may go on in the next one. */
@@ -55,7 +55,7 @@ static void open_level(struct json_scan *scan, bool object)
 		scan->broken = true;
 		return;
 	}
-	tell(scan, object ? JSON_SCAN_OPEN_OBJECT : JSON_SCAN_OPEN_ARRAY);
+	scan_tell(scan, object ? JSON_SCAN_OPEN_OBJECT : JSON_SCAN_OPEN_ARRAY);
 	uint64_t bit = UINT64_C(1) << (scan->depth % 64);
 	uint64_t *word = &scan->objects[scan->depth / 64];
 	*word = object ? *word | bit : *word & ~bit;
@@ -75,7 +75,7 @@ static void close_level(struct json_scan *scan, bool object)
 	scan->broken |= opened != object;
 	scan->ended = scan->depth == 0;
 	scan->value = false;
-	tell(scan, JSON_SCAN_CLOSE);
+	scan_tell(scan, JSON_SCAN_CLOSE);
 }
 
 static void take_byte(struct json_scan *scan, char byte)
@@ -105,7 +105,7 @@ static void take_byte(struct json_scan *scan, char byte)
 			break;
 		scan->value = false;
 		scan->first = byte;
-		tell(scan, JSON_SCAN_OTHER);
+		scan_tell(scan, JSON_SCAN_OTHER);
 	}
 }
 

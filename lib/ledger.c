@@ -33,7 +33,7 @@ size_t ledger_ceiling(void)
 }
 
 /* Has the cache make room for what the parties hold; one thread at a time. */
-static void make_room(size_t parties)
+static void ledger_make_room(size_t parties)
 {
 	size_t most = load(&ceiling), all = parties + load(&cached);
 	if (most == 0 || all <= most || cache == NULL || load(&cached) == 0)
@@ -59,7 +59,7 @@ static bool take(uint32_t party, size_t bytes, size_t share)
 	} while (!atomic_compare_exchange_weak_explicit(&ledger_all, &before, before + bytes, memory_order_relaxed,
 							memory_order_relaxed));
 	atomic_fetch_add_explicit(&held[party], bytes, memory_order_relaxed);
-	make_room(before + bytes);
+	ledger_make_room(before + bytes);
 	return true;
 }
 

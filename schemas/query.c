@@ -41,7 +41,7 @@ static bool is_text(struct span s)
 }
 
 /* A finding about a parameter as such; name {NULL,0} = about the query. */
-static void refuse(const struct query *query, enum error_code code, struct span name, struct span message)
+static void query_refuse(const struct query *query, enum error_code code, struct span name, struct span message)
 {
 	struct field_place place = {.name = name};
 	const struct field_place *where = name.at == NULL ? NULL : &place;
@@ -97,17 +97,17 @@ static struct span split_pair(const struct query *query, struct span pair, struc
 }
 
 /* Adds one name=value pair. */
-static void add(struct query *query, struct span name, struct span value)
+static void query_add(struct query *query, struct span name, struct span value)
 {
 	if (!is_text(name))
-		refuse(query, ERROR_INVALID_VALUE, (struct span){NULL, 0},
-		       SPAN("A parameter's name in the query is not UTF-8 text."));
+		query_refuse(query, ERROR_INVALID_VALUE, (struct span){NULL, 0},
+			     SPAN("A parameter's name in the query is not UTF-8 text."));
 	else if (!is_text(value))
-		refuse(query, ERROR_INVALID_VALUE, name,
-		       arena_printf(query->arena, "%.*s must be UTF-8 text without NUL", SPAN_ARG(name)));
+		query_refuse(query, ERROR_INVALID_VALUE, name,
+			     arena_printf(query->arena, "%.*s must be UTF-8 text without NUL", SPAN_ARG(name)));
 	else if (is_known(query, name))
-		refuse(query, ERROR_INVALID_VALUE, name,
-		       arena_printf(query->arena, "%.*s is given twice", SPAN_ARG(name)));
+		query_refuse(query, ERROR_INVALID_VALUE, name,
+			     arena_printf(query->arena, "%.*s is given twice", SPAN_ARG(name)));
 	else
 		query->list[query->count++] = (struct parameter){name, value};
 }
@@ -121,11 +121,11 @@ static void split(struct query *query, struct span text)
 		if (pair.len == 0 || (!query->table->refuse_unknown && !is_row(query->table, name)))
 			continue;
 		if (query->count == PARAMETERS_MOST) {
-			refuse(query, ERROR_INVALID_VALUE, (struct span){NULL, 0},
-			       SPAN("The query has too many parameters."));
+			query_refuse(query, ERROR_INVALID_VALUE, (struct span){NULL, 0},
+				     SPAN("The query has too many parameters."));
 			return;
 		}
-		add(query, name, decode(query, value));
+		query_add(query, name, decode(query, value));
 	}
 }
 

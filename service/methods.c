@@ -24,7 +24,7 @@ enum operation methods_at(struct span path)
 	return operation;
 }
 
-static void add(char allow[METHODS_ALLOW_SIZE], const char *method)
+static void methods_add(char allow[METHODS_ALLOW_SIZE], const char *method)
 {
 	size_t len = strlen(allow);
 	if (strstr(allow, method) == NULL)
@@ -40,12 +40,12 @@ bool methods_allow(const struct surface *surface, struct span path, char allow[M
 		if (!surface_serves(surface, operation) ||
 		    (!span_is(path, "*") && !operation_matches(operation, path, &argument)))
 			continue;
-		add(allow, method);
+		methods_add(allow, method);
 		if (strcmp(method, "GET") == 0)
-			add(allow, "HEAD");
+			methods_add(allow, "HEAD");
 	}
 	if (allow[0] == '\0')
 		return false;
-	add(allow, "OPTIONS");
+	methods_add(allow, "OPTIONS");
 	return true;
 }

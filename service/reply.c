@@ -12,14 +12,14 @@ struct head {
 	size_t count;
 };
 
-static void add(struct head *head, struct span name, struct span value)
+static void reply_add(struct head *head, struct span name, struct span value)
 {
 	head->fields[head->count++] = (struct http_field){name, value};
 }
 
 static void add_request_id(struct head *head, const struct http_request *request, struct arena *arena)
 {
-	add(head, SPAN("x-request-id"), exchange_request_id(http_request_field(request, "x-request-id"), arena));
+	reply_add(head, SPAN("x-request-id"), exchange_request_id(http_request_field(request, "x-request-id"), arena));
 }
 
 /* RFC 9110, section 13.1.2; the list may be spread over several fields. */
@@ -76,17 +76,17 @@ void reply_made(struct http_request *request, const struct operation_row *row, c
 	bool revalidates = row->revalidates && answer->status == 200;
 	if (revalidates) {
 		write_tag(answer, body, etag);
-		add(&head, SPAN("etag"), span_of(etag));
+		reply_add(&head, SPAN("etag"), span_of(etag));
 	}
 	if (!says_cache_control(answer))
-		add(&head, SPAN("cache-control"), revalidates ? SPAN("no-cache") : SPAN("no-store"));
+		reply_add(&head, SPAN("cache-control"), revalidates ? SPAN("no-cache") : SPAN("no-store"));
 	add_request_id(&head, request, arena);
 	for (size_t i = 0; i < answer->field_count; i++)
-		add(&head, answer->fields[i].name, answer->fields[i].value);
+		reply_add(&head, answer->fields[i].name, answer->fields[i].value);
 	if (revalidates && client_has(request, span_of(etag))) {
 		http_respond_head(request, 304, head.fields, head.count, -1);
 	} else {
-		add(&head, SPAN("content-type"), span_of(answer->content_type));
+		reply_add(&head, SPAN("content-type"), span_of(answer->content_type));
 		http_respond_head(request, answer->status, head.fields, head.count, (int64_t)body.len);
 		if (answer->constant.at != NULL)
 			http_respond_constant(request, body);
@@ -99,7 +99,7 @@ void reply_made(struct http_request *request, const struct operation_row *row, c
 void reply_allow(struct http_request *request, const char *allow, struct arena *arena)
 {
 	struct head head = {.count = 0};
-	add(&head, SPAN("allow"), span_of(allow));
+	reply_add(&head, SPAN("allow"), span_of(allow));
 	add_request_id(&head, request, arena);
 	http_respond_head(request, 204, head.fields, head.count, -1);
 	http_respond_finish(request);
@@ -110,8 +110,8 @@ void reply_redirect(struct http_request *request, const char *path)
 	struct arena arena;
 	struct head head = {.count = 0};
 	arena_init(&arena, 0);
-	add(&head, SPAN("location"), span_of(path));
-	add(&head, SPAN("cache-control"), SPAN("no-store"));
+	reply_add(&head, SPAN("location"), span_of(path));
+	reply_add(&head, SPAN("cache-control"), SPAN("no-store"));
 	add_request_id(&head, request, &arena);
 	http_respond_head(request, 302, head.fields, head.count, 0);
 	http_respond_finish(request);

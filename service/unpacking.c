@@ -30,7 +30,7 @@ static void unpacking_free(struct unpacking *unpacking)
 }
 
 /* On a helper thread. */
-static void on_work(struct offload_job *job)
+static void unpacking_on_work(struct offload_job *job)
 {
 	struct unpacking *unpacking = (struct unpacking *)job;
 	unpacking->result = gunzip(unpacking->packed->span, unpacking->most, &unpacking->body);
@@ -46,7 +46,7 @@ static enum error_code error_of(const struct unpacking *unpacking)
 	return unpacking->job.refused ? ERROR_OVERLOADED : errors[unpacking->result];
 }
 
-static void on_done(struct offload_job *job)
+static void unpacking_on_done(struct offload_job *job)
 {
 	struct unpacking *unpacking = (struct unpacking *)job;
 	enum error_code error = error_of(unpacking);
@@ -57,7 +57,7 @@ static void on_done(struct offload_job *job)
 	unpacking_free(unpacking);
 }
 
-static void on_discard(struct offload_job *job)
+static void unpacking_on_discard(struct offload_job *job)
 {
 	unpacking_free((struct unpacking *)job);
 }
@@ -84,9 +84,9 @@ bool unpacking_begin(struct offload_port *port, struct http_request *request, co
 		return false;
 	}
 	size_t guess = packed->span.len * UNPACKING_GUESS;
-	*unpacking = (struct unpacking){.job = {.work = on_work,
-						.done = on_done,
-						.discard = on_discard,
+	*unpacking = (struct unpacking){.job = {.work = unpacking_on_work,
+						.done = unpacking_on_done,
+						.discard = unpacking_on_discard,
 						.kind = OFFLOAD_GUNZIP,
 						.owner = {http_request_network(request), http_request_client(request)},
 						.bytes = guess < most ? guess : most},

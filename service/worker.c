@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Set-up of a worker in the order of its dependencies, its thread, and the mirrored tear-down. */
-#include "service/worker.h"
+#include "service/worker_internal.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -10,10 +10,8 @@
 #include "service/cache/remote.h"
 #include "service/cache/repeats.h"
 #include "service/flights/lease.h"
-#include "service/handover.h"
 #include "service/health/probe.h"
 #include "service/loop/offload.h"
-#include "service/routes.h"
 
 enum {
 	WORKER_PROBER = 0,                /* the worker that asks whether backends live */
@@ -21,33 +19,6 @@ enum {
 	WORKER_POOLED_CONNECTIONS = 1024, /* idle connections kept towards backends */
 	WORKER_DRAIN_CHECK_US = 20000,
 	WORKER_HALT_US = 1000000, /* for clients to take the last of what they are told */
-};
-
-struct worker {
-	const struct config *config;
-	struct loop *loop;
-	struct offload_port *offload; /* NULL = all is done in turns */
-	struct http_client *client;
-	struct http_origin **origins;
-	struct arena arena;   /* plans */
-	struct arena scratch; /* of the plans: see plan_worker */
-	const struct plan **plans;
-	struct redis *redis; /* NULL = there is none */
-	struct cache_worker cache;
-	struct mailbox *mailbox; /* NULL = nothing is shared among replicas */
-	struct exchange_worker exchange;
-	struct routes routes;
-	struct http_server *server;
-	struct prober *prober; /* of one worker only; NULL = not this one's, or stopped */
-	pthread_t thread;
-	struct worker *const *others; /* all workers, itself included, once it has met them */
-	size_t other_count;
-	struct handover handover; /* count 0 = it keeps its connections */
-	struct loop_message meet;
-	struct loop_message drain;
-	struct loop_message halt;
-	struct timer drain_check;
-	struct timer halt_due;
 };
 
 static bool create_origins(struct worker *worker, unsigned index, struct buf *error)
@@ -104,108 +75,6 @@ static bool refuses(void *context, const struct http_request *request)
 {
 	const struct worker *worker = context;
 	return routes_refuses(&worker->routes, request);
-}
-
-/* ---- connections that another worker has more time for ---- */
-
-struct passed {
-	struct loop_message message; /* first */
-	struct worker *to;
-	size_t listener;
-	int fd;
-};
-
-static void on_passed(struct loop_message *message)
-{
-	struct passed *passed = (struct passed *)message;
-	http_client_note_work(passed->to->client);
-	if (passed->to->server != NULL)
-		http_server_take(passed->to->server, passed->listener, passed->fd);
-	else
-		close(passed->fd); /* the process ends */
-	free(passed);
-}
-
-static bool passes_on(void *context, size_t listener, int fd)
-{
-	struct worker *worker = context;
-	http_client_note_work(worker->client);
-	if (worker->handover.count == 0 || worker->routes.draining)
-		return false;
-	struct worker *to = worker->others[handover_choose(&worker->handover, timers_monotonic(NULL))];
-	struct passed *passed = to == worker ? NULL : malloc(sizeof(*passed));
-	if (passed == NULL)
-		return false;
-	*passed = (struct passed){.message = {.run = on_passed}, .to = to, .listener = listener, .fd = fd};
-	metrics_count(worker->exchange.flights.plan.metrics, METRIC_CONNECTIONS_PASSED);
-	loop_post(to->loop, &passed->message);
-	return true;
-}
-
-static void on_meet(struct loop_message *message)
-{
-	struct worker *worker = container_of(message, struct worker, meet);
-	size_t own = 0;
-	while (worker->others[own] != worker)
-		own++;
-	if (!handover_init(&worker->handover, worker->other_count, own))
-		return;
-	for (size_t i = 0; i < worker->other_count; i++)
-		handover_meet(&worker->handover, i, worker->others[i]->thread);
-}
-
-void worker_meet(struct worker *worker, struct worker *const *workers, size_t count)
-{
-	worker->others = workers;
-	worker->other_count = count;
-	worker->meet.run = on_meet;
-	loop_post(worker->loop, &worker->meet);
-}
-
-/* ---- certificates that were read anew ---- */
-
-struct worker_renewal {
-	struct loop_message message; /* first */
-	struct worker *worker;
-	struct http_certificates *certificates;
-};
-
-void worker_drop_certificates(struct worker_renewal *renewal)
-{
-	http_certificates_drop(renewal->certificates);
-	free(renewal);
-}
-
-static void on_renewal(struct loop_message *message)
-{
-	struct worker_renewal *renewal = (struct worker_renewal *)message;
-	if (renewal->worker->server == NULL) {
-		worker_drop_certificates(renewal);
-		return;
-	}
-	http_server_use_certificates(renewal->worker->server, renewal->certificates);
-	free(renewal);
-}
-
-/* What will be needed to use them is allocated before, so that either all workers use new ones or none does. */
-struct worker_renewal *worker_read_certificates(struct worker *worker, struct buf *error)
-{
-	struct worker_renewal *renewal = malloc(sizeof(*renewal));
-	if (renewal == NULL) {
-		buf_printf(error, "out of memory\n");
-		return NULL;
-	}
-	*renewal = (struct worker_renewal){.message = {.run = on_renewal}, .worker = worker};
-	renewal->certificates = http_server_read_certificates(worker->server, error);
-	if (renewal->certificates != NULL)
-		return renewal;
-	free(renewal);
-	return NULL;
-}
-
-void worker_use_certificates(struct worker_renewal *renewal)
-{
-	loop_post(renewal->worker->loop, &renewal->message);
 }
 
 static bool create_prober(struct worker *worker)
@@ -292,7 +161,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 		return false;
 	struct http_server_callbacks callbacks = {.on_request = on_request,
 						  .refuses = refuses,
-						  .passes_on = passes_on,
+						  .passes_on = worker_passes_on,
 						  .connections_most = options->connections_most,
 						  .context = worker,
 						  .metrics = worker->exchange.flights.plan.metrics};

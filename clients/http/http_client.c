@@ -62,7 +62,7 @@ void client_drive_socket(struct http_client *client, int fd, int bits)
 	client_deliver(client);
 }
 
-static void on_due(struct timer *timer);
+static void client_on_due(struct timer *timer);
 
 /* Rounded up: curl floors, and would find nothing due. 0 means the next turn, so that the others get theirs. */
 static void client_arm(struct http_client *client, long timeout_ms)
@@ -71,7 +71,8 @@ static void client_arm(struct http_client *client, long timeout_ms)
 	if (timeout_ms < 0)
 		timer_stop(timers, &client->timer);
 	else
-		timer_start(timers, &client->timer, timeout_ms == 0 ? 0 : ((uint64_t)timeout_ms + 1) * 1000, on_due);
+		timer_start(timers, &client->timer, timeout_ms == 0 ? 0 : ((uint64_t)timeout_ms + 1) * 1000,
+			    client_on_due);
 }
 
 static int on_deadline_changed(CURLM *multi, long timeout_ms, void *context)
@@ -96,7 +97,7 @@ static void client_drive_deadlines(struct http_client *client)
 	client_deliver(client);
 }
 
-static void on_due(struct timer *timer)
+static void client_on_due(struct timer *timer)
 {
 	client_drive_deadlines(container_of(timer, struct http_client, timer));
 }

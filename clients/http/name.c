@@ -21,7 +21,7 @@ enum { NAME_RETRY_US = 2 * 1000000 };
 
 static void name_look_up(struct http_origin *origin);
 
-static void on_due(struct timer *timer)
+static void name_on_due(struct timer *timer)
 {
 	struct name *name = container_of(timer, struct name, timer);
 	name_look_up(container_of(name, struct http_origin, name));
@@ -29,7 +29,7 @@ static void on_due(struct timer *timer)
 
 static void name_look_up_in(struct http_origin *origin, uint64_t delay_us)
 {
-	timer_start(&origin->client->reactor->timers, &origin->name.timer, delay_us, on_due);
+	timer_start(&origin->client->reactor->timers, &origin->name.timer, delay_us, name_on_due);
 }
 
 /* False: the addresses stay what they were, for lack of memory. */

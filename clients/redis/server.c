@@ -124,7 +124,7 @@ void redis_server_drop(struct redis_server *server)
 }
 
 /* With the mutex. False: it is in that state already. */
-static bool set_state(struct redis_server *server, enum redis_server_state state, const char *why)
+static bool server_set_state(struct redis_server *server, enum redis_server_state state, const char *why)
 {
 	static const char *const messages[] = {"", "redis is up", "redis refuses writes", "redis is down"};
 	if (redis_server_state(server) == state)
@@ -142,7 +142,7 @@ static bool set_state(struct redis_server *server, enum redis_server_state state
 static void change(struct redis_server *server, enum redis_server_state state, const char *why)
 {
 	pthread_mutex_lock(&server->shared->mutex);
-	set_state(server, state, why);
+	server_set_state(server, state, why);
 	pthread_mutex_unlock(&server->shared->mutex);
 }
 
@@ -189,7 +189,7 @@ void redis_server_took_write(struct redis_server *server, uint64_t now_us)
 	pthread_mutex_lock(&server->shared->mutex);
 	if (redis_server_state(server) == REDIS_SERVER_ST_REFUSES_WRITES) {
 		server->took_writes_us = now_us;
-		set_state(server, REDIS_SERVER_ST_UP, "it takes writes again");
+		server_set_state(server, REDIS_SERVER_ST_UP, "it takes writes again");
 	}
 	pthread_mutex_unlock(&server->shared->mutex);
 }
@@ -215,7 +215,7 @@ void redis_server_refused_write(struct redis_server *server, const char *why, bo
 		server->refusals++;
 	}
 	if (redis_server_state(server) != REDIS_SERVER_ST_DOWN)
-		set_state(server, REDIS_SERVER_ST_REFUSES_WRITES, why);
+		server_set_state(server, REDIS_SERVER_ST_REFUSES_WRITES, why);
 	pthread_mutex_unlock(&server->shared->mutex);
 }
 

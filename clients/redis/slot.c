@@ -38,7 +38,7 @@ static void slot_free(struct redis_slot *slot)
 }
 
 /* Takes the slot's owner, if it still has one, and tells it. */
-static void tell(struct redis_slot *slot, const struct redis_reply *reply, enum metrics_redis_result result)
+static void slot_tell(struct redis_slot *slot, const struct redis_reply *reply, enum metrics_redis_result result)
 {
 	struct redis_command *command = slot->command;
 	struct redis *redis = slot->redis;
@@ -57,7 +57,7 @@ static void tell(struct redis_slot *slot, const struct redis_reply *reply, enum 
 static void tell_silence(struct redis_slot *slot, enum metrics_redis_result result)
 {
 	static const struct redis_reply silence = {.kind = REDIS_SILENT};
-	tell(slot, &silence, result);
+	slot_tell(slot, &silence, result);
 }
 
 void redis_slot_fail(struct redis_slot *slot)
@@ -173,11 +173,11 @@ static void on_answer(redisAsyncContext *context, void *answer, void *privdata)
 		take_effect(slot, error);
 		if (go_on(slot, error->effect, reply->text))
 			return;
-		tell(slot, reply, METRICS_REDIS_ERROR);
+		slot_tell(slot, reply, METRICS_REDIS_ERROR);
 	} else {
 		if (slot->trial && link->server != NULL)
 			redis_server_took_write(link->server, link->heard_us);
-		tell(slot, reply, METRICS_REDIS_OK);
+		slot_tell(slot, reply, METRICS_REDIS_OK);
 	}
 	slot_free(slot);
 }

@@ -33,7 +33,7 @@ static const char *take_reason(void)
 	return reason == NULL ? "unknown reason" : reason;
 }
 
-static bool complain(struct buf *why, const char *key, const char *file, const char *expected)
+static bool tls_complain(struct buf *why, const char *key, const char *file, const char *expected)
 {
 	buf_printf(why, "redis.tls.%s: %s: %s; expected %s", key, file, take_reason(), expected);
 	return false;
@@ -44,14 +44,14 @@ static bool load(SSL_CTX *tls, const struct config_redis *config, struct buf *wh
 	ERR_clear_error();
 	if (config->tls.ca == NULL ? SSL_CTX_set_default_verify_paths(tls) != 1
 				   : SSL_CTX_load_verify_locations(tls, config->tls.ca, NULL) != 1)
-		return complain(why, "ca", config->tls.ca == NULL ? "the system's authorities" : config->tls.ca,
-				"PEM certificates of authorities");
+		return tls_complain(why, "ca", config->tls.ca == NULL ? "the system's authorities" : config->tls.ca,
+				    "PEM certificates of authorities");
 	if (config->tls.certificate == NULL)
 		return true;
 	if (SSL_CTX_use_certificate_chain_file(tls, config->tls.certificate) != 1)
-		return complain(why, "certificate", config->tls.certificate, "a PEM certificate chain");
+		return tls_complain(why, "certificate", config->tls.certificate, "a PEM certificate chain");
 	if (SSL_CTX_use_PrivateKey_file(tls, config->tls.key, SSL_FILETYPE_PEM) != 1)
-		return complain(why, "key", config->tls.key, "a PEM key without passphrase, of the certificate");
+		return tls_complain(why, "key", config->tls.key, "a PEM key without passphrase, of the certificate");
 	return true;
 }
 
@@ -59,7 +59,7 @@ SSL_CTX *redis_tls_create(const struct config_redis *config, struct buf *why)
 {
 	SSL_CTX *tls = SSL_CTX_new(TLS_client_method());
 	if (tls == NULL) {
-		complain(why, "ca", "OpenSSL", "a TLS context");
+		tls_complain(why, "ca", "OpenSSL", "a TLS context");
 		return NULL;
 	}
 	SSL_CTX_set_min_proto_version(tls, TLS1_2_VERSION);

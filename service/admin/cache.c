@@ -22,7 +22,7 @@ static void write_text(struct buf *out, const char *name, struct span text)
 	buf_append(out, SPAN(","));
 }
 
-static void write_entry(struct buf *out, const struct config *config, const struct cache_hit *hit,
+static void write_entry(struct buf *out, const struct cache_models *models, const struct cache_hit *hit,
 			const struct cache_key *key, bool with_text)
 {
 	const struct store_value *value = hit->value;
@@ -31,7 +31,7 @@ static void write_entry(struct buf *out, const struct config *config, const stru
 	buf_append(out, SPAN("{"));
 	write_text(out, "key", span_of(hex));
 	write_text(out, "object", SPAN("cache.entry"));
-	write_text(out, "model", span_of(config->models[value->tags.model].name));
+	write_text(out, "model", span_of(models->names[value->tags.model]));
 	buf_printf(out, "\"tenant\":\"%016" PRIx64 "\",", value->tags.tenant);
 	write_text(out, "target", hit->entry.target);
 	write_text(out, "finish_reason", hit->entry.finish);
@@ -58,7 +58,7 @@ static void write_state(const struct look_job *job, struct buf *out)
 		   ",\"size\":%zu,\"evictions\":%" PRIu64 ",\"expired\":%" PRIu64 ",\"entry\":",
 		   totals.entries, totals.bytes, job->config->cache.size, totals.evictions, totals.expired);
 	if (job->seek.hit.value != NULL)
-		write_entry(out, job->config, &job->seek.hit, &job->seek.key, job->with_text);
+		write_entry(out, job->cache->models, &job->seek.hit, &job->seek.key, job->with_text);
 	else
 		buf_append(out, SPAN("null"));
 	buf_append(out, SPAN("}"));
@@ -185,8 +185,9 @@ static bool read_filter(const struct admin_request *request, struct purge_job *j
 		admin_find_unknown(request, "model", query.model.value, findings);
 		return false;
 	}
-	job->purge.named = (uint32_t)(found - request->config->models);
-	job->model = cache_model(request->cache->cache, job->purge.named);
+	const struct cache_models *models = request->cache->cache->models;
+	job->purge.named = models->numbers[found - request->config->models];
+	job->model = models->first[job->purge.named];
 	filter->model = &job->model;
 	return true;
 }

@@ -10,12 +10,12 @@
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " \
 	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-static void add(struct admin_answer *answer, struct span name, struct span value)
+static void docs_add(struct admin_answer *answer, struct span name, struct span value)
 {
 	answer->fields[answer->field_count++] = (struct http_field){name, value};
 }
 
-static void refuse(struct admin_answer *answer, const char *message)
+static void docs_refuse(struct admin_answer *answer, const char *message)
 {
 	answer->error = ERROR_NOT_FOUND;
 	buf_append(&answer->body, span_of(message));
@@ -25,20 +25,20 @@ void admin_docs(const struct admin_request *request, struct admin_answer *answer
 {
 	const struct docs_file *file = docs_page_find(request->argument);
 	if (file == NULL) {
-		refuse(answer, "The docs page has no such file.");
+		docs_refuse(answer, "The docs page has no such file.");
 		return;
 	}
 	if (file->gzip.len == 0) {
-		refuse(answer,
-		       "This program was built without the docs page, which needs npm; /openapi.json is there.");
+		docs_refuse(answer,
+			    "This program was built without the docs page, which needs npm; /openapi.json is there.");
 		return;
 	}
 	answer->content_type = file->media_type;
-	add(answer, SPAN("content-security-policy"), SPAN(CONTENT_SECURITY_POLICY));
-	add(answer, SPAN("x-content-type-options"), SPAN("nosniff"));
-	add(answer, SPAN("vary"), SPAN("accept-encoding"));
+	docs_add(answer, SPAN("content-security-policy"), SPAN(CONTENT_SECURITY_POLICY));
+	docs_add(answer, SPAN("x-content-type-options"), SPAN("nosniff"));
+	docs_add(answer, SPAN("vary"), SPAN("accept-encoding"));
 	if (media_type_accepted(request->accept_encoding, "gzip")) {
-		add(answer, SPAN("content-encoding"), SPAN("gzip"));
+		docs_add(answer, SPAN("content-encoding"), SPAN("gzip"));
 		answer->constant = file->gzip;
 	} else if (!docs_page_inflate(file, &answer->body)) {
 		answer->error = ERROR_OVERLOADED;

@@ -32,23 +32,23 @@ static void metrics_free(struct metrics_job *metrics)
 }
 
 /* On a helper thread. */
-static void on_work(struct offload_job *work)
+static void metrics_job_on_work(struct offload_job *work)
 {
 	metrics_write_prometheus(&of_work(work)->text);
 }
 
-static void on_done(struct offload_job *work)
+static void metrics_job_on_done(struct offload_job *work)
 {
 	struct metrics_job *metrics = of_work(work);
 	metrics->job.on_ready(metrics->job.waiter);
 }
 
-static void on_discard(struct offload_job *work)
+static void metrics_job_on_discard(struct offload_job *work)
 {
 	metrics_free(of_work(work));
 }
 
-static void tell(struct admin_job *job, struct admin_answer *answer)
+static void metrics_job_tell(struct admin_job *job, struct admin_answer *answer)
 {
 	struct metrics_job *metrics = of_job(job);
 	if (metrics->work.refused)
@@ -58,7 +58,7 @@ static void tell(struct admin_job *job, struct admin_answer *answer)
 	metrics_free(metrics);
 }
 
-static void leave(struct admin_job *job)
+static void metrics_job_leave(struct admin_job *job)
 {
 	offload_cancel(&of_job(job)->work);
 }
@@ -71,9 +71,11 @@ void admin_metrics(const struct admin_request *request, struct admin_answer *ans
 		return;
 	}
 	buf_init(&metrics->text, answer->body.ceiling);
-	metrics->job = (struct admin_job){.tell = tell, .leave = leave};
-	metrics->work =
-	    (struct offload_job){.work = on_work, .done = on_done, .discard = on_discard, .kind = OFFLOAD_METRICS};
+	metrics->job = (struct admin_job){.tell = metrics_job_tell, .leave = metrics_job_leave};
+	metrics->work = (struct offload_job){.work = metrics_job_on_work,
+					     .done = metrics_job_on_done,
+					     .discard = metrics_job_on_discard,
+					     .kind = OFFLOAD_METRICS};
 	offload_submit(request->offload, &metrics->work);
 	answer->job = &metrics->job;
 }

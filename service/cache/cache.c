@@ -5,52 +5,10 @@
 #include <stdlib.h>
 
 #include "lib/hash.h"
-#include "service/cache/key.h"
-
-enum { CACHE_PLANS_MOST = 16 << 20 };
-
-/* Each model's plan in words, with its revision, one after the other. False when out of memory. */
-static bool write_plans(const struct config *config, struct buf *texts, size_t *ends)
-{
-	for (size_t i = 0; i < config->model_count; i++) {
-		const struct config_model *model = &config->models[i];
-		buf_append(texts, span_of(model->cache.revision));
-		buf_append(texts, (struct span){"", 1});
-		cache_key_write_plan(model->plan, texts);
-		ends[i] = buf_len(texts);
-	}
-	return !buf_failed(texts);
-}
-
-static struct span plan_text(const struct buf *texts, const size_t *ends, size_t i)
-{
-	size_t start = i == 0 ? 0 : ends[i - 1];
-	return (struct span){buf_span(texts).at + start, ends[i] - start};
-}
-
-/* For each model the first by name with the same plan. */
-static bool find_aliases(const struct config *config, uint32_t *models)
-{
-	struct buf texts;
-	size_t *ends = calloc(config->model_count + 1, sizeof(*ends));
-	buf_init(&texts, CACHE_PLANS_MOST);
-	bool written = ends != NULL && write_plans(config, &texts, ends);
-	for (size_t i = 0; i < config->model_count && written; i++) {
-		size_t first = i;
-		for (size_t j = 0; j < config->model_count; j++)
-			if (strcmp(config->models[j].name, config->models[first].name) < 0 &&
-			    span_equal(plan_text(&texts, ends, j), plan_text(&texts, ends, i)))
-				first = j;
-		models[i] = (uint32_t)first;
-	}
-	buf_fini(&texts);
-	free(ends);
-	return written;
-}
 
 uint32_t cache_model(const struct cache *cache, size_t model)
 {
-	return cache->models[model];
+	return cache->models->first[cache->models->numbers[model]];
 }
 
 static void on_yield(void *context, size_t bytes)
@@ -65,9 +23,9 @@ struct cache *cache_create(const struct config *config)
 	if (cache == NULL)
 		return NULL;
 	cache->store = store_create(config->cache.size);
-	cache->models = calloc(config->model_count + 1, sizeof(*cache->models));
+	cache->models = cache_models_create(config, NULL);
 	cache->yields = (struct ledger_cache){on_yield, cache};
-	if (cache->store != NULL && cache->models != NULL && find_aliases(config, cache->models)) {
+	if (cache->store != NULL && cache->models != NULL) {
 		ledger_set_cache(&cache->yields);
 		return cache;
 	}
@@ -81,7 +39,7 @@ void cache_destroy(struct cache *cache)
 		return;
 	ledger_set_cache(NULL);
 	store_destroy(cache->store);
-	free(cache->models);
+	cache_models_destroy(cache->models);
 	free(cache);
 }
 

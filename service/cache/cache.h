@@ -10,6 +10,7 @@
 #include "schemas/metrics.h"
 #include "service/cache/entry.h"
 #include "service/cache/cache_key.h"
+#include "service/cache/models.h"
 #include "service/cache/store.h"
 
 /* How the cache handled a request. */
@@ -26,7 +27,7 @@ enum cache_result {
 struct cache {
 	struct store *store;
 	struct ledger_cache yields;
-	uint32_t *models; /* by index of a model: see cache_model */
+	struct cache_models *models; /* of the configuration */
 };
 
 /* A kept answer, for whoever gives it again. */
@@ -54,8 +55,8 @@ struct cache *cache_create(const struct config *config);
 void cache_destroy(struct cache *cache);
 
 /*
- * Models that are one plan have the same answers: aliases. Returns the index of the first of them by name, which stands
- * for all in store_tags.
+ * Models that are one plan have the same answers: aliases. Returns the number (models.h) of the first of them by name,
+ * which stands for all in store_tags. model: by its index in the configuration.
  */
 uint32_t cache_model(const struct cache *cache, size_t model);
 

@@ -37,7 +37,7 @@ static void opening_free(struct opening *opening)
 }
 
 /* On a helper thread. */
-static void on_work(struct offload_job *job)
+static void opening_on_work(struct offload_job *job)
 {
 	struct opening *opening = (struct opening *)job;
 	parcel_open(buf_span(&opening->bytes), &opening->key, opening->most, &opening->room, &opening->opened);
@@ -45,14 +45,14 @@ static void on_work(struct offload_job *job)
 	buf_fini(&opening->bytes);
 }
 
-static void on_done(struct offload_job *job)
+static void opening_on_done(struct offload_job *job)
 {
 	struct opening *opening = (struct opening *)job;
 	opening->on_opened(opening->context, &opening->opened, job->refused);
 	opening_free(opening);
 }
 
-static void on_discard(struct offload_job *job)
+static void opening_on_discard(struct offload_job *job)
 {
 	struct opening *opening = (struct opening *)job;
 	store_value_drop(opening->opened.value);
@@ -78,9 +78,9 @@ struct opening *opening_begin(struct offload_port *offload, const struct offload
 	opening->most = most;
 	opening->on_opened = on_opened;
 	opening->context = context;
-	opening->job = (struct offload_job){.work = on_work,
-					    .done = on_done,
-					    .discard = on_discard,
+	opening->job = (struct offload_job){.work = opening_on_work,
+					    .done = opening_on_done,
+					    .discard = opening_on_discard,
 					    .kind = OFFLOAD_INFLATE,
 					    .owner = *owner,
 					    .bytes = bytes.len + 2 * (claimed < most ? claimed : most)};

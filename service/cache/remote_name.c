@@ -97,16 +97,21 @@ struct remote_name remote_answer_name(const struct remote *remote, const struct 
 	return remote_pattern(remote, &all);
 }
 
+static const struct cache_models *models_of(const struct remote *remote)
+{
+	return remote_options_of(remote)->worker->cache->models;
+}
+
 uint64_t remote_model(const struct remote *remote, uint32_t model)
 {
-	return hash_bytes(HASH_START, span_of(remote_options_of(remote)->config->models[model].name));
+	return hash_bytes(HASH_START, span_of(models_of(remote)->names[model]));
 }
 
 bool remote_find_model(const struct remote *remote, uint64_t hash, uint32_t *model)
 {
-	for (*model = 0; *model < remote_options_of(remote)->config->model_count; ++*model) {
+	for (*model = 0; *model < models_of(remote)->count; ++*model) {
 		if (remote_model(remote, *model) == hash) {
-			*model = cache_model(remote_options_of(remote)->worker->cache, *model);
+			*model = models_of(remote)->first[*model];
 			return true;
 		}
 	}

@@ -47,10 +47,10 @@ struct remote_name remote_pattern(const struct remote *remote, const struct remo
 /* What an answer's name says of it. False when it is none, or when its model is not configured here. */
 bool remote_read_name(const struct remote *remote, struct span name, struct store_tags *tags);
 
-/* A model by how names say it; its index in the configuration. False when there is none. */
+/* A model by how names say it: the number of the one that stands for it. False when there is none. */
 bool remote_find_model(const struct remote *remote, uint64_t hash, uint32_t *model);
 
-/* How names say the model with that index in the configuration. */
+/* How names say the model of that number (models.h). */
 uint64_t remote_model(const struct remote *remote, uint32_t model);
 
 #endif

@@ -31,7 +31,7 @@ static void forget_outcomes(struct breaker *breaker)
 }
 
 /* The one place where a breaker changes its state. */
-static void set_state(struct breaker *breaker, enum health_breaker state, uint64_t now_us)
+static void breaker_set_state(struct breaker *breaker, enum health_breaker state, uint64_t now_us)
 {
 #define FROM(st) (1u << HEALTH_BREAKER_##st)
 	static const unsigned allowed[HEALTH_BREAKER_STATES] = {
@@ -72,7 +72,7 @@ static void open_up(struct breaker *breaker, enum breaker_why why, uint64_t now_
 	breaker->opened++;
 	breaker->why = why;
 	breaker->until_us = now_us + jitter_half_to_full(&breaker->random, full_wait(breaker));
-	set_state(breaker, HEALTH_BREAKER_OPEN, now_us);
+	breaker_set_state(breaker, HEALTH_BREAKER_OPEN, now_us);
 }
 
 static uint64_t bucket_number(const struct breaker *breaker, uint64_t now_us)
@@ -240,7 +240,7 @@ void breaker_enter(struct breaker *breaker, struct health_call *call, uint64_t n
 	if (call->aside)
 		return;
 	if (breaker->state == HEALTH_BREAKER_OPEN)
-		set_state(breaker, HEALTH_BREAKER_HALF_OPEN, breaker->latest_us);
+		breaker_set_state(breaker, HEALTH_BREAKER_HALF_OPEN, breaker->latest_us);
 	call->generation = breaker->generation;
 	call->probe = breaker->state == HEALTH_BREAKER_HALF_OPEN;
 	if (call->probe)
@@ -261,7 +261,7 @@ static void probe_succeeded(struct breaker *breaker, const struct health_call *c
 	if (breaker->opened_by.several)
 		breaker->opened_by = (struct blame){0};
 	if (breaker->successes >= BREAKER_SUCCESSES)
-		set_state(breaker, HEALTH_BREAKER_CLOSED, now_us);
+		breaker_set_state(breaker, HEALTH_BREAKER_CLOSED, now_us);
 }
 
 /* A success, by content or by an end without. */

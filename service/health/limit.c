@@ -121,7 +121,7 @@ static bool limit_has_room(const struct limit *limit)
 	return allowed == 0 || limit->running < allowed;
 }
 
-static void on_mail(struct loop_message *message);
+static void limit_on_mail(struct loop_message *message);
 
 /* Loops are few, one per worker. NULL: out of memory. */
 static struct limit_mailbox *limit_mailbox_of(struct limit *limit, struct loop *loop)
@@ -133,7 +133,7 @@ static struct limit_mailbox *limit_mailbox_of(struct limit *limit, struct loop *
 	mailbox = calloc(1, sizeof(*mailbox));
 	if (mailbox == NULL)
 		return NULL;
-	mailbox->message.run = on_mail;
+	mailbox->message.run = limit_on_mail;
 	mailbox->limit = limit;
 	mailbox->loop = loop;
 	TAILQ_INIT(&mailbox->settled);
@@ -243,7 +243,7 @@ static struct limit_waiter *mailbox_take(struct limit_mailbox *mailbox, bool *ad
 	return waiter;
 }
 
-static void on_mail(struct loop_message *message)
+static void limit_on_mail(struct loop_message *message)
 {
 	struct limit_mailbox *mailbox = (struct limit_mailbox *)message;
 	struct limit_waiter *waiter;
@@ -253,7 +253,7 @@ static void on_mail(struct loop_message *message)
 }
 
 /* Its time is up, unless it was settled a moment ago: then the mail is on its way, and says more. */
-static void on_due(struct timer *timer)
+static void limit_on_due(struct timer *timer)
 {
 	struct limit_waiter *waiter = container_of(timer, struct limit_waiter, timer);
 	struct limit *limit = waiter->limit;
@@ -296,7 +296,7 @@ enum limit_verdict limit_enter(struct limit *limit, struct limit_waiter *waiter,
 	pthread_mutex_unlock(&limit->mutex);
 	/* Settled already, perhaps; but told on this thread only, so there is time to start the timer. */
 	if (verdict == LIMIT_QUEUED &&
-	    !timer_start(&loop_reactor(waiter->loop)->timers, &waiter->timer, waiter->due_us - now_us, on_due)) {
+	    !timer_start(&loop_reactor(waiter->loop)->timers, &waiter->timer, waiter->due_us - now_us, limit_on_due)) {
 		waiter_withdraw(waiter, now_us);
 		verdict = LIMIT_FULL;
 	}

@@ -3,7 +3,7 @@
 #include "service/health/liveness.h"
 
 /* The one place where the state changes. */
-static void set_state(struct liveness *liveness, enum liveness_state state, uint64_t now_us)
+static void liveness_set_state(struct liveness *liveness, enum liveness_state state, uint64_t now_us)
 {
 	if (liveness->state == state)
 		__builtin_trap();
@@ -24,7 +24,7 @@ bool liveness_probed(struct liveness *liveness, const struct config_probe *optio
 	liveness->row++;
 	if (liveness->row < (up ? options->fall : options->rise))
 		return false;
-	set_state(liveness, up ? LIVENESS_DOWN : LIVENESS_UP, now_us);
+	liveness_set_state(liveness, up ? LIVENESS_DOWN : LIVENESS_UP, now_us);
 	return true;
 }
 
@@ -37,7 +37,7 @@ bool liveness_proven(struct liveness *liveness, uint64_t now_us)
 		liveness->row = 0;
 		return false;
 	}
-	set_state(liveness, LIVENESS_UP, now_us);
+	liveness_set_state(liveness, LIVENESS_UP, now_us);
 	return true;
 }
 

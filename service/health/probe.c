@@ -44,12 +44,12 @@ static struct timers *probe_timers(const struct probe *probe)
 	return &probe->prober->options.reactor->timers;
 }
 
-static void on_due(struct timer *timer);
+static void probe_on_due(struct timer *timer);
 
 /* Without memory for a timer the backend is not asked any more: it is judged by its calls, as without a probe. */
 static void probe_wait(struct probe *probe, uint64_t delay_us)
 {
-	timer_start(probe_timers(probe), &probe->timer, delay_us, on_due);
+	timer_start(probe_timers(probe), &probe->timer, delay_us, probe_on_due);
 }
 
 /* 0.9 to 1.1 of the configured time. */
@@ -71,7 +71,7 @@ static void probe_settle(struct probe *probe, bool alive)
 	health_probed(options->health, probe->backend, alive, now_us);
 }
 
-static void on_head(void *context, const struct http_head *head)
+static void probe_on_head(void *context, const struct http_head *head)
 {
 	struct probe *probe = context;
 	probe->alive = head->status >= 200 && head->status < 300;
@@ -83,7 +83,7 @@ static void probe_cancel(struct probe *probe)
 	probe->call = NULL;
 }
 
-static void on_body(void *context, struct span bytes)
+static void probe_on_body(void *context, struct span bytes)
 {
 	struct probe *probe = context;
 	probe->body_bytes += bytes.len;
@@ -93,7 +93,7 @@ static void on_body(void *context, struct span bytes)
 	probe_settle(probe, probe->alive);
 }
 
-static void on_done(void *context, const struct http_call_result *result)
+static void probe_on_done(void *context, const struct http_call_result *result)
 {
 	struct probe *probe = context;
 	probe_settle(probe, result->error == ERROR_NONE && probe->alive);
@@ -101,7 +101,7 @@ static void on_done(void *context, const struct http_call_result *result)
 
 static void probe_ask(struct probe *probe)
 {
-	static const struct http_call_ops ops = {on_head, on_body, on_done};
+	static const struct http_call_ops ops = {probe_on_head, probe_on_body, probe_on_done};
 	uint64_t every_us = probe_config(probe)->every_us;
 	struct http_call_request request = {.path = probe_config(probe)->path, .get = true};
 	probe->asked_us = timers_now(probe_timers(probe));
@@ -111,7 +111,7 @@ static void probe_ask(struct probe *probe)
 	probe->call = http_call_start(probe->prober->options.origins[probe->backend], &request, &ops, probe);
 }
 
-static void on_due(struct timer *timer)
+static void probe_on_due(struct timer *timer)
 {
 	struct probe *probe = container_of(timer, struct probe, timer);
 	if (probe->call == NULL) {

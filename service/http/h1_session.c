@@ -38,10 +38,10 @@ static struct timers *timers_of(const struct h1_session *session)
 	return &server_of(session)->reactor->timers;
 }
 
-static void on_read(h2o_socket_t *sock, const char *err);
+static void session_on_read(h2o_socket_t *sock, const char *err);
 static void on_deadline(struct timer *timer);
 
-static void set_state(struct h1_session *session, enum h1_session_state state)
+static void session_set_state(struct h1_session *session, enum h1_session_state state)
 {
 	session->state = state;
 	session->since_us = timers_now(timers_of(session));
@@ -55,7 +55,7 @@ static void set_deadline(struct h1_session *session, uint64_t delay_us)
 static void want_input(struct h1_session *session)
 {
 	if (!h2o_socket_is_reading(session->sock))
-		h2o_socket_read_start(session->sock, on_read);
+		h2o_socket_read_start(session->sock, session_on_read);
 }
 
 static void init_request(struct h1_session *session)
@@ -86,7 +86,7 @@ static void dispatch(struct h1_session *session)
 	h2o_req_t *req = &session->req;
 	h2o_socket_read_stop(session->sock);
 	h1_body_fit_room(session, session->req.entity.len);
-	set_state(session, H1_SESSION_ST_ANSWERING);
+	session_set_state(session, H1_SESSION_ST_ANSWERING);
 	if (session->unread)
 		req->http1_is_persistent = 0;
 	choose_input(session);
@@ -94,7 +94,7 @@ static void dispatch(struct h1_session *session)
 }
 
 /* Has the application answer what is wrong with the request. */
-static void refuse(struct h1_session *session, enum error_code error)
+static void session_refuse(struct h1_session *session, enum error_code error)
 {
 	session->unread = true;
 	session->connection->request->error = error;
@@ -135,7 +135,7 @@ static void refuse_head(struct h1_session *session, enum error_code error)
 	if (len > limits_of(session)->header_list)
 		len = limits_of(session)->header_list;
 	read_head(session, len, &head);
-	refuse(session, error);
+	session_refuse(session, error);
 }
 
 static void on_continue_sent(h2o_socket_t *sock, const char *err)
@@ -177,7 +177,7 @@ static void take_body(struct h1_session *session)
 	if (error == ERROR_NONE)
 		error = h1_body_take_room(session, buf_len(&session->body));
 	if (error != ERROR_NONE) {
-		refuse(session, error);
+		session_refuse(session, error);
 	} else if (session->chunks.state == H1_CHUNKS_ST_DONE) {
 		buf_fit(&session->body); /* it stays until the answer is over */
 		struct span body = buf_span(&session->body);
@@ -206,10 +206,10 @@ static void start_body(struct h1_session *session, bool expects_continue)
 		error = ERROR_OVERLOADED;
 	if (error != ERROR_NONE) {
 		session->connection->request->announced = session->content_length;
-		refuse(session, error);
+		session_refuse(session, error);
 		return;
 	}
-	set_state(session, H1_SESSION_ST_BODY);
+	session_set_state(session, H1_SESSION_ST_BODY);
 	session->body_seen = 0;
 	set_deadline(session, limits_of(session)->body_stall_us);
 	if (expects_continue && session->sock->input->size == 0)
@@ -224,10 +224,10 @@ static void on_head(struct h1_session *session, size_t len)
 	enum error_code error = read_head(session, len, &head);
 	bool expects = head.expects_continue && head.minor > 0;
 	if (error != ERROR_NONE) {
-		refuse(session, error);
+		session_refuse(session, error);
 	} else if (head.content_length > (int64_t)limits_of(session)->body) {
 		session->connection->request->announced = (size_t)head.content_length;
-		refuse(session, ERROR_BODY_TOO_LARGE);
+		session_refuse(session, ERROR_BODY_TOO_LARGE);
 	} else if (!head.chunked && head.content_length <= 0) {
 		dispatch(session);
 	} else if (expects && request_is_refused(session->connection->request)) {
@@ -263,14 +263,14 @@ static void take_input(struct h1_session *session)
 	if (session->sock->input->size == 0)
 		return;
 	if (session->state == H1_SESSION_ST_IDLE)
-		set_state(session, H1_SESSION_ST_HEAD);
+		session_set_state(session, H1_SESSION_ST_HEAD);
 	if (session->state == H1_SESSION_ST_HEAD)
 		take_head(session);
 	else
 		take_body(session);
 }
 
-static void on_read(h2o_socket_t *sock, const char *err)
+static void session_on_read(h2o_socket_t *sock, const char *err)
 {
 	if (err != NULL)
 		h1_session_close(sock->data);
@@ -283,7 +283,7 @@ static void check_body(struct h1_session *session)
 {
 	size_t have = body_len(session);
 	if (have - session->body_seen < CONFIG_PROGRESS) {
-		refuse(session, ERROR_REQUEST_TIMEOUT);
+		session_refuse(session, ERROR_REQUEST_TIMEOUT);
 		return;
 	}
 	session->body_seen = have;
@@ -321,7 +321,7 @@ void h1_session_on_answered(struct h1_session *session)
 	h1_body_fit_room(session, 0);
 	init_request(session);
 	crowd_idle(connection);
-	set_state(session, H1_SESSION_ST_IDLE);
+	session_set_state(session, H1_SESSION_ST_IDLE);
 	take_input(session);
 }
 
@@ -378,8 +378,8 @@ void h1_session_start(struct http_connection *connection)
 	connection->sock->data = session;
 	buf_init(&session->body, server->config->limits.body);
 	init_request(session);
-	set_state(session, H1_SESSION_ST_IDLE);
+	session_set_state(session, H1_SESSION_ST_IDLE);
 	set_deadline(session, H1_IDLE_US);
-	h2o_socket_read_start(session->sock, on_read); /* in place of whoever found out the version */
+	h2o_socket_read_start(session->sock, session_on_read); /* in place of whoever found out the version */
 	take_input(session);
 }

@@ -17,7 +17,7 @@ static uint64_t acknowledged(struct http_connection *connection)
 	return info.bytes_acked;
 }
 
-static void on_due(struct timer *timer)
+static void stall_on_due(struct timer *timer)
 {
 	struct http_connection *connection = H2O_STRUCT_FROM_MEMBER(struct http_connection, timer, timer);
 	uint64_t acked = acknowledged(connection);
@@ -26,12 +26,13 @@ static void on_due(struct timer *timer)
 		return;
 	}
 	connection->acked = acked;
-	timer_start(&connection->server->reactor->timers, timer, connection->server->config->limits.stalled_us, on_due);
+	timer_start(&connection->server->reactor->timers, timer, connection->server->config->limits.stalled_us,
+		    stall_on_due);
 }
 
 void h1_stall_watch(struct http_connection *connection)
 {
 	connection->acked = UINT64_MAX; /* read when the first period is over: costs nothing for those who read */
 	timer_start(&connection->server->reactor->timers, &connection->timer,
-		    connection->server->config->limits.stalled_us, on_due);
+		    connection->server->config->limits.stalled_us, stall_on_due);
 }

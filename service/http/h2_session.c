@@ -47,7 +47,7 @@ static void on_linger_due(struct timer *timer)
 	h2_session_close(H2O_STRUCT_FROM_MEMBER(struct http_connection, timer, timer)->session);
 }
 
-static void on_read(h2o_socket_t *sock, const char *err);
+static void session_on_read(h2o_socket_t *sock, const char *err);
 
 /* Says FIN and waits for the peer's: closing with unread input would destroy the last frames on their way. */
 static void linger(struct h2_session *session)
@@ -59,7 +59,7 @@ static void linger(struct h2_session *session)
 	while (session->streams != NULL)
 		h2_stream_destroy(session->streams);
 	session->dropped = 0;
-	h2o_socket_read_start(session->sock, on_read); /* for the peer's FIN */
+	h2o_socket_read_start(session->sock, session_on_read); /* for the peer's FIN */
 	if (session->sock->ssl == NULL)
 		shutdown(h2o_socket_get_fd(session->sock), SHUT_WR);
 	if (!timer_start(h2_timers(session), &connection->timer, H2_LINGER_US, on_linger_due))
@@ -171,7 +171,7 @@ static void take_input(struct h2_session *session)
 		h2_session_close(session);
 }
 
-static void on_read(h2o_socket_t *sock, const char *err)
+static void session_on_read(h2o_socket_t *sock, const char *err)
 {
 	struct h2_session *session = sock->data;
 	if (err != NULL)
@@ -265,7 +265,7 @@ void h2_session_start(struct http_connection *connection)
 	h2_watch_start(session);
 	if (server->state != HTTP_SERVER_ST_RUNNING)
 		h2_session_drain(session);
-	h2o_socket_read_start(connection->sock, on_read);
+	h2o_socket_read_start(connection->sock, session_on_read);
 	h2_session_want_flush(session);
 	take_input(session);
 }

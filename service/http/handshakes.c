@@ -49,7 +49,7 @@ static void watch_for(struct http_connection *connection, unsigned interest)
 	reactor->ops->rewatch(reactor, &connection->watch, interest);
 }
 
-static void on_read(h2o_socket_t *sock, const char *err);
+static void handshakes_on_read(h2o_socket_t *sock, const char *err);
 static void on_written(h2o_socket_t *sock, const char *err);
 
 /* Takes the socket back from h2o after a step: what it waits for is waited for here. */
@@ -81,7 +81,7 @@ static void step(struct http_connection *connection, h2o_socket_cb callback, con
 	handshakes->stepping = NULL;
 }
 
-static void on_read(h2o_socket_t *sock, const char *err)
+static void handshakes_on_read(h2o_socket_t *sock, const char *err)
 {
 	struct http_connection *connection = connection_of(sock);
 	struct http_server *server = connection->server;
@@ -131,7 +131,7 @@ static void take_turn(struct timer *timer)
 		h2o_socket_ssl_handshake(connection->sock, connection->ssl, NULL, on_done);
 		connection->handshake.read = connection->sock->_cb.read;
 	}
-	h2o_socket_read_start(connection->sock, on_read);
+	h2o_socket_read_start(connection->sock, handshakes_on_read);
 }
 
 static void on_bytes(struct watch *watch, unsigned events)

@@ -53,13 +53,13 @@ static void on_input(struct watch *watch, unsigned events)
 		lingering_close(lingering);
 }
 
-static void on_due(struct timer *timer)
+static void linger_on_due(struct timer *timer)
 {
 	lingering_close(H2O_STRUCT_FROM_MEMBER(struct lingering, timer, timer));
 }
 
 /* Closes the oldest, which is the last of the list, if there are as many as there may be. */
-static void make_room(const struct http_server *server)
+static void linger_make_room(const struct http_server *server)
 {
 	unsigned count = 0;
 	struct lingering *oldest = NULL;
@@ -77,7 +77,7 @@ void linger_start(struct http_connection *connection)
 	struct lingering *lingering;
 	if (server->state == HTTP_SERVER_ST_DESTROYING || (lingering = calloc(1, sizeof(*lingering))) == NULL)
 		return;
-	make_room(server);
+	linger_make_room(server);
 	client_gone_unwatch(connection); /* while h2o's descriptor is still there */
 	lingering->server = server;
 	lingering->fd = dup(h2o_socket_get_fd(connection->sock));
@@ -90,7 +90,7 @@ void linger_start(struct http_connection *connection)
 	if (connection->sock->ssl == NULL) /* TLS has a last word to say */
 		shutdown(lingering->fd, SHUT_WR);
 	if (!server->reactor->ops->watch(server->reactor, &lingering->watch, lingering->fd, REACTOR_READ) ||
-	    !timer_start(&server->reactor->timers, &lingering->timer, LINGER_US, on_due))
+	    !timer_start(&server->reactor->timers, &lingering->timer, LINGER_US, linger_on_due))
 		lingering_close(lingering);
 }
 

@@ -133,7 +133,7 @@ void listener_send_refusal(int fd, enum error_code error)
 }
 
 /* Spends the spare descriptor on a refusal, so that one client knows. */
-static void refuse(struct http_listener *listener)
+static void listener_refuse(struct http_listener *listener)
 {
 	struct http_server *server = listener->server;
 	if (server->spare_fd < 0)
@@ -160,7 +160,7 @@ static bool run_short(struct http_listener *listener)
 	if (is_operators(listener) && crowd_yield(listener->crowd))
 		return true;
 	if (!is_operators(listener))
-		refuse(listener);
+		listener_refuse(listener);
 	listener->crowd->pauses = true;
 	if (!timer_is_running(&server->listen_again))
 		timer_start(&server->reactor->timers, &server->listen_again, REFUSE_PAUSE_US, on_listen_again);

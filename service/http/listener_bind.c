@@ -14,8 +14,8 @@
 
 enum { BACKLOG = 4096 };
 
-static void complain(const struct http_server *server, size_t index, const char *what, const char *why,
-		     struct buf *error)
+static void bind_complain(const struct http_server *server, size_t index, const char *what, const char *why,
+			  struct buf *error)
 {
 	const struct config *config = server->config;
 	const struct config_listener *listener = config_listener_at(config, index);
@@ -164,13 +164,13 @@ bool listener_bind(struct http_server *server, size_t index, struct http_listene
 	int fd = configured->socket != NULL ? bind_socket(configured, address, &why)
 					    : bind_address(configured, address, &what, &why);
 	if (fd < 0) {
-		complain(server, index, what, why, error);
+		bind_complain(server, index, what, why, error);
 		return false;
 	}
 	if (!may_serve(server->config, index, fd)) {
 		close(fd);
-		complain(server, index, "nobody is asked for a key (see auth), but other machines may reach", unguarded,
-			 error);
+		bind_complain(server, index, "nobody is asked for a key (see auth), but other machines may reach",
+			      unguarded, error);
 		return false;
 	}
 	struct http_listener *listener = &server->listeners[index];

@@ -42,8 +42,8 @@ struct pair {
 	char place[48]; /* "listen[0].tls[1]" */
 };
 
-static void complain(const struct pair *pair, const char *key, const char *file, const char *expected,
-		     struct buf *error)
+static void tls_complain(const struct pair *pair, const char *key, const char *file, const char *expected,
+			 struct buf *error)
 {
 	buf_printf(error, "%s:%u: %s.%s: %s: ", pair->config->file, pair->config->listeners[pair->index].line,
 		   pair->place, key, file);
@@ -79,7 +79,7 @@ static bool load_clients(SSL_CTX *ssl, const struct pair *pair, struct buf *erro
 	if (file == NULL)
 		return true;
 	if (SSL_CTX_load_verify_locations(ssl, file, NULL) != 1 || !name_authorities(ssl)) {
-		complain(pair, "clients", file, "PEM certificates of authorities", error);
+		tls_complain(pair, "clients", file, "PEM certificates of authorities", error);
 		return false;
 	}
 	SSL_CTX_set_verify(ssl, SSL_VERIFY_PEER, NULL);
@@ -91,7 +91,7 @@ static bool load_files(SSL_CTX *ssl, const struct pair *pair, struct buf *error)
 	const struct config_listener *files = pair->files;
 	ERR_clear_error();
 	if (SSL_CTX_use_certificate_chain_file(ssl, files->tls_certificate) != 1) {
-		complain(pair, "certificate", files->tls_certificate, "a PEM certificate chain", error);
+		tls_complain(pair, "certificate", files->tls_certificate, "a PEM certificate chain", error);
 		return false;
 	}
 	if (files->tls_key == NULL) {
@@ -100,7 +100,7 @@ static bool load_files(SSL_CTX *ssl, const struct pair *pair, struct buf *error)
 		return false;
 	}
 	if (SSL_CTX_use_PrivateKey_file(ssl, files->tls_key, SSL_FILETYPE_PEM) != 1) {
-		complain(pair, "key", files->tls_key, "a PEM key without passphrase, of the certificate", error);
+		tls_complain(pair, "key", files->tls_key, "a PEM key without passphrase, of the certificate", error);
 		return false;
 	}
 	return load_clients(ssl, pair, error);
@@ -111,7 +111,7 @@ static SSL_CTX *create_context(const struct pair *pair, struct buf *error)
 	static const h2o_iovec_t protocols[] = {{H2O_STRLIT("h2")}, {H2O_STRLIT("http/1.1")}, {NULL, 0}};
 	SSL_CTX *ssl = SSL_CTX_new(TLS_server_method());
 	if (ssl == NULL) {
-		complain(pair, "certificate", "OpenSSL", "a TLS context", error);
+		tls_complain(pair, "certificate", "OpenSSL", "a TLS context", error);
 		return NULL;
 	}
 	SSL_CTX_set_min_proto_version(ssl, TLS1_2_VERSION);

@@ -14,7 +14,6 @@
 #include "lib/step.h"
 #include "schemas/dialect.h"
 #include "service/plan/causes.h"
-#include "service/plan/gathered.h"
 #include "service/plan/kinds.h"
 #include "service/plan/merging.h"
 #include "service/plan/telling.h"
@@ -170,7 +169,7 @@ static bool all_merge_apart(struct all_run *all, const struct answer_lane *lanes
 	size_t count = all->run.plan->child_count;
 	struct buf **answers = arena_zalloc(context->arena, count, sizeof(*answers));
 	struct merging_request request = {
-	    .answers = answers, .count = count, .lanes = lanes, .most = (size_t)GATHERED_ANSWER_MOST * count};
+	    .answers = answers, .count = count, .lanes = lanes, .most = (size_t)MERGING_ANSWER_MOST * count};
 	for (size_t i = 0; answers != NULL && i < count; i++)
 		answers[i] = &all->children[i].answer;
 	if (answers != NULL && !merging_is_worth(context, &request))
@@ -211,7 +210,7 @@ static void all_merge(struct all_run *all)
 static void all_tell_usage(struct all_run *all)
 {
 	struct event event;
-	if (gathered_usage(all->run.context, &all->usage, &all->out, &event))
+	if (merging_usage(all->run.context, &all->usage, &all->out, &event))
 		all_emit(all, &event);
 }
 
@@ -302,7 +301,7 @@ static struct run *all_create_run(const struct plan *plan, struct run_context *c
 	all->children = children;
 	all->running = plan->child_count;
 	all->usage = USAGE_UNKNOWN;
-	buf_init(&all->out, (size_t)GATHERED_ANSWER_MOST * plan->child_count);
+	buf_init(&all->out, (size_t)MERGING_ANSWER_MOST * plan->child_count);
 	buf_charge(&all->out, context->party);
 	for (size_t i = 0; i < plan->child_count; i++) {
 		children[i].sink.on_event = all_on_event;
@@ -311,7 +310,7 @@ static struct run *all_create_run(const struct plan *plan, struct run_context *c
 		children[i].lane =
 		    (struct answer_lane){.id = context->id, .model = context->request->model, .index_base = index_base};
 		index_base += (int64_t)plan->children[i]->width * context->request->choices;
-		buf_init(&children[i].answer, GATHERED_ANSWER_MOST);
+		buf_init(&children[i].answer, MERGING_ANSWER_MOST);
 		buf_charge(&children[i].answer, context->party);
 		children[i].run = plan_create_run(plan->children[i], context, &children[i].sink);
 		if (children[i].run == NULL)

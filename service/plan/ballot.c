@@ -7,7 +7,7 @@
 #include "lib/step.h"
 #include "schemas/dialect.h"
 #include "service/loop/offload.h"
-#include "service/plan/gathered.h"
+#include "service/plan/merging.h"
 
 enum { CLOSED_IN_TURN = 256 << 10 /* bytes of an answer, or of its text */ };
 
@@ -21,13 +21,13 @@ struct piece {
 void ballot_init(struct ballot *ballot, uint32_t party)
 {
 	*ballot = (struct ballot){.usage = USAGE_UNKNOWN};
-	buf_init(&ballot->data, GATHERED_ANSWER_MOST);
-	buf_init(&ballot->pieces, GATHERED_ANSWER_MOST);
-	buf_init(&ballot->key, (size_t)GATHERED_ANSWER_MOST * 2);
+	buf_init(&ballot->data, MERGING_ANSWER_MOST);
+	buf_init(&ballot->pieces, MERGING_ANSWER_MOST);
+	buf_init(&ballot->key, (size_t)MERGING_ANSWER_MOST * 2);
 	buf_charge(&ballot->data, party);
 	buf_charge(&ballot->pieces, party);
 	buf_charge(&ballot->key, party);
-	answer_text_init(&ballot->text, GATHERED_ANSWER_MOST);
+	answer_text_init(&ballot->text, MERGING_ANSWER_MOST);
 	buf_charge(&ballot->text.content, party);
 }
 
@@ -78,7 +78,7 @@ enum error_code ballot_add(struct ballot *ballot, const struct event *event, str
 }
 
 /* Thread-safe. stream: the text is there already. */
-static enum error_code read_key(struct ballot *ballot, bool stream, bool as_json, struct arena *scratch)
+static enum error_code ballot_read_key(struct ballot *ballot, bool stream, bool as_json, struct arena *scratch)
 {
 	struct json json;
 	struct deltas deltas;
@@ -95,8 +95,8 @@ enum error_code ballot_close(struct ballot *ballot, struct run_context *context)
 	struct step_mark before = step_enter("vote");
 	arena_reset(context->worker->scratch);
 	enum error_code error =
-	    read_key(ballot, context->request->stream, context->request->dialect->wants_json(context->request),
-		     context->worker->scratch);
+	    ballot_read_key(ballot, context->request->stream, context->request->dialect->wants_json(context->request),
+			    context->worker->scratch);
 	step_leave(before);
 	return error;
 }
@@ -113,17 +113,17 @@ struct ballot_closing {
 	void *owner;
 };
 
-static void on_work(struct offload_job *job)
+static void ballot_on_work(struct offload_job *job)
 {
 	struct ballot_closing *closing = (struct ballot_closing *)job;
 	struct arena scratch;
 	arena_init(&scratch, 0); /* as large as what is read, which has its ceiling */
 	arena_charge(&scratch, closing->own.key.party);
-	closing->error = read_key(&closing->own, closing->stream, closing->as_json, &scratch);
+	closing->error = ballot_read_key(&closing->own, closing->stream, closing->as_json, &scratch);
 	arena_fini(&scratch);
 }
 
-static void on_done(struct offload_job *job)
+static void ballot_on_done(struct offload_job *job)
 {
 	struct ballot_closing *closing = (struct ballot_closing *)job;
 	closing->own.closing = NULL;
@@ -132,7 +132,7 @@ static void on_done(struct offload_job *job)
 	free(closing);
 }
 
-static void on_discard(struct offload_job *job)
+static void ballot_on_discard(struct offload_job *job)
 {
 	struct ballot_closing *closing = (struct ballot_closing *)job;
 	closing->own.closing = NULL;
@@ -156,9 +156,9 @@ bool ballot_close_apart(struct ballot *ballot, struct run_context *context,
 	closing->as_json = context->request->dialect->wants_json(context->request);
 	closing->on_closed = on_closed;
 	closing->owner = owner;
-	closing->job = (struct offload_job){.work = on_work,
-					    .done = on_done,
-					    .discard = on_discard,
+	closing->job = (struct offload_job){.work = ballot_on_work,
+					    .done = ballot_on_done,
+					    .discard = ballot_on_discard,
 					    .kind = OFFLOAD_VOTE,
 					    .owner = {context->network, context->client},
 					    .bytes = buf_len(&ballot->data) * 2};

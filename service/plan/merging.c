@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The job owns the answers, the texts of the lanes and the result; merging.h holds the contract. */
+/*
+ * The job owns the answers, the texts of the lanes and the result; merging.h holds the contract. At the end, the usage
+ * of several answers as an event.
+ */
 #include "service/plan/merging.h"
 
 #include <stdlib.h>
@@ -35,7 +38,7 @@ static void merging_free(struct merging *merging)
 }
 
 /* On a helper thread. */
-static void on_work(struct offload_job *job)
+static void merging_on_work(struct offload_job *job)
 {
 	struct merging *merging = (struct merging *)job;
 	merging->merged = merging->replaces
@@ -45,7 +48,7 @@ static void on_work(struct offload_job *job)
 								&merging->arena, &merging->out);
 }
 
-static void on_done(struct offload_job *job)
+static void merging_on_done(struct offload_job *job)
 {
 	struct merging *merging = (struct merging *)job;
 	enum error_code error = ERROR_NONE;
@@ -57,7 +60,7 @@ static void on_done(struct offload_job *job)
 	merging_free(merging);
 }
 
-static void on_discard(struct offload_job *job)
+static void merging_on_discard(struct offload_job *job)
 {
 	merging_free((struct merging *)job);
 }
@@ -125,9 +128,9 @@ struct merging *merging_begin(const struct run_context *context, const struct me
 	if (merging->replaces)
 		merging->usage = *request->usage;
 	size_t bytes = bytes_of(request);
-	merging->job = (struct offload_job){.work = on_work,
-					    .done = on_done,
-					    .discard = on_discard,
+	merging->job = (struct offload_job){.work = merging_on_work,
+					    .done = merging_on_done,
+					    .discard = merging_on_discard,
 					    .kind = OFFLOAD_MERGE,
 					    .owner = {context->network, context->client},
 					    .bytes = bytes * 2};
@@ -146,4 +149,22 @@ void merging_cancel(struct merging *merging)
 {
 	if (merging != NULL)
 		offload_cancel(&merging->job);
+}
+
+bool merging_usage(const struct run_context *context, const struct usage *usage, struct buf *out, struct event *event)
+{
+	if (usage->total_tokens < 0 && usage->completion_tokens < 0)
+		return false;
+	const struct dialect *dialect = context->request->dialect;
+	struct answer_identity identity = {
+	    .id = context->id, .model = context->request->model, .created = context->created};
+	*event = (struct event){.kind = EVENT_USAGE, .dialect = dialect, .usage = *usage};
+	buf_reset(out);
+	dialect->usage_event_write(out, context->request->endpoint, &identity, usage);
+	event->data = buf_span(out);
+	if (!context->request->include_usage)
+		return true;
+	event->kind = EVENT_CHUNK;
+	event->carries = CARRIES_USAGE | CARRIES_NO_CHOICE;
+	return true;
 }

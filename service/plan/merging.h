@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Merging of whole answers by a helper thread: for combinators whose answers are too large for a turn. */
+/* Merges the answers of several children, and their usage, for combinators: large answers by a helper thread. */
 #ifndef SLUICE_SERVICE_PLAN_MERGING_H
 #define SLUICE_SERVICE_PLAN_MERGING_H
 
 #include "service/plan/plan.h"
+
+enum { MERGING_ANSWER_MOST = 16 * 1024 * 1024 }; /* bytes of one child's answer that are kept until all are there */
 
 struct merging;
 
@@ -28,5 +30,11 @@ struct merging *merging_begin(const struct run_context *context, const struct me
 
 /* NULL is fine. */
 void merging_cancel(struct merging *merging);
+
+/*
+ * Makes the event that reports the usage of a stream: a chunk when the client asked for it, written to out, else one
+ * for our books. False: nothing is known.
+ */
+bool merging_usage(const struct run_context *context, const struct usage *usage, struct buf *out, struct event *event);
 
 #endif

@@ -24,7 +24,6 @@
 #include "schemas/dialect.h"
 #include "service/plan/ballot.h"
 #include "service/plan/causes.h"
-#include "service/plan/gathered.h"
 #include "service/plan/kinds.h"
 #include "service/plan/merging.h"
 #include "service/plan/telling.h"
@@ -147,7 +146,7 @@ static void tell_usage(struct quorum_run *quorum)
 {
 	struct event event;
 	struct usage sum = quorum_usage(quorum);
-	if (gathered_usage(quorum->run.context, &sum, &quorum->out, &event))
+	if (merging_usage(quorum->run.context, &sum, &quorum->out, &event))
 		quorum_emit(quorum, &event);
 }
 
@@ -191,7 +190,7 @@ static bool tell_body_apart(struct quorum_run *quorum, const struct usage *sum)
 {
 	struct buf *answers[] = {&quorum->chosen->ballot.data};
 	struct merging_request request = {
-	    .answers = answers, .count = 1, .usage = sum, .most = (size_t)GATHERED_ANSWER_MOST + 1024};
+	    .answers = answers, .count = 1, .usage = sum, .most = (size_t)MERGING_ANSWER_MOST + 1024};
 	if (!merging_is_worth(quorum->run.context, &request))
 		return false;
 	quorum->merging = merging_begin(quorum->run.context, &request, on_merged, quorum);
@@ -441,7 +440,7 @@ static struct run *quorum_create_run(const struct plan *plan, struct run_context
 	quorum->running = plan->child_count;
 	quorum->need = agree == 0 ? plan->child_count / 2 + 1 : agree;
 	quorum->tell.run = on_tell;
-	buf_init(&quorum->out, (size_t)GATHERED_ANSWER_MOST + 1024);
+	buf_init(&quorum->out, (size_t)MERGING_ANSWER_MOST + 1024);
 	buf_charge(&quorum->out, context->party);
 	for (size_t i = 0; i < plan->child_count; i++) {
 		if (!quorum_create_child(quorum, i))

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The run of a target, shared by the files that implement it: target.c (the
- * run's life, timeouts, ends), target_gate.c (whether and when a call may
- * start), target_call.c (the request that goes out), target_silence.c (the
- * limits of silence), target_stream.c (streamed answers), target_whole.c (whole answers),
- * target_form.c (answers of the other form than was asked for) and target_refusal.c
- * (error statuses).
+ * run's life, timeouts, ends), target_answer.c (head, body and end of what comes back), target_gate.c (whether and when
+ * a call may start), target_call.c (the request that goes out), target_silence.c (the limits of silence),
+ * target_stream.c (streamed answers), target_whole.c (whole answers), target_form.c (answers of the other form than was
+ * asked for) and target_refusal.c (error statuses).
  */
 #ifndef SLUICE_SERVICE_PLAN_TARGET_H
 #define SLUICE_SERVICE_PLAN_TARGET_H
@@ -139,6 +138,9 @@ void target_fail_late(struct target_run *target, const struct failure *failure);
 /* Around a callback in which the run may end: its buffers stay until target_leave. */
 void target_enter(struct target_run *target);
 void target_leave(struct target_run *target);
+
+/* The run is over: aborts the call, stops all timers, gives the buffers back. */
+void target_end(struct target_run *target);
 
 /* Sends an event up. The run may have been cancelled when it returns. */
 void target_emit(struct target_run *target, struct event *event);

@@ -179,7 +179,7 @@ static void reading_free(struct target_reading *reading)
 	free(reading);
 }
 
-static void on_work(struct offload_job *job)
+static void whole_on_work(struct offload_job *job)
 {
 	struct target_reading *reading = (struct target_reading *)job;
 	reading->good = reading->dialect->answer_read(reading->endpoint, buf_span(&reading->body), &reading->arena,
@@ -189,7 +189,7 @@ static void on_work(struct offload_job *job)
 						    &reading->stream);
 }
 
-static void on_done(struct offload_job *job)
+static void whole_on_done(struct offload_job *job)
 {
 	struct target_reading *reading = (struct target_reading *)job;
 	struct target_run *target = reading->target;
@@ -203,7 +203,7 @@ static void on_done(struct offload_job *job)
 	reading_free(reading);
 }
 
-static void on_discard(struct offload_job *job)
+static void whole_on_discard(struct offload_job *job)
 {
 	reading_free((struct target_reading *)job);
 }
@@ -227,9 +227,9 @@ static bool whole_read_apart(struct target_run *target)
 	reading->replays = context->request->stream;
 	buf_init(&reading->stream, TARGET_REPLAY_MOST);
 	buf_charge(&reading->stream, context->party);
-	reading->job = (struct offload_job){.work = on_work,
-					    .done = on_done,
-					    .discard = on_discard,
+	reading->job = (struct offload_job){.work = whole_on_work,
+					    .done = whole_on_done,
+					    .discard = whole_on_discard,
 					    .kind = OFFLOAD_ANSWER,
 					    .owner = {context->network, context->client},
 					    .bytes = body.len};

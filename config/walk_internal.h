@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+/* What walk.c and walk_models.c share; nobody else includes it. */
+#ifndef SLUICE_CONFIG_WALK_INTERNAL_H
+#define SLUICE_CONFIG_WALK_INTERNAL_H
+
+#include "config/keys.h"
+#include "config/plan.h"
+#include "config/reader.h"
+#include "config/walk.h"
+
+enum { WALK_PATH_MAX = 512 };
+
+struct walk {
+	struct snapshot *snapshot;
+	struct config_model *models;   /* the snapshot's, once they are read */
+	struct reader in;              /* its arena is the snapshot's */
+	struct plan_reader reader;     /* of the models' plans */
+	char path[WALK_PATH_MAX];      /* of the key at hand, for messages */
+	const struct tree_node *plans; /* the mapping of models, read last */
+	const struct tree_node *cache; /* the mapping of models' caching, read behind it */
+};
+
+/* Extends the path of the key at hand; returns what walk_leave() needs. */
+size_t walk_enter(struct walk *walk, struct span name);
+void walk_leave(struct walk *walk, size_t len);
+
+/* Returns whether the node is of that kind, or adds a finding. */
+bool walk_expect(struct walk *walk, const struct tree_node *node, enum tree_kind kind, const struct key *key);
+
+/* Stores every default of a struct. */
+void walk_defaults(struct walk *walk, enum key_owner which, void *owner);
+
+/* Reads a mapping. section: its path in the table. owner: the struct that its keys go into. */
+void walk_section(struct walk *walk, const char *section, const struct tree_node *node, void *owner);
+
+/* Reads the models and their plans, once all backends are known. */
+void walk_models(struct walk *walk, const struct tree_node *node);
+
+/* Gives every model the rule of all, but for what it says itself. */
+void walk_caching(struct walk *walk);
+
+#endif
