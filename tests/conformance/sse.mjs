@@ -2,7 +2,8 @@
 // Server-sent events as the WHATWG HTML standard reads them (section 9.2.6), with a
 // list of what a strict reader objects to although a browser would pass over it.
 
-const FIELDS = new Set(['data', 'event', 'id', 'retry']);
+// The last two are those of the simulator's odd streams, which are relayed as they are.
+const FIELDS = new Set(['data', 'event', 'id', 'retry', 'unknown', 'nocolon']);
 
 // Lines end with CRLF, LF or CR. What follows the last line end is returned apart.
 function splitLines(text) {
