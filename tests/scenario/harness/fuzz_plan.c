@@ -522,8 +522,16 @@ static unsigned retry_ends(const struct fuzz_plan *plan, const struct fuzz_style
 {
 	unsigned first = child_ends(plan, 0, style, stream), early = first & FUZZ_EARLY;
 	/* It stops when asked to wait for long, so any failure may be the last. */
-	if (plan->count > 1)
-		return sequence_ends(plan, plan->attempts, style, stream) | early;
+	if (plan->count > 1) {
+		unsigned ends = sequence_ends(plan, plan->attempts, style, stream) | early;
+		/* A child that takes no call is passed over, which is no try: the next one comes before its turn. */
+		for (unsigned i = 1; i < plan->count && early != 0; i++) {
+			unsigned next = child_ends(plan, i, style, stream);
+			ends |= next;
+			early &= next;
+		}
+		return ends;
+	}
 	bool refused = style->extra_calls_refused && plan->attempts > 1 && (early != 0 || *plan->on != '\0');
 	return told(first | (refused ? EXTRA : 0));
 }
