@@ -112,7 +112,7 @@ struct event {
 	const struct dialect *dialect;    /* CHUNK, BODY: of the data */
 	unsigned carries;                 /* CHUNK: CARRIES_* */
 	struct span data;                 /* CHUNK: the JSON text; BODY: bytes */
-	const struct json *json;          /* CHUNK: the data, read; NULL = it was not, as after a rewrite or in a copy */
+	const struct json *json; /* CHUNK: the data, read; NULL = it was not, as after a rewrite or in a copy */
 	struct span raw; /* CHUNK: the backend's own bytes, ready to relay; {NULL,0} = frame the data anew; END: bytes
 			  * before the end that belong to no event */
 	int64_t total;   /* BODY: bytes of the whole body; -1 = not known */

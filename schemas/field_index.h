@@ -16,8 +16,8 @@ enum { FIELD_INDEX_SLOTS = 128 }; /* a power of two, twice the rows of the large
 /* Of one table, made when it is first used. Zeroed before. Threads may share it. */
 struct field_index {
 	atomic_int state;
-	uint64_t required;                      /* bit per row: its member must be there */
-	uint64_t excluding;                     /* bit per row: its member must not be beside another one */
+	uint64_t required;                        /* bit per row: its member must be there */
+	uint64_t excluding;                       /* bit per row: its member must not be beside another one */
 	unsigned char slots[FIELD_INDEX_SLOTS];   /* row + 1; 0 = free */
 	unsigned char lengths[FIELD_INDEX_SLOTS]; /* bytes of the row's name; 0: 256 or more */
 };

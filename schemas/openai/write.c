@@ -29,9 +29,9 @@ static void write_others(struct buf *out, const struct assembly_value *value)
 	}
 }
 
-static bool is_legacy(const struct assembly_call *call)
+static bool is_of_type(const struct assembly_call *call, const char *type)
 {
-	return span_is(call->type, OPENAI_LEGACY_CALL);
+	return call->type.at != NULL && span_is(call->type, type);
 }
 
 /* Appends the object with name and arguments. */
@@ -46,7 +46,7 @@ static void write_function(struct buf *out, const struct assembly_call *call, co
 
 static void write_calls(struct buf *out, const struct assembly_choice *choice)
 {
-	if (is_legacy(choice->calls)) {
+	if (is_of_type(choice->calls, OPENAI_LEGACY_CALL)) {
 		buf_append(out, SPAN(",\"" OPENAI_LEGACY_CALL "\":"));
 		write_function(out, choice->calls, "arguments");
 		return;
@@ -57,7 +57,7 @@ static void write_calls(struct buf *out, const struct assembly_choice *choice)
 		json_write_string(out, call->id.at == NULL ? SPAN("") : call->id);
 		buf_append(out, SPAN(",\"type\":"));
 		json_write_string(out, call->type.at == NULL ? SPAN("function") : call->type);
-		bool custom = span_is(call->type, "custom");
+		bool custom = is_of_type(call, "custom");
 		if (call->function || call->others == NULL) {
 			buf_append(out, custom ? SPAN(",\"custom\":") : SPAN(",\"function\":"));
 			write_function(out, call, custom ? "input" : "arguments");
