@@ -142,10 +142,13 @@ static void what_is_known_outlives_the_earlier_configuration(void **state)
 
 static void the_later_configuration_sets_the_options(void **state)
 {
-	struct config_backend backends[] = {backends_later[0], backends_later[1]};
-	struct config_target targets[] = {targets_later[0], targets_later[1]};
-	struct config patient = later;
+	static struct config_backend backends[2]; /* as long as what is known of them */
+	static struct config_target targets[2];
+	static struct config patient;
 	(void)state;
+	memcpy(backends, backends_later, sizeof(backends));
+	memcpy(targets, targets_later, sizeof(targets));
+	patient = later;
 	backends[1].breaker.consecutive = 3;
 	targets[0].backend = &backends[1];
 	patient.backends = backends;
