@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What of authentication no single key of the file can tell. */
+/* Checks of authentication that need several keys of the file. */
 #ifndef SLUICE_CONFIG_AUTH_CHECK_H
 #define SLUICE_CONFIG_AUTH_CHECK_H
 

@@ -221,7 +221,7 @@ struct config_auth {
 	unsigned failures;  /* wrong keys per minute and network */
 };
 
-/* What is kept of a key: its id, and the sum of all of it. */
+/* The form in which a key is stored: its id, and a sum of the whole key. */
 struct config_key_hash {
 	char id[API_KEY_ID + 1];
 	unsigned char sum[HMAC_SIZE]; /* HMAC-SHA-256 under auth.pepper */

@@ -73,7 +73,7 @@ static void report_model(struct plan_reader *reader, const struct tree_node *nod
 		     finding_value(node->text, shown), suggest_text(&near, hint), reader->grammar->plan);
 }
 
-/* Whether there is such a model is not told. */
+/* Refuses the model. The words do not show whether it exists. */
 static void forbid_model(struct plan_reader *reader, const struct tree_node *node, const char *path)
 {
 	findings_add(reader->in.findings, node->line, path, "the key may not use this model");

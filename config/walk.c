@@ -134,7 +134,7 @@ static void report_unknown(struct walk *walk, const char *section, const struct 
 	findings_add(walk->in.findings, node->key_line, walk->path, "unknown key%s", suggest_text(&near, hint));
 }
 
-static void check_required(struct walk *walk, const char *section, const struct tree_node *node)
+void walk_required(struct walk *walk, const char *section, const struct tree_node *node)
 {
 	char expected[VALUE_EXPECTED_MAX];
 	for (size_t i = 0; i < keys_count; i++) {
@@ -163,7 +163,7 @@ void walk_section(struct walk *walk, const char *section, const struct tree_node
 			read_key(walk, key, at, owner);
 		walk_leave(walk, len);
 	}
-	check_required(walk, section, node);
+	walk_required(walk, section, node);
 }
 
 /* An entry that is no mapping stands for the section's short key. */
@@ -210,7 +210,7 @@ static void read_listeners(struct walk *walk, const struct key *key, const struc
 	walk->snapshot->config.listener_count = count;
 }
 
-/* Whether a section may be one value alone. */
+/* Returns whether one value may stand in place of a section's mapping. */
 static bool has_short(const char *section)
 {
 	for (size_t i = 0; i < keys_count; i++)
@@ -223,7 +223,7 @@ static void read_mapping(struct walk *walk, const char *section, const struct tr
 {
 	const struct key as_section = {.path = section, .type = KEY_SECTION};
 	if (node->kind == TREE_NULL)
-		check_required(walk, section, node); /* its keys are commented out */
+		walk_required(walk, section, node); /* its keys are commented out */
 	else if (node->kind == TREE_SCALAR && has_short(section))
 		read_entry(walk, section, node, owner);
 	else if (walk_expect(walk, node, TREE_MAPPING, &as_section))
@@ -282,7 +282,7 @@ static void read_backend(struct walk *walk, const struct tree_node *node, struct
 		findings_add(walk->in.findings, node->key_line, walk->path,
 			     "a backend's name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", VALUE_NAME_MAX);
 	if (node->kind == TREE_NULL)
-		check_required(walk, section.path, node);
+		walk_required(walk, section.path, node);
 	else if (walk_expect(walk, node, TREE_MAPPING, &section))
 		walk_section(walk, section.path, node, backend);
 	check_backend(walk, node, backend);
@@ -304,55 +304,6 @@ static void read_backends(struct walk *walk, const struct key *key, const struct
 	}
 	walk->snapshot->config.backends = backends;
 	walk->snapshot->config.backend_count = count;
-}
-
-/* An empty list would look as if it allowed nothing, where leaving it out allows everything. */
-static void refuse_empty_scopes(struct walk *walk, const struct tree_node *node)
-{
-	static const char *const scopes[] = {"models", "endpoints", "networks"};
-	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
-		const struct tree_node *scope = tree_member(node, scopes[i]);
-		if (scope == NULL || (scope->kind != TREE_NULL && (scope->kind != TREE_LIST || scope->count > 0)))
-			continue;
-		size_t len = walk_enter(walk, span_of(scopes[i]));
-		findings_add(walk->in.findings, scope->key_line, walk->path,
-			     "it is empty; expected at least one, or no \"%s\" at all, which allows all", scopes[i]);
-		walk_leave(walk, len);
-	}
-}
-
-static void read_one_key(struct walk *walk, const struct tree_node *node, struct config_key *key)
-{
-	static const struct key section = {.path = "keys.*", .type = KEY_SECTION};
-	*key = (struct config_key){.name = node->key.at, .line = node->key_line};
-	walk_defaults(walk, KEY_OF_config_key, key);
-	if (!value_is_name(node->key))
-		findings_add(walk->in.findings, node->key_line, walk->path,
-			     "a key's name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", VALUE_NAME_MAX);
-	if (node->kind == TREE_NULL)
-		check_required(walk, section.path, node);
-	else if (walk_expect(walk, node, TREE_MAPPING, &section))
-		walk_section(walk, section.path, node, key);
-	refuse_empty_scopes(walk, node);
-	if (key->tenant == NULL)
-		key->tenant = key->name;
-	key->identity = arena_printf(walk->in.arena, "\n%s", key->tenant).at;
-}
-
-static void read_keys(struct walk *walk, const struct key *key, const struct tree_node *node)
-{
-	if (node->kind == TREE_NULL || !walk_expect(walk, node, TREE_MAPPING, key))
-		return;
-	reader_refuse_duplicates(&walk->in, walk->path, node);
-	struct config_key *keys = arena_zalloc(walk->in.arena, node->count + 1, sizeof(*keys));
-	size_t count = 0;
-	for (const struct tree_node *at = node->first; at != NULL && keys != NULL; at = at->next, count++) {
-		size_t len = walk_enter(walk, at->key);
-		read_one_key(walk, at, &keys[count]);
-		walk_leave(walk, len);
-	}
-	walk->snapshot->config.keys = keys;
-	walk->snapshot->config.key_count = count;
 }
 
 static void read_key(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner)
@@ -392,7 +343,7 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 		read_servers(walk, key, node);
 		break;
 	case KEY_KEYS:
-		read_keys(walk, key, node);
+		walk_keys(walk, key, node);
 		break;
 	case KEY_NETWORKS:
 		read_networks(walk, key, node, owner);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What walk.c and walk_models.c share; nobody else includes it. */
+/* The walk over the configuration's tree, as walk.c, walk_keys.c and walk_models.c share it. Nobody else includes this.
+ */
 #ifndef SLUICE_CONFIG_WALK_INTERNAL_H
 #define SLUICE_CONFIG_WALK_INTERNAL_H
 
@@ -17,7 +18,7 @@ struct walk {
 	struct plan_reader reader;     /* of the models' plans */
 	char path[WALK_PATH_MAX];      /* of the key at hand, for messages */
 	const struct tree_node *plans; /* the mapping of models, read last */
-	const struct tree_node *cache; /* the mapping of models' caching, read behind it */
+	const struct tree_node *cache; /* the mapping of models' caching, read after plans */
 };
 
 /* Extends the path of the key at hand; returns what walk_leave() needs. */
@@ -32,6 +33,12 @@ void walk_defaults(struct walk *walk, enum key_owner which, void *owner);
 
 /* Reads a mapping. section: its path in the table. owner: the struct that its keys go into. */
 void walk_section(struct walk *walk, const char *section, const struct tree_node *node, void *owner);
+
+/* Adds a finding for each required key of the section that the mapping lacks. */
+void walk_required(struct walk *walk, const char *section, const struct tree_node *node);
+
+/* Reads the keys of clients. */
+void walk_keys(struct walk *walk, const struct key *key, const struct tree_node *node);
 
 /* Reads the models and their plans, once all backends are known. */
 void walk_models(struct walk *walk, const struct tree_node *node);

@@ -15,11 +15,10 @@ struct span {
 	size_t len; /* bytes */
 };
 
-/* A span over a string literal. */
-#define SPAN_INIT(literal)                     \
-	{                                      \
-		(literal), sizeof(literal) - 1 \
-	} /* of a static */
+/* A span over a string literal: the initialiser of a constant, and an expression. */
+/* clang-format off */
+#define SPAN_INIT(literal) {(literal), sizeof(literal) - 1}
+/* clang-format on */
 #define SPAN(literal) ((struct span){(literal), sizeof(literal) - 1})
 
 /* printf("%.*s", SPAN_ARG(s)) */

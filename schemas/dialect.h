@@ -187,9 +187,9 @@ struct dialect {
 	/* ---- answers that are kept ---- */
 
 	/* Returns whether a whole answer may be kept: it is complete; any: however it ended, but for a filter. */
-	bool (*answer_is_keepable)(struct span body, bool any, struct arena *scratch);
-	/* Finds the marks of a whole answer. False when it is malformed, or when out of memory. */
-	bool (*replay_mark)(struct span body, struct arena *scratch, struct answer_marks *marks);
+	bool (*answer_is_keepable)(const struct json *json, bool any);
+	/* Returns the marks of a whole answer. */
+	struct answer_marks (*replay_marks)(const struct json *json);
 	/* Appends the whole answer with the fresh id and time. The body is not read. False when out of memory. */
 	bool (*replay_whole)(const struct answer_replay *replay, struct buf *out);
 	/* Appends the stream that the whole answer amounts to, and its end. *events: how many; may be NULL. False when
@@ -235,7 +235,7 @@ const struct dialect *dialect_find(const char *name);
  */
 const struct dialect *dialect_default(void);
 
-/* Reads the deltas of a CHUNK; as deltas_read. */
+/* Reads the deltas of a CHUNK, or of a BODY that is a whole answer; as deltas_read. */
 bool event_deltas(const struct event *event, struct arena *arena, struct deltas *deltas);
 
 #endif

@@ -25,10 +25,9 @@ struct sse_event {
 	size_t between; /* bytes of raw that stand before the block */
 };
 
-struct sse_parser; /* fields below are the parser's own */
-
 enum sse_result { SSE_EVENT, SSE_MORE, SSE_TOO_LARGE, SSE_NO_MEMORY };
 
+/* The members are the parser's own, but for commented. */
 struct sse_parser {
 	struct buf kept;    /* raw bytes of the block begun but not finished, all searched for its end */
 	struct buf joined;  /* data of a block with several data lines */

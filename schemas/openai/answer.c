@@ -155,39 +155,26 @@ static unsigned read_finish(struct choice_reader *reader, uint32_t value)
 /* The members of a choice that are read. */
 enum choice_member { MEMBER_OTHER, MEMBER_INDEX, MEMBER_MESSAGE, MEMBER_TEXT, MEMBER_FINISH, MEMBER_ERROR };
 
-static enum choice_member find_escaped(const struct json *json, uint32_t key)
-{
-	static const struct {
-		const char *name;
-		enum choice_member member;
-	} members[] = {{"index", MEMBER_INDEX}, {"delta", MEMBER_MESSAGE},        {"message", MEMBER_MESSAGE},
-		       {"text", MEMBER_TEXT},   {"finish_reason", MEMBER_FINISH}, {"error", MEMBER_ERROR}};
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
-		if (json_string_is(json, key, members[i].name))
-			return members[i].member;
-	return MEMBER_OTHER;
-}
-
 /* Returns which member a name means. By its length first: this runs for every choice of every event. */
-static enum choice_member find_member(const struct json *json, uint32_t key)
+static enum choice_member find_member(const struct choice_reader *reader, uint32_t key)
 {
-	const struct json_node *n = &json->nodes[key];
-	const char *name = json->text.at + n->start + 1;
+	const struct json_node *n = &reader->json->nodes[key];
+	struct span name = {reader->json->text.at + n->start + 1, n->end - n->start - 2};
 	if (n->escaped)
-		return find_escaped(json, key);
-	switch (n->end - n->start - 2) {
+		name = json_string(reader->json, key, reader->scratch);
+	switch (name.len) {
 	case 4:
-		return memcmp(name, "text", 4) == 0 ? MEMBER_TEXT : MEMBER_OTHER;
+		return memcmp(name.at, "text", 4) == 0 ? MEMBER_TEXT : MEMBER_OTHER;
 	case 5:
-		if (memcmp(name, "index", 5) == 0)
+		if (memcmp(name.at, "index", 5) == 0)
 			return MEMBER_INDEX;
-		if (memcmp(name, "delta", 5) == 0)
+		if (memcmp(name.at, "delta", 5) == 0)
 			return MEMBER_MESSAGE;
-		return memcmp(name, "error", 5) == 0 ? MEMBER_ERROR : MEMBER_OTHER;
+		return memcmp(name.at, "error", 5) == 0 ? MEMBER_ERROR : MEMBER_OTHER;
 	case 7:
-		return memcmp(name, "message", 7) == 0 ? MEMBER_MESSAGE : MEMBER_OTHER;
+		return memcmp(name.at, "message", 7) == 0 ? MEMBER_MESSAGE : MEMBER_OTHER;
 	case 13:
-		return memcmp(name, "finish_reason", 13) == 0 ? MEMBER_FINISH : MEMBER_OTHER;
+		return memcmp(name.at, "finish_reason", 13) == 0 ? MEMBER_FINISH : MEMBER_OTHER;
 	default:
 		return MEMBER_OTHER;
 	}
@@ -201,7 +188,7 @@ static unsigned read_choice(struct choice_reader *reader, uint32_t choice)
 	reader->delta = JSON_NONE;
 	reader->index = JSON_NONE;
 	for (uint32_t at = json_first(json, choice); at != JSON_NONE; at = json_next(json, choice, at)) {
-		switch (find_member(json, at)) {
+		switch (find_member(reader, at)) {
 		case MEMBER_INDEX:
 			reader->index = at + 1;
 			break;

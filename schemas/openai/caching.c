@@ -82,18 +82,15 @@ static bool is_good_finish(const struct json *json, uint32_t choice, bool any)
 	return json_string_is(json, reason, "stop") || (any && !json_string_is(json, reason, "content_filter"));
 }
 
-bool openai_answer_is_keepable(struct span body, bool any, struct arena *scratch)
+bool openai_answer_is_keepable(const struct json *json, bool any)
 {
-	struct json json;
-	if (!event_parse(body, scratch, &json))
+	uint32_t error = json_member(json, 0, "error");
+	uint32_t choices = json_member(json, 0, "choices");
+	if ((error != JSON_NONE && openai_is_truthy(json, error)) || choices == JSON_NONE ||
+	    json_type(json, choices) != JSON_ARRAY || json->nodes[choices].count == 0)
 		return false;
-	uint32_t error = json_member(&json, 0, "error");
-	uint32_t choices = json_member(&json, 0, "choices");
-	if ((error != JSON_NONE && openai_is_truthy(&json, error)) || choices == JSON_NONE ||
-	    json_type(&json, choices) != JSON_ARRAY || json.nodes[choices].count == 0)
-		return false;
-	for (uint32_t at = json_first(&json, choices); at != JSON_NONE; at = json_next(&json, choices, at))
-		if (json_type(&json, at) != JSON_OBJECT || !is_good_finish(&json, at, any))
+	for (uint32_t at = json_first(json, choices); at != JSON_NONE; at = json_next(json, choices, at))
+		if (json_type(json, at) != JSON_OBJECT || !is_good_finish(json, at, any))
 			return false;
 	return true;
 }

@@ -27,7 +27,7 @@ bool openai_request_is_repeatable(const struct request *request);
  * True when a whole answer of chat or completions may be kept: it tells no error, and every choice has a finish_reason,
  * which is stop, or with any another one than content_filter.
  */
-bool openai_answer_is_keepable(struct span body, bool any, struct arena *scratch);
+bool openai_answer_is_keepable(const struct json *json, bool any);
 
 /*
  * Appends the body in canonical form (lib/json_canonical.h) without idle members. Failures are the buffer's and the

@@ -14,13 +14,9 @@ static struct answer_mark mark(const struct json *json, const char *key)
 	return (struct answer_mark){json->nodes[value].start, json->nodes[value].end};
 }
 
-bool openai_replay_mark(struct span body, struct arena *scratch, struct answer_marks *marks)
+struct answer_marks openai_replay_marks(const struct json *json)
 {
-	struct json json;
-	if (!event_parse(body, scratch, &json))
-		return false;
-	*marks = (struct answer_marks){.id = mark(&json, "id"), .created = mark(&json, "created")};
-	return true;
+	return (struct answer_marks){.id = mark(json, "id"), .created = mark(json, "created")};
 }
 
 /* Appends the body from done to a mark, and steps over that. */

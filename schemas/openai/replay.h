@@ -11,8 +11,8 @@
 #include "schemas/dialect.h"
 #include "schemas/openai/request.h"
 
-/* Finds the marks of a whole answer. False when it is no JSON object, or when out of memory. */
-bool openai_replay_mark(struct span body, struct arena *scratch, struct answer_marks *marks);
+/* Returns the marks of a whole answer. */
+struct answer_marks openai_replay_marks(const struct json *json);
 
 /* Appends the whole answer with the fresh id and time; other bytes stay. The body is not read. False when out of
  * memory. */

@@ -38,10 +38,9 @@ static struct fanout_run *fanout_create(struct exchange *exchange)
 	fanout->give_up.run = on_give_up;
 	buf_init(&fanout->answer, FANOUT_ANSWER_MOST);
 	buf_init(&fanout->json, (size_t)FANOUT_ANSWER_MOST * 2);
-	assembly_init(&fanout->assembly, FANOUT_ASSEMBLY_MOST);
+	collection_init(&fanout->events, FANOUT_ASSEMBLY_MOST, exchange->request->party);
 	buf_charge(&fanout->answer, exchange->request->party);
 	buf_charge(&fanout->json, exchange->request->party);
-	assembly_charge(&fanout->assembly, exchange->request->party);
 	return fanout;
 }
 
@@ -243,8 +242,8 @@ static enum exchange_step end_stream(struct exchange *exchange, const struct lan
 	struct fanout_run *fanout = exchange->fanout;
 	struct answer_identity identity = {.id = fanout->id, .model = SPAN(FANOUT_MODEL), .created = fanout->created};
 	bool gathered =
-	    winner == NULL && exchange->request->dialect->answer_write(&fanout->assembly, ENDPOINT_CHAT, &identity,
-								       &USAGE_UNKNOWN, &fanout->answer);
+	    winner == NULL && exchange->request->dialect->answer_write(&fanout->events.assembly, ENDPOINT_CHAT,
+								       &identity, &USAGE_UNKNOWN, &fanout->answer);
 	fanout_write_before_result(fanout, winner);
 	buf_append(&fanout->json, gathered ? buf_span(&fanout->answer) : SPAN("null"));
 	buf_append(&fanout->json, SPAN(FANOUT_AFTER_RESULT));
@@ -280,25 +279,13 @@ static enum exchange_step fanout_on_end(struct exchange *exchange, const struct 
 	return exchange->request->stream ? end_stream(exchange, winner) : end_whole(exchange, event, winner);
 }
 
-/* Adds an event of several lanes to the answer. */
-static void gather_lanes(struct exchange *exchange, const struct event *event)
-{
-	struct arena *scratch = exchange->worker->flights.plan.scratch;
-	struct assembly *assembly = &exchange->fanout->assembly;
-	struct deltas deltas;
-	if (event_deltas(event, scratch, &deltas))
-		assembly_add(assembly, &deltas);
-	else
-		assembly_fail(assembly, arena_failed(scratch));
-}
-
 static enum exchange_step fanout_on_event(struct exchange *exchange, const struct event *event)
 {
 	exchange_note(exchange, event, false);
 	if (event->kind == EVENT_BODY) {
 		buf_append(&exchange->fanout->answer, event->data);
 	} else if (event->kind == EVENT_CHUNK && event->target == NULL && (event->carries & CARRIES_NO_CHOICE) == 0) {
-		gather_lanes(exchange, event);
+		collection_add(&exchange->fanout->events, event, exchange_plan(exchange)->scratch);
 	} else if (event->kind == EVENT_END) {
 		return fanout_on_end(exchange, event);
 	}

@@ -7,7 +7,7 @@
 #define SLUICE_SERVICE_EXCHANGE_FANOUT_INTERNAL_H
 
 #include "schemas/fanout_request.h"
-#include "schemas/assembly.h"
+#include "service/answer/collection.h"
 #include "service/exchange/internal.h"
 #include "service/exchange/reading.h"
 
@@ -42,7 +42,7 @@ struct fanout_run {
 	struct task give_up; /* the client could not be written to within an event of a leaf */
 	bool given_up;
 	struct buf answer;        /* the plan's answer so far, when it is not streamed */
-	struct assembly assembly; /* of a stream that is gathered from several lanes */
+	struct collection events; /* of a stream that is gathered from several lanes */
 	struct buf json;          /* of what is told next */
 };
 

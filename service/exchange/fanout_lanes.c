@@ -209,15 +209,12 @@ static void lane_started(struct exchange_observer *observer, unsigned index, con
 	}
 }
 
-static void note_finish(struct fanout_run *fanout, struct lane *lane, const struct dialect *dialect, struct span answer)
+static void note_finish(struct fanout_run *fanout, struct lane *lane, const struct event *event)
 {
 	struct arena scratch;
-	struct json json;
-	struct deltas deltas = {NULL, 0, 0};
+	struct deltas deltas;
 	arena_init(&scratch, 0);
-	if (event_parse(answer, &scratch, &json))
-		dialect->deltas_read(&json, &scratch, &deltas);
-	struct span reason = deltas_finish(&deltas);
+	struct span reason = event_deltas(event, &scratch, &deltas) ? deltas_finish(&deltas) : (struct span){NULL, 0};
 	if (lane->finish_reason.at == NULL && reason.at != NULL && reason.len <= LANE_REASON_MOST)
 		lane->finish_reason = arena_copy(exchange_arena(fanout->exchange), reason);
 	arena_fini(&scratch);
@@ -228,7 +225,7 @@ static void lane_chunk(struct fanout_run *fanout, struct lane *lane, const struc
 	if ((event->carries & CARRIES_USAGE) != 0)
 		lane->usage = event->usage;
 	if ((event->carries & CARRIES_FINISH) != 0)
-		note_finish(fanout, lane, event->dialect, event->data);
+		note_finish(fanout, lane, event);
 	report_content(&fanout->exchange->report, event, exchange_now(fanout->exchange));
 	fanout_write_delta(fanout, lane, event->data);
 	send_event(fanout, "lane.delta");
@@ -239,7 +236,7 @@ static void lane_body(struct fanout_run *fanout, struct lane *lane, const struct
 {
 	lane->usage = event->usage;
 	if (event->total == (int64_t)event->data.len)
-		note_finish(fanout, lane, event->dialect, event->data);
+		note_finish(fanout, lane, event);
 }
 
 static void lane_ended(struct fanout_run *fanout, struct lane *lane, enum lane_status status)
@@ -294,7 +291,7 @@ static void lanes_end(struct exchange_observer *observer, uint64_t now_us)
 	task_drop(exchange_plan(fanout->exchange)->reactor, &fanout->give_up);
 	buf_fini(&fanout->answer);
 	buf_fini(&fanout->json);
-	assembly_fini(&fanout->assembly);
+	collection_fini(&fanout->events);
 }
 
 const struct exchange_observer_ops fanout_observer_ops = {.on_leaf_started = lane_started,

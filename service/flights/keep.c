@@ -16,7 +16,7 @@ static enum keep_result judge_answer(const struct shared *shared, const struct w
 				     struct arena *scratch)
 {
 	const struct config_cache_rule *rule = shared->keeping.rule;
-	if (whole->streamed && !shared->convertible)
+	if (whole->events.begun && !shared->convertible)
 		return KEEP_RESULT_FORM;
 	if (entry->body.len > shared->worker->plan.config->cache.entry)
 		return KEEP_RESULT_TOO_LARGE;
@@ -25,11 +25,13 @@ static enum keep_result judge_answer(const struct shared *shared, const struct w
 	const struct dialect *dialect = whole->dialect;
 	struct json json;
 	struct deltas deltas;
-	if (event_parse(entry->body, scratch, &json) && dialect->deltas_read(&json, scratch, &deltas))
+	if (!event_parse(entry->body, scratch, &json) ||
+	    !dialect->answer_is_keepable(&json, rule->finish == CONFIG_CACHE_ANY))
+		return KEEP_RESULT_UNFINISHED;
+	if (dialect->deltas_read(&json, scratch, &deltas))
 		entry->finish = deltas_finish(&deltas);
-	bool keepable = dialect->answer_is_keepable(entry->body, rule->finish == CONFIG_CACHE_ANY, scratch) &&
-			dialect->replay_mark(entry->body, scratch, &entry->marks);
-	return keepable ? KEEP_RESULT_YES : KEEP_RESULT_UNFINISHED;
+	entry->marks = dialect->replay_marks(&json);
+	return KEEP_RESULT_YES;
 }
 
 static enum keep_result kept_of(enum cache_adopted adopted)
@@ -76,7 +78,8 @@ void shared_assemble(struct shared *shared, const struct event *event)
 	}
 	if (shared->whole != NULL)
 		whole_add(shared->whole, event);
-	if (shared->whole == NULL || shared->whole->assembly.exhausted || shared->log.bytes > SHARED_KEPT_IN_TURN)
+	if (shared->whole == NULL || shared->whole->events.assembly.exhausted ||
+	    shared->log.bytes > SHARED_KEPT_IN_TURN)
 		shared_stop_assembling(shared);
 }
 
@@ -118,7 +121,8 @@ static void gather_answer(const struct shared *shared, const struct flight_recor
 		return;
 	if (written)
 		gathered->kept = judge_answer(shared, whole, &gathered->entry, &gathered->scratch);
-	else if (whole->assembly.failed && !whole->assembly.too_large && !whole->assembly.exhausted)
+	else if (whole->events.assembly.failed && !whole->events.assembly.too_large &&
+		 !whole->events.assembly.exhausted)
 		gathered->kept = KEEP_RESULT_FORM;
 	gathered->entry.usage = whole->usage;
 	gathered->entry.target = whole->target == NULL ? SPAN("") : span_of(whole->target->target);

@@ -3,23 +3,19 @@
 #ifndef SLUICE_SERVICE_FLIGHTS_WHOLE_H
 #define SLUICE_SERVICE_FLIGHTS_WHOLE_H
 
-#include "schemas/assembly.h"
 #include "schemas/request.h"
+#include "service/answer/collection.h"
 #include "service/plan/event.h"
 
 struct whole {
 	const struct dialect *dialect; /* that the answer is written in */
 	enum endpoint endpoint;
-	struct assembly assembly;
-	size_t bytes;                    /* of the events that were added */
-	struct buf body;                 /* of an answer that comes whole */
-	struct arena arena;              /* of the identity */
-	struct arena scratch;            /* of one event */
-	struct answer_identity identity; /* of the first event */
+	struct collection events; /* of an answer that is streamed */
+	struct buf body;          /* of an answer that comes whole */
+	struct arena scratch;     /* of one event */
 	struct usage usage;
 	const struct config_plan *target; /* of the last event; NULL = several */
 	bool joined;                      /* of parts of several answers */
-	bool streamed;                    /* chunks came */
 	bool failed;                      /* too much, or not to be understood */
 	bool exhausted;                   /* it could not be written for lack of memory */
 };

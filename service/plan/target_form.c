@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 #include "lib/container.h"
-#include "schemas/assembly.h"
 #include "schemas/dialect.h"
+#include "service/answer/collection.h"
 #include "service/loop/offload.h"
 #include "service/plan/target.h"
 #include "service/plan/telling.h"
@@ -21,11 +21,7 @@ struct target_collection {
 	struct offload_job job; /* first */
 	struct target_run *target;
 	bool submitted;
-	struct assembly assembly;
-	size_t bytes;                    /* of the events that were added */
-	struct arena arena;              /* of the identity */
-	struct answer_identity identity; /* of the first event */
-	bool named;
+	struct collection events;
 	const struct dialect *dialect;
 	enum endpoint endpoint;
 	struct usage usage;
@@ -36,9 +32,8 @@ struct target_collection {
 
 static void collection_free(struct target_collection *collection)
 {
-	assembly_fini(&collection->assembly);
+	collection_fini(&collection->events);
 	buf_fini(&collection->answer);
-	arena_fini(&collection->arena);
 	free(collection);
 }
 
@@ -48,10 +43,7 @@ bool target_collect_begin(struct target_run *target)
 	size_t most = target->run.context->worker->config->limits.event;
 	if (collection == NULL)
 		return false;
-	assembly_init(&collection->assembly, most);
-	arena_init(&collection->arena, 0);
-	arena_charge(&collection->arena, target->run.context->party);
-	assembly_charge(&collection->assembly, target->run.context->party);
+	collection_init(&collection->events, most, target->run.context->party);
 	buf_init(&collection->answer, most * 6);
 	buf_charge(&collection->answer, target->run.context->party);
 	collection->usage = USAGE_UNKNOWN;
@@ -74,20 +66,10 @@ void target_collect_fini(struct target_run *target)
 		collection_free(collection);
 }
 
-/* The first event says what the answer is called. */
-static void collect_name(struct target_run *target, const struct json *json)
-{
-	struct target_collection *collection = target->collection;
-	collection->named = true;
-	target->run.plan->dialect->identity_read(json, &collection->arena, &collection->identity);
-	if (collection->identity.created < 0)
-		collection->identity.created = target->run.context->created;
-}
-
 /* Returns why the chunks could not be put together. A failure to write them is one of memory. */
 static enum error_code collection_error(const struct target_collection *collection)
 {
-	const struct assembly *assembly = &collection->assembly;
+	const struct assembly *assembly = &collection->events.assembly;
 	if (assembly->too_large)
 		return ERROR_UPSTREAM_TOO_LARGE;
 	return assembly->exhausted || collection->exhausted ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
@@ -95,24 +77,16 @@ static enum error_code collection_error(const struct target_collection *collecti
 
 void target_collect(struct target_run *target, struct event *event)
 {
-	struct arena *scratch = target->run.context->worker->scratch;
 	struct target_collection *collection = target->collection;
-	struct json room;
-	struct deltas deltas;
 	if ((event->carries & CARRIES_USAGE) != 0)
 		collection->usage = event->usage;
 	if ((event->carries & CARRIES_NO_CHOICE) != 0)
 		return;
-	collection->bytes += event->data.len;
-	const struct json *json = event_json(event, scratch, &room);
-	bool read = json != NULL && target->run.plan->dialect->deltas_read(json, scratch, &deltas);
-	if (read && !collection->named)
-		collect_name(target, json);
-	if (read)
-		assembly_add(&collection->assembly, &deltas);
-	else
-		assembly_fail(&collection->assembly, arena_failed(scratch));
-	if (collection->assembly.failed)
+	event->dialect = collection->dialect;
+	collection_add(&collection->events, event, target->run.context->worker->scratch);
+	if (collection->events.identity.created < 0)
+		collection->events.identity.created = target->run.context->created;
+	if (collection->events.assembly.failed)
 		target_fail_code(target, collection_error(collection));
 }
 
@@ -120,8 +94,8 @@ void target_collect(struct target_run *target, struct event *event)
 static void collect_write(struct target_collection *collection)
 {
 	collection->written =
-	    collection->dialect->answer_write(&collection->assembly, collection->endpoint, &collection->identity,
-					      &collection->usage, &collection->answer) &&
+	    collection->dialect->answer_write(&collection->events.assembly, collection->endpoint,
+					      &collection->events.identity, &collection->usage, &collection->answer) &&
 	    !buf_failed(&collection->answer);
 	collection->exhausted = buf_failed(&collection->answer);
 }
@@ -179,7 +153,7 @@ static bool collect_apart(struct target_run *target)
 {
 	struct run_context *context = target->run.context;
 	struct target_collection *collection = target->collection;
-	if (context->worker->offload == NULL || collection->bytes <= COLLECTED_IN_TURN)
+	if (context->worker->offload == NULL || collection->events.bytes <= COLLECTED_IN_TURN)
 		return false;
 	target_drop_call(target);
 	timer_stop(target_timers(target), &target->silence);
@@ -190,7 +164,7 @@ static bool collect_apart(struct target_run *target)
 					       .discard = on_collect_discard,
 					       .kind = OFFLOAD_ANSWER,
 					       .owner = {context->network, context->client},
-					       .bytes = collection->bytes * 2};
+					       .bytes = collection->events.bytes * 2};
 	offload_submit(context->worker->offload, &collection->job);
 	return true;
 }

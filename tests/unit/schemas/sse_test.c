@@ -11,34 +11,29 @@
 #include <cmocka.h>
 
 /* SPAN() for static tables: a compound literal is no constant. */
-#define SPAN_OF(literal)                       \
-	{                                      \
-		(literal), sizeof(literal) - 1 \
-	}
-
 /* Everything the grammar allows, in one stream. */
-static const struct span nasty = SPAN_OF("\xEF\xBB\xBF"
-					 "data: first\n\n"
-					 ": a comment\n"
-					 "data: {\"a\":1}\n\n"
-					 "data:no space\r\n\r\n"
-					 "data:  two spaces\r\r"
-					 "\n\n\r\n"
-					 ": comment\r\n: another\r"
-					 "event: named\ndata: x\n\n"
-					 "data: one\ndata: two\r\ndata:\rdata\ndata:three\n\n"
-					 "event: lost without data\n\n"
-					 "id: 7\nretry: 10\n\n"
-					 "data\n\n"
-					 "data:\n\n"
-					 "data: a\n: inside\nunknown: field\n\n"
-					 "event: old\nevent: new\ndata: \xC3\xA9\xF0\x9F\x98\x80\n\n"
-					 "data: \xEF\xBB\xBF bom inside\n\n"
-					 "database: no\ndata : no\nDATA: no\n\n"
-					 "data: cr\rdata: crlf\r\n\n"
-					 "data: lf then cr\n\r"
-					 "data: [DONE]\n\n"
-					 "data: dropped at the end\n");
+static const struct span nasty = SPAN_INIT("\xEF\xBB\xBF"
+					   "data: first\n\n"
+					   ": a comment\n"
+					   "data: {\"a\":1}\n\n"
+					   "data:no space\r\n\r\n"
+					   "data:  two spaces\r\r"
+					   "\n\n\r\n"
+					   ": comment\r\n: another\r"
+					   "event: named\ndata: x\n\n"
+					   "data: one\ndata: two\r\ndata:\rdata\ndata:three\n\n"
+					   "event: lost without data\n\n"
+					   "id: 7\nretry: 10\n\n"
+					   "data\n\n"
+					   "data:\n\n"
+					   "data: a\n: inside\nunknown: field\n\n"
+					   "event: old\nevent: new\ndata: \xC3\xA9\xF0\x9F\x98\x80\n\n"
+					   "data: \xEF\xBB\xBF bom inside\n\n"
+					   "database: no\ndata : no\nDATA: no\n\n"
+					   "data: cr\rdata: crlf\r\n\n"
+					   "data: lf then cr\n\r"
+					   "data: [DONE]\n\n"
+					   "data: dropped at the end\n");
 
 static const char nasty_events[] = "|first"
 				   "|{\"a\":1}"
@@ -276,9 +271,12 @@ static void the_cap_is_exact_however_the_input_is_cut(void **state)
 		struct span stream;
 		size_t size; /* of the largest block */
 	} rows[] = {
-	    {SPAN_OF("data: x\n\ndata: 0123456789\n\ndata: x\n\n"), 18}, {SPAN_OF("data: x\n\ndata: 0123456789"), 16},
-	    {SPAN_OF(": 01234567890123456789\n\ndata: x\n\n"), 23},      {SPAN_OF("data: x\n: 0123456789\n\n"), 22},
-	    {SPAN_OF("data: a\r\ndata: 01234567\r\n\r\n"), 26},          {SPAN_OF("event: 0123456789\n\n"), 19},
+	    {SPAN_INIT("data: x\n\ndata: 0123456789\n\ndata: x\n\n"), 18},
+	    {SPAN_INIT("data: x\n\ndata: 0123456789"), 16},
+	    {SPAN_INIT(": 01234567890123456789\n\ndata: x\n\n"), 23},
+	    {SPAN_INIT("data: x\n: 0123456789\n\n"), 22},
+	    {SPAN_INIT("data: a\r\ndata: 01234567\r\n\r\n"), 26},
+	    {SPAN_INIT("event: 0123456789\n\n"), 19},
 	};
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		for (size_t piece = 1; piece <= rows[i].stream.len; piece++) {

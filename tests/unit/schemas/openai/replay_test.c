@@ -20,6 +20,15 @@ static struct assembly assembly;
 static char chunks[65536];
 static size_t count;
 
+static bool find_marks(struct span body, struct answer_marks *marks)
+{
+	struct json json;
+	if (!event_parse(body, &arena, &json))
+		return false;
+	*marks = openai_replay_marks(&json);
+	return true;
+}
+
 static void assemble(struct span data)
 {
 	struct json json;
@@ -142,7 +151,7 @@ static void the_id_and_the_time_are_fresh(void **state)
 	struct buf out;
 	(void)state;
 	buf_init(&out, 65536);
-	assert_true(openai_replay_mark(ask.body, &arena, &ask.marks));
+	assert_true(find_marks(ask.body, &ask.marks));
 	assert_true(openai_replay_whole(&ask, &out));
 	assert_true(span_is(
 	    buf_span(&out),
@@ -198,7 +207,7 @@ static void only_the_id_and_the_time_are_replaced(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct answer_replay ask = {
 		    .endpoint = ENDPOINT_CHAT, .body = span_of(cases[i][0]), .id = SPAN("new"), .created = 99};
-		assert_true(openai_replay_mark(ask.body, &arena, &ask.marks));
+		assert_true(find_marks(ask.body, &ask.marks));
 		buf_reset(&out);
 		assert_true(openai_replay_whole(&ask, &out));
 		assert_true(span_is(buf_span(&out), cases[i][1]));
@@ -217,9 +226,9 @@ static void only_the_id_and_the_time_are_replaced(void **state)
 	assert_true(openai_replay_whole(&empty, &out));
 	assert_true(span_is(buf_span(&out), "{\"created\":99}"));
 	struct answer_marks marks;
-	assert_false(openai_replay_mark(SPAN("[{\"id\":1}]"), &arena, &marks));
-	assert_false(openai_replay_mark(SPAN("{\"id\":1"), &arena, &marks));
-	assert_false(openai_replay_mark(SPAN("{\"id\":1,\"id\":2}"), &arena, &marks));
+	assert_false(find_marks(SPAN("[{\"id\":1}]"), &marks));
+	assert_false(find_marks(SPAN("{\"id\":1"), &marks));
+	assert_false(find_marks(SPAN("{\"id\":1,\"id\":2}"), &marks));
 	buf_fini(&out);
 }
 

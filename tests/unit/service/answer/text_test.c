@@ -11,22 +11,7 @@
 #include "lib/json.h"
 #include "schemas/openai/deltas.h"
 #include "service/answer/text.h"
-
-static struct arena arena;
-
-static int setup(void **state)
-{
-	(void)state;
-	arena_init(&arena, 0);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	arena_fini(&arena);
-	return 0;
-}
+#include "tests/unit/arena_fixture.h"
 
 /* Adds a chunk or a whole answer of the OpenAI dialect. */
 static bool add(struct answer_text *text, struct span data)

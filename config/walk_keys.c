@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* The keys of clients in the configuration's tree; walk_internal.h holds the contract. */
+#include "config/walk_internal.h"
+
+/* An empty list would look as if it allowed nothing, where leaving it out allows everything. */
+static void refuse_empty_scopes(struct walk *walk, const struct tree_node *node)
+{
+	static const char *const scopes[] = {"models", "endpoints", "networks"};
+	for (size_t i = 0; i < sizeof(scopes) / sizeof(scopes[0]); i++) {
+		const struct tree_node *scope = tree_member(node, scopes[i]);
+		if (scope == NULL || (scope->kind != TREE_NULL && (scope->kind != TREE_LIST || scope->count > 0)))
+			continue;
+		size_t len = walk_enter(walk, span_of(scopes[i]));
+		findings_add(walk->in.findings, scope->key_line, walk->path,
+			     "it is empty; expected at least one, or no \"%s\" at all, which allows all", scopes[i]);
+		walk_leave(walk, len);
+	}
+}
+
+static void read_one_key(struct walk *walk, const struct tree_node *node, struct config_key *key)
+{
+	static const struct key section = {.path = "keys.*", .type = KEY_SECTION};
+	*key = (struct config_key){.name = node->key.at, .line = node->key_line};
+	walk_defaults(walk, KEY_OF_config_key, key);
+	if (!value_is_name(node->key))
+		findings_add(walk->in.findings, node->key_line, walk->path,
+			     "a key's name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", VALUE_NAME_MAX);
+	if (node->kind == TREE_NULL)
+		walk_required(walk, section.path, node);
+	else if (walk_expect(walk, node, TREE_MAPPING, &section))
+		walk_section(walk, section.path, node, key);
+	refuse_empty_scopes(walk, node);
+	if (key->tenant == NULL)
+		key->tenant = key->name;
+	key->identity = arena_printf(walk->in.arena, "\n%s", key->tenant).at;
+}
+
+void walk_keys(struct walk *walk, const struct key *key, const struct tree_node *node)
+{
+	if (node->kind == TREE_NULL || !walk_expect(walk, node, TREE_MAPPING, key))
+		return;
+	reader_refuse_duplicates(&walk->in, walk->path, node);
+	struct config_key *keys = arena_zalloc(walk->in.arena, node->count + 1, sizeof(*keys));
+	size_t count = 0;
+	for (const struct tree_node *at = node->first; at != NULL && keys != NULL; at = at->next, count++) {
+		size_t len = walk_enter(walk, at->key);
+		read_one_key(walk, at, &keys[count]);
+		walk_leave(walk, len);
+	}
+	walk->snapshot->config.keys = keys;
+	walk->snapshot->config.key_count = count;
+}
