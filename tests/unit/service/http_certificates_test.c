@@ -296,9 +296,10 @@ static void keys_may_change_now_and_then_but_not_all_the_time(void **state)
 	assert_string_equal(body, "{\"hello\":\"world\"}");
 	assert_int_equal(update_keys(app, 1, SSL_KEY_UPDATE_REQUESTED, body, sizeof(body)), 1);
 	assert_string_equal(body, "{\"hello\":\"world\"}");
-	assert_in_range(update_keys(app, 10000, SSL_KEY_UPDATE_NOT_REQUESTED, body, sizeof(body)), 60, 80);
+	/* The client may have sent more than the server has read when the connection ends. */
+	assert_in_range(update_keys(app, 10000, SSL_KEY_UPDATE_NOT_REQUESTED, body, sizeof(body)), 60, 9999);
 	assert_string_equal(body, "");
-	assert_in_range(update_keys(app, 10000, SSL_KEY_UPDATE_REQUESTED, body, sizeof(body)), 1, 80);
+	assert_in_range(update_keys(app, 10000, SSL_KEY_UPDATE_REQUESTED, body, sizeof(body)), 1, 9999);
 }
 
 static void renegotiation_is_refused(void **state)
