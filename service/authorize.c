@@ -30,19 +30,19 @@ static bool needs_key(const struct config *config, const struct http_request *re
 }
 
 enum error_code authorize(struct access *access, const struct config *config, const struct http_request *request,
-			  const struct operation_row *row, const struct config_key **key)
+			  const struct operation_row *row, struct holder **holder)
 {
 	unsigned char address[ADDRESS_SIZE];
-	*key = NULL;
+	*holder = NULL;
 	if (!needs_key(config, request, row->right))
 		return ERROR_NONE;
 	struct access_offer offer = read_offer(request);
 	struct access_use use = {.address = http_request_address(request, address) ? address : NULL,
 				 .now_s = (uint64_t)time(NULL)};
-	enum error_code error = access_check(access, &offer, &use, key);
+	enum error_code error = access_check(access, &offer, &use, holder);
 	if (error != ERROR_NONE)
 		return error;
-	return access_has_right(*key, row->right) ? ERROR_NONE : ERROR_KEY_SCOPE;
+	return access_has_right((*holder)->key, row->right) ? ERROR_NONE : ERROR_KEY_SCOPE;
 }
 
 bool authorize_refuses_with(enum error_code code)
@@ -95,10 +95,10 @@ static struct span text_of(enum error_code code, const struct http_request *requ
 }
 
 struct refusal authorize_refusal(enum error_code code, const struct http_request *request,
-				 const struct operation_row *row, const struct config_key *key,
+				 const struct operation_row *row, const struct holder *holder,
 				 struct access_failures *failures, uint64_t now_us, struct arena *arena)
 {
-	struct refusal refusal = {.code = code, .key = key == NULL ? NULL : key->hash->id};
+	struct refusal refusal = {.code = code, .key = holder == NULL ? NULL : holder->id};
 	uint64_t wait_us = 0;
 	if (code == ERROR_KEY_INVALID)
 		wait_us = access_failures_count(failures, http_request_network(request), now_us);
@@ -107,6 +107,6 @@ struct refusal authorize_refusal(enum error_code code, const struct http_request
 		refusal.retry_after_s = (unsigned)((wait_us + SECOND_US - 1) / SECOND_US);
 		return refusal;
 	}
-	refusal.message = text_of(code, request, row, key, arena);
+	refusal.message = text_of(code, request, row, holder_key(holder), arena);
 	return refusal;
 }

@@ -42,8 +42,8 @@ struct decision {
 	enum operation operation; /* OPERATION_COUNT: what methods the path has is asked, or there is a refusal */
 	enum operation elsewhere; /* what another listener serves at this path; OPERATION_COUNT: nothing */
 	struct span argument;
-	const struct config_key *holder; /* whose key was shown; NULL = nobody's was, or needed to be */
-	struct refusal refusal;          /* code ERROR_NONE: none */
+	struct holder *holder;  /* counted; whose key was shown; NULL = nobody's was, or needed to be */
+	struct refusal refusal; /* code ERROR_NONE: none */
 	char allow[METHODS_ALLOW_SIZE];
 };
 
@@ -199,7 +199,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	arena_init(&arena, 0);
 	const struct plan_worker *plan = &routes->exchange->flights.plan;
 	struct admin_request ask = {.config = plan->config,
-				    .holder = http_request_holder(request),
+				    .holder = holder_key(http_request_holder(request)),
 				    .health = plan->health,
 				    .cache = routes->exchange->flights.cache,
 				    .offload = plan->offload,
@@ -309,6 +309,7 @@ bool routes_refuses(const struct routes *routes, const struct http_request *requ
 {
 	struct decision decision;
 	decide(routes, request, &decision);
+	holder_drop(decision.holder);
 	return decision.refusal.code != ERROR_NONE;
 }
 
@@ -333,4 +334,5 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 		start_exchange(routes, request, operation_row(decision.operation));
 	else
 		answer_admin(routes, request, decision.operation, decision.argument);
+	holder_drop(decision.holder);
 }

@@ -10,18 +10,34 @@
 #include "lib/http_text.h"
 #include "lib/siphash.h"
 
-/* A key that was proven, as a tag of all of it: who shows it again is spared the HMAC. */
-struct proof {
-	bool made;
+/* A key of the configuration, and once it was proven a tag of all of it: who shows it again is spared the HMAC. */
+struct listed {
+	struct holder holder;
+	bool proven;
 	unsigned char tag[SIPHASH_TAG];
 };
 
 struct access {
 	const struct config *config;
 	struct hmac *hmac;                    /* under the pepper; NULL = nobody is asked for keys */
-	struct proof *proofs;                 /* by index of the key in the configuration */
+	struct listed *listed;                /* by index of the key in the configuration */
 	unsigned char secret[SIPHASH_SECRET]; /* of the tags: nobody outside can make one */
 };
+
+/* Is never called: the access itself keeps a reference. */
+static void keep_listed(struct holder *holder)
+{
+	(void)holder;
+}
+
+static void list_keys(struct access *access)
+{
+	for (size_t i = 0; access->listed != NULL && i < access->config->key_count; i++) {
+		const struct config_key *key = &access->config->keys[i];
+		access->listed[i].holder =
+		    (struct holder){.key = key, .id = key->hash->id, .count = 1, .destroy = keep_listed};
+	}
+}
 
 struct access *access_create(const struct config *config)
 {
@@ -32,8 +48,9 @@ struct access *access_create(const struct config *config)
 	if (!config_auth_is_on(config))
 		return access;
 	access->hmac = hmac_create(span_of(config->auth.pepper));
-	access->proofs = calloc(config->key_count, sizeof(*access->proofs));
-	if (access->hmac != NULL && access->proofs != NULL &&
+	access->listed = calloc(config->key_count, sizeof(*access->listed));
+	list_keys(access);
+	if (access->hmac != NULL && access->listed != NULL &&
 	    getrandom(access->secret, sizeof(access->secret), 0) == (ssize_t)sizeof(access->secret))
 		return access;
 	access_destroy(access);
@@ -45,7 +62,7 @@ void access_destroy(struct access *access)
 	if (access == NULL)
 		return;
 	hmac_destroy(access->hmac);
-	free(access->proofs);
+	free(access->listed);
 	free(access);
 }
 
@@ -112,41 +129,42 @@ static enum error_code prove(struct access *access, struct span shown, const str
 	return equal && found != NULL ? ERROR_NONE : ERROR_KEY_INVALID;
 }
 
-static enum error_code find_key(struct access *access, struct span shown, const struct config_key **key)
+static enum error_code find_key(struct access *access, struct span shown, struct holder **holder)
 {
 	unsigned char tag[SIPHASH_TAG];
 	struct span id;
 	if (!api_key_parse(shown, &id))
 		return ERROR_KEY_INVALID;
 	const struct config_key *found = config_find_key(access->config, id);
-	struct proof *proof = found == NULL ? NULL : &access->proofs[found - access->config->keys];
+	struct listed *listed = found == NULL ? NULL : &access->listed[found - access->config->keys];
 	siphash(access->secret, shown, tag);
-	bool proven = proof != NULL && proof->made && hmac_equal(proof->tag, tag, sizeof(tag));
+	bool proven = listed != NULL && listed->proven && hmac_equal(listed->tag, tag, sizeof(tag));
 	enum error_code error = proven ? ERROR_NONE : prove(access, shown, found);
-	if (error != ERROR_NONE || proof == NULL)
+	if (error != ERROR_NONE || listed == NULL)
 		return error != ERROR_NONE ? error : ERROR_KEY_INVALID;
-	memcpy(proof->tag, tag, sizeof(tag));
-	proof->made = true;
-	*key = found;
+	memcpy(listed->tag, tag, sizeof(tag));
+	listed->proven = true;
+	*holder = holder_hold(&listed->holder);
 	return ERROR_NONE;
 }
 
 enum error_code access_check(struct access *access, const struct access_offer *offer, const struct access_use *use,
-			     const struct config_key **key)
+			     struct holder **holder)
 {
-	*key = NULL;
+	*holder = NULL;
 	if (offer->broken)
 		return ERROR_KEY_INVALID;
 	if (offer->key.at == NULL)
 		return ERROR_KEY_MISSING;
-	enum error_code error = find_key(access, offer->key, key);
+	enum error_code error = find_key(access, offer->key, holder);
 	if (error != ERROR_NONE)
 		return error;
-	if ((*key)->state == CONFIG_KEY_REVOKED)
+	const struct config_key *key = (*holder)->key;
+	if (key->state == CONFIG_KEY_REVOKED)
 		return ERROR_KEY_REVOKED;
-	if ((*key)->expires_s != 0 && use->now_s >= (*key)->expires_s)
+	if (key->expires_s != 0 && use->now_s >= key->expires_s)
 		return ERROR_KEY_EXPIRED;
-	return may_come_from(*key, use->address) ? ERROR_NONE : ERROR_KEY_NETWORK;
+	return may_come_from(key, use->address) ? ERROR_NONE : ERROR_KEY_NETWORK;
 }
 
 bool access_has_right(const struct config_key *key, enum operation_right right)

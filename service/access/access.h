@@ -15,6 +15,7 @@
 #include "lib/errors.h"
 #include "lib/http_field.h"
 #include "schemas/operations.h"
+#include "service/access/holder.h"
 
 /* One worker's; for its thread alone. */
 struct access;
@@ -42,11 +43,11 @@ struct access_use {
 };
 
 /*
- * Finds the key. ERROR_NONE with *key; KEY_MISSING or KEY_INVALID without; KEY_REVOKED, KEY_EXPIRED or KEY_NETWORK with
- * *key, which was shown in full; OVERLOADED: out of memory.
+ * Finds who asks. ERROR_NONE with a reference to *holder, which the caller drops; KEY_MISSING or KEY_INVALID without;
+ * KEY_REVOKED, KEY_EXPIRED or KEY_NETWORK with one, since the key was shown in full; OVERLOADED: out of memory.
  */
 enum error_code access_check(struct access *access, const struct access_offer *offer, const struct access_use *use,
-			     const struct config_key **key);
+			     struct holder **holder);
 
 /* Returns whether the key has the right. Never for OPERATION_RIGHT_UNSAID. */
 bool access_has_right(const struct config_key *key, enum operation_right right);

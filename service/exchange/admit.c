@@ -28,7 +28,7 @@ static struct reading *reading_create(struct exchange *exchange)
 				    .config = exchange_config(exchange),
 				    .limits = exchange_config(exchange)->limits.json,
 				    .body = exchange->asked.body,
-				    .holder = exchange->asked.holder,
+				    .holder = holder_hold(exchange->asked.holder),
 				    .tenant = exchange->asked.tenant,
 				    .caches = exchange->worker->flights.cache != NULL &&
 					      !exchange->caching.directives.no_store,
@@ -41,6 +41,7 @@ static void reading_free(struct reading *reading)
 	if (reading->embedding != NULL)
 		embedding_destroy(reading->embedding);
 	request_drop(reading->request);
+	holder_drop(reading->holder);
 	free(reading);
 }
 

@@ -62,6 +62,7 @@ static enum exchange_step exchange_end(struct exchange *exchange)
 	timer_stop(exchange_timers(exchange), &exchange->stalled);
 	exchange_stop_watching(exchange);
 	request_drop(exchange->request);
+	holder_drop(exchange->asked.holder);
 	buf_fini(&exchange->out);
 	free(exchange);
 	return EXCHANGE_WAIT;
@@ -120,6 +121,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	exchange->kind = asked->kind;
 	exchange->steps = exchange_steps;
 	exchange->asked = *asked;
+	holder_hold(asked->holder);
 	exchange->request = request;
 	exchange->sink.on_event = exchange_on_event;
 	exchange->sink.on_comment = exchange_on_comment;
@@ -132,7 +134,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	exchange->report.retries_before = exchange_read_count(asked->retry_count);
 	exchange->report.request_id = exchange_request_id(asked->request_id, &request->arena);
 	if (asked->holder != NULL)
-		exchange->report.key = asked->holder->hash->id;
+		exchange->report.key = asked->holder->id;
 	exchange->report.model_index = worker->flights.plan.config->model_count;
 	worker->flights.in_flight++;
 	exchange_link(exchange);

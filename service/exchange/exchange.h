@@ -8,6 +8,7 @@
 #define SLUICE_SERVICE_EXCHANGE_EXCHANGE_H
 
 #include "schemas/error_answer.h"
+#include "service/access/holder.h"
 #include "service/exchange/client.h"
 #include "service/flights/flight_worker.h"
 
@@ -36,15 +37,15 @@ struct exchange_request {
 	struct span traceparent; /* the client's, empty = none */
 	struct span retry_count; /* the client's x-stainless-retry-count, empty = none */
 	struct span timeout;     /* the client's x-stainless-timeout: seconds that it waits; empty = it does not say */
-	const struct config_key *holder; /* whose key was shown; NULL = nobody was asked for one */
-	uint64_t client;                 /* whose request it is: a hash of its tenant or address */
-	uint64_t network;                /* where it comes from: a hash */
-	uint32_t party;                  /* who is charged for it in the ledger */
-	struct span tenant;              /* whose answers it may see; empty = those of nobody in particular */
-	struct span cache_control;       /* the client's, empty = none */
-	struct span if_none_match;       /* the client's, empty = none */
-	int http_version;                /* 10, 11 or 20, for the log */
-	enum error_form form;            /* of errors while nothing was sent */
+	struct holder *holder;   /* whose key was shown; NULL = nobody was asked for one */
+	uint64_t client;         /* whose request it is: a hash of its tenant or address */
+	uint64_t network;        /* where it comes from: a hash */
+	uint32_t party;          /* who is charged for it in the ledger */
+	struct span tenant;      /* whose answers it may see; empty = those of nobody in particular */
+	struct span cache_control; /* the client's, empty = none */
+	struct span if_none_match; /* the client's, empty = none */
+	int http_version;          /* 10, 11 or 20, for the log */
+	enum error_form form;      /* of errors while nothing was sent */
 };
 
 /*

@@ -61,7 +61,7 @@ static const struct config *config_of(const struct fanout_run *fanout)
 
 static const struct config_key *holder_of(const struct fanout_run *fanout)
 {
-	return fanout->exchange->asked.holder;
+	return holder_key(fanout->exchange->asked.holder);
 }
 
 static void refuse_plan(struct findings *findings, enum error_code code, struct span param, struct span message)

@@ -78,7 +78,7 @@ static void take_repeat(struct exchange *exchange, const struct repeat *repeat)
 static bool may_recall(const struct exchange *exchange, const struct repeat *repeat)
 {
 	const struct config_model *model = &exchange_config(exchange)->models[repeat->model_index];
-	return config_key_may_use(exchange->asked.holder, span_of(model->name));
+	return config_key_may_use(holder_key(exchange->asked.holder), span_of(model->name));
 }
 
 /* The cache said what it has: goes on with that, or with an exchange whose request was not read. */

@@ -83,8 +83,8 @@ static void relay_read(struct reading *reading)
 	reading->requested = request->model;
 	if (!good)
 		return;
-	if (!config_key_may_use(reading->holder, request->model)) {
-		reading_refuse_model(&reading->findings, reading->holder, request->model, SPAN("model"),
+	if (!config_key_may_use(holder_key(reading->holder), request->model)) {
+		reading_refuse_model(&reading->findings, holder_key(reading->holder), request->model, SPAN("model"),
 				     &request->arena);
 		return;
 	}

@@ -17,6 +17,7 @@
 #include "lib/http_field.h"
 #include "schemas/metrics.h"
 #include "schemas/error_answer.h"
+#include "service/access/holder.h"
 #include "service/loop/loop.h"
 
 struct http_server;
@@ -117,10 +118,11 @@ struct span http_request_list(const struct http_request *request, const char *na
 size_t http_request_field_count(const struct http_request *request);
 struct http_field http_request_field_at(const struct http_request *request, size_t index);
 int http_request_version(const struct http_request *request); /* 10, 11 or 20 */
-/* The key that the request showed was found good: it stands for the client from here on. key: borrows. */
-void http_request_identify(struct http_request *request, const struct config_key *key);
-/* That key; NULL = nobody in particular asks. */
-const struct config_key *http_request_holder(const struct http_request *request);
+/* Takes who asks, as a key or token showed: he is the client from here on. Adds a reference. NULL = nobody was asked.
+ */
+void http_request_identify(struct http_request *request, struct holder *holder);
+/* Who asks, borrowed; NULL = nobody in particular. */
+struct holder *http_request_holder(const struct http_request *request);
 /* Whose answers it may see: those of its key's tenant, or where clients show no keys of those with the same
  * Authorization. */
 struct span http_request_tenant(const struct http_request *request);

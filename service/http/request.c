@@ -65,6 +65,7 @@ static void on_dispose(void *memory)
 	buf_fini(&request->flying);
 	struct http_connection *connection = request->connection;
 	ledger_give(connection->party, request->charged);
+	holder_drop(request->holder);
 	if (connection->request != request)
 		return;
 	connection->request = NULL;
@@ -302,19 +303,20 @@ struct span http_request_subject(const struct http_request *request)
 	return span_of(request->connection->subject);
 }
 
-void http_request_identify(struct http_request *request, const struct config_key *key)
+void http_request_identify(struct http_request *request, struct holder *holder)
 {
-	request->holder = key;
+	holder_drop(request->holder);
+	request->holder = holder_hold(holder);
 }
 
-const struct config_key *http_request_holder(const struct http_request *request)
+struct holder *http_request_holder(const struct http_request *request)
 {
 	return request->holder;
 }
 
 struct span http_request_tenant(const struct http_request *request)
 {
-	return request->holder != NULL ? span_of(request->holder->identity)
+	return request->holder != NULL ? span_of(request->holder->key->identity)
 				       : http_request_field(request, "authorization");
 }
 

@@ -65,12 +65,13 @@ static enum error_code check(const char *key, const char *holder, const unsigned
 {
 	struct access_offer offer = {.key = span_of(key)};
 	struct access_use use = {address, now_s};
-	const struct config_key *found;
+	struct holder *found;
 	enum error_code error = access_check(access_of_all, &offer, &use, &found);
 	if (holder == NULL)
 		assert_null(found);
 	else
-		assert_string_equal(found->name, holder);
+		assert_string_equal(found->key->name, holder);
+	holder_drop(found);
 	return error;
 }
 
@@ -165,7 +166,7 @@ static void a_broken_offer_is_refused_whatever_is_in_it(void **state)
 {
 	struct access_offer offer = {.key = span_of(good), .broken = true};
 	struct access_use use = {NULL, 0};
-	const struct config_key *found;
+	struct holder *found;
 	(void)state;
 	assert_int_equal(access_check(access_of_all, &offer, &use, &found), ERROR_KEY_INVALID);
 	assert_null(found);
