@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "config/quota.h"
 #include "lib/api_key.h"
 #include "lib/buf.h"
 #include "lib/failures.h"
@@ -123,6 +124,8 @@ struct config_plan_options {
  * A plan as written, before service/plan gives it meaning: either a target or a
  * named combinator with children. Configuration knows no combinator by name.
  */
+struct config_model;
+
 struct config_plan {
 	const char *combinator;               /* NULL = a target */
 	const struct config_backend *backend; /* of a target */
@@ -130,6 +133,7 @@ struct config_plan {
 	const char *target;                   /* of a target: "backend/model" as written */
 	size_t target_index;                  /* of a target: in the configuration's targets */
 	const char *name;                     /* of a child, for lanes and causes; NULL = its target, or its place */
+	const struct config_model *model;     /* of a model in a client's plan: which */
 	bool strict;                          /* of a model in a client's plan: the model is strict */
 	struct config_plan_options options;   /* of a combinator */
 	const struct config_plan *const *children;
@@ -255,9 +259,11 @@ struct config_key {
 	unsigned endpoints;        /* bits 1 << enum config_endpoint; 0 = all */
 	bool admin;
 	const struct config_network *networks;
-	size_t network_count; /* 0 = from anywhere */
-	uint64_t expires_s;   /* seconds since 1970; 0 = never */
-	unsigned state;       /* enum config_key_state */
+	size_t network_count;       /* 0 = from anywhere */
+	uint64_t expires_s;         /* seconds since 1970; 0 = never */
+	uint64_t revision;          /* another number once anything of it has changed; 0 = of the configuration */
+	struct config_quota limits; /* of this key alone */
+	unsigned state;             /* enum config_key_state */
 	unsigned line;
 };
 
@@ -315,6 +321,10 @@ struct config {
 	const struct config_key *keys;
 	const struct config_key *const *keys_by_id; /* the same, sorted */
 	size_t key_count;
+	const struct config_quota *quotas;
+	size_t quota_count;
+	const struct config_price *prices; /* the first that matches counts */
+	size_t price_count;
 	unsigned public_set;   /* bits 1 << enum config_public */
 	unsigned workers;      /* 0 = one per core */
 	uint64_t keepalive_us; /* silence of a stream until its client gets a comment; 0 = none */

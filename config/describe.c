@@ -17,6 +17,8 @@ static const char *type_name(enum key_type type)
 	case KEY_BACKENDS:
 	case KEY_MODELS:
 	case KEY_KEYS:
+	case KEY_QUOTAS:
+	case KEY_PRICES:
 	case KEY_CACHE_MODELS:
 		return "mapping of names";
 	case KEY_PLAN:
@@ -72,6 +74,12 @@ static const char *type_name(enum key_type type)
 		return "network, or a list of them";
 	case KEY_TIME:
 		return "time";
+	case KEY_RATES:
+		return "number per time, or a list of them";
+	case KEY_SPENDING:
+		return "dollars per time, or a list of them";
+	case KEY_MONEY:
+		return "dollars";
 	}
 	return "";
 }

@@ -13,6 +13,8 @@ enum key_type {
 	KEY_BACKENDS,     /* mapping of names to struct config_backend */
 	KEY_MODELS,       /* mapping of names to plans */
 	KEY_KEYS,         /* mapping of names to struct config_key */
+	KEY_QUOTAS,       /* mapping of names to struct config_quota */
+	KEY_PRICES,       /* mapping of targets to struct config_price */
 	KEY_CACHE_MODELS, /* mapping of models' names to struct config_cache_rule */
 	KEY_PLAN,         /* config/plan.h */
 	/* these are scalars; the member's type follows in brackets */
@@ -42,6 +44,9 @@ enum key_type {
 	KEY_PATTERNS, /* [const char *const *, size_t count, adjacent] one entry or a list */
 	KEY_NETWORKS, /* [const struct config_network *, size_t count, adjacent] one entry or a list */
 	KEY_TIME,     /* [uint64_t] seconds since 1970 */
+	KEY_RATES,    /* [struct config_rates] one entry or a list */
+	KEY_SPENDING, /* [struct config_rates] as RATES, in billionths of a dollar */
+	KEY_MONEY,    /* [uint64_t] billionths of a dollar */
 };
 
 /* The struct that keeps a key's value. */
@@ -51,6 +56,8 @@ enum key_owner {
 	KEY_OF_config_listener,
 	KEY_OF_config_backend,
 	KEY_OF_config_key,
+	KEY_OF_config_quota,
+	KEY_OF_config_price,
 	KEY_OF_config_model,
 	KEY_OF_config_cache_rule,
 	KEY_OF_config_plan_options

@@ -106,6 +106,7 @@ static struct config_plan *read_model(struct plan_reader *reader, const struct t
 		return NULL;
 	*plan = *model->plan;
 	plan->name = model->name;
+	plan->model = model;
 	plan->strict = model->strict;
 	return plan;
 }

@@ -103,6 +103,7 @@ void reader_store(const struct key *key, void *owner, const struct value *value)
 		break;
 	case KEY_DURATION:
 	case KEY_TIME:
+	case KEY_MONEY:
 		*(uint64_t *)member = value->number;
 		break;
 	case KEY_HASH:

@@ -10,6 +10,7 @@
 
 #include "config/endpoint.h"
 #include "config/key_values.h"
+#include "config/quota_values.h"
 #include "config/suggest.h"
 
 struct value_unit {
@@ -240,6 +241,10 @@ static const char *type_expected(enum key_type type)
 		return "a mapping of names to backends, such as local: {url: \"http://127.0.0.1:8000/v1\"}";
 	case KEY_KEYS:
 		return "a mapping of names to keys, as `sluice keys create` prints them";
+	case KEY_QUOTAS:
+		return "a mapping of names to quotas, such as team: {tenant: acme, tokens: 100000/minute}";
+	case KEY_PRICES:
+		return "a mapping of targets to prices, such as openai/gpt-4o: {input: 2.50, output: 10}";
 	case KEY_CACHE_MODELS:
 		return "a mapping of models' names to what differs for them, such as small: {policy: off}";
 	case KEY_MODELS:
@@ -299,6 +304,12 @@ static const char *type_expected(enum key_type type)
 		       "list of them";
 	case KEY_TIME:
 		return "a time in UTC such as 2027-01-31 or 2027-01-31T12:00:00Z";
+	case KEY_RATES:
+		return "a number, a slash and second, minute, hour, day or month, such as 60/minute, or a list of them";
+	case KEY_SPENDING:
+		return "dollars, a slash and second, minute, hour, day or month, such as 5.50/day, or a list of them";
+	case KEY_MONEY:
+		return "dollars such as 2.50, with at most 9 digits behind the point";
 	case KEY_SERVERS:
 		return "an address with port, such as 127.0.0.1:6379 or \"[::1]:6379\", or a list of them";
 	case KEY_HOSTS:
@@ -370,12 +381,20 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 		return key_value_network(arena, text, &value->made);
 	case KEY_TIME:
 		return key_value_time(text, &value->number);
+	case KEY_RATES: /* one of them */
+		return quota_value_rate(arena, text, &value->made);
+	case KEY_SPENDING: /* one of them */
+		return quota_value_spending(arena, text, &value->made);
+	case KEY_MONEY:
+		return quota_value_money(text, &value->number);
 	case KEY_SECTION:
 	case KEY_CERTIFICATES:
 	case KEY_LISTENERS:
 	case KEY_BACKENDS:
 	case KEY_MODELS:
 	case KEY_KEYS:
+	case KEY_QUOTAS:
+	case KEY_PRICES:
 	case KEY_CACHE_MODELS:
 	case KEY_PLAN:
 	case KEY_NUMBERS:

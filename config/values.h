@@ -12,8 +12,8 @@
 struct value {
 	bool truth;         /* BOOL */
 	uint64_t number;    /* UNSIGNED, PERCENT; SIZE in bytes; DURATION in microseconds; TIME in seconds since 1970;
-			     * WORD, one of WORDS: its place */
-	const void *made;   /* HASH, one of NETWORKS: the struct, in the arena */
+			     * MONEY;    WORD, one of WORDS: its place */
+	const void *made;   /* HASH, one of NETWORKS, RATES and SPENDING: the struct, in the arena */
 	const char *string; /* the others, in the arena; of ADDRESS, LISTENER and SERVERS the host, NULL = none */
 	const char *port;   /* ADDRESS, LISTENER, SERVERS */
 	const char *socket; /* LISTENER: the path of a unix socket, NULL = none */

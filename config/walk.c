@@ -103,25 +103,27 @@ static void read_servers(struct walk *walk, const struct key *key, const struct 
 	walk->snapshot->config.redis.server_count = count;
 }
 
-/* One network, a list of them, or nothing. */
-static void read_networks(struct walk *walk, const struct key *key, const struct tree_node *node,
-			  struct config_key *owner)
+/* One struct of that size, a list of them, or nothing; into an array and its count beside it. */
+static void read_made(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner, size_t size)
 {
 	bool list = node->kind == TREE_LIST;
 	if (node->kind == TREE_NULL)
 		return;
-	struct config_network *networks = arena_zalloc(walk->in.arena, list ? node->count : 1, sizeof(*networks));
-	size_t count = 0;
-	for (const struct tree_node *at = list ? node->first : node; at != NULL && networks != NULL;
-	     at = list ? at->next : NULL, count++) {
+	struct {
+		char *list;
+		size_t count;
+	} made = {arena_zalloc(walk->in.arena, list ? node->count : 1, size), 0};
+	if (made.list == NULL)
+		return;
+	for (const struct tree_node *at = list ? node->first : node; at != NULL; at = list ? at->next : NULL) {
 		struct value value;
-		size_t len = list ? walk_enter_index(walk, count) : strlen(walk->path);
+		size_t len = list ? walk_enter_index(walk, made.count) : strlen(walk->path);
 		if (reader_value(&walk->in, walk->path, key, at, &value))
-			networks[count] = *(const struct config_network *)value.made;
+			memcpy(made.list + made.count * size, value.made, size);
+		made.count++;
 		walk_leave(walk, len);
 	}
-	owner->networks = networks;
-	owner->network_count = count;
+	memcpy((char *)owner + key->offset, &made, sizeof(made));
 }
 
 static void report_unknown(struct walk *walk, const char *section, const struct tree_node *node)
@@ -346,7 +348,17 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 		walk_keys(walk, key, node);
 		break;
 	case KEY_NETWORKS:
-		read_networks(walk, key, node, owner);
+		read_made(walk, key, node, owner, sizeof(struct config_network));
+		break;
+	case KEY_RATES:
+	case KEY_SPENDING:
+		read_made(walk, key, node, owner, sizeof(struct config_rate));
+		break;
+	case KEY_QUOTAS:
+		walk_quotas(walk, key, node);
+		break;
+	case KEY_PRICES:
+		walk_prices(walk, key, node);
 		break;
 	case KEY_PATTERNS:
 	case KEY_ORIGINS:

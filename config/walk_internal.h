@@ -37,6 +37,10 @@ void walk_section(struct walk *walk, const char *section, const struct tree_node
 /* Adds a finding for each required key of the section that the mapping lacks. */
 void walk_required(struct walk *walk, const char *section, const struct tree_node *node);
 
+/* Reads what clients may use, and what targets cost. */
+void walk_quotas(struct walk *walk, const struct key *key, const struct tree_node *node);
+void walk_prices(struct walk *walk, const struct key *key, const struct tree_node *node);
+
 /* Reads the keys of clients. */
 void walk_keys(struct walk *walk, const struct key *key, const struct tree_node *node);
 

@@ -32,6 +32,8 @@ static void read_one_key(struct walk *walk, const struct tree_node *node, struct
 	refuse_empty_scopes(walk, node);
 	if (key->tenant == NULL)
 		key->tenant = key->name;
+	key->limits.name = arena_printf(walk->in.arena, "keys.%s", key->name).at;
+	key->limits.line = key->line;
 	key->identity = arena_printf(walk->in.arena, "\n%s", key->tenant).at;
 }
 

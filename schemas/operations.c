@@ -45,6 +45,7 @@ const char *operation_right_name(enum operation_right right)
 {
 	static const char *const names[] = {[OPERATION_RIGHT_UNSAID] = NULL,
 					    [OPERATION_FREE] = NULL,
+					    [OPERATION_RIGHT_ANY] = NULL,
 					    [OPERATION_RIGHT_CHAT] = "chat",
 					    [OPERATION_RIGHT_COMPLETIONS] = "completions",
 					    [OPERATION_RIGHT_EMBEDDINGS] = "embeddings",

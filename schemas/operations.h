@@ -34,6 +34,7 @@ enum operation_surface {
 enum operation_right {
 	OPERATION_RIGHT_UNSAID, /* nobody may */
 	OPERATION_FREE,         /* no key is needed */
+	OPERATION_RIGHT_ANY,    /* any key will do */
 	/* the word of the key's scope `endpoints` */
 	OPERATION_RIGHT_CHAT,
 	OPERATION_RIGHT_COMPLETIONS,

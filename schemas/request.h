@@ -31,8 +31,9 @@ struct request {
 	 * when the same bytes came before */
 	const struct dialect *dialect;
 	enum endpoint endpoint;
-	struct span model; /* decoded; of a refused body too, where it names one */
-	int64_t choices;   /* that a complete answer has */
+	struct span model;   /* decoded; of a refused body too, where it names one */
+	int64_t choices;     /* that a complete answer has */
+	int64_t output_most; /* tokens that a choice may have, as the request says; -1 = it does not */
 	bool stream;
 	bool include_usage; /* the client itself wants to hear of usage in a stream */
 	struct json json;   /* of the client's body, which is borrowed */

@@ -26,6 +26,7 @@
 #include "schemas/metrics.h"
 #include "schemas/openapi.h"
 #include "service/access/failures.h"
+#include "service/quotas/quotas.h"
 #include "service/exchange/report.h"
 #include "service/cache/cache.h"
 #include "service/flights/flight_table.h"
@@ -44,10 +45,11 @@ struct app {
 	const struct config *config;
 	struct health *health; /* shared by the workers */
 	struct cache *cache;
-	struct flight_table *flights;     /* shared flights under way */
-	struct offload *offload;          /* NULL = no helper threads */
-	struct redis_shared *redis;       /* NULL = there is none */
-	struct limits *limits;            /* of targets */
+	struct flight_table *flights; /* shared flights under way */
+	struct offload *offload;      /* NULL = no helper threads */
+	struct redis_shared *redis;   /* NULL = there is none */
+	struct limits *limits;        /* of targets */
+	struct quotas *quotas;
 	struct access_failures *failures; /* wrong keys by network; NULL = nobody is asked for keys */
 	struct worker **workers;
 	unsigned worker_count;
@@ -190,6 +192,9 @@ static bool create_workers(struct app *app, struct buf *errors)
 	if (app->health == NULL || app->cache == NULL || app->flights == NULL || app->limits == NULL ||
 	    !create_offload(app) || !create_redis(app, errors))
 		return false;
+	app->quotas = quotas_create(app->config);
+	if (app->quotas == NULL)
+		return false;
 	if (config_auth_is_on(app->config) &&
 	    (app->failures = access_failures_create(app->config->auth.failures)) == NULL)
 		return false;
@@ -197,6 +202,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 	for (unsigned i = 0; i < app->worker_count; i++) {
 		struct worker_options options = {.config = app->config,
 						 .health = app->health,
+						 .quotas = app->quotas,
 						 .cache = app->cache,
 						 .flights = app->flights,
 						 .offload = app->offload,
@@ -235,6 +241,7 @@ static void destroy_workers(struct app *app)
 		redis_shared_destroy(app->redis);
 	limits_destroy(app->limits);
 	access_failures_destroy(app->failures);
+	quotas_destroy(app->quotas);
 	openapi_release();
 }
 

@@ -28,7 +28,7 @@ static void (*const answers[OPERATION_COUNT])(const struct admin_request *reques
     [OPERATION_MODELS] = admin_models, [OPERATION_MODEL] = admin_model,     [OPERATION_LIVEZ] = admin_livez,
     [OPERATION_READYZ] = admin_readyz, [OPERATION_METRICS] = admin_metrics, [OPERATION_OPENAPI] = admin_openapi,
     [OPERATION_CACHE] = admin_cache,   [OPERATION_PURGE] = admin_purge,     [OPERATION_BACKENDS] = admin_backends,
-    [OPERATION_DOCS] = admin_docs,     [OPERATION_DOCS_FILE] = admin_docs,
+    [OPERATION_DOCS] = admin_docs,     [OPERATION_DOCS_FILE] = admin_docs,  [OPERATION_LIMITS] = admin_limits,
 };
 
 static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
@@ -204,6 +204,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 				    .cache = routes->exchange->flights.cache,
 				    .offload = plan->offload,
 				    .limits = plan->limits,
+				    .quotas = routes->exchange->quotas,
 				    .now_us = timers_now(&plan->reactor->timers),
 				    .argument = argument,
 				    .query = http_request_query(request),

@@ -151,6 +151,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 								.cache = &worker->cache,
 								.table = options->flights,
 								.mailbox = worker->mailbox},
+						    .quotas = options->quotas,
 						    .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
 	worker->routes.failures = options->failures;

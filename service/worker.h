@@ -12,6 +12,7 @@ struct cache;
 struct flight_table;
 struct offload;
 struct redis_shared;
+struct quotas;
 struct worker;
 struct worker_renewal;
 
@@ -23,6 +24,7 @@ struct worker_options {
 	struct offload *offload;          /* helper threads of the process; borrows; NULL = none */
 	struct redis_shared *redis;       /* of the process; borrows; NULL = there is no Redis */
 	struct limit *const *limits;      /* of all workers, by target; NULL entries = no limit */
+	struct quotas *quotas;            /* of the process; borrows; NULL = nothing is limited (tests) */
 	struct access_failures *failures; /* of the process; borrows; NULL = nobody is asked for keys */
 	size_t connections_most;          /* from clients, for which there are descriptors */
 	unsigned index;                   /* from 0; also the worker's cell of the metrics */

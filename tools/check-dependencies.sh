@@ -5,7 +5,7 @@
 # where a folder is built in layers. Prints every violation as file:line.
 #
 #   lib <- schemas, config <- clients <- service
-#   within service: loop, health <- plan, cache <- flights <- exchange <- http, admin <- the files of service/ itself;
+#   within service: loop, health, quotas <- plan, cache <- flights <- exchange <- http, admin <- the files of service/ itself;
 #                   loop, health <- access <- exchange
 set -eu
 cd "$(dirname "$0")/.."
@@ -28,7 +28,7 @@ deny config '(schemas|clients|service|tools|tests)/' "config may use lib only"
 deny clients '(service|tools|tests)/' "clients may not use service"
 deny "service" '(tools|tests)/' "service may not use tools or tests"
 deny "service config clients" 'schemas/(openai)/' "only schemas know a particular dialect"
-deny "service/loop service/health" 'service/(plan|cache|flights|exchange|http|admin|access|[a-z_]+\.h)' "loop and health are at the bottom of service"
+deny "service/loop service/health service/quotas" 'service/(plan|cache|flights|exchange|http|admin|access|[a-z_]+\.h)' "loop, health and quotas are at the bottom of service"
 deny "service/plan service/cache" 'service/(flights|exchange|http|admin|access|[a-z_]+\.h)' "plan and cache may use health and loop"
 deny "service/access" 'service/(plan|cache|flights|exchange|http|admin|[a-z_]+\.h)' "access may use health and loop"
 deny "service/flights" 'service/(exchange|http|admin|access|[a-z_]+\.h)' "flights may use plan and cache"

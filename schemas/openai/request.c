@@ -86,20 +86,30 @@ static void read_stream(struct request *request, struct arena *arena, const stru
 	request->include_usage = options.include_usage.value;
 }
 
+/* Returns the first that is given; -1: none. */
+static int64_t most_of(const struct field_integer *first, const struct field_integer *second)
+{
+	const struct field_integer *given = first->node != JSON_NONE ? first : second;
+	return given->node == JSON_NONE ? -1 : given->value;
+}
+
 /* Fills what the endpoints have in common from the typed struct. */
 static void read_common(struct request *request, const union typed_body *body, struct arena *arena)
 {
 	switch (request->endpoint) {
 	case ENDPOINT_CHAT:
 		request->choices = body->chat.n.value;
+		request->output_most = most_of(&body->chat.max_completion_tokens, &body->chat.max_tokens);
 		read_stream(request, arena, &body->chat.stream, &body->chat.stream_options);
 		break;
 	case ENDPOINT_COMPLETIONS:
 		request->choices =
 		    body->completion.n.value * count_prompts(&request->json, body->completion.prompt.node);
+		request->output_most = most_of(&body->completion.max_tokens, &body->completion.max_tokens);
 		read_stream(request, arena, &body->completion.stream, &body->completion.stream_options);
 		break;
 	case ENDPOINT_EMBEDDINGS:
+		request->output_most = 0;
 		break;
 	}
 }
@@ -124,6 +134,7 @@ static void begin(struct request *request, enum endpoint endpoint)
 	request->endpoint = endpoint;
 	request->model = (struct span){NULL, 0};
 	request->choices = 1;
+	request->output_most = -1;
 	request->stream = request->include_usage = false;
 }
 

@@ -179,6 +179,7 @@ bool access_has_right(const struct config_key *key, enum operation_right right)
 	case OPERATION_RIGHT_UNSAID:
 		return false;
 	case OPERATION_FREE:
+	case OPERATION_RIGHT_ANY:
 		return true;
 	case OPERATION_RIGHT_ADMIN:
 		return key->admin;

@@ -16,6 +16,7 @@ struct cache_worker;
 struct health;
 struct limit;
 struct offload_port;
+struct quotas;
 
 enum { ADMIN_FIELDS_MAX = 4 };
 
@@ -25,6 +26,7 @@ struct admin_request {
 	struct health *health;
 	struct cache_worker *cache;
 	struct offload_port *offload; /* helper threads; NULL = none */
+	struct quotas *quotas;        /* NULL = nothing is limited */
 	struct limit *const *limits;  /* by index of the target; NULL = none */
 	uint64_t now_us;              /* on the clock of health */
 	struct span argument;         /* the last segment of the path, still percent-encoded */
@@ -62,6 +64,7 @@ struct admin_answer {
 
 void admin_models(const struct admin_request *request, struct admin_answer *answer);
 void admin_model(const struct admin_request *request, struct admin_answer *answer);
+void admin_limits(const struct admin_request *request, struct admin_answer *answer);
 void admin_livez(const struct admin_request *request, struct admin_answer *answer);
 void admin_readyz(const struct admin_request *request, struct admin_answer *answer);
 void admin_docs(const struct admin_request *request, struct admin_answer *answer);

@@ -245,6 +245,8 @@ enum exchange_step embedding_hit(struct exchange *exchange)
 	struct event event = {.kind = EVENT_BODY, .usage = USAGE_UNKNOWN};
 	enum cache_result how = exchange->caching.how;
 	bool kept = how == CACHE_RESULT_HIT || how == CACHE_RESULT_STALE;
+	if (!limiting_take(exchange, false))
+		return limiting_fails(exchange);
 	exchange_set_source(exchange, &giving);
 	exchange->report.cache = how;
 	embedding->giving = true;

@@ -59,6 +59,7 @@ static enum exchange_step exchange_end(struct exchange *exchange)
 	exchange_set_source(exchange, NULL);
 	embedding_close(exchange);
 	caching_close(&exchange->caching);
+	limiting_close(&exchange->limiting);
 	timer_stop(exchange_timers(exchange), &exchange->stalled);
 	exchange_stop_watching(exchange);
 	request_drop(exchange->request);

@@ -13,10 +13,12 @@
 #include "service/flights/flight_worker.h"
 
 struct exchange;
+struct quotas;
 
 /* What an exchange needs of its worker. */
 struct exchange_worker {
 	struct flight_worker flights;    /* lent to flights */
+	struct quotas *quotas;           /* of the process; NULL = nothing is limited */
 	const struct plan *const *plans; /* by index of the model in the configuration */
 	struct exchange *exchanges;      /* all of them now, newest first */
 };

@@ -23,6 +23,7 @@
 #include "schemas/request.h"
 #include "service/exchange/caching.h"
 #include "service/exchange/exchange.h"
+#include "service/exchange/limiting.h"
 #include "service/exchange/report.h"
 #include "service/exchange/respond.h"
 #include "service/flights/flight.h"
@@ -129,6 +130,7 @@ struct exchange {
 	struct flight_options options;
 	struct flight *flight; /* that it runs alone; NULL = none */
 	struct caching caching;
+	struct limiting limiting;
 	struct reading *reading;   /* from DECODE to ADMIT */
 	struct fanout_run *fanout; /* of a fan-out, in the arena */
 	struct recast *recast;     /* a complete answer that is being made and sent; NULL = none */
@@ -235,6 +237,11 @@ unsigned exchange_follower_attempts(const struct exchange *exchange);
 
 /* Another replica, or somebody before, runs what was a miss here. */
 void exchange_note_collapse(struct exchange *exchange);
+
+/* ---- limiting.c ---- */
+
+/* Says what comes next when limiting_take() refused. */
+enum exchange_step limiting_fails(struct exchange *exchange);
 
 /* ---- the kinds, and the steps of each file ---- */
 

@@ -32,7 +32,9 @@ static const struct exchange_source own_flight = {.pause = pause_own, .leave = l
 enum exchange_step exchange_pass(struct exchange *exchange)
 {
 	exchange_set_source(exchange, NULL);
-	exchange->flight = flight_create(exchange_plan(exchange), exchange->request);
+	if (!limiting_take(exchange, true))
+		return limiting_fails(exchange);
+	exchange->flight = flight_create(exchange_plan(exchange), exchange->request, exchange->limiting.bill);
 	if (exchange->flight == NULL)
 		return exchange_fails(exchange, ERROR_OVERLOADED);
 	exchange_set_source(exchange, &own_flight);
@@ -133,9 +135,16 @@ enum exchange_step exchange_follow(struct exchange *exchange, struct shared_requ
 	ask->plan = exchange->options.plan;
 	ask->party = exchange->request->party;
 	caching_ask_as_wanted(caching, ask);
+	if (!limiting_take(exchange, true)) { /* the tokens of another one's flight are not its own */
+		ask->joins_only = limiting_take(exchange, false);
+		if (!ask->joins_only)
+			return limiting_fails(exchange);
+	}
 	caching->follower = shared_follow(&exchange->worker->flights, ask, &exchange->sink, &leads);
 	if (caching->follower == NULL)
-		return exchange_fails(exchange, ERROR_OVERLOADED);
+		return ask->joins_only ? limiting_fails(exchange) : exchange_fails(exchange, ERROR_OVERLOADED);
+	if (!leads)
+		bill_need_no_calls(exchange->limiting.bill);
 	exchange_set_source(exchange, source);
 	exchange->report.cache = leads ? CACHE_RESULT_MISS : CACHE_RESULT_COLLAPSED;
 	return leads ? EXCHANGE_LEAD : EXCHANGE_RELAY;

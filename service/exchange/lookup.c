@@ -175,6 +175,8 @@ static char form_of(const struct request *request)
 enum exchange_step exchange_hit(struct exchange *exchange)
 {
 	char id[ANSWER_ID_SIZE];
+	if (!limiting_take(exchange, false))
+		return limiting_fails(exchange);
 	struct caching *caching = &exchange->caching;
 	struct cache_hit hit = caching->search->fetch.hit;
 	const struct request *request = exchange->request;

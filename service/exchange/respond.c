@@ -7,7 +7,7 @@
 
 #define FIELD(name, value) ((struct http_field){SPAN(name), (value)})
 
-enum { RESPOND_FIELDS_MAX = 12, RESPOND_OVERLOADED_SIZE = 512 };
+enum { RESPOND_FIELDS_MAX = 20, RESPOND_OVERLOADED_SIZE = 512 };
 
 void respond_head(const struct respond_to *to, const struct respond_head *head, int64_t content_length)
 {
@@ -29,6 +29,8 @@ void respond_head(const struct respond_to *to, const struct respond_head *head, 
 		fields[count++] = FIELD("x-sluice-attempts", decimal_write(attempts, head->attempts));
 	for (size_t i = 0; i < head->more_count; i++)
 		fields[count++] = head->more[i];
+	for (size_t i = 0; i < to->more_count; i++)
+		fields[count++] = to->more[i];
 	to->ops->head(to->client, 200, fields, count, content_length);
 }
 
@@ -80,6 +82,8 @@ int respond_error(const struct respond_to *to, unsigned attempts, const struct f
 		fields[count++] = FIELD("x-sluice-attempts", decimal_write(attempt_text, attempts));
 	if (failure->retry_after.len != 0)
 		fields[count++] = FIELD("retry-after", failure->retry_after);
+	for (size_t i = 0; i < to->more_count; i++)
+		fields[count++] = to->more[i];
 	to->ops->head(to->client, status, fields, count, (int64_t)buf_len(scratch));
 	to->ops->write(to->client, buf_span(scratch));
 	return status;

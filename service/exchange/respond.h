@@ -15,7 +15,9 @@ struct respond_to {
 	struct span request_id;
 	enum error_form form;
 	const struct dialect *dialect;
-	bool named; /* the events of a stream have names */
+	bool named;                    /* the events of a stream have names */
+	const struct http_field *more; /* fields of any head, limits for one; borrowed */
+	size_t more_count;
 };
 
 struct respond_head {

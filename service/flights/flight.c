@@ -10,6 +10,7 @@
 #include "schemas/dialect.h"
 #include "schemas/request.h"
 #include "service/health/health.h"
+#include "service/quotas/bill.h"
 
 enum flight_state { FLIGHT_ST_NEW, FLIGHT_ST_RUNNING, FLIGHT_ST_ENDED, FLIGHT_ST_LEFT };
 
@@ -29,6 +30,7 @@ static void flight_free(struct task *task)
 {
 	struct flight *flight = container_of(task, struct flight, reap);
 	arena_reset(flight->context.worker->scratch); /* what a large answer left there goes with it */
+	bill_drop(flight->context.bill);
 	request_drop(flight->request);
 	free(flight);
 }
@@ -91,7 +93,7 @@ static void flight_on_event(struct run_sink *sink, struct run *run, const struct
 	flight->sink->on_event(flight->sink, NULL, event);
 }
 
-struct flight *flight_create(const struct plan_worker *worker, struct request *request)
+struct flight *flight_create(const struct plan_worker *worker, struct request *request, struct bill *bill)
 {
 	struct flight *flight = malloc(sizeof(*flight));
 	if (flight == NULL)
@@ -103,7 +105,8 @@ struct flight *flight_create(const struct plan_worker *worker, struct request *r
 					       .request = request,
 					       .client = request->identity,
 					       .network = request->network,
-					       .party = request->party};
+					       .party = request->party,
+					       .bill = bill_hold(bill)};
 	flight->shared.on_settled = flight_on_settled;
 	flight->shared.on_comment = flight_on_comment;
 	flight->root_sink.on_event = flight_on_event;

@@ -8,12 +8,13 @@
 
 #include "service/plan/plan.h"
 
+struct bill;
 struct flight;
 struct request;
 
-/* Returns a flight that is not started yet. worker: borrows. request: holds; its body must stay as long. NULL: out of
- * memory. */
-struct flight *flight_create(const struct plan_worker *worker, struct request *request);
+/* Returns a flight that is not started yet. worker: borrows. request: holds; its body must stay as long. bill: holds;
+ * who is charged for its calls, NULL = nobody. NULL: out of memory. */
+struct flight *flight_create(const struct plan_worker *worker, struct request *request, struct bill *bill);
 
 /* What a flight is started with; spans live as long as the request. */
 struct flight_options {
@@ -23,6 +24,7 @@ struct flight_options {
 	struct span traceparent;
 	uint64_t deadline_us;   /* when the client gives up, on the worker's clock; 0 = it does not say */
 	int64_t retries_before; /* how often the client says it has asked before; -1 = it does not say */
+	struct bill *bill;      /* who is charged, for shared_lead(): borrowed until that returns; NULL = nobody */
 	struct run_tap *tap;    /* hears the leaves until the terminal event or flight_leave; NULL = nobody */
 };
 

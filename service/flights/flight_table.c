@@ -66,6 +66,17 @@ bool flight_table_enter(struct flight_table *table, struct flight_place *mine,
 	return !joined;
 }
 
+bool flight_table_join(struct flight_table *table, const struct cache_key *key,
+		       bool (*join)(struct flight_place *place, void *context), void *context)
+{
+	struct shard *shard = table_shard(table, key);
+	pthread_mutex_lock(&shard->lock);
+	struct flight_place **link = table_link(shard, key);
+	bool joined = *link != NULL && join(*link, context);
+	pthread_mutex_unlock(&shard->lock);
+	return joined;
+}
+
 void flight_table_leave(struct flight_table *table, struct flight_place *place)
 {
 	struct shard *shard = table_shard(table, &place->key);

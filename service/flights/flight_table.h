@@ -32,6 +32,10 @@ void flight_table_destroy(struct flight_table *table);
 bool flight_table_enter(struct flight_table *table, struct flight_place *mine,
 			bool (*join)(struct flight_place *place, void *context), void *context);
 
+/* Thread-safe. As flight_table_enter() for a place that is there; false: there is none, or join returned false. */
+bool flight_table_join(struct flight_table *table, const struct cache_key *key,
+		       bool (*join)(struct flight_place *place, void *context), void *context);
+
 /* Thread-safe. Takes a place out, unless another one stands there in its stead by now. */
 void flight_table_leave(struct flight_table *table, struct flight_place *place);
 

@@ -145,7 +145,8 @@ static bool shared_prepare(struct shared *shared, const struct shared_start *sta
 		return false;
 	shared->request = request_hold(start->request);
 	shared->options = *start->options;
-	shared->flight = flight_create(&shared->worker->plan, start->request);
+	shared->options.bill = NULL; /* the flight holds it */
+	shared->flight = flight_create(&shared->worker->plan, start->request, start->options->bill);
 	return shared->flight != NULL && (start->batch == NULL || shared_batch_open(shared, start->batch));
 }
 
@@ -192,7 +193,16 @@ struct follower *shared_follow(struct flight_worker *worker, const struct shared
 	memcpy(follower->asked, mine->asked, sizeof(follower->asked));
 	shared_open(mine);
 	shared_add_follower(mine, follower);
-	*leads = flight_table_enter(worker->table, &mine->place, request->own ? shared_pass : shared_join, follower);
+	bool (*join)(struct flight_place * place, void *context) = request->own ? shared_pass : shared_join;
+	if (request->joins_only)
+		*leads = !flight_table_join(worker->table, &mine->place.key, join, follower);
+	else
+		*leads = flight_table_enter(worker->table, &mine->place, join, follower);
+	if (*leads && request->joins_only) {
+		shared_free(mine);
+		free(follower);
+		return NULL;
+	}
 	if (!*leads)
 		shared_free(mine); /* nobody has seen it */
 	follower_wake(follower, FOLLOWER_CALLED);

@@ -55,13 +55,14 @@ struct shared_request {
 	bool fresh;       /* an answer that is kept by now will not do */
 	bool own;         /* nor will a flight that is under way */
 	bool as_streamed; /* a stream that cannot be told whole: its flight is told apart */
+	bool joins_only;  /* a new one is not wanted */
 	bool by_bytes;    /* only those with the same body follow it */
 };
 
 /*
  * Follows the flight of that key, or a new one when there is none. Events come to sink (borrowed) from the next
  * turn on, up to the terminal one or follower_leave(). *leads: it is a new one, and shared_lead() must be called before
- * anything else. NULL: out of memory.
+ * anything else. NULL: out of memory, or there is none to join.
  */
 struct follower *shared_follow(struct flight_worker *worker, const struct shared_request *request,
 			       struct run_sink *sink, bool *leads);

@@ -13,7 +13,8 @@ enum { COMBINATOR_COUNT = sizeof(combinators) / sizeof(combinators[0]) };
 
 struct build {
 	const struct config *config;
-	const struct config_model *model;
+	const struct config_model *model; /* whose plan it is; NULL = a client's */
+	const struct config_model *of;    /* for which the node at hand is asked; NULL = for none in particular */
 	struct arena *arena;
 	struct buf *errors;
 };
@@ -111,6 +112,7 @@ static const struct plan *build_resume(const struct build *build, const struct p
 	*plan = (struct plan){.kind = &plan_kind_resume,
 			      .source = inner->source,
 			      .loc = inner->loc,
+			      .model = inner->model,
 			      .children = children,
 			      .child_count = 1};
 	return build_prepare(build, plan);
@@ -133,7 +135,10 @@ static const struct plan *build_node(const struct build *build, const struct con
 	plan->kind = kind;
 	plan->source = source;
 	plan->loc = loc;
-	if (!build_children(build, plan))
+	plan->model = source->model != NULL ? source->model : build->of;
+	struct build within = *build;
+	within.of = plan->model;
+	if (!build_children(&within, plan))
 		return NULL;
 	const struct plan *built = build_prepare(build, plan);
 	return built == NULL || source->options.resume == CONFIG_RESUME_OFF ? built : build_resume(build, built);
@@ -142,7 +147,7 @@ static const struct plan *build_node(const struct build *build, const struct con
 const struct plan *plan_build(const struct config *config, const struct config_model *model, struct arena *arena,
 			      struct buf *errors)
 {
-	struct build build = {.config = config, .model = model, .arena = arena, .errors = errors};
+	struct build build = {.config = config, .model = model, .of = model, .arena = arena, .errors = errors};
 	return build_node(&build, model->plan, SPAN("[\"plan\"]"));
 }
 

@@ -25,6 +25,7 @@
 #include "service/health/health.h"
 #include "service/plan/event.h"
 
+struct bill;
 struct dialect;
 struct health;
 struct limit;
@@ -112,6 +113,7 @@ struct run_context {
 	uint64_t network;                        /* where it comes from, for fairness in queues: a hash */
 	uint32_t party;                          /* who is charged for its buffers in the ledger */
 	uint64_t deadline_us;                    /* when the client gives up, on the worker's clock; 0 = not told */
+	struct bill *bill;                       /* held by the flight: who is charged for calls; NULL = nobody */
 	enum call_reason reason;                 /* why the next call starts */
 	size_t model_index;                      /* of the model asked for; their number = no single one */
 	const struct run_resumption *resumption; /* what runs that go on must know (resume.h); NULL = they begin */
@@ -170,13 +172,14 @@ struct plan {
 	const struct config_plan *source;
 	const struct plan *const *children;
 	size_t child_count;
-	struct span loc;               /* where it is in its model, a JSON array: ["plan"], ["plan",1,"b/large"] */
-	size_t width;                  /* answers it gives to a request for one choice */
-	bool gathers;                  /* its answers are made of several, by their choices */
-	bool resumes;                  /* it, or a plan within it, goes on with streams that break off */
-	bool compares;                 /* it compares answers: one choice is all that a request may ask for */
-	const struct dialect *dialect; /* of a leaf: what its backend speaks */
-	void *state;                   /* what the combinator remembers from run to run, in the arena; NULL = nothing */
+	struct span loc;                  /* where it is in its model, a JSON array: ["plan"], ["plan",1,"b/large"] */
+	size_t width;                     /* answers it gives to a request for one choice */
+	bool gathers;                     /* its answers are made of several, by their choices */
+	bool resumes;                     /* it, or a plan within it, goes on with streams that break off */
+	bool compares;                    /* it compares answers: one choice is all that a request may ask for */
+	const struct dialect *dialect;    /* of a leaf: what its backend speaks */
+	const struct config_model *model; /* for which it is asked; NULL = above the models of a client's plan */
+	void *state; /* what the combinator remembers from run to run, in the arena; NULL = nothing */
 };
 
 /*

@@ -17,10 +17,12 @@
 #include "lib/container.h"
 #include "schemas/dialect.h"
 #include "service/plan/kinds.h"
+#include "service/quotas/bill.h"
 
 enum {
-	TARGET_LINGER_US = 1000000, /* how long a finished answer's transfer may take to end by itself */
-	TARGET_WHOLE_MOST = 1 << 20 /* bytes of a whole answer that are kept, unless a stream was asked for */
+	TARGET_LINGER_US = 1000000,  /* how long a finished answer's transfer may take to end by itself */
+	TARGET_WHOLE_MOST = 1 << 20, /* bytes of a whole answer that are kept, unless a stream was asked for */
+	TARGET_TOKEN_BYTES = 4       /* of an answer, about */
 };
 
 static struct target_run *target_of(struct run *run)
@@ -78,12 +80,36 @@ void target_leave(struct target_run *target)
 	target_release(target);
 }
 
+/* Returns whether the backend worked on the request, whatever became of the answer. */
+static bool target_was_read(const struct target_run *target, enum error_code code)
+{
+	if (target->status != 0)
+		return target->status < 300;
+	return code != ERROR_NONE && target->call != NULL && http_call_is_sent(target->call);
+}
+
+/* Charges the call. What the backend did not tell is taken from what came: an event is about a token. */
+static void target_charge(const struct target_run *target, enum error_code code)
+{
+	const struct run_context *context = target->run.context;
+	size_t answer = target->answer_sent + buf_len(&target->answer);
+	struct bill_call call = {.model = target->run.plan->model,
+				 .target = target->target,
+				 .usage = target->usage,
+				 .body = target_was_read(target, code) ? context->request->json.text.len : 0,
+				 .outputs = target->contents > 0 ? target->contents : answer / TARGET_TOKEN_BYTES};
+	bill_charge(context->bill, &call);
+}
+
 /* What became of the call, as seen by whoever wanted its answer. Once for each call that was started. */
 static void target_judge(struct target_run *target, enum error_code code, enum failure_kind kind)
 {
 	target_gate_leave(target, code, kind);
-	if (target->started)
-		metrics_call_judged(target->run.context->worker->metrics, target_backend_index(target), code);
+	if (!target->started)
+		return;
+	metrics_call_judged(target->run.context->worker->metrics, target_backend_index(target), code);
+	if (target->run.context->bill != NULL)
+		target_charge(target, code);
 }
 
 void target_drop_call(struct target_run *target)
@@ -124,6 +150,8 @@ void target_emit(struct target_run *target, struct event *event)
 {
 	event->target = target->target;
 	event->dialect = target->run.plan->dialect;
+	if (usage_is_known(&event->usage))
+		target->usage = event->usage;
 	target_tell_tap(target, event);
 	target->run.sink->on_event(target->run.sink, &target->run, event);
 }
@@ -334,6 +362,7 @@ static struct run *target_create_run(const struct plan *plan, struct run_context
 		return NULL;
 	target->run = (struct run){.ops = &ops, .plan = plan, .context = context, .sink = sink};
 	target->target = plan->source;
+	target->usage = USAGE_UNKNOWN;
 	target->asked_usage = target_asks_usage(context, plan->source);
 	target->late_failure.run = on_late_failure;
 	target->stream = arena_alloc(context->arena, plan->dialect->stream_size);

@@ -43,11 +43,13 @@ struct target_run {
 	bool usage_refused; /* the backend refused that, and was asked again without */
 	bool content_seen;  /* the first content event went up */
 	bool paused;
-	bool tapped;  /* the tap was told that it started, and not yet how it ended */
-	bool started; /* a call went out */
-	bool placed;  /* it holds a place of the target's limit */
-	bool resent;  /* once more on another connection, as the first was stale */
-	bool idle;    /* silence is bounded by the idle limit, no more by that of the first content */
+	uint64_t contents;  /* events with content */
+	struct usage usage; /* that was told last */
+	bool tapped;        /* the tap was told that it started, and not yet how it ended */
+	bool started;       /* a call went out */
+	bool placed;        /* it holds a place of the target's limit */
+	bool resent;        /* once more on another connection, as the first was stale */
+	bool idle;          /* silence is bounded by the idle limit, no more by that of the first content */
 	const struct config_plan *target;
 	struct http_call *call;  /* NULL = none under way */
 	int status;              /* of the response head */

@@ -41,6 +41,7 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 			      .usage = reading->usage};
 	if (stream_is_hidden(target, reading))
 		event.kind = EVENT_USAGE;
+	target->contents += (reading->carries & CARRIES_CONTENT) != 0;
 	if (!target->content_seen && (reading->carries & CARRIES_CONTENT) != 0)
 		target_content(target);
 	if (target->content_seen)

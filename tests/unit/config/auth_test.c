@@ -114,7 +114,7 @@ static void what_is_wrong_with_a_key_is_told_with_what_was_expected(void **state
 	    {"endpoints: [chat, chats]", ".endpoints[1]: got \"chats\"",
 	     "; expected one of chat, completions, embeddings, fanout, models; did you mean \"chat\"?"},
 	    {"state: gone", ".state: got \"gone\"", "; expected one of active, revoked"},
-	    {"limit: 1", ".limit: unknown key", ""},
+	    {"limit: 1", ".limit: unknown key", "; did you mean \"limits\"?"},
 	};
 	char members[512], finding[1024];
 	(void)state;

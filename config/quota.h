@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+/* How much clients may use, and what it costs. */
+#ifndef SLUICE_CONFIG_QUOTA_H
+#define SLUICE_CONFIG_QUOTA_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is counted, besides the requests that run at once. Spend is in billionths of a dollar. */
+enum quota_unit { QUOTA_REQUESTS, QUOTA_TOKENS, QUOTA_INPUT_TOKENS, QUOTA_OUTPUT_TOKENS, QUOTA_SPEND, QUOTA_UNITS };
+
+/* Over how long. Seconds, minutes and hours end now, wherever they began; a day and a month are those of the calendar
+ * in UTC. */
+enum quota_window { QUOTA_SECOND, QUOTA_MINUTE, QUOTA_HOUR, QUOTA_DAY, QUOTA_MONTH, QUOTA_WINDOWS };
+
+struct config_rate {
+	uint64_t limit; /* at least 1 */
+	enum quota_window window;
+};
+
+struct config_rates {
+	const struct config_rate *list;
+	size_t count;
+};
+
+enum { QUOTA_MONEY = 1000000000 /* parts of a dollar */ };
+
+/* The words of quotas.*.each, in their order. */
+enum quota_each { QUOTA_EACH_TENANT, QUOTA_EACH_KEY, QUOTA_EACH_MODEL };
+
+/* Limits that count together. */
+struct config_quota {
+	const char *name;          /* as errors, headers and /v1/limits say it */
+	const char *tenant;        /* of it, and of those below; NULL = of all */
+	const char *const *keys;   /* patterns of names (lib/glob.h) */
+	size_t key_count;          /* 0 = all keys */
+	const char *const *models; /* patterns */
+	size_t model_count;        /* 0 = all models */
+	unsigned each;             /* bits 1 << enum quota_each: what has counts of its own; 0 = all count together */
+	struct config_rates rates[QUOTA_UNITS];
+	unsigned concurrent; /* requests that run at once; 0 = any number */
+	unsigned line;
+};
+
+/* What a target costs, in billionths of a dollar. */
+struct config_price {
+	const char *target; /* a pattern of "backend/model" */
+	uint64_t input;     /* of a million tokens; here and below */
+	uint64_t cache_read;
+	uint64_t cache_write;
+	uint64_t output;
+	uint64_t request;   /* of one call */
+	bool reads, writes; /* cache_read and cache_write are given; otherwise such tokens cost what input does */
+};
+
+#endif

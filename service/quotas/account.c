@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+/* One limit and its use; account.h holds the contract. */
+#include "service/quotas/account.h"
+
+enum { SECOND_US = 1000000 /* how soon what runs is expected to end */ };
+
+static uint64_t used_of(struct quota_account *account, struct quota_now now)
+{
+	return account->unit == QUOTA_CONCURRENT ? 0 : window_used(&account->window, account->kind, now);
+}
+
+/* An estimate larger than the limit takes all of it. */
+static uint64_t share_of(const struct quota_account *account, uint64_t amount)
+{
+	return amount < account->limit ? amount : account->limit;
+}
+
+bool account_has_room(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least)
+{
+	uint64_t left = account_left(account, now);
+	return left >= share_of(account, amount) || (account->reserved == 0 && left > 0 && left >= least);
+}
+
+uint64_t account_reserved(struct quota_account *account, struct quota_now now)
+{
+	uint64_t used = used_of(account, now), most = used < account->limit ? account->limit - used : 0;
+	return account->reserved < most ? account->reserved : most;
+}
+
+void account_reserve(struct quota_account *account, struct quota_now now, uint64_t amount)
+{
+	if (account->unit == QUOTA_REQUESTS)
+		window_add(&account->window, account->kind, now, amount);
+	else
+		account->reserved += share_of(account, amount);
+}
+
+void account_take_back(struct quota_account *account, struct quota_now now, uint64_t amount)
+{
+	if (account->unit == QUOTA_REQUESTS)
+		window_take_back(&account->window, account->kind, now, amount);
+	else
+		account->reserved -= share_of(account, amount);
+}
+
+void account_settle(struct quota_account *account, struct quota_now now, uint64_t reserved, uint64_t used)
+{
+	if (account->unit == QUOTA_REQUESTS)
+		return; /* it was used when it was granted */
+	account->reserved -= share_of(account, reserved);
+	if (account->unit != QUOTA_CONCURRENT && used > 0)
+		window_add(&account->window, account->kind, now, used);
+}
+
+uint64_t account_left(struct quota_account *account, struct quota_now now)
+{
+	uint64_t taken = used_of(account, now) + account->reserved;
+	return taken < account->limit ? account->limit - taken : 0;
+}
+
+uint64_t account_wait(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least)
+{
+	if (account_has_room(account, now, amount, least))
+		return 0;
+	if (account->unit == QUOTA_CONCURRENT)
+		return SECOND_US;
+	uint64_t need = least > 0 ? least : 1; /* when what runs has ended, so much will do */
+	uint64_t wait_us = window_wait(&account->window, account->kind, now, account->limit - need);
+	return account->reserved > 0 && wait_us < SECOND_US ? SECOND_US : wait_us;
+}
+
+uint64_t account_reset(struct quota_account *account, struct quota_now now)
+{
+	return account->unit == QUOTA_CONCURRENT ? 0 : window_wait(&account->window, account->kind, now, 0);
+}
+
+bool account_is_idle(struct quota_account *account, struct quota_now now)
+{
+	return account->reserved == 0 && used_of(account, now) == 0;
+}
+
+const char *account_unit_name(unsigned unit)
+{
+	static const char *const names[QUOTA_ACCOUNT_UNITS] = {
+	    [QUOTA_REQUESTS] = "requests",           [QUOTA_TOKENS] = "tokens", [QUOTA_INPUT_TOKENS] = "input_tokens",
+	    [QUOTA_OUTPUT_TOKENS] = "output_tokens", [QUOTA_SPEND] = "spend",   [QUOTA_CONCURRENT] = "concurrent"};
+	return names[unit];
+}
+
+const char *account_window_name(enum quota_window kind)
+{
+	static const char *const names[QUOTA_WINDOWS] = {"second", "minute", "hour", "day", "month"};
+	return names[kind];
+}

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* The bill of a request; bill.h holds the contract. */
+#include "service/quotas/bill.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+/* What is counted for one model. */
+struct share {
+	const struct config_model *model;
+	unsigned told;    /* calls whose usage is known */
+	unsigned guessed; /* and is not */
+};
+
+struct bill {
+	unsigned holders;
+	struct quotas *quotas;
+	struct timers *timers;
+	bool taken;       /* the request itself was admitted */
+	bool estimated;   /* and its tokens */
+	size_t body;      /* bytes of the request, then */
+	uint64_t choices; /* of an answer, then */
+	size_t count;
+	struct share *shares; /* beside the parts */
+	struct quota_part parts[];
+};
+
+static struct quota_now now_of(struct timers *timers)
+{
+	return (struct quota_now){.us = timers_now(timers), .s = (uint64_t)time(NULL)};
+}
+
+static struct bill *bill_create(struct quotas *quotas, struct timers *timers, size_t count)
+{
+	struct bill *bill = calloc(1, sizeof(*bill) + count * (sizeof(struct quota_part) + sizeof(struct share)));
+	if (bill == NULL)
+		return NULL;
+	*bill = (struct bill){.holders = 1, .quotas = quotas, .timers = timers, .choices = 1};
+	bill->shares = (struct share *)(void *)&bill->parts[count];
+	return bill;
+}
+
+struct bill *bill_open(struct quotas *quotas, const struct bill_party *party, struct timers *timers, bool *exhausted)
+{
+	struct bill *bill = NULL;
+	*exhausted = false;
+	for (size_t i = 0; i < party->model_count && !*exhausted; i++) {
+		struct quota_subject *subject =
+		    quotas_find(quotas, party->key, party->models[i], now_of(timers), exhausted);
+		if (subject == NULL)
+			continue;
+		if (bill == NULL)
+			bill = bill_create(quotas, timers, party->model_count);
+		*exhausted = bill == NULL;
+		if (bill == NULL) {
+			quotas_drop(quotas, subject);
+		} else {
+			bill->shares[bill->count] = (struct share){.model = party->models[i]};
+			bill->parts[bill->count++].subject = subject;
+		}
+	}
+	if (!*exhausted)
+		return bill;
+	bill_drop(bill);
+	return NULL;
+}
+
+struct bill *bill_hold(struct bill *bill)
+{
+	if (bill != NULL)
+		bill->holders++;
+	return bill;
+}
+
+/* Learns what a request of that size comes to, when all its calls told it. */
+static void learn(const struct bill *bill)
+{
+	for (size_t i = 0; i < bill->count; i++) {
+		const struct quota_part *part = &bill->parts[i];
+		if (bill->shares[i].told > 0 && bill->shares[i].guessed == 0)
+			quotas_learn(bill->quotas, part->subject, bill->body, part->used.of[QUOTA_INPUT_TOKENS],
+				     part->used.of[QUOTA_OUTPUT_TOKENS] / bill->choices);
+	}
+}
+
+void bill_drop(struct bill *bill)
+{
+	if (bill == NULL || --bill->holders > 0)
+		return;
+	learn(bill);
+	if (bill->taken)
+		quotas_settle(bill->quotas, bill->parts, bill->count, now_of(bill->timers));
+	for (size_t i = 0; i < bill->count; i++)
+		quotas_drop(bill->quotas, bill->parts[i].subject);
+	free(bill);
+}
+
+/* Fills in what depends on input and output. */
+static void set_tokens(struct quota_amounts *amounts, uint64_t input, uint64_t output)
+{
+	amounts->of[QUOTA_INPUT_TOKENS] = input;
+	amounts->of[QUOTA_OUTPUT_TOKENS] = output;
+	amounts->of[QUOTA_TOKENS] = input + output;
+}
+
+/* Tokens of a request's body. */
+static uint64_t input_of(const struct quota_habit *habit, size_t body)
+{
+	double tokens = habit->tokens_per_byte * (double)body;
+	return tokens < 1 ? 1 : (uint64_t)tokens;
+}
+
+/* What the request says, or what such requests usually come to when that is less: a guess. */
+static uint64_t output_of(const struct quota_habit *habit, const struct bill_estimate *estimate, bool *guessed)
+{
+	double usual = habit->output;
+	*guessed = estimate->output_most < 0 || (double)estimate->output_most > usual;
+	if (!*guessed)
+		usual = (double)estimate->output_most;
+	return (uint64_t)(usual * (double)(estimate->choices < 1 ? 1 : estimate->choices));
+}
+
+static void estimate_part(struct bill *bill, size_t index, const struct bill_estimate *estimate)
+{
+	struct quota_part *part = &bill->parts[index];
+	const struct config_model *model = bill->shares[index].model;
+	struct quota_habit habit = quotas_habit(bill->quotas, part->subject);
+	const struct prices *prices = quotas_prices(bill->quotas);
+	const struct config_plan *plan = model == NULL ? NULL : model->plan;
+	bool guessed = false;
+	uint64_t input = input_of(&habit, estimate->body), output = output_of(&habit, estimate, &guessed);
+	uint64_t sure = guessed ? 0 : output;
+	set_tokens(&part->reserved, input, output);
+	set_tokens(&part->least, input, sure);
+	part->reserved.of[QUOTA_SPEND] = prices_most(prices, plan, input, output);
+	part->least.of[QUOTA_SPEND] = prices_most(prices, plan, input, sure);
+}
+
+/* Asks for a request of each part, or for none: a request that was taken is not taken again. */
+static void set_requests(struct bill *bill, uint64_t count)
+{
+	for (size_t i = 0; i < bill->count; i++)
+		bill->parts[i].reserved.of[QUOTA_REQUESTS] = bill->parts[i].reserved.of[QUOTA_CONCURRENT] = count;
+}
+
+static void forget_tokens(struct bill *bill)
+{
+	for (size_t i = 0; i < bill->count; i++) {
+		set_tokens(&bill->parts[i].reserved, 0, 0);
+		bill->parts[i].reserved.of[QUOTA_SPEND] = 0;
+	}
+}
+
+bool bill_admit(struct bill *bill, const struct bill_estimate *estimate, struct quota_refusal *refusal)
+{
+	if (bill == NULL || (bill->taken && (estimate == NULL || bill->estimated)))
+		return true;
+	set_requests(bill, !bill->taken);
+	for (size_t i = 0; estimate != NULL && i < bill->count; i++)
+		estimate_part(bill, i, estimate);
+	bool granted = quotas_reserve(bill->quotas, bill->parts, bill->count, now_of(bill->timers), refusal);
+	if (!granted)
+		forget_tokens(bill);
+	bill->taken |= granted;
+	set_requests(bill, bill->taken); /* for the end */
+	if (!granted || estimate == NULL)
+		return granted;
+	bill->estimated = true;
+	bill->body = estimate->body;
+	bill->choices = estimate->choices < 1 ? 1 : (uint64_t)estimate->choices;
+	return true;
+}
+
+void bill_need_no_calls(struct bill *bill)
+{
+	if (bill == NULL || !bill->estimated)
+		return;
+	set_requests(bill, 0);
+	for (size_t i = 0; i < bill->count; i++) {
+		struct quota_part unused = bill->parts[i];
+		unused.used = (struct quota_amounts){{0}};
+		quotas_settle(bill->quotas, &unused, 1, now_of(bill->timers));
+	}
+	forget_tokens(bill);
+	set_requests(bill, 1);
+	bill->estimated = false;
+}
+
+/* The part of a model; their number: it has none. */
+static size_t part_of(const struct bill *bill, const struct config_model *model)
+{
+	for (size_t i = 0; i < bill->count; i++)
+		if (bill->shares[i].model == model)
+			return i;
+	return bill->count;
+}
+
+void bill_charge(struct bill *bill, const struct bill_call *call)
+{
+	size_t index = bill == NULL ? 0 : part_of(bill, call->model);
+	if (bill == NULL || index == bill->count)
+		return;
+	struct quota_part *part = &bill->parts[index];
+	bool told = call->usage.prompt_tokens >= 0 || call->usage.completion_tokens >= 0;
+	uint64_t input = 0, output = 0;
+	if (told) {
+		input = call->usage.prompt_tokens > 0 ? (uint64_t)call->usage.prompt_tokens : 0;
+		output = call->usage.completion_tokens > 0 ? (uint64_t)call->usage.completion_tokens : 0;
+	} else if (call->body > 0) {
+		struct quota_habit habit = quotas_habit(bill->quotas, part->subject);
+		input = input_of(&habit, call->body);
+		output = call->outputs;
+	}
+	bill->shares[index].told += told;
+	bill->shares[index].guessed += !told && call->body > 0;
+	set_tokens(&part->used, part->used.of[QUOTA_INPUT_TOKENS] + input, part->used.of[QUOTA_OUTPUT_TOKENS] + output);
+	if (told || call->body > 0)
+		part->used.of[QUOTA_SPEND] += prices_of(quotas_prices(bill->quotas), call->target, input, output);
+}
+
+void bill_used(const struct bill *bill, size_t index, struct quota_amounts *used)
+{
+	*used = bill->parts[index].used;
+}
+
+void bill_look(struct bill *bill, struct quota_state *states, size_t most, size_t *count)
+{
+	*count = 0;
+	for (size_t i = 0; bill != NULL && i < bill->count; i++) {
+		size_t more = 0;
+		quotas_look(bill->quotas, bill->parts[i].subject, now_of(bill->timers), states + *count, most - *count,
+			    &more);
+		*count += more;
+	}
+}

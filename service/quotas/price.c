@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/* Prices by target; price.h holds the contract. */
+#include "service/quotas/price.h"
+
+#include <stdlib.h>
+
+#include "lib/glob.h"
+
+/* Tokens that a price is for; and those of one call, at most, so that no product is too large. */
+enum { PER = 1000000, TOKENS_MOST = 1000000000 };
+
+struct prices {
+	const struct config *config;
+	const struct config_price *of[]; /* by index of the target; NULL = none is named */
+};
+
+static const struct config_price *find_price(const struct config *config, const char *target)
+{
+	for (size_t i = 0; i < config->price_count; i++)
+		if (glob_matches(span_of(config->prices[i].target), span_of(target)))
+			return &config->prices[i];
+	return NULL;
+}
+
+struct prices *prices_create(const struct config *config)
+{
+	struct prices *prices = calloc(1, sizeof(*prices) + config->target_count * sizeof(prices->of[0]));
+	if (prices == NULL)
+		return NULL;
+	prices->config = config;
+	for (size_t i = 0; i < config->target_count; i++)
+		prices->of[i] = find_price(config, config->targets[i].name);
+	return prices;
+}
+
+void prices_destroy(struct prices *prices)
+{
+	free(prices);
+}
+
+static uint64_t at_most(uint64_t tokens)
+{
+	return tokens < TOKENS_MOST ? tokens : TOKENS_MOST;
+}
+
+/* Rounds up: many small calls do not come free. */
+static uint64_t part_of(uint64_t price, uint64_t tokens)
+{
+	return price / PER * tokens + (price % PER * tokens + PER - 1) / PER;
+}
+
+static uint64_t cost(const struct config_price *price, uint64_t input, uint64_t output)
+{
+	return price == NULL
+		   ? 0
+		   : price->request + part_of(price->input, at_most(input)) + part_of(price->output, at_most(output));
+}
+
+uint64_t prices_of(const struct prices *prices, const struct config_plan *target, uint64_t input, uint64_t output)
+{
+	return cost(prices->of[target->target_index], input, output);
+}
+
+uint64_t prices_most(const struct prices *prices, const struct config_plan *plan, uint64_t input, uint64_t output)
+{
+	uint64_t most = 0, one;
+	if (plan != NULL && plan->backend != NULL)
+		return prices_of(prices, plan, input, output);
+	for (size_t i = 0; plan == NULL && i < prices->config->target_count; i++) {
+		one = cost(prices->of[i], input, output);
+		most = one > most ? one : most;
+	}
+	for (size_t i = 0; plan != NULL && i < plan->child_count; i++) {
+		one = prices_most(prices, plan->children[i], input, output);
+		most = one > most ? one : most;
+	}
+	return most;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* What tokens cost, in billionths of a dollar. Immutable once made. */
+#ifndef SLUICE_SERVICE_QUOTAS_PRICE_H
+#define SLUICE_SERVICE_QUOTAS_PRICE_H
+
+#include "config/config.h"
+
+struct prices;
+
+/* config: borrows. NULL: out of memory. */
+struct prices *prices_create(const struct config *config);
+/* NULL is harmless. */
+void prices_destroy(struct prices *prices);
+
+/* Returns the price of one call of the target; 0 where the configuration names none. */
+uint64_t prices_of(const struct prices *prices, const struct config_plan *target, uint64_t input, uint64_t output);
+
+/* Returns the price of a call of the dearest target of the plan. NULL: of all targets there are. */
+uint64_t prices_most(const struct prices *prices, const struct config_plan *plan, uint64_t input, uint64_t output);
+
+#endif

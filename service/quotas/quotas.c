@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/* Granting and settling under all limits at once; quotas.h holds the contract. */
+#include "service/quotas/internal.h"
+
+/* Returns how long the account has no room; 0 = it has. */
+static uint64_t wait_of(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least)
+{
+	if (amount > 0 && least > account->limit)
+		return UINT64_MAX;
+	return amount == 0 ? 0 : account_wait(account, now, amount, least);
+}
+
+/* Returns whether an earlier part falls under the account, too. */
+static bool is_shared_before(const struct quota_part *parts, size_t index, const struct quota_entry *entry)
+{
+	for (size_t i = 0; i < index; i++)
+		for (size_t j = 0; j < parts[i].subject->count; j++)
+			if (parts[i].subject->entries[j] == entry)
+				return true;
+	return false;
+}
+
+/* Returns whether the unit counts requests, of which there is one, however many parts it has. */
+static bool is_once(unsigned unit)
+{
+	return unit == QUOTA_REQUESTS || unit == QUOTA_CONCURRENT;
+}
+
+/* Returns what the part asks of the account; 0 = nothing, or an earlier part has asked. */
+static uint64_t amount_of(const struct quota_part *parts, size_t index, const struct quota_entry *entry)
+{
+	unsigned unit = entry->account.unit;
+	return is_once(unit) && is_shared_before(parts, index, entry) ? 0 : parts[index].reserved.of[unit];
+}
+
+/* Where a walk over the accounts of all parts is. */
+struct walk {
+	const struct quota_part *parts;
+	size_t count;
+	size_t part, next;
+	size_t steps;
+};
+
+static struct quota_entry *walk_on(struct walk *walk)
+{
+	while (walk->part < walk->count && walk->next == walk->parts[walk->part].subject->count) {
+		walk->part++;
+		walk->next = 0;
+	}
+	if (walk->part == walk->count)
+		return NULL;
+	walk->steps++;
+	return walk->parts[walk->part].subject->entries[walk->next++];
+}
+
+/* Grants until there is no room. Returns how many steps were granted; the others are looked at for the longest wait. */
+static size_t grant(struct walk walk, struct quota_now now, struct quota_refusal *refusal)
+{
+	size_t granted = 0;
+	struct quota_entry *entry;
+	while ((entry = walk_on(&walk)) != NULL) {
+		struct quota_account *account = &entry->account;
+		uint64_t amount = amount_of(walk.parts, walk.part, entry);
+		uint64_t least = walk.parts[walk.part].least.of[account->unit];
+		uint64_t wait_us = wait_of(account, now, amount, least);
+		if (wait_us > refusal->wait_us)
+			*refusal = (struct quota_refusal){account->name, account->unit, account->kind, account->limit,
+							  amount,        least,         wait_us};
+		if (refusal->wait_us > 0)
+			continue;
+		account_reserve(account, now, amount);
+		granted = walk.steps;
+	}
+	return granted;
+}
+
+bool quotas_reserve(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+		    struct quota_refusal *refusal)
+{
+	struct walk walk = {.parts = parts, .count = count}, back = walk;
+	*refusal = (struct quota_refusal){.wait_us = 0};
+	pthread_mutex_lock(&quotas->lock);
+	size_t granted = grant(walk, now, refusal);
+	while (refusal->wait_us > 0 && back.steps < granted) {
+		struct quota_entry *entry = walk_on(&back);
+		account_take_back(&entry->account, now, amount_of(parts, back.part, entry));
+	}
+	pthread_mutex_unlock(&quotas->lock);
+	return refusal->wait_us == 0;
+}
+
+void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now)
+{
+	struct walk walk = {.parts = parts, .count = count};
+	struct quota_entry *entry;
+	pthread_mutex_lock(&quotas->lock);
+	while ((entry = walk_on(&walk)) != NULL)
+		account_settle(&entry->account, now, amount_of(parts, walk.part, entry),
+			       parts[walk.part].used.of[entry->account.unit]);
+	pthread_mutex_unlock(&quotas->lock);
+}
+
+void quotas_look(struct quotas *quotas, struct quota_subject *subject, struct quota_now now, struct quota_state *states,
+		 size_t most, size_t *count)
+{
+	*count = subject->count < most ? subject->count : most;
+	pthread_mutex_lock(&quotas->lock);
+	for (size_t i = 0; i < *count; i++) {
+		struct quota_account *account = &subject->entries[i]->account;
+		states[i] = (struct quota_state){.name = account->name,
+						 .unit = account->unit,
+						 .kind = account->kind,
+						 .by_model = account->by_model,
+						 .account = account,
+						 .limit = account->limit,
+						 .left = account_left(account, now),
+						 .reserved = account_reserved(account, now),
+						 .reset_us = account_reset(account, now)};
+		if (account->unit != QUOTA_CONCURRENT)
+			states[i].length_s = window_length(account->kind, now);
+	}
+	pthread_mutex_unlock(&quotas->lock);
+}
+
+/* ---- habits ---- */
+
+struct quota_habit quotas_habit(struct quotas *quotas, struct quota_subject *subject)
+{
+	pthread_mutex_lock(&quotas->lock);
+	struct quota_habit habit = subject->habit;
+	pthread_mutex_unlock(&quotas->lock);
+	return habit;
+}
+
+void quotas_learn(struct quotas *quotas, struct quota_subject *subject, size_t body, uint64_t input, uint64_t output)
+{
+	pthread_mutex_lock(&quotas->lock);
+	struct quota_habit *habit = &subject->habit;
+	if (body > 0)
+		habit->tokens_per_byte += ((double)input / (double)body - habit->tokens_per_byte) / 8;
+	/* it rises fast and falls slowly: few answers are above */
+	double above = (double)output - habit->output;
+	habit->output += above > 0 ? above / 2 : above / 32;
+	pthread_mutex_unlock(&quotas->lock);
+}

@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Which accounts a request falls under. Accounts and subjects are found by name, made when they are needed, and
+ * forgotten when they are as if new: many keys that come once leave nothing behind.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/glob.h"
+#include "lib/hash.h"
+#include "service/quotas/internal.h"
+
+enum {
+	SWEEP = 4,          /* buckets that are looked through for each new subject */
+	NAME_MOST = 4096,   /* bytes of a key's, a tenant's and a model's name together */
+	ACCOUNTS_MOST = 256 /* that one request can fall under */
+};
+
+static const struct quota_habit habit_first = {.tokens_per_byte = 0.3, .output = 1024};
+
+static bool has_limits(const struct config_quota *quota)
+{
+	bool any = quota->concurrent > 0;
+	for (int i = 0; i < QUOTA_UNITS; i++)
+		any = any || quota->rates[i].count > 0;
+	return any;
+}
+
+static void free_subject(struct quota_subject *subject)
+{
+	free(subject->name);
+	free(subject);
+}
+
+static void free_entry(struct quota_entry *entry)
+{
+	free(entry->name);
+	free(entry);
+}
+
+void quotas_destroy(struct quotas *quotas)
+{
+	if (quotas == NULL)
+		return;
+	for (size_t i = 0; i < QUOTA_BUCKETS; i++) {
+		for (struct quota_subject *next, *at = quotas->subjects[i]; at != NULL; at = next) {
+			next = at->next;
+			free_subject(at);
+		}
+		for (struct quota_entry *next, *at = quotas->entries[i]; at != NULL; at = next) {
+			next = at->next;
+			free_entry(at);
+		}
+	}
+	pthread_mutex_destroy(&quotas->lock);
+	prices_destroy(quotas->prices);
+	free(quotas);
+}
+
+struct quotas *quotas_create(const struct config *config)
+{
+	struct quotas *quotas = calloc(1, sizeof(*quotas));
+	if (quotas == NULL)
+		return NULL;
+	quotas->config = config;
+	quotas->any = config->quota_count > 0;
+	for (size_t i = 0; i < config->key_count; i++)
+		quotas->any = quotas->any || has_limits(&config->keys[i].limits);
+	pthread_mutex_init(&quotas->lock, NULL);
+	quotas->prices = prices_create(config);
+	if (quotas->prices != NULL)
+		return quotas;
+	quotas_destroy(quotas);
+	return NULL;
+}
+
+const struct prices *quotas_prices(const struct quotas *quotas)
+{
+	return quotas->prices;
+}
+
+/* ---- what a request falls under ---- */
+
+struct party {
+	const struct config_key *key;     /* NULL = nobody in particular */
+	const struct config_model *model; /* NULL = no single one */
+};
+
+static bool matches_any(const char *const *patterns, size_t count, const char *name)
+{
+	for (size_t i = 0; i < count; i++)
+		if (name != NULL && glob_matches(span_of(patterns[i]), span_of(name)))
+			return true;
+	return count == 0;
+}
+
+/* Returns whether the tenant is that one, or one below. */
+static bool is_within(const char *tenant, const char *level)
+{
+	size_t len = strlen(level);
+	return strncmp(tenant, level, len) == 0 && (tenant[len] == '\0' || tenant[len] == '/');
+}
+
+static bool applies(const struct config_quota *quota, const struct party *party)
+{
+	if (quota->tenant != NULL && (party->key == NULL || !is_within(party->key->tenant, quota->tenant)))
+		return false;
+	return matches_any(quota->keys, quota->key_count, party->key == NULL ? NULL : party->key->name) &&
+	       matches_any(quota->models, quota->model_count, party->model == NULL ? NULL : party->model->name);
+}
+
+/* Writes the name of an account: no part of it can hold the byte 0. */
+static void write_name(struct buf *out, const struct config_quota *quota, const struct party *party, unsigned unit,
+		       unsigned kind)
+{
+	const char *tenant = party->key == NULL ? "" : party->key->tenant;
+	const char *key = party->key == NULL ? "" : party->key->name;
+	const char *model = party->model == NULL ? "" : party->model->name;
+	buf_reset(out);
+	buf_printf(out, "%s%c%u%c%u%c", quota->name, '\0', unit, '\0', kind, '\0');
+	buf_printf(out, "%s%c", (quota->each & 1u << QUOTA_EACH_TENANT) != 0 ? tenant : "", '\0');
+	buf_printf(out, "%s%c", (quota->each & 1u << QUOTA_EACH_KEY) != 0 ? key : "", '\0');
+	buf_printf(out, "%s", (quota->each & 1u << QUOTA_EACH_MODEL) != 0 ? model : "");
+}
+
+/* Returns a copy, which the caller frees; NULL: out of memory. */
+static char *copy_name(const struct buf *name)
+{
+	struct span text = buf_span(name);
+	char *copy = buf_failed(name) ? NULL : malloc(text.len + 1);
+	if (copy != NULL)
+		memcpy(copy, text.at, text.len);
+	return copy;
+}
+
+static bool is_named(const char *name, size_t len, struct span wanted)
+{
+	return span_equal((struct span){name, len}, wanted);
+}
+
+/* Finds the account of that name, or makes it. NULL: out of memory. */
+static struct quota_entry *find_entry(struct quotas *quotas, const struct buf *name, const struct quota_account *fresh)
+{
+	uint64_t hash = hash_bytes(HASH_START, buf_span(name));
+	struct quota_entry **bucket = &quotas->entries[hash % QUOTA_BUCKETS];
+	for (struct quota_entry *at = *bucket; at != NULL; at = at->next)
+		if (at->hash == hash && is_named(at->name, at->name_len, buf_span(name)))
+			return at;
+	struct quota_entry *entry = calloc(1, sizeof(*entry));
+	char *copy = entry == NULL ? NULL : copy_name(name);
+	if (copy == NULL) {
+		free(entry);
+		return NULL;
+	}
+	*entry = (struct quota_entry){
+	    .next = *bucket, .account = *fresh, .hash = hash, .name = copy, .name_len = buf_len(name)};
+	entry->account.name = copy; /* it begins with the quota's, and a byte 0 */
+	*bucket = entry;
+	return entry;
+}
+
+struct gathering {
+	struct quotas *quotas;
+	struct party party;
+	struct buf name; /* scratch */
+	size_t count;
+	bool failed;
+	struct quota_entry *entries[ACCOUNTS_MOST];
+};
+
+static void gather_one(struct gathering *gathering, const struct config_quota *quota, unsigned unit, uint64_t limit,
+		       enum quota_window kind)
+{
+	struct quota_account fresh = {
+	    .unit = unit, .kind = kind, .limit = limit, .by_model = (quota->each & 1u << QUOTA_EACH_MODEL) != 0};
+	if (gathering->count == ACCOUNTS_MOST || gathering->failed)
+		return;
+	write_name(&gathering->name, quota, &gathering->party, unit, kind);
+	struct quota_entry *entry = find_entry(gathering->quotas, &gathering->name, &fresh);
+	gathering->failed = entry == NULL;
+	if (entry == NULL)
+		return;
+	entry->account.limit = limit; /* it may have been another one */
+	gathering->entries[gathering->count++] = entry;
+}
+
+static void gather(struct gathering *gathering, const struct config_quota *quota)
+{
+	if (quota->concurrent > 0)
+		gather_one(gathering, quota, QUOTA_CONCURRENT, quota->concurrent, QUOTA_SECOND);
+	for (unsigned unit = 0; unit < QUOTA_UNITS; unit++)
+		for (size_t i = 0; i < quota->rates[unit].count; i++)
+			gather_one(gathering, quota, unit, quota->rates[unit].list[i].limit,
+				   quota->rates[unit].list[i].window);
+}
+
+static void gather_all(struct gathering *gathering)
+{
+	const struct config *config = gathering->quotas->config;
+	if (gathering->party.key != NULL)
+		gather(gathering, &gathering->party.key->limits);
+	for (size_t i = 0; i < config->quota_count; i++)
+		if (applies(&config->quotas[i], &gathering->party))
+			gather(gathering, &config->quotas[i]);
+}
+
+/* ---- subjects ---- */
+
+static void forget_subject(struct quota_subject *subject)
+{
+	for (size_t i = 0; i < subject->count; i++)
+		subject->entries[i]->users--;
+	free_subject(subject);
+}
+
+static bool is_idle(const struct quota_subject *subject, struct quota_now now)
+{
+	bool idle = subject->users == 0;
+	for (size_t i = 0; idle && i < subject->count; i++)
+		idle = account_is_idle(&subject->entries[i]->account, now);
+	return idle;
+}
+
+/* Forgets what would be made anew just so: subjects of a bucket nobody uses, and accounts without use. */
+static void sweep_bucket(struct quotas *quotas, size_t bucket, struct quota_now now)
+{
+	for (struct quota_subject **link = &quotas->subjects[bucket]; *link != NULL;) {
+		struct quota_subject *subject = *link;
+		if (!is_idle(subject, now)) {
+			link = &subject->next;
+			continue;
+		}
+		*link = subject->next;
+		forget_subject(subject);
+	}
+	for (struct quota_entry **link = &quotas->entries[bucket]; *link != NULL;) {
+		struct quota_entry *entry = *link;
+		if (entry->users > 0 || !account_is_idle(&entry->account, now)) {
+			link = &entry->next;
+			continue;
+		}
+		*link = entry->next;
+		free_entry(entry);
+	}
+}
+
+static struct quota_subject *make_subject(struct quotas *quotas, const struct party *party, const struct buf *name,
+					  uint64_t hash)
+{
+	struct gathering gathering = {.quotas = quotas, .party = *party};
+	buf_init(&gathering.name, NAME_MOST);
+	gather_all(&gathering);
+	bool failed = gathering.failed || buf_failed(&gathering.name);
+	buf_fini(&gathering.name);
+	struct quota_subject *subject =
+	    failed ? NULL : calloc(1, sizeof(*subject) + gathering.count * sizeof(gathering.entries[0]));
+	char *copy = subject == NULL ? NULL : copy_name(name);
+	if (copy == NULL) {
+		free(subject);
+		return NULL;
+	}
+	subject->hash = hash;
+	subject->name = copy;
+	subject->name_len = buf_len(name);
+	subject->revision = party->key == NULL ? 0 : party->key->revision;
+	subject->habit = habit_first;
+	subject->count = gathering.count;
+	memcpy(subject->entries, gathering.entries, gathering.count * sizeof(gathering.entries[0]));
+	for (size_t i = 0; i < subject->count; i++)
+		subject->entries[i]->users++;
+	return subject;
+}
+
+/* Writes the name of a subject. */
+static void name_party(struct buf *out, const struct party *party)
+{
+	if (party->key != NULL)
+		buf_printf(out, "%s%c%s", party->key->name, '\0', party->key->tenant);
+	buf_append(out, (struct span){"", 1});
+	if (party->model != NULL)
+		buf_append(out, span_of(party->model->name));
+}
+
+/* The key's limits are others now. What runs settles where it reserved. */
+static void supersede(struct quota_subject **link)
+{
+	struct quota_subject *subject = *link;
+	*link = subject->next;
+	subject->superseded = true;
+	if (subject->users == 0)
+		forget_subject(subject);
+}
+
+static struct quota_subject *find_subject(struct quotas *quotas, const struct party *party, const struct buf *name,
+					  struct quota_now now)
+{
+	uint64_t hash = hash_bytes(HASH_START, buf_span(name));
+	struct quota_subject **bucket = &quotas->subjects[hash % QUOTA_BUCKETS];
+	struct quota_subject **link = bucket;
+	while (*link != NULL && ((*link)->hash != hash || !is_named((*link)->name, (*link)->name_len, buf_span(name))))
+		link = &(*link)->next;
+	if (*link != NULL && (party->key == NULL || (*link)->revision == party->key->revision))
+		return *link;
+	if (*link != NULL)
+		supersede(link);
+	for (int i = 0; i < SWEEP; i++)
+		sweep_bucket(quotas, quotas->hand++ % QUOTA_BUCKETS, now);
+	struct quota_subject *subject = make_subject(quotas, party, name, hash);
+	if (subject != NULL) {
+		subject->next = *bucket;
+		*bucket = subject;
+	}
+	return subject;
+}
+
+struct quota_subject *quotas_find(struct quotas *quotas, const struct config_key *key, const struct config_model *model,
+				  struct quota_now now, bool *exhausted)
+{
+	struct party party = {key, model};
+	struct buf name;
+	*exhausted = false;
+	if (!quotas->any && (key == NULL || !has_limits(&key->limits)))
+		return NULL;
+	buf_init(&name, NAME_MOST);
+	name_party(&name, &party);
+	pthread_mutex_lock(&quotas->lock);
+	struct quota_subject *subject = buf_failed(&name) ? NULL : find_subject(quotas, &party, &name, now);
+	bool none = subject != NULL && subject->count == 0;
+	if (subject != NULL && !none)
+		subject->users++;
+	pthread_mutex_unlock(&quotas->lock);
+	buf_fini(&name);
+	*exhausted = subject == NULL;
+	return none ? NULL : subject;
+}
+
+void quotas_drop(struct quotas *quotas, struct quota_subject *subject)
+{
+	if (subject == NULL)
+		return;
+	pthread_mutex_lock(&quotas->lock);
+	if (--subject->users == 0 && subject->superseded)
+		forget_subject(subject);
+	pthread_mutex_unlock(&quotas->lock);
+}

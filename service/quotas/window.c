@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+/* Use within a time, by slots; window.h holds the contract. */
+#include "service/quotas/window.h"
+
+#include <string.h>
+#include <time.h>
+
+enum { SECOND_US = 1000000, DAY_S = 86400, MONTHS = 12, PARTS = WINDOW_SLOTS - 1 };
+
+static bool is_sliding(enum quota_window kind)
+{
+	return kind <= QUOTA_HOUR;
+}
+
+/* Length of a slot. An hour's is a minute. */
+static uint64_t slot_us(enum quota_window kind)
+{
+	static const uint64_t lengths_us[] = {[QUOTA_SECOND] = (SECOND_US + PARTS - 1) / PARTS,
+					      [QUOTA_MINUTE] = SECOND_US,
+					      [QUOTA_HOUR] = 60 * (uint64_t)SECOND_US};
+	return lengths_us[kind];
+}
+
+static struct tm calendar(struct quota_now now)
+{
+	time_t at = (time_t)now.s;
+	struct tm day = {.tm_year = 70};
+	gmtime_r(&at, &day);
+	return day;
+}
+
+/* The number of the slot or period, from 1 on. */
+static uint64_t number_of(enum quota_window kind, struct quota_now now)
+{
+	if (is_sliding(kind))
+		return now.us / slot_us(kind) + 1;
+	if (kind == QUOTA_DAY)
+		return now.s / DAY_S + 1;
+	struct tm day = calendar(now);
+	return (uint64_t)day.tm_year * MONTHS + (uint64_t)day.tm_mon + 1;
+}
+
+/* Forgets what is over. */
+static void advance(struct window *window, enum quota_window kind, struct quota_now now)
+{
+	uint64_t number = number_of(kind, now);
+	if (number <= window->last)
+		return;
+	if (!is_sliding(kind) || number - window->last >= WINDOW_SLOTS) {
+		if (window->sum != 0)
+			memset(window->slots, 0, sizeof(window->slots));
+		window->sum = 0;
+		window->last = number;
+	}
+	while (window->last < number) {
+		uint64_t *slot = &window->slots[++window->last % WINDOW_SLOTS];
+		window->sum -= *slot;
+		*slot = 0;
+	}
+}
+
+uint64_t window_used(struct window *window, enum quota_window kind, struct quota_now now)
+{
+	advance(window, kind, now);
+	return window->sum;
+}
+
+void window_add(struct window *window, enum quota_window kind, struct quota_now now, uint64_t amount)
+{
+	advance(window, kind, now);
+	window->slots[window->last % WINDOW_SLOTS] += amount;
+	window->sum += amount;
+}
+
+void window_take_back(struct window *window, enum quota_window kind, struct quota_now now, uint64_t amount)
+{
+	advance(window, kind, now);
+	window->slots[window->last % WINDOW_SLOTS] -= amount;
+	window->sum -= amount;
+}
+
+/* Returns the microseconds until the period is over. */
+static uint64_t rest_us(enum quota_window kind, struct quota_now now)
+{
+	struct tm day = calendar(now);
+	if (kind == QUOTA_DAY)
+		return (DAY_S - now.s % DAY_S) * SECOND_US;
+	struct tm next = {.tm_year = day.tm_year, .tm_mon = day.tm_mon + 1, .tm_mday = 1};
+	return ((uint64_t)timegm(&next) - now.s) * SECOND_US;
+}
+
+uint64_t window_wait(struct window *window, enum quota_window kind, struct quota_now now, uint64_t used)
+{
+	advance(window, kind, now);
+	if (window->sum <= used)
+		return 0;
+	if (!is_sliding(kind))
+		return rest_us(kind, now);
+	uint64_t sum = window->sum, oldest = window->last + 1;
+	for (int i = 0; i < WINDOW_SLOTS && sum > used; i++)
+		sum -= window->slots[oldest++ % WINDOW_SLOTS];
+	/* the slot before `oldest`, which stands for one WINDOW_SLOTS earlier, is forgotten when that number begins */
+	uint64_t start_us = (oldest - 2) * slot_us(kind);
+	return start_us > now.us ? start_us - now.us : 1;
+}
+
+uint64_t window_length(enum quota_window kind, struct quota_now now)
+{
+	static const uint64_t lengths_s[] = {
+	    [QUOTA_SECOND] = 1, [QUOTA_MINUTE] = 60, [QUOTA_HOUR] = 3600, [QUOTA_DAY] = DAY_S};
+	if (kind != QUOTA_MONTH)
+		return lengths_s[kind];
+	struct tm day = calendar(now);
+	struct tm first = {.tm_year = day.tm_year, .tm_mon = day.tm_mon, .tm_mday = 1}, next = first;
+	next.tm_mon++;
+	return (uint64_t)(timegm(&next) - timegm(&first));
+}
