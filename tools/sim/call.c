@@ -220,9 +220,20 @@ static enum call_verdict body_step(struct call *call)
 	return call_stream_step(call);
 }
 
+/* Returns whether the call waits for the gate: a stream behind its tokens, any other answer before its head. */
+static bool is_gated(const struct call *call)
+{
+	if (!knobs_has(&call->knobs, KNOB_GATE) || call->sim->gate_open)
+		return false;
+	if (call->body != CALL_BODY_SSE)
+		return call->state == CALL_ST_HEAD;
+	return (call->state == CALL_ST_BODY || call->state == CALL_ST_TAIL) &&
+	       call->answer.emitted >= knobs_get(&call->knobs, KNOB_GATE, 0) * call->ask.choices;
+}
+
 enum call_verdict call_step(struct call *call)
 {
-	if (call->state == CALL_ST_HANG)
+	if (call->state == CALL_ST_HANG || is_gated(call))
 		return CALL_HANG;
 	if (call->due_us > timers_now(&call->sim->timers))
 		return CALL_WAIT;

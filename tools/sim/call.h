@@ -21,7 +21,7 @@ enum call_body { CALL_BODY_FIXED, CALL_BODY_JSON, CALL_BODY_SSE, CALL_BODY_BOMB,
 enum call_verdict {
 	CALL_AGAIN, /* step again */
 	CALL_WAIT,  /* step again at due_us */
-	CALL_HANG,  /* nothing, until the peer leaves */
+	CALL_HANG,  /* nothing, until the peer leaves or the gate opens */
 	CALL_KEEP,  /* the answer is over, take the next request */
 	CALL_FIN,   /* close */
 	CALL_RST    /* close with a reset */

@@ -297,6 +297,15 @@ void conn_drop_all(struct sim *sim)
 	}
 }
 
+void conn_wake_all(struct sim *sim)
+{
+	for (struct conn *conn = sim->conns, *next; conn != NULL; conn = next) {
+		next = conn->next;
+		if (conn->state == CONN_ST_ANSWER && !conn->busy && !timer_is_running(&conn->timer))
+			sleep_for(conn, 0);
+	}
+}
+
 void conn_bury(struct sim *sim)
 {
 	for (struct conn *conn; (conn = sim->dead) != NULL;) {

@@ -44,6 +44,9 @@ void conn_create(struct sim *sim, int fd, bool control);
 /* Closes all connections but those that are inside a call to a control path, with a reset. */
 void conn_drop_all(struct sim *sim);
 
+/* Lets the connections whose call waits for the gate go on, in a turn of their own. */
+void conn_wake_all(struct sim *sim);
+
 /* Frees what was closed during the turn. */
 void conn_bury(struct sim *sim);
 

@@ -93,6 +93,7 @@ static int post_reset(struct sim *sim, const struct http_request *request, struc
 	attempts_forget(&sim->attempts);
 	sim->counters = (struct sim_counters){.most_open = sim->journal.open};
 	sim->standing = (struct standing){.probes = false};
+	sim->gate_open = false;
 	bool open = listener_reopen(&sim->main);
 	buf_append(out, open ? SPAN("{\"ok\":true}") : SPAN("{\"ok\":false}"));
 	return open ? 200 : 500;
@@ -100,7 +101,7 @@ static int post_reset(struct sim *sim, const struct http_request *request, struc
 
 /* What a control body may hold; absent members leave things as they are. */
 struct order {
-	bool has_fault, has_listen, listen, has_probes, probes, drop;
+	bool has_fault, has_listen, listen, has_probes, probes, has_gate, gate, drop;
 	struct span fault;
 	int64_t for_ms;
 };
@@ -123,12 +124,14 @@ static const char *order_parse(struct order *order, const struct json *json, str
 	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at))
 		if (!json_string_is(json, at, "fault") && !json_string_is(json, at, "listen") &&
 		    !json_string_is(json, at, "for_ms") && !json_string_is(json, at, "probes") &&
-		    !json_string_is(json, at, "drop_connections"))
-			return "body: expected fault, listen, for_ms, probes, drop_connections only";
+		    !json_string_is(json, at, "gate") && !json_string_is(json, at, "drop_connections"))
+			return "body: expected fault, listen, for_ms, probes, gate, drop_connections only";
 	if (!order_bool(json, "listen", &order->has_listen, &order->listen))
 		return "listen: expected a boolean";
 	if (!order_bool(json, "probes", &order->has_probes, &order->probes))
 		return "probes: expected a boolean";
+	if (!order_bool(json, "gate", &order->has_gate, &order->gate))
+		return "gate: expected a boolean";
 	if (!order_bool(json, "drop_connections", &has_drop, &order->drop))
 		return "drop_connections: expected a boolean";
 	uint32_t node = json_member(json, 0, "for_ms");
@@ -163,6 +166,10 @@ static int order_obey(struct sim *sim, const struct order *order, struct buf *ou
 		return refuse(out, 400, error.what);
 	if (order->has_probes)
 		sim->standing.probes = order->probes;
+	if (order->has_gate)
+		sim->gate_open = order->gate;
+	if (sim->gate_open)
+		conn_wake_all(sim);
 	if (order->has_listen && !order->listen)
 		listener_close_for(&sim->main, (uint64_t)order->for_ms * 1000);
 	if (order->has_listen && order->listen && !listener_reopen(&sim->main))

@@ -54,6 +54,7 @@ struct sim {
 	uint64_t last_conn_id;
 	uint64_t random;
 	struct standing standing;
+	bool gate_open; /* calls with the setting `gate` do not wait */
 	struct sim_counters counters;
 	struct attempts attempts;
 	struct journal journal;
