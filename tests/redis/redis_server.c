@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { PATIENCE_MS = 30000, STEP_US = 5000 };
+enum { PATIENCE_MS = 120000, STEP_US = 5000 };
 
 static void give_up(const char *what)
 {
@@ -252,7 +252,7 @@ void redis_process_await(struct redis_process *process, const char *command, con
 void redis_cluster_start(struct redis_process **nodes, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		nodes[i] = redis_process_start("cluster-enabled yes\ncluster-node-timeout 500\n");
+		nodes[i] = redis_process_start("cluster-enabled yes\ncluster-node-timeout 3000\n");
 		size_t first = 16384 * i / count;
 		size_t last = 16384 * (i + 1) / count - 1;
 		redis_process_say(nodes[i], "CLUSTER ADDSLOTSRANGE %zu %zu", first, last);

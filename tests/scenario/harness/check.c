@@ -27,8 +27,11 @@ void patience_wait(struct patience *patience)
 
 void check_contains(const struct bytes *text, const char *part)
 {
+	enum { SHOWN = 400 }; /* cmocka cuts long texts */
+	size_t skip = text->len > (size_t)2 * SHOWN ? text->len - SHOWN : 0;
 	if (!bytes_contain(text, part))
-		fail_msg("expected to find\n  %s\nin\n  %.4000s", part, bytes_text(text));
+		fail_msg("expected to find\n  %s\nin\n  %.*s%s%s", part, skip > 0 ? SHOWN : 2 * SHOWN, bytes_text(text),
+			 skip > 0 ? "\n  …\n" : "", skip > 0 ? bytes_text(text) + skip : "");
 }
 
 void check_lacks(const struct bytes *text, const char *part)

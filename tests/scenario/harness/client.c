@@ -97,6 +97,14 @@ void client_wait_head(struct client *client)
 		h2_wait_head(&client->h2, client->stream);
 }
 
+void client_wait_body(struct client *client, size_t len)
+{
+	if (via_is_h1(client->via))
+		h1_wait_body(&client->h1, len);
+	else
+		h2_wait_body(&client->h2, client->stream, len);
+}
+
 void client_wait_end(struct client *client)
 {
 	if (via_is_h1(client->via))
@@ -113,10 +121,7 @@ void client_wait_events(struct client *client, struct sse *sse, size_t count)
 		if (answer->ended || answer->broken)
 			fail_msg("the stream ended after %zu of %zu events (status %d):\n%.2000s", sse->count, count,
 				 answer->status, bytes_text(&answer->body));
-		if (via_is_h1(client->via))
-			h1_wait_body(&client->h1, answer->body.len + 1);
-		else
-			h2_wait_body(&client->h2, client->stream, answer->body.len + 1);
+		client_wait_body(client, answer->body.len + 1);
 		sse_read(sse, &answer->body);
 	}
 }
@@ -142,15 +147,21 @@ void client_close(struct client *client)
 		h2_close(&client->h2);
 }
 
+void client_finish(struct client *client, struct answer *answer)
+{
+	client_wait_end(client);
+	struct answer *own = client_answer(client);
+	*answer = *own;
+	*own = (struct answer){0};
+	client_close(client);
+}
+
 void client_ask(const struct sluice *sluice, enum via via, const char *method, const char *path,
 		const struct h2_header *headers, const char *body, struct answer *answer)
 {
 	struct client client;
 	client_send(&client, sluice, via, method, path, headers, body);
-	client_wait_end(&client);
-	*answer = *client_answer(&client);
-	*client_answer(&client) = (struct answer){0};
-	client_close(&client);
+	client_finish(&client, answer);
 }
 
 void client_fetch(const struct sluice *sluice, enum via via, const char *path, const char *body, struct answer *answer)

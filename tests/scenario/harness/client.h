@@ -41,6 +41,9 @@ struct answer *client_answer(struct client *client);
 void client_wait_head(struct client *client);
 void client_wait_end(struct client *client);
 
+/* Waits until the body has at least len bytes, or has ended. */
+void client_wait_body(struct client *client, size_t len);
+
 /* Waits until the body holds at least count complete events; the reader is fed and stays the caller's. */
 struct sse;
 void client_wait_events(struct client *client, struct sse *sse, size_t count);
@@ -53,6 +56,9 @@ uint64_t client_leave(struct client *client, enum leave how);
 
 /* Frees everything, closing what is open. */
 void client_close(struct client *client);
+
+/* Waits for the end, hands the answer over (the caller frees it), and closes. */
+void client_finish(struct client *client, struct answer *answer);
 
 /* Sends, waits for the end, hands the answer over (the caller frees it). */
 void client_ask(const struct sluice *sluice, enum via via, const char *method, const char *path,

@@ -34,6 +34,7 @@ struct mass_run {
 	size_t next[MASS_SERVICES]; /* job to start */
 	size_t open;                /* jobs in slots */
 	uint64_t moved_us;          /* when something last happened */
+	bool gate_is_open;          /* the simulator's */
 };
 
 static bool slot_is_h1(const struct slot *slot)
@@ -252,6 +253,21 @@ static void mass_start_some(struct mass_run *run)
 	}
 }
 
+/* Opens the gate once each job is over or under way in its service. */
+static void mass_open_gate(struct mass_run *run)
+{
+	const struct mass *mass = run->mass;
+	if (mass->gate == NULL || run->gate_is_open || mass->started < mass->count)
+		return;
+	double under_way = (double)mass->over + sluice_metric(mass->sluice, "sluice_exchanges_in_flight");
+	for (unsigned i = 1; i < mass->services; i++)
+		under_way += sluice_metric(mass->others[i - 1], "sluice_exchanges_in_flight");
+	if (under_way < (double)mass->count)
+		return;
+	sim_open_gate(mass->gate);
+	run->gate_is_open = true;
+}
+
 static void mass_turn(struct mass_run *run)
 {
 	struct epoll_event events[256];
@@ -292,7 +308,10 @@ void mass_run(struct mass *mass)
 	}
 	while (mass->over < mass->started || mass_may_start(&run)) {
 		mass_turn(&run);
-		if (mass->on_turn != NULL && ++turns % TURNS_PER_LOOK == 0)
+		if (++turns % TURNS_PER_LOOK != 0)
+			continue;
+		mass_open_gate(&run);
+		if (mass->on_turn != NULL)
 			mass->on_turn(mass);
 	}
 	for (size_t i = 0; i < mass->connections; i++)

@@ -8,6 +8,7 @@
 #define SLUICE_TESTS_HARNESS_MASS_H
 
 #include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/sim.h"
 
 enum { MASS_SERVICES = 2 };
 
@@ -51,6 +52,8 @@ struct mass {
 	void (*on_turn)(struct mass *mass); /* now and then while they run; NULL = nothing */
 	/* A job is over: may judge and free its answer, and check-fail. NULL = nothing. */
 	void (*on_end)(struct mass *mass, struct mass_job *job);
+	/* Its gate opens once each job is over or under way: not before, and no later. NULL = none. */
+	const struct sim *gate;
 	void *user;       /* of these */
 	size_t over;      /* result, and for on_turn: how many jobs are over */
 	size_t most_open; /* result: the most jobs that were open at once */

@@ -201,7 +201,7 @@ static bool group_lives(pid_t group)
 /* True when the group does not end soon after its leader; a sanitizer's symbolizer takes a moment. */
 static bool group_outlives(pid_t group)
 {
-	enum { GRACE_US = 5000000 };
+	enum { GRACE_US = 30000000 };
 	uint64_t until_us = clock_us() + GRACE_US;
 	struct patience patience = patience_for("the process group's end");
 	while (kill(-group, 0) == 0 && group_lives(group)) {

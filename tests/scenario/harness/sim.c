@@ -174,6 +174,31 @@ void sim_control(const struct sim *sim, const char *body)
 	cJSON_Delete(sim_ask(sim, "POST", "/sim/control", body));
 }
 
+void sim_open_gate(const struct sim *sim)
+{
+	sim_control(sim, "{\"gate\":true}");
+}
+
+void sim_close_gate(const struct sim *sim)
+{
+	sim_control(sim, "{\"gate\":false}");
+}
+
+double sim_wait_stalled(const struct sim *sim, const char *model, unsigned ms)
+{
+	struct patience patience = patience_for("the call to be paused");
+	uint64_t since_us = clock_us();
+	double sent = 0;
+	while (sent == 0 || clock_us() - since_us < (uint64_t)ms * 1000) {
+		double now = sim_call_number(sim, model, "tokens_sent");
+		if (now != sent || sent == 0)
+			since_us = clock_us();
+		sent = now;
+		patience_wait(&patience);
+	}
+	return sent;
+}
+
 void sim_reset(const struct sim *sim)
 {
 	cJSON_Delete(sim_ask(sim, "POST", "/sim/reset", ""));

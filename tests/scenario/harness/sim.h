@@ -50,7 +50,17 @@ cJSON *sim_expect(const struct sim *sim, const char *body);
 /* POST /sim/control: a JSON object, such as {"listen":false}. */
 void sim_control(const struct sim *sim, const char *body);
 
-/* Forgets the calls so far, and standing faults. */
+/* Lets calls with the setting `gate` go on, those to come included; or has those to come wait again. */
+void sim_open_gate(const struct sim *sim);
+void sim_close_gate(const struct sim *sim);
+
+/*
+ * Waits until the newest call whose model string holds that text has begun to send, and has sent nothing for that long.
+ * Returns how many tokens it sent by then. ms: milliseconds.
+ */
+double sim_wait_stalled(const struct sim *sim, const char *model, unsigned ms);
+
+/* Forgets the calls so far, and standing faults, and closes the gate. */
 void sim_reset(const struct sim *sim);
 
 #endif

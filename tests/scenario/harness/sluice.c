@@ -188,6 +188,13 @@ double sluice_errors(const struct sluice *sluice, const char *code)
 	return sluice_metric(sluice, sample);
 }
 
+void sluice_wait_in_flight(const struct sluice *sluice, size_t count)
+{
+	struct patience patience = patience_for("requests to be under way");
+	while (sluice_metric(sluice, "sluice_exchanges_in_flight") < (double)count)
+		patience_wait(&patience);
+}
+
 void sluice_wait_idle(const struct sluice *sluice)
 {
 	struct patience patience = patience_for("sluice to be idle");

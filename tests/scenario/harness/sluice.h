@@ -44,6 +44,9 @@ double sluice_metric(const struct sluice *sluice, const char *sample);
 /* sluice_errors_total of that code. */
 double sluice_errors(const struct sluice *sluice, const char *code);
 
+/* Waits until it serves that many requests, whatever becomes of them: each was read and has begun. */
+void sluice_wait_in_flight(const struct sluice *sluice, size_t count);
+
 /*
  * Waits until nothing is left of past exchanges: no client connection, no more
  * other descriptors than right after the start, nothing in flight, and no memory
