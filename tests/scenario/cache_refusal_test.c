@@ -64,7 +64,6 @@ static void a_refusal_reaches_only_the_same_bytes(void **state)
 		int kind = round % 2;
 		struct backend *backend = backend_start();
 		struct client *clients = calloc(crowd, sizeof *clients);
-		struct patience patience = patience_for("all of them to wait for the call");
 		assert_non_null(clients);
 		script(backend, 400, REFUSAL, true);
 		script(backend, 200, answers[kind], false);
@@ -76,8 +75,7 @@ static void a_refusal_reaches_only_the_same_bytes(void **state)
 			if (i == 0)
 				backend_wait_requests(backend, 1);
 		}
-		while (sluice_metric(sluice, "sluice_exchanges_in_flight") < crowd)
-			patience_wait(&patience);
+		sluice_wait_in_flight(sluice, crowd);
 		backend_open_gate(backend);
 		for (unsigned i = 0; i < crowd; i++) {
 			struct answer *answer = client_answer(&clients[i]);
@@ -93,11 +91,16 @@ static void a_refusal_reaches_only_the_same_bytes(void **state)
 	}
 }
 
+static bool listens(const struct sluice *sluice)
+{
+	return sluice_metric(sluice, "sluice_cache_leases_total{result=\"taken\"}") > 0;
+}
+
 /* What another replica's leader said is not known: all ask for themselves, those in the same words together. */
 static void a_refusal_at_another_replica_reaches_nobody_in_other_words(void **state)
 {
 	enum { CROWD = 30 };
-	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;status=400;times=1;head=1500ms\n");
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;status=400;times=1;gate=0\n");
 	struct client first, others[CROWD];
 	(void)state;
 	client_post(&first, world.each[0], VIA_H1, paths[CHAT],
@@ -106,6 +109,10 @@ static void a_refusal_at_another_replica_reaches_nobody_in_other_words(void **st
 	for (int i = 0; i < CROWD; i++)
 		client_post(&others[i], world.each[1], (enum via)(i % VIA_COUNT), paths[CHAT],
 			    cached_body("m", i % 2 == 0, CACHED_ZERO));
+	sluice_wait_in_flight(world.each[1], CROWD);
+	for (struct patience patience = patience_for("the other replica to listen"); !listens(world.each[1]);)
+		patience_wait(&patience);
+	sim_open_gate(world.sim);
 	client_wait_end(&first);
 	assert_int_equal(client_answer(&first)->status, 400);
 	client_close(&first);

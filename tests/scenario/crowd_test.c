@@ -14,8 +14,8 @@
 
 enum { CROWD = 1000, WORKERS = 4, H2_STREAMS = 25 };
 
-/* The first token comes late enough for all of them to be there. */
-#define SLOW "models:\n  m: sim/count;tokens=20;ttft=4s;itl=10ms\n"
+/* The first token comes when all of them are there. */
+#define SLOW "models:\n  m: sim/count;tokens=20;gate=0;itl=10ms\n"
 
 static struct sluice *add(const struct replicas *world, const char *redis)
 {
@@ -42,7 +42,8 @@ static void check_crowd(const struct replicas *world, unsigned services, enum vi
 			    .connections = h1 ? CROWD : CROWD / H2_STREAMS,
 			    .streams = h1 ? 1 : H2_STREAMS,
 			    .jobs = jobs,
-			    .count = CROWD};
+			    .count = CROWD,
+			    .gate = world->sim};
 	mass_run(&mass);
 	assert_int_equal(mass.most_open, CROWD);
 	for (size_t i = 0; i < CROWD; i++)

@@ -29,7 +29,7 @@ static struct sluice *start_large(struct sim **sim)
 	*sim = sim_start(NULL);
 	return sluice_start_workers(2,
 				    "backends: { s: { url: 'http://127.0.0.1:%d/v1' } }\n"
-				    "models: { m: '" LARGE "', slow: '" LARGE ";ttft=300ms', other: s/other }\n"
+				    "models: { m: '" LARGE "', slow: '" LARGE ";gate=0', other: s/other }\n"
 				    "cache: { entry: 8MiB, size: 512MiB }\n",
 				    (*sim)->port);
 }
@@ -114,11 +114,12 @@ static void a_backend_may_send_the_other_form_of_a_large_answer(void **state)
 static void a_slow_reader_gets_all_of_an_answer_in_the_other_form(void **state)
 {
 	struct sim *sim = sim_start((const char *const[]){"--fault", "json_for_sse", NULL});
-	struct sluice *sluice = sluice_start_workers(
-	    1,
-	    "backends: { s: { url: 'http://127.0.0.1:%d/v1', timeouts: { idle: 100ms, first_content: 60s } } }\n"
-	    "models: { m: 's/count;tokens=60000;token_bytes=200;itl=0;ttft=0' }\n",
-	    sim->port);
+	struct sluice *sluice =
+	    sluice_start_workers(1,
+				 "backends: { s: { url: 'http://127.0.0.1:%d/v1', timeouts: { idle: 3s, idle_whole: "
+				 "3s, first_content: 60s } } }\n"
+				 "models: { m: 's/count;tokens=60000;token_bytes=200;itl=0;ttft=0' }\n",
+				 sim->port);
 	(void)state;
 	for (int tls = 0; tls < 2; tls++) {
 		struct h1 h1 = {0};
@@ -127,7 +128,7 @@ static void a_slow_reader_gets_all_of_an_answer_in_the_other_form(void **state)
 		struct patience patience = patience_for("the answer to be read by a helper");
 		while (sluice_metric(sluice, ANSWERS) <= tls)
 			patience_wait(&patience);
-		usleep(500000);
+		sleep(4);
 		assert_int_equal(sluice_metric(sluice, "sluice_exchanges_in_flight"), 1);
 		h1_wait_end(&h1);
 		assert_true(h1.answer.ended);
@@ -190,8 +191,13 @@ static void check_followers(bool leaves)
 						    .leave_at = i * TEXT / CLIENTS,
 						    .how = (enum leave)(i / 3 % 3)};
 	}
-	struct mass mass = {
-	    .sluice = sluice, .via = VIA_H1, .connections = CLIENTS, .streams = 1, .jobs = jobs, .count = CLIENTS};
+	struct mass mass = {.sluice = sluice,
+			    .via = VIA_H1,
+			    .connections = CLIENTS,
+			    .streams = 1,
+			    .jobs = jobs,
+			    .count = CLIENTS,
+			    .gate = sim};
 	mass_run(&mass);
 	for (size_t i = 0; i < CLIENTS; i++)
 		if (!jobs[i].left)

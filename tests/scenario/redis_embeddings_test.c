@@ -88,18 +88,22 @@ static void batches_at_once_are_told_apart(void **state)
 {
 	static const char *const batches[] = {"ab", "cd", "ba", "e", "f", "ab", "e", "cd"};
 	enum { COUNT = sizeof(batches) / sizeof(batches[0]) };
-	struct replicas world = replicas_start("models: { m: 'sim/vec;head=1s', plain: sim/vec }\n" RULES);
+	struct replicas world = replicas_start("models: { m: 'sim/vec;gate=0', plain: sim/vec }\n" RULES);
 	struct client clients[COUNT];
 	(void)state;
 	for (int i = 0; i < COUNT; i++)
 		client_post(&clients[i], world.each[i / 3 % REPLICAS], (enum via)(i % VIA_COUNT), PATH,
 			    body_of(batches[i]));
+	for (int i = 0; i < REPLICAS; i++)
+		sluice_wait_in_flight(world.each[i], i == 0 ? 5 : 3);
+	sim_wait_calls(world.sim, "gate", 5);
+	sim_open_gate(world.sim);
 	for (int i = 0; i < COUNT; i++) {
 		client_wait_end(&clients[i]);
 		check_vectors(&world, client_answer(&clients[i]), batches[i]);
 		client_close(&clients[i]);
 	}
-	assert_int_equal(sim_call_count(world.sim, "head"), 5);
+	assert_int_equal(sim_call_count(world.sim, "gate"), 5);
 	for (int i = 0; i < REPLICAS; i++)
 		sluice_wait_idle(world.each[i]);
 }

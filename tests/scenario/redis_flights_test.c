@@ -21,7 +21,8 @@
 enum { CROWD = 300 };
 
 #define ZERO CACHED_ZERO
-#define SLOWLY "models:\n  m: sim/count;tokens=20;itl=250ms\n"
+/* In the middle it waits until the gate of the simulator opens. */
+#define SLOWLY "models:\n  m: sim/count;tokens=20;gate=10\n"
 
 static double leases(const struct replicas *world, int replica, const char *result)
 {
@@ -30,11 +31,18 @@ static double leases(const struct replicas *world, int replica, const char *resu
 	return sluice_metric(world->each[replica], sample);
 }
 
-static void wait_listening(const struct replicas *world, int replica)
+/* Waits until it has listened to the other one so many times. */
+static void wait_listening(const struct replicas *world, int replica, double times)
 {
 	struct patience patience = patience_for("a replica to listen to the other one");
-	while (leases(world, replica, "taken") < 1)
+	while (leases(world, replica, "taken") < times)
 		patience_wait(&patience);
+}
+
+/* Whether either of them listens to the other one. */
+static bool one_listens(const struct replicas *world)
+{
+	return leases(world, 0, "taken") + leases(world, 1, "taken") > 0;
 }
 
 static void wait_idle(const struct replicas *world)
@@ -59,11 +67,14 @@ static void finish(struct client *client, bool stream)
 
 static void a_crowd_at_both_is_one_call(void **state)
 {
-	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;ttft=1500ms;itl=20ms\n");
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;gate=0;itl=20ms\n");
 	struct client clients[CROWD];
 	(void)state;
 	for (int i = 0; i < CROWD; i++)
 		post(&clients[i], &world, i % REPLICAS, (enum via)(i % VIA_COUNT), i / VIA_COUNT % 2 == 0);
+	for (int i = 0; i < REPLICAS; i++)
+		sluice_wait_in_flight(world.each[i], CROWD / REPLICAS);
+	sim_open_gate(world.sim);
 	for (int i = 0; i < CROWD; i++)
 		finish(&clients[i], i / VIA_COUNT % 2 == 0);
 	assert_int_equal(sim_call_count(world.sim, ""), 1);
@@ -80,6 +91,7 @@ static void late_ones_elsewhere_get_all_of_it(void **state)
 		struct client first, late;
 		struct sse sse = {0}, live = {0};
 		char *body = strdup(cached_body("m", true, stream ? ZERO ",\"top_k\":1" : ZERO));
+		sim_close_gate(world.sim);
 		client_post(&first, world.each[0], VIA_H2, "/v1/chat/completions", body);
 		client_wait_events(&first, &sse, 4);
 		client_post(&late, world.each[1], VIA_H1, "/v1/chat/completions",
@@ -91,6 +103,8 @@ static void late_ones_elsewhere_get_all_of_it(void **state)
 			assert_string_equal(status, "sluice; fwd=miss; collapsed");
 			free(status);
 		}
+		wait_listening(&world, 1, stream + 1);
+		sim_open_gate(world.sim);
 		finish(&late, stream == 1);
 		finish(&first, true);
 		sse_free(&sse);
@@ -105,11 +119,14 @@ static void completions_are_one_call_in_either_form(void **state)
 {
 	static const char whole[] = "{\"model\":\"m\",\"prompt\":\"x\",\"temperature\":0}";
 	static const char stream[] = "{\"model\":\"m\",\"prompt\":\"x\",\"temperature\":0,\"stream\":true}";
-	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;itl=100ms\n");
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;gate=10\n");
 	struct client clients[4];
 	(void)state;
 	for (int i = 0; i < 4; i++)
 		client_post(&clients[i], world.each[i % 2], VIA_H1, "/v1/completions", i < 2 ? whole : stream);
+	for (int i = 0; i < REPLICAS; i++)
+		sluice_wait_in_flight(world.each[i], 2);
+	sim_open_gate(world.sim);
 	for (int i = 0; i < 4; i++) {
 		struct answer *answer = client_answer(&clients[i]);
 		client_wait_end(&clients[i]);
@@ -138,6 +155,7 @@ static void who_leads_may_leave(void **state)
 	client_wait_events(&other, &sse, 3);
 	client_leave(&first, LEAVE_RST);
 	client_close(&first);
+	sim_open_gate(world.sim);
 	finish(&other, true);
 	sse_free(&sse);
 	assert_int_equal(sim_call_count(world.sim, ""), 1);
@@ -146,7 +164,7 @@ static void who_leads_may_leave(void **state)
 
 static void when_all_have_left_everywhere_the_call_ends(void **state)
 {
-	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;itl=100ms;events_then_hang\n");
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;events_then_hang\n");
 	struct client first, other;
 	struct sse sse = {0};
 	(void)state;
@@ -174,7 +192,7 @@ static void a_replica_that_dies_early_is_replaced(void **state)
 	post(&first, &world, 0, VIA_H1, true);
 	sim_wait_calls(world.sim, "", 1);
 	post(&other, &world, 1, VIA_H1, true);
-	wait_listening(&world, 1);
+	wait_listening(&world, 1, 1);
 	proc_kill(world.each[0]->proc);
 	client_close(&first);
 	finish(&other, true);
@@ -186,8 +204,7 @@ static void a_replica_that_dies_early_is_replaced(void **state)
 /* The same in the middle: what was told cannot be taken back, so the end is told as what it is. */
 static void a_replica_that_dies_in_the_middle_is_an_error(void **state)
 {
-	struct replicas world =
-	    replicas_start("models:\n  m: sim/count;tokens=20;itl=50ms;events_then_hang;after=8;times=1\n");
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;events_then_hang;after=8;times=1\n");
 	struct client first, other, later;
 	struct sse sse = {0};
 	(void)state;
@@ -290,17 +307,22 @@ static void a_replica_that_dies_behind_one_finish_of_two_is_an_error(void **stat
 
 static void a_failure_is_everybodys_everywhere(void **state)
 {
-	struct replicas world = replicas_start(
-	    "models:\n  m: sim/count;reset_mid;after=5;itl=400ms\n  early: sim/count;status=503;head=1s\n");
+	struct replicas world =
+	    replicas_start("models:\n  m: sim/count;reset_mid;after=5;gate=4\n  early: sim/count;status=503;gate=0\n");
 	(void)state;
 	for (int early = 0; early < 2; early++) {
 		struct client clients[4];
+		sim_close_gate(world.sim);
 		for (int i = 0; i < 4; i++) {
 			client_post(&clients[i], world.each[i % 2], VIA_H1, "/v1/chat/completions",
 				    cached_body(early ? "early" : "m", i < 2, ZERO));
 			if (i == 0) /* it is the one that asks the backend, and for a stream */
 				sim_wait_calls(world.sim, early ? "status" : "reset_mid", 1);
 		}
+		for (int i = 0; i < REPLICAS; i++)
+			sluice_wait_in_flight(world.each[i], 2);
+		wait_listening(&world, 1, early + 1);
+		sim_open_gate(world.sim);
 		for (int i = 0; i < 4; i++) {
 			struct answer *answer = client_answer(&clients[i]);
 			client_wait_end(&clients[i]);
@@ -321,11 +343,17 @@ static void a_failure_is_everybodys_everywhere(void **state)
 /* An answer that is good but not to be kept is still one call's for all who waited. */
 static void what_is_not_kept_is_shared_all_the_same(void **state)
 {
-	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;finish=length;ttft=1500ms\n");
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;finish=length;gate=0\n");
 	struct client clients[4];
 	(void)state;
 	for (int i = 0; i < 4; i++)
 		post(&clients[i], &world, i % 2, VIA_H1, i < 2);
+	for (int i = 0; i < REPLICAS; i++)
+		sluice_wait_in_flight(world.each[i], 2);
+	sim_wait_calls(world.sim, "", 1);
+	for (struct patience patience = patience_for("one to listen"); !one_listens(&world);)
+		patience_wait(&patience);
+	sim_open_gate(world.sim);
 	for (int i = 0; i < 4; i++) {
 		client_wait_end(&clients[i]);
 		assert_int_equal(client_answer(&clients[i])->status, 200);
@@ -350,6 +378,7 @@ static void a_redis_that_forgets_corrupts_nothing(void **state)
 	post(&other, &world, 1, VIA_H1, true);
 	client_wait_events(&other, &sse, 3);
 	redis_process_say(world.redis, "FLUSHALL");
+	sim_open_gate(world.sim);
 	finish(&first, true);
 	client_wait_end(&other);
 	check_sse_error(&client_answer(&other)->body, "upstream_reset");
@@ -371,6 +400,7 @@ static void a_redis_that_pauses_loses_nothing(void **state)
 	post(&other, &world, 1, VIA_H1, true);
 	client_wait_events(&other, &sse, 3);
 	redis_process_signal(world.redis, SIGSTOP);
+	sim_open_gate(world.sim);
 	finish(&first, true);
 	redis_process_signal(world.redis, SIGCONT);
 	client_wait_end(&other);

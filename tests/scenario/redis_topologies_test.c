@@ -18,7 +18,7 @@
 
 enum { NODES = 3, SENTINELS = 3, FEW = 30, CROWD = 60, REQUESTS = 3000, QUESTIONS = 40, ID_SIZE = 41 };
 
-#define MODELS LOAD_CONFIG(";itl=1ms") "  slow: sim/count;tokens=20;ttft=1500ms\n  m: sim/count;tokens=20\n"
+#define MODELS LOAD_CONFIG(";itl=1ms") "  slow: sim/count;tokens=20;gate=0\n  m: sim/count;tokens=20\n"
 
 static void stop(void *process)
 {
@@ -41,17 +41,21 @@ static size_t crowd_calls(const struct replicas *world)
 	static unsigned serial;
 	struct client clients[CROWD];
 	char members[64];
-	size_t before = sim_call_count(world->sim, "ttft=1500ms");
+	size_t before = sim_call_count(world->sim, "gate");
 	snprintf(members, sizeof members, CACHED_ZERO ",\"min_tokens\":%u", ++serial);
+	sim_close_gate(world->sim);
 	for (int i = 0; i < CROWD; i++)
 		client_post(&clients[i], world->each[i % REPLICAS], VIA_H1, "/v1/chat/completions",
 			    cached_body("slow", i / 2 % 2 == 0, members));
+	for (int i = 0; i < REPLICAS; i++)
+		sluice_wait_in_flight(world->each[i], CROWD / REPLICAS);
+	sim_open_gate(world->sim);
 	for (int i = 0; i < CROWD; i++) {
 		client_wait_end(&clients[i]);
 		cached_check(client_answer(&clients[i]), i / 2 % 2 == 0);
 		client_close(&clients[i]);
 	}
-	return sim_call_count(world->sim, "ttft=1500ms") - before;
+	return sim_call_count(world->sim, "gate") - before;
 }
 
 /* Each worker connects by itself: Redis is up when the first one has, and until the last one has there may be more. */
@@ -288,8 +292,8 @@ static void sentinels_start(struct sentinels *world)
 	snprintf(options, sizeof options, "replicaof 127.0.0.1 %d\n", world->master->port);
 	world->replica = started(redis_process_start(options));
 	snprintf(options, sizeof options,
-		 "sentinel monitor mymaster 127.0.0.1 %d 2\nsentinel down-after-milliseconds mymaster 300\n"
-		 "sentinel failover-timeout mymaster 3000\n",
+		 "sentinel monitor mymaster 127.0.0.1 %d 2\nsentinel down-after-milliseconds mymaster 2500\n"
+		 "sentinel failover-timeout mymaster 10000\n",
 		 world->master->port);
 	for (int i = 0; i < SENTINELS; i++)
 		world->each[i] = started(redis_process_start_sentinel(options));
