@@ -35,14 +35,15 @@ static struct sluice *start(const struct sim *sim)
 {
 	return sluice_start(
 	    "backends:\n"
-	    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { idle: 300ms } }\n"
+	    "  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+	    "  hasty: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { idle: 300ms } }\n"
 	    "limits: { event: 1MiB }\n"
 	    "models:\n"
 	    "  good: sim/count;tokens=5\n"
 	    "  line: sim/count;long_line;bytes=100m\n"
 	    "  bomb: sim/count;gzip_bomb;bytes=4m\n"
-	    "  dribble: sim/count;slow_bytes;itl=1ms;tokens=20;token_bytes=2000\n",
-	    sim->port);
+	    "  dribble: hasty/count;slow_bytes;itl=1ms;tokens=20;token_bytes=2000\n",
+	    sim->port, sim->port);
 }
 
 /* Runs rounds of one bad model on every way in; memory never rises far above where a good answer left it. */

@@ -59,7 +59,7 @@ static void start_with(struct world *world, enum via via, const char *drain, boo
 
 static void start(struct world *world, enum via via)
 {
-	start_with(world, via, "30s", true);
+	start_with(world, via, "600s", true);
 }
 
 static bool listens(const struct sluice *sluice)

@@ -28,12 +28,12 @@ static struct world start(void)
 	struct world world = {.sim = sim_start(NULL)};
 	world.sluice = sluice_start(
 	    "backends:\n"
-	    "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false }, timeouts: { connect: 200ms } }\n"
+	    "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false }, timeouts: { connect: 60s } }\n"
 	    "  a: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
 	    "models:\n"
 	    "  three: a/count;tokens=3\n"
 	    "  five: a/count;tokens=5\n"
-	    "  later: a/count;tokens=2;ttft=300ms\n"
+	    "  later: a/count;tokens=2;gate=0\n"
 	    "  slow: a/count;tokens=1000000;ttft=60s\n"
 	    "  ticking: a/count;tokens=1000000;itl=5ms\n"
 	    "  cut: a/count;reset_mid;after=2\n"
@@ -330,6 +330,24 @@ static void one_lane_that_fails_fails_all_of_them(void **state)
 	sim_wait_idle(world.sim);
 }
 
+/* A race of a lane that fails with one that begins when the other has failed. */
+static void fetch_later(const struct world *world, enum via via, bool stream, struct answer *answer)
+{
+	static const char failed[] = "sluice_calls_total{backend=\"dead\",outcome=\"upstream_connect\"}";
+	struct patience patience = patience_for("the first lane to fail");
+	char body[BODY_SIZE];
+	struct client client;
+	double before = sluice_metric(world->sluice, failed);
+	sim_close_gate(world->sim);
+	snprintf(body, sizeof body, "{\"targets\":[\"gone\",\"later\"],\"strategy\":\"race\"," QUESTION "%s}",
+		 stream ? ",\"stream\":true" : "");
+	client_post(&client, world->sluice, via, "/v1/fanout", body);
+	while (sluice_metric(world->sluice, failed) == before)
+		patience_wait(&patience);
+	sim_open_gate(world->sim);
+	client_finish(&client, answer);
+}
+
 static void one_lane_that_fails_only_leaves_a_race(void **state)
 {
 	struct world world = start();
@@ -337,15 +355,17 @@ static void one_lane_that_fails_only_leaves_a_race(void **state)
 	for (enum via via = 0; via < VIA_COUNT; via++) {
 		struct answer answer;
 		struct told told;
-		fetch(&world, via, "\"targets\":[\"gone\",\"later\"],\"strategy\":\"race\"", false, &answer);
+		fetch_later(&world, via, false, &answer);
 		assert_int_equal(answer.status, 200);
-		check_header(&answer, "x-sluice-target", "a/count;tokens=2;ttft=300ms");
+		check_header(&answer, "x-sluice-target", "a/count;tokens=2;gate=0");
 		cJSON *root = cJSON_ParseWithLength(answer.body.at, answer.body.len);
 		check_lanes(root, "gone:failed later:finished");
 		assert_int_equal(number_of(root, "winner"), 1);
 		cJSON_Delete(root);
 		answer_free(&answer);
-		fetch_told(&world, via, "\"targets\":[\"gone\",\"later\"],\"strategy\":\"race\"", &told);
+		fetch_later(&world, via, true, &answer);
+		read_stream(&told, &answer);
+		answer_free(&answer);
 		check_lanes(told.last, "gone:failed later:finished");
 		told_free(&told);
 	}
@@ -489,21 +509,8 @@ static void a_client_that_leaves_takes_every_lane_along(void **state)
 /* A token is about 1,000 bytes: each lane's answer is far bigger than all buffers together. */
 enum { TOKENS = 20000, SENT_MOST = 15000, GROWTH_MOST = 32 << 20 };
 
-/* Waits until the simulator has sent nothing for many looks in a row; what it sent for that lane by then. */
-static double wait_stalled(const struct world *world, const char *lane)
-{
-	enum { LOOKS = 200 };
-	struct patience patience = patience_for("the lane to be paused");
-	double sent = 0;
-	for (int same = 0; same < LOOKS; same++) {
-		double now = sim_call_number(world->sim, lane, "tokens_sent");
-		if (now != sent || sent == 0)
-			same = 0;
-		sent = now;
-		patience_wait(&patience);
-	}
-	return sent;
-}
+/* All three lanes together are looked at for longer than a backend may be idle. */
+enum { STALLED_MS = 1500 };
 
 static void check_paced(const struct world *world, const char *how)
 {
@@ -519,7 +526,7 @@ static void check_paced(const struct world *world, const char *how)
 	for (int i = 0; i < 3; i++) {
 		char lane[32];
 		snprintf(lane, sizeof lane, "token_bytes=100%d", i);
-		double sent = wait_stalled(world, lane);
+		double sent = sim_wait_stalled(world->sim, lane, STALLED_MS);
 		if (sent > SENT_MOST)
 			fail_msg("lane %d could send %.0f tokens for a client that reads none", i, sent);
 	}
@@ -537,7 +544,7 @@ static void a_client_that_does_not_read_pauses_every_lane(void **state)
 {
 	struct world world = {.sim = sim_start(NULL)};
 	(void)state;
-	world.sluice = sluice_start("backends:\n  a: { url: 'http://127.0.0.1:%d/v1', timeouts: { idle: 300ms } }\n"
+	world.sluice = sluice_start("backends:\n  a: { url: 'http://127.0.0.1:%d/v1', timeouts: { idle: 3s } }\n"
 				    "models:\n"
 				    "  x: a/count;tokens=%d;token_bytes=1000\n"
 				    "  y: a/count;tokens=%d;token_bytes=1001\n"

@@ -40,22 +40,30 @@ struct world {
 	struct sluice *sluice;
 };
 
-/* Whether the fault is met by a timeout. Others are given time, as a machine may be busy. */
-static bool times_out(const struct row *row)
+static bool expects(const struct row *row, const char *code)
 {
-	static const char *const codes[] = {"upstream_connect_timeout", "upstream_first_content", "upstream_idle",
-					    "upstream_total"};
-	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
-		if ((row->stream_code != NULL && strcmp(row->stream_code, codes[i]) == 0) ||
-		    (row->whole_code != NULL && strcmp(row->whole_code, codes[i]) == 0))
-			return true;
-	return false;
+	return (row->stream_code != NULL && strcmp(row->stream_code, code) == 0) ||
+	       (row->whole_code != NULL && strcmp(row->whole_code, code) == 0);
+}
+
+/* The limit that the row is about is short. The others, and all of other rows, are far above what a busy machine takes.
+ */
+static const char *timeouts_of(const struct row *row)
+{
+	return expects(row, "upstream_first_content") ? "connect: 60s, first_content: 300ms, idle: 60s, total: 90s"
+	       : expects(row, "upstream_idle")        ? "connect: 60s, first_content: 60s, idle: 300ms, total: 90s"
+	       : expects(row, "upstream_total")       ? "connect: 60s, first_content: 60s, idle: 60s, total: 1s"
+						      : "connect: 60s, first_content: 60s, idle: 60s, total: 90s";
+}
+
+static bool has_short_limit(const struct row *row)
+{
+	return strstr(timeouts_of(row), "300ms") != NULL || strstr(timeouts_of(row), "1s") != NULL;
 }
 
 static struct world start(const struct row *row)
 {
-	const char *timeouts = times_out(row) ? "connect: 200ms, first_content: 300ms, idle: 300ms, total: 1s"
-					      : "connect: 20s, first_content: 20s, idle: 20s, total: 25s";
+	const char *timeouts = timeouts_of(row);
 	struct world world = {.sim = sim_start(NULL), .spare = sim_start(NULL)};
 	world.sluice = sluice_start(
 	    "backends:\n"
@@ -67,7 +75,7 @@ static struct world start(const struct row *row)
 	    "  fallback: { fallback: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"
 	    "  retry: { retry: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"
 	    "  hedge: { hedge: [sim/count;tokens=20;%s, spare/count;tokens=4], after: 1h }\n"
-	    "  race: { race: [sim/count;tokens=20;%s, spare/count;tokens=4;ttft=700ms] }\n"
+	    "  race: { race: [sim/count;tokens=20;%s, spare/count;tokens=4;gate=0] }\n"
 	    "  nested: { retry: { balance: [{ fallback: [sim/count;tokens=20;%s, spare/count;tokens=4] }] } }\n"
 	    "  all: { all: [sim/count;tokens=20;%s, spare/count;tokens=4] }\n"
 	    "  good: sim/count;tokens=4\n",
@@ -100,12 +108,29 @@ static void check_failure(const struct answer *answer, enum view view, int statu
  * closes behind a spoilt answer must not be met half-closed in the pool, that
  * is row 22's story.
  */
-static void fetch(const struct world *world, enum via via, const char *model, bool stream, struct answer *answer)
+static void prepare(const struct world *world)
 {
 	sim_wait_idle(world->sim);
 	sim_reset(world->sim);
 	sim_reset(world->spare);
+}
+
+static void fetch(const struct world *world, enum via via, const char *model, bool stream, struct answer *answer)
+{
+	prepare(world);
 	client_fetch_chat(world->sluice, via, model, stream, answer);
+}
+
+/* The spare of the race answers when the call with the fault is over, whoever ended it. */
+static void fetch_race(const struct world *world, enum via via, bool stream, struct answer *answer)
+{
+	struct client client;
+	prepare(world);
+	client_chat(&client, world->sluice, via, "race", stream);
+	sim_wait_calls(world->sim, "tokens=20", 1);
+	sim_wait_idle(world->sim);
+	sim_open_gate(world->spare);
+	client_finish(&client, answer);
 }
 
 /* Calls to a backend that ended so, as /metrics counts them. */
@@ -151,7 +176,10 @@ static void check_guarded(const struct world *world, const struct row *row, enum
 	const char *code = stream ? row->stream_code : row->whole_code;
 	double errors = sluice_errors(world->sluice, code), calls = outcomes(world, "sim", code);
 	struct answer answer;
-	fetch(world, via, plan, stream, &answer);
+	if (strcmp(plan, "race") == 0)
+		fetch_race(world, via, stream, &answer);
+	else
+		fetch(world, via, plan, stream, &answer);
 	check_calls(world, plan, commits);
 	if (strcmp(plan, "race") != 0)
 		assert_true(outcomes(world, "sim", code) == calls + 1);
@@ -161,7 +189,7 @@ static void check_guarded(const struct world *world, const struct row *row, enum
 	} else {
 		assert_int_equal(answer.status, 200);
 		check_header(&answer, "x-sluice-target",
-			     strcmp(plan, "race") == 0 ? "spare/count;tokens=4;ttft=700ms" : "spare/count;tokens=4");
+			     strcmp(plan, "race") == 0 ? "spare/count;tokens=4;gate=0" : "spare/count;tokens=4");
 		check_header(&answer, "x-sluice-attempts", "2");
 		check_contains(&answer.body, " 3\"");
 		if (stream)
@@ -208,6 +236,23 @@ static void check_plans(const struct world *world, const struct row *row, enum v
 	check_gathered(world, row, via, stream);
 }
 
+/* The backend is not given up, and no connection to it is spoilt; a short limit may meet a good answer of a busy
+ * machine.
+ */
+static void check_good(const struct world *world, const struct row *row)
+{
+	struct patience patience = patience_for("a good answer within the limits of the row");
+	const char *code = row->stream_code != NULL ? row->stream_code : row->whole_code;
+	for (bool cut = true; cut; patience_wait(&patience)) {
+		struct answer answer;
+		fetch(world, VIA_H1, "good", true, &answer);
+		cut = has_short_limit(row) && bytes_contain(&answer.body, code);
+		if (!cut)
+			check_sse_whole(&answer.body, 1);
+		answer_free(&answer);
+	}
+}
+
 static void check_row(const struct row *row)
 {
 	struct world world = start(row);
@@ -220,10 +265,7 @@ static void check_row(const struct row *row)
 				check_plans(&world, row, via, stream);
 		}
 	}
-	struct answer answer; /* the backend is not given up, and no connection to it is spoilt */
-	fetch(&world, VIA_H1, "good", true, &answer);
-	check_sse_whole(&answer.body, 1);
-	answer_free(&answer);
+	check_good(&world, row);
 	sim_wait_idle(world.sim);
 	sluice_wait_idle(world.sluice);
 }

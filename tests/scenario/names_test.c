@@ -19,38 +19,38 @@ struct world {
 	struct sluice *sluice;
 };
 
-/* From now on the name has that address ("-": it does not exist), told after so many milliseconds. */
-static void set_name(const char *address, int delay_ms)
+/* From now on the name has that address ("-": it does not exist; "?": the resolver says nothing for now). */
+static void set_name(const char *address)
 {
 	char path[160], next[176];
 	snprintf(path, sizeof path, "%s/names", scenario_directory());
 	snprintf(next, sizeof next, "%s.next", path);
 	FILE *file = fopen(next, "w");
 	assert_non_null(file);
-	fprintf(file, "backend.test %s %d\n", address, delay_ms);
+	fprintf(file, "backend.test %s\n", address);
 	fclose(file);
 	assert_int_equal(rename(next, path), 0);
 	setenv("SLUICE_TEST_NAMES", path, 1);
 }
 
 /* One worker: each looks names up for itself, so what one of them knows by now says nothing about another. */
-static struct world start(const char *address, int delay_ms)
+/* connect: the limit of a connection, the lookup of its name included. */
+static struct world start(const char *address, const char *connect)
 {
 	struct world world = {.sim = sim_start(NULL)};
-	set_name(address, delay_ms);
+	set_name(address);
 	setenv("LD_PRELOAD", scenario_program("SLUICE_NAMES", "build/tests/scenario/fake_names.so"), 1);
 	world.sluice =
 	    sluice_start_workers(1,
 				 "backends:\n"
 				 "  named: { url: 'http://backend.test:%d/v1', resolve: 200ms, breaker: { enabled: "
-				 "false }, timeouts: { connect: "
-				 "2s } }\n"
+				 "false }, timeouts: { connect: %s } }\n"
 				 "  sim: { url: 'http://127.0.0.1:%d/v1' }\n"
 				 "models:\n"
 				 "  named: named/count;tokens=4\n"
 				 "  guarded: { fallback: [named/count;tokens=4, sim/count;tokens=4] }\n"
 				 "  other: sim/count;tokens=4\n",
-				 world.sim->port, world.sim->port);
+				 world.sim->port, connect, world.sim->port);
 	unsetenv("LD_PRELOAD");
 	return world;
 }
@@ -70,7 +70,7 @@ static void fetch(const struct world *world, const char *model, int status, cons
 static void a_slow_resolver_holds_up_nobody_else(void **state)
 {
 	enum { OTHERS = 50 };
-	struct world world = start("127.0.0.1", 1500);
+	struct world world = start("?", "60s");
 	struct client clients[VIA_COUNT];
 	(void)state;
 	for (enum via via = 0; via < VIA_COUNT; via++)
@@ -79,6 +79,7 @@ static void a_slow_resolver_holds_up_nobody_else(void **state)
 		fetch(&world, "other", 200, NULL);
 	for (enum via via = 0; via < VIA_COUNT; via++)
 		assert_int_equal(client_answer(&clients[via])->status, 0);
+	set_name("127.0.0.1");
 	for (enum via via = 0; via < VIA_COUNT; via++) {
 		client_wait_end(&clients[via]);
 		assert_int_equal(client_answer(&clients[via])->status, 200);
@@ -90,7 +91,7 @@ static void a_slow_resolver_holds_up_nobody_else(void **state)
 
 static void a_resolver_that_is_too_slow_fails_over(void **state)
 {
-	struct world world = start("127.0.0.1", 60000);
+	struct world world = start("?", "1s");
 	double errors = sluice_errors(world.sluice, "upstream_dns");
 	(void)state;
 	fetch(&world, "named", 502, "upstream_dns");
@@ -117,17 +118,17 @@ static void wait_for(const struct world *world, int status)
 /* Row 48: nothing listens at the other address; a kept-alive connection to the old one is not used for ever. */
 static void addresses_that_change_are_followed(void **state)
 {
-	struct world world = start("127.0.0.9", 0);
+	struct world world = start("127.0.0.9", "60s");
 	(void)state;
 	fetch(&world, "named", 502, "upstream_connect");
-	set_name("127.0.0.1", 0);
+	set_name("127.0.0.1");
 	wait_for(&world, 200);
 	size_t calls = sim_call_count(world.sim, "");
-	set_name("127.0.0.9", 0);
+	set_name("127.0.0.9");
 	wait_for(&world, 502);
-	set_name("-", 0); /* addresses that are known outlive a name that is gone */
+	set_name("-"); /* addresses that are known outlive a name that is gone */
 	fetch(&world, "named", 502, "upstream_connect");
-	set_name("127.0.0.1", 0);
+	set_name("127.0.0.1");
 	wait_for(&world, 200);
 	assert_true(sim_call_count(world.sim, "") > calls);
 	assert_true(sluice_errors(world.sluice, "upstream_connect") >= 3);
@@ -164,7 +165,7 @@ static void a_check_of_the_configuration_looks_up_no_name(void **state)
 	assert_int_equal(sluice_run(arguments, &out, &err), 0);
 	unsetenv("LD_PRELOAD");
 	assert_int_equal(access(asked, F_OK), -1);
-	struct world world = start("127.0.0.1", 0);
+	struct world world = start("127.0.0.1", "60s");
 	fetch(&world, "named", 200, NULL);
 	assert_int_equal(access(asked, F_OK), 0);
 	unsetenv("SLUICE_TEST_ASKED");

@@ -34,12 +34,14 @@ static struct world start(void)
 	    "  b: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: 300ms } }\n"
 	    "  c: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: 300ms } }\n"
 	    "  d: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: 300ms } }\n"
+	    "  calm: { url: 'http://127.0.0.1:%d/v1' }\n"
 	    "  flaps: { url: 'http://127.0.0.1:%d/v1', breaker: { wait: 200ms, wait_most: 200ms },"
 	    " probe: { slow_start: 0s } }\n"
 	    "models:\n"
-	    "  pair: { fallback: [{ balance: [flaps/m, b/m], by: weighted }, b/m] }\n"
+	    "  pair: { fallback: [{ balance: [flaps/m, calm/m], by: weighted }, calm/m] }\n"
 	    "  m: { fallback: [{ retry: { balance: " ALL " }, attempts: 3 }, { balance: " ALL " }, d/m] }\n",
-	    world.sim[0]->port, world.sim[1]->port, world.sim[2]->port, world.sim[3]->port, world.sim[0]->port);
+	    world.sim[0]->port, world.sim[1]->port, world.sim[2]->port, world.sim[3]->port, world.sim[1]->port,
+	    world.sim[0]->port);
 	return world;
 }
 

@@ -24,7 +24,7 @@ static struct world start(void)
 	struct world world = {.a = sim_start(NULL), .b = sim_start(NULL)};
 	world.sluice = sluice_start(
 	    "backends:\n"
-	    "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false }, timeouts: { connect: 200ms } }\n"
+	    "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false }, timeouts: { connect: 60s } }\n"
 	    "  a: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
 	    "  b: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
 	    "models:\n"

@@ -157,7 +157,7 @@ static void only_complete_first_hand_answers_are_there(void **state)
 /* A client that leaves in the middle, the only one, leaves nothing behind. */
 static void nothing_is_kept_of_what_nobody_waited_for(void **state)
 {
-	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;itl=10s\n");
+	struct replicas world = replicas_start("models:\n  m: sim/count;tokens=20;gate=10\n");
 	struct client client;
 	(void)state;
 	client_post(&client, world.each[0], VIA_H1, "/v1/chat/completions", cached_body("m", true, ZERO));
@@ -294,7 +294,7 @@ static void a_redis_that_stops_is_left_alone(void **state)
 	struct answer answer;
 	(void)state;
 	world.each[0] = sluice_start("backends: { sim: { url: 'http://127.0.0.1:%d/v1' } }\n"
-				     "redis: { unix: %s, budget: 20ms }\n" MODEL,
+				     "redis: { unix: %s, budget: 3s }\n" MODEL,
 				     world.sim->port, world.redis->socket);
 	replicas_wait_up(world.each[0]);
 	redis_process_signal(world.redis, SIGSTOP);

@@ -121,7 +121,7 @@ static void what_is_older_than_the_client_wants_is_asked_for_anew(void **state)
 
 static void what_is_stale_stands_in_for_a_failure(void **state)
 {
-	struct replicas world = start_cached("5s", ", ttl: 1s, stale_if_error: 1h");
+	struct replicas world = start_cached("5s", ", ttl: 6s, stale_if_error: 1h");
 	(void)state;
 	make_known(&world, 1);
 	sim_control(world.sim, "{\"fault\":\"status=503\"}");
@@ -134,7 +134,7 @@ static void what_is_stale_stands_in_for_a_failure(void **state)
 /* A Redis that hangs costs its budget; then the request is read, and answered by the backend. */
 static void redis_may_hang(void **state)
 {
-	struct replicas world = start("20ms");
+	struct replicas world = start("3s");
 	(void)state;
 	make_known(&world, 1);
 	redis_process_signal(world.redis, SIGSTOP);

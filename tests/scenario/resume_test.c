@@ -27,22 +27,30 @@ static struct world start(const char *models)
 	struct world world = {.a = sim_start(NULL), .b = sim_start(NULL)};
 	world.sluice = sluice_start(
 	    "backends:\n"
-	    "  a: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { idle: 100ms } }\n"
+	    "  a: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+	    "  hasty: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, timeouts: { idle: 100ms } }\n"
 	    "  b: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false }, prefill: true }\n"
 	    "cache: { policy: off }\nmodels:\n%s",
-	    world.a->port, world.b->port, models);
+	    world.a->port, world.a->port, world.b->port, models);
 	return world;
 }
 
-static void fetch(const struct world *world, enum via via, const char *model, const char *members,
-		  struct answer *answer)
+static void post(struct client *client, const struct world *world, enum via via, const char *model, const char *members)
 {
 	char body[1024];
 	snprintf(body, sizeof body,
 		 "{\"model\":\"%s\",\"stream\":true,\"stream_options\":{\"include_usage\":true},\"messages\":"
 		 "[{\"role\":\"user\",\"content\":\"a tool\"}]%s}",
 		 model, members);
-	client_fetch(world->sluice, via, "/v1/chat/completions", body, answer);
+	client_post(client, world->sluice, via, "/v1/chat/completions", body);
+}
+
+static void fetch(const struct world *world, enum via via, const char *model, const char *members,
+		  struct answer *answer)
+{
+	struct client client;
+	post(&client, world, via, model, members);
+	client_finish(&client, answer);
 }
 
 /* All events tell the same id and the role is told once, as if one backend had answered. */
@@ -85,8 +93,8 @@ static void any_cut_is_joined_by_a_replay(void **state)
 	for (size_t i = 0; i < FAULTS; i++)
 		bytes_printf(
 		    &models,
-		    "  m%zu: { fallback: [a/count;%s;after=%zu;tokens=20, b/count;tokens=20], resume: replay }\n", i,
-		    faults[i], 1 + i * 3);
+		    "  m%zu: { fallback: [%s/count;%s;after=%zu;tokens=20, b/count;tokens=20], resume: replay }\n", i,
+		    strstr(faults[i], "hang") != NULL ? "hasty" : "a", faults[i], 1 + i * 3);
 	struct world world = start(bytes_text(&models));
 	(void)state;
 	for (size_t i = 0; i < FAULTS; i++) {
@@ -113,14 +121,22 @@ static void every_combinator_can_go_on(void **state)
 	    start("  balanced: { balance: [a/count;reset_mid;tokens=20, b/count;tokens=20], resume: replay }\n"
 		  "  retried: { retry: [a/count;reset_mid;tokens=20, b/count;tokens=20], resume: replay }\n"
 		  "  hedged: { hedge: [a/count;reset_mid;tokens=20, b/count;tokens=20], after: 1h, resume: replay }\n"
-		  "  raced: { race: [a/count;reset_mid;tokens=20, b/count;tokens=20;ttft=50ms], resume: replay }\n"
+		  "  raced: { race: [a/count;reset_mid;tokens=20, b/count;tokens=20;gate=0], resume: replay }\n"
 		  "  again: { retry: a/count;reset_mid;times=1;tokens=20, resume: replay }\n"
 		  "  twice: { fallback: [a/count;reset_mid;tokens=20, a/count;fin_mid;after=9;tokens=20, "
 		  "b/count;tokens=20], resume: replay }\n");
 	(void)state;
 	for (size_t i = 0; i < sizeof(models) / sizeof(models[0]); i++) {
+		struct client client;
 		struct answer answer;
-		fetch(&world, VIA_H2, models[i], ",\"seed\":1", &answer);
+		sim_reset(world.a);
+		post(&client, &world, VIA_H2, models[i], ",\"seed\":1");
+		if (strcmp(models[i], "raced") == 0) { /* the one that breaks off is first */
+			sim_wait_calls(world.a, "reset_mid", 1);
+			sim_wait_idle(world.a);
+			sim_open_gate(world.b);
+		}
+		client_finish(&client, &answer);
 		check_joined(&answer, strcmp(models[i], "balanced") == 0 ? "data: " : ": resumed by replay on ");
 	}
 	sluice_wait_idle(world.sluice);

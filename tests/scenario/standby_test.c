@@ -22,18 +22,26 @@ struct world {
 	struct sluice *sluice;
 };
 
-static struct world start(const char *models)
+/* limit: of a backend's silence before its first content. */
+static struct world start_with(const char *limit, const char *models)
 {
 	struct world world = {.p = sim_start((const char *const[]){"--tokens", "3", NULL}),
 			      .q = sim_start((const char *const[]){"--tokens", "3", NULL})};
 	world.sluice =
 	    sluice_start("backends:\n"
 			 "  dead: { url: 'http://127.0.0.1:1/v1' }\n"
-			 "  p: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: 1s } }\n"
-			 "  q: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: 3s }, prefill: true }\n"
+			 "  hasty: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: 1s } }\n"
+			 "  p: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: %s } }\n"
+			 "  q: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: %s }, prefill: true }\n"
 			 "%s",
-			 world.p->port, world.q->port, models);
+			 world.p->port, world.p->port, limit, world.q->port, limit, models);
 	return world;
+}
+
+/* With limits that no busy machine reaches. */
+static struct world start(const char *models)
+{
+	return start_with("100s", models);
 }
 
 /* Runs count requests of model at once; fails unless every one is served whole. */
@@ -101,7 +109,7 @@ static void a_backend_that_is_gone_leaves_everybody_to_its_standby(void **state)
 static void a_silent_backend_leaves_everybody_to_its_standby(void **state)
 {
 	(void)state;
-	struct world world = start("models: { m: { fallback: [p/x;hang_before_head, q/x] } }\n");
+	struct world world = start("models: { m: { fallback: ['hasty/x;hang_before_head', q/x] } }\n");
 	expect_all_served(&world, "m", true, 30);
 	expect_all_served(&world, "m", true, 300);
 }
@@ -202,7 +210,7 @@ static void check_outage(const char *plan, size_t count, size_t at_once, double 
 {
 	char models[256];
 	snprintf(models, sizeof models, "models: { m: { fallback: [%s] } }\n", plan);
-	struct world world = start(models);
+	struct world world = start_with("1s", models);
 	struct mass_job *jobs = mass_jobs(count, chat_body("m", true));
 	struct mass mass = {
 	    .sluice = world.sluice, .via = VIA_H1, .connections = at_once, .streams = 1, .jobs = jobs, .count = count};

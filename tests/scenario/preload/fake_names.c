@@ -2,9 +2,9 @@
 /*
  * A resolver that a scenario commands: loaded in front of the C library, it
  * answers the names of the file that SLUICE_TEST_NAMES tells, a line each:
- * NAME ADDRESS DELAY_MS, the address "-" for a name that does not exist. Names
- * that are not there are the C library's. Names that are asked for are written
- * to the file SLUICE_TEST_ASKED, a line each, when it is set.
+ * NAME ADDRESS, the address "-" for a name that does not exist, "?" for one that
+ * is answered when the file says something else. Names that are not there are the C library's. Names that are asked for
+ * are written to the file SLUICE_TEST_ASKED, a line each, when it is set.
  */
 #include <dlfcn.h>
 #include <netdb.h>
@@ -23,13 +23,13 @@ static resolver *real_resolver(void)
 }
 
 /* What the file says of name now. */
-static int find(const char *name, char address[64], long *delay_ms)
+static int find(const char *name, char address[64])
 {
 	const char *path = getenv("SLUICE_TEST_NAMES");
 	FILE *file = path == NULL ? NULL : fopen(path, "re");
 	char known[128] = "";
 	int found = 0;
-	while (file != NULL && !found && fscanf(file, "%127s %63s %ld", known, address, delay_ms) == 3)
+	while (file != NULL && !found && fscanf(file, "%127s %63s", known, address) == 2)
 		found = strcmp(known, name) == 0;
 	if (file != NULL)
 		fclose(file);
@@ -49,12 +49,13 @@ static void write_asked(const char *name)
 int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **answer)
 {
 	char address[64] = "";
-	long delay_ms = 0;
 	if (name != NULL)
 		write_asked(name);
-	if (name == NULL || !find(name, address, &delay_ms))
+	if (name == NULL || !find(name, address))
 		return real_resolver()(name, service, hints, answer);
-	struct timespec delay = {delay_ms / 1000, delay_ms % 1000 * 1000000};
-	nanosleep(&delay, NULL);
+	/* the answer comes when the file says that it may */
+	for (const struct timespec moment = {0, 10000000}; strcmp(address, "?") == 0; nanosleep(&moment, NULL))
+		if (!find(name, address))
+			return EAI_AGAIN;
 	return strcmp(address, "-") == 0 ? EAI_NONAME : real_resolver()(address, service, hints, answer);
 }
