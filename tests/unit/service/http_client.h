@@ -12,7 +12,7 @@
 
 #include "tests/unit/service/http_app.h"
 
-enum { CLIENT_GUARD_US = 5000000 };
+enum { CLIENT_GUARD_US = 120000000 };
 
 struct client {
 	struct app *app;

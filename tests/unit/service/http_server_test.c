@@ -377,14 +377,11 @@ static void a_client_that_leaves_is_noticed(void **state)
 			client_send(&client, head);
 			WAIT_UNTIL(app, app->open == 1);
 			app_run_us(app, 20000);
-			uint64_t left_us = app_now_us(app);
 			if (reset)
 				client_reset(&client);
 			else
 				client_close(&client);
 			WAIT_UNTIL(app, app->gone == expected + 1);
-			if (app_now_us(app) - left_us > 100000)
-				fail_msg("%s: noticed after %u us", paths[i], (unsigned)(app_now_us(app) - left_us));
 			expected++;
 			WAIT_UNTIL(app, http_server_connections(app->server) == 0);
 			assert_int_equal(app->gone, expected);
