@@ -123,6 +123,14 @@ enum { FILLS = 10, WORDS = 60000, LEAST_BYTES = 100 };
 
 #define LARGE "models:\n  large: sim/large;tokens=60000\ncache: { entry: 4MiB }\n"
 
+/* A replica with Redis at that port; no limit of its backend is short. */
+static struct sluice *add_large(const struct replicas *world, int redis_port)
+{
+	return sluice_start("backends: { sim: { url: 'http://127.0.0.1:%d/v1' } }\n"
+			    "redis: { servers: [127.0.0.1:%d], budget: 5s }\n" LARGE,
+			    world->sim->port, redis_port);
+}
+
 static const char *fill_body(int fill, bool stream)
 {
 	static char body[256];
@@ -171,7 +179,7 @@ static size_t measure_fill(const struct replicas *world, struct garbler *garbler
 static void kill_in_fill(struct replicas *world, struct garbler *garbler, int fill, size_t bytes)
 {
 	struct client client;
-	world->each[0] = replicas_add_hasty(world, garbler->port, "5s", LARGE);
+	world->each[0] = add_large(world, garbler->port);
 	replicas_wait_up(world->each[0]);
 	garbler_choke(garbler, bytes);
 	client_post(&client, world->each[0], VIA_H1, "/v1/chat/completions", fill_body(fill, false));
@@ -191,7 +199,7 @@ static void a_fill_that_was_cut_off_is_no_entry(void **state)
 	struct answer answer;
 	(void)state;
 	for (int i = 0; i < REPLICAS; i++) {
-		world.each[i] = replicas_add_hasty(&world, i == 0 ? garbler->port : world.redis->port, "5s", LARGE);
+		world.each[i] = add_large(&world, i == 0 ? garbler->port : world.redis->port);
 		replicas_wait_up(world.each[i]);
 	}
 	size_t most = measure_fill(&world, garbler);
