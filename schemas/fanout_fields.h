@@ -3,7 +3,7 @@
 #ifndef SLUICE_SCHEMAS_FANOUT_FIELDS_H
 #define SLUICE_SCHEMAS_FANOUT_FIELDS_H
 
-#include "schemas/openai/requests.h"
+#include "schemas/openai/request_fields.h"
 
 #define FIELD_DEF_STRUCTS
 #include "schemas/field_def.h"

@@ -2,8 +2,8 @@
 /* Answers of operations: good ones from the operation's row, errors from the table of errors. */
 #include <stdio.h>
 
-#include "schemas/answers.h"
-#include "schemas/error_answer.h"
+#include "schemas/answer_fields.h"
+#include "schemas/error_body.h"
 #include "schemas/openapi_internal.h"
 
 enum { CODES_CEILING = 65536, ERROR_CEILING = 4096, STATUS_SIZE = 8, ANY_STATUS = 0 };

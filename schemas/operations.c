@@ -3,11 +3,11 @@
 #include "schemas/operations.h"
 
 #include "schemas/admin_fields.h"
-#include "schemas/answers.h"
+#include "schemas/answer_fields.h"
 #include "schemas/field_def.h"
 #include "schemas/fanout_fields.h"
 #include "schemas/openai/dialect.h"
-#include "schemas/openai/requests.h"
+#include "schemas/openai/request_fields.h"
 
 #define EXAMPLES(...)                                                \
 	.examples = (const struct operation_example[]){__VA_ARGS__}, \

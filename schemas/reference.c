@@ -2,7 +2,7 @@
 /* The reference page of operations: each with its parameters, its errors and its objects, then all objects once. */
 #include "schemas/reference.h"
 
-#include "schemas/answers.h"
+#include "schemas/answer_fields.h"
 #include "schemas/field_list.h"
 #include "schemas/field_message.h"
 #include "schemas/operations.h"

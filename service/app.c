@@ -31,10 +31,10 @@
 #include "service/cache/cache.h"
 #include "service/flights/flight_table.h"
 #include "service/health/health_metrics.h"
-#include "service/health/limits.h"
+#include "service/health/limit_table.h"
 #include "service/loop/offload.h"
 #include "service/ready.h"
-#include "service/renewal.h"
+#include "service/certificate_renewal.h"
 #include "service/worker.h"
 
 enum {
@@ -45,11 +45,11 @@ struct app {
 	const struct config *config;
 	struct health *health; /* shared by the workers */
 	struct cache *cache;
-	struct flight_table *flights; /* shared flights under way */
-	struct offload *offload;      /* NULL = no helper threads */
-	struct redis_shared *redis;   /* NULL = there is none */
-	struct limits *limits;        /* of targets */
-	struct quotas *quotas;
+	struct flight_table *flights;     /* shared flights under way */
+	struct offload *offload;          /* NULL = no helper threads */
+	struct redis_shared *redis;       /* NULL = there is none */
+	struct limit_table *limits;       /* of targets */
+	struct quotas *quotas;            /* how much clients have used */
 	struct access_failures *failures; /* wrong keys by network; NULL = nobody is asked for keys */
 	struct worker **workers;
 	unsigned worker_count;
@@ -188,7 +188,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 	app->health = health_create(app->config, random_u64(), NULL);
 	app->cache = cache_create(app->config);
 	app->flights = flight_table_create();
-	app->limits = limits_create(app->config, NULL);
+	app->limits = limit_table_create(app->config, NULL);
 	if (app->health == NULL || app->cache == NULL || app->flights == NULL || app->limits == NULL ||
 	    !create_offload(app) || !create_redis(app, errors))
 		return false;
@@ -239,7 +239,7 @@ static void destroy_workers(struct app *app)
 	cache_destroy(app->cache);
 	if (app->redis != NULL)
 		redis_shared_destroy(app->redis);
-	limits_destroy(app->limits);
+	limit_table_destroy(app->limits);
 	access_failures_destroy(app->failures);
 	quotas_destroy(app->quotas);
 	openapi_release();

@@ -7,7 +7,7 @@
 #include "lib/suggest.h"
 #include "schemas/metrics.h"
 #include "schemas/caching_reference.h"
-#include "schemas/error_answer.h"
+#include "schemas/error_body.h"
 #include "schemas/failure_rules.h"
 #include "schemas/openapi.h"
 #include "schemas/reference.h"

@@ -3,7 +3,7 @@
 #ifndef SLUICE_SERVICE_METHODS_H
 #define SLUICE_SERVICE_METHODS_H
 
-#include "service/surface.h"
+#include "service/listener_surface.h"
 
 /*
  * The operation at path that method names, HEAD counting as GET; *argument is

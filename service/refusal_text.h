@@ -7,7 +7,7 @@
 #include "config/config.h"
 #include "lib/arena.h"
 #include "lib/errors.h"
-#include "service/surface.h"
+#include "service/listener_surface.h"
 
 /*
  * Such as: POST /v1/responses is not served; this gateway serves POST /v1/chat/completions, … A path that the listener

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "schemas/error_answer.h"
+#include "schemas/error_body.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/report.h"
 

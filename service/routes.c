@@ -14,12 +14,12 @@
 #include "service/http/http_exchange.h"
 #include "service/loop/offload.h"
 #include "service/methods.h"
-#include "service/notice.h"
-#include "service/pages.h"
+#include "service/deprecation.h"
+#include "service/web_origin.h"
 #include "service/refusal_text.h"
 #include "service/refuse.h"
 #include "service/reply.h"
-#include "service/surface.h"
+#include "service/listener_surface.h"
 #include "service/unpacking.h"
 #include "service/waiting.h"
 
@@ -159,7 +159,7 @@ static void decide(const struct routes *routes, const struct http_request *reque
 	decision->operation = decision->elsewhere = OPERATION_COUNT;
 	decision->refusal = (struct refusal){.code = http_request_error(request)};
 	if (decision->refusal.code == ERROR_NONE)
-		decision->refusal.code = pages_check(config, request);
+		decision->refusal.code = web_origin_check(config, request);
 	if (decision->refusal.code != ERROR_NONE)
 		return;
 	route(request, decision);
@@ -263,7 +263,7 @@ static void answer_options(struct routes *routes, struct http_request *request, 
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	if (!pages_are_kept_out(request))
+	if (!web_origin_is_kept_out(request))
 		cors_add_preflight(&routes->exchange->flights.plan.config->cors, request, allow);
 	reply_allow(request, allow, &arena);
 	arena_fini(&arena);
@@ -274,7 +274,7 @@ static void add_notice(struct http_request *request, const struct operation_row 
 {
 	if (row->deprecated == NULL && row->sunset == NULL)
 		return;
-	struct notice notice = notice_of(row->deprecated, row->sunset);
+	struct deprecation notice = deprecation_of(row->deprecated, row->sunset);
 	if (notice.deprecation[0] != '\0')
 		http_request_add_field(request, SPAN("deprecation"), span_of(notice.deprecation));
 	if (notice.sunset[0] != '\0')
@@ -318,7 +318,7 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 {
 	struct decision decision;
 	decide(routes, request, &decision);
-	if (!pages_are_kept_out(request))
+	if (!web_origin_is_kept_out(request))
 		cors_add(&routes->exchange->flights.plan.config->cors, request);
 	http_request_identify(request, decision.refusal.code == ERROR_NONE ? decision.holder : NULL);
 	if (decision.operation != OPERATION_COUNT)

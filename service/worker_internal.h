@@ -6,7 +6,7 @@
 #include <pthread.h>
 
 #include "service/cache/fetch.h"
-#include "service/handover.h"
+#include "service/connection_handover.h"
 #include "service/routes.h"
 #include "service/worker.h"
 

@@ -9,13 +9,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "clients/http/attempt.h"
+#include "clients/http/connect_attempt.h"
 #include "clients/http/client.h"
 #include "clients/http/channel.h"
-#include "clients/http/failure.h"
+#include "clients/http/connect_error.h"
 #include "clients/http/origin.h"
-#include "clients/http/request.h"
-#include "clients/http/rest.h"
+#include "clients/http/request_head.h"
+#include "clients/http/pool_trim.h"
 #include "clients/http/transfer.h"
 #include "schemas/metrics.h"
 
@@ -289,7 +289,7 @@ struct http_call *http_call_start(struct http_origin *origin, const struct http_
 	call->ops = ops;
 	call->context = context;
 	origin->client->active++;
-	rest_note_call(origin->client);
+	pool_trim_note_call(origin->client);
 	name_admit(origin, call);
 	return call;
 }

@@ -19,7 +19,7 @@
 #include <sys/queue.h>
 
 #include "clients/http/framing.h"
-#include "clients/http/head.h"
+#include "clients/http/response_head.h"
 #include "clients/http/http_client.h"
 #include "lib/buf.h"
 

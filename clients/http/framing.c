@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-#include "clients/http/head.h"
+#include "clients/http/response_head.h"
 #include "lib/hex.h"
 
 enum {

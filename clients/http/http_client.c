@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "clients/http/attempt.h"
+#include "clients/http/connect_attempt.h"
 #include "clients/http/call.h"
 #include "clients/http/client.h"
 #include "clients/http/origin.h"

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "clients/http/attempt.h"
+#include "clients/http/connect_attempt.h"
 #include "clients/http/call.h"
 #include "clients/http/channel.h"
 #include "clients/http/credentials.h"

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clients/http/attempt.h"
+#include "clients/http/connect_attempt.h"
 #include "clients/http/call.h"
 
 enum { SOCKETS_FIRST_COUNT = 64 };

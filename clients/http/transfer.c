@@ -12,7 +12,7 @@
 #include "lib/container.h"
 #include "lib/ledger.h"
 #include "clients/http/client.h"
-#include "clients/http/attempt.h"
+#include "clients/http/connect_attempt.h"
 #include "clients/http/channel.h"
 #include "clients/http/origin.h"
 

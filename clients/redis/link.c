@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <sys/ioctl.h>
 
-#include "clients/http/lookup.h"
+#include "clients/http/dns_lookup.h"
 #include "clients/redis/client.h"
 #include "clients/redis/greeting.h"
 #include "clients/redis/probe.h"
@@ -215,7 +215,7 @@ static void read_some(struct redis_link *link)
 		if (link->context == NULL)
 			return;
 		const redisReader *reader = link->context->c.reader;
-		if (!redis_gate_admits(&link->gate, reader)) {
+		if (!redis_reply_guard_admits(&link->gate, reader)) {
 			redis_link_close(link, NULL);
 			return;
 		}
@@ -259,7 +259,7 @@ static void begin(struct redis_link *link, const char *address)
 	context->data = link;
 	context->ev.data = link;
 	link->context = context;
-	redis_gate_install(&link->gate, context->c.reader);
+	redis_reply_guard_install(&link->gate, context->c.reader);
 	context->ev.cleanup = on_context_gone;
 	context->ev.addWrite = on_add_write;
 	context->ev.delWrite = on_del_write;

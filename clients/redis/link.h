@@ -10,7 +10,7 @@
 #include <hiredis/async.h>
 #include <sys/queue.h>
 
-#include "clients/redis/gate.h"
+#include "clients/redis/reply_guard.h"
 #include "lib/reactor.h"
 
 enum redis_link_state {
@@ -63,7 +63,7 @@ struct redis_link {
 	redisAsyncContext *context;
 	struct ssl_st *tls; /* NULL = cleartext */
 	char tls_why[192];  /* why TLS failed */
-	struct redis_gate gate;
+	struct redis_reply_guard gate;
 	struct watch watch;
 	struct task flush;
 	bool flushing;

@@ -2,7 +2,7 @@
 /* A worker's client: its life, and the mode of one server, the simplest. */
 #include <stdlib.h>
 
-#include "clients/http/lookup.h"
+#include "clients/http/dns_lookup.h"
 #include "clients/redis/client.h"
 #include "lib/container.h"
 

@@ -2,18 +2,21 @@
 /* The OpenAI dialect, as the service sees it. */
 #include "schemas/openai/dialect.h"
 
-#include "schemas/openai/answer.h"
-#include "schemas/openai/caching.h"
-#include "schemas/openai/deltas.h"
+#include "schemas/openai/answer_merge.h"
+#include "schemas/openai/answer_read.h"
+#include "schemas/openai/cacheable.h"
+#include "schemas/openai/chunk_deltas.h"
 #include "schemas/openai/embedding_cache.h"
-#include "schemas/openai/error.h"
+#include "schemas/openai/error_read.h"
+#include "schemas/openai/error_write.h"
 #include "schemas/openai/prefix.h"
-#include "schemas/openai/rejoin.h"
+#include "schemas/openai/chunk_rejoin.h"
 #include "schemas/openai/replay.h"
-#include "schemas/openai/usage.h"
+#include "schemas/openai/stream_end.h"
+#include "schemas/openai/usage_edit.h"
 #include "schemas/openai/vectors.h"
-#include "schemas/openai/watch.h"
-#include "schemas/openai/write.h"
+#include "schemas/openai/failure_scan.h"
+#include "schemas/openai/answer_write.h"
 #include "schemas/sse.h"
 
 static void stream_begin(void *stream, enum endpoint endpoint)
@@ -51,17 +54,17 @@ static bool stream_is_finished(const void *stream, int64_t choices)
 
 static void watch_begin(void *watch, enum endpoint endpoint)
 {
-	openai_watch_init(watch, endpoint);
+	openai_failure_scan_init(watch, endpoint);
 }
 
 static enum watch_step watch_add(void *watch, struct span piece)
 {
-	return openai_watch_add(watch, piece);
+	return openai_failure_scan_add(watch, piece);
 }
 
 static enum watch_step watch_end(const void *watch)
 {
-	return openai_watch_end(watch);
+	return openai_failure_scan_end(watch);
 }
 
 static void usage_event_write(struct buf *out, enum endpoint endpoint, const struct answer_identity *identity,
@@ -127,7 +130,7 @@ const struct dialect openai_dialect = {
     .stream_read = stream_read,
     .stream_is_finished = stream_is_finished,
     .answer_read = openai_answer_read,
-    .watch_size = sizeof(struct openai_watch),
+    .watch_size = sizeof(struct openai_failure_scan),
     .watch_begin = watch_begin,
     .watch_add = watch_add,
     .watch_end = watch_end,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Embeddings in parts; openai_embedding_cache.h holds the contract. */
+/* Embeddings in parts; embedding_cache.h holds the contract. */
 #include "schemas/openai/embedding_cache.h"
 
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Embeddings in parts: the inputs of a request one by one, the request for only some of them, the form in which a
- * vector is kept, and an answer made of vectors that came at several times (openai_vectors.h takes a backend's answer
+ * vector is kept, and an answer made of vectors that came at several times (vectors.h takes a backend's answer
  * apart). Vectors stay the backend's own JSON text: neither numbers nor base64 are ever read.
  */
 #ifndef SLUICE_SCHEMAS_OPENAI_EMBEDDING_CACHE_H

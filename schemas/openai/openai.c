@@ -16,13 +16,6 @@ const char *openai_endpoint_path(enum endpoint endpoint)
 	return paths[endpoint];
 }
 
-bool openai_ends_stream(struct span data)
-{
-	while (data.len > 0 && data.at[data.len - 1] == ' ')
-		data.len--;
-	return span_is(data, "[DONE]");
-}
-
 struct span openai_make_id(enum endpoint endpoint, char room[ANSWER_ID_SIZE])
 {
 	enum { RANDOM_BYTES = 16 };

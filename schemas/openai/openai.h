@@ -16,12 +16,6 @@
 /* The path below a backend's base URL: "/chat/completions", "/completions", "/embeddings". */
 const char *openai_endpoint_path(enum endpoint endpoint);
 
-/* The last event of a stream, framed. */
-#define OPENAI_STREAM_END "data: [DONE]\n\n"
-
-/* Returns whether an event's data ends a stream. */
-bool openai_ends_stream(struct span data);
-
 /* Returns a fresh id of an answer, in room: like those of backends. */
 struct span openai_make_id(enum endpoint endpoint, char room[ANSWER_ID_SIZE]);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether the answer to a request can be gone on with; openai_request.h holds the contract. */
+/* Whether the answer to a request can be gone on with; request.h holds the contract. */
 #include "schemas/openai/internal.h"
 #include "schemas/openai/request.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The part of a request that a conversation repeats; see openai_prefix.h. */
+/* The part of a request that a conversation repeats; see prefix.h. */
 #include "schemas/openai/prefix.h"
 
 #include "lib/hash.h"

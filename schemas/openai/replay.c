@@ -4,6 +4,7 @@
 
 #include "lib/decimal.h"
 #include "schemas/openai/internal.h"
+#include "schemas/openai/stream_end.h"
 #include "schemas/sse_write.h"
 
 static struct answer_mark mark(const struct json *json, const char *key)

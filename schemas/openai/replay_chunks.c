@@ -6,8 +6,8 @@
 
 #include "lib/json_write.h"
 #include "lib/utf8.h"
-#include "schemas/openai/answer.h"
-#include "schemas/openai/deltas.h"
+#include "schemas/openai/answer_read.h"
+#include "schemas/openai/chunk_deltas.h"
 #include "schemas/openai/internal.h"
 
 enum {

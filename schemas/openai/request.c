@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Decoding a client's request, and splicing it for a target; openai_request.h holds the contract. */
+/* Decoding a client's request, and splicing it for a target; request.h holds the contract. */
 #include "schemas/openai/request.h"
 
 #include <inttypes.h>

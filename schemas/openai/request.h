@@ -6,7 +6,7 @@
 #ifndef SLUICE_SCHEMAS_OPENAI_REQUEST_H
 #define SLUICE_SCHEMAS_OPENAI_REQUEST_H
 
-#include "schemas/openai/requests.h"
+#include "schemas/openai/request_fields.h"
 #include "schemas/request.h"
 
 /*

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Answers of vectors, taken apart while they come; openai_vectors.h holds the contract. */
+/* Answers of vectors, taken apart while they come; vectors.h holds the contract. */
 #include "schemas/openai/vectors.h"
 
 #include <stdlib.h>

@@ -4,7 +4,7 @@
 #ifndef SLUICE_SERVICE_CACHE_REMOTE_INTERNAL_H
 #define SLUICE_SERVICE_CACHE_REMOTE_INTERNAL_H
 
-#include "service/cache/opening.h"
+#include "service/cache/parcel_open.h"
 #include "service/cache/purge_log.h"
 #include "service/cache/remote.h"
 

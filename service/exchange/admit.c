@@ -74,7 +74,7 @@ static void reading_done(struct offload_job *job)
 		finding_only(&reading->findings, (struct finding){.code = ERROR_OVERLOADED});
 	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
 	if (exchange_go(exchange, EXCHANGE_ADMIT))
-		exchange_watch_silence(exchange);
+		exchange_keepalive_begin(exchange);
 }
 
 static void reading_discard(struct offload_job *job)

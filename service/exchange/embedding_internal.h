@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The inside of embeddings and the cache (embedding.h), for the files that make it up: keys.c (the
+/* The inside of embeddings and the cache (embedding.h), for the files that make it up: cache_keys.c (the
  * inputs), embedding.c (looking for them, asking for those that are missing) and embedding_give.c (the answer). */
 #ifndef SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H
 #define SLUICE_SERVICE_EXCHANGE_EMBEDDING_INTERNAL_H

@@ -61,7 +61,7 @@ static enum exchange_step exchange_end(struct exchange *exchange)
 	caching_close(&exchange->caching);
 	limiting_close(&exchange->limiting);
 	timer_stop(exchange_timers(exchange), &exchange->stalled);
-	exchange_stop_watching(exchange);
+	exchange_keepalive_end(exchange);
 	request_drop(exchange->request);
 	holder_drop(exchange->asked.holder);
 	buf_fini(&exchange->out);
@@ -163,20 +163,13 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 	if (!exchange_go(exchange, EXCHANGE_RECALL))
 		return NULL;
 	if (exchange->state != EXCHANGE_ST_READING)
-		exchange_watch_silence(exchange);
+		exchange_keepalive_begin(exchange);
 	return exchange;
 }
 
 void exchange_on_drained(struct exchange *exchange)
 {
 	exchange_resume(exchange);
-}
-
-void exchange_on_gone(struct exchange *exchange)
-{
-	exchange->report.error = ERROR_CLIENT_CLOSED;
-	exchange->ending = EXCHANGE_GONE;
-	exchange_go(exchange, EXCHANGE_END);
 }
 
 /* Ending one may end others, so each leaves the list before its turn. */

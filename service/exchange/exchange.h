@@ -7,7 +7,7 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_EXCHANGE_H
 #define SLUICE_SERVICE_EXCHANGE_EXCHANGE_H
 
-#include "schemas/error_answer.h"
+#include "schemas/error_body.h"
 #include "service/access/holder.h"
 #include "service/exchange/client.h"
 #include "service/flights/flight_worker.h"

@@ -10,13 +10,13 @@
 
 #include "lib/json_write.h"
 #include "schemas/dialect.h"
-#include "schemas/error_answer.h"
+#include "schemas/error_body.h"
 #include "schemas/sse_write.h"
 #include "service/exchange/fanout_internal.h"
 
 enum { LANE_TITLE_MOST = 65536, LANE_REASON_MOST = 64, FANOUT_ERROR_MOST = 65536 };
 
-/* ---- what is told, as JSON; the tables are in schemas/answers.def. All of these empty fanout->json first. ---- */
+/* ---- what is told, as JSON (schemas/answer_fields.def). All of these empty fanout->json first. ---- */
 
 static const char *fanout_status_name(enum lane_status status)
 {

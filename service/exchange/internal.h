@@ -8,11 +8,12 @@
  *   caching.c                    the fields of HTTP that are about the cache
  *   observer.c, report.c         who hears of it, and its books
  *   respond.c                    the wire
- *   keys.c                       keys in the cache
- *   send.c                       bytes to the client, and the client's pace
+ *   cache_keys.c                 keys in the cache
+ *   cancel.c                     the client left, and the source of the answer is left
+ *   send.c, keepalive.c          bytes to the client at the client's pace, comments into a silent stream
  *   recast.c, relay.c, fanout*.c what becomes of an answer
  *   join.c                       join, lead, pass: where an answer comes from
- *   lookup.c, embedding*.c       recall, look up, hit: answers that are kept
+ *   cache_lookup.c, embedding*.c recall, look up, hit: answers that are kept
  *   fail.c                       what is told of a failure, or stands in for the answer
  *   admit.c                      reading the request, and finding what it asks for
  *   exchange.c                   the table, the beginning and the end
@@ -178,9 +179,6 @@ bool exchange_go(struct exchange *exchange, enum exchange_step step);
 /* The one that changes the state; traps when that is not allowed. */
 void exchange_set_state(struct exchange *exchange, enum exchange_state state);
 
-/* Leaves the source of the answer for another one; NULL = none. */
-void exchange_set_source(struct exchange *exchange, const struct exchange_source *source);
-
 /* Calls that were started for it so far. */
 unsigned exchange_attempts(const struct exchange *exchange);
 
@@ -188,6 +186,11 @@ unsigned exchange_attempts(const struct exchange *exchange);
 enum exchange_step exchange_fails(struct exchange *exchange, enum error_code code);
 enum exchange_step exchange_completes(struct exchange *exchange);
 enum exchange_step exchange_cuts(struct exchange *exchange, enum error_code code);
+
+/* ---- cancel.c ---- */
+
+/* Leaves the source of the answer for another one; NULL = none. */
+void exchange_set_source(struct exchange *exchange, const struct exchange_source *source);
 
 /* ---- send.c ---- */
 
@@ -208,13 +211,15 @@ enum exchange_step exchange_send_unchanged(struct exchange *exchange);
 /* The client took what it was given. */
 void exchange_resume(struct exchange *exchange);
 
+/* ---- keepalive.c ---- */
+
 /* Watches for silence from here on, and no more. */
-void exchange_watch_silence(struct exchange *exchange);
-void exchange_stop_watching(struct exchange *exchange);
+void exchange_keepalive_begin(struct exchange *exchange);
+void exchange_keepalive_end(struct exchange *exchange);
 /* A backend sent a comment: as good as one of ours. */
 void exchange_on_comment(struct run_sink *sink);
 
-/* ---- lookup.c ---- */
+/* ---- cache_lookup.c ---- */
 
 /* Says what an answer is kept with, but for its key; the model is known. */
 void exchange_keep_under(struct exchange *exchange, struct span tenant);

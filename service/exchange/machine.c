@@ -48,15 +48,6 @@ unsigned exchange_attempts(const struct exchange *exchange)
 	return source != NULL && source->attempts != NULL ? source->attempts(exchange) : exchange->attempts;
 }
 
-void exchange_set_source(struct exchange *exchange, const struct exchange_source *source)
-{
-	const struct exchange_source *before = exchange->source;
-	exchange->attempts = exchange_attempts(exchange);
-	exchange->source = source;
-	if (before != NULL)
-		before->leave(exchange);
-}
-
 enum exchange_step exchange_fails(struct exchange *exchange, enum error_code code)
 {
 	exchange->failure = NULL;

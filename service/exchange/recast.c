@@ -7,7 +7,7 @@
 #include "lib/container.h"
 #include "lib/step.h"
 #include "service/loop/offload.h"
-#include "service/plan/telling.h"
+#include "service/plan/answer_slices.h"
 
 enum {
 	RECAST_MORE = 128, /* bytes that a fresh id and time may add */
@@ -29,7 +29,7 @@ struct making {
 
 struct recast {
 	struct offload_job job; /* first */
-	struct telling telling;
+	struct answer_slices slices;
 	struct exchange *exchange;
 	bool submitted;
 	bool failed; /* memory ran out in the middle */
@@ -157,15 +157,15 @@ static enum exchange_step send_now(struct exchange *exchange, const struct recas
 	return next;
 }
 
-static void recast_slice(struct telling *telling, struct event *event)
+static void recast_slice(struct answer_slices *slices, struct event *event)
 {
-	struct recast *recast = container_of(telling, struct recast, telling);
+	struct recast *recast = container_of(slices, struct recast, slices);
 	recast->failed = recast->failed || !exchange_send(recast->exchange, event->data);
 }
 
-static void recast_sent(struct telling *telling)
+static void recast_sent(struct answer_slices *slices)
 {
-	struct recast *recast = container_of(telling, struct recast, telling);
+	struct recast *recast = container_of(slices, struct recast, slices);
 	struct exchange *exchange = recast->exchange;
 	exchange_go(exchange,
 		    recast->failed ? exchange_cuts(exchange, ERROR_OVERLOADED) : exchange_completes(exchange));
@@ -195,11 +195,11 @@ static void recast_done(struct offload_job *job)
 			    exchange_fails(exchange, job->refused ? ERROR_OVERLOADED : making_error(&recast->making)));
 		return;
 	}
-	exchange_stop_watching(exchange); /* no comment may come between two slices */
+	exchange_keepalive_end(exchange); /* no comment may come between two slices */
 	begin_answer(exchange, &recast->making);
-	recast->telling.emit = recast_slice;
-	recast->telling.on_told = recast_sent;
-	telling_begin(&recast->telling, exchange_plan(exchange)->reactor, buf_span(&recast->making.out), &unknown);
+	recast->slices.emit = recast_slice;
+	recast->slices.on_told = recast_sent;
+	answer_slices_begin(&recast->slices, exchange_plan(exchange)->reactor, buf_span(&recast->making.out), &unknown);
 }
 
 static void recast_discard(struct offload_job *job)
@@ -226,7 +226,7 @@ static struct recast *recast_create(struct exchange *exchange, const struct reca
 	if (id->at != NULL && id->len <= ANSWER_ID_SIZE)
 		id->at = memcpy(recast->id, id->at, id->len);
 	recast->exchange = exchange;
-	recast->telling.paused = exchange->paused;
+	recast->slices.paused = exchange->paused;
 	recast->job = (struct offload_job){.work = recast_work,
 					   .done = recast_done,
 					   .discard = recast_discard,
@@ -238,7 +238,7 @@ static struct recast *recast_create(struct exchange *exchange, const struct reca
 
 static void pause_recast(struct exchange *exchange, bool paused)
 {
-	telling_pause(&exchange->recast->telling, paused);
+	answer_slices_pause(&exchange->recast->slices, paused);
 }
 
 /* The exchange ends, perhaps before the answer did. */
@@ -246,7 +246,7 @@ static void leave_recast(struct exchange *exchange)
 {
 	struct recast *recast = exchange->recast;
 	exchange->recast = NULL;
-	telling_end(&recast->telling);
+	answer_slices_end(&recast->slices);
 	if (recast->submitted)
 		offload_cancel(&recast->job);
 	else

@@ -4,9 +4,9 @@
 #define SLUICE_SERVICE_EXCHANGE_RESPOND_H
 
 #include "schemas/dialect.h"
-#include "schemas/error_answer.h"
+#include "schemas/error_body.h"
 #include "service/exchange/client.h"
-#include "service/plan/event.h"
+#include "service/plan/failure.h"
 
 /* Who is answered, and how errors are told. */
 struct respond_to {

@@ -8,7 +8,7 @@
 #define SLUICE_SERVICE_FLIGHTS_FLIGHT_LOG_H
 
 #include "lib/arena.h"
-#include "service/plan/event.h"
+#include "service/plan/failure.h"
 
 struct flight_record {
 	struct flight_record *next;

@@ -8,7 +8,7 @@
 #define SLUICE_SERVICE_FLIGHTS_FLIGHT_WIRE_H
 
 #include "lib/buf.h"
-#include "service/plan/event.h"
+#include "service/plan/failure.h"
 
 /* An event that was read; event.failure points into it. */
 struct flight_wire {

@@ -2,7 +2,8 @@
 /*
  * The inside of shared flights (shared.h), for the files that make them up: shared.c (its life; joining, or leading a
  * new one), leader.c (running the plan, and what followers want of it), follower.c (a follower's pace), replicas.c
- * (other replicas: who runs it), keep.c (the answer on its way into the cache) and batch.c (the same for embeddings).
+ * (other replicas: who runs it), cache_answer.c (the answer on its way into the cache) and cache_vectors.c (the same
+ * for embeddings).
  *
  * Two kinds of threads touch a shared flight: the leader's worker, which runs
  * the plan and appends to the log, and the followers' workers. The lock guards the

@@ -5,7 +5,7 @@
 
 #include "schemas/request.h"
 #include "service/answer/collection.h"
-#include "service/plan/event.h"
+#include "service/plan/failure.h"
 
 struct whole {
 	const struct dialect *dialect; /* that the answer is written in */

@@ -61,9 +61,9 @@ static bool enter_budget(const struct health *health, struct backend_cell *backe
 {
 	bool alone = atomic_load_explicit(&health->plans, memory_order_relaxed) <= 1;
 	pthread_mutex_lock(&backend->base.lock);
-	bool allowed = !extra || budget_allows(&backend->budget, &health->config->retries, alone, now_us);
+	bool allowed = !extra || retry_budget_allows(&backend->budget, &health->config->retries, alone, now_us);
 	if (allowed)
-		budget_enter(&backend->budget, extra);
+		retry_budget_enter(&backend->budget, extra);
 	pthread_mutex_unlock(&backend->base.lock);
 	return allowed;
 }
@@ -73,7 +73,7 @@ static void leave_budget(struct backend_cell *backend, const struct health_call 
 {
 	bool failed = code != ERROR_NONE && code != ERROR_CLIENT_CLOSED;
 	pthread_mutex_lock(&backend->base.lock);
-	budget_leave(&backend->budget, call->extra, failed, now_us);
+	retry_budget_leave(&backend->budget, call->extra, failed, now_us);
 	pthread_mutex_unlock(&backend->base.lock);
 }
 
@@ -160,7 +160,7 @@ void health_first_content(struct health_call *call, uint64_t now_us)
 	enum health_breaker before = operation->breaker.state;
 	breaker_content(&operation->breaker, call, now_us);
 	standby_content(&operation->standby, call->scout, now_us);
-	success_note(&operation->success, true, now_us);
+	success_rate_note(&operation->success, true, now_us);
 	call->scout = false;
 	latency_observe(&operation->latency[call->use.stream], from_now(now_us, call->started_us), now_us);
 	struct change change = change_since(operation, before, now_us);
@@ -236,7 +236,7 @@ static void end_call(struct target_cell *cell, struct operation_cell *operation,
 	operation->standby.scouts -= call->scout;
 	if (tells_of_target(outcome)) {
 		standby_failed(&operation->standby, call->use.client, now_us);
-		success_note(&operation->success, false, now_us);
+		success_rate_note(&operation->success, false, now_us);
 	}
 	if (was_given_up(call, outcome->code))
 		latency_exceeds(&operation->latency[call->use.stream], from_now(now_us, call->started_us), now_us);

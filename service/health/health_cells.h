@@ -16,13 +16,13 @@
 #include <stdatomic.h>
 
 #include "service/health/breaker.h"
-#include "service/health/budget.h"
+#include "service/health/retry_budget.h"
 #include "service/health/latency.h"
 #include "service/health/liveness.h"
 #include "service/health/quantile.h"
-#include "service/health/spares.h"
+#include "service/health/hedge_budget.h"
 #include "service/health/standby.h"
-#include "service/health/success.h"
+#include "service/health/success_rate.h"
 
 /* What all cells begin with. */
 struct health_cell {
@@ -37,7 +37,7 @@ struct operation_cell {
 	enum error_code last;      /* the failure that opened the breaker last */
 	struct latency latency[2]; /* of whole answers, of streamed ones */
 	struct standby standby;
-	struct success success;
+	struct success_rate success;
 };
 
 struct target_cell {
@@ -54,14 +54,14 @@ struct target_cell {
 struct backend_cell {
 	struct health_cell base; /* first */
 	struct liveness liveness;
-	struct budget budget; /* under the lock */
+	struct retry_budget budget; /* under the lock */
 	_Atomic uint64_t refuses_until_us[HEALTH_REWRITES];
 };
 
 struct model_cell {
 	struct health_cell base;                      /* first */
 	struct quantile *first_content[HEALTH_KINDS]; /* by kind of request; NULL = none was answered yet */
-	struct spares spares;
+	struct hedge_budget spares;
 };
 
 struct health {

@@ -87,7 +87,7 @@ void health_hedge_request(struct health *health, size_t model)
 {
 	struct model_cell *cell = health_model(health, model);
 	pthread_mutex_lock(&cell->base.lock);
-	spares_earn(&cell->spares);
+	hedge_budget_earn(&cell->spares);
 	pthread_mutex_unlock(&cell->base.lock);
 }
 
@@ -95,7 +95,7 @@ void health_hedge_settled(struct health *health, size_t model)
 {
 	struct model_cell *cell = health_model(health, model);
 	pthread_mutex_lock(&cell->base.lock);
-	spares_settle(&cell->spares);
+	hedge_budget_settle(&cell->spares);
 	pthread_mutex_unlock(&cell->base.lock);
 }
 
@@ -103,7 +103,7 @@ bool health_hedge_take(struct health *health, size_t model, unsigned percent)
 {
 	struct model_cell *cell = health_model(health, model);
 	pthread_mutex_lock(&cell->base.lock);
-	bool taken = spares_take(&cell->spares, percent);
+	bool taken = hedge_budget_take(&cell->spares, percent);
 	pthread_mutex_unlock(&cell->base.lock);
 	return taken;
 }
@@ -134,7 +134,7 @@ static void view_locked(const struct health *health, const struct health_use *us
 	view->running = health_target(health, use->target)->running;
 	view->latency_us = latency_value(&operation_of(health, use)->latency[use->stream], now_us);
 	view->share = share_of(health, use, now_us);
-	view->failing = success_failing(&operation_of(health, use)->success, now_us);
+	view->failing = success_rate_failing(&operation_of(health, use)->success, now_us);
 }
 
 void health_view(struct health *health, const struct health_use *use, uint64_t now_us, struct health_view *view)

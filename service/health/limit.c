@@ -22,12 +22,11 @@
 
 #include "lib/container.h"
 #include "schemas/metrics.h"
-#include "service/health/adaptive.h"
+#include "service/health/adaptive_limit.h"
+#include "service/health/retry_after.h"
 
 enum {
-	LIMIT_INTERVAL_SAMPLES = 16,        /* of the average time between two ends */
-	LIMIT_ESTIMATE_LEAST_US = 1000000,  /* Retry-After has whole seconds */
-	LIMIT_ESTIMATE_MOST_US = 600000000, /* nobody plans further than that */
+	LIMIT_INTERVAL_SAMPLES = 16, /* of the average time between two ends */
 };
 
 enum waiter_state {
@@ -160,20 +159,13 @@ static void limit_grant(struct limit *limit, uint64_t now_us)
 	struct queue_lane *place;
 	while (limit_has_room(limit) && (entry = queue_pop(&limit->queue, &place)) != NULL) {
 		struct limit_waiter *waiter = waiter_of(entry);
-		bool late = waiter->due_us <= now_us;
+		bool late = queue_is_late(entry, now_us);
 		limit->running += late ? 0 : 1;
 		waiter->place = place;
 		if (late)
 			queue_end(&limit->queue, place);
 		waiter_settle(waiter, late ? WAITER_ST_REFUSED : WAITER_ST_GRANTED);
 	}
-}
-
-/* When the waiter must give up. */
-static uint64_t waiter_due_us(const struct limit *limit, const struct limit_waiter *waiter, uint64_t now_us)
-{
-	uint64_t due_us = now_us + limit->options.wait_us;
-	return waiter->deadline_us != 0 && waiter->deadline_us < due_us ? waiter->deadline_us : due_us;
 }
 
 static bool limit_make_room(struct limit *limit, const struct limit_waiter *newcomer)
@@ -198,9 +190,9 @@ static enum limit_verdict limit_enter_locked(struct limit *limit, struct limit_w
 	waiter->limit = limit;
 	waiter->displaced = false;
 	waiter->queued_us = now_us;
-	waiter->due_us = waiter_due_us(limit, waiter, now_us);
+	waiter->entry.due_us = queue_due_us(limit->options.wait_us, waiter->deadline_us, now_us);
 	waiter->mailbox = limit_mailbox_of(limit, waiter->loop);
-	if (waiter->due_us <= now_us || waiter->mailbox == NULL || !limit_make_room(limit, waiter))
+	if (queue_is_late(&waiter->entry, now_us) || waiter->mailbox == NULL || !limit_make_room(limit, waiter))
 		return LIMIT_FULL;
 	if (!queue_push(&limit->queue, &waiter->entry, &waiter->party))
 		return LIMIT_FULL;
@@ -295,8 +287,8 @@ enum limit_verdict limit_enter(struct limit *limit, struct limit_waiter *waiter,
 	enum limit_verdict verdict = limit_enter_locked(limit, waiter, now_us);
 	pthread_mutex_unlock(&limit->mutex);
 	/* Settled already, perhaps; but told on this thread only, so there is time to start the timer. */
-	if (verdict == LIMIT_QUEUED &&
-	    !timer_start(&loop_reactor(waiter->loop)->timers, &waiter->timer, waiter->due_us - now_us, limit_on_due)) {
+	if (verdict == LIMIT_QUEUED && !timer_start(&loop_reactor(waiter->loop)->timers, &waiter->timer,
+						    waiter->entry.due_us - now_us, limit_on_due)) {
 		waiter_withdraw(waiter, now_us);
 		verdict = LIMIT_FULL;
 	}
@@ -359,8 +351,5 @@ uint64_t limit_estimate_us(struct limit *limit, uint64_t now_us)
 	pthread_mutex_unlock(&limit->mutex);
 	if (silence_us > interval_us)
 		interval_us = silence_us; /* they have become slower since */
-	if (interval_us >= LIMIT_ESTIMATE_MOST_US / (before + 1))
-		return LIMIT_ESTIMATE_MOST_US;
-	uint64_t wait_us = interval_us * (before + 1);
-	return wait_us < LIMIT_ESTIMATE_LEAST_US ? LIMIT_ESTIMATE_LEAST_US : wait_us;
+	return retry_after_estimate_us(interval_us, before);
 }

@@ -54,7 +54,6 @@ struct limit_waiter {
 	struct timer timer;
 	unsigned state;
 	uint64_t queued_us;
-	uint64_t due_us;
 };
 
 /*

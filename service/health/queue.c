@@ -241,3 +241,14 @@ struct queue_entry *queue_yield(struct queue *queue, const struct queue_party *p
 	queue_remove(queue, entry);
 	return entry;
 }
+
+uint64_t queue_due_us(uint64_t wait_us, uint64_t deadline_us, uint64_t now_us)
+{
+	uint64_t due_us = now_us + wait_us;
+	return deadline_us != 0 && deadline_us < due_us ? deadline_us : due_us;
+}
+
+bool queue_is_late(const struct queue_entry *entry, uint64_t now_us)
+{
+	return entry->due_us <= now_us;
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who is next: a bounded queue that is fair between networks, and between the
+ * Who is next, and until when one waits: a bounded queue that is fair between networks, and between the
  * clients of each. A client has a lane, first in first out. A free place goes to
  * the network that runs the fewest calls, and there to the client that runs the
  * fewest; those that run as many take turns. When the queue is full, the network
@@ -36,6 +36,7 @@ struct queue_party {
 
 /* Zero-initialised means not queued. */
 struct queue_entry {
+	uint64_t due_us;         /* its deadline, queue_due_us(); its owner's */
 	struct queue_lane *lane; /* its client's; NULL = not queued */
 	TAILQ_ENTRY(queue_entry) link;
 };
@@ -72,6 +73,15 @@ struct queue_entry *queue_pop(struct queue *queue, struct queue_lane **lane);
 struct queue_lane *queue_begin(struct queue *queue, const struct queue_party *party);
 /* A call of that lane has ended. NULL is harmless. */
 void queue_end(struct queue *queue, struct queue_lane *lane);
+
+/*
+ * Returns when an entry that is queued at now_us must give up: after the queue's own wait, or at the deadline of the
+ * request, whichever comes first. deadline_us: 0 = none.
+ */
+uint64_t queue_due_us(uint64_t wait_us, uint64_t deadline_us, uint64_t now_us);
+
+/* Returns whether the entry's deadline is over: it gets no place any more. */
+bool queue_is_late(const struct queue_entry *entry, uint64_t now_us);
 
 /* Takes an entry out of its place; harmless when it is not queued. */
 void queue_remove(struct queue *queue, struct queue_entry *entry);

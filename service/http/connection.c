@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "service/http/client_gone.h"
-#include "service/http/crowd.h"
+#include "service/http/h1_disconnect.h"
+#include "service/http/connection_limit.h"
 #include "service/http/h1_session.h"
 #include "service/http/h2_session.h"
-#include "service/http/handshakes.h"
+#include "service/http/tls_handshakes.h"
 #include "service/http/listener.h"
-#include "service/http/reserve.h"
+#include "service/http/spare_descriptors.h"
 
 enum {
 	HANDSHAKE_US = 10 * 1000000,   /* until TLS is set up */
@@ -32,8 +32,8 @@ static void on_socket_closed(void *data)
 	struct http_connection *connection = data;
 	struct http_server *server = connection->server;
 	handshake_leave(connection);
-	client_gone_unwatch(connection);
-	crowd_leave(connection);
+	h1_disconnect_unwatch(connection);
+	connection_limit_leave(connection);
 	timer_stop(&server->reactor->timers, &connection->timer);
 	*connection->back = connection->next;
 	if (connection->next != NULL)
@@ -49,7 +49,7 @@ static void on_socket_closed(void *data)
 void connection_close(struct http_connection *connection)
 {
 	connection->state = CONNECTION_ST_CLOSING;
-	crowd_busy(connection);
+	connection_limit_busy(connection);
 	handshake_leave(connection);
 	timer_stop(&connection->server->reactor->timers, &connection->timer);
 	h2o_socket_close(connection->sock);
@@ -141,19 +141,19 @@ void connection_accept(const struct http_listener *listener, int fd)
 		close(fd);
 		return;
 	}
-	enum error_code error = crowd_enter(connection);
+	enum error_code error = connection_limit_enter(connection);
 	if (error != ERROR_NONE) {
 		if (ssl == NULL)
 			listener_send_refusal(fd, error);
 		connection_close(connection);
 		return;
 	}
-	crowd_idle(connection);
+	connection_limit_idle(connection);
 	if (ssl != NULL) {
 		SSL_CTX_up_ref(ssl);
 		connection->ssl = ssl;
 	}
-	bool is_watched = ssl != NULL ? handshake_start(connection, on_handshake) : client_gone_watch(connection);
+	bool is_watched = ssl != NULL ? handshake_start(connection, on_handshake) : h1_disconnect_watch(connection);
 	if (!is_watched || !timer_start(&server->reactor->timers, &connection->timer,
 					ssl != NULL ? HANDSHAKE_US : FIRST_BYTES_US, on_first_bytes_due)) {
 		connection_close(connection);

@@ -28,7 +28,7 @@ enum peer_state {
 	PEER_ST_GONE         /* reset, or closed over TLS */
 };
 
-/* A TLS handshake: handshakes.h. */
+/* A TLS handshake: tls_handshakes.h. */
 struct handshake {
 	struct queue_entry entry;  /* while it waits for its turn */
 	h2o_socket_cb read, write; /* h2o's callbacks, which make its steps */
@@ -45,7 +45,7 @@ struct http_connection {
 	struct timer timer; /* the deadline of the first bytes; then: the next probe, or the end of patience */
 	SSL_CTX *ssl;       /* that it was made with, which a reload may replace in its listener; NULL = cleartext */
 	struct handshake handshake;
-	unsigned key_updates;                /* key_updates.h */
+	unsigned key_updates;                /* tls_key_updates.h */
 	char *subject;                       /* of the certificate that the client showed (RFC 2253); NULL = none */
 	unsigned probes;                     /* sent for the present request */
 	uint64_t acked;                      /* HTTP/1.1: bytes the peer had acknowledged when last looked at */
@@ -53,7 +53,7 @@ struct http_connection {
 	struct h1_session *h1;               /* HTTP/1.1 */
 	struct h2_session *session;          /* HTTP/2 */
 	uint64_t yields_us;                  /* since when it has no request */
-	struct http_connection *yield_next;  /* crowd.h */
+	struct http_connection *yield_next;  /* connection_limit.h */
 	struct http_connection **yield_back; /* NULL = it has a request */
 	uint64_t network;                    /* hash of the peer's address; of IPv6, of its first half */
 	size_t address;                      /* number of it, below CROWD_ADDRESSES */

@@ -5,16 +5,16 @@
 #include <stdlib.h>
 
 #include "lib/ledger.h"
-#include "service/http/body_room.h"
+#include "service/http/body_memory.h"
 
 /* A small body takes no room; what its client may hold in all is bounded as well. */
 static enum error_code charge_small(struct h1_session *session, size_t bytes)
 {
 	if (session->charged > 0 || (bytes < LEDGER_BLOCK && !session->chunked))
 		return ERROR_NONE;
-	if (!ledger_begin(session->connection->party, BODY_ROOM_SMALL))
+	if (!ledger_begin(session->connection->party, BODY_MEMORY_SMALL))
 		return ERROR_MEMORY_FULL;
-	session->charged = BODY_ROOM_SMALL;
+	session->charged = BODY_MEMORY_SMALL;
 	return ERROR_NONE;
 }
 
@@ -27,13 +27,13 @@ static void uncharge_small(struct h1_session *session)
 enum error_code h1_body_take_room(struct h1_session *session, size_t bytes)
 {
 	const struct http_connection *connection = session->connection;
-	size_t more = session->chunked ? BODY_ROOM_STEP : bytes;
-	if (bytes <= BODY_ROOM_SMALL)
+	size_t more = session->chunked ? BODY_MEMORY_STEP : bytes;
+	if (bytes <= BODY_MEMORY_SMALL)
 		return charge_small(session, bytes);
 	if (bytes <= session->room)
 		return ERROR_NONE;
 	enum error_code error =
-	    body_room_take(&connection->server->config->limits, connection->address, connection->party, more);
+	    body_memory_take(&connection->server->config->limits, connection->address, connection->party, more);
 	if (error == ERROR_NONE)
 		session->room += more;
 	return error;
@@ -41,7 +41,7 @@ enum error_code h1_body_take_room(struct h1_session *session, size_t bytes)
 
 void h1_body_fit_room(struct h1_session *session, size_t need)
 {
-	body_room_fit(session->connection->address, session->connection->party, &session->room, need);
+	body_memory_fit(session->connection->address, session->connection->party, &session->room, need);
 	if (session->room > 0 || need == 0)
 		uncharge_small(session);
 }

@@ -8,6 +8,7 @@
 
 #include "lib/hex.h"
 #include "lib/http_text.h"
+#include "service/http/body_limit.h"
 #include "service/http/h1_line.h"
 
 static size_t skip_blanks(struct span s, size_t at)
@@ -129,8 +130,9 @@ static bool is_hopeless(const struct h1_chunks *chunks, struct span rest)
 static enum error_code take_data(struct h1_chunks *chunks, struct span *rest, size_t limit, struct buf *body)
 {
 	size_t have = buf_len(body);
-	if (chunks->left > limit - have)
-		return ERROR_BODY_TOO_LARGE;
+	enum error_code error = body_limit_check(limit, have, chunks->left);
+	if (error != ERROR_NONE)
+		return error;
 	size_t part = rest->len < chunks->left ? rest->len : (size_t)chunks->left;
 	if (!buf_append(body, (struct span){rest->at, part}))
 		return ERROR_OVERLOADED;

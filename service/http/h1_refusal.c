@@ -2,7 +2,7 @@
 /* A head around the body that error_write makes, its length counted; h1_refusal.h holds the contract. */
 #include "service/http/h1_refusal.h"
 
-#include "schemas/error_answer.h"
+#include "schemas/error_body.h"
 #include "service/exchange/report.h"
 #include "service/http/reason.h"
 

@@ -12,10 +12,11 @@
 
 #include <stdlib.h>
 
-#include "service/http/crowd.h"
+#include "service/http/body_limit.h"
+#include "service/http/connection_limit.h"
 #include "service/http/h1_body.h"
 #include "service/http/h1_head.h"
-#include "service/http/linger.h"
+#include "service/http/lingering_close.h"
 #include "service/http/request.h"
 
 enum {
@@ -122,7 +123,7 @@ static enum error_code read_head(struct h1_session *session, size_t len, struct 
 	enum error_code error = h1_head_parse(text.base, text.len, head);
 	h2o_buffer_consume(&session->sock->input, len);
 	take_fields(session, head);
-	crowd_busy(connection);
+	connection_limit_busy(connection);
 	connection->request = http_request_create(connection->server, &session->req, connection, NULL);
 	return error;
 }
@@ -225,7 +226,8 @@ static void on_head(struct h1_session *session, size_t len)
 	bool expects = head.expects_continue && head.minor > 0;
 	if (error != ERROR_NONE) {
 		session_refuse(session, error);
-	} else if (head.content_length > (int64_t)limits_of(session)->body) {
+	} else if (head.content_length > 0 &&
+		   body_limit_check(limits_of(session)->body, 0, (uint64_t)head.content_length) != ERROR_NONE) {
 		session->connection->request->announced = (size_t)head.content_length;
 		session_refuse(session, ERROR_BODY_TOO_LARGE);
 	} else if (!head.chunked && head.content_length <= 0) {
@@ -320,7 +322,7 @@ void h1_session_on_answered(struct h1_session *session)
 	h2o_buffer_consume(&session->sock->input, body);
 	h1_body_fit_room(session, 0);
 	init_request(session);
-	crowd_idle(connection);
+	connection_limit_idle(connection);
 	session_set_state(session, H1_SESSION_ST_IDLE);
 	take_input(session);
 }

@@ -33,7 +33,7 @@ struct h1_session {
 	struct h1_chunks chunks;
 	struct buf body;       /* of a chunked one */
 	size_t body_seen;      /* bytes of it when the deadline was set */
-	size_t room;           /* bytes taken of body_room.h */
+	size_t room;           /* bytes taken of body_memory.h */
 	size_t charged;        /* bytes of the ledger for a small body, which takes no room */
 	uint64_t since_us;     /* start of the present state */
 	struct timer deadline; /* comes round: a request that arrives at once costs no timer */

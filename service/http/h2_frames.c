@@ -1,44 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * nghttp2's callbacks: frames become requests, and what a peer does for nothing
- * is charged. A peer that provokes resets pays for them as if it had sent them
- * itself (CVE-2023-44487, CVE-2025-8671), and so does one that sends heads to be
- * refused for their size.
+ * is charged (h2_flood.c).
  */
 #include "service/http/h2_frames.h"
 
+#include "service/http/h2_flood.h"
 #include "service/http/h2_stream.h"
 #include "service/http/h2_upload.h"
 #include "service/http/request.h"
-
-enum { HEAD_LIMITS = 4 /* limits.header_list that one head may be decoded to before the connection ends */ };
-
-/* False when the peer has used up what it may do. */
-static bool allow(struct h2_allowance *allowance, uint64_t now_us, unsigned burst, unsigned per_second)
-{
-	uint64_t cost_us = 1000000 / per_second;
-	if (allowance->at_us < now_us)
-		allowance->at_us = now_us;
-	allowance->at_us += cost_us;
-	return allowance->at_us - now_us <= burst * cost_us;
-}
-
-static int calm(struct h2_session *session)
-{
-	nghttp2_session_terminate_session(session->nghttp2, NGHTTP2_ENHANCE_YOUR_CALM);
-	return NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-static int count_control(struct h2_session *session)
-{
-	return allow(&session->controls, h2_now(session), H2_CONTROLS_BURST, H2_CONTROLS_PER_SECOND) ? 0
-												     : calm(session);
-}
-
-static int count_reset(struct h2_session *session)
-{
-	return allow(&session->resets, h2_now(session), H2_RESETS_BURST, H2_RESETS_PER_SECOND) ? 0 : calm(session);
-}
 
 static bool is_request(const nghttp2_frame *frame)
 {
@@ -65,18 +35,8 @@ static int on_begin_headers(nghttp2_session *nghttp2, const nghttp2_frame *frame
 		return nghttp2_submit_rst_stream(nghttp2, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
 						 NGHTTP2_REFUSED_STREAM);
 	nghttp2_session_set_stream_user_data(nghttp2, frame->hd.stream_id, stream);
-	h2_watch_streams(session);
+	h2_timeouts_watch_streams(session);
 	return 0;
-}
-
-/*
- * A few KB of indices decode to megabytes. Decoding cannot stop without losing the table that the connection shares, so
- * the connection ends.
- */
-static bool is_bomb(struct h2_session *session, size_t decoded)
-{
-	session->head_bytes += decoded;
-	return session->head_bytes > HEAD_LIMITS * h2_limits(session)->header_list;
 }
 
 static int on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const uint8_t *name, size_t name_len,
@@ -84,8 +44,8 @@ static int on_header(nghttp2_session *nghttp2, const nghttp2_frame *frame, const
 {
 	(void)flags;
 	struct h2_stream *stream = nghttp2_session_get_stream_user_data(nghttp2, frame->hd.stream_id);
-	if (is_bomb(context, name_len + value_len + H2_FIELD_OVERHEAD))
-		return calm(context);
+	if (h2_flood_header(context, name_len + value_len + H2_FIELD_OVERHEAD) != 0)
+		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	if (stream == NULL || !is_request(frame)) /* trailers are read and dropped */
 		return 0;
 	h2_stream_on_field(stream, (struct span){(const char *)name, name_len},
@@ -115,7 +75,7 @@ static void send_continue(struct h2_session *session, int32_t id)
 static int on_head(struct h2_session *session, struct h2_stream *stream)
 {
 	h2_stream_on_head(stream);
-	if (stream->error == ERROR_HEADERS_TOO_LARGE && count_reset(session) != 0)
+	if (stream->error == ERROR_HEADERS_TOO_LARGE && h2_flood_reset(session) != 0)
 		return NGHTTP2_ERR_CALLBACK_FAILURE;
 	if (stream->complete || stream->error != ERROR_NONE)
 		return 0;
@@ -152,15 +112,15 @@ static int on_frame(nghttp2_session *nghttp2, const nghttp2_frame *frame, void *
 	case NGHTTP2_DATA:
 		if (on_request_frame(session, frame) != 0)
 			return NGHTTP2_ERR_CALLBACK_FAILURE;
-		return frame->hd.length == 0 ? count_control(session) : 0;
+		return frame->hd.length == 0 ? h2_flood_control(session) : 0;
 	case NGHTTP2_HEADERS:
 		return on_request_frame(session, frame);
 	case NGHTTP2_PING:
 	case NGHTTP2_SETTINGS:
 	case NGHTTP2_PRIORITY:
-		return count_control(session);
+		return h2_flood_control(session);
 	case NGHTTP2_RST_STREAM:
-		return count_reset(session);
+		return h2_flood_reset(session);
 	default:
 		return 0;
 	}
@@ -195,7 +155,7 @@ static int on_frame_sent(nghttp2_session *nghttp2, const nghttp2_frame *frame, v
 {
 	struct h2_session *session = context;
 	if (is_provoked(frame))
-		session->provoked = session->provoked || count_reset(session) != 0;
+		session->provoked = session->provoked || h2_flood_reset(session) != 0;
 	else if ((frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS) &&
 		 (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0)
 		on_end_sent(nghttp2, frame->hd.stream_id);

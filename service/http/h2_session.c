@@ -262,7 +262,7 @@ void h2_session_start(struct http_connection *connection)
 	connection->session = session;
 	connection->sock->data = session;
 	greet(session);
-	h2_watch_start(session);
+	h2_timeouts_start(session);
 	if (server->state != HTTP_SERVER_ST_RUNNING)
 		h2_session_drain(session);
 	h2o_socket_read_start(connection->sock, session_on_read);

@@ -39,7 +39,7 @@ struct h2_session {
 	struct h2_skipped skipped;
 	size_t head_bytes;   /* decoded of the present header block */
 	bool provoked;       /* resets that the peer provoked have used up its allowance */
-	size_t room;         /* bytes of room for bodies that its streams hold; see body_room.h */
+	size_t room;         /* bytes of room for bodies that its streams hold; see body_memory.h */
 	size_t waiting;      /* streams that wait for room */
 	bool room_freed;     /* since it was last handed on */
 	struct timer tick;   /* idleness, deadlines and stalls; comes round, faster while there are streams */
@@ -55,11 +55,7 @@ enum {
 	H2_STREAM_WINDOW = 1 << 20, /* bytes that it may send ahead when there is */
 	H2_CONNECTION_WINDOW = 4 << 20,
 	H2_STREAM_COST = 16 << 10, /* bytes that a stream is charged in the ledger, whatever becomes of its request */
-	H2_RESETS_BURST = 200,     /* RST_STREAM frames at once, sent or provoked, and heads that are too large */
-	H2_RESETS_PER_SECOND = 100,
-	H2_CONTROLS_BURST = 500, /* PING, SETTINGS, PRIORITY and empty DATA frames at once */
-	H2_CONTROLS_PER_SECOND = 100,
-	H2_ACKS_WAITING = 1000 /* answers to PING and SETTINGS that the peer does not read */
+	H2_ACKS_WAITING = 1000     /* answers to PING and SETTINGS that the peer does not read */
 };
 
 enum {
@@ -100,8 +96,8 @@ void h2_session_end(struct h2_session *session, uint32_t code);
 /* Gives complete requests to the application. */
 void h2_session_dispatch(struct h2_session *session);
 
-/* h2_watch.c: starts looking after the session; there is a stream to look after. */
-void h2_watch_start(struct h2_session *session);
-void h2_watch_streams(struct h2_session *session);
+/* h2_timeouts.c: starts looking after the session; there is a stream to look after. */
+void h2_timeouts_start(struct h2_session *session);
+void h2_timeouts_watch_streams(struct h2_session *session);
 
 #endif

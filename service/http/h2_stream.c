@@ -12,7 +12,8 @@
 
 #include "lib/http_text.h"
 #include "lib/ledger.h"
-#include "service/http/crowd.h"
+#include "service/http/body_limit.h"
+#include "service/http/connection_limit.h"
 #include "service/http/h2_upload.h"
 #include "service/http/request.h"
 
@@ -43,7 +44,7 @@ struct h2_stream *h2_stream_create(struct h2_session *session, int32_t id)
 	if (stream->next != NULL)
 		stream->next->back = &stream->next;
 	session->streams = stream;
-	crowd_busy(session->connection);
+	connection_limit_busy(session->connection);
 	return stream;
 }
 
@@ -70,7 +71,7 @@ void h2_stream_destroy(struct h2_stream *stream)
 	h2o_dispose_request(&stream->req);
 	buf_fini(&stream->body);
 	if (stream->session->streams == NULL && stream->session->connection->session != NULL)
-		crowd_idle(stream->session->connection);
+		connection_limit_idle(stream->session->connection);
 	free(stream);
 }
 
@@ -103,7 +104,7 @@ static void set_length(struct h2_stream *stream, struct span value)
 	char digits[24];
 	snprintf(digits, sizeof(digits), "%.*s", SPAN_ARG(value));
 	stream->content_length = strtoull(digits, NULL, 10);
-	if (stream->content_length > h2_limits(stream->session)->body)
+	if (body_limit_check(h2_limits(stream->session)->body, 0, stream->content_length) != ERROR_NONE)
 		stream->error = ERROR_BODY_TOO_LARGE;
 }
 

@@ -31,7 +31,7 @@ struct h2_stream {
 	bool uploads;          /* it comes */
 	bool waits;            /* for room */
 	size_t content_length; /* 0 = not known */
-	size_t room;           /* bytes taken of body_room.h */
+	size_t room;           /* bytes taken of body_memory.h */
 	size_t charged;        /* bytes of the ledger for its first window */
 	enum error_code lacks; /* why there was no room when it was last asked for */
 	size_t uncredited;     /* bytes that the stream got no credit back for */

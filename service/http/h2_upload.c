@@ -8,7 +8,8 @@
 #include "service/http/h2_upload.h"
 
 #include "lib/ledger.h"
-#include "service/http/body_room.h"
+#include "service/http/body_limit.h"
+#include "service/http/body_memory.h"
 #include "service/http/request.h"
 
 /* Gives credit for what is buffered and had none. */
@@ -31,11 +32,11 @@ static bool take_room(struct h2_stream *stream)
 {
 	struct h2_session *session = stream->session;
 	const struct http_connection *connection = session->connection;
-	size_t most = body_room_of_connection(h2_limits(session));
-	size_t step = stream->content_length > 0 ? stream->content_length : BODY_ROOM_STEP;
+	size_t most = body_memory_of_connection(h2_limits(session));
+	size_t step = stream->content_length > 0 ? stream->content_length : BODY_MEMORY_STEP;
 	stream->lacks = ERROR_BODIES_FULL;
 	if (session->room + step <= most)
-		stream->lacks = body_room_take(h2_limits(session), connection->address, connection->party, step);
+		stream->lacks = body_memory_take(h2_limits(session), connection->address, connection->party, step);
 	if (stream->lacks != ERROR_NONE)
 		return false;
 	session->room += step;
@@ -97,9 +98,8 @@ void h2_upload_on_data(struct h2_stream *stream, struct span bytes)
 	if (!stream->uploads || stream->error != ERROR_NONE)
 		return;
 	stream->uncredited += bytes.len;
-	if (buf_len(&stream->body) + bytes.len > h2_limits(stream->session)->body)
-		stream->error = ERROR_BODY_TOO_LARGE;
-	else if (!buf_append(&stream->body, bytes))
+	stream->error = body_limit_check(h2_limits(stream->session)->body, buf_len(&stream->body), bytes.len);
+	if (stream->error == ERROR_NONE && !buf_append(&stream->body, bytes))
 		stream->error = ERROR_OVERLOADED;
 	if (stream->error != ERROR_NONE) {
 		buf_fini(&stream->body);
@@ -118,7 +118,7 @@ void h2_upload_on_data(struct h2_stream *stream, struct span bytes)
 static void give_back(struct h2_stream *stream, size_t need)
 {
 	const struct http_connection *connection = stream->session->connection;
-	body_room_fit(connection->address, connection->party, &stream->room, need);
+	body_memory_fit(connection->address, connection->party, &stream->room, need);
 	if (need == 0 || stream->room > 0) {
 		ledger_give(connection->party, stream->charged);
 		stream->charged = 0;

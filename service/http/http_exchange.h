@@ -3,7 +3,7 @@
 #ifndef SLUICE_SERVICE_HTTP_HTTP_EXCHANGE_H
 #define SLUICE_SERVICE_HTTP_HTTP_EXCHANGE_H
 
-#include "schemas/error_answer.h"
+#include "schemas/error_body.h"
 #include "schemas/operations.h"
 #include "service/exchange/exchange.h"
 #include "service/http/http_server.h"

@@ -16,7 +16,7 @@
 #include "lib/bytes.h"
 #include "lib/http_field.h"
 #include "schemas/metrics.h"
-#include "schemas/error_answer.h"
+#include "schemas/error_body.h"
 #include "service/access/holder.h"
 #include "service/loop/loop.h"
 

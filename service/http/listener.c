@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 #include "service/http/connection.h"
-#include "service/http/crowd.h"
+#include "service/http/connection_limit.h"
 #include "service/http/h1_refusal.h"
 #include "service/http/listener_bind.h"
-#include "service/http/reserve.h"
+#include "service/http/spare_descriptors.h"
 #include "service/http/tls.h"
 
 enum {
@@ -62,7 +62,7 @@ bool listeners_bind(struct http_server *server, struct http_listener_address *ad
 
 static bool may_accept(const struct http_crowd *crowd)
 {
-	return crowd->server->state == HTTP_SERVER_ST_RUNNING && !crowd->pauses && crowd_admits(crowd);
+	return crowd->server->state == HTTP_SERVER_ST_RUNNING && !crowd->pauses && connection_limit_admits(crowd);
 }
 
 static void on_patience_due(struct timer *timer)
@@ -75,7 +75,7 @@ static bool update_crowd(struct http_crowd *crowd)
 {
 	struct http_server *server = crowd->server;
 	bool accept = may_accept(crowd);
-	uint64_t patience_us = crowd_patience_us(crowd);
+	uint64_t patience_us = connection_limit_patience_us(crowd);
 	if (!accept && patience_us > 0 && server->state == HTTP_SERVER_ST_RUNNING &&
 	    !timer_is_running(&crowd->patience))
 		timer_start(&server->reactor->timers, &crowd->patience, patience_us, on_patience_due);
@@ -157,7 +157,7 @@ static bool is_operators(const struct http_listener *listener)
 static bool run_short(struct http_listener *listener)
 {
 	struct http_server *server = listener->server;
-	if (is_operators(listener) && crowd_yield(listener->crowd))
+	if (is_operators(listener) && connection_limit_yield(listener->crowd))
 		return true;
 	if (!is_operators(listener))
 		listener_refuse(listener);
@@ -190,13 +190,13 @@ static bool passes_on(const struct http_listener *listener, int fd)
 void http_server_take(struct http_server *server, size_t index, int fd)
 {
 	struct http_listener *listener = &server->listeners[index];
-	if (server->state != HTTP_SERVER_ST_RUNNING || !crowd_admits(listener->crowd)) {
+	if (server->state != HTTP_SERVER_ST_RUNNING || !connection_limit_admits(listener->crowd)) {
 		if (listener->ssl == NULL)
 			listener_send_refusal(fd, ERROR_OVERLOADED);
 		close(fd);
 		return;
 	}
-	crowd_make_room(listener->crowd);
+	connection_limit_make_room(listener->crowd);
 	connection_accept(listener, fd);
 	listeners_update(server);
 }
@@ -212,7 +212,7 @@ static void on_connection(h2o_socket_t *sock, const char *err)
 		if (fd >= 0 && passes_on(listener, fd))
 			continue;
 		if (fd >= 0) {
-			crowd_make_room(listener->crowd);
+			connection_limit_make_room(listener->crowd);
 			connection_accept(listener, fd);
 			continue;
 		}

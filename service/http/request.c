@@ -13,7 +13,7 @@
 #include "lib/hash.h"
 #include "lib/ledger.h"
 #include "lib/media_type.h"
-#include "service/http/body_room.h"
+#include "service/http/body_memory.h"
 #include "service/http/h1_session.h"
 #include "service/http/h2_stream.h"
 #include "service/http/listener.h"
@@ -50,7 +50,7 @@ void request_tell_gone(struct http_request *request)
 
 static void forget_unpacked(struct http_request *request)
 {
-	body_room_fit(request->connection->address, request->connection->party, &request->room, 0);
+	body_memory_fit(request->connection->address, request->connection->party, &request->room, 0);
 	buf_fini(&request->unpacked);
 }
 
@@ -190,7 +190,7 @@ static enum error_code adopt_unpacked(struct http_request *request)
 	struct span body = buf_span(&request->unpacked);
 	const struct http_connection *connection = request->connection;
 	enum error_code error =
-	    body_room_take(&request->server->config->limits, connection->address, connection->party, body.len);
+	    body_memory_take(&request->server->config->limits, connection->address, connection->party, body.len);
 	if (error != ERROR_NONE) {
 		request->announced = body.len;
 		forget_unpacked(request);

@@ -50,7 +50,7 @@ struct http_request {
 	struct span query;
 	size_t announced;      /* bytes of the body, as the head says; 0 = it does not */
 	struct buf unpacked;   /* the body, where it came compressed */
-	size_t room;           /* bytes taken of body_room.h for it */
+	size_t room;           /* bytes taken of body_memory.h for it */
 	size_t charged;        /* bytes of the ledger for its exchange; 0 = the client may have none */
 	struct bytes *held;    /* the body, once somebody else holds it as well; NULL = not yet */
 	struct holder *holder; /* counted; who asks; NULL = nobody in particular */

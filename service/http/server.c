@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "service/http/client_gone.h"
-#include "service/http/crowd.h"
+#include "service/http/h1_disconnect.h"
+#include "service/http/connection_limit.h"
 #include "service/http/h2_frames.h"
 #include "service/http/h2_stream.h"
-#include "service/http/handshakes.h"
-#include "service/http/linger.h"
+#include "service/http/tls_handshakes.h"
+#include "service/http/lingering_close.h"
 #include "service/http/listener.h"
 #include "service/http/request.h"
-#include "service/http/reserve.h"
+#include "service/http/spare_descriptors.h"
 
 /*
  * The private fields of h2o that service/http and service/loop use are those of this version: _cb of h2o_socket_t,
@@ -47,7 +47,7 @@ static void on_http1(struct http_server *server, h2o_req_t *req)
 	if (request->state > REQUEST_ST_ANSWERING)
 		response_pump(request); /* answered on the spot: the loop is spared two passes and two epoll_ctl */
 	else
-		client_gone_check(connection);
+		h1_disconnect_check(connection);
 }
 
 static void on_http2(struct http_server *server, h2o_req_t *req)
@@ -107,7 +107,7 @@ struct http_server *http_server_create(struct loop *loop, const struct config *c
 	server->callbacks = *callbacks;
 	server->refused_fd = -1;
 	server->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	crowds_init(server);
+	connection_limits_init(server);
 	reserve_fill(server);
 	setup_h2o(server);
 	if (handshakes_init(server) && h2_setup(server) && listeners_create(server, error))

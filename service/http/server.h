@@ -23,7 +23,7 @@ enum { CROWD_ADDRESSES = 65536 };
 
 enum { HTTP_CROWD_CLIENTS, HTTP_CROWD_ADMIN, HTTP_CROWDS };
 
-/* The connections of listeners that share a limit: see crowd.h. */
+/* The connections of listeners that share a limit: see connection_limit.h. */
 struct http_crowd {
 	struct http_server *server;
 	size_t count;
@@ -33,7 +33,7 @@ struct http_crowd {
 	bool pauses;           /* without descriptors: accepts nothing until listen_again is due */
 };
 
-/* Handshakes that wait for their turn: see handshakes.h. */
+/* Handshakes that wait for their turn: see tls_handshakes.h. */
 struct handshakes {
 	struct queue waiting;
 	struct timer turn;                /* runs while somebody waits and no step is under way */
@@ -67,7 +67,7 @@ struct http_server {
 	struct http_connection *connections; /* newest first */
 	struct http_crowd crowds[HTTP_CROWDS];
 	struct handshakes handshakes;
-	int reserve[RESERVE_DESCRIPTORS]; /* reserve.h */
+	int reserve[RESERVE_DESCRIPTORS]; /* spare_descriptors.h */
 	size_t reserved;
 	uint32_t addresses[CROWD_ADDRESSES]; /* clients' connections by hash of the peer's address */
 	struct lingering *lingering;         /* closed by h2o, kept for a moment */

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 
 #include "service/http/connection.h"
-#include "service/http/key_updates.h"
-#include "service/http/tickets.h"
+#include "service/http/tls_key_updates.h"
+#include "service/http/tls_tickets.h"
 
 /* TLS 1.2 suites with forward secrecy and AEAD (RFC 9113 section 9.2.2 forbids the others for HTTP/2). */
 static const char tls12_ciphers[] = "ECDHE+AESGCM:ECDHE+CHACHA20:!aNULL:!SHA1";

@@ -15,8 +15,8 @@
 #include "schemas/dialect.h"
 #include "service/plan/causes.h"
 #include "service/plan/kinds.h"
-#include "service/plan/merging.h"
-#include "service/plan/telling.h"
+#include "service/plan/merge_job.h"
+#include "service/plan/answer_slices.h"
 
 struct all_child {
 	struct run_sink sink; /* first: the sink of a child is the child */
@@ -33,9 +33,9 @@ struct all_run {
 	size_t running;
 	bool ended;
 	struct usage usage;
-	struct buf out;          /* one rewritten chunk, or the merged answer */
-	struct merging *merging; /* of large answers; NULL = not under way */
-	struct telling telling;  /* of what came of that */
+	struct buf out;              /* one rewritten chunk, or the merged answer */
+	struct merge_job *merging;   /* of large answers; NULL = not under way */
+	struct answer_slices slices; /* of what came of that */
 };
 
 static struct all_run *all_of(struct run *run)
@@ -45,9 +45,9 @@ static struct all_run *all_of(struct run *run)
 
 static void all_release(struct all_run *all)
 {
-	merging_cancel(all->merging);
+	merge_job_cancel(all->merging);
 	all->merging = NULL;
-	telling_end(&all->telling);
+	answer_slices_end(&all->slices);
 	for (size_t i = 0; i < all->run.plan->child_count; i++)
 		buf_fini(&all->children[i].answer);
 	buf_fini(&all->out);
@@ -60,7 +60,7 @@ static void all_abort(struct all_run *all)
 	for (size_t i = 0; i < all->run.plan->child_count; i++) {
 		struct all_child *child = &all->children[i];
 		child->run->ops->cancel(child->run);
-		if (all->telling.told == 0) /* else it was passed on */
+		if (all->slices.told == 0) /* else it was passed on */
 			run_count_lost(all->run.context, &child->usage);
 	}
 }
@@ -137,14 +137,14 @@ static void all_finish(struct all_run *all)
 	all_release(all);
 }
 
-static void on_emit(struct telling *telling, struct event *event)
+static void on_emit(struct answer_slices *slices, struct event *event)
 {
-	all_emit(container_of(telling, struct all_run, telling), event);
+	all_emit(container_of(slices, struct all_run, slices), event);
 }
 
-static void on_told(struct telling *telling)
+static void on_told(struct answer_slices *slices)
 {
-	all_finish(container_of(telling, struct all_run, telling));
+	all_finish(container_of(slices, struct all_run, slices));
 }
 
 static void on_merged(void *owner, enum error_code error, struct buf *out)
@@ -157,9 +157,9 @@ static void on_merged(void *owner, enum error_code error, struct buf *out)
 	}
 	buf_fini(&all->out);
 	all->out = buf_take(out);
-	all->telling.emit = on_emit;
-	all->telling.on_told = on_told;
-	telling_begin(&all->telling, all->run.context->worker->reactor, buf_span(&all->out), &all->usage);
+	all->slices.emit = on_emit;
+	all->slices.on_told = on_told;
+	answer_slices_begin(&all->slices, all->run.context->worker->reactor, buf_span(&all->out), &all->usage);
 }
 
 /* True when a helper merges the answers, or could not be asked. */
@@ -168,13 +168,13 @@ static bool all_merge_apart(struct all_run *all, const struct answer_lane *lanes
 	struct run_context *context = all->run.context;
 	size_t count = all->run.plan->child_count;
 	struct buf **answers = arena_zalloc(context->arena, count, sizeof(*answers));
-	struct merging_request request = {
+	struct merge_job_request request = {
 	    .answers = answers, .count = count, .lanes = lanes, .most = (size_t)MERGING_ANSWER_MOST * count};
 	for (size_t i = 0; answers != NULL && i < count; i++)
 		answers[i] = &all->children[i].answer;
-	if (answers != NULL && !merging_is_worth(context, &request))
+	if (answers != NULL && !merge_job_is_worth(context, &request))
 		return false;
-	all->merging = answers == NULL ? NULL : merging_begin(context, &request, on_merged, all);
+	all->merging = answers == NULL ? NULL : merge_job_begin(context, &request, on_merged, all);
 	if (all->merging == NULL)
 		all_fail_code(all, ERROR_OVERLOADED);
 	return true;
@@ -210,7 +210,7 @@ static void all_merge(struct all_run *all)
 static void all_tell_usage(struct all_run *all)
 {
 	struct event event;
-	if (merging_usage(all->run.context, &all->usage, &all->out, &event))
+	if (merge_job_usage(all->run.context, &all->usage, &all->out, &event))
 		all_emit(all, &event);
 }
 
@@ -274,7 +274,7 @@ static void all_start(struct run *run)
 static void all_pause(struct run *run, bool paused)
 {
 	struct all_run *all = all_of(run);
-	telling_pause(&all->telling, paused);
+	answer_slices_pause(&all->slices, paused);
 	for (size_t i = 0; i < run->plan->child_count; i++)
 		all->children[i].run->ops->pause(all->children[i].run, paused);
 }

@@ -32,15 +32,15 @@
 #include "schemas/dialect.h"
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"
-#include "service/plan/outlook.h"
+#include "service/plan/child_health.h"
 
 size_t balance_keep_working(struct balance_candidate *candidates, size_t count)
 {
 	size_t working = 0, kept = 0;
 	for (size_t i = 0; i < count; i++)
-		working += !outlook_fails(&candidates[i].view);
+		working += !child_health_fails(&candidates[i].view);
 	for (size_t i = 0; i < count; i++)
-		if (working == 0 || !outlook_fails(&candidates[i].view))
+		if (working == 0 || !child_health_fails(&candidates[i].view))
 			candidates[kept++] = candidates[i];
 	return kept;
 }
@@ -52,7 +52,7 @@ size_t balance_by_p2c(const struct balance_candidate *candidates, size_t count, 
 		return first;
 	size_t second = (size_t)((random >> 32) % (count - 1));
 	second += second >= first;
-	int order = outlook_compare(&candidates[first].view, &candidates[second].view);
+	int order = child_health_compare(&candidates[first].view, &candidates[second].view);
 	return order <= 0 ? first : second;
 }
 
@@ -210,7 +210,7 @@ static size_t balance_candidates(const struct balance_run *balance, struct balan
 	for (size_t i = 0; i < plan->child_count; i++) {
 		struct balance_candidate *candidate = &candidates[untried];
 		candidate->child = i;
-		outlook_of(plan->children[i], context, now_us, &candidate->view);
+		child_health_of(plan->children[i], context, now_us, &candidate->view);
 		available += candidate->view.reason == HEALTH_OK;
 		usable += candidate->view.reason == HEALTH_OK && !balance->tried[i];
 		untried += !balance->tried[i];

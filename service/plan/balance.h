@@ -12,10 +12,10 @@ struct balance_candidate {
 	bool full; /* result of balance_by_prefix: it would have been the one, but runs too much already */
 };
 
-/* Keeps the candidates that do not mostly fail (outlook_fails), unless all do. Returns how many, at least one. */
+/* Keeps the candidates that do not mostly fail (child_health_fails), unless all do. Returns how many, at least one. */
 size_t balance_keep_working(struct balance_candidate *candidates, size_t count);
 
-/* The better of two at random (outlook_compare); at random when they are alike. candidates: at least one. */
+/* The better of two at random (child_health_compare); at random when they are alike. candidates: at least one. */
 size_t balance_by_p2c(const struct balance_candidate *candidates, size_t count, uint64_t random);
 
 /*

@@ -4,7 +4,7 @@
 
 #include "lib/json_write.h"
 #include "schemas/finding.h"
-#include "schemas/retry_after.h"
+#include "schemas/backend_retry_after.h"
 
 unsigned causes_rank(enum error_code code)
 {
@@ -51,8 +51,8 @@ static bool tells_more(const struct failure *now, const struct failure *before)
 	unsigned rank = rank_of(now), most = rank_of(before);
 	if (rank != most || !now->refused || !before->refused)
 		return rank >= most;
-	int64_t wait = retry_after_seconds(now->retry_after, 0);
-	int64_t least = retry_after_seconds(before->retry_after, 0);
+	int64_t wait = backend_retry_after_seconds(now->retry_after, 0);
+	int64_t least = backend_retry_after_seconds(before->retry_after, 0);
 	return least < 0 || (wait >= 0 && wait <= least);
 }
 

@@ -51,7 +51,7 @@ static void contender_let_through(struct contender *contender)
 	struct contest *contest = contender->contest;
 	const struct event *event;
 	contender->usage = USAGE_UNKNOWN; /* it is told from here on, not lost */
-	while (contest->state != CONTEST_ST_ENDED && (event = early_take(&contender->early)) != NULL)
+	while (contest->state != CONTEST_ST_ENDED && (event = held_events_take(&contender->early)) != NULL)
 		contest_emit(contest, event);
 }
 
@@ -119,9 +119,10 @@ static void contender_note_usage(struct contender *contender, const struct event
 static void contest_on_open_event(struct contender *contender, const struct event *event)
 {
 	struct contest *contest = contender->contest;
-	bool early = early_is(event);
+	bool early = held_events_may_hold(event);
 	contender_note_usage(contender, event);
-	if (early && contest_may_change(contest) && early_keep(&contender->early, contest->run.context->arena, event))
+	if (early && contest_may_change(contest) &&
+	    held_events_keep(&contender->early, contest->run.context->arena, event))
 		return;
 	if (early && !contest_may_change(contest))
 		contender_let_through(contender); /* it may still fail, and then its failure is one of several */

@@ -18,7 +18,7 @@
 #define SLUICE_SERVICE_PLAN_CONTEST_H
 
 #include "service/plan/causes.h"
-#include "service/plan/early.h"
+#include "service/plan/held_events.h"
 
 struct contest;
 
@@ -35,7 +35,7 @@ struct contender {
 	struct run *run;
 	bool running; /* started, neither ended nor out */
 	enum call_reason reason;
-	struct early early;
+	struct held_events early;
 	struct usage usage; /* that it told last */
 };
 

@@ -13,7 +13,7 @@
  */
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"
-#include "service/plan/outlook.h"
+#include "service/plan/child_health.h"
 
 struct fallback_run {
 	struct contest contest; /* first */
@@ -26,7 +26,8 @@ static bool is_free(const struct contest *contest, size_t child)
 {
 	const struct run_context *context = contest->run.context;
 	struct health_view view;
-	outlook_of(contest->run.plan->children[child], context, timers_now(&context->worker->reactor->timers), &view);
+	child_health_of(contest->run.plan->children[child], context, timers_now(&context->worker->reactor->timers),
+			&view);
 	return view.reason == HEALTH_OK && !view.full;
 }
 
@@ -37,7 +38,7 @@ static size_t next_child(const struct fallback_run *fallback)
 	size_t next = 0;
 	while (fallback->tried[next])
 		next++;
-	if (!outlook_is_full(plan->children[next], fallback->contest.run.context))
+	if (!child_health_is_full(plan->children[next], fallback->contest.run.context))
 		return next;
 	for (size_t i = next + 1; i < plan->child_count; i++)
 		if (!fallback->tried[i] && is_free(&fallback->contest, i))

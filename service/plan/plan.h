@@ -23,7 +23,7 @@
 #include "schemas/metrics.h"
 #include "schemas/request.h"
 #include "service/health/health.h"
-#include "service/plan/event.h"
+#include "service/plan/failure.h"
 
 struct bill;
 struct dialect;

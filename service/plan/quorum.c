@@ -22,11 +22,11 @@
  */
 #include "lib/container.h"
 #include "schemas/dialect.h"
-#include "service/plan/ballot.h"
+#include "service/plan/held_answer.h"
 #include "service/plan/causes.h"
 #include "service/plan/kinds.h"
-#include "service/plan/merging.h"
-#include "service/plan/telling.h"
+#include "service/plan/merge_job.h"
+#include "service/plan/answer_slices.h"
 
 enum quorum_state {
 	QUORUM_ST_OPEN,  /* not decided */
@@ -41,7 +41,7 @@ struct quorum_child {
 	struct quorum_run *quorum;
 	struct run *run;
 	enum vote vote;
-	struct ballot ballot;
+	struct held_answer held;
 };
 
 struct quorum_run {
@@ -56,8 +56,8 @@ struct quorum_run {
 	bool paused;
 	struct task tell;
 	struct buf out;
-	struct merging *merging; /* the usage of a large answer is replaced; NULL = not under way */
-	struct telling telling;  /* of that */
+	struct merge_job *merging;   /* the usage of a large answer is replaced; NULL = not under way */
+	struct answer_slices slices; /* of that */
 };
 
 static struct quorum_run *quorum_of(struct run *run)
@@ -78,7 +78,7 @@ static void quorum_dismiss(struct quorum_run *quorum)
 		if (child->vote == VOTE_RUNS)
 			child->run->ops->cancel(child->run);
 		else if (child->vote == VOTE_READ)
-			ballot_fini(&child->ballot);
+			held_answer_fini(&child->held);
 	}
 }
 
@@ -86,7 +86,7 @@ static struct usage quorum_usage(const struct quorum_run *quorum)
 {
 	struct usage sum = USAGE_UNKNOWN;
 	for (size_t i = 0; i < quorum_size(quorum); i++)
-		usage_add(&sum, &quorum->children[i].ballot.usage);
+		usage_add(&sum, &quorum->children[i].held.usage);
 	return sum;
 }
 
@@ -94,20 +94,20 @@ static void quorum_end(struct quorum_run *quorum)
 {
 	quorum->state = QUORUM_ST_ENDED;
 	task_drop(quorum->run.context->worker->reactor, &quorum->tell);
-	merging_cancel(quorum->merging);
+	merge_job_cancel(quorum->merging);
 	quorum->merging = NULL;
-	telling_end(&quorum->telling);
+	answer_slices_end(&quorum->slices);
 	for (size_t i = 0; i < quorum_size(quorum); i++)
-		ballot_fini(&quorum->children[i].ballot);
+		held_answer_fini(&quorum->children[i].held);
 	buf_fini(&quorum->out);
 }
 
 static void quorum_emit(struct quorum_run *quorum, struct event *event)
 {
 	const struct quorum_child *chosen = quorum->chosen;
-	event->target = chosen == NULL ? NULL : chosen->ballot.target;
-	event->dialect = chosen == NULL ? quorum->run.context->request->dialect : chosen->ballot.dialect;
-	event->gathered = chosen != NULL && chosen->ballot.gathered;
+	event->target = chosen == NULL ? NULL : chosen->held.target;
+	event->dialect = chosen == NULL ? quorum->run.context->request->dialect : chosen->held.dialect;
+	event->gathered = chosen != NULL && chosen->held.gathered;
 	quorum->run.sink->on_event(quorum->run.sink, &quorum->run, event);
 }
 
@@ -135,7 +135,7 @@ static void quorum_fail_code(struct quorum_run *quorum, enum error_code code)
 static bool tell_piece(struct quorum_run *quorum)
 {
 	struct event event;
-	if (!ballot_piece(&quorum->chosen->ballot, quorum->told, &event))
+	if (!held_answer_piece(&quorum->chosen->held, quorum->told, &event))
 		return false;
 	quorum->told++;
 	quorum_emit(quorum, &event);
@@ -146,7 +146,7 @@ static void tell_usage(struct quorum_run *quorum)
 {
 	struct event event;
 	struct usage sum = quorum_usage(quorum);
-	if (merging_usage(quorum->run.context, &sum, &quorum->out, &event))
+	if (merge_job_usage(quorum->run.context, &sum, &quorum->out, &event))
 		quorum_emit(quorum, &event);
 }
 
@@ -158,14 +158,14 @@ static void quorum_complete(struct quorum_run *quorum)
 	quorum_end(quorum);
 }
 
-static void on_emit(struct telling *telling, struct event *event)
+static void on_emit(struct answer_slices *slices, struct event *event)
 {
-	quorum_emit(container_of(telling, struct quorum_run, telling), event);
+	quorum_emit(container_of(slices, struct quorum_run, slices), event);
 }
 
-static void on_told(struct telling *telling)
+static void on_told(struct answer_slices *slices)
 {
-	quorum_complete(container_of(telling, struct quorum_run, telling));
+	quorum_complete(container_of(slices, struct quorum_run, slices));
 }
 
 static void on_merged(void *owner, enum error_code error, struct buf *out)
@@ -179,21 +179,21 @@ static void on_merged(void *owner, enum error_code error, struct buf *out)
 	}
 	buf_fini(&quorum->out);
 	quorum->out = buf_take(out);
-	quorum->telling.paused = quorum->paused;
-	quorum->telling.emit = on_emit;
-	quorum->telling.on_told = on_told;
-	telling_begin(&quorum->telling, quorum->run.context->worker->reactor, buf_span(&quorum->out), &sum);
+	quorum->slices.paused = quorum->paused;
+	quorum->slices.emit = on_emit;
+	quorum->slices.on_told = on_told;
+	answer_slices_begin(&quorum->slices, quorum->run.context->worker->reactor, buf_span(&quorum->out), &sum);
 }
 
 /* True when a helper makes the body, or could not be asked. */
 static bool tell_body_apart(struct quorum_run *quorum, const struct usage *sum)
 {
-	struct buf *answers[] = {&quorum->chosen->ballot.data};
-	struct merging_request request = {
+	struct buf *answers[] = {&quorum->chosen->held.data};
+	struct merge_job_request request = {
 	    .answers = answers, .count = 1, .usage = sum, .most = (size_t)MERGING_ANSWER_MOST + 1024};
-	if (!merging_is_worth(quorum->run.context, &request))
+	if (!merge_job_is_worth(quorum->run.context, &request))
 		return false;
-	quorum->merging = merging_begin(quorum->run.context, &request, on_merged, quorum);
+	quorum->merging = merge_job_begin(quorum->run.context, &request, on_merged, quorum);
 	if (quorum->merging == NULL)
 		quorum_fail_code(quorum, ERROR_OVERLOADED);
 	return true;
@@ -207,8 +207,8 @@ static void tell_body(struct quorum_run *quorum)
 		return;
 	arena_reset(context->worker->scratch);
 	buf_reset(&quorum->out);
-	if (!quorum->chosen->ballot.dialect->answer_set_usage(buf_span(&quorum->chosen->ballot.data), &sum,
-							      context->worker->scratch, &quorum->out) ||
+	if (!quorum->chosen->held.dialect->answer_set_usage(buf_span(&quorum->chosen->held.data), &sum,
+							    context->worker->scratch, &quorum->out) ||
 	    arena_failed(context->worker->scratch) || buf_failed(&quorum->out)) {
 		quorum_fail_code(quorum, ERROR_OVERLOADED);
 		return;
@@ -226,7 +226,7 @@ static void on_tell(struct task *task)
 		if (!tell_piece(quorum))
 			break;
 	}
-	bool apart = quorum->merging != NULL || quorum->telling.reactor != NULL; /* it goes on by itself */
+	bool apart = quorum->merging != NULL || quorum->slices.reactor != NULL; /* it goes on by itself */
 	if (apart || quorum->paused || quorum->state != QUORUM_ST_TELLS)
 		return;
 	if (stream)
@@ -244,7 +244,7 @@ static size_t agreeing(const struct quorum_run *quorum, const struct quorum_chil
 	size_t count = 0;
 	for (size_t i = 0; i < quorum_size(quorum); i++) {
 		const struct quorum_child *other = &quorum->children[i];
-		count += other->vote == VOTE_ANSWERED && ballot_agrees(&other->ballot, &child->ballot);
+		count += other->vote == VOTE_ANSWERED && held_answer_agrees(&other->held, &child->held);
 	}
 	return count;
 }
@@ -268,7 +268,7 @@ static void quorum_is_missed(struct quorum_run *quorum, size_t most)
 		if (child->vote != VOTE_ANSWERED)
 			continue;
 		answered = true;
-		other.target = child->ballot.target;
+		other.target = child->held.target;
 		other.message =
 		    arena_printf(arena, "Of %zu answers, %zu were needed that agree; this one is one of %zu.",
 				 quorum_size(quorum), quorum->need, agreeing(quorum, child));
@@ -315,14 +315,14 @@ static void child_failed(struct quorum_child *child, const struct failure *failu
 static void child_is_unusable(struct quorum_child *child, enum error_code code)
 {
 	struct failure failure = failure_of(code);
-	failure.target = child->ballot.target;
+	failure.target = child->held.target;
 	child->run->ops->cancel(child->run);
 	child_failed(child, &failure);
 }
 
 static void child_on_piece(struct quorum_child *child, const struct event *event)
 {
-	enum error_code error = ballot_add(&child->ballot, event, child->quorum->run.context->worker->scratch);
+	enum error_code error = held_answer_add(&child->held, event, child->quorum->run.context->worker->scratch);
 	if (error != ERROR_NONE)
 		child_is_unusable(child, error);
 }
@@ -346,10 +346,10 @@ static void on_closed(void *owner, enum error_code error)
 static void child_on_end(struct quorum_child *child)
 {
 	struct run_context *context = child->quorum->run.context;
-	if (ballot_close_apart(&child->ballot, context, on_closed, child))
+	if (held_answer_close_apart(&child->held, context, on_closed, child))
 		child->vote = VOTE_READ;
 	else
-		child_closed(child, ballot_close(&child->ballot, context));
+		child_closed(child, held_answer_close(&child->held, context));
 }
 
 static void quorum_on_event(struct run_sink *sink, struct run *run, const struct event *event)
@@ -386,7 +386,7 @@ static void quorum_pause(struct run *run, bool paused)
 {
 	struct quorum_run *quorum = quorum_of(run);
 	quorum->paused = paused;
-	telling_pause(&quorum->telling, paused);
+	answer_slices_pause(&quorum->slices, paused);
 	for (size_t i = 0; quorum->state == QUORUM_ST_OPEN && i < quorum_size(quorum); i++)
 		quorum->children[i].run->ops->pause(quorum->children[i].run, paused);
 	if (!paused && quorum->state == QUORUM_ST_TELLS)
@@ -422,7 +422,7 @@ static bool quorum_create_child(struct quorum_run *quorum, size_t index)
 	struct quorum_child *child = &quorum->children[index];
 	child->sink.on_event = quorum_on_event;
 	child->quorum = quorum;
-	ballot_init(&child->ballot, quorum->run.context->party);
+	held_answer_init(&child->held, quorum->run.context->party);
 	child->run = plan_create_run(quorum->run.plan->children[index], quorum->run.context, &child->sink);
 	return child->run != NULL;
 }

@@ -25,7 +25,7 @@
  */
 #include "lib/container.h"
 #include "lib/random.h"
-#include "schemas/retry_after.h"
+#include "schemas/backend_retry_after.h"
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"
 
@@ -112,7 +112,7 @@ static void retry_on_failed(struct contest *contest, const struct failure *failu
 {
 	struct retry_run *retry = (struct retry_run *)contest;
 	const struct plan *plan = contest->run.plan;
-	int64_t told = retry_after_seconds(failure->retry_after, time(NULL));
+	int64_t told = backend_retry_after_seconds(failure->retry_after, time(NULL));
 	uint64_t wait_us = retry_jitter_us(retry);
 	if (retry_passes_over(retry, failure))
 		wait_us =

@@ -6,7 +6,7 @@
  * answer, from the start of the call), idle (between complete events, once
  * content has come, or between bytes of a whole answer), total. A whole answer
  * has no first-content limit: its head comes when all of it has been generated,
- * so only connect and total bound the wait for it. target_silence.c keeps the
+ * so only connect and total bound the wait for it. target_timeouts.c keeps the
  * middle two.
  *
  * The terminal event goes up exactly once. The transfer behind it may linger for
@@ -128,7 +128,7 @@ void target_end(struct target_run *target)
 	timer_stop(target_timers(target), &target->hold);
 	task_drop(target->run.context->worker->reactor, &target->late_failure);
 	target_whole_cancel(target);
-	telling_end(&target->telling);
+	answer_slices_end(&target->slices);
 	target_drop_call(target);
 	target_release(target);
 }
@@ -245,12 +245,6 @@ void target_content(struct target_run *target)
 			      now - target->started_us);
 }
 
-static void on_total(struct timer *timer)
-{
-	struct target_run *target = container_of(timer, struct target_run, total);
-	target_fail_code(target, ERROR_UPSTREAM_TOTAL);
-}
-
 static void on_late_failure(struct task *task)
 {
 	struct target_run *target = container_of(task, struct target_run, late_failure);
@@ -278,17 +272,13 @@ static void target_count_attempt(const struct target_run *target)
 
 void target_begin(struct target_run *target)
 {
-	struct run_context *context = target->run.context;
 	target_set_state(target, TARGET_ST_WAITING);
 	target_count_attempt(target);
 	target->started_us = target_now(target);
 	bool begun = target_call_start(target);
-	begun &=
-	    timer_start(target_timers(target), &target->total, target_backend(target)->timeouts.total_us, on_total);
-	if (context->request->stream)
-		begun &= target_silence_begin(target);
+	begun &= target_timeouts_begin(target);
 	if (target->paused)
-		target_silence_pause(target, true);
+		target_timeouts_pause(target, true);
 	if (!begun) {
 		struct failure failure = failure_of(ERROR_OVERLOADED);
 		target_fail_late(target, &failure);
@@ -313,10 +303,10 @@ static void target_pause(struct run *run, bool paused)
 	if (target->state == TARGET_ST_LINGER || target->paused == paused)
 		return;
 	target->paused = paused; /* also for the call that may come */
-	telling_pause(&target->telling, paused);
+	answer_slices_pause(&target->slices, paused);
 	if (target->call == NULL)
 		return;
-	target_silence_pause(target, paused);
+	target_timeouts_pause(target, paused);
 	if (paused)
 		http_call_pause(target->call);
 	else

@@ -2,7 +2,7 @@
 /*
  * The run of a target, shared by the files that implement it: target.c (the
  * run's life, timeouts, ends), target_answer.c (head, body and end of what comes back), target_gate.c (whether and when
- * a call may start), target_call.c (the request that goes out), target_silence.c (the limits of silence),
+ * a call may start), target_request.c (the request that goes out), target_timeouts.c (the limits of silence),
  * target_stream.c (streamed answers), target_whole.c (whole answers), target_form.c (answers of the other form than was
  * asked for) and target_refusal.c (error statuses).
  */
@@ -16,7 +16,7 @@
 #include "service/health/limit.h"
 #include "service/plan/plan.h"
 #include "service/plan/resume.h"
-#include "service/plan/telling.h"
+#include "service/plan/answer_slices.h"
 
 enum target_state {
 	TARGET_ST_NEW,
@@ -79,7 +79,7 @@ struct target_run {
 	struct sse_parser sse;
 	void *stream;                         /* what the dialect remembers of a streamed answer */
 	struct target_collection *collection; /* of a stream for a whole answer; NULL = none (target_form.c) */
-	struct telling telling;               /* of answer, which is passed up or read a part at a time */
+	struct answer_slices slices;          /* of answer, which is passed up or read a part at a time */
 	void *watch;                          /* what the dialect remembers of a whole answer that passes in pieces */
 	struct target_reading *reading;       /* TARGET_ST_READ: the helper's */
 };
@@ -125,6 +125,10 @@ extern const struct http_call_ops target_call_ops;
 /* Most bytes of the request's body. */
 size_t target_request_most(const struct target_run *target);
 
+enum { TARGET_FIELDS_MOST = 3 };
+/* Fills in the header fields of the request, and returns how many; their values borrow, or are in the arena. */
+size_t target_headers(const struct target_run *target, struct http_field fields[TARGET_FIELDS_MOST]);
+
 /* Sends the request. False when out of memory. */
 bool target_call_start(struct target_run *target);
 
@@ -160,14 +164,14 @@ void target_fail_code(struct target_run *target, enum error_code code);
 /* The first content arrived. */
 void target_content(struct target_run *target);
 
-/* The limit of silence until the first content begins. False: out of memory. */
-bool target_silence_begin(struct target_run *target);
+/* The total timeout begins, and for a stream the one of its first content. False: out of memory. */
+bool target_timeouts_begin(struct target_run *target);
 
 /* How long the target may be silent in the middle of its answer, microseconds. */
 uint64_t target_idle_limit(const struct target_run *target);
 
 /* The limits of silence stand still, or go on. */
-void target_silence_pause(struct target_run *target, bool paused);
+void target_timeouts_pause(struct target_run *target, bool paused);
 
 /* Something complete arrived: from here on the idle limit holds, and starts anew. */
 void target_alive(struct target_run *target);

@@ -6,7 +6,7 @@
 #include "service/plan/target.h"
 
 #include "lib/media_type.h"
-#include "schemas/retry_after.h"
+#include "schemas/backend_retry_after.h"
 
 static bool is_event_stream(const struct http_head *head)
 {
@@ -62,7 +62,7 @@ static void answer_on_head(void *context, const struct http_head *head)
 	enum error_code error = judge_head(head);
 	target->status = head->status;
 	target->retry_after =
-	    retry_after_told(head->retry_after_ms, head->retry_after, time(NULL), target->run.context->arena);
+	    backend_retry_after_read(head->retry_after_ms, head->retry_after, time(NULL), target->run.context->arena);
 	if (span_is(head->x_should_retry, "true"))
 		target->advice = TARGET_ADVICE_RETRY;
 	else if (span_is(head->x_should_retry, "false"))
@@ -146,11 +146,11 @@ void target_ask_again(struct target_run *target)
 	decoder_destroy(target->decoder);
 	target->decoder = NULL;
 	target_set_state(target, TARGET_ST_WAITING);
-	if (!target_call_start(target) || (target->run.context->request->stream && !target_silence_begin(target))) {
+	if (!target_call_start(target) || (target->run.context->request->stream && !target_timeouts_begin(target))) {
 		struct failure failure = failure_of(ERROR_OVERLOADED);
 		target_fail_late(target, &failure);
 	} else if (target->paused) {
-		target_silence_pause(target, true);
+		target_timeouts_pause(target, true);
 	}
 }
 

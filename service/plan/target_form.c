@@ -11,7 +11,7 @@
 #include "service/answer/collection.h"
 #include "service/loop/offload.h"
 #include "service/plan/target.h"
-#include "service/plan/telling.h"
+#include "service/plan/answer_slices.h"
 
 /* ---- a stream for a whole answer ---- */
 
@@ -105,19 +105,19 @@ static void on_collect_work(struct offload_job *job)
 	collect_write((struct target_collection *)job);
 }
 
-static struct target_run *telling_target(struct telling *telling)
+static struct target_run *telling_target(struct answer_slices *slices)
 {
-	return container_of(telling, struct target_run, telling);
+	return container_of(slices, struct target_run, slices);
 }
 
-static void on_body_slice(struct telling *telling, struct event *event)
+static void on_body_slice(struct answer_slices *slices, struct event *event)
 {
-	target_emit(telling_target(telling), event);
+	target_emit(telling_target(slices), event);
 }
 
-static void on_body_told(struct telling *telling)
+static void on_body_told(struct answer_slices *slices)
 {
-	target_complete(telling_target(telling), (struct span){NULL, 0});
+	target_complete(telling_target(slices), (struct span){NULL, 0});
 }
 
 /* Passes a large answer up, a part at a time. answer: is taken. */
@@ -125,7 +125,7 @@ static void tell_apart(struct target_run *target, struct buf *answer, const stru
 {
 	buf_fini(&target->answer);
 	target->answer = buf_take(answer);
-	telling_begin(&target->telling, target->run.context->worker->reactor, buf_span(&target->answer), usage);
+	answer_slices_begin(&target->slices, target->run.context->worker->reactor, buf_span(&target->answer), usage);
 }
 
 static void on_collect_done(struct offload_job *job)
@@ -138,8 +138,8 @@ static void on_collect_done(struct offload_job *job)
 		return;
 	}
 	target_set_state(target, TARGET_ST_WHOLE);
-	target->telling.emit = on_body_slice;
-	target->telling.on_told = on_body_told;
+	target->slices.emit = on_body_slice;
+	target->slices.on_told = on_body_told;
 	tell_apart(target, &collection->answer, &collection->usage);
 }
 
@@ -194,17 +194,17 @@ bool target_replay_write(const struct dialect *dialect, enum endpoint endpoint, 
 	return dialect->replay_stream(&replay, out, NULL);
 }
 
-static void on_stream_slice(struct telling *telling, struct event *event)
+static void on_stream_slice(struct answer_slices *slices, struct event *event)
 {
-	struct target_run *target = telling_target(telling);
+	struct target_run *target = telling_target(slices);
 	target_enter(target);
 	target_take(target, event->data);
 	target_leave(target);
 }
 
-static void on_stream_told(struct telling *telling)
+static void on_stream_told(struct answer_slices *slices)
 {
-	target_stream_on_end(telling_target(telling), ERROR_NONE);
+	target_stream_on_end(telling_target(slices), ERROR_NONE);
 }
 
 void target_replay(struct target_run *target, struct buf *stream)
@@ -212,8 +212,8 @@ void target_replay(struct target_run *target, struct buf *stream)
 	struct usage unknown = USAGE_UNKNOWN;
 	target->asked_usage |= !target->run.context->request->include_usage; /* the stream has it for our books */
 	timer_stop(target_timers(target), &target->silence);
-	target->telling.emit = on_stream_slice;
-	target->telling.on_told = on_stream_told;
+	target->slices.emit = on_stream_slice;
+	target->slices.on_told = on_stream_told;
 	target_set_state(target, TARGET_ST_STREAM);
 	tell_apart(target, stream, &unknown);
 }

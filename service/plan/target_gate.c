@@ -6,7 +6,8 @@
  * for it, and it says how long to wait.
  */
 #include "lib/container.h"
-#include "schemas/retry_after.h"
+#include "schemas/backend_retry_after.h"
+#include "service/health/retry_after.h"
 #include "service/plan/target.h"
 
 enum {
@@ -30,21 +31,12 @@ static struct limit *gate_limit(const struct target_run *target)
 	return limits == NULL ? NULL : limits[target->target->target_index];
 }
 
-/* Whole seconds for a Retry-After header, at least one; empty when the wait is not known. */
-static struct span gate_seconds(const struct target_run *target, uint64_t wait_us)
-{
-	uint64_t seconds = (wait_us + GATE_SECOND_US - 1) / GATE_SECOND_US;
-	if (seconds > RETRY_AFTER_MAX)
-		seconds = RETRY_AFTER_MAX;
-	return wait_us == 0 ? SPAN("") : arena_printf(target->run.context->arena, "%u", (unsigned)seconds);
-}
-
 static void gate_refuse(struct target_run *target, enum error_code code, struct span message, uint64_t wait_us)
 {
 	struct failure failure = failure_of(code);
 	failure.refused = true;
 	failure.message = message;
-	failure.retry_after = gate_seconds(target, wait_us);
+	failure.retry_after = retry_after_write(wait_us, target->run.context->arena);
 	target_fail_late(target, &failure);
 }
 
@@ -271,7 +263,7 @@ static bool gate_is_repeat(const struct target_run *target)
 static uint64_t gate_pause_us(const struct target_run *target, enum failure_kind kind)
 {
 	bool heeded = kind == FAILURE_RATE_LIMIT || kind == FAILURE_OVERLOAD || kind == FAILURE_SERVER;
-	int64_t pause = heeded ? retry_after_seconds(target->retry_after, time(NULL)) : -1;
+	int64_t pause = heeded ? backend_retry_after_seconds(target->retry_after, time(NULL)) : -1;
 	return pause > 0 ? (uint64_t)pause * GATE_SECOND_US : 0;
 }
 

@@ -68,7 +68,7 @@ static void stream_complete(struct target_run *target, struct span before)
 /* A backend that ignores n is believed; one whose choices never finished is not, nor one that said nothing. */
 static void stream_on_done(struct target_run *target, struct span before)
 {
-	if (target->run.plan->dialect->stream_is_finished(target->stream, 0) || telling_is_on(&target->telling))
+	if (target->run.plan->dialect->stream_is_finished(target->stream, 0) || answer_slices_is_on(&target->slices))
 		stream_complete(target, before);
 	else
 		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);

@@ -8,10 +8,11 @@
 #include <stdint.h>
 
 #include "schemas/assembly.h"
-#include "schemas/openai/answer.h"
-#include "schemas/openai/deltas.h"
-#include "schemas/openai/rejoin.h"
-#include "schemas/openai/write.h"
+#include "schemas/openai/answer_merge.h"
+#include "schemas/openai/answer_read.h"
+#include "schemas/openai/chunk_deltas.h"
+#include "schemas/openai/chunk_rejoin.h"
+#include "schemas/openai/answer_write.h"
 #include "service/answer/joint.h"
 #include "service/answer/text.h"
 

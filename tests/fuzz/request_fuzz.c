@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 #include "lib/json_write.h"
-#include "schemas/error_answer.h"
+#include "schemas/error_body.h"
 #include "schemas/fanout_request.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "clients/http/framing.h"
-#include "clients/http/head.h"
+#include "clients/http/response_head.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -12,7 +12,7 @@
 #include "tests/scenario/harness/client.h"
 #include "tests/scenario/harness/scenario.h"
 
-#include "schemas/openai/requests.h"
+#include "schemas/openai/request_fields.h"
 
 enum { REQUESTS = 200, REQUEST_MOST = 1 << 20 };
 

@@ -10,8 +10,8 @@
 
 #include "lib/json.h"
 #include "schemas/assembly.h"
-#include "schemas/openai/deltas.h"
-#include "schemas/openai/write.h"
+#include "schemas/openai/chunk_deltas.h"
+#include "schemas/openai/answer_write.h"
 
 enum { MOST = 64 };
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/buf.h"
-#include "schemas/openai/requests.h"
+#include "schemas/openai/request_fields.h"
 #include "tests/unit/arena_fixture.h"
 
 #define ROWS(rows) .fields = (rows), .count = sizeof(rows) / sizeof((rows)[0])

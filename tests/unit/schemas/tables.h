@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 
-#include "schemas/answers.h"
+#include "schemas/answer_fields.h"
 #include "schemas/operations.h"
 
 enum { TABLES_MOST = 128 };

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "schemas/answers.h"
+#include "schemas/answer_fields.h"
 #include "service/admin/admin.h"
 #include "service/health/health.h"
 #include "service/health/limit.h"

@@ -17,7 +17,7 @@
 #include <cmocka.h>
 
 #include "lib/container.h"
-#include "schemas/error_answer.h"
+#include "schemas/error_body.h"
 #include "service/http/http_server.h"
 
 enum { APP_WORKERS_PORTS = 2 };

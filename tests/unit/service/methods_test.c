@@ -8,7 +8,7 @@
 #include <cmocka.h>
 
 #include "service/methods.h"
-#include "service/notice.h"
+#include "service/deprecation.h"
 
 static const struct config closed = {.public_set = 0};
 static const struct surface operators = {.config = &closed, .admin = true, .page = true}; /* all operations */
@@ -73,13 +73,13 @@ static void every_method_of_the_table_fits_into_allow(void **state)
 static void an_ageing_operation_tells_both_dates(void **state)
 {
 	(void)state;
-	struct notice notice = notice_of("2026-11-23", "2027-02-28");
+	struct deprecation notice = deprecation_of("2026-11-23", "2027-02-28");
 	assert_string_equal(notice.deprecation, "@1795392000");
 	assert_string_equal(notice.sunset, "Sun, 28 Feb 2027 00:00:00 GMT");
-	notice = notice_of("1970-01-01", NULL);
+	notice = deprecation_of("1970-01-01", NULL);
 	assert_string_equal(notice.deprecation, "@0");
 	assert_string_equal(notice.sunset, "");
-	notice = notice_of(NULL, NULL);
+	notice = deprecation_of(NULL, NULL);
 	assert_string_equal(notice.deprecation, "");
 }
 
@@ -89,7 +89,7 @@ static void what_is_no_day_is_not_told(void **state)
 	static const char *const days[] = {"",           "2026-11",    "2026-02-30",  "2026-13-01", "2026-11-23T",
 					   "2026-11-2x", "23.11.2026", " 2026-11-23", "2026-1-023"};
 	for (size_t i = 0; i < sizeof(days) / sizeof(days[0]); i++) {
-		struct notice notice = notice_of(days[i], days[i]);
+		struct deprecation notice = deprecation_of(days[i], days[i]);
 		if (notice.deprecation[0] != '\0' || notice.sunset[0] != '\0')
 			fail_msg("\"%s\" gave %s, %s", days[i], notice.deprecation, notice.sunset);
 	}

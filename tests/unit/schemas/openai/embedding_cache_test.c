@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "schemas/openai/caching.h"
+#include "schemas/openai/cacheable.h"
 #include "schemas/openai/embedding_cache.h"
 
 enum { TEXT_MOST = 1 << 20, MANY = 64 };

@@ -8,8 +8,10 @@
 
 #include <cmocka.h>
 
-#include "schemas/openai/answer.h"
-#include "schemas/retry_after.h"
+#include "schemas/openai/answer_merge.h"
+#include "schemas/openai/answer_read.h"
+#include "schemas/backend_retry_after.h"
+#include "schemas/openai/error_write.h"
 
 static struct arena arena;
 static struct buf out;
@@ -92,7 +94,7 @@ static void milliseconds_go_before_seconds_when_they_are_a_number(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct span told =
-		    retry_after_told(span_of(cases[i].milliseconds), span_of(cases[i].seconds), 0, &arena);
+		    backend_retry_after_read(span_of(cases[i].milliseconds), span_of(cases[i].seconds), 0, &arena);
 		assert_true(span_is(told, cases[i].told));
 	}
 }

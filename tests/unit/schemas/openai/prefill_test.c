@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/buf.h"
-#include "schemas/openai/caching.h"
+#include "schemas/openai/cacheable.h"
 #include "schemas/openai/request.h"
 
 static struct arena arena;

@@ -11,9 +11,9 @@
 
 #include "lib/json_canonical.h"
 #include "schemas/assembly.h"
-#include "schemas/openai/deltas.h"
+#include "schemas/openai/chunk_deltas.h"
 #include "schemas/openai/replay.h"
-#include "schemas/openai/write.h"
+#include "schemas/openai/answer_write.h"
 
 static struct arena arena;
 static struct assembly assembly;

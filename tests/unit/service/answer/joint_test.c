@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "schemas/openai/deltas.h"
-#include "schemas/openai/rejoin.h"
+#include "schemas/openai/chunk_deltas.h"
+#include "schemas/openai/chunk_rejoin.h"
 #include "service/answer/joint.h"
 #include "tests/unit/seed.h"
 

@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 #include "lib/json.h"
-#include "schemas/openai/deltas.h"
+#include "schemas/openai/chunk_deltas.h"
 #include "service/answer/text.h"
 #include "tests/unit/arena_fixture.h"
 

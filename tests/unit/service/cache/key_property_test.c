@@ -15,7 +15,7 @@
 #include <cjson/cJSON.h>
 #include <cmocka.h>
 
-#include "schemas/openai/caching.h"
+#include "schemas/openai/cacheable.h"
 #include "schemas/openai/embedding_cache.h"
 #include "service/cache/key.h"
 

@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "schemas/openai/caching.h"
+#include "schemas/openai/cacheable.h"
 #include "service/cache/key.h"
 
 static struct arena arena;

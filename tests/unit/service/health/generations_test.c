@@ -11,7 +11,7 @@
 
 #include "service/health/health.h"
 #include "service/health/limit.h"
-#include "service/health/limits.h"
+#include "service/health/limit_table.h"
 
 #define SECOND UINT64_C(1000000)
 #define NOW (1000 * SECOND)
@@ -190,24 +190,24 @@ static void limits_are_kept_by_name_while_their_options_are_the_same(void **stat
 	struct config_target targets[] = {targets_later[0], targets_later[1]};
 	struct config changed = later;
 	(void)state;
-	struct limits *old = limits_create(&before, NULL);
-	struct limits *kept = limits_create(&later, old);
+	struct limit_table *old = limit_table_create(&before, NULL);
+	struct limit_table *kept = limit_table_create(&later, old);
 	assert_ptr_equal(kept->by_target[B_LATER], old->by_target[B_BEFORE]);
 	assert_ptr_not_equal(kept->by_target[C_LATER], old->by_target[A_BEFORE]);
-	limits_destroy(old);
+	limit_table_destroy(old);
 	backends[1].concurrency.calls = 3;
 	targets[0].backend = &backends[1];
 	changed.backends = backends;
 	changed.targets = targets;
-	struct limits *fresh = limits_create(&changed, kept);
+	struct limit_table *fresh = limit_table_create(&changed, kept);
 	assert_ptr_not_equal(fresh->by_target[B_LATER], kept->by_target[B_LATER]);
 	struct limit_report report;
 	limit_report(kept->by_target[B_LATER], &report);
 	assert_int_equal(report.limit, 2);
 	limit_report(fresh->by_target[B_LATER], &report);
 	assert_int_equal(report.limit, 3);
-	limits_destroy(kept);
-	limits_destroy(fresh);
+	limit_table_destroy(kept);
+	limit_table_destroy(fresh);
 }
 
 int main(void)

@@ -24,7 +24,7 @@
 
 #include "lib/log.h"
 #include "service/health/health.h"
-#include "service/health/success.h"
+#include "service/health/success_rate.h"
 #include "service/plan/balance.h"
 #include "tests/unit/seed.h"
 
@@ -321,7 +321,7 @@ static void tick(void)
 static unsigned bound_of(unsigned most)
 {
 	double high = 1 - 0.5 * pow(0.9, most);
-	double seconds = (double)TICKS * TICK_US / SECOND, tau = SUCCESS_TAU_US / (double)SECOND;
+	double seconds = (double)TICKS * TICK_US / SECOND, tau = SUCCESS_RATE_TAU_US / (double)SECOND;
 	return (unsigned)((high + high * seconds / tau) / (0.1 * (1 - high))) + 1;
 }
 

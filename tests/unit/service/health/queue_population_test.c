@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "service/health/queue.h"
-#include "service/health/spares.h"
+#include "service/health/hedge_budget.h"
 #include "tests/unit/seed.h"
 
 enum { NETWORKS = 6, REQUESTS = 512, POPULATIONS = 200, TICKS = 4000, POLITE_MOST = 2 };
@@ -229,22 +229,22 @@ static void a_polite_network_has_its_share_whatever_others_do(void **state)
 static void check_spares(uint64_t number, unsigned percent)
 {
 	struct seed seed = {number};
-	struct spares spares = {0};
+	struct hedge_budget spares = {0};
 	unsigned long begun = 0, taken = 0, missed = 0;
 	unsigned underway = 0, asked = 0;
 	for (unsigned i = 0; i < 20000; i++) {
 		unsigned what = (unsigned)seed_below(&seed, 3);
 		if (what == 0 && underway < 300) {
-			spares_earn(&spares);
+			hedge_budget_earn(&spares);
 			underway++;
 			begun++;
 		} else if (what == 1 && underway > asked) { /* each asks once at most */
-			bool took = spares_take(&spares, percent);
+			bool took = hedge_budget_take(&spares, percent);
 			asked++;
 			taken += took;
 			missed += !took;
 		} else if (what == 2 && underway > 0) {
-			spares_settle(&spares);
+			hedge_budget_settle(&spares);
 			underway--;
 			asked -= asked > 0;
 		}
