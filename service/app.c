@@ -16,25 +16,25 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clients/http/http_client.h"
+#include "clients/redis/redis.h"
 #include "lib/ledger.h"
 #include "lib/log.h"
 #include "lib/memory.h"
 #include "lib/memory_limit.h"
 #include "lib/random.h"
-#include "clients/http/http_client.h"
-#include "clients/redis/redis.h"
 #include "schemas/metrics.h"
 #include "schemas/openapi.h"
 #include "service/access/failures.h"
-#include "service/quotas/quotas.h"
-#include "service/exchange/report.h"
 #include "service/cache/cache.h"
+#include "service/certificate_renewal.h"
+#include "service/exchange/report.h"
 #include "service/flights/flight_table.h"
 #include "service/health/health_metrics.h"
 #include "service/health/limit_table.h"
+#include "service/quotas/quotas.h"
 #include "service/loop/offload.h"
 #include "service/ready.h"
-#include "service/certificate_renewal.h"
 #include "service/worker.h"
 
 enum {

@@ -11,17 +11,17 @@
 #include "lib/step.h"
 #include "service/authorize.h"
 #include "service/cors.h"
+#include "service/deprecation.h"
 #include "service/http/http_exchange.h"
+#include "service/listener_surface.h"
 #include "service/loop/offload.h"
 #include "service/methods.h"
-#include "service/deprecation.h"
-#include "service/web_origin.h"
 #include "service/refusal_text.h"
 #include "service/refuse.h"
 #include "service/reply.h"
-#include "service/listener_surface.h"
 #include "service/unpacking.h"
 #include "service/waiting.h"
+#include "service/web_origin.h"
 
 /* How the operations are answered; those without an entry become exchanges. */
 static void (*const answers[OPERATION_COUNT])(const struct admin_request *request, struct admin_answer *answer) = {

@@ -9,13 +9,13 @@
 #include <assert.h>
 #include <stdlib.h>
 
-#include "clients/http/connect_attempt.h"
-#include "clients/http/client.h"
 #include "clients/http/channel.h"
+#include "clients/http/client.h"
+#include "clients/http/connect_attempt.h"
 #include "clients/http/connect_error.h"
 #include "clients/http/origin.h"
-#include "clients/http/request_head.h"
 #include "clients/http/pool_trim.h"
+#include "clients/http/request_head.h"
 #include "clients/http/transfer.h"
 #include "schemas/metrics.h"
 

@@ -19,8 +19,8 @@
 #include <sys/queue.h>
 
 #include "clients/http/framing.h"
-#include "clients/http/response_head.h"
 #include "clients/http/http_client.h"
+#include "clients/http/response_head.h"
 #include "lib/buf.h"
 
 struct http_attempt;

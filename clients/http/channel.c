@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clients/http/connect_attempt.h"
 #include "clients/http/call.h"
+#include "clients/http/connect_attempt.h"
 #include "clients/http/origin.h"
 #include "clients/http/transfer.h"
 

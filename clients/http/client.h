@@ -6,8 +6,8 @@
 #include <curl/curl.h>
 #include <sys/queue.h>
 
-#include "clients/http/http_client.h"
 #include "clients/http/dns_lookup.h"
+#include "clients/http/http_client.h"
 #include "clients/http/sockets.h"
 
 TAILQ_HEAD(call_list, http_call);

@@ -11,8 +11,8 @@
 #include <curl/curl.h>
 #include <sys/queue.h>
 
-#include "clients/http/client.h"
 #include "clients/http/channel.h"
+#include "clients/http/client.h"
 #include "lib/errors.h"
 
 struct http_attempt {

@@ -10,9 +10,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "clients/http/connect_attempt.h"
 #include "clients/http/call.h"
 #include "clients/http/client.h"
+#include "clients/http/connect_attempt.h"
 #include "clients/http/origin.h"
 #include "clients/http/transfer.h"
 #include "lib/container.h"

@@ -9,9 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "clients/http/connect_attempt.h"
 #include "clients/http/call.h"
 #include "clients/http/channel.h"
+#include "clients/http/connect_attempt.h"
 #include "clients/http/credentials.h"
 
 enum { ORIGIN_MAX_IDLE_CALLS = 256 };

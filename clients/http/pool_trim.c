@@ -8,9 +8,9 @@
  */
 #include "clients/http/pool_trim.h"
 
-#include "clients/http/connect_attempt.h"
 #include "clients/http/call.h"
 #include "clients/http/channel.h"
+#include "clients/http/connect_attempt.h"
 #include "clients/http/origin.h"
 #include "lib/container.h"
 #include "lib/memory.h"

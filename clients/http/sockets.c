@@ -16,8 +16,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "clients/http/connect_attempt.h"
 #include "clients/http/call.h"
+#include "clients/http/connect_attempt.h"
 
 enum { SOCKETS_FIRST_COUNT = 64 };
 

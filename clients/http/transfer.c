@@ -9,12 +9,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "lib/container.h"
-#include "lib/ledger.h"
+#include "clients/http/channel.h"
 #include "clients/http/client.h"
 #include "clients/http/connect_attempt.h"
-#include "clients/http/channel.h"
 #include "clients/http/origin.h"
+#include "lib/container.h"
+#include "lib/ledger.h"
 
 enum {
 	TRANSFER_ROUNDS = 2,       /* reads in one turn: others are waiting */

@@ -8,8 +8,8 @@
 
 #include "lib/json.h"
 #include "schemas/dialect.h"
-#include "schemas/openai/openai.h"
 #include "schemas/openai/error_read.h"
+#include "schemas/openai/openai.h"
 
 enum {
 	OPENAI_CHOICES_TRACKED = 128,

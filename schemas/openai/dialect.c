@@ -4,19 +4,19 @@
 
 #include "schemas/openai/answer_merge.h"
 #include "schemas/openai/answer_read.h"
+#include "schemas/openai/answer_write.h"
 #include "schemas/openai/cacheable.h"
 #include "schemas/openai/chunk_deltas.h"
+#include "schemas/openai/chunk_rejoin.h"
 #include "schemas/openai/embedding_cache.h"
 #include "schemas/openai/error_read.h"
 #include "schemas/openai/error_write.h"
+#include "schemas/openai/failure_scan.h"
 #include "schemas/openai/prefix.h"
-#include "schemas/openai/chunk_rejoin.h"
 #include "schemas/openai/replay.h"
 #include "schemas/openai/stream_end.h"
 #include "schemas/openai/usage_edit.h"
 #include "schemas/openai/vectors.h"
-#include "schemas/openai/failure_scan.h"
-#include "schemas/openai/answer_write.h"
 #include "schemas/sse.h"
 
 static void stream_begin(void *stream, enum endpoint endpoint)

@@ -16,11 +16,11 @@
 #include <stdatomic.h>
 
 #include "service/health/breaker.h"
-#include "service/health/retry_budget.h"
+#include "service/health/hedge_budget.h"
 #include "service/health/latency.h"
 #include "service/health/liveness.h"
 #include "service/health/quantile.h"
-#include "service/health/hedge_budget.h"
+#include "service/health/retry_budget.h"
 #include "service/health/standby.h"
 #include "service/health/success_rate.h"
 

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "service/http/h1_disconnect.h"
 #include "service/http/connection_limit.h"
+#include "service/http/h1_disconnect.h"
 #include "service/http/h1_session.h"
 #include "service/http/h2_session.h"
-#include "service/http/tls_handshakes.h"
 #include "service/http/listener.h"
 #include "service/http/spare_descriptors.h"
+#include "service/http/tls_handshakes.h"
 
 enum {
 	HANDSHAKE_US = 10 * 1000000,   /* until TLS is set up */

@@ -15,8 +15,8 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/http_field.h"
-#include "schemas/metrics.h"
 #include "schemas/error_body.h"
+#include "schemas/metrics.h"
 #include "service/access/holder.h"
 #include "service/loop/loop.h"
 

@@ -12,15 +12,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "service/http/h1_disconnect.h"
 #include "service/http/connection_limit.h"
+#include "service/http/h1_disconnect.h"
 #include "service/http/h2_frames.h"
 #include "service/http/h2_stream.h"
-#include "service/http/tls_handshakes.h"
 #include "service/http/lingering_close.h"
 #include "service/http/listener.h"
 #include "service/http/request.h"
 #include "service/http/spare_descriptors.h"
+#include "service/http/tls_handshakes.h"
 
 /*
  * The private fields of h2o that service/http and service/loop use are those of this version: _cb of h2o_socket_t,

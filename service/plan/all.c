@@ -13,10 +13,10 @@
 #include "lib/container.h"
 #include "lib/step.h"
 #include "schemas/dialect.h"
+#include "service/plan/answer_slices.h"
 #include "service/plan/causes.h"
 #include "service/plan/kinds.h"
 #include "service/plan/merge_job.h"
-#include "service/plan/answer_slices.h"
 
 struct all_child {
 	struct run_sink sink; /* first: the sink of a child is the child */

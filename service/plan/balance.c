@@ -30,9 +30,9 @@
 #include "lib/hash.h"
 #include "lib/random.h"
 #include "schemas/dialect.h"
+#include "service/plan/child_health.h"
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"
-#include "service/plan/child_health.h"
 
 size_t balance_keep_working(struct balance_candidate *candidates, size_t count)
 {

@@ -3,8 +3,8 @@
 #include "service/plan/causes.h"
 
 #include "lib/json_write.h"
-#include "schemas/finding.h"
 #include "schemas/backend_retry_after.h"
+#include "schemas/finding.h"
 
 unsigned causes_rank(enum error_code code)
 {

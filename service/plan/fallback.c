@@ -11,9 +11,9 @@
  * backends than those that failed need no budget (service/health/standby.h). Usage: of the child that answered.
  * Timeouts: each call's own; fallback adds none. The rest is contest.h's.
  */
+#include "service/plan/child_health.h"
 #include "service/plan/contest.h"
 #include "service/plan/kinds.h"
-#include "service/plan/child_health.h"
 
 struct fallback_run {
 	struct contest contest; /* first */

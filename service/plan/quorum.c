@@ -22,11 +22,11 @@
  */
 #include "lib/container.h"
 #include "schemas/dialect.h"
-#include "service/plan/held_answer.h"
+#include "service/plan/answer_slices.h"
 #include "service/plan/causes.h"
+#include "service/plan/held_answer.h"
 #include "service/plan/kinds.h"
 #include "service/plan/merge_job.h"
-#include "service/plan/answer_slices.h"
 
 enum quorum_state {
 	QUORUM_ST_OPEN,  /* not decided */

@@ -14,9 +14,9 @@
 #include "schemas/sse.h"
 #include "service/health/health.h"
 #include "service/health/limit.h"
+#include "service/plan/answer_slices.h"
 #include "service/plan/plan.h"
 #include "service/plan/resume.h"
-#include "service/plan/answer_slices.h"
 
 enum target_state {
 	TARGET_ST_NEW,

@@ -10,8 +10,8 @@
 #include "schemas/dialect.h"
 #include "service/answer/collection.h"
 #include "service/loop/offload.h"
-#include "service/plan/target.h"
 #include "service/plan/answer_slices.h"
+#include "service/plan/target.h"
 
 /* ---- a stream for a whole answer ---- */
 

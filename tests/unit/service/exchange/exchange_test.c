@@ -16,16 +16,7 @@
 #include "service/plan/kinds.h"
 #include "tests/unit/service/fake_http.h"
 
-enum { TEXT_MAX = 65536 };
-
-static char said[TEXT_MAX];   /* body bytes */
-static char fields[TEXT_MAX]; /* "name: value;" */
-static int status;
-static int64_t length;
-static bool finished;
-static bool aborted;
-static bool no_memory;
-static size_t client_backlog;
+#include "tests/unit/service/exchange/fake_client.h" /* after fake_http.h, whose parameters have its names */
 
 static struct reactor reactor;
 static const struct config *config;
@@ -34,58 +25,6 @@ static const struct plan *plans[1];
 static struct http_origin *origins[1];
 static struct exchange_worker worker;
 static struct arena scratch;
-
-static void client_head(void *client, int s, const struct http_field *list, size_t count, int64_t content_length)
-{
-	(void)client;
-	status = s;
-	length = content_length;
-	for (size_t i = 0; i < count; i++) {
-		size_t used = strlen(fields);
-		snprintf(fields + used, TEXT_MAX - used, "%.*s: %.*s;", SPAN_ARG(list[i].name),
-			 SPAN_ARG(list[i].value));
-	}
-}
-
-static bool client_write(void *client, struct span bytes)
-{
-	(void)client;
-	size_t used = strlen(said);
-	snprintf(said + used, TEXT_MAX - used, "%.*s", SPAN_ARG(bytes));
-	return !no_memory;
-}
-
-static size_t client_waiting(const void *client)
-{
-	(void)client;
-	return client_backlog;
-}
-
-static bool client_is_full(void *client, size_t most)
-{
-	return client_waiting(client) >= most;
-}
-
-static void client_finish(void *client)
-{
-	(void)client;
-	assert_false(finished || aborted);
-	finished = true;
-}
-
-static void client_abort(void *client)
-{
-	(void)client;
-	assert_false(finished || aborted);
-	aborted = true;
-}
-
-static const struct exchange_client_ops client_ops = {.head = client_head,
-						      .write = client_write,
-						      .backlog = client_waiting,
-						      .is_full = client_is_full,
-						      .finish = client_finish,
-						      .abort = client_abort};
 
 static uint64_t now;
 
@@ -107,10 +46,8 @@ static int set_up(void **state)
 	(void)state;
 	now = 1000000;
 	log_set_level(LOG_ERROR);
-	said[0] = fields[0] = '\0';
-	status = 0;
-	finished = aborted = no_memory = calls_fail = false;
-	client_backlog = 0;
+	client_reset();
+	calls_fail = false;
 	calls_started = 0;
 	reactor_init(&reactor, NULL, read_clock, NULL);
 	static const char yaml[] = "listen: [127.0.0.1:0]\n"
@@ -326,8 +263,9 @@ static void an_invalid_request_reaches_no_backend(void **state)
 	assert_null(ask("{\"model\":\"m\",\"messages\":[]}"));
 	assert_int_equal(status, 400);
 	assert_non_null(strstr(said, "\"param\":\"messages\""));
-	finished = false;
+	client_reset();
 	assert_null(ask("{"));
+	assert_int_equal(status, 400);
 	assert_int_equal(calls_started, 0);
 }
 
@@ -388,7 +326,8 @@ static void running_out_of_memory_is_told_or_shown(void **state)
 	reactor_run_tasks(&reactor);
 	assert_int_equal(status, 503);
 	assert_true(finished);
-	calls_fail = finished = false;
+	calls_fail = false;
+	client_reset();
 	no_memory = true;
 	assert_non_null(ask(STREAM));
 	call_head(200, "text/event-stream");

@@ -14,8 +14,9 @@
 #include "schemas/openai/dialect.h"
 #include "service/exchange/exchange.h"
 #include "service/plan/plan.h"
+#include "tests/unit/service/exchange/fake_client.h"
 
-enum { TEXT_MAX = 65536, CALLS = 4, CALL_BODY_MAX = 1024 };
+enum { CALLS = 4, CALL_BODY_MAX = 1024 };
 
 /* ---- the HTTP client, replaced ---- */
 
@@ -78,54 +79,6 @@ static void call_done(unsigned index, enum error_code error)
 	calls[index].ops->on_done(calls[index].context, &result);
 }
 
-/* ---- the client ---- */
-
-static char said[TEXT_MAX];
-static int status;
-static bool finished, aborted, no_memory;
-static size_t backlog;
-
-static void client_head(void *client, int s, const struct http_field *list, size_t count, int64_t content_length)
-{
-	(void)client, (void)list, (void)count, (void)content_length;
-	assert_int_equal(status, 0);
-	status = s;
-}
-
-static bool client_write(void *client, struct span bytes)
-{
-	size_t used = strlen(said);
-	(void)client;
-	assert_false(finished || aborted);
-	snprintf(said + used, TEXT_MAX - used, "%.*s", SPAN_ARG(bytes));
-	return !no_memory;
-}
-
-static size_t client_backlog(const void *client)
-{
-	(void)client;
-	return backlog;
-}
-
-static bool client_is_full(void *client, size_t most)
-{
-	return client_backlog(client) >= most;
-}
-
-static void client_finish(void *client)
-{
-	(void)client;
-	assert_false(finished || aborted);
-	finished = true;
-}
-
-static void client_abort(void *client)
-{
-	(void)client;
-	assert_false(finished || aborted);
-	aborted = true;
-}
-
 /* ---- the frame ---- */
 
 static struct reactor reactor;
@@ -143,10 +96,7 @@ static int set_up(void **state)
 	struct buf errors;
 	(void)state;
 	log_set_level(LOG_ERROR);
-	said[0] = '\0';
-	status = 0;
-	finished = aborted = no_memory = false;
-	backlog = 0;
+	client_reset();
 	call_count = 0;
 	reactor_init(&reactor, NULL, NULL, NULL);
 	buf_init(&errors, 4096);
@@ -170,19 +120,13 @@ static int tear_down(void **state)
 
 static struct exchange *ask(const char *body)
 {
-	static const struct exchange_client_ops ops = {.head = client_head,
-						       .write = client_write,
-						       .backlog = client_backlog,
-						       .is_full = client_is_full,
-						       .finish = client_finish,
-						       .abort = client_abort};
 	struct exchange_request request = {.kind = &exchange_fanout,
 					   .dialect = &openai_dialect,
 					   .endpoint = ENDPOINT_CHAT,
 					   .body = span_of(body),
 					   .request_id = SPAN("mine"),
 					   .http_version = 11};
-	return exchange_start(&worker, &request, &ops, &worker);
+	return exchange_start(&worker, &request, &client_ops, &worker);
 }
 
 #define QUESTION "\"request\":{\"seed\":9007199254740993,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}"
@@ -325,20 +269,20 @@ static void check_pacing(const char *body)
 	start_streams(2);
 	call_bytes(0, ROLE);
 	check_paused(false);
-	backlog = 65536;
+	client_backlog = 65536;
 	call_bytes(0, ROLE);
 	check_paused(true);
-	backlog = 0;
+	client_backlog = 0;
 	exchange_on_drained(exchange);
 	check_paused(false);
-	backlog = 65536;
+	client_backlog = 65536;
 	call_bytes(1, ROLE);
 	check_paused(true);
 	exchange_on_gone(exchange);
 	call_count = 0;
 	said[0] = '\0';
 	status = 0;
-	backlog = 0;
+	client_backlog = 0;
 }
 
 static void a_slow_client_pauses_all_lanes(void **state)
@@ -355,7 +299,7 @@ static void a_lane_that_starts_while_the_client_is_slow_is_paused(void **state)
 	(void)state;
 	struct exchange *exchange = ask(TARGETS("fallback") ",\"stream\":true}");
 	start_streams(1);
-	backlog = 65536;
+	client_backlog = 65536;
 	call_bytes(0, ROLE);
 	assert_true(calls[0].paused);
 	call_done(0, ERROR_UPSTREAM_RESET);
