@@ -6,6 +6,7 @@
  * waits for it may be gone long before.
  */
 #include "clients/redis/client.h"
+#include "clients/redis/link_io.h"
 #include "clients/redis/probe.h"
 #include "lib/container.h"
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "clients/redis/client.h"
+#include "clients/redis/link_io.h"
 #include "clients/redis/probe.h"
 
 bool redis_say(struct redis_link *link, redisCallbackFn *on_answer, const struct span *args, size_t count)

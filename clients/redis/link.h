@@ -107,12 +107,4 @@ static inline bool redis_link_is_ready(const struct redis_link *link)
 /* For its parts: the timer that fits its state, and a wait that grows as long as it is not good. */
 void redis_link_set_timer(struct redis_link *link, uint64_t delay_us);
 uint64_t redis_link_backoff_us(struct redis_link *link);
-/* Bytes that the peer has not taken yet. */
-size_t redis_link_unsent(const struct redis_link *link);
-
-/* Bytes in Redis' protocol; on_answer gets context, NULL in place of an answer that will not come. False: not possible.
- */
-bool redis_link_write(struct redis_link *link, const char *bytes, size_t len, redisCallbackFn *on_answer,
-		      void *context);
-
 #endif

@@ -8,6 +8,7 @@
 
 #include "clients/redis/client.h"
 #include "clients/redis/greeting.h"
+#include "clients/redis/link_io.h"
 
 bool redis_ask_probe(struct redis_link *link, redisCallbackFn *on_answer)
 {
