@@ -5,7 +5,9 @@
 A module is x.c with x.h. It uses another one when it includes its header, or calls a function that the other one
 defines. Headers named *internal.h belong to the whole folder: what they include counts, who includes them does not.
 
-  tools/check-cycles.py FOLDER...
+Files that are one module all the same are listed after the folder; they may use each other, and count as one.
+
+  tools/check-cycles.py FOLDER[=FILE,FILE,...]...
 """
 import pathlib
 import re
@@ -68,10 +70,27 @@ def components(graph):
     return [part for part in found if len(part) > 1]
 
 
+def joined(graph, together):
+    """The graph with the files of one module as one node."""
+    unknown = together - graph.keys()
+    if unknown:
+        sys.exit(f'no such files: {", ".join(sorted(unknown))}')
+    name = '+'.join(sorted(together))
+    result = {}
+    for module, uses in graph.items():
+        at = name if module in together else module
+        result.setdefault(at, set()).update(name if use in together else use for use in uses)
+    return {module: uses - {module} for module, uses in result.items()}
+
+
 def main():
     failed = False
-    for folder in sys.argv[1:]:
-        graph = graph_of(folder.rstrip('/'), True)
+    for argument in sys.argv[1:]:
+        folder, _, files = argument.partition('=')
+        folder = folder.rstrip('/')
+        graph = graph_of(folder, True)
+        if files:
+            graph = joined(graph, set(files.split(',')))
         for part in components(graph):
             failed = True
             print(f'{folder}: these files use each other in a circle: {", ".join(part)}')
