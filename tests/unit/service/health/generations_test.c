@@ -129,6 +129,33 @@ static void a_call_leaves_where_it_entered(void **state)
 	assert_int_equal(report_of(second, B_LATER).view.running, 0);
 }
 
+static enum health_reason repeat(struct health *health, struct health_call *call, size_t target)
+{
+	uint64_t wait_us;
+	struct health_use use = {.target = target, .client = 7};
+	*call = (struct health_call){0};
+	return health_enter(health, call, &use, HEALTH_REPEAT, NOW, &wait_us);
+}
+
+static void a_backend_keeps_what_is_spent_of_its_retry_budget(void **state)
+{
+	enum { LEAST = 3 }; /* repeats that run at once */
+	struct health_call calls[LEAST], first_call, more;
+	(void)state;
+	assert_int_equal(enter(first, &first_call, B_BEFORE), HEALTH_OK);
+	for (size_t i = 0; i < LEAST; i++)
+		assert_int_equal(repeat(first, &calls[i], B_BEFORE), HEALTH_OK);
+	take_over();
+	assert_int_equal(repeat(second, &more, B_LATER), HEALTH_BUDGET);
+	assert_int_equal(repeat(second, &more, C_LATER), HEALTH_OK);
+	health_leave(&more, &(struct health_outcome){.code = ERROR_NONE}, NOW);
+	for (size_t i = 0; i < LEAST; i++)
+		health_leave(&calls[i], &(struct health_outcome){.code = ERROR_NONE}, NOW);
+	assert_int_equal(repeat(second, &more, B_LATER), HEALTH_OK);
+	health_leave(&more, &(struct health_outcome){.code = ERROR_NONE}, NOW);
+	health_leave(&first_call, &(struct health_outcome){.code = ERROR_NONE}, NOW);
+}
+
 static void what_is_known_outlives_the_earlier_configuration(void **state)
 {
 	(void)state;
@@ -215,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(a_breaker_stays_open_when_the_configuration_changes, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_call_leaves_where_it_entered, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_backend_keeps_what_is_spent_of_its_retry_budget, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_known_outlives_the_earlier_configuration, setup, teardown),
 	    cmocka_unit_test_setup_teardown(the_later_configuration_sets_the_options, setup, teardown),
 	    cmocka_unit_test_setup_teardown(models_keep_their_times, setup, teardown),
