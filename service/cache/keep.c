@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Keeping answers, in memory and in what replicas share; fetch.h holds the contract. */
 #include "lib/random.h"
-#include "service/cache/purge_watch.h"
+#include "service/cache/replica_purges.h"
 
 enum { CACHE_OVERHEAD_MOST = 4096 };
 
@@ -31,7 +31,7 @@ void cache_renew(struct cache_worker *worker, const struct cache_keeping *keepin
 	const struct store_filter filter = {.key = &keeping->key, .except = &digest, .began = keeping->began.turn};
 	store_purge(worker->cache->store, &filter);
 	if (worker->remote != NULL)
-		purge_watch_announce(worker->remote, &filter, NULL, NULL);
+		replica_purges_announce(worker->remote, &filter, NULL, NULL);
 }
 
 void cache_pack(const struct cache_keeping *keeping, const struct cache_entry *entry, bool shares,

@@ -5,7 +5,7 @@
 #include <fnmatch.h>
 
 #include "lib/container.h"
-#include "service/cache/purge_watch.h"
+#include "service/cache/replica_purges.h"
 
 enum { PURGE_REPLY_US = 5000000 };
 
@@ -87,7 +87,7 @@ static void purge_scan(struct cache_purge *purge)
 static void on_caught_up(void *context, const struct redis_reply *reply)
 {
 	struct cache_purge *purge = context;
-	purge->complete &= purge_watch_take(purge->worker->remote, reply);
+	purge->complete &= replica_purges_take(purge->worker->remote, reply);
 	purge_scan(purge);
 }
 
@@ -95,7 +95,7 @@ static void on_announced(void *context, const struct redis_reply *reply)
 {
 	struct cache_purge *purge = context;
 	purge->complete &= reply->kind == REDIS_BYTES;
-	if (purge_watch_ask(purge->worker->remote, on_caught_up, purge))
+	if (replica_purges_ask(purge->worker->remote, on_caught_up, purge))
 		return;
 	purge->complete = false;
 	purge_scan(purge);
@@ -110,7 +110,7 @@ bool cache_purge_begin(struct cache_worker *worker, struct cache_purge *purge)
 	struct store_filter said = purge->filter;
 	if (said.model != NULL)
 		said.model = &purge->named; /* what stands for it here need not be known elsewhere */
-	if (remote == NULL || !purge_watch_announce(remote, &said, on_announced, purge))
+	if (remote == NULL || !replica_purges_announce(remote, &said, on_announced, purge))
 		return true;
 	purge->complete = true;
 	purge->back = remote_purges(remote);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Removing answers wherever they are: from this process's memory at once, from Redis little by little, and from the
- * memory of the other replicas, which look every second whether somebody has purged (purge_watch.h). Calls that began
- * before keep nothing (purge_log.h).
+ * memory of the other replicas, which look every second whether somebody has purged (replica_purges.h). Calls that
+ * began before keep nothing (purge_log.h).
  */
 #ifndef SLUICE_SERVICE_CACHE_PURGE_H
 #define SLUICE_SERVICE_CACHE_PURGE_H

@@ -4,8 +4,8 @@
  * began before a purge of it. All workers share one; it is bounded: where it forgot a purge, it assumes one.
  *
  * A purge is known by its turn, which counts the calls that began and what was noted here, and by its id in the stream
- * by which replicas tell each other (purge_watch.h). A renewal is a purge of one key that spares the answer it brought,
- * and those of calls that began behind its own.
+ * by which replicas tell each other (replica_purges.h). A renewal is a purge of one key that spares the answer it
+ * brought, and those of calls that began behind its own.
  */
 #ifndef SLUICE_SERVICE_CACHE_PURGE_LOG_H
 #define SLUICE_SERVICE_CACHE_PURGE_LOG_H

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 
 #include "service/cache/purge.h"
-#include "service/cache/purge_watch.h"
 #include "service/cache/remote_internal.h"
+#include "service/cache/replica_purges.h"
 
 /* A command whose sender does not wait for it. */
 struct errand {
@@ -124,7 +124,7 @@ struct remote *remote_create(const struct remote_options *options)
 	buf_init(&remote->room, remote_entry_most(remote));
 	bool watched = true;
 	for (int kind = 0; kind < PURGE_KINDS && options->watches; kind++) {
-		remote->watches[kind] = purge_watch_create(remote, (enum purge_kind)kind);
+		remote->watches[kind] = replica_purges_create(remote, (enum purge_kind)kind);
 		watched &= remote->watches[kind] != NULL;
 	}
 	if (watched)
@@ -140,7 +140,7 @@ void remote_destroy(struct remote *remote)
 	cache_purge_end_all(&remote->purges);
 	for (int kind = 0; kind < PURGE_KINDS; kind++)
 		if (remote->watches[kind] != NULL)
-			purge_watch_destroy(remote->watches[kind]);
+			replica_purges_destroy(remote->watches[kind]);
 	for (struct errand *at = remote->errands, *next; at != NULL; at = next) {
 		next = at->next;
 		redis_cancel(&at->command);

@@ -56,7 +56,7 @@ void remote_put_packed(struct remote *remote, const struct store_tags *tags, con
 struct redis *remote_redis(const struct remote *remote);
 const struct remote_options *remote_options_of(const struct remote *remote);
 
-/* How many streams are being read by purge_watch_hurry. */
+/* How many streams are being read by replica_purges_hurry. */
 unsigned *remote_hurries(struct remote *remote);
 
 /* Purges that are under way (purge.h). */

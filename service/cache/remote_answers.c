@@ -6,8 +6,8 @@
 
 #include "lib/container.h"
 #include "lib/step.h"
-#include "service/cache/purge_watch.h"
 #include "service/cache/remote_internal.h"
+#include "service/cache/replica_purges.h"
 
 enum { REMOTE_MS_US = 1000, REMOTE_NUMBER_SIZE = 24 };
 
@@ -155,7 +155,7 @@ static bool get_send(struct remote_get *get, const struct cache_fetch *fetch)
 	const struct span left[] = {SPAN("PTTL"), remote_name_span(&name)};
 	const struct span value[] = {SPAN("GET"), remote_name_span(&name)};
 	get->turn = purge_log_mark(store_purges(remote->options.worker->cache->store)).turn;
-	purge_watch_hurry(remote);
+	replica_purges_hurry(remote);
 	get->left.on_reply = on_left;
 	get->value.on_reply = on_value;
 	if (!redis_send(remote->options.redis, &get->left, left, 2, 1, remote_deadline(remote)))

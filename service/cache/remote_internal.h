@@ -11,16 +11,16 @@
 enum { REMOTE_BUCKETS = 256, REMOTE_OVERHEAD_MOST = 4096 /* bytes of an entry besides the answer */ };
 
 struct errand;
-struct purge_watch;
+struct replica_purges;
 
 struct remote {
 	struct remote_options options;
-	struct buf room;                          /* for what is inflated */
-	struct remote_get *gets[REMOTE_BUCKETS];  /* under way, by key */
-	struct errand *errands;                   /* under way */
-	struct purge_watch *watches[PURGE_KINDS]; /* NULL = another worker's business */
-	unsigned hurries;                         /* streams that are being read in a hurry */
-	struct cache_purge *purges;               /* under way */
+	struct buf room;                             /* for what is inflated */
+	struct remote_get *gets[REMOTE_BUCKETS];     /* under way, by key */
+	struct errand *errands;                      /* under way */
+	struct replica_purges *watches[PURGE_KINDS]; /* NULL = another worker's business */
+	unsigned hurries;                            /* streams that are being read in a hurry */
+	struct cache_purge *purges;                  /* under way */
 };
 
 /* The most bytes of an entry. */

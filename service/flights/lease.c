@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "lib/container.h"
-#include "service/cache/purge_watch.h"
+#include "service/cache/replica_purges.h"
 #include "service/cache/seal.h"
 
 enum {
@@ -292,7 +292,7 @@ static bool lease_send(struct lease *lease)
 		return false;
 	lease->got = lease->silent = false;
 	lease->what.turn = purge_log_mark(store_purges(remote_options_of(lease->remote)->worker->cache->store)).turn;
-	purge_watch_hurry(lease->remote);
+	replica_purges_hurry(lease->remote);
 	lease->set.on_reply = lease_on_set;
 	lease->holds.on_reply = lease_on_holder;
 	lease->left.on_reply = lease_on_left;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Hearing of purges and renewals; purge_watch.h holds the contract. */
-#include "service/cache/purge_watch.h"
+/* Hearing of purges and renewals; replica_purges.h holds the contract. */
+#include "service/cache/replica_purges.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@ enum { WATCH_EVERY_US = 1000000, WATCH_FIRST_US = 20000, WATCH_ID_SIZE = 48, WAT
 
 #define WATCH_BATCH_TEXT SPAN("1000")
 
-struct purge_watch {
+struct replica_purges {
 	struct remote *remote;
 	enum purge_kind kind;
 	struct redis_command read, end;
@@ -51,7 +51,8 @@ struct remote_wanted purge_wanted(const struct remote *remote, const struct stor
 	return wanted;
 }
 
-bool purge_watch_announce(struct remote *remote, const struct store_filter *filter, remote_told on_told, void *context)
+bool replica_purges_announce(struct remote *remote, const struct store_filter *filter, remote_told on_told,
+			     void *context)
 {
 	bool renewal = filter->except != NULL;
 	struct remote_name name = stream_name(remote, renewal ? PURGE_KIND_RENEWAL : PURGE_KIND_PURGE);
@@ -140,7 +141,7 @@ static void purge_everything(const struct remote *remote)
 	store_purge(remote_options_of(remote)->worker->cache->store, &everything);
 }
 
-bool purge_watch_take(struct remote *remote, const struct redis_reply *reply)
+bool replica_purges_take(struct remote *remote, const struct redis_reply *reply)
 {
 	if (reply->kind != REDIS_ARRAY)
 		return false;
@@ -187,7 +188,7 @@ static void on_renewals(void *context, const struct redis_reply *reply)
 	take_whole(context, PURGE_KIND_RENEWAL, reply);
 }
 
-void purge_watch_hurry(struct remote *remote)
+void replica_purges_hurry(struct remote *remote)
 {
 	static const remote_told told[PURGE_KINDS] = {
 	    [PURGE_KIND_PURGE] = on_purges, [PURGE_KIND_RENEWAL] = on_renewals};
@@ -203,7 +204,7 @@ void purge_watch_hurry(struct remote *remote)
 	}
 }
 
-bool purge_watch_ask(struct remote *remote, remote_told on_told, void *context)
+bool replica_purges_ask(struct remote *remote, remote_told on_told, void *context)
 {
 	struct range range;
 	write_range(remote, PURGE_KIND_PURGE, &range);
@@ -214,13 +215,13 @@ bool purge_watch_ask(struct remote *remote, remote_told on_told, void *context)
 
 static void on_look(struct timer *timer);
 
-static void look_in(struct purge_watch *watch, uint64_t time_us)
+static void look_in(struct replica_purges *watch, uint64_t time_us)
 {
 	timer_start(&remote_reactor(watch->remote)->timers, &watch->timer, time_us, on_look);
 }
 
 /* At the start the whole stream is read. When it is full, what came before it is not known. */
-static void note_first_look(struct purge_watch *watch, const struct redis_reply *reply)
+static void note_first_look(struct replica_purges *watch, const struct redis_reply *reply)
 {
 	struct purge_id none = {0, 0};
 	if (watch->heard == 0 && reply->count > 0 && reply->elements[0].kind == REDIS_ARRAY &&
@@ -234,7 +235,7 @@ static void note_first_look(struct purge_watch *watch, const struct redis_reply 
 
 static void on_read(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct purge_watch *watch = container_of(command, struct purge_watch, read);
+	struct replica_purges *watch = container_of(command, struct replica_purges, read);
 	bool first = !purge_log_is_heard(log_of(watch->remote), watch->kind);
 	if (reply->kind != REDIS_ARRAY) {
 		look_in(watch, first ? WATCH_FIRST_US : WATCH_EVERY_US);
@@ -265,7 +266,7 @@ static bool read_end(const struct redis_reply *reply, struct purge_id *id)
  */
 static void on_end(struct redis_command *command, const struct redis_reply *reply)
 {
-	struct purge_watch *watch = container_of(command, struct purge_watch, end);
+	struct replica_purges *watch = container_of(command, struct replica_purges, end);
 	struct purge_id id;
 	struct purge_log *log = log_of(watch->remote);
 	if (read_end(reply, &id) && purge_log_hear_end(log, watch->kind, watch->asked, id))
@@ -274,7 +275,7 @@ static void on_end(struct redis_command *command, const struct redis_reply *repl
 
 static void on_look(struct timer *timer)
 {
-	struct purge_watch *watch = container_of(timer, struct purge_watch, timer);
+	struct replica_purges *watch = container_of(timer, struct replica_purges, timer);
 	struct redis *redis = remote_redis(watch->remote);
 	struct range range;
 	uint64_t deadline_us = remote_deadline(watch->remote);
@@ -291,9 +292,9 @@ static void on_look(struct timer *timer)
 		look_in(watch, WATCH_FIRST_US);
 }
 
-struct purge_watch *purge_watch_create(struct remote *remote, enum purge_kind kind)
+struct replica_purges *replica_purges_create(struct remote *remote, enum purge_kind kind)
 {
-	struct purge_watch *watch = calloc(1, sizeof(*watch));
+	struct replica_purges *watch = calloc(1, sizeof(*watch));
 	if (watch == NULL)
 		return NULL;
 	watch->remote = remote;
@@ -302,7 +303,7 @@ struct purge_watch *purge_watch_create(struct remote *remote, enum purge_kind ki
 	return watch;
 }
 
-void purge_watch_destroy(struct purge_watch *watch)
+void replica_purges_destroy(struct replica_purges *watch)
 {
 	redis_cancel(&watch->read);
 	redis_cancel(&watch->end);
