@@ -84,6 +84,7 @@ const struct operation_tag operation_tags[] = {
     {"inference", "Asking models."},
     {"orchestration", "Asking several models at once, as the request says."},
     {"models", "Which models there are."},
+    {"limits", "How much a key may still use."},
     {"health", "The process itself, and its backends."},
     {"documentation", "What the service tells about its interface."},
     {NULL, NULL},
