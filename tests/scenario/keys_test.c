@@ -208,7 +208,7 @@ static void check_keyed(const struct world *world, const struct operation_row *r
 	const char *path = path_of(row), *key = world->keys[NARROW];
 	char typo[KEY_SIZE + 1];
 	bool narrow = row->right == OPERATION_RIGHT_CHAT || row->right == OPERATION_RIGHT_FANOUT ||
-		      row->right == OPERATION_RIGHT_MODELS;
+		      row->right == OPERATION_RIGHT_MODELS || row->right == OPERATION_RIGHT_ANY;
 	struct answer answer = ask(world, VIA_H1, row->method, path, NULL, NULL, body);
 	check_refused(&answer, 401, "missing_api_key", NULL);
 	snprintf(typo, sizeof typo, "%s0", key);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "schemas/operations.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
 #include "tests/scenario/harness/mass.h"
@@ -292,6 +293,35 @@ static void a_fan_out_is_counted_for_every_model_that_it_asks(void **state)
 	ask_well(&world, body_of("b", ",\"max_tokens\":10"));
 }
 
+static void every_operation_is_limited_or_asks_no_backend(void **state)
+{
+	(void)state;
+	struct world world = start("  m: sim/one;tokens=1\n", "quotas: { all: { requests: 1/hour } }\n");
+	size_t limited = 0;
+	ask_well(&world, body_of("m", ""));
+	for (enum operation i = 0; i < OPERATION_COUNT; i++) {
+		const struct operation_row *row = operation_row(i);
+		const char *body =
+		    row->plans
+			? "{\"targets\":[\"m\"],\"request\":{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}}"
+		    : row->endpoint == ENDPOINT_CHAT        ? body_of("m", ",\"n\":2")
+		    : row->endpoint == ENDPOINT_COMPLETIONS ? "{\"model\":\"m\",\"prompt\":\"x\"}"
+							    : "{\"model\":\"m\",\"input\":\"x\"}";
+		bool asks = row->endpoint != OPERATION_NO_ENDPOINT;
+		if (strchr(row->path, '{') != NULL)
+			continue; /* files of the docs page, and one model */
+		struct answer answer = ask(&world, row->method, row->path, row->body == NULL ? NULL : body);
+		limited += answer.status == 429;
+		if ((answer.status == 429) != asks)
+			fail_msg("%s %s: status %d: %s", row->method, row->path, answer.status,
+				 bytes_text(&answer.body));
+		answer_free(&answer);
+	}
+	assert_int_equal(limited, 4);
+	assert_int_equal(sim_stat(world.sim, "open"), 0);
+	assert_int_equal(sim_call_count(world.sim, "one"), 1);
+}
+
 static void a_request_that_is_larger_than_the_limit_is_told_so(void **state)
 {
 	(void)state;
@@ -332,6 +362,7 @@ int main(void)
 	    SCENARIO(who_leaves_pays_for_what_came),
 	    SCENARIO(kept_and_shared_answers_cost_no_tokens),
 	    SCENARIO(a_fan_out_is_counted_for_every_model_that_it_asks),
+	    SCENARIO(every_operation_is_limited_or_asks_no_backend),
 	    SCENARIO(a_request_that_is_larger_than_the_limit_is_told_so),
 	    SCENARIO(spend_is_counted_by_the_prices_of_targets),
 	};
