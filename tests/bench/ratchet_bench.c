@@ -274,6 +274,12 @@ static void instructions_are_counted(void **state)
 	const struct request_case key_cases[] = {
 	    {"request-key", &bench.whole, answer_whole, answer_whole, 200, COUNTED, false},
 	};
+	const struct request_case limited_cases[] = {
+	    {"limited", &bench.whole, answer_whole, answer_whole, 200, COUNTED, false},
+	};
+	const struct request_case spent_cases[] = {
+	    {"limit-reached", &bench.whole, NULL, NULL, 429, COUNTED, false},
+	};
 	const struct request_case rejected_cases[] = {
 	    {"rejected-key", &bench.whole, NULL, NULL, 401, COUNTED, false},
 	};
@@ -292,6 +298,19 @@ static void instructions_are_counted(void **state)
 	measure_all(&bench, key_cases, 1);
 	bench.key = UNKNOWN_KEY;
 	measure_all(&bench, rejected_cases, 1);
+	bench.key = KEY;
+	lockstep_close(&bench.lockstep);
+
+	lockstep_start(&bench.lockstep, directory,
+		       "auth: { pepper: " PEPPER " }\nkeys: { bench: { hash: '" KEY_HASH
+		       "', limits: { tokens: 1000000000/minute } } }\n");
+	measure_all(&bench, limited_cases, 1);
+	lockstep_close(&bench.lockstep);
+
+	lockstep_start(&bench.lockstep, directory,
+		       "auth: { pepper: " PEPPER " }\nkeys: { bench: { hash: '" KEY_HASH
+		       "', limits: { tokens: 1/minute } } }\n");
+	measure_all(&bench, spent_cases, 1);
 	bench.key = "sk-bench";
 	lockstep_close(&bench.lockstep);
 
