@@ -6,6 +6,7 @@
 #ifndef SLUICE_SERVICE_HTTP_BODY_LIMIT_H
 #define SLUICE_SERVICE_HTTP_BODY_LIMIT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,5 +17,12 @@
  * ERROR_NONE, or BODY_TOO_LARGE, which is a 413.
  */
 enum error_code body_limit_check(size_t most, size_t have, uint64_t more);
+
+/* Returns whether a body of that length is worth refusing before it is read, when the head is reason enough: a short
+ * one is read, so that the connection goes on. */
+static inline bool body_is_long(uint64_t length)
+{
+	return length > 65536;
+}
 
 #endif

@@ -232,7 +232,8 @@ static void on_head(struct h1_session *session, size_t len)
 		session_refuse(session, ERROR_BODY_TOO_LARGE);
 	} else if (!head.chunked && head.content_length <= 0) {
 		dispatch(session);
-	} else if (expects && request_is_refused(session->connection->request)) {
+	} else if ((expects || head.chunked || body_is_long((uint64_t)head.content_length)) &&
+		   request_is_refused(session->connection->request)) {
 		session->unread = true;
 		dispatch(session);
 	} else {

@@ -4,6 +4,7 @@
  * is charged (h2_flood.c).
  */
 #include "service/http/h2_frames.h"
+#include "service/http/body_limit.h"
 
 #include "service/http/h2_flood.h"
 #include "service/http/h2_stream.h"
@@ -82,7 +83,8 @@ static int on_head(struct h2_session *session, struct h2_stream *stream)
 	h2_upload_start(stream);
 	if (stream->error != ERROR_NONE)
 		return 0;
-	if (stream->expects_continue && request_is_refused(stream->request))
+	bool early = stream->expects_continue || stream->content_length == 0 || body_is_long(stream->content_length);
+	if (early && request_is_refused(stream->request))
 		h2_stream_on_complete(stream);
 	else if (stream->expects_continue)
 		send_continue(session, stream->id);

@@ -490,6 +490,36 @@ static void wrong_keys_are_limited_by_network_and_good_ones_are_served_all_the_s
 	assert_true(sluice_errors(world.sluice, "too_many_wrong_keys") >= VIA_COUNT);
 }
 
+/* No byte of the body is sent: an answer that waited for it would never come. */
+static void a_request_with_a_wrong_key_is_refused_before_its_long_body_is_read(void **state)
+{
+	static const char *const framing[] = {"Content-Length: 1000000", "Transfer-Encoding: chunked"};
+	(void)state;
+	struct world world = start("");
+	for (int tls = 0; tls < 2; tls++)
+		for (size_t i = 0; i < 2; i++) {
+			struct h1 h1;
+			h1_open(&h1, tls != 0 ? world.sluice->tls_port : world.sluice->port, tls != 0);
+			h1_send(&h1,
+				"POST " CHAT " HTTP/1.1\r\nHost: localhost\r\nx-api-key: wrong\r\nContent-Type: "
+				"application/json\r\n%s\r\n\r\n",
+				framing[i]);
+			h1_wait_end(&h1);
+			check_error(&h1.answer, 401, "invalid_api_key");
+			h1_close(&h1);
+			h1_open(&h1, tls != 0 ? world.sluice->tls_port : world.sluice->port, tls != 0);
+			h1_post(&h1, CHAT, "x-api-key: wrong\r\n", chat_body("m", false)); /* a short one is read */
+			h1_wait_end(&h1);
+			check_error(&h1.answer, 401, "invalid_api_key");
+			h1_next(&h1);
+			h1_get(&h1, "/livez");
+			h1_wait_end(&h1);
+			assert_int_equal(h1.answer.status, 200);
+			h1_close(&h1);
+		}
+	sluice_wait_idle(world.sluice);
+}
+
 /* ---- at once ---- */
 
 static void check_crowd(const struct world *world, const char *unknown, size_t count)
@@ -665,6 +695,7 @@ int main(void)
 	    SCENARIO(a_kept_answer_is_no_way_around_a_scope),
 	    SCENARIO(turns_in_a_queue_are_the_tenants),
 	    SCENARIO(wrong_keys_are_limited_by_network_and_good_ones_are_served_all_the_same),
+	    SCENARIO(a_request_with_a_wrong_key_is_refused_before_its_long_body_is_read),
 	    SCENARIO(one_thirty_and_three_hundred_at_once_get_what_their_keys_allow),
 	    SCENARIO(secrets_are_in_nothing_that_the_process_emits),
 	    SCENARIO(the_command_prints_a_key_once_and_hashes_it_again),
