@@ -20,6 +20,8 @@ void usage_add(struct usage *a, const struct usage *b)
 	a->prompt_tokens = count_add(a->prompt_tokens, b->prompt_tokens);
 	a->completion_tokens = count_add(a->completion_tokens, b->completion_tokens);
 	a->total_tokens = count_add(a->total_tokens, b->total_tokens);
+	a->cache_read = count_add(a->cache_read, b->cache_read);
+	a->cache_write = count_add(a->cache_write, b->cache_write);
 }
 
 bool event_parse(struct span data, struct arena *arena, struct json *json)

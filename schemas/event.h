@@ -27,9 +27,11 @@ struct usage {
 	int64_t prompt_tokens;
 	int64_t completion_tokens;
 	int64_t total_tokens;
+	int64_t cache_read;  /* of the prompt, those that the backend had in its cache; 0 or less: none are known of */
+	int64_t cache_write; /* and those that it put there */
 };
 
-#define USAGE_UNKNOWN ((struct usage){-1, -1, -1})
+#define USAGE_UNKNOWN ((struct usage){-1, -1, -1, -1, -1})
 
 /* Adds what b knows to a (unknown counts as 0 once either is known). */
 void usage_add(struct usage *a, const struct usage *b);

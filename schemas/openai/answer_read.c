@@ -41,6 +41,19 @@ static int64_t count_read(const struct json *json, uint32_t node)
 	return json_int(json, node, &count) && count >= 0 ? count : -1;
 }
 
+/* Of prompt_tokens_details: cached_tokens is OpenAI's, cache_write_tokens what routers add. */
+static void read_details(const struct json *json, uint32_t node, struct usage *usage)
+{
+	if (json_type(json, node) != JSON_OBJECT)
+		return;
+	for (uint32_t at = json_first(json, node); at != JSON_NONE; at = json_next(json, node, at)) {
+		if (openai_key_is(json, at, SPAN("cached_tokens")))
+			usage->cache_read = count_read(json, at + 1);
+		else if (openai_key_is(json, at, SPAN("cache_write_tokens")))
+			usage->cache_write = count_read(json, at + 1);
+	}
+}
+
 struct usage openai_usage_read(const struct json *json, uint32_t node)
 {
 	struct usage usage = USAGE_UNKNOWN;
@@ -51,6 +64,8 @@ struct usage openai_usage_read(const struct json *json, uint32_t node)
 			usage.completion_tokens = count_read(json, at + 1);
 		else if (openai_key_is(json, at, SPAN("total_tokens")))
 			usage.total_tokens = count_read(json, at + 1);
+		else if (openai_key_is(json, at, SPAN("prompt_tokens_details")))
+			read_details(json, at + 1, &usage);
 	}
 	return usage;
 }

@@ -142,7 +142,8 @@ static bool share_out(const struct batch *batch, const struct usage *usage, stru
 		usage_share_out(usage->prompt_tokens, batch->weights, batch->count, prompt);
 		usage_share_out(usage->total_tokens, batch->weights, batch->count, total);
 		for (size_t i = 0; i < batch->count; i++)
-			shares[i] = (struct usage){prompt[i], -1, total[i]};
+			shares[i] = (struct usage){
+			    .prompt_tokens = prompt[i], .completion_tokens = -1, .total_tokens = total[i]};
 	}
 	free(prompt);
 	free(total);

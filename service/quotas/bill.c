@@ -132,8 +132,9 @@ static void estimate_part(struct bill *bill, size_t index, const struct bill_est
 	uint64_t sure = guessed ? 0 : output;
 	set_tokens(&part->reserved, input, output);
 	set_tokens(&part->least, input, sure);
-	part->reserved.of[QUOTA_SPEND] = prices_most(prices, plan, input, output);
-	part->least.of[QUOTA_SPEND] = prices_most(prices, plan, input, sure);
+	part->reserved.of[QUOTA_SPEND] =
+	    prices_most(prices, plan, &(struct price_tokens){.input = input, .output = output});
+	part->least.of[QUOTA_SPEND] = prices_most(prices, plan, &(struct price_tokens){.input = input, .output = sure});
 }
 
 /* Asks for a request of each part, or for none: a request that was taken is not taken again. */
@@ -195,6 +196,11 @@ static size_t part_of(const struct bill *bill, const struct config_model *model)
 	return bill->count;
 }
 
+static uint64_t known(int64_t count)
+{
+	return count > 0 ? (uint64_t)count : 0;
+}
+
 void bill_charge(struct bill *bill, const struct bill_call *call)
 {
 	size_t index = bill == NULL ? 0 : part_of(bill, call->model);
@@ -202,20 +208,23 @@ void bill_charge(struct bill *bill, const struct bill_call *call)
 		return;
 	struct quota_part *part = &bill->parts[index];
 	bool told = call->usage.prompt_tokens >= 0 || call->usage.completion_tokens >= 0;
-	uint64_t input = 0, output = 0;
+	struct price_tokens tokens = {.input = 0};
 	if (told) {
-		input = call->usage.prompt_tokens > 0 ? (uint64_t)call->usage.prompt_tokens : 0;
-		output = call->usage.completion_tokens > 0 ? (uint64_t)call->usage.completion_tokens : 0;
+		tokens = (struct price_tokens){.input = known(call->usage.prompt_tokens),
+					       .cache_read = known(call->usage.cache_read),
+					       .cache_write = known(call->usage.cache_write),
+					       .output = known(call->usage.completion_tokens)};
 	} else if (call->body > 0) {
 		struct quota_habit habit = quotas_habit(bill->quotas, part->subject);
-		input = input_of(&habit, call->body);
-		output = call->outputs;
+		tokens.input = input_of(&habit, call->body);
+		tokens.output = call->outputs;
 	}
 	bill->shares[index].told += told;
 	bill->shares[index].guessed += !told && call->body > 0;
-	set_tokens(&part->used, part->used.of[QUOTA_INPUT_TOKENS] + input, part->used.of[QUOTA_OUTPUT_TOKENS] + output);
+	set_tokens(&part->used, part->used.of[QUOTA_INPUT_TOKENS] + tokens.input,
+		   part->used.of[QUOTA_OUTPUT_TOKENS] + tokens.output);
 	if (told || call->body > 0)
-		part->used.of[QUOTA_SPEND] += prices_of(quotas_prices(bill->quotas), call->target, input, output);
+		part->used.of[QUOTA_SPEND] += prices_of(quotas_prices(bill->quotas), call->target, &tokens);
 }
 
 void bill_used(const struct bill *bill, size_t index, struct quota_amounts *used)

@@ -49,29 +49,41 @@ static uint64_t part_of(uint64_t price, uint64_t tokens)
 	return price / PER * tokens + (price % PER * tokens + PER - 1) / PER;
 }
 
-static uint64_t cost(const struct config_price *price, uint64_t input, uint64_t output)
+/* Returns that part of what is left, and takes it away. */
+static uint64_t take(uint64_t *left, uint64_t part)
 {
-	return price == NULL
-		   ? 0
-		   : price->request + part_of(price->input, at_most(input)) + part_of(price->output, at_most(output));
+	uint64_t taken = part < *left ? part : *left;
+	*left -= taken;
+	return taken;
 }
 
-uint64_t prices_of(const struct prices *prices, const struct config_plan *target, uint64_t input, uint64_t output)
+static uint64_t cost(const struct config_price *price, const struct price_tokens *tokens)
 {
-	return cost(prices->of[target->target_index], input, output);
+	uint64_t fresh = at_most(tokens->input);
+	if (price == NULL)
+		return 0;
+	uint64_t read = price->reads ? take(&fresh, tokens->cache_read) : 0;
+	uint64_t written = price->writes ? take(&fresh, tokens->cache_write) : 0;
+	return price->request + part_of(price->input, fresh) + part_of(price->cache_read, read) +
+	       part_of(price->cache_write, written) + part_of(price->output, at_most(tokens->output));
 }
 
-uint64_t prices_most(const struct prices *prices, const struct config_plan *plan, uint64_t input, uint64_t output)
+uint64_t prices_of(const struct prices *prices, const struct config_plan *target, const struct price_tokens *tokens)
+{
+	return cost(prices->of[target->target_index], tokens);
+}
+
+uint64_t prices_most(const struct prices *prices, const struct config_plan *plan, const struct price_tokens *tokens)
 {
 	uint64_t most = 0, one;
 	if (plan != NULL && plan->backend != NULL)
-		return prices_of(prices, plan, input, output);
+		return prices_of(prices, plan, tokens);
 	for (size_t i = 0; plan == NULL && i < prices->config->target_count; i++) {
-		one = cost(prices->of[i], input, output);
+		one = cost(prices->of[i], tokens);
 		most = one > most ? one : most;
 	}
 	for (size_t i = 0; plan != NULL && i < plan->child_count; i++) {
-		one = prices_most(prices, plan->children[i], input, output);
+		one = prices_most(prices, plan->children[i], tokens);
 		most = one > most ? one : most;
 	}
 	return most;

@@ -320,7 +320,7 @@ static void one_answer_keeps_its_usage_bytes(void **state)
 static void a_usage_chunk_is_written(void **state)
 {
 	(void)state;
-	struct usage usage = {3, 4, -1};
+	struct usage usage = {3, 4, -1, -1, -1};
 	struct buf out;
 	buf_init(&out, 4096);
 	openai_usage_chunk_write(&out, ENDPOINT_CHAT, SPAN("i"), SPAN("m"), 1700000000, &usage);
@@ -336,13 +336,15 @@ static void a_usage_chunk_is_written(void **state)
 static void usage_adds_what_is_known(void **state)
 {
 	(void)state;
-	struct usage a = USAGE_UNKNOWN, b = {5, -1, INT64_MAX};
+	struct usage a = USAGE_UNKNOWN, b = {5, -1, INT64_MAX, 2, -1};
 	usage_add(&a, &b);
 	assert_int_equal(a.prompt_tokens, 5);
 	assert_int_equal(a.completion_tokens, -1);
 	usage_add(&a, &b);
 	assert_int_equal(a.prompt_tokens, 10);
 	assert_true(a.total_tokens == INT64_MAX);
+	assert_int_equal(a.cache_read, 4);
+	assert_int_equal(a.cache_write, -1);
 }
 
 static void a_failed_generation_is_an_error(void **state)

@@ -155,7 +155,7 @@ static void what_is_kept_is_read_again(void **state)
 	(void)state;
 	for (size_t i = 0; i < 2 * sizeof(models) / sizeof(models[0]); i++) {
 		const char *model = models[i / 2];
-		struct usage usage = i % 2 == 0 ? (struct usage){7, -1, 8} : USAGE_UNKNOWN;
+		struct usage usage = i % 2 == 0 ? (struct usage){7, -1, 8, -1, -1} : USAGE_UNKNOWN;
 		struct embedding_vector vector = {.model = span_of(model), .members = span_of(members)}, read;
 		struct json json;
 		struct json_error error;
@@ -172,7 +172,7 @@ static void what_is_kept_is_read_again(void **state)
 
 static void an_answer_is_put_together(void **state)
 {
-	struct usage usage = {3, -1, 5}, unknown = USAGE_UNKNOWN;
+	struct usage usage = {3, -1, 5, -1, -1}, unknown = USAGE_UNKNOWN;
 	(void)state;
 	openai_vectors_write_head(&text);
 	for (size_t i = 0; i < 2; i++) {

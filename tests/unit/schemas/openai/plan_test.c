@@ -57,7 +57,7 @@ static void an_error_that_has_no_room_for_details_is_left_alone(void **state)
 	assert_string_equal(written(), "");
 }
 
-static const struct usage three = {1, 2, 3};
+static const struct usage three = {1, 2, 3, -1, -1};
 
 static void usage_is_put_in_place_of_the_answers_own(void **state)
 {
@@ -78,7 +78,7 @@ static void usage_is_added_where_there_is_none(void **state)
 
 static void usage_that_nobody_told_changes_nothing(void **state)
 {
-	static const struct usage unknown = {-1, -1, -1};
+	static const struct usage unknown = {-1, -1, -1, -1, -1};
 	(void)state;
 	assert_true(openai_answer_write_usage(SPAN("{\"choices\":[{}]}"), &unknown, &arena, &out));
 	assert_string_equal(written(), "{\"choices\":[{}]}");

@@ -30,7 +30,7 @@ static int teardown(void **state)
 
 static void counts_are_replaced_and_other_bytes_stay(void **state)
 {
-	struct usage usage = {10, 20, -1};
+	struct usage usage = {10, 20, -1, -1, -1};
 	(void)state;
 	assert_true(openai_usage_replace(SPAN("{\"x\":1.0,\"usage\":{\"prompt_tokens\": 1,\"details\":{\"a\":[]},"
 					      "\"completion_tokens\":2,\"total_tokens\":3}}"),

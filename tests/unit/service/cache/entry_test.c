@@ -11,7 +11,7 @@
 
 static const struct cache_entry sample = {.endpoint = ENDPOINT_COMPLETIONS,
 					  .created = 1790000000,
-					  .usage = {12, -1, 15},
+					  .usage = {12, -1, 15, -1, -1},
 					  .target = {"alpha/river-1", sizeof("alpha/river-1") - 1},
 					  .finish = {"stop", sizeof("stop") - 1},
 					  .body = {"{\"choices\":[]}", sizeof("{\"choices\":[]}") - 1},

@@ -264,7 +264,9 @@ static void charge(struct running *running)
 	call.body = seed_below(&world.seed, 3) > 0 ? running->body : 0;
 	call.outputs = seed_below(&world.seed, 200);
 	if (call.body > 0 && seed_below(&world.seed, 3) > 0)
-		call.usage = (struct usage){(int64_t)running->body / 4, (int64_t)seed_below(&world.seed, 3000), -1};
+		call.usage = (struct usage){.prompt_tokens = (int64_t)running->body / 4,
+					    .completion_tokens = (int64_t)seed_below(&world.seed, 3000),
+					    .total_tokens = -1};
 	bill_charge(running->bill, &call);
 	world.charged++;
 }
