@@ -96,20 +96,23 @@ static void sort_keys(const struct reader *reader, struct config *config)
 void auth_check(const struct reader *reader, const struct tree_node *root, struct config *config)
 {
 	struct config_auth *auth = &config->auth;
-	if (auth->mode == CONFIG_AUTH_UNSAID && config->key_count > 0)
+	if (auth->mode == CONFIG_AUTH_UNSAID && config->key_count + auth->issuer_count > 0)
 		auth->mode = CONFIG_AUTH_KEYS;
 	if (auth->mode == CONFIG_AUTH_NONE && config->key_count > 0)
 		findings_add(reader->findings, line_of(tree_member(root, "auth"), "mode"), "auth",
 			     "it is none, so that nobody asks for the %zu keys of the file; expected auth: keys, or no "
 			     "keys",
 			     config->key_count);
-	if (auth->mode == CONFIG_AUTH_KEYS && config->key_count == 0)
+	if (auth->mode == CONFIG_AUTH_NONE && auth->issuer_count > 0)
+		findings_add(reader->findings, line_of(tree_member(root, "auth"), "mode"), "auth",
+			     "it is none, so that nobody asks for tokens; expected mode: keys, or no \"jwt\"");
+	if (auth->mode == CONFIG_AUTH_KEYS && config->key_count + auth->issuer_count == 0)
 		findings_add(reader->findings, line_of(tree_member(root, "auth"), "mode"), "auth",
 			     "it is keys, and there are none; expected at least one in \"keys\": `sluice keys create "
-			     "--name NAME` makes it");
+			     "--name NAME` makes it, or an issuer of tokens in \"jwt\"");
 	if (auth->mode == CONFIG_AUTH_UNSAID)
 		check_listeners(reader, config);
-	if (auth->mode == CONFIG_AUTH_KEYS)
+	if (auth->mode == CONFIG_AUTH_KEYS && (config->key_count > 0 || auth->issuer_count == 0))
 		check_pepper(reader, root, config);
 	sort_keys(reader, config);
 }

@@ -219,10 +219,35 @@ enum config_auth_mode {
 	CONFIG_AUTH_UNSAID /* none, on loopback addresses alone */
 };
 
+/* Whose tokens are accepted (JSON Web Tokens), and what their claims mean. */
+struct config_issuer {
+	const char *name;             /* in the file, for messages and logs */
+	const char *issuer;           /* its claim `iss` */
+	const char *const *audiences; /* one of them must be in the claim `aud` */
+	size_t audience_count;
+	const char *keys;    /* path of a file of public keys, JWK Set or PEM; NULL = there is a URL */
+	const char *jwks;    /* URL of a JWK Set; NULL = there is a file */
+	const char *ca;      /* PEM file of authorities to trust for that URL; NULL = the system's */
+	unsigned algorithms; /* bits by their places among the words; 0 = all */
+	uint64_t skew_us;    /* that clocks may differ */
+	uint64_t refresh_us; /* from one fetch of the keys to the next, at most */
+	uint64_t refresh_least_us;
+	const char *tenant; /* what tenants of its tokens begin with; NULL = claims say all of it */
+	struct {
+		const char *tenant;  /* NULL = the subject */
+		const char *subject; /* whose token it is */
+		const char *scope;   /* words that say what a token may; NULL = it may everything but admin */
+		const char *models;  /* patterns of models; NULL = the scope says it */
+	} claims;                    /* their names */
+	unsigned line;
+};
+
 struct config_auth {
-	unsigned mode;      /* enum config_auth_mode */
-	const char *pepper; /* secret; NULL when none */
-	unsigned failures;  /* wrong keys per minute and network */
+	unsigned mode;                       /* enum config_auth_mode */
+	const char *pepper;                  /* secret; NULL when none */
+	unsigned failures;                   /* wrong keys per minute and network */
+	const struct config_issuer *issuers; /* of tokens */
+	size_t issuer_count;
 };
 
 /* The form in which a key is stored: its id, and a sum of the whole key. */
@@ -248,15 +273,18 @@ enum config_endpoint {
 
 enum config_key_state { CONFIG_KEY_ACTIVE, CONFIG_KEY_REVOKED };
 
-/* A client's key, and what it may do. */
+/* A bit of endpoints that no endpoint has: none is allowed. */
+#define CONFIG_ENDPOINT_NONE (1u << 31)
+
+/* A client's key, or a token's rights, and what it may do. */
 struct config_key {
 	const char *name;
-	const struct config_key_hash *hash;
-	const char *tenant;        /* whose key it is; the name where the file does not say */
-	const char *identity;      /* the tenant as no header field can have it: whose answers it may see */
-	const char *const *models; /* patterns (lib/glob.h) */
-	size_t model_count;        /* 0 = all models */
-	unsigned endpoints;        /* bits 1 << enum config_endpoint; 0 = all */
+	const struct config_key_hash *hash; /* NULL = a token */
+	const char *tenant;                 /* whose key it is; the name where the file does not say */
+	const char *identity;               /* the tenant as no header field can have it: whose answers it may see */
+	const char *const *models;          /* patterns (lib/glob.h) */
+	size_t model_count;                 /* 0 = all models */
+	unsigned endpoints;                 /* bits 1 << enum config_endpoint; 0 = all */
 	bool admin;
 	const struct config_network *networks;
 	size_t network_count;       /* 0 = from anywhere */

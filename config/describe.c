@@ -19,6 +19,7 @@ static const char *type_name(enum key_type type)
 	case KEY_KEYS:
 	case KEY_QUOTAS:
 	case KEY_PRICES:
+	case KEY_ISSUERS:
 	case KEY_CACHE_MODELS:
 		return "mapping of names";
 	case KEY_PLAN:
@@ -44,6 +45,10 @@ static const char *type_name(enum key_type type)
 		return "kind of failure, or a list of them";
 	case KEY_NAME:
 		return "name";
+	case KEY_TEXT:
+		return "text";
+	case KEY_TEXTS:
+		return "text, or a list of them";
 	case KEY_PATH:
 		return "path";
 	case KEY_SECRET:

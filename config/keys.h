@@ -15,6 +15,7 @@ enum key_type {
 	KEY_KEYS,         /* mapping of names to struct config_key */
 	KEY_QUOTAS,       /* mapping of names to struct config_quota */
 	KEY_PRICES,       /* mapping of targets to struct config_price */
+	KEY_ISSUERS,      /* mapping of names to struct config_issuer */
 	KEY_CACHE_MODELS, /* mapping of models' names to struct config_cache_rule */
 	KEY_PLAN,         /* config/plan.h */
 	/* these are scalars; the member's type follows in brackets */
@@ -29,6 +30,8 @@ enum key_type {
 	KEY_NUMBERS,  /* [const unsigned *] a list; bounds are those of its entries */
 	KEY_KINDS,    /* [failure_set] one kind of failure or a list */
 	KEY_NAME,     /* [const char *] letters, digits, ".", "_" and "-" */
+	KEY_TEXT,     /* [const char *] visible ASCII, or a word that stands for NULL */
+	KEY_TEXTS,    /* [const char *const *, size_t count, adjacent] one text or a list */
 	KEY_PATH,     /* [const char *] a readable file, resolved; NULL when empty */
 	KEY_SECRET,   /* [const char *] never shown; NULL when empty */
 	KEY_URL,      /* [const char *] */
@@ -58,6 +61,7 @@ enum key_owner {
 	KEY_OF_config_key,
 	KEY_OF_config_quota,
 	KEY_OF_config_price,
+	KEY_OF_config_issuer,
 	KEY_OF_config_model,
 	KEY_OF_config_cache_rule,
 	KEY_OF_config_plan_options

@@ -228,6 +228,14 @@ static bool read_secret(struct arena *arena, struct span text, struct value *val
 	return text.len == 0 || value->string != NULL;
 }
 
+/* It is compared with what tokens say. */
+static bool read_text(struct arena *arena, const struct key *key, struct span text, struct value *value)
+{
+	if (key->words != NULL && span_is(text, key->words))
+		return true;
+	return text.len > 0 && text.len <= VALUE_TEXT_MAX && read_secret(arena, text, value);
+}
+
 static const char *type_expected(enum key_type type)
 {
 	switch (type) {
@@ -245,6 +253,9 @@ static const char *type_expected(enum key_type type)
 		return "a mapping of names to quotas, such as team: {tenant: acme, tokens: 100000/minute}";
 	case KEY_PRICES:
 		return "a mapping of targets to prices, such as openai/gpt-4o: {input: 2.50, output: 10}";
+	case KEY_ISSUERS:
+		return "a mapping of names to issuers of tokens, such as corp: {issuer: \"https://id.example.com\", "
+		       "audience: sluice, jwks: \"https://id.example.com/jwks\"}";
 	case KEY_CACHE_MODELS:
 		return "a mapping of models' names to what differs for them, such as small: {policy: off}";
 	case KEY_MODELS:
@@ -271,6 +282,10 @@ static const char *type_expected(enum key_type type)
 		return "one of some words"; /* value_expected lists them */
 	case KEY_NAME:
 		return "1 to 64 letters, digits, \".\", \"_\" and \"-\"";
+	case KEY_TEXT:
+		return "1 to 256 visible ASCII characters without spaces";
+	case KEY_TEXTS:
+		return "1 to 256 visible ASCII characters without spaces, or a list of such texts";
 	case KEY_PATH:
 		return "the path of a readable file";
 	case KEY_SECRET:
@@ -350,6 +365,9 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 	case KEY_WORD:
 	case KEY_WORDS: /* one of them */
 		return read_word(arena, key, text, value, expected);
+	case KEY_TEXT:
+	case KEY_TEXTS: /* one of them */
+		return read_text(arena, key, text, value);
 	case KEY_PATH:
 		return read_path(arena, key, text, directory, value, expected);
 	case KEY_SECRET:
@@ -374,7 +392,8 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 	case KEY_HASH:
 		return key_value_hash(arena, text, &value->made);
 	case KEY_TENANT:
-		return key_value_tenant(arena, text, &value->string);
+		return (key->words != NULL && span_is(text, key->words)) ||
+		       key_value_tenant(arena, text, &value->string);
 	case KEY_PATTERNS: /* one of them */
 		return key_value_pattern(arena, text, &value->string);
 	case KEY_NETWORKS: /* one of them */
@@ -395,6 +414,7 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 	case KEY_KEYS:
 	case KEY_QUOTAS:
 	case KEY_PRICES:
+	case KEY_ISSUERS:
 	case KEY_CACHE_MODELS:
 	case KEY_PLAN:
 	case KEY_NUMBERS:

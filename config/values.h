@@ -43,6 +43,8 @@ bool value_parse_percent(struct span text, uint64_t *percent);
 /* 1 to VALUE_NAME_MAX letters, digits, ".", "_" and "-". */
 enum { VALUE_NAME_MAX = 64 };
 bool value_is_name(struct span text);
+/* Characters of TEXT. */
+enum { VALUE_TEXT_MAX = 256 };
 /* true or false. */
 bool value_parse_bool(struct span text, bool *truth);
 

@@ -347,6 +347,9 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 	case KEY_KEYS:
 		walk_keys(walk, key, node);
 		break;
+	case KEY_ISSUERS:
+		walk_issuers(walk, key, node);
+		break;
 	case KEY_NETWORKS:
 		read_made(walk, key, node, owner, sizeof(struct config_network));
 		break;
@@ -361,6 +364,7 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 		walk_prices(walk, key, node);
 		break;
 	case KEY_PATTERNS:
+	case KEY_TEXTS:
 	case KEY_ORIGINS:
 	case KEY_HOSTS:
 		read_texts(walk, key, node, owner);

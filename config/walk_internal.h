@@ -44,6 +44,9 @@ void walk_prices(struct walk *walk, const struct key *key, const struct tree_nod
 /* Reads the keys of clients. */
 void walk_keys(struct walk *walk, const struct key *key, const struct tree_node *node);
 
+/* Reads the issuers of tokens. */
+void walk_issuers(struct walk *walk, const struct key *key, const struct tree_node *node);
+
 /* Reads the models and their plans, once all backends are known. */
 void walk_models(struct walk *walk, const struct tree_node *node);
 

@@ -161,7 +161,7 @@ static void a_mode_that_does_not_go_with_the_keys_is_refused(void **state)
 	(void)state;
 	fixture_bad(HERE "auth: keys\n" REST,
 		    "t.yaml:2: auth: it is keys, and there are none; expected at least one in "
-		    "\"keys\": `sluice keys create --name NAME` makes it\n"
+		    "\"keys\": `sluice keys create --name NAME` makes it, or an issuer of tokens in \"jwt\"\n"
 		    "t.yaml:2: auth.pepper: missing; expected the secret of at least 32 "
 		    "characters that the hashes of keys were made with, such as ${file:pepper} "
 		    "or ${SLUICE_PEPPER}\n");

@@ -135,14 +135,14 @@ static void the_sample_loads_with_all_keys_switched_on(void **state)
 	(void)state;
 	static char yaml[SAMPLE_MAX + 8];
 	char directory[] = "/tmp/sluice-test-XXXXXX";
-	static const char *const files[] = {"cert.pem", "key.pem", "ca.pem", "sluice.yaml"};
+	static const char *const files[] = {"cert.pem", "key.pem", "ca.pem", "partner.pem", "sluice.yaml"};
 	char path[64];
 	assert_non_null(mkdtemp(directory));
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 4; i++)
 		fixture_write(directory, files[i], "x");
 	memcpy(yaml, switched_on, sizeof(switched_on));
 	ask_sentinels(yaml);
-	fixture_write(directory, files[3], yaml);
+	fixture_write(directory, files[4], yaml);
 	snprintf(path, sizeof(path), "%s/sluice.yaml", directory);
 	buf_reset(&fixture_errors);
 	const struct config *config = config_load_file(path, &fixture_errors);
@@ -154,7 +154,7 @@ static void the_sample_loads_with_all_keys_switched_on(void **state)
 	assert_string_equal(config->backends[0].probe.path, "/models");
 	assert_string_equal(config->redis.master, "mymaster");
 	config_drop(config);
-	for (size_t i = 0; i < 4; i++)
+	for (size_t i = 0; i < 5; i++)
 		fixture_remove(directory, files[i]);
 	rmdir(directory);
 }
