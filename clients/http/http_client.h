@@ -67,8 +67,9 @@ struct http_head {
 	struct span retry_after;
 	struct span retry_after_ms;
 	struct span x_should_retry;
-	struct span request_id; /* x-request-id */
-	int64_t content_length; /* -1 = not told */
+	struct span request_id;    /* x-request-id */
+	struct span cache_control; /* the first field of that name */
+	int64_t content_length;    /* -1 = not told */
 };
 
 struct http_call_result {

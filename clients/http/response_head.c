@@ -14,6 +14,7 @@ static const char *const field_names[HEAD_FIELD_COUNT] = {
     [HEAD_CONTENT_TYPE] = "content-type",     [HEAD_CONTENT_ENCODING] = "content-encoding",
     [HEAD_RETRY_AFTER] = "retry-after",       [HEAD_RETRY_AFTER_MS] = "retry-after-ms",
     [HEAD_X_SHOULD_RETRY] = "x-should-retry", [HEAD_REQUEST_ID] = "x-request-id",
+    [HEAD_CACHE_CONTROL] = "cache-control",
 };
 
 void head_init(struct head *head)
@@ -254,6 +255,7 @@ void head_view(const struct head *head, struct http_head *view)
 	    .retry_after_ms = spans[HEAD_RETRY_AFTER_MS],
 	    .x_should_retry = spans[HEAD_X_SHOULD_RETRY],
 	    .request_id = spans[HEAD_REQUEST_ID],
+	    .cache_control = spans[HEAD_CACHE_CONTROL],
 	    .content_length = head->content_length,
 	};
 }
