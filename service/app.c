@@ -26,6 +26,7 @@
 #include "schemas/metrics.h"
 #include "schemas/openapi.h"
 #include "service/access/failures.h"
+#include "service/access/issuers.h"
 #include "service/cache/cache.h"
 #include "service/certificate_renewal.h"
 #include "service/exchange/report.h"
@@ -50,6 +51,7 @@ struct app {
 	struct redis_shared *redis;       /* NULL = there is none */
 	struct limit_table *limits;       /* of targets */
 	struct quotas *quotas;            /* how much clients have used */
+	struct issuers *issuers;          /* of tokens; NULL = there are none */
 	struct access_failures *failures; /* wrong keys by network; NULL = nobody is asked for keys */
 	struct worker **workers;
 	unsigned worker_count;
@@ -198,6 +200,8 @@ static bool create_workers(struct app *app, struct buf *errors)
 	if (config_auth_is_on(app->config) &&
 	    (app->failures = access_failures_create(app->config->auth.failures)) == NULL)
 		return false;
+	if (app->config->auth.issuer_count > 0 && (app->issuers = issuers_create(app->config, errors)) == NULL)
+		return false;
 	metrics_set_reader((struct metrics_reader){read_metric, app});
 	for (unsigned i = 0; i < app->worker_count; i++) {
 		struct worker_options options = {.config = app->config,
@@ -208,6 +212,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 						 .offload = app->offload,
 						 .redis = app->redis,
 						 .limits = app->limits->by_target,
+						 .issuers = app->issuers,
 						 .failures = app->failures,
 						 .connections_most = count_connections(app->worker_count),
 						 .index = i};
@@ -242,6 +247,7 @@ static void destroy_workers(struct app *app)
 	limit_table_destroy(app->limits);
 	access_failures_destroy(app->failures);
 	quotas_destroy(app->quotas);
+	issuers_destroy(app->issuers);
 	openapi_release();
 }
 

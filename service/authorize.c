@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "lib/api_key.h"
+#include "service/access/claims.h"
 
 enum { ADDRESS_SIZE = 16, SECOND_US = 1000000 };
 
@@ -66,6 +67,11 @@ static struct span text_of_wrong(const struct http_request *request)
 
 static struct span text_of_scope(const struct operation_row *row, const struct config_key *key, struct arena *arena)
 {
+	if (key->hash == NULL)
+		return arena_printf(arena,
+				    "The token of %s may not use %s %s: it lacks the scope `" CLAIMS_PREFIX "%s`.",
+				    key->name, row->method, row->path,
+				    row->right == OPERATION_RIGHT_ADMIN ? "admin" : operation_right_name(row->right));
 	if (row->right == OPERATION_RIGHT_ADMIN)
 		return arena_printf(arena, "The key %s may not use %s %s: it lacks the scope `admin`.", key->name,
 				    row->method, row->path);
@@ -94,19 +100,22 @@ static struct span text_of(enum error_code code, const struct http_request *requ
 	}
 }
 
-struct refusal authorize_refusal(enum error_code code, const struct http_request *request,
+struct refusal authorize_refusal(enum error_code code, const struct access *access, const struct http_request *request,
 				 const struct operation_row *row, const struct holder *holder,
 				 struct access_failures *failures, uint64_t now_us, struct arena *arena)
 {
 	struct refusal refusal = {.code = code, .key = holder == NULL ? NULL : holder->id};
 	uint64_t wait_us = 0;
-	if (code == ERROR_KEY_INVALID)
+	if (code == ERROR_KEY_INVALID || code == ERROR_TOKEN_INVALID)
 		wait_us = access_failures_count(failures, http_request_network(request), now_us);
 	if (wait_us > 0) {
 		refusal.code = ERROR_KEY_FAILURES;
 		refusal.retry_after_s = (unsigned)((wait_us + SECOND_US - 1) / SECOND_US);
 		return refusal;
 	}
-	refusal.message = text_of(code, request, row, holder_key(holder), arena);
+	if (code == ERROR_TOKEN_INVALID)
+		refusal.message = span_of(access_why(access));
+	else
+		refusal.message = text_of(code, request, row, holder_key(holder), arena);
 	return refusal;
 }

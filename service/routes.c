@@ -286,9 +286,9 @@ static void refuse_key(struct routes *routes, struct http_request *request, cons
 {
 	struct arena arena;
 	arena_init(&arena, 0);
-	struct refusal refusal =
-	    authorize_refusal(decision->refusal.code, request, operation_row(decision->operation), decision->holder,
-			      routes->failures, timers_now(&routes->exchange->flights.plan.reactor->timers), &arena);
+	struct refusal refusal = authorize_refusal(
+	    decision->refusal.code, routes->access, request, operation_row(decision->operation), decision->holder,
+	    routes->failures, timers_now(&routes->exchange->flights.plan.reactor->timers), &arena);
 	refuse_as(routes, request, refusal);
 	arena_fini(&arena);
 }

@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "lib/container.h"
+#include "service/access/key_source.h"
+#include "service/access/tokens.h"
 #include "service/cache/remote.h"
 #include "service/cache/repeats.h"
 #include "service/flights/lease.h"
@@ -15,6 +17,7 @@
 
 enum {
 	WORKER_PROBER = 0,                /* the worker that asks whether backends live */
+	WORKER_KEYS = 0,                  /* the worker that fetches the keys of issuers */
 	WORKER_PURGES = 0,                /* the worker that looks for purges of other replicas */
 	WORKER_POOLED_CONNECTIONS = 1024, /* idle connections kept towards backends */
 	WORKER_DRAIN_CHECK_US = 20000,
@@ -95,6 +98,23 @@ static void stop_prober(struct worker *worker)
 	worker->prober = NULL;
 }
 
+/* Who may ask: keys, and tokens of issuers. */
+static bool create_access(struct worker *worker, const struct worker_options *options, struct buf *error)
+{
+	worker->routes.failures = options->failures;
+	worker->routes.access = access_create(worker->config);
+	if (worker->routes.access == NULL || options->issuers == NULL)
+		return worker->routes.access != NULL;
+	struct tokens *tokens = tokens_create(worker->config, options->issuers);
+	access_accept_tokens(worker->routes.access, tokens);
+	if (tokens == NULL || options->index != WORKER_KEYS)
+		return tokens != NULL;
+	struct key_sources_options sources = {
+	    .loop = worker->loop, .client = worker->client, .config = worker->config, .issuers = options->issuers};
+	worker->key_sources = key_sources_create(&sources, error);
+	return worker->key_sources != NULL;
+}
+
 /* What the worker needs of the cache, and its way to what replicas share. */
 static bool create_cache(struct worker *worker, const struct worker_options *options)
 {
@@ -154,9 +174,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 						    .quotas = options->quotas,
 						    .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
-	worker->routes.failures = options->failures;
-	worker->routes.access = access_create(worker->config);
-	if (worker->routes.access == NULL)
+	if (!create_access(worker, options, error))
 		return false;
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;
@@ -219,6 +237,7 @@ static void on_drain(struct loop_message *message)
 	struct worker *worker = container_of(message, struct worker, drain);
 	worker->routes.draining = true;
 	stop_prober(worker);
+	key_sources_stop(worker->key_sources);
 	http_server_drain(worker->server);
 	on_drain_check(&worker->drain_check);
 }
@@ -268,6 +287,7 @@ void worker_close(struct worker *worker)
 		http_server_destroy(worker->server);
 	worker->server = NULL;
 	stop_prober(worker);
+	key_sources_stop(worker->key_sources);
 	if (worker->loop == NULL)
 		return;
 	timer_stop(&loop_reactor(worker->loop)->timers, &worker->drain_check); /* it looks at the server */
@@ -285,6 +305,7 @@ void worker_destroy(struct worker *worker)
 			http_origin_destroy(worker->origins[i]);
 	}
 	free(worker->origins);
+	key_sources_destroy(worker->key_sources);
 	access_destroy(worker->routes.access);
 	mailbox_destroy(worker->mailbox);
 	remote_destroy(worker->cache.remote);

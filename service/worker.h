@@ -10,6 +10,7 @@
 
 struct cache;
 struct flight_table;
+struct issuers;
 struct offload;
 struct redis_shared;
 struct quotas;
@@ -25,6 +26,7 @@ struct worker_options {
 	struct redis_shared *redis;       /* of the process; borrows; NULL = there is no Redis */
 	struct limit *const *limits;      /* of all workers, by target; NULL entries = no limit */
 	struct quotas *quotas;            /* of the process; borrows; NULL = nothing is limited (tests) */
+	struct issuers *issuers;          /* of tokens, of the process; borrows; NULL = there are none */
 	struct access_failures *failures; /* of the process; borrows; NULL = nobody is asked for keys */
 	size_t connections_most;          /* from clients, for which there are descriptors */
 	unsigned index;                   /* from 0; also the worker's cell of the metrics */

@@ -10,6 +10,7 @@
 #include "service/routes.h"
 #include "service/worker.h"
 
+struct key_sources;
 struct prober;
 
 struct worker {
@@ -27,7 +28,8 @@ struct worker {
 	struct exchange_worker exchange;
 	struct routes routes;
 	struct http_server *server;
-	struct prober *prober; /* of one worker only; NULL = not this one's, or stopped */
+	struct key_sources *key_sources; /* of one worker only; NULL = not this one's, or there are no issuers */
+	struct prober *prober;           /* of one worker only; NULL = not this one's, or stopped */
 	pthread_t thread;
 	struct worker *const *others; /* all workers, itself included, once it has met them */
 	size_t other_count;

@@ -9,6 +9,7 @@
 #include "lib/hmac.h"
 #include "lib/http_text.h"
 #include "lib/siphash.h"
+#include "service/access/tokens.h"
 
 /* A key of the configuration, and once it was proven a tag of all of it: who shows it again is spared the HMAC. */
 struct listed {
@@ -19,7 +20,8 @@ struct listed {
 
 struct access {
 	const struct config *config;
-	struct hmac *hmac;                    /* under the pepper; NULL = nobody is asked for keys */
+	struct hmac *hmac;                    /* under the pepper; NULL = there are no keys */
+	struct tokens *tokens;                /* NULL = none are accepted */
 	struct listed *listed;                /* by index of the key in the configuration */
 	unsigned char secret[SIPHASH_SECRET]; /* of the tags: nobody outside can make one */
 };
@@ -45,7 +47,7 @@ struct access *access_create(const struct config *config)
 	if (access == NULL)
 		return NULL;
 	access->config = config;
-	if (!config_auth_is_on(config))
+	if (!config_auth_is_on(config) || config->key_count == 0)
 		return access;
 	access->hmac = hmac_create(span_of(config->auth.pepper));
 	access->listed = calloc(config->key_count, sizeof(*access->listed));
@@ -61,9 +63,20 @@ void access_destroy(struct access *access)
 {
 	if (access == NULL)
 		return;
+	tokens_destroy(access->tokens);
 	hmac_destroy(access->hmac);
 	free(access->listed);
 	free(access);
+}
+
+void access_accept_tokens(struct access *access, struct tokens *tokens)
+{
+	access->tokens = tokens;
+}
+
+const char *access_why(const struct access *access)
+{
+	return access->tokens == NULL ? "" : tokens_why(access->tokens);
 }
 
 /* ---- offers ---- */
@@ -133,7 +146,7 @@ static enum error_code find_key(struct access *access, struct span shown, struct
 {
 	unsigned char tag[SIPHASH_TAG];
 	struct span id;
-	if (!api_key_parse(shown, &id))
+	if (!api_key_parse(shown, &id) || access->hmac == NULL)
 		return ERROR_KEY_INVALID;
 	const struct config_key *found = config_find_key(access->config, id);
 	struct listed *listed = found == NULL ? NULL : &access->listed[found - access->config->keys];
@@ -156,6 +169,8 @@ enum error_code access_check(struct access *access, const struct access_offer *o
 		return ERROR_KEY_INVALID;
 	if (offer->key.at == NULL)
 		return ERROR_KEY_MISSING;
+	if (access->tokens != NULL && tokens_is_one(offer->key))
+		return tokens_check(access->tokens, offer->key, use->now_s, holder);
 	enum error_code error = find_key(access, offer->key, holder);
 	if (error != ERROR_NONE)
 		return error;

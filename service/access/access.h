@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who asks: the key that a request shows, and what it may do. Keys are those of the configuration, which is read only.
+ * Who asks: the key or token that a request shows, and what it may do. Keys are those of the configuration, which is
+ * read only; tokens.h has the way of tokens.
  *
  *   fields ─► offer ─► form and checksum ─► id found? ─► HMAC, compared in constant time ─► state, expiry, network
  *
@@ -25,6 +26,14 @@ struct access *access_create(const struct config *config);
 /* NULL is harmless. */
 void access_destroy(struct access *access);
 
+struct tokens;
+
+/* Accepts tokens beside keys from now on. tokens: takes. */
+void access_accept_tokens(struct access *access, struct tokens *tokens);
+
+/* Returns what is wrong with the token that the last access_check() refused, as a sentence; "" = it was none. */
+const char *access_why(const struct access *access);
+
 /* The key that the fields of a request offer. */
 struct access_offer {
 	struct span key; /* borrowed; {NULL,0} = none so far */
@@ -44,7 +53,8 @@ struct access_use {
 
 /*
  * Finds who asks. ERROR_NONE with a reference to *holder, which the caller drops; KEY_MISSING or KEY_INVALID without;
- * KEY_REVOKED, KEY_EXPIRED or KEY_NETWORK with one, since the key was shown in full; OVERLOADED: out of memory.
+ * KEY_REVOKED, KEY_EXPIRED or KEY_NETWORK with one, since the key was shown in full; of tokens TOKEN_* without
+ * (tokens.h); OVERLOADED: out of memory.
  */
 enum error_code access_check(struct access *access, const struct access_offer *offer, const struct access_use *use,
 			     struct holder **holder);

@@ -19,8 +19,9 @@ void reading_refuse_model(struct findings *findings, const struct config_key *ho
 	buf_init(&text, SCOPE_TEXT_MOST);
 	if (model.len > NAME_SHOWN)
 		model.len = NAME_SHOWN;
-	buf_printf(&text, "The key %s may not use the model `%.*s`: its scope `models` has ", holder->name,
-		   SPAN_ARG(model));
+	buf_printf(&text, "The %s %s may not use the model `%.*s`: its scope %s ",
+		   holder->hash == NULL ? "token of" : "key", holder->name, SPAN_ARG(model),
+		   holder->hash == NULL ? "allows" : "`models` has");
 	write_patterns(&text, holder);
 	buf_append(&text, SPAN("."));
 	struct finding finding = {.code = ERROR_KEY_SCOPE, .param = param};

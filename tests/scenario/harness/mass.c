@@ -80,7 +80,7 @@ static void slot_close(struct slot *slot, bool reset)
 
 static void slot_send_h1(struct h1 *h1, const struct mass_job *job, const char *path)
 {
-	char line[128] = "";
+	char line[2048] = ""; /* a token has some 600 bytes */
 	if (job->body == NULL) {
 		h1_get(h1, path);
 		return;
