@@ -152,6 +152,8 @@ static void end_field(struct log_line *line, size_t start)
 	line->cut = true;
 }
 
+enum { LOG_TOKEN_LEAST = 90 /* characters of a token: its signature alone has 86 */ };
+
 /* At most LOG_STRING_MAX bytes of text, no character in halves. */
 static struct span cut_string(struct span text)
 {
@@ -184,6 +186,23 @@ static void mask_keys(struct span text)
 	}
 }
 
+/* Masks all but the header of every JSON Web Token in a string. */
+static void mask_tokens(struct span text)
+{
+	static const char start[] = "eyJ"; /* "{\"" in base64 */
+	char *at = (char *)text.at;
+	const char *end = at + text.len;
+	while ((at = memmem(at, (size_t)(end - at), start, sizeof(start) - 1)) != NULL) {
+		bool masks = false;
+		for (; at < end && (isalnum((unsigned char)*at) || *at == '-' || *at == '_' || *at == '.'); at++) {
+			if (*at == '.')
+				masks = true;
+			else if (masks)
+				*at = '*';
+		}
+	}
+}
+
 void log_str(struct log_line *line, const char *key, struct span value)
 {
 	if (!line->on)
@@ -194,6 +213,8 @@ void log_str(struct log_line *line, const char *key, struct span value)
 	json_write_string_or_null(&line->text, shown);
 	if (shown.len >= sizeof(API_KEY_PREFIX) + API_KEY_ID && !buf_failed(&line->text)) /* else it has no secret */
 		mask_keys((struct span){line->bytes + start, line->text.end - start});
+	if (shown.len >= LOG_TOKEN_LEAST && !buf_failed(&line->text))
+		mask_tokens((struct span){line->bytes + start, line->text.end - start});
 	if (shown.len < value.len && !buf_failed(&line->text)) {
 		line->text.end--; /* the quote */
 		buf_append(&line->text, SPAN("…\""));

@@ -461,6 +461,17 @@ static void tokens_are_in_nothing_that_the_process_emits(void **state)
 		bytes_append(&all, bytes_text(&answer.head), answer.head.len);
 		bytes_append(&all, bytes_text(&answer.body), answer.body.len);
 		answer_free(&answer);
+		/* at the wrong places: only the one who wrote it there gets it back */
+		const char *token = shown[i] + strlen("Bearer ");
+		char path[1024], body[1024];
+		snprintf(path, sizeof path, "/v1/%s?token=%s", token, token);
+		const struct h2_header headers[] = {{"x-request-id", token}, {NULL, NULL}};
+		client_ask(world.sluice, VIA_H1, "GET", path, headers, NULL, &answer);
+		answer_free(&answer);
+		snprintf(body, sizeof body, "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+			 token);
+		answer = ask(&world, "POST", CHAT, good, body);
+		answer_free(&answer);
 	}
 	for (size_t i = 0; i < 3; i++) {
 		struct answer answer;

@@ -116,6 +116,23 @@ static void hostile_text_stays_inside_its_string(void **state)
 	parse(out, strlen(out) - 1);
 }
 
+/* Wherever a client wrote it: here in a path, twice. Other words that begin so have no dots. */
+static void all_but_the_header_of_a_token_is_masked(void **state)
+{
+	(void)state;
+	struct log_line line;
+	log_begin(&line, LOG_INFO, "m");
+	log_str(&line, "path",
+		SPAN("/v1/eyJhbGciOiJFUzI1NiJ9.eyJzdWIiOiJhIn0.ab-_9/eyJh.x.y?z eyJustAWord and padding, since shorter "
+		     "strings "
+		     "hold no token"));
+	log_end(&line);
+	assert_string_equal(
+	    behind_time(written()),
+	    ",\"level\":\"info\",\"msg\":\"m\",\"path\":\"/v1/eyJhbGciOiJFUzI1NiJ9.***************.*****/"
+	    "eyJh.*.*?z eyJustAWord and padding, since shorter strings hold no token\"}\n");
+}
+
 static void a_long_string_is_cut_between_characters(void **state)
 {
 	(void)state;
@@ -287,6 +304,7 @@ int main(void)
 	    cmocka_unit_test(levels_below_the_least_are_not_written),
 	    cmocka_unit_test(levels_have_names),
 	    cmocka_unit_test(hostile_text_stays_inside_its_string),
+	    cmocka_unit_test(all_but_the_header_of_a_token_is_masked),
 	    cmocka_unit_test(a_long_string_is_cut_between_characters),
 	    cmocka_unit_test(what_does_not_fit_is_left_out_and_marked),
 	    cmocka_unit_test(a_reader_that_does_not_read_costs_lines_and_no_time),
