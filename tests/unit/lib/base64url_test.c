@@ -27,8 +27,9 @@ static void texts_stand_for_the_bytes_of_rfc_4648(void **state)
 
 static void other_texts_are_refused(void **state)
 {
-	static const char *const rows[] = {"Z",     "Zm9vY", "Zg==", "Zg=",  "Zh",      "Zm9",    "Zm9w\n", " Zm9v",
-					   "Zm 9v", "+/8",   "-/8",  "Zm.v", "Zm9\xc3", "Zm9vYm", "AAAAAB"};
+	static const char *const rows[] = {
+	    "Z",     "A",     "Zm9vA", "Zm9vY", "Zg==", "Zg=",     "Zh",     "Zm9",   "Zm9w\n",
+	    " Zm9v", "Zm 9v", "+/8",   "-/8",   "Zm.v", "Zm9\xc3", "Zm9vYm", "AAAAAB"};
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		unsigned char out[16];

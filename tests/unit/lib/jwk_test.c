@@ -128,6 +128,34 @@ static void a_pair_of_zeros_or_of_another_length_is_no_signature(void **state)
 	jwk_set_drop(set);
 }
 
+/* One RSA key could make both signatures; `alg` says which of them count. */
+static void a_key_that_names_its_algorithm_verifies_no_other(void **state)
+{
+	static const char *const names[] = {"RS256", "PS256"};
+	(void)state;
+	for (size_t named = 0; named < 2; named++) {
+		struct signer signer = signer_make("RS256", "k");
+		char jwk[SIGNER_JWK], more[32];
+		snprintf(more, sizeof(more), ",\"alg\":\"%s\"", names[named]);
+		signer_jwk(&signer, more, jwk);
+		struct jwk_set *set = read_set(jwk);
+		assert_non_null(set);
+		for (size_t made = 0; made < 2; made++) {
+			char token[SIGNER_TOKEN] = "text";
+			unsigned char bytes[JWK_SIGNATURE_MAX];
+			size_t len;
+			signer.algorithm = names[made];
+			signer_sign(&signer, token);
+			assert_true(base64url_decode(span_of(strchr(token, '.') + 1), bytes, sizeof(bytes), &len));
+			assert_int_equal(jwk_verify(jwk_set_at(set, 0), (enum jwk_algorithm)made, SPAN("text"),
+						    (struct span){(char *)bytes, len}),
+					 made == named);
+		}
+		jwk_set_drop(set);
+		signer_free(&signer);
+	}
+}
+
 static void a_signature_of_es256_in_der_is_refused(void **state)
 {
 	struct signer signer = signer_make("ES256", "k");
@@ -339,6 +367,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(published_signatures_verify_and_one_bit_breaks_them),
 	    cmocka_unit_test(a_pair_of_zeros_or_of_another_length_is_no_signature),
+	    cmocka_unit_test(a_key_that_names_its_algorithm_verifies_no_other),
 	    cmocka_unit_test(a_signature_of_es256_in_der_is_refused),
 	    cmocka_unit_test(keys_that_cannot_be_used_are_refused),
 	    cmocka_unit_test(rsa_keys_have_2048_to_4096_bits),
