@@ -2,12 +2,13 @@
 /*
  * Tokens and sets of keys, whatever is sent: "t" and a token, "k" and a set, "h" and the JSON of a header, "c" and that
  * of claims. A token that can be read has one text only, nothing unsigned is believed, and what claims say agrees with
- * the verdict on them.
+ * the verdict on them. Whatever claims say, a tenant is below that of its issuer, and a name is plain text.
  */
 #include <assert.h>
 #include <stdint.h>
 
 #include "lib/jwt.h"
+#include "service/access/claims.h"
 #include "tests/tokens/signer.h"
 
 enum { NOW = 1800000000, INPUT_MOST = 6 * 1024, NOTES = 1 << 20 };
@@ -29,6 +30,28 @@ static const struct jwk_set *stranger(void)
 	return set;
 }
 
+static void check_rights(const struct jwt *jwt, struct arena *arena)
+{
+	const struct config_issuer issuer = {
+	    .name = "corp",
+	    .tenant = "acme/p",
+	    .claims = {.subject = "sub",
+		       .tenant = json_member(&jwt->claims, 0, "team") == JSON_NONE ? NULL : "team",
+		       .scope = "scope",
+		       .models = json_member(&jwt->claims, 0, "models") == JSON_NONE ? NULL : "models"}};
+	struct config_key rights;
+	if (claims_read(&rights, &issuer, jwt, arena) != NULL || arena_failed(arena))
+		return;
+	assert(strncmp(rights.tenant, "acme/p/", 7) == 0 && strchr(rights.tenant + 7, '/') == NULL);
+	assert(rights.identity[0] == '\n' && strcmp(rights.identity + 1, rights.tenant) == 0);
+	assert(strncmp(rights.name, "corp:", 5) == 0 && strlen(rights.name) > 5 && strlen(rights.name) <= 69);
+	for (const char *at = rights.name; *at != '\0'; at++)
+		assert(*at > ' ' && *at < 0x7f && *at != '"' && *at != '\\');
+	assert(rights.model_count <= CLAIMS_MODELS_MAX && rights.endpoints != 0);
+	for (size_t i = 0; i < rights.model_count; i++)
+		assert(rights.models[i][0] != '\0');
+}
+
 static void check_claims(const struct jwt *jwt, struct arena *arena)
 {
 	static const char *const audiences[] = {"a"};
@@ -37,6 +60,7 @@ static void check_claims(const struct jwt *jwt, struct arena *arena)
 	struct span subject = jwt_text(jwt, "sub", arena);
 	assert(verdict == JWT_GOOD || verdict >= JWT_ISSUER);
 	assert(subject.len <= JWT_SUBJECT_MAX);
+	check_rights(jwt, arena);
 	if (verdict == JWT_GOOD)
 		assert(jwt_expiry(jwt) > NOW && span_is(jwt_text(jwt, "iss", arena), "i"));
 	if (verdict == JWT_EXPIRED)
