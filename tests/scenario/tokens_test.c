@@ -244,6 +244,25 @@ static void kept_answers_are_the_tenants(void **state)
 	signer_free(&signer);
 }
 
+static void quotas_count_all_tokens_of_a_subject_together(void **state)
+{
+	struct signer signer = signer_make("EdDSA", "k");
+	(void)state;
+	struct world world =
+	    start_with_file(&signer, "", "quotas: { q: { keys: 'corp:*', each: key, requests: 2/day } }\n");
+	for (long i = 0; i < 3; i++) { /* each a token of its own */
+		struct answer answer =
+		    ask(&world, "POST", CHAT, bearer_until(&signer, "ann", ALL, HOUR + i, ""), chat_body("m", false));
+		assert_int_equal(answer.status, i < 2 ? 200 : 429);
+		answer_free(&answer);
+	}
+	struct answer answer =
+	    ask(&world, "POST", CHAT, bearer_until(&signer, "bob", ALL, HOUR, ""), chat_body("m", false));
+	assert_int_equal(answer.status, 200);
+	answer_free(&answer);
+	signer_free(&signer);
+}
+
 static void wrong_tokens_are_limited_by_network_and_good_ones_are_served_all_the_same(void **state)
 {
 	struct signer signer = signer_make("EdDSA", "k"), thief = signer_make("EdDSA", "k");
@@ -525,6 +544,7 @@ int main(void)
 	    SCENARIO(a_token_that_is_no_good_is_refused_for_what_is_wrong),
 	    SCENARIO(a_scope_says_what_a_token_may),
 	    SCENARIO(kept_answers_are_the_tenants),
+	    SCENARIO(quotas_count_all_tokens_of_a_subject_together),
 	    SCENARIO(wrong_tokens_are_limited_by_network_and_good_ones_are_served_all_the_same),
 	    SCENARIO(a_source_that_is_down_at_the_start_is_asked_again),
 	    SCENARIO(while_a_source_is_slow_nobody_waits_for_it),
