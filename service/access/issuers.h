@@ -5,8 +5,8 @@
  * files are read at the start; those of URLs are put here by their one fetcher (key_source.h), which workers wake when
  * a token names a key that the set lacks.
  *
- * It serves all tokens. Nobody can make a set change, or a fetch happen sooner than the source allows; a set stays until a
- * better one comes.
+ * It serves all tokens. Nobody can make a set change, or a fetch happen sooner than the source allows; a set stays
+ * until a better one comes.
  */
 #ifndef SLUICE_SERVICE_ACCESS_ISSUERS_H
 #define SLUICE_SERVICE_ACCESS_ISSUERS_H
