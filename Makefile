@@ -18,7 +18,7 @@ SANITIZER  = $(SAN)
 LTO       ?= $(if $(findstring clang,$(CC))$(SAN),,-flto=auto -ffat-lto-objects)
 $(BUILD)/tests/%.o $(BUILD)/tools/%.o: LTO :=
 VERSION   := $(shell cat VERSION)
-PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson hiredis libzstd libbrotlidec openssl zlib
+PACKAGES  := libcurl libnghttp2 yaml-0.1 libcjson hiredis sqlite3 libzstd libbrotlidec openssl zlib
 
 WARNINGS  := -Wall -Wextra -Wpedantic -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wundef -Wvla
 # h2o leaves H2O_USE_LIBUV out of its own pkg-config file; struct layouts differ without it.
@@ -98,6 +98,8 @@ endef
 $(foreach f,$(FOLDERS) tools,$(eval $(call unit_rule,$(f))))
 
 $(BUILD)/tests/unit/lib/decoder_test: LDLIBS += -lbrotlienc
+
+$(BUILD)/tests/unit/service/access/key_store_test: $(BUILD)/tests/redis/redis_server.o
 
 # Those of clients/redis start real servers.
 $(filter $(BUILD)/tests/unit/clients/redis_%,$(UNIT_TESTS)): $(BUILD)/tests/redis/redis_server.o

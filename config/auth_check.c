@@ -93,11 +93,37 @@ static void sort_keys(const struct reader *reader, struct config *config)
 	config->keys_by_id = sorted;
 }
 
+/* A finding at a key of auth, or at auth itself when it lacks the key. */
+static void refuse_store(const struct reader *reader, const struct tree_node *root, const char *name, const char *text)
+{
+	char place[READER_PATH_MAX];
+	findings_add(reader->findings, line_of(tree_member(root, "auth"), name),
+		     reader_path(place, "auth", span_of(name)), "%s", text);
+}
+
+static void check_store(const struct reader *reader, const struct tree_node *root, const struct config *config)
+{
+	const struct config_auth *auth = &config->auth;
+	if (auth->mode == CONFIG_AUTH_NONE && auth->store != CONFIG_STORE_NONE)
+		refuse_store(reader, root, "store",
+			     "nobody is asked for a key, as auth.mode is none; expected mode: keys, or no store");
+	if (auth->store == CONFIG_STORE_SQLITE && auth->file == NULL)
+		refuse_store(reader, root, "file", "missing; expected the path of the SQLite file, such as keys.db");
+	if (auth->store != CONFIG_STORE_SQLITE && auth->file != NULL)
+		refuse_store(reader, root, "file", "no store is in a file; expected store: sqlite beside it");
+	if (auth->store == CONFIG_STORE_REDIS && !config_redis_is_used(&config->redis))
+		refuse_store(reader, root, "store",
+			     "it is redis, and there is none; expected servers or unix in \"redis\", or store: sqlite");
+}
+
 void auth_check(const struct reader *reader, const struct tree_node *root, struct config *config)
 {
 	struct config_auth *auth = &config->auth;
-	if (auth->mode == CONFIG_AUTH_UNSAID && config->key_count + auth->issuer_count > 0)
+	bool stored = auth->store != CONFIG_STORE_NONE;
+	bool keyed = config->key_count > 0 || stored;
+	if (auth->mode == CONFIG_AUTH_UNSAID && (keyed || auth->issuer_count > 0))
 		auth->mode = CONFIG_AUTH_KEYS;
+	check_store(reader, root, config);
 	if (auth->mode == CONFIG_AUTH_NONE && config->key_count > 0)
 		findings_add(reader->findings, line_of(tree_member(root, "auth"), "mode"), "auth",
 			     "it is none, so that nobody asks for the %zu keys of the file; expected auth: keys, or no "
@@ -106,13 +132,13 @@ void auth_check(const struct reader *reader, const struct tree_node *root, struc
 	if (auth->mode == CONFIG_AUTH_NONE && auth->issuer_count > 0)
 		findings_add(reader->findings, line_of(tree_member(root, "auth"), "mode"), "auth",
 			     "it is none, so that nobody asks for tokens; expected mode: keys, or no \"jwt\"");
-	if (auth->mode == CONFIG_AUTH_KEYS && config->key_count + auth->issuer_count == 0)
+	if (auth->mode == CONFIG_AUTH_KEYS && !keyed && auth->issuer_count == 0)
 		findings_add(reader->findings, line_of(tree_member(root, "auth"), "mode"), "auth",
 			     "it is keys, and there are none; expected at least one in \"keys\": `sluice keys create "
-			     "--name NAME` makes it, or an issuer of tokens in \"jwt\"");
+			     "--name NAME` makes it; a store of keys (auth.store), or an issuer of tokens in \"jwt\"");
 	if (auth->mode == CONFIG_AUTH_UNSAID)
 		check_listeners(reader, config);
-	if (auth->mode == CONFIG_AUTH_KEYS && (config->key_count > 0 || auth->issuer_count == 0))
+	if (auth->mode == CONFIG_AUTH_KEYS && (keyed || auth->issuer_count == 0))
 		check_pepper(reader, root, config);
 	sort_keys(reader, config);
 }

@@ -212,6 +212,9 @@ struct config_model {
  * dripping. */
 enum { CONFIG_PROGRESS = 4096 };
 
+/* Where keys live that are managed at run time. */
+enum config_auth_store { CONFIG_STORE_NONE, CONFIG_STORE_SQLITE, CONFIG_STORE_REDIS };
+
 /* How clients say who they are. */
 enum config_auth_mode {
 	CONFIG_AUTH_KEYS,
@@ -248,6 +251,10 @@ struct config_auth {
 	unsigned failures;                   /* wrong keys per minute and network */
 	const struct config_issuer *issuers; /* of tokens */
 	size_t issuer_count;
+	unsigned store;      /* enum config_auth_store */
+	const char *file;    /* of SQLite; NULL when none */
+	uint64_t refresh_us; /* from one look at the store to the next */
+	uint64_t grace_us;   /* how long the copy of the store's keys serves while the store does not answer */
 };
 
 /* The form in which a key is stored: its id, and a sum of the whole key. */
@@ -382,6 +389,12 @@ struct config {
 static inline bool config_auth_is_on(const struct config *config)
 {
 	return config->auth.mode == CONFIG_AUTH_KEYS;
+}
+
+/* False: all keys are in the configuration. */
+static inline bool config_auth_has_store(const struct config *config)
+{
+	return config_auth_is_on(config) && config->auth.store != CONFIG_STORE_NONE;
 }
 
 /* False: there is no admin listener. */

@@ -61,6 +61,8 @@ static const char *type_name(enum key_type type)
 		return "address";
 	case KEY_LISTENER:
 		return "address or socket";
+	case KEY_FILE:
+		return "path";
 	case KEY_SOCKET:
 		return "path of a socket";
 	case KEY_SERVERS:

@@ -38,6 +38,7 @@ enum key_type {
 	KEY_URL_PATH, /* [const char *] with its leading slash; NULL when empty */
 	KEY_ADDRESS,  /* [const char *host, *port, adjacent] */
 	KEY_LISTENER, /* [struct config_listener] an address, "unix:" and a path, or a word that turns it off */
+	KEY_FILE,     /* [const char *] path of a file that need not be there yet, resolved; NULL when empty */
 	KEY_SOCKET,   /* [const char *] path of a unix socket, resolved; NULL when empty */
 	KEY_SERVERS,  /* [const struct config_address *, size_t count, adjacent] one entry or a list */
 	KEY_ORIGINS,  /* [const char *const *, size_t count, adjacent] one entry or a list */

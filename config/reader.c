@@ -44,7 +44,7 @@ static bool is_showable(const struct key *key, const struct expansion *text)
 static bool may_be_empty(const struct key *key)
 {
 	return key->type == KEY_SECRET || key->type == KEY_URL_PATH || key->type == KEY_SOCKET ||
-	       (key->type == KEY_PATH && (key->flags & KEY_REQUIRED) == 0);
+	       key->type == KEY_FILE || (key->type == KEY_PATH && (key->flags & KEY_REQUIRED) == 0);
 }
 
 /* JSON tells numbers and booleans from strings; YAML does not. */

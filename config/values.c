@@ -301,6 +301,8 @@ static const char *type_expected(enum key_type type)
 		return "an address with port, such as 127.0.0.1:9090, or unix: and the path of a socket, at most 106 "
 		       "bytes "
 		       "long";
+	case KEY_FILE:
+		return "the path of a file";
 	case KEY_SOCKET:
 		return "the path of a unix socket, at most 106 bytes long";
 	case KEY_HASH:
@@ -380,6 +382,12 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 		return endpoint_parse_address(arena, text, &value->string, &value->port);
 	case KEY_LISTENER:
 		return read_listener(arena, key, text, directory, value);
+	case KEY_FILE:
+		value->string =
+		    text.len == 0
+			? NULL
+			: arena_printf(arena, "%s%.*s", text.at[0] == '/' ? "" : directory, SPAN_ARG(text)).at;
+		return text.len == 0 || value->string != NULL;
 	case KEY_SOCKET:
 		return read_socket(arena, text, directory, value);
 	case KEY_SERVERS: /* one of them */

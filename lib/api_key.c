@@ -45,12 +45,11 @@ bool api_key_parse(struct span text, struct span *id)
 	return memcmp(text.at + text.len - API_KEY_CHECK, check, API_KEY_CHECK) == 0;
 }
 
-/* Bytes from 248 on are passed over, so that every digit is as likely as any other. */
-bool api_key_make(char key[API_KEY_LENGTH + 1])
+/* Adds random digits up to the checksum, and that. Bytes from 248 on are passed over, so that every digit is as likely
+ * as any other. */
+static bool fill_up(char key[API_KEY_LENGTH + 1], size_t len)
 {
 	enum { EVEN = 256 / DIGITS * DIGITS };
-	size_t len = PREFIX;
-	memcpy(key, API_KEY_PREFIX, PREFIX);
 	while (len < API_KEY_LENGTH - API_KEY_CHECK) {
 		unsigned char byte;
 		if (getrandom(&byte, 1, 0) != 1)
@@ -61,4 +60,17 @@ bool api_key_make(char key[API_KEY_LENGTH + 1])
 	api_key_checksum((struct span){key, len}, key + len);
 	key[API_KEY_LENGTH] = '\0';
 	return true;
+}
+
+bool api_key_make(char key[API_KEY_LENGTH + 1])
+{
+	memcpy(key, API_KEY_PREFIX, PREFIX);
+	return fill_up(key, PREFIX);
+}
+
+bool api_key_make_as(struct span id, char key[API_KEY_LENGTH + 1])
+{
+	memcpy(key, API_KEY_PREFIX, PREFIX);
+	memcpy(key + PREFIX, id.at, API_KEY_ID);
+	return fill_up(key, PREFIX + API_KEY_ID);
 }

@@ -29,6 +29,9 @@ bool api_key_is_id(struct span text);
 /* Makes a new key of the kernel's random bytes, with a NUL. False: the kernel has none. */
 bool api_key_make(char key[API_KEY_LENGTH + 1]);
 
+/* As api_key_make, with that id (api_key_is_id()) and a new secret. */
+bool api_key_make_as(struct span id, char key[API_KEY_LENGTH + 1]);
+
 /* Writes the checksum of text, API_KEY_CHECK characters without a NUL. */
 void api_key_checksum(struct span text, char check[API_KEY_CHECK]);
 

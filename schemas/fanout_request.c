@@ -3,6 +3,7 @@
 #include "schemas/fanout_request.h"
 
 #include "lib/buf.h"
+#include "schemas/finding_json.h"
 #include "schemas/openai/internal.h"
 
 /* Members of the nested request that may stand there as null, and are set anew. */
@@ -48,7 +49,7 @@ bool fanout_request_decode(struct fanout_request *request, struct request *chat,
 {
 	struct json_error error;
 	if (!json_parse_within(&request->json, arena, body, limits, &error)) {
-		openai_refuse_json(findings, arena, &request->json, &error, limits);
+		finding_of_json(findings, arena, &request->json, &error, limits);
 		return false;
 	}
 	if (!field_read(&request->json, &fanout_fields, "body", arena, &request->fields, findings))

@@ -19,8 +19,16 @@ static void write_url(struct buf *out, const struct sample *sample)
 	bool admin = operation_public_name(sample->row->surface) != NULL;
 	buf_append(out, admin ? SPAN(OPENAPI_ADMIN_SERVER) : SPAN(OPENAPI_SERVER));
 	buf_append(out, (struct span){path, strcspn(path, "{")});
-	if (argument != NULL) /* without its quotes */
-		buf_append(out, (struct span){argument->example + 1, strlen(argument->example) - 2});
+	if (argument == NULL)
+		return;
+	buf_append(out, (struct span){argument->example + 1, strlen(argument->example) - 2}); /* without its quotes */
+	buf_append(out, span_of(strchr(path, '}') + 1));
+}
+
+/* Tools take POST for what has a body, and GET for what has none. */
+static bool is_usual(const struct sample *sample)
+{
+	return strcmp(sample->row->method, sample->body == NULL ? "GET" : "POST") == 0;
 }
 
 static void write_json(struct buf *out, const cJSON *value)
@@ -80,6 +88,8 @@ static void write_quoted(struct buf *out, const char *text)
 static void write_curl(struct buf *out, const struct sample *sample)
 {
 	buf_append(out, sample->streams ? SPAN("curl -N ") : SPAN("curl "));
+	if (!is_usual(sample))
+		buf_printf(out, "-X %s ", sample->row->method);
 	write_url(out, sample);
 	if (sample->body == NULL)
 		return;
@@ -128,17 +138,24 @@ static void write_python_post(struct buf *out, const struct sample *sample)
 	write_literal(out, sample->body, true, 0);
 	buf_append(out, SPAN("\nrequest = Request(\""));
 	write_url(out, sample);
-	buf_append(out, SPAN("\", json.dumps(body).encode(), {\"content-type\": \"application/json\"})\n"
-			     "with urlopen(request) as answer:\n"));
+	buf_append(out, SPAN("\", json.dumps(body).encode(), {\"content-type\": \"application/json\"}"));
+	if (!is_usual(sample))
+		buf_printf(out, ", method=\"%s\"", sample->row->method);
+	buf_append(out, SPAN(")\nwith urlopen(request) as answer:\n"));
 	buf_append(out, sample->streams ? SPAN("    for line in answer:\n        print(line.decode(), end=\"\")\n")
 					: SPAN("    print(answer.read().decode())\n"));
 }
 
 static void write_python_plain(struct buf *out, const struct sample *sample)
 {
-	buf_append(out, SPAN("from urllib.request import urlopen\n\nwith urlopen(\""));
+	bool usual = is_usual(sample);
+	buf_append(out, usual ? SPAN("from urllib.request import urlopen\n\nwith urlopen(\"")
+			      : SPAN("from urllib.request import Request, urlopen\n\nwith urlopen(Request(\""));
 	write_url(out, sample);
-	buf_append(out, SPAN("\") as answer:\n    print(answer.read().decode())\n"));
+	if (!usual)
+		buf_printf(out, "\", method=\"%s\")", sample->row->method);
+	buf_append(out, usual ? SPAN("\")") : SPAN(")"));
+	buf_append(out, SPAN(" as answer:\n    print(answer.read().decode())\n"));
 }
 
 static void write_python(struct buf *out, const struct sample *sample)
@@ -178,11 +195,14 @@ static void write_javascript(struct buf *out, const struct sample *sample)
 	buf_append(out, SPAN("const answer = await fetch(\""));
 	write_url(out, sample);
 	if (sample->body != NULL) {
-		buf_append(out,
-			   SPAN("\", {\n  method: \"POST\",\n  headers: { \"content-type\": \"application/json\" },\n"
-				"  body: JSON.stringify("));
+		buf_printf(out,
+			   "\", {\n  method: \"%s\",\n  headers: { \"content-type\": \"application/json\" },\n"
+			   "  body: JSON.stringify(",
+			   sample->row->method);
 		write_literal(out, sample->body, false, 0);
 		buf_append(out, SPAN("),\n});\n"));
+	} else if (!is_usual(sample)) {
+		buf_printf(out, "\", { method: \"%s\" });\n", sample->row->method);
 	} else {
 		buf_append(out, SPAN("\");\n"));
 	}

@@ -2,6 +2,7 @@
 /* The operations as an array, and matching of paths. */
 #include "schemas/operations.h"
 
+#include "lib/api_key.h"
 #include "schemas/admin_fields.h"
 #include "schemas/answer_fields.h"
 #include "schemas/field_def.h"
@@ -20,6 +21,17 @@ static const struct field docs_file = {
     .choices = CHOICES("docs.css", "docs.js", "swagger-ui.css", "swagger-ui-bundle.js"),
     .example = "\"docs.js\"",
     .doc = "The file's name.",
+};
+
+static const struct field key_id = {
+    .name = "id",
+    .types = FIELD_STRING,
+    .required = true,
+    .pattern = "^[0-9A-Za-z]*$",
+    .min_length = API_KEY_ID,
+    .max_length = API_KEY_ID,
+    .example = "\"4kQ9xYb2\"",
+    .doc = "The id of the key.",
 };
 
 static const struct operation_row rows[OPERATION_COUNT] = {
@@ -85,6 +97,7 @@ const struct operation_tag operation_tags[] = {
     {"orchestration", "Asking several models at once, as the request says."},
     {"models", "Which models there are."},
     {"limits", "How much a key may still use."},
+    {"keys", "The keys of the store."},
     {"health", "The process itself, and its backends."},
     {"documentation", "What the service tells about its interface."},
     {NULL, NULL},
@@ -129,9 +142,14 @@ bool operation_matches(enum operation operation, struct span path, struct span *
 	const char *brace = strchr(pattern, '{');
 	if (brace == NULL)
 		return span_is(path, pattern);
+	struct span tail = span_of(strchr(brace, '}') + 1);
 	size_t fixed = (size_t)(brace - pattern);
-	if (path.len <= fixed || memcmp(path.at, pattern, fixed) != 0)
+	if (path.len <= fixed + tail.len || memcmp(path.at, pattern, fixed) != 0 ||
+	    !span_equal((struct span){path.at + path.len - tail.len, tail.len}, tail))
 		return false;
-	*argument = (struct span){path.at + fixed, path.len - fixed};
+	struct span found = {path.at + fixed, path.len - fixed - tail.len};
+	if (rows[operation].argument == &key_id && memchr(found.at, '/', found.len) != NULL)
+		return false;
+	*argument = found;
 	return true;
 }

@@ -54,7 +54,7 @@ struct operation_example {
 struct operation_row {
 	const char *id; /* OpenAPI's operationId */
 	const char *method;
-	const char *path; /* as in OpenAPI; a segment in braces at the end is an argument: a member of answer, or… */
+	const char *path;             /* as in OpenAPI; a segment in braces is an argument: a member of answer, or… */
 	const struct field *argument; /* …of that rule */
 	unsigned scope;               /* ERROR_ON_* beyond those that the other members tell */
 	const char *tag;
@@ -114,7 +114,8 @@ unsigned operation_error_scope(const struct operation_row *row);
 /* True when a client can receive that error from the operation, as a status or within a stream. */
 bool operation_can_fail_with(const struct operation_row *row, enum error_code code);
 
-/* True when path is that of the operation; *argument is then its last segment where the operation takes one. */
+/* True when path is that of the operation; *argument is then the segment in braces, where there
+ * is one. */
 bool operation_matches(enum operation operation, struct span path, struct span *argument);
 
 #endif

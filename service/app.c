@@ -27,6 +27,7 @@
 #include "schemas/openapi.h"
 #include "service/access/failures.h"
 #include "service/access/issuers.h"
+#include "service/access/keeper.h"
 #include "service/cache/cache.h"
 #include "service/certificate_renewal.h"
 #include "service/exchange/report.h"
@@ -53,6 +54,7 @@ struct app {
 	struct quotas *quotas;            /* how much clients have used */
 	struct issuers *issuers;          /* of tokens; NULL = there are none */
 	struct access_failures *failures; /* wrong keys by network; NULL = nobody is asked for keys */
+	struct keeper *keeper;            /* of the store's keys; NULL = there is none */
 	struct worker **workers;
 	unsigned worker_count;
 	struct http_listener_address *addresses;
@@ -141,11 +143,20 @@ static size_t memory_ceiling(const struct config *config)
 	return config->limits.memory != 0 ? config->limits.memory : memory_limit() / 2;
 }
 
+static bool read_store(const struct app *app, enum metric metric, double *value)
+{
+	if (app->keeper == NULL || (metric != METRIC_KEY_STORE_UP && metric != METRIC_KEY_STORE_KEYS))
+		return false;
+	*value = metric == METRIC_KEY_STORE_UP ? keeper_is_up(app->keeper) : (double)keeper_count(app->keeper);
+	return true;
+}
+
 static bool read_metric(void *context, unsigned metric, const uint32_t values[3], double *value)
 {
 	struct app *app = context;
 	struct metrics_reader health = health_metrics_reader(app->health);
-	return read_memory(metric, value) || cache_read_metric(app->cache, metric, value) ||
+	return read_memory(metric, value) || read_store(app, metric, value) ||
+	       cache_read_metric(app->cache, metric, value) ||
 	       (app->redis != NULL && redis_shared_read_metric(app->redis, metric, value)) ||
 	       health.read(health.context, metric, values, value);
 }
@@ -180,6 +191,15 @@ static bool create_offload(struct app *app)
 	return !app->serves || app->offload != NULL;
 }
 
+/* Not to check a configuration: the store need not answer. */
+static bool create_keeper(struct app *app)
+{
+	if (!app->serves || !config_auth_has_store(app->config))
+		return true;
+	app->keeper = keeper_create(app->config, app->redis);
+	return app->keeper != NULL;
+}
+
 static bool create_workers(struct app *app, struct buf *errors)
 {
 	app->worker_count = count_workers(app->config);
@@ -202,6 +222,8 @@ static bool create_workers(struct app *app, struct buf *errors)
 		return false;
 	if (app->config->auth.issuer_count > 0 && (app->issuers = issuers_create(app->config, errors)) == NULL)
 		return false;
+	if (!create_keeper(app))
+		return false;
 	metrics_set_reader((struct metrics_reader){read_metric, app});
 	for (unsigned i = 0; i < app->worker_count; i++) {
 		struct worker_options options = {.config = app->config,
@@ -214,6 +236,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 						 .limits = app->limits->by_target,
 						 .issuers = app->issuers,
 						 .failures = app->failures,
+						 .keeper = app->keeper,
 						 .connections_most = count_connections(app->worker_count),
 						 .index = i};
 		app->workers[i] = worker_create(&options, errors);
@@ -237,6 +260,7 @@ static void destroy_workers(struct app *app)
 	for (size_t i = 0; app->addresses != NULL && i < config_listener_total(app->config); i++)
 		http_listener_address_remove(&app->addresses[i]);
 	free(app->addresses);
+	keeper_destroy(app->keeper);
 	offload_destroy(app->offload);
 	metrics_teardown();
 	health_destroy(app->health);

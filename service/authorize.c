@@ -48,7 +48,7 @@ enum error_code authorize(struct access *access, const struct config *config, co
 
 bool authorize_refuses_with(enum error_code code)
 {
-	return code >= ERROR_KEY_MISSING && code <= ERROR_KEY_FAILURES;
+	return code >= ERROR_KEY_MISSING && code <= ERROR_KEY_STORE;
 }
 
 /* Nothing of what was shown is repeated. */
@@ -87,7 +87,8 @@ static struct span text_of(enum error_code code, const struct http_request *requ
 		return code == ERROR_KEY_INVALID ? text_of_wrong(request) : standard;
 	switch (code) {
 	case ERROR_KEY_EXPIRED:
-		return arena_printf(arena, "The key %s has expired.", key->name);
+		return arena_printf(arena, "The key %s has expired%s.", key->name,
+				    key->expires_s == 0 ? ": it has got a new secret" : "");
 	case ERROR_KEY_REVOKED:
 		return arena_printf(arena, "The key %s was revoked.", key->name);
 	case ERROR_KEY_NETWORK:
@@ -113,6 +114,8 @@ struct refusal authorize_refusal(enum error_code code, const struct access *acce
 		refusal.retry_after_s = (unsigned)((wait_us + SECOND_US - 1) / SECOND_US);
 		return refusal;
 	}
+	if (code == ERROR_KEY_STORE)
+		refusal.retry_after_s = 1;
 	if (code == ERROR_TOKEN_INVALID)
 		refusal.message = span_of(access_why(access));
 	else

@@ -12,6 +12,7 @@
 #include "lib/api_key.h"
 #include "lib/hmac.h"
 #include "service/command.h"
+#include "service/keys_store_main.h"
 
 enum { SECRET_MAX = 4096, PEPPER_LEAST = 32 };
 
@@ -150,6 +151,8 @@ int keys_main(int count, char **arguments, struct buf *text, const char **unexpe
 	struct keys_arguments read = {.name = NULL};
 	char pepper[SECRET_MAX];
 	const char *command = count == 0 ? "" : arguments[0];
+	if (count > 0 && keys_store_is_meant(command, count - 1, arguments + 1))
+		return keys_store_main(command, count - 1, arguments + 1, text, unexpected);
 	bool creates = strcmp(command, "create") == 0;
 	*unexpected = creates || strcmp(command, "hash") == 0 ? read_arguments(&read, creates, count - 1, arguments + 1)
 							      : (count == 0 ? "keys" : command);

@@ -12,6 +12,7 @@
 #include "service/command.h"
 #include "service/describe.h"
 #include "service/keys_main.h"
+#include "service/keys_store_main.h"
 #include "service/plan/plan.h"
 #include "service/ready.h"
 
@@ -84,17 +85,18 @@ static int describe(const char *what, struct buf *text)
 /* Says what is wrong with the argument, and what was probably meant. */
 static int misuse(const char *argument)
 {
-	static const char *const words[] = {"--config", "--check", "--describe", "--version",    "--help",
-					    "cache",    "key",     "show",       "purge",        "--url",
-					    "--key",    "--model", "--tenant",   "--text",       "keys",
-					    "create",   "hash",    "--name",     "--pepper-file"};
+	static const char *const words[] = {
+	    "--config", "--check", "--describe",    "--version",   "--help",     "cache",   "key",       "show",
+	    "purge",    "--url",   "--key",         "--model",     "--tenant",   "--text",  "keys",      "create",
+	    "hash",     "--name",  "--pepper-file", "list",        "rotate",     "revoke",  "--json",    "--models",
+	    "--admin",  "--label", "--limits",      "--endpoints", "--networks", "--state", "--expires", "--overlap"};
 	struct suggestion near = suggest(span_of(argument));
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		suggest_offer(&near, span_of(words[i]));
 	fprintf(stderr, "sluice: unexpected argument \"%s\"", argument);
 	if (near.best.at != NULL && near.distance > 0)
 		fprintf(stderr, "; did you mean \"%.*s\"?", SPAN_ARG(near.best));
-	fprintf(stderr, "\n%s%s%s", usage, cache_main_usage, keys_main_usage);
+	fprintf(stderr, "\n%s%s%s%s", usage, cache_main_usage, keys_main_usage, keys_store_usage);
 	return COMMAND_USAGE;
 }
 
@@ -130,6 +132,7 @@ static int run(int argc, char **argv, struct buf *text)
 		fputs(usage, stdout);
 		fputs(cache_main_usage, stdout);
 		fputs(keys_main_usage, stdout);
+		fputs(keys_store_usage, stdout);
 		return COMMAND_OK;
 	}
 	if (argc >= 2 && strcmp(argv[1], "cache") == 0)

@@ -25,10 +25,15 @@
 
 /* How the operations are answered; those without an entry become exchanges. */
 static void (*const answers[OPERATION_COUNT])(const struct admin_request *request, struct admin_answer *answer) = {
-    [OPERATION_MODELS] = admin_models, [OPERATION_MODEL] = admin_model,     [OPERATION_LIVEZ] = admin_livez,
-    [OPERATION_READYZ] = admin_readyz, [OPERATION_METRICS] = admin_metrics, [OPERATION_OPENAPI] = admin_openapi,
-    [OPERATION_CACHE] = admin_cache,   [OPERATION_PURGE] = admin_purge,     [OPERATION_BACKENDS] = admin_backends,
-    [OPERATION_DOCS] = admin_docs,     [OPERATION_DOCS_FILE] = admin_docs,  [OPERATION_LIMITS] = admin_limits,
+    [OPERATION_MODELS] = admin_models,         [OPERATION_MODEL] = admin_model,
+    [OPERATION_LIVEZ] = admin_livez,           [OPERATION_READYZ] = admin_readyz,
+    [OPERATION_METRICS] = admin_metrics,       [OPERATION_OPENAPI] = admin_openapi,
+    [OPERATION_CACHE] = admin_cache,           [OPERATION_PURGE] = admin_purge,
+    [OPERATION_BACKENDS] = admin_backends,     [OPERATION_DOCS] = admin_docs,
+    [OPERATION_DOCS_FILE] = admin_docs,        [OPERATION_KEYS] = admin_keys,
+    [OPERATION_KEY_CREATE] = admin_key_create, [OPERATION_KEY] = admin_key,
+    [OPERATION_KEY_CHANGE] = admin_key_change, [OPERATION_KEY_REVOKE] = admin_key_revoke,
+    [OPERATION_KEY_ROTATE] = admin_key_rotate, [OPERATION_LIMITS] = admin_limits,
 };
 
 static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
@@ -167,7 +172,7 @@ static void decide(const struct routes *routes, const struct http_request *reque
 		return;
 	decision->refusal.code =
 	    authorize(routes->access, config, request, operation_row(decision->operation), &decision->holder);
-	if (decision->refusal.code != ERROR_NONE || answers[decision->operation] != NULL)
+	if (decision->refusal.code != ERROR_NONE || operation_row(decision->operation)->body == NULL)
 		return;
 	decision->refusal = refuse_body(request);
 	if (decision->refusal.code == ERROR_NONE && !http_request_has_memory(request))
@@ -203,10 +208,12 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 				    .health = plan->health,
 				    .cache = routes->exchange->flights.cache,
 				    .offload = plan->offload,
+				    .keys = routes->keys,
 				    .limits = plan->limits,
 				    .quotas = routes->exchange->quotas,
 				    .now_us = timers_now(&plan->reactor->timers),
 				    .argument = argument,
+				    .body = http_request_body(request),
 				    .query = http_request_query(request),
 				    .accept_encoding = http_request_field(request, "accept-encoding"),
 				    .arena = &arena,
@@ -225,8 +232,15 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	arena_fini(&arena);
 }
 
-static void start_exchange(struct routes *routes, struct http_request *request, const struct operation_row *row)
+/* Answers a request whose body is as it is meant to be. */
+static void start(struct routes *routes, struct http_request *request, const struct operation_row *row)
 {
+	struct span argument = {NULL, 0};
+	enum operation operation = methods_find(http_request_path(request), http_request_method(request), &argument);
+	if (answers[operation] != NULL) {
+		answer_admin(routes, request, operation, argument);
+		return;
+	}
 	http_exchange_start(routes->exchange, request, row->plans ? &exchange_fanout : &exchange_relay, row,
 			    http_request_error_form(request));
 }
@@ -243,7 +257,7 @@ static void on_unpacked(void *context, struct http_request *request, const struc
 	else if (error != ERROR_NONE)
 		refuse_size(routes, request, error);
 	else
-		start_exchange(routes, request, row);
+		start(routes, request, row);
 }
 
 static void unpack(struct routes *routes, struct http_request *request, const struct operation_row *row)
@@ -329,11 +343,9 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 		reply_redirect(request, operation_row(OPERATION_DOCS)->path);
 	else if (decision.operation == OPERATION_COUNT)
 		answer_options(routes, request, decision.allow);
-	else if (answers[decision.operation] == NULL && is_packed(request))
+	else if (operation_row(decision.operation)->body != NULL && is_packed(request))
 		unpack(routes, request, operation_row(decision.operation));
-	else if (answers[decision.operation] == NULL)
-		start_exchange(routes, request, operation_row(decision.operation));
 	else
-		answer_admin(routes, request, decision.operation, decision.argument);
+		start(routes, request, operation_row(decision.operation));
 	holder_drop(decision.holder);
 }

@@ -8,11 +8,14 @@
 #include "service/exchange/exchange.h"
 #include "service/http/http_server.h"
 
+struct key_port;
+
 /* What the routes serve from; one per worker. */
 struct routes {
 	struct exchange_worker *exchange;
 	struct access *access;            /* who asks */
 	struct access_failures *failures; /* wrong keys by network; NULL = nobody is asked for keys */
+	struct key_port *keys;            /* to the store of keys; NULL = there is none */
 	bool draining;                    /* readiness is refused */
 };
 

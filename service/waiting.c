@@ -27,6 +27,7 @@ static void on_ready(void *waiter)
 	struct admin_answer answer = waiting_answer(waiting->operation);
 	struct arena arena;
 	arena_init(&arena, 0);
+	answer.arena = &arena;
 	waiting->job->tell(waiting->job, &answer);
 	waiting->send(waiting->context, waiting->request, waiting->operation, &answer, &arena);
 	buf_fini(&answer.body);

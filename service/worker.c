@@ -103,8 +103,11 @@ static bool create_access(struct worker *worker, const struct worker_options *op
 {
 	worker->routes.failures = options->failures;
 	worker->routes.access = access_create(worker->config);
-	if (worker->routes.access == NULL || options->issuers == NULL)
-		return worker->routes.access != NULL;
+	if (worker->routes.access == NULL ||
+	    (options->keeper != NULL && !access_use_store(worker->routes.access, keeper_feed(options->keeper))))
+		return false;
+	if (options->issuers == NULL)
+		return true;
 	struct tokens *tokens = tokens_create(worker->config, options->issuers);
 	access_accept_tokens(worker->routes.access, tokens);
 	if (tokens == NULL || options->index != WORKER_KEYS)
@@ -176,6 +179,8 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	worker->routes.exchange = &worker->exchange;
 	if (!create_access(worker, options, error))
 		return false;
+	worker->keys = (struct key_port){.keeper = options->keeper, .loop = worker->loop};
+	worker->routes.keys = options->keeper == NULL ? NULL : &worker->keys;
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;
 	struct http_server_callbacks callbacks = {.on_request = on_request,
@@ -277,7 +282,7 @@ static void worker_settle(struct worker *worker)
 {
 	reactor_run_tasks(loop_reactor(worker->loop));
 	while (http_client_active(worker->client) > 0 || worker->exchange.flights.in_flight > 0 ||
-	       offload_pending(worker->offload) > 0)
+	       offload_pending(worker->offload) > 0 || worker->keys.pending > 0)
 		loop_turn(worker->loop, WORKER_DRAIN_CHECK_US);
 }
 

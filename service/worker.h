@@ -11,6 +11,7 @@
 struct cache;
 struct flight_table;
 struct issuers;
+struct keeper;
 struct offload;
 struct redis_shared;
 struct quotas;
@@ -28,6 +29,7 @@ struct worker_options {
 	struct quotas *quotas;            /* of the process; borrows; NULL = nothing is limited (tests) */
 	struct issuers *issuers;          /* of tokens, of the process; borrows; NULL = there are none */
 	struct access_failures *failures; /* of the process; borrows; NULL = nobody is asked for keys */
+	struct keeper *keeper;            /* of the process; borrows; NULL = there is no store of keys */
 	size_t connections_most;          /* from clients, for which there are descriptors */
 	unsigned index;                   /* from 0; also the worker's cell of the metrics */
 };

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 
+#include "service/access/keeper.h"
 #include "service/cache/fetch.h"
 #include "service/connection_handover.h"
 #include "service/routes.h"
@@ -27,6 +28,7 @@ struct worker {
 	struct mailbox *mailbox; /* NULL = nothing is shared among replicas */
 	struct exchange_worker exchange;
 	struct routes routes;
+	struct key_port keys;
 	struct http_server *server;
 	struct key_sources *key_sources; /* of one worker only; NULL = not this one's, or there are no issuers */
 	struct prober *prober;           /* of one worker only; NULL = not this one's, or stopped */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 # Runs a command against the real service in front of a fast simulator, on free
 # ports. Its models: demo, gated (slow enough to watch), cut (breaks). SLUICE_URL and SLUICE_ADMIN_URL tell the command
-# where its listeners are. SLUICE_PUBLIC: what else the public one serves, as the key `public` lists it.
+# where its listeners are, SLUICE_KEYS_URL where the admin listener of another service with a store of keys is. SLUICE_PUBLIC: what else the public one serves, as the key `public` lists it.
 #
 #   tests/serve.sh BUILD-DIRECTORY WORK-DIRECTORY COMMAND…
 set -eu
@@ -49,5 +49,18 @@ YAML
 pids="$pids $!"
 SLUICE_URL=http://127.0.0.1:$(port_of "$work/sluice.log" '"listener":"public"')
 SLUICE_ADMIN_URL=http://127.0.0.1:$(port_of "$work/sluice.log" '"listener":"admin"')
-export SLUICE_URL SLUICE_ADMIN_URL
+# Another one whose clients show keys, for the operations on the store of keys.
+rm -f "$work/keys.db"
+cat >"$work/keyed.yaml" <<YAML
+listen: [127.0.0.1:0]
+admin: 127.0.0.1:0
+auth: { pepper: no-secret-as-nobody-else-gets-here, store: sqlite, file: keys.db }
+workers: 1
+backends: { sim: { url: "http://127.0.0.1:$sim/v1" } }
+models: { demo: sim/river-1 }
+YAML
+"$build/sluice" --config "$work/keyed.yaml" >"$work/keyed.log" 2>&1 &
+pids="$pids $!"
+SLUICE_KEYS_URL=http://127.0.0.1:$(port_of "$work/keyed.log" '"listener":"admin"')
+export SLUICE_URL SLUICE_ADMIN_URL SLUICE_KEYS_URL
 "$@"

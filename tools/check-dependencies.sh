@@ -55,6 +55,7 @@ third_party h2o 'h2o(/|\.h)' service/loop/ service/http/
 third_party libcurl 'curl/' clients/http/
 third_party nghttp2 'nghttp2/' service/http/
 third_party hiredis 'hiredis/' clients/redis/
+third_party sqlite 'sqlite3\.h' clients/sqlite/
 third_party cJSON 'cjson/|cJSON' schemas/openapi
 third_party libyaml 'yaml\.h' config/
 third_party zlib 'zlib\.h' lib/gunzip.c lib/decoder.c lib/api_key.c

@@ -7,7 +7,7 @@
 # As root it installs; as anybody else it says what to install and fails.
 set -eu
 
-build="gcc make pkg-config libh2o-evloop-dev libssl-dev libcurl4-openssl-dev libnghttp2-dev libcjson-dev libyaml-dev libhiredis-dev libzstd-dev libbrotli-dev libxxhash-dev zlib1g-dev"
+build="gcc make pkg-config libh2o-evloop-dev libssl-dev libcurl4-openssl-dev libnghttp2-dev libcjson-dev libyaml-dev libhiredis-dev libsqlite3-dev libzstd-dev libbrotli-dev libxxhash-dev zlib1g-dev"
 run="curl ca-certificates"
 test="libcmocka-dev openssl redis-server redis-sentinel nodejs npm"
 lint="clang clang-tidy clang-format cppcheck python3"

@@ -21,11 +21,6 @@ static inline bool openai_key_is(const struct json *json, uint32_t key, struct s
 	return n->end - n->start - 2 == name.len && memcmp(json->text.at + n->start + 1, name.at, name.len) == 0;
 }
 
-/* Adds the one finding of a request that is no JSON: it names line and column, the path of a duplicate key, the limit
- * of levels. */
-void openai_refuse_json(struct findings *findings, struct arena *arena, const struct json *json,
-			const struct json_error *error, const struct json_limits *limits);
-
 /* Holds a document against the strict rules of its table. False with findings. */
 bool openai_check_strict(const struct json *json, const struct field_table *table, struct arena *arena,
 			 struct findings *findings);

@@ -9,6 +9,7 @@
 #include "lib/hmac.h"
 #include "lib/http_text.h"
 #include "lib/siphash.h"
+#include "service/access/stored.h"
 #include "service/access/tokens.h"
 
 /* A key of the configuration, and once it was proven a tag of all of it: who shows it again is spared the HMAC. */
@@ -23,6 +24,7 @@ struct access {
 	struct hmac *hmac;                    /* under the pepper; NULL = there are no keys */
 	struct tokens *tokens;                /* NULL = none are accepted */
 	struct listed *listed;                /* by index of the key in the configuration */
+	struct stored *stored;                /* NULL = all keys are in the configuration */
 	unsigned char secret[SIPHASH_SECRET]; /* of the tags: nobody outside can make one */
 };
 
@@ -50,7 +52,7 @@ struct access *access_create(const struct config *config)
 	if (!config_auth_is_on(config) || config->key_count == 0)
 		return access;
 	access->hmac = hmac_create(span_of(config->auth.pepper));
-	access->listed = calloc(config->key_count, sizeof(*access->listed));
+	access->listed = calloc(config->key_count + 1, sizeof(*access->listed));
 	list_keys(access);
 	if (access->hmac != NULL && access->listed != NULL &&
 	    getrandom(access->secret, sizeof(access->secret), 0) == (ssize_t)sizeof(access->secret))
@@ -59,12 +61,19 @@ struct access *access_create(const struct config *config)
 	return NULL;
 }
 
+bool access_use_store(struct access *access, struct key_feed *feed)
+{
+	access->stored = stored_create(feed, access->config->auth.grace_us);
+	return access->stored != NULL;
+}
+
 void access_destroy(struct access *access)
 {
 	if (access == NULL)
 		return;
 	tokens_destroy(access->tokens);
 	hmac_destroy(access->hmac);
+	stored_destroy(access->stored);
 	free(access->listed);
 	free(access);
 }
@@ -142,7 +151,7 @@ static enum error_code prove(struct access *access, struct span shown, const str
 	return equal && found != NULL ? ERROR_NONE : ERROR_KEY_INVALID;
 }
 
-static enum error_code find_key(struct access *access, struct span shown, struct holder **holder)
+static enum error_code find_key(struct access *access, struct span shown, uint64_t now_s, struct holder **holder)
 {
 	unsigned char tag[SIPHASH_TAG];
 	struct span id;
@@ -151,6 +160,10 @@ static enum error_code find_key(struct access *access, struct span shown, struct
 	const struct config_key *found = config_find_key(access->config, id);
 	struct listed *listed = found == NULL ? NULL : &access->listed[found - access->config->keys];
 	siphash(access->secret, shown, tag);
+	if (found == NULL && access->stored != NULL) {
+		struct stored_offer offer = {.shown = shown, .id = id, .tag = tag, .now_s = now_s};
+		return stored_find(access->stored, access->hmac, &offer, holder);
+	}
 	bool proven = listed != NULL && listed->proven && hmac_equal(listed->tag, tag, sizeof(tag));
 	enum error_code error = proven ? ERROR_NONE : prove(access, shown, found);
 	if (error != ERROR_NONE || listed == NULL)
@@ -171,7 +184,7 @@ enum error_code access_check(struct access *access, const struct access_offer *o
 		return ERROR_KEY_MISSING;
 	if (access->tokens != NULL && tokens_is_one(offer->key))
 		return tokens_check(access->tokens, offer->key, use->now_s, holder);
-	enum error_code error = find_key(access, offer->key, holder);
+	enum error_code error = find_key(access, offer->key, use->now_s, holder);
 	if (error != ERROR_NONE)
 		return error;
 	const struct config_key *key = (*holder)->key;

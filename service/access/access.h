@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Who asks: the key or token that a request shows, and what it may do. Keys are those of the configuration, which is
- * read only; tokens.h has the way of tokens.
+ * read only, and those of the store (stored.h); tokens.h has the way of tokens.
  *
  *   fields ─► offer ─► form and checksum ─► id found? ─► HMAC, compared in constant time ─► state, expiry, network
  *
@@ -20,9 +20,12 @@
 
 /* One worker's; for its thread alone. */
 struct access;
+struct key_feed;
 
 /* config: borrows. NULL: out of memory. */
 struct access *access_create(const struct config *config);
+/* Has the keys of the store looked up, too. feed: borrows. Once. False: out of memory. */
+bool access_use_store(struct access *access, struct key_feed *feed);
 /* NULL is harmless. */
 void access_destroy(struct access *access);
 
@@ -53,8 +56,8 @@ struct access_use {
 
 /*
  * Finds who asks. ERROR_NONE with a reference to *holder, which the caller drops; KEY_MISSING or KEY_INVALID without;
- * KEY_REVOKED, KEY_EXPIRED or KEY_NETWORK with one, since the key was shown in full; of tokens TOKEN_* without
- * (tokens.h); OVERLOADED: out of memory.
+ * KEY_REVOKED, KEY_EXPIRED or KEY_NETWORK with one, since the key was shown in full; KEY_STORE: it may be one of the
+ * store, which does not answer; of tokens TOKEN_* without (tokens.h); OVERLOADED: out of memory.
  */
 enum error_code access_check(struct access *access, const struct access_offer *offer, const struct access_use *use,
 			     struct holder **holder);

@@ -14,6 +14,7 @@
 
 struct cache_worker;
 struct health;
+struct key_port;
 struct limit;
 struct offload_port;
 struct quotas;
@@ -27,9 +28,11 @@ struct admin_request {
 	struct cache_worker *cache;
 	struct offload_port *offload; /* helper threads; NULL = none */
 	struct quotas *quotas;        /* NULL = nothing is limited */
+	struct key_port *keys;        /* to the store of keys; NULL = there is none */
 	struct limit *const *limits;  /* by index of the target; NULL = none */
 	uint64_t now_us;              /* on the clock of health */
-	struct span argument;         /* the last segment of the path, still percent-encoded */
+	struct span argument;         /* the segment of the path in braces, still percent-encoded */
+	struct span body;             /* of the request, borrowed */
 	struct span query;            /* without '?' */
 	struct span accept_encoding;  /* the header field; {NULL,0} = absent */
 	struct arena *arena;          /* lives until the answer was sent */
@@ -60,6 +63,7 @@ struct admin_answer {
 	size_t field_count;
 	struct span constant; /* a body that lives as long as the process; {NULL,0} = body is it */
 	struct buf body;
+	struct arena *arena; /* of an answer that a job makes: lives until it was sent */
 };
 
 void admin_models(const struct admin_request *request, struct admin_answer *answer);
@@ -71,6 +75,12 @@ void admin_docs(const struct admin_request *request, struct admin_answer *answer
 void admin_backends(const struct admin_request *request, struct admin_answer *answer);
 void admin_cache(const struct admin_request *request, struct admin_answer *answer);
 void admin_purge(const struct admin_request *request, struct admin_answer *answer);
+void admin_keys(const struct admin_request *request, struct admin_answer *answer);
+void admin_key_create(const struct admin_request *request, struct admin_answer *answer);
+void admin_key(const struct admin_request *request, struct admin_answer *answer);
+void admin_key_change(const struct admin_request *request, struct admin_answer *answer);
+void admin_key_revoke(const struct admin_request *request, struct admin_answer *answer);
+void admin_key_rotate(const struct admin_request *request, struct admin_answer *answer);
 void admin_metrics(const struct admin_request *request, struct admin_answer *answer);
 void admin_openapi(const struct admin_request *request, struct admin_answer *answer);
 

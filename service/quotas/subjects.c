@@ -110,12 +110,18 @@ static bool applies(const struct config_quota *quota, const struct party *party)
 	       matches_any(quota->models, quota->model_count, party->model == NULL ? NULL : party->model->name);
 }
 
+/* Returns what tells a key from others: keys of a store may share a name. */
+static const char *id_of(const struct config_key *key)
+{
+	return key->hash != NULL ? key->hash->id : key->name;
+}
+
 /* Writes the name of an account: no part of it can hold the byte 0. */
 static void write_name(struct buf *out, const struct config_quota *quota, const struct party *party, unsigned unit,
 		       unsigned kind)
 {
 	const char *tenant = party->key == NULL ? "" : party->key->tenant;
-	const char *key = party->key == NULL ? "" : party->key->name;
+	const char *key = party->key == NULL ? "" : id_of(party->key);
 	const char *model = party->model == NULL ? "" : party->model->name;
 	buf_reset(out);
 	buf_printf(out, "%s%c%u%c%u%c", quota->name, '\0', unit, '\0', kind, '\0');
@@ -276,7 +282,7 @@ static struct quota_subject *make_subject(struct quotas *quotas, const struct pa
 static void name_party(struct buf *out, const struct party *party)
 {
 	if (party->key != NULL)
-		buf_printf(out, "%s%c%s", party->key->name, '\0', party->key->tenant);
+		buf_printf(out, "%s%c%s", id_of(party->key), '\0', party->key->tenant);
 	buf_append(out, (struct span){"", 1});
 	if (party->model != NULL)
 		buf_append(out, span_of(party->model->name));

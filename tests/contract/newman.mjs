@@ -3,9 +3,10 @@
 // newman: each must succeed with a status and a media type that the document
 // declares for it.
 //
-// Operations with servers of their own are the admin listener's.
+// Operations with servers of their own are the admin listener's. Those on keys go to a service that has a store of
+// them, and to a key that is made before.
 //
-//   SLUICE_URL=… SLUICE_ADMIN_URL=… node newman.mjs OPENAPI.JSON
+//   SLUICE_URL=… SLUICE_ADMIN_URL=… SLUICE_KEYS_URL=… node newman.mjs OPENAPI.JSON
 import { readFileSync } from 'node:fs';
 import newman from 'newman';
 
@@ -16,6 +17,20 @@ const resolve = (node) =>
 
 function exampleOf(parameter) {
   return parameter.example ?? Object.values(parameter.examples ?? {})[0]?.value;
+}
+
+const made = await fetch(`${process.env.SLUICE_KEYS_URL}/admin/keys`, {
+  method: 'POST',
+  headers: { 'content-type': 'application/json' },
+  body: JSON.stringify({ name: 'made-before' }),
+});
+const { id } = await made.json();
+
+const isOfKeys = (operation) => operation.tags.includes('keys');
+
+function serverOf(operation) {
+  if (isOfKeys(operation)) return process.env.SLUICE_KEYS_URL;
+  return operation.servers ? process.env.SLUICE_ADMIN_URL : process.env.SLUICE_URL;
 }
 
 // Runs inside newman: data of the item is in its own variables.
@@ -39,7 +54,7 @@ function script(responses) {
 function item(name, method, path, operation, body) {
   const parameters = (operation.parameters ?? []).map(resolve);
   const of = (where) => parameters.filter((parameter) => parameter.in === where && exampleOf(parameter) !== undefined);
-  const filled = of('path').reduce((at, p) => at.replace(`{${p.name}}`, encodeURIComponent(exampleOf(p))), path);
+  const filled = of('path').reduce((at, p) => at.replace(`{${p.name}}`, encodeURIComponent(isOfKeys(operation) ? id : exampleOf(p))), path);
   const query = of('query').map((p) => `${p.name}=${encodeURIComponent(exampleOf(p))}`);
   const header = of('header').map((p) => ({ key: p.name, value: String(exampleOf(p)) }));
   if (body !== undefined) header.push({ key: 'content-type', value: 'application/json' });
@@ -47,7 +62,7 @@ function item(name, method, path, operation, body) {
     name,
     request: {
       method: method.toUpperCase(),
-      url: (operation.servers ? process.env.SLUICE_ADMIN_URL : process.env.SLUICE_URL) + filled + (query.length > 0 ? `?${query.join('&')}` : ''),
+      url: serverOf(operation) + filled + (query.length > 0 ? `?${query.join('&')}` : ''),
       header,
       ...(body !== undefined && { body: { mode: 'raw', raw: JSON.stringify(body) } }),
     },

@@ -307,7 +307,7 @@ static void options_tells_the_methods(void **state)
 	    {"/v1/models", "GET, HEAD, OPTIONS"},
 	    {"/v1/models/one?x=y", "GET, HEAD, OPTIONS"},
 	    {"/openapi.json", "GET, HEAD, OPTIONS"},
-	    {"*", "POST, GET, HEAD, DELETE, OPTIONS"},
+	    {"*", "POST, GET, HEAD, DELETE, PATCH, OPTIONS"},
 	};
 	(void)state;
 	struct sluice *sluice = start();

@@ -187,11 +187,13 @@ static const char *path_of(const struct operation_row *row)
 {
 	static char path[128];
 	const char *brace = strchr(row->path, '{');
-	snprintf(path, sizeof path, "%.*s%s", (int)(brace == NULL ? strlen(row->path) : (size_t)(brace - row->path)),
+	bool docs = row->argument != NULL && strcmp(row->argument->name, "file") == 0;
+	snprintf(path, sizeof path, "%.*s%s%s", (int)(brace == NULL ? strlen(row->path) : (size_t)(brace - row->path)),
 		 row->path,
-		 brace == NULL           ? ""
-		 : row->argument != NULL ? "docs.js"
-					 : "m");
+		 brace == NULL ? ""
+		 : docs        ? "docs.js"
+			       : "m",
+		 brace == NULL ? "" : strchr(brace, '}') + 1);
 	return path;
 }
 
@@ -230,7 +232,10 @@ static void check_keyed(const struct world *world, const struct operation_row *r
 										 : operation_right_name(row->right));
 	answer_free(&answer);
 	answer = ask(world, VIA_H1, row->method, path, "x-api-key", world->keys[ADMIN], body);
-	assert_true(answer.status == 200 || answer.status == 400);
+	if (strcmp(row->tag, "keys") == 0) /* the service of this test has no store of them */
+		check_error(&answer, 404, "no_key_store");
+	else
+		assert_true(answer.status == 200 || answer.status == 400);
 	answer_free(&answer);
 }
 

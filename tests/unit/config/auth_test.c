@@ -159,17 +159,58 @@ static void keys_need_a_pepper_that_is_never_shown(void **state)
 static void a_mode_that_does_not_go_with_the_keys_is_refused(void **state)
 {
 	(void)state;
-	fixture_bad(HERE "auth: keys\n" REST,
-		    "t.yaml:2: auth: it is keys, and there are none; expected at least one in "
-		    "\"keys\": `sluice keys create --name NAME` makes it, or an issuer of tokens in \"jwt\"\n"
-		    "t.yaml:2: auth.pepper: missing; expected the secret of at least 32 "
-		    "characters that the hashes of keys were made with, such as ${file:pepper} "
-		    "or ${SLUICE_PEPPER}\n");
+	fixture_bad(
+	    HERE "auth: keys\n" REST,
+	    "t.yaml:2: auth: it is keys, and there are none; expected at least one in "
+	    "\"keys\": `sluice keys create --name NAME` makes it; a store of keys (auth.store), or an issuer of "
+	    "tokens in \"jwt\"\n"
+	    "t.yaml:2: auth.pepper: missing; expected the secret of at least 32 "
+	    "characters that the hashes of keys were made with, such as ${file:pepper} "
+	    "or ${SLUICE_PEPPER}\n");
 	fixture_bad(
 	    HERE "auth: none\nkeys: { k: { " HASH " } }\n" REST,
 	    "t.yaml:2: auth: it is none, so that nobody asks for the 1 keys of the file; expected auth: keys, or "
 	    "no keys\n");
 	fixture_bad(HERE "auth: nobody\n" REST, "t.yaml:2: auth: got \"nobody\"; expected one of keys, none\n");
+}
+
+static void a_store_of_keys_is_keys_enough(void **state)
+{
+	(void)state;
+	const struct config *config =
+	    fixture_good("listen: [0.0.0.0:1]\nauth: { pepper: 0123456789abcdef0123456789abcdef, store: sqlite, file: "
+			 "/nowhere/keys.db }\n" REST);
+	assert_true(config_auth_is_on(config));
+	assert_true(config_auth_has_store(config));
+	assert_string_equal(config->auth.file, "/nowhere/keys.db");
+	assert_int_equal(config->auth.refresh_us, 1000000);
+	assert_int_equal(config->auth.grace_us, 3600000000);
+	config_drop(config);
+	config =
+	    fixture_good(HERE "auth: { pepper: 0123456789abcdef0123456789abcdef, store: redis, grace: 0s }\nredis: "
+			      "{ servers: 127.0.0.1:6379 }\n" REST);
+	assert_int_equal(config->auth.store, CONFIG_STORE_REDIS);
+	assert_int_equal(config->auth.grace_us, 0);
+	config_drop(config);
+}
+
+static void a_store_that_cannot_be_is_refused(void **state)
+{
+	(void)state;
+	fixture_bad(HERE "auth: { pepper: 0123456789abcdef0123456789abcdef, store: sqlite }\n" REST,
+		    "t.yaml:2: auth.file: missing; expected the path of the SQLite file, such as keys.db\n");
+	fixture_bad(HERE "auth: { pepper: 0123456789abcdef0123456789abcdef, store: redis }\n" REST,
+		    "t.yaml:2: auth.store: it is redis, and there is none; expected servers or unix in \"redis\", or "
+		    "store: sqlite\n");
+	fixture_bad(HERE "auth: { mode: none, store: sqlite, file: keys.db }\n" REST,
+		    "t.yaml:2: auth.store: nobody is asked for a key, as auth.mode is none; expected mode: keys, or no "
+		    "store\n");
+	fixture_bad(HERE "auth: { pepper: 0123456789abcdef0123456789abcdef, file: keys.db }\nkeys: { k: { " HASH
+			 " } }\n" REST,
+		    "t.yaml:2: auth.file: no store is in a file; expected store: sqlite beside it\n");
+	fixture_bad(HERE
+		    "auth: { pepper: 0123456789abcdef0123456789abcdef, store: sqlite, file: k, refresh: 4s }\n" REST,
+		    "t.yaml:2: auth.refresh: got \"4s\"; expected a duration from 100ms to 3s\n");
 }
 
 static void without_keys_listeners_are_for_this_machine_unless_the_file_says_otherwise(void **state)
@@ -210,6 +251,8 @@ int main(void)
 	    cmocka_unit_test(two_keys_with_one_id_are_refused),
 	    cmocka_unit_test(keys_need_a_pepper_that_is_never_shown),
 	    cmocka_unit_test(a_mode_that_does_not_go_with_the_keys_is_refused),
+	    cmocka_unit_test(a_store_of_keys_is_keys_enough),
+	    cmocka_unit_test(a_store_that_cannot_be_is_refused),
 	    cmocka_unit_test(without_keys_listeners_are_for_this_machine_unless_the_file_says_otherwise),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

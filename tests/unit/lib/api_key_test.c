@@ -39,6 +39,20 @@ static void a_new_key_is_one(void **state)
 	}
 }
 
+static void a_new_secret_keeps_the_id(void **state)
+{
+	char key[API_KEY_LENGTH + 1], other[API_KEY_LENGTH + 1];
+	struct span id, same;
+	(void)state;
+	assert_true(api_key_make(key));
+	assert_true(api_key_parse(span_of(key), &id));
+	assert_true(api_key_make_as(id, other));
+	assert_int_equal(strlen(other), API_KEY_LENGTH);
+	assert_true(api_key_parse(span_of(other), &same));
+	assert_true(span_equal(id, same));
+	assert_string_not_equal(key, other);
+}
+
 static void new_keys_use_all_digits_and_differ(void **state)
 {
 	char keys[200][API_KEY_LENGTH + 1];
@@ -99,8 +113,11 @@ static void other_services_keys_are_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(the_checksum_is_crc32_in_62_digits), cmocka_unit_test(a_new_key_is_one),
-	    cmocka_unit_test(new_keys_use_all_digits_and_differ), cmocka_unit_test(a_typo_is_no_key),
+	    cmocka_unit_test(the_checksum_is_crc32_in_62_digits),
+	    cmocka_unit_test(a_new_key_is_one),
+	    cmocka_unit_test(a_new_secret_keeps_the_id),
+	    cmocka_unit_test(new_keys_use_all_digits_and_differ),
+	    cmocka_unit_test(a_typo_is_no_key),
 	    cmocka_unit_test(other_services_keys_are_none),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,14 @@ static void paths_match_exactly_or_with_their_argument(void **state)
 	assert_false(operation_matches(OPERATION_MODEL, SPAN("/v1/models/"), &argument));
 	assert_true(operation_matches(OPERATION_MODEL, SPAN("/v1/models/a/b"), &argument));
 	assert_true(span_is(argument, "a/b"));
+	assert_true(operation_matches(OPERATION_KEY, SPAN("/admin/keys/4kQ9xYb2"), &argument));
+	assert_true(span_is(argument, "4kQ9xYb2"));
+	assert_false(operation_matches(OPERATION_KEY, SPAN("/admin/keys/4kQ9xYb2/rotate"), &argument));
+	assert_true(operation_matches(OPERATION_KEY_ROTATE, SPAN("/admin/keys/4kQ9xYb3/rotate"), &argument));
+	assert_true(span_is(argument, "4kQ9xYb3"));
+	assert_false(operation_matches(OPERATION_KEY_ROTATE, SPAN("/admin/keys//rotate"), &argument));
+	assert_false(operation_matches(OPERATION_KEY_ROTATE, SPAN("/admin/keys/a/b/rotate"), &argument));
+	assert_false(operation_matches(OPERATION_KEY_ROTATE, SPAN("/admin/keys/rotate"), &argument));
 	assert_false(operation_matches(OPERATION_CHAT, SPAN("/v1/chat/completionsx"), &argument));
 	assert_false(operation_matches(OPERATION_CHAT, SPAN(""), &argument));
 }

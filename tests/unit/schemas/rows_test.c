@@ -363,6 +363,8 @@ static const char *harmless_member(const struct field_table *table, const struct
 		if (other != row && !other->required && !stands_in && !is_excluded(table, other))
 			return example_of(table, other->name);
 	}
+	if (table->count == 1)
+		return ""; /* nothing needs to stand there */
 	fail_msg("%s has nothing to stand beside %s", table->name, row->name);
 	return NULL;
 }

@@ -28,8 +28,12 @@ static void allow_holds_what_follows_from_the_methods(void **state)
 	check_allow("/v1/models", "GET, HEAD, OPTIONS");
 	check_allow("/v1/models/a/b", "GET, HEAD, OPTIONS");
 	check_allow("/v1/chat/completions", "POST, OPTIONS");
-	check_allow("*", "POST, GET, HEAD, DELETE, OPTIONS");
+	check_allow("*", "POST, GET, HEAD, DELETE, PATCH, OPTIONS");
 	check_allow("/admin/cache", "GET, HEAD, DELETE, OPTIONS");
+	check_allow("/admin/keys", "GET, HEAD, POST, OPTIONS");
+	check_allow("/admin/keys/x", "GET, HEAD, PATCH, DELETE, OPTIONS");
+	check_allow("/admin/keys/x/rotate", "POST, OPTIONS");
+	assert_false(methods_allow(&operators, SPAN("/admin/keys/x/y"), allow));
 	assert_false(methods_allow(&operators, SPAN("/v1/models/"), allow));
 	assert_false(methods_allow(&operators, SPAN("/**"), allow));
 	assert_false(methods_allow(&operators, SPAN(""), allow));
@@ -45,7 +49,7 @@ static void a_public_listener_has_the_methods_of_what_it_serves(void **state)
 	assert_string_equal(allow, "POST, GET, HEAD, OPTIONS");
 	assert_false(methods_allow(&clients, SPAN("/admin/cache"), allow));
 	assert_true(methods_allow(&opened, SPAN("*"), allow));
-	assert_string_equal(allow, "POST, GET, HEAD, DELETE, OPTIONS");
+	assert_string_equal(allow, "POST, GET, HEAD, DELETE, PATCH, OPTIONS");
 }
 
 static void an_operation_is_found_by_path_and_method(void **state)
