@@ -34,14 +34,20 @@ bool api_key_is_id(struct span text)
 	return text.len == API_KEY_ID && are_digits(text);
 }
 
+bool api_key_glance(struct span text, struct span *id)
+{
+	if (text.len != API_KEY_LENGTH || memcmp(text.at, API_KEY_PREFIX, PREFIX) != 0)
+		return false;
+	*id = (struct span){text.at + PREFIX, API_KEY_ID};
+	return true;
+}
+
 bool api_key_parse(struct span text, struct span *id)
 {
 	char check[API_KEY_CHECK];
-	if (text.len != API_KEY_LENGTH || memcmp(text.at, API_KEY_PREFIX, PREFIX) != 0 ||
-	    !are_digits((struct span){text.at + PREFIX, text.len - PREFIX}))
+	if (!api_key_glance(text, id) || !are_digits((struct span){text.at + PREFIX, text.len - PREFIX}))
 		return false;
 	api_key_checksum((struct span){text.at, text.len - API_KEY_CHECK}, check);
-	*id = (struct span){text.at + PREFIX, API_KEY_ID};
 	return memcmp(text.at + text.len - API_KEY_CHECK, check, API_KEY_CHECK) == 0;
 }
 

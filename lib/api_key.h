@@ -23,6 +23,10 @@ enum {
 /* Returns whether text has the form of a key and its checksum fits; *id is then its id, within text. */
 bool api_key_parse(struct span text, struct span *id);
 
+/* Returns whether text begins as a key and is as long; *id is then where its id would be. It may be no key all the
+ * same: enough for one that was parsed before. */
+bool api_key_glance(struct span text, struct span *id);
+
 /* Returns whether text could be the id of a key. */
 bool api_key_is_id(struct span text);
 

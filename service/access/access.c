@@ -112,12 +112,15 @@ static void offer_authorization(struct access_offer *offer, struct span value)
 
 void access_offer_field(struct access_offer *offer, struct http_field field)
 {
+	bool bearer = span_is(field.name, "authorization");
+	if (!bearer && !span_is(field.name, "x-api-key") && !span_is(field.name, "api-key"))
+		return;
 	struct span value = http_trim(field.value);
 	if (value.len == 0)
 		return;
-	if (span_is(field.name, "authorization"))
+	if (bearer)
 		offer_authorization(offer, value);
-	else if (span_is(field.name, "x-api-key") || span_is(field.name, "api-key"))
+	else
 		offer_key(offer, value);
 }
 
@@ -155,17 +158,22 @@ static enum error_code find_key(struct access *access, struct span shown, uint64
 {
 	unsigned char tag[SIPHASH_TAG];
 	struct span id;
-	if (!api_key_parse(shown, &id) || access->hmac == NULL)
+	if (!api_key_glance(shown, &id) || access->hmac == NULL)
 		return ERROR_KEY_INVALID;
 	const struct config_key *found = config_find_key(access->config, id);
 	struct listed *listed = found == NULL ? NULL : &access->listed[found - access->config->keys];
 	siphash(access->secret, shown, tag);
+	if (listed != NULL && listed->proven && hmac_equal(listed->tag, tag, sizeof(tag))) {
+		*holder = holder_hold(&listed->holder);
+		return ERROR_NONE;
+	}
+	if (!api_key_parse(shown, &id))
+		return ERROR_KEY_INVALID;
 	if (found == NULL && access->stored != NULL) {
 		struct stored_offer offer = {.shown = shown, .id = id, .tag = tag, .now_s = now_s};
 		return stored_find(access->stored, access->hmac, &offer, holder);
 	}
-	bool proven = listed != NULL && listed->proven && hmac_equal(listed->tag, tag, sizeof(tag));
-	enum error_code error = proven ? ERROR_NONE : prove(access, shown, found);
+	enum error_code error = prove(access, shown, found);
 	if (error != ERROR_NONE || listed == NULL)
 		return error != ERROR_NONE ? error : ERROR_KEY_INVALID;
 	memcpy(listed->tag, tag, sizeof(tag));

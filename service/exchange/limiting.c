@@ -4,13 +4,10 @@
 
 #include <inttypes.h>
 
-#include "lib/decimal.h"
 #include "service/exchange/internal.h"
 
 enum {
-	MODELS_MOST = 64,  /* fanout.width, at most */
-	STATES_MOST = 24,  /* limits that are looked at for the head */
-	POLICIES_MOST = 6, /* that it tells */
+	MODELS_MOST = 64, /* fanout.width, at most */
 	SECOND_US = 1000000,
 	PATIENCE_US = 60000000 /* the SDKs wait no longer than that */
 };
@@ -69,108 +66,6 @@ static bool refuse_with(struct exchange *exchange, const struct quota_refusal *r
 	return false;
 }
 
-/* ---- the head ---- */
-
-/* The limit of that unit of which the least is left. */
-static const struct quota_state *tightest(const struct quota_state *states, size_t count, unsigned unit)
-{
-	const struct quota_state *found = NULL;
-	for (size_t i = 0; i < count; i++)
-		if (states[i].unit == unit && (found == NULL || (double)states[i].left / (double)states[i].limit <
-								    (double)found->left / (double)found->limit))
-			found = &states[i];
-	return found;
-}
-
-struct writing {
-	struct limiting_fields *fields;
-	struct buf out;
-};
-
-static void add_field(struct writing *writing, struct span name, size_t start)
-{
-	struct limiting_fields *fields = writing->fields;
-	struct span all = buf_span(&writing->out);
-	if (!buf_failed(&writing->out) && fields->count < LIMITING_FIELDS)
-		fields->list[fields->count++] = (struct http_field){name, {all.at + start, all.len - start}};
-}
-
-/* "250ms", "12s", "1m30s", as OpenAI's clients read it. */
-static void write_duration(struct buf *out, uint64_t us)
-{
-	uint64_t seconds = us / SECOND_US, rest = us % SECOND_US / 1000;
-	if (seconds == 0) {
-		buf_printf(out, "%" PRIu64 "ms", rest);
-		return;
-	}
-	if (seconds >= 3600)
-		buf_printf(out, "%" PRIu64 "h", seconds / 3600);
-	if (seconds >= 60)
-		buf_printf(out, "%" PRIu64 "m", seconds / 60 % 60);
-	buf_printf(out, "%" PRIu64 "s", seconds % 60);
-}
-
-static void add_state(struct writing *writing, const struct quota_state *state, const struct span names[3])
-{
-	if (state == NULL)
-		return;
-	size_t start = buf_len(&writing->out);
-	decimal_append(&writing->out, state->limit);
-	add_field(writing, names[0], start);
-	start = buf_len(&writing->out);
-	decimal_append(&writing->out, state->left);
-	add_field(writing, names[1], start);
-	start = buf_len(&writing->out);
-	write_duration(&writing->out, state->reset_us);
-	add_field(writing, names[2], start);
-}
-
-/* "keys.crawler.tokens";q=100000;w=60, and what is left of it, as draft-ietf-httpapi-ratelimit-headers has them. */
-static void add_policies(struct writing *writing, const struct quota_state *states, size_t count)
-{
-	size_t start = buf_len(&writing->out), told = 0;
-	struct buf *out = &writing->out;
-	for (size_t i = 0; i < count && told < POLICIES_MOST; i++)
-		if (states[i].unit != QUOTA_CONCURRENT && states[i].unit != QUOTA_SPEND)
-			buf_printf(out, "%s\"%s.%s\";q=%" PRIu64 ";w=%" PRIu64, told++ > 0 ? ", " : "", states[i].name,
-				   account_unit_name(states[i].unit), states[i].limit, states[i].length_s);
-	if (told == 0)
-		return;
-	add_field(writing, SPAN("ratelimit-policy"), start);
-	start = buf_len(out);
-	told = 0;
-	for (size_t i = 0; i < count && told < POLICIES_MOST; i++)
-		if (states[i].unit != QUOTA_CONCURRENT && states[i].unit != QUOTA_SPEND)
-			buf_printf(out, "%s\"%s.%s\";r=%" PRIu64 ";t=%" PRIu64, told++ > 0 ? ", " : "", states[i].name,
-				   account_unit_name(states[i].unit), states[i].left,
-				   (states[i].reset_us + SECOND_US - 1) / SECOND_US);
-	add_field(writing, SPAN("ratelimit"), start);
-}
-
-static void write_fields(struct exchange *exchange)
-{
-	const struct span requests[3] = {SPAN("x-ratelimit-limit-requests"), SPAN("x-ratelimit-remaining-requests"),
-					 SPAN("x-ratelimit-reset-requests")};
-	const struct span tokens[3] = {SPAN("x-ratelimit-limit-tokens"), SPAN("x-ratelimit-remaining-tokens"),
-				       SPAN("x-ratelimit-reset-tokens")};
-	struct quota_state states[STATES_MOST];
-	struct limiting *limiting = &exchange->limiting;
-	size_t count = 0;
-	if (limiting->fields == NULL)
-		limiting->fields = arena_alloc(exchange_arena(exchange), sizeof(*limiting->fields));
-	if (limiting->fields == NULL)
-		return;
-	struct writing writing = {.fields = limiting->fields};
-	limiting->fields->count = 0;
-	buf_init_over(&writing.out, limiting->fields->text, sizeof(limiting->fields->text));
-	bill_look(limiting->bill, states, STATES_MOST, &count);
-	add_state(&writing, tightest(states, count, QUOTA_REQUESTS), requests);
-	add_state(&writing, tightest(states, count, QUOTA_TOKENS), tokens);
-	add_policies(&writing, states, count);
-	exchange->to.more = limiting->fields->list;
-	exchange->to.more_count = limiting->fields->count;
-}
-
 /* ---- taking ---- */
 
 /* Adds the models that the plan asks, each once. */
@@ -199,6 +94,19 @@ static bool open_bill(struct exchange *exchange)
 	return !exhausted;
 }
 
+/* Says how the limits stand, in the head of whatever is answered. */
+static void tell(struct exchange *exchange)
+{
+	struct limiting *limiting = &exchange->limiting;
+	if (limiting->fields == NULL)
+		limiting->fields = arena_alloc(exchange_arena(exchange), sizeof(*limiting->fields));
+	if (limiting->fields == NULL)
+		return;
+	limit_fields_write(limiting->fields, limiting->bill);
+	exchange->to.more = limiting->fields->list;
+	exchange->to.more_count = limiting->fields->count;
+}
+
 bool limiting_take(struct exchange *exchange, bool calls)
 {
 	struct limiting *limiting = &exchange->limiting;
@@ -213,7 +121,7 @@ bool limiting_take(struct exchange *exchange, bool calls)
 	if (limiting->bill == NULL)
 		return true;
 	bool taken = bill_admit(limiting->bill, calls ? &estimate : NULL, &refusal);
-	write_fields(exchange);
+	tell(exchange);
 	exchange->options.bill = limiting->bill;
 	return taken || refuse_with(exchange, &refusal);
 }

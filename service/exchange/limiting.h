@@ -6,26 +6,16 @@
 #ifndef SLUICE_SERVICE_EXCHANGE_LIMITING_H
 #define SLUICE_SERVICE_EXCHANGE_LIMITING_H
 
-#include "lib/http_field.h"
-#include "service/quotas/bill.h"
+#include "service/exchange/limit_fields.h"
 
 struct exchange;
 struct failure;
 
-enum { LIMITING_FIELDS = 8, LIMITING_TEXT_SIZE = 1024 };
-
-/* Fields of a head, with their text. */
-struct limiting_fields {
-	size_t count;
-	struct http_field list[LIMITING_FIELDS];
-	char text[LIMITING_TEXT_SIZE];
-};
-
 struct limiting {
 	bool opened;
-	struct bill *bill;       /* held; NULL = nothing is limited */
-	struct failure *failure; /* in the arena: why it was refused last; NULL = it was not, or memory ran out */
-	struct limiting_fields *fields; /* in the arena; NULL = none */
+	struct bill *bill;           /* held; NULL = nothing is limited */
+	struct failure *failure;     /* in the arena: why it was refused last; NULL = it was not, or memory ran out */
+	struct limit_fields *fields; /* in the arena; NULL = none */
 };
 
 /*

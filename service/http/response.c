@@ -43,18 +43,31 @@ static void buffer_empty(struct buf *buf)
 
 static bool is_framing_field(struct span name)
 {
-	static const char *const framing[] = {"content-length", "transfer-encoding", "connection", "keep-alive"};
-	for (size_t i = 0; i < sizeof(framing) / sizeof(framing[0]); i++)
-		if (span_is(name, framing[i]))
-			return true;
-	return false;
+	switch (name.len) {
+	case sizeof("connection") - 1: /* as long as "keep-alive" */
+		return span_is(name, "connection") || span_is(name, "keep-alive");
+	case sizeof("content-length") - 1:
+		return span_is(name, "content-length");
+	case sizeof("transfer-encoding") - 1:
+		return span_is(name, "transfer-encoding");
+	default:
+		return false;
+	}
 }
 
 /* A line break in a value would let whoever chose it write further fields. */
 static bool is_one_line(struct span s)
 {
-	return s.len == 0 || (memchr(s.at, '\r', s.len) == NULL && memchr(s.at, '\n', s.len) == NULL &&
-			      memchr(s.at, '\0', s.len) == NULL);
+	bool broken = false;
+	for (size_t i = 0; i < s.len; i++)
+		broken |= s.at[i] == '\r' || s.at[i] == '\n' || s.at[i] == '\0';
+	return !broken;
+}
+
+/* Returns whether h2o may have a token of the name. It has none that begins with x but for what proxies send. */
+static bool may_be_token(struct span name)
+{
+	return name.len > 0 && name.at[0] != 'x';
 }
 
 static void add_field(struct http_request *request, const struct http_field *field)
@@ -65,8 +78,8 @@ static void add_field(struct http_request *request, const struct http_field *fie
 	if (span_is(field->name, "content-type"))
 		request->event_stream = media_type_is(field->value, "text/event-stream");
 	h2o_iovec_t value = h2o_strdup(&h2o->pool, field->value.at, field->value.len);
-	h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, field->name.at, field->name.len, 1, NULL, value.base,
-			      value.len);
+	h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, field->name.at, field->name.len, may_be_token(field->name),
+			      NULL, value.base, value.len);
 }
 
 static enum response_framing choose_framing(const struct http_request *request, int status, int64_t content_length)

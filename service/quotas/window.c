@@ -89,6 +89,25 @@ static uint64_t rest_us(enum quota_window kind, struct quota_now now)
 	return ((uint64_t)timegm(&next) - now.s) * SECOND_US;
 }
 
+/* Returns the number, from 0 on, of the slot with whose beginning everything is forgotten. A slot goes when one begins
+ * that is WINDOW_SLOTS later. */
+static uint64_t last_to_go(const struct window *window)
+{
+	uint64_t newest = window->last;
+	while (window->slots[newest % WINDOW_SLOTS] == 0)
+		newest--;
+	return newest + WINDOW_SLOTS - 1;
+}
+
+/* Returns the number of the slot with whose beginning at most so much is left. */
+static uint64_t first_to_suffice(const struct window *window, uint64_t used)
+{
+	uint64_t sum = window->sum, oldest = window->last + 1; /* the place of the oldest one is that of the next */
+	for (int i = 0; i < WINDOW_SLOTS && sum > used; i++)
+		sum -= window->slots[oldest++ % WINDOW_SLOTS];
+	return oldest - 2;
+}
+
 uint64_t window_wait(struct window *window, enum quota_window kind, struct quota_now now, uint64_t used)
 {
 	advance(window, kind, now);
@@ -96,11 +115,7 @@ uint64_t window_wait(struct window *window, enum quota_window kind, struct quota
 		return 0;
 	if (!is_sliding(kind))
 		return rest_us(kind, now);
-	uint64_t sum = window->sum, oldest = window->last + 1;
-	for (int i = 0; i < WINDOW_SLOTS && sum > used; i++)
-		sum -= window->slots[oldest++ % WINDOW_SLOTS];
-	/* the slot before `oldest`, which stands for one WINDOW_SLOTS earlier, is forgotten when that number begins */
-	uint64_t start_us = (oldest - 2) * slot_us(kind);
+	uint64_t start_us = (used == 0 ? last_to_go(window) : first_to_suffice(window, used)) * slot_us(kind);
 	return start_us > now.us ? start_us - now.us : 1;
 }
 
