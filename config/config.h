@@ -380,6 +380,7 @@ struct config {
 	struct config_cache cache;
 	struct config_redis redis;
 	struct config_cors cors;
+	bool core_dumps;
 	const char *log_level; /* "debug", "info", "warn", "error" */
 	const struct config_advice *advices;
 	size_t advice_count;

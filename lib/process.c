@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,20 @@ static bool read_text(const char *path, char text[PROC_TEXT_MAX])
 	text[len] = '\0';
 	fclose(file);
 	return len != 0;
+}
+
+#if defined(__has_feature)
+#define HAS_LEAK_CHECK (__has_feature(address_sanitizer) || __has_feature(leak_sanitizer))
+#elif defined(__SANITIZE_ADDRESS__)
+#define HAS_LEAK_CHECK 1
+#else
+#define HAS_LEAK_CHECK 0
+#endif
+
+void process_refuse_dumps(void)
+{
+	if (!HAS_LEAK_CHECK)
+		prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 }
 
 bool process_resident_bytes(double *value)

@@ -16,4 +16,10 @@ bool process_max_fds(double *value);
 /* When the process started, in seconds since 1970. */
 bool process_start_seconds(double *value);
 
+/*
+ * Keeps the memory of the process out of core dumps and from debuggers of the same user: it holds keys, and what
+ * clients say. Nothing under AddressSanitizer, whose leak check is such a debugger.
+ */
+void process_refuse_dumps(void);
+
 #endif

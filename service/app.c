@@ -22,6 +22,7 @@
 #include "lib/log.h"
 #include "lib/memory.h"
 #include "lib/memory_limit.h"
+#include "lib/process.h"
 #include "lib/random.h"
 #include "schemas/metrics.h"
 #include "schemas/openapi.h"
@@ -395,6 +396,8 @@ int app_run(const struct config *config)
 	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* inherited by the workers: only this thread takes them */
 	signal(SIGPIPE, SIG_IGN);
 	raise_descriptor_limit();
+	if (!config->core_dumps)
+		process_refuse_dumps();
 	memory_setup();
 	ledger_set_ceiling(memory_ceiling(config));
 	if (http_client_global_setup() && create_workers(&app, &errors) && listen_and_start(&app, &errors)) {

@@ -150,7 +150,7 @@ void target_emit(struct target_run *target, struct event *event)
 {
 	event->target = target->target;
 	event->dialect = target->run.plan->dialect;
-	if (usage_is_known(&event->usage))
+	if (event->kind == EVENT_BODY && usage_is_known(&event->usage)) /* those of streams were noted before */
 		target->usage = event->usage;
 	target_tell_tap(target, event);
 	target->run.sink->on_event(target->run.sink, &target->run, event);

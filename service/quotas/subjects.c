@@ -282,7 +282,10 @@ static struct quota_subject *make_subject(struct quotas *quotas, const struct pa
 static void name_party(struct buf *out, const struct party *party)
 {
 	if (party->key != NULL)
-		buf_printf(out, "%s%c%s", id_of(party->key), '\0', party->key->tenant);
+		buf_append(out, span_of(id_of(party->key)));
+	buf_append(out, (struct span){"", 1});
+	if (party->key != NULL)
+		buf_append(out, span_of(party->key->tenant));
 	buf_append(out, (struct span){"", 1});
 	if (party->model != NULL)
 		buf_append(out, span_of(party->model->name));
@@ -324,11 +327,12 @@ struct quota_subject *quotas_find(struct quotas *quotas, const struct config_key
 				  struct quota_now now, bool *exhausted)
 {
 	struct party party = {key, model};
+	char room[NAME_MOST];
 	struct buf name;
 	*exhausted = false;
 	if (!quotas->any && (key == NULL || !has_limits(&key->limits)))
 		return NULL;
-	buf_init(&name, NAME_MOST);
+	buf_init_over(&name, room, sizeof(room));
 	name_party(&name, &party);
 	pthread_mutex_lock(&quotas->lock);
 	struct quota_subject *subject = buf_failed(&name) ? NULL : find_subject(quotas, &party, &name, now);
@@ -336,7 +340,6 @@ struct quota_subject *quotas_find(struct quotas *quotas, const struct config_key
 	if (subject != NULL && !none)
 		subject->users++;
 	pthread_mutex_unlock(&quotas->lock);
-	buf_fini(&name);
 	*exhausted = subject == NULL;
 	return none ? NULL : subject;
 }
