@@ -118,7 +118,8 @@ static void a_slow_reader_gets_all_of_an_answer_in_the_other_form(void **state)
 	    sluice_start_workers(1,
 				 "backends: { s: { url: 'http://127.0.0.1:%d/v1', timeouts: { idle: 3s, idle_whole: "
 				 "3s, first_content: 60s } } }\n"
-				 "models: { m: 's/count;tokens=60000;token_bytes=200;itl=0;ttft=0' }\n",
+				 "models: { m: 's/count;tokens=60000;token_bytes=200;itl=0;ttft=0' }\n"
+				 "limits: { event: 16MiB }\n",
 				 sim->port);
 	(void)state;
 	for (int tls = 0; tls < 2; tls++) {

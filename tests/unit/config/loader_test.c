@@ -15,7 +15,7 @@ static void the_least_configuration_has_every_default(void **state)
 	assert_int_equal(config->limits.connections, 16384);
 	assert_int_equal(config->limits.streams, 256);
 	assert_int_equal(config->limits.header_list, 64 << 10);
-	assert_int_equal(config->limits.event, 16 << 20);
+	assert_int_equal(config->limits.event, 8 << 20);
 	assert_int_equal(config->limits.buffer, 256 << 10);
 	assert_int_equal(config->fanout.depth, 4);
 	assert_int_equal(config->fanout.width, 8);
