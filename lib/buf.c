@@ -30,6 +30,7 @@ struct buf buf_take(struct buf *from)
 	struct buf taken = *from;
 	buf_init(from, taken.ceiling);
 	from->party = taken.party;
+	from->overdraws = taken.overdraws;
 	return taken;
 }
 
@@ -50,7 +51,7 @@ void buf_fini(struct buf *buf)
 	if (buf->capacity > LEDGER_BLOCK)
 		ledger_give(buf->party, buf->capacity);
 	free(buf->bytes);
-	*buf = (struct buf){.ceiling = buf->ceiling, .party = buf->party};
+	*buf = (struct buf){.ceiling = buf->ceiling, .overdraws = buf->overdraws, .party = buf->party};
 }
 
 void buf_reset(struct buf *buf)
@@ -69,17 +70,34 @@ static void buf_compact(struct buf *buf)
 	buf->start = 0;
 }
 
+/* Returns the bytes that a buffer has to grow by beyond what it is charged. */
+static size_t buf_growth(const struct buf *buf, size_t capacity)
+{
+	return buf_cost(capacity) - buf_cost(buf->capacity);
+}
+
+/* Charges a capacity, or the least that will do. Returns it; 0: refused. */
+static size_t buf_pay(struct buf *buf, size_t capacity, size_t need)
+{
+	if (buf_growth(buf, capacity) == 0 || ledger_grow(buf->party, buf_growth(buf, capacity)))
+		return capacity;
+	if (!buf->overdraws || buf_growth(buf, need) > LEDGER_STEP)
+		return 0;
+	ledger_overdraw(buf->party, buf_growth(buf, need));
+	return need;
+}
+
 static bool buf_grow(struct buf *buf, size_t need)
 {
 	size_t capacity = buf->capacity < BUF_FIRST_CAPACITY ? BUF_FIRST_CAPACITY : buf->capacity;
 	while (capacity < need)
 		capacity = capacity > buf->ceiling / 2 ? buf->ceiling : capacity * 2;
-	size_t more = buf_cost(capacity) - buf_cost(buf->capacity);
-	if (more > 0 && !ledger_grow(buf->party, more))
+	capacity = buf_pay(buf, capacity, need);
+	if (capacity == 0)
 		return false;
 	char *bytes = realloc(buf->bytes, capacity);
 	if (bytes == NULL) {
-		ledger_give(buf->party, more);
+		ledger_give(buf->party, buf_growth(buf, capacity));
 		return false;
 	}
 	memory_prefer_large_pages(bytes, capacity);

@@ -22,6 +22,7 @@ struct buf {
 	size_t capacity; /* bytes allocated */
 	size_t ceiling;  /* most unconsumed bytes it may ever hold */
 	bool failed;
+	bool overdraws; /* it grows in steps of LEDGER_STEP where the party may hold no more */
 	uint32_t party; /* of ledger.h, who is charged for an allocation beyond LEDGER_BLOCK */
 };
 
@@ -36,6 +37,14 @@ void buf_init_over(struct buf *buf, char *room, size_t size);
 static inline void buf_charge(struct buf *buf, uint32_t party)
 {
 	buf->party = party;
+}
+
+/* The same for what an admitted stream has read already: such a buffer does not fail for what its party holds, unless
+ * it has to grow by more than LEDGER_STEP at once. Whoever fills it stops while the party is tight. */
+static inline void buf_overdraw(struct buf *buf, uint32_t party)
+{
+	buf->party = party;
+	buf->overdraws = true;
 }
 
 /* Takes back what the buffer is charged; from now on it is charged nothing. */

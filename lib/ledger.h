@@ -10,7 +10,8 @@
  * may grow up to LEDGER_GROW_SHARE times that. So free memory is left for any newcomer, however many parties hold all
  * they may have: alone, a party begins new work up to two thirds of the ceiling, and holds three quarters at most. A
  * party that may begin nothing is tight: its streams go on in steps so small that they need no buffer beyond
- * LEDGER_BLOCK, and finish as their client reads.
+ * LEDGER_BLOCK, and finish as their client reads. What a stream has read when its party becomes tight is charged in any
+ * case: that is one read for each thread, and what one read makes a stream hold beyond LEDGER_BLOCK.
  *
  * The cache is charged to no party. It has what the parties leave free, and gives up entries as they take more. An
  * entry that is evicted while somebody reads it is memory that is not free, until its last reader has finished.
@@ -30,7 +31,8 @@ enum {
 	LEDGER_PARTIES = 65536 + 1,
 	LEDGER_BEGIN_SHARE = 2,
 	LEDGER_GROW_SHARE = 3,
-	LEDGER_BLOCK = 16 << 10 /* bytes; smaller buffers are not charged one by one */
+	LEDGER_BLOCK = 16 << 10, /* bytes; smaller buffers are not charged one by one */
+	LEDGER_STEP = 64 << 10   /* most bytes of one overdraft */
 };
 
 /* Sets the ceiling in bytes; 0 = none, as before the first call. */
@@ -41,6 +43,11 @@ size_t ledger_ceiling(void);
 bool ledger_begin(uint32_t party, size_t bytes);
 /* Charges bytes for work that was begun. False: the party holds all that it may have; nothing is charged. */
 bool ledger_grow(uint32_t party, size_t bytes);
+/*
+ * Charges bytes for what an admitted stream has read already, LEDGER_STEP at most. Never refused: the caller sees to it
+ * that the stream reads no more before these bytes are gone, while its party is tight.
+ */
+void ledger_overdraw(uint32_t party, size_t bytes);
 /* Takes back a charge, or a part of it. */
 void ledger_give(uint32_t party, size_t bytes);
 

@@ -1,8 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # Runs a command against the real service in front of a fast simulator, on free
-# ports. Its models: demo, gated (slow enough to watch), cut (breaks). SLUICE_URL and SLUICE_ADMIN_URL tell the command
-# where its listeners are, SLUICE_KEYS_URL where the admin listener of another service with a store of keys is. SLUICE_PUBLIC: what else the public one serves, as the key `public` lists it.
+# ports. Its models: demo, gated (waits behind its third token until the simulator's gate is opened), cut (breaks).
+# SLUICE_URL and SLUICE_ADMIN_URL tell the command where its listeners are, SLUICE_KEYS_URL where the admin listener of
+# another service with a store of keys is, SIM_URL where the simulator takes orders. SLUICE_PUBLIC: what else the public
+# listener serves, as the key `public` lists it.
 #
 #   tests/serve.sh BUILD-DIRECTORY WORK-DIRECTORY COMMAND…
 set -eu
@@ -22,7 +24,7 @@ trap stop EXIT
 
 # Waits until a program has told where it listens, in a line with those words, and prints the port.
 port_of() {
-	for _ in $(seq 100); do
+	for _ in $(seq 1200); do
 		port=$(sed -n '/'"${2:-.}"'/s/.*127\.0\.0\.1:\([0-9][0-9]*\).*/\1/p' "$1" | head -n 1)
 		[ -n "$port" ] && echo "$port" && return
 		sleep 0.1
@@ -31,9 +33,10 @@ port_of() {
 	exit 1
 }
 
-"$build/sluice-sim" --listen 127.0.0.1:0 --ttft 0ms --itl 0ms --tokens 4 >"$work/sim.log" 2>&1 &
+"$build/sluice-sim" --listen 127.0.0.1:0 --control 127.0.0.1:0 --ttft 0ms --itl 0ms --tokens 4 >"$work/sim.log" 2>&1 &
 pids="$pids $!"
-sim=$(port_of "$work/sim.log")
+sim=$(port_of "$work/sim.log" listening)
+SIM_URL=http://127.0.0.1:$(port_of "$work/sim.log" control)
 cat >"$work/sluice.yaml" <<YAML
 listen: [127.0.0.1:0]
 admin: 127.0.0.1:0
@@ -42,7 +45,7 @@ workers: 1
 backends: { sim: { url: "http://127.0.0.1:$sim/v1" } }
 models:
   demo: sim/river-1
-  gated: sim/river-1;ttft=100ms;itl=400ms;tokens=6
+  gated: sim/river-1;gate=3;tokens=6
   cut: sim/river-1;reset_mid;after=3
 YAML
 "$build/sluice" --config "$work/sluice.yaml" >"$work/sluice.log" 2>&1 &
@@ -62,5 +65,5 @@ YAML
 "$build/sluice" --config "$work/keyed.yaml" >"$work/keyed.log" 2>&1 &
 pids="$pids $!"
 SLUICE_KEYS_URL=http://127.0.0.1:$(port_of "$work/keyed.log" '"listener":"admin"')
-export SLUICE_URL SLUICE_ADMIN_URL SLUICE_KEYS_URL
+export SLUICE_URL SLUICE_ADMIN_URL SLUICE_KEYS_URL SIM_URL
 "$@"

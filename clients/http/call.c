@@ -282,7 +282,7 @@ struct http_call *http_call_start(struct http_origin *origin, const struct http_
 		origin_give(origin, call);
 		return NULL;
 	}
-	buf_charge(&call->inbox, request->party);
+	buf_overdraw(&call->inbox, request->party);
 	call->body = body_part(request, request->body);
 	call->tail = body_part(request, request->tail);
 	call->fresh = request->fresh;

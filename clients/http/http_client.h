@@ -87,6 +87,9 @@ struct http_call_ops {
 	void (*on_body)(void *context, struct span bytes);
 	/* The end, exactly once unless cancelled. The call is gone when it returns. */
 	void (*on_done)(void *context, const struct http_call_result *result);
+	/* The party may hold no more memory, and more is about to be read: whoever has enough pauses the call. Ends
+	 * nothing. NULL = no interest. */
+	void (*on_tight)(void *context);
 };
 
 enum { HTTP_CALL_EXTRA_MOST = 8 };

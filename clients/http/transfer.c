@@ -199,14 +199,23 @@ static void transfer_stall(struct http_call *call)
 	transfer_want(call);
 }
 
+/* Returns the bytes of the next read, once the caller had the chance to pause for want of memory. */
+static size_t transfer_size(struct http_call *call)
+{
+	if (!ledger_is_tight(call->inbox.party))
+		return TRANSFER_READ;
+	if (call->ops->on_tight != NULL)
+		call->ops->on_tight(call->context);
+	return TRANSFER_READ_TIGHT;
+}
+
 /* One read, told to the caller. False: there is nothing more to read, or nobody to read it. */
-static bool transfer_read(struct http_call *call)
+static bool transfer_read(struct http_call *call, size_t size)
 {
 	char *bytes = call->origin->client->read_buffer;
 	struct span body = {"", 0};
 	size_t got = 0;
 	const char *why = NULL;
-	size_t size = ledger_is_tight(call->inbox.party) ? TRANSFER_READ_TIGHT : TRANSFER_READ;
 	enum channel_result result = channel_read(call->channel, bytes, size, &got, &why);
 	bool more = call->origin->secure || got == size;
 	if (result == CHANNEL_LATER)
@@ -223,11 +232,12 @@ static bool transfer_read(struct http_call *call)
 static void transfer_receive(struct http_call *call)
 {
 	for (int round = 0; round < TRANSFER_ROUNDS; round++) {
+		size_t size = transfer_size(call);
 		if (call->paused) {
 			transfer_stall(call);
 			return;
 		}
-		if (!transfer_read(call))
+		if (!transfer_read(call, size))
 			return;
 	}
 	transfer_read_on_later(call);

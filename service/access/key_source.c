@@ -188,7 +188,7 @@ static void on_done(void *context, const struct http_call_result *result)
 
 static void fetch(struct key_source *source)
 {
-	static const struct http_call_ops ops = {on_head, on_body, on_done};
+	static const struct http_call_ops ops = {.on_head = on_head, .on_body = on_body, .on_done = on_done};
 	struct http_call_request request = {.path = "", .get = true};
 	source->began_us = timers_now(timers_of(source));
 	source->status = 0;

@@ -126,6 +126,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	exchange->request = request;
 	exchange->sink.on_event = exchange_on_event;
 	exchange->sink.on_comment = exchange_on_comment;
+	exchange->sink.on_tight = exchange_on_tight;
 	buf_init(&exchange->out, worker->flights.plan.config->limits.event * 2 + 65536);
 	buf_charge(&exchange->out, asked->party);
 	report_open(&exchange->report, asked->kind->cached ? asked->endpoint : REPORT_FANOUT, asked->http_version,

@@ -208,6 +208,9 @@ enum exchange_step exchange_write(struct exchange *exchange, struct span bytes);
 /* The client has the answer already: says so (304). */
 enum exchange_step exchange_send_unchanged(struct exchange *exchange);
 
+/* Pauses the answer if enough of it waits for the client: memory is tight, and more is about to be read. */
+void exchange_on_tight(struct run_sink *sink);
+
 /* The client took what it was given. */
 void exchange_resume(struct exchange *exchange);
 

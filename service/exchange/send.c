@@ -88,6 +88,13 @@ void exchange_resume(struct exchange *exchange)
 
 /* ---- bytes ---- */
 
+static void pause_when_full(struct exchange *exchange)
+{
+	if (!exchange->paused &&
+	    exchange->to.ops->is_full(exchange->to.client, exchange_config(exchange)->limits.buffer))
+		set_paused(exchange, true);
+}
+
 bool exchange_send(struct exchange *exchange, struct span bytes)
 {
 	const struct exchange_client_ops *ops = exchange->to.ops;
@@ -95,9 +102,13 @@ bool exchange_send(struct exchange *exchange, struct span bytes)
 		return false;
 	exchange->report.bytes += bytes.len;
 	exchange->sent_us = exchange_now(exchange);
-	if (!exchange->paused && ops->is_full(exchange->to.client, exchange_config(exchange)->limits.buffer))
-		set_paused(exchange, true);
+	pause_when_full(exchange);
 	return true;
+}
+
+void exchange_on_tight(struct run_sink *sink)
+{
+	pause_when_full(container_of(sink, struct exchange, sink));
 }
 
 enum exchange_step exchange_write(struct exchange *exchange, struct span bytes)

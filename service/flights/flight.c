@@ -56,6 +56,13 @@ static void flight_on_comment(struct run_shared *shared)
 		flight->sink->on_comment(flight->sink);
 }
 
+static void flight_on_tight(struct run_shared *shared)
+{
+	struct flight *flight = (struct flight *)shared;
+	if (flight->state == FLIGHT_ST_RUNNING && flight->sink->on_tight != NULL)
+		flight->sink->on_tight(flight->sink);
+}
+
 /* How long the plan took to give something: what hedges go by. */
 static void flight_note_content(struct flight *flight, const struct event *event)
 {
@@ -109,6 +116,7 @@ struct flight *flight_create(const struct plan_worker *worker, struct request *r
 					       .bill = bill_hold(bill)};
 	flight->shared.on_settled = flight_on_settled;
 	flight->shared.on_comment = flight_on_comment;
+	flight->shared.on_tight = flight_on_tight;
 	flight->root_sink.on_event = flight_on_event;
 	flight->reap.run = flight_free;
 	return flight;

@@ -78,15 +78,20 @@ static void copy_bytes(struct flight_record *record, const struct event *event)
 	}
 }
 
-/* Charges room for so many bytes more; the first block is the request's. False: refused. */
+/* Charges room for so many bytes more; the first block is the request's. What was read already is charged in any case.
+ * False: refused. */
 static bool charge(struct flight_log *log, size_t more)
 {
 	size_t need = log->bytes - log->gone + more;
 	if (need <= log->charged + LEDGER_BLOCK)
 		return true;
 	size_t bytes = need - log->charged + CHARGED_AT_ONCE;
-	if (!ledger_grow(log->party, bytes))
-		return false;
+	if (!ledger_grow(log->party, bytes)) {
+		bytes = need - log->charged - LEDGER_BLOCK;
+		if (bytes > LEDGER_STEP)
+			return false;
+		ledger_overdraw(log->party, bytes);
+	}
 	log->charged += bytes;
 	return true;
 }

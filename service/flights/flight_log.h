@@ -41,7 +41,7 @@ void flight_log_init(struct flight_log *log, uint32_t party);
 void flight_log_fini(struct flight_log *log);
 
 /* A record with copies of all that the event borrows, not linked yet. NULL: out of memory, or the party holds all that
- * it may have. By the appending thread. */
+ * it may have and the log would grow by more than LEDGER_STEP. By the appending thread. */
 struct flight_record *flight_log_copy(struct flight_log *log, const struct event *event);
 
 /* Links a record behind the others. */

@@ -67,10 +67,12 @@ static void follower_done(struct follower *follower, const struct flight_record 
 	follower->seen = record->number;
 	follower->seen_bytes = record->behind;
 	follower->todo = record->next;
-	bool caught_up =
-	    follower->pace == FOLLOWER_IS_BEHIND && follower->shared->log.bytes - record->behind < SHARED_LAG_MOST / 2;
-	if (caught_up)
+	size_t lag = follower->shared->log.bytes - record->behind;
+	bool caught_up = follower->shared->wish == SHARED_PAUSE && lag <= SHARED_LAG_TIGHT;
+	if (follower->pace == FOLLOWER_IS_BEHIND && lag < SHARED_LAG_MOST / 2) {
 		follower->pace = FOLLOWER_READS;
+		caught_up = true;
+	}
 	pthread_mutex_unlock(&follower->shared->lock);
 	if (caught_up)
 		shared_reconsider(follower->shared, follower->worker);

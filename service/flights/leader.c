@@ -86,12 +86,24 @@ static bool has_reader(const struct shared *shared)
 	return false;
 }
 
-/* What all followers together want; under the lock. Nobody waits for one that is behind while another one reads. */
+/* Returns whether a follower has more to read than the log may hold of a client whose memory is tight. */
+static bool is_held_up(const struct shared *shared)
+{
+	if (!ledger_is_tight(shared->party))
+		return false;
+	for (const struct follower *at = shared->followers; at != NULL; at = at->next)
+		if (at->pace != FOLLOWER_IS_CUT && shared->log.bytes - at->seen_bytes > SHARED_LAG_TIGHT)
+			return true;
+	return false;
+}
+
+/* What all followers together want; under the lock. Nobody waits for one that is behind while another one reads, unless
+ * memory is tight: the log grows by what one of them has not read. */
 static enum shared_wish shared_wish(const struct shared *shared)
 {
 	if (shared->followers == NULL)
 		return shared->followed_elsewhere ? SHARED_RUN : SHARED_CANCEL;
-	return has_reader(shared) ? SHARED_RUN : SHARED_PAUSE;
+	return has_reader(shared) && !is_held_up(shared) ? SHARED_RUN : SHARED_PAUSE;
 }
 
 /* A follower changed its mind. worker: whose thread this is. */
@@ -331,6 +343,27 @@ static void shared_on_event(struct run_sink *sink, struct run *run, const struct
 	shared_add(shared, event);
 }
 
+/* The next follower of the leader's own worker. None of these can leave meanwhile. NULL: there is none. */
+static struct follower *next_own(struct shared *shared, struct follower *after)
+{
+	pthread_mutex_lock(&shared->lock);
+	struct follower *at = after == NULL ? shared->followers : after->next;
+	while (at != NULL && (at->worker != shared->worker || at->state != FOLLOWER_ST_FOLLOWING))
+		at = at->next;
+	pthread_mutex_unlock(&shared->lock);
+	return at;
+}
+
+/* Those of other workers are waited for by what they have not read. */
+static void shared_on_tight(struct run_sink *sink)
+{
+	struct shared *shared = container_of(sink, struct shared, sink);
+	for (struct follower *at = next_own(shared, NULL); at != NULL; at = next_own(shared, at))
+		if (at->to->on_tight != NULL)
+			at->to->on_tight(at->to);
+	shared_reconsider(shared, shared->worker);
+}
+
 void shared_fail(struct shared *shared, enum error_code code)
 {
 	struct failure failure = failure_of(code);
@@ -367,5 +400,6 @@ void shared_give_kept(struct shared *shared, struct cache_hit *hit)
 void shared_open(struct shared *shared)
 {
 	shared->sink.on_event = shared_on_event;
+	shared->sink.on_tight = shared_on_tight;
 	shared->call.run = on_call;
 }

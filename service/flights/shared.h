@@ -7,11 +7,10 @@
  *
  * Leaving hurts nobody: the plan runs as long as one follower is there, and is
  * cancelled with the last. It runs while one follower reads as events come; when all
- * are paused, or more than SHARED_LAG_MOST bytes behind, it waits. One that is so far
- * behind and reads next to nothing for a second, or falls SHARED_MOST bytes behind,
- * while others read is cut off by an error of its own. Answers of more than
- * SHARED_MOST bytes are not joined any more, and what all have read of them is
- * forgotten.
+ * are paused, or more than SHARED_LAG_MOST bytes behind, it waits. While the leader's client may hold no more memory,
+ * it waits for all: whoever is more than SHARED_LAG_TIGHT bytes behind. One that is so far behind and reads next to
+ * nothing for a second, or falls SHARED_MOST bytes behind, while others read is cut off by an error of its own. Answers
+ * of more than SHARED_MOST bytes are not joined any more, and what all have read of them is forgotten.
  *
  * The events are the backend's: with usage whether a follower asked for it or
  * not, streamed or whole as the leader asked. Failures are the same for all; a refusal may be of
@@ -31,6 +30,7 @@
 enum {
 	SHARED_MOST = 8 << 20, /* bytes of events that are kept */
 	SHARED_LAG_MOST = 1 << 20,
+	SHARED_LAG_TIGHT = 4 << 10,   /* the same while the client that leads may hold no more memory */
 	SHARED_BATCH_MOST = 32 << 20, /* bytes of an answer that is taken apart into vectors */
 };
 

@@ -101,7 +101,8 @@ static void probe_on_done(void *context, const struct http_call_result *result)
 
 static void probe_ask(struct probe *probe)
 {
-	static const struct http_call_ops ops = {probe_on_head, probe_on_body, probe_on_done};
+	static const struct http_call_ops ops = {
+	    .on_head = probe_on_head, .on_body = probe_on_body, .on_done = probe_on_done};
 	uint64_t every_us = probe_config(probe)->every_us;
 	struct http_call_request request = {.path = probe_config(probe)->path, .get = true};
 	probe->asked_us = timers_now(probe_timers(probe));

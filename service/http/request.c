@@ -126,8 +126,8 @@ struct http_request *http_request_create(struct http_server *server, h2o_req_t *
 	buf_init(&request->filling, server->config->limits.buffer + REQUEST_WRITE_MOST);
 	buf_init(&request->flying, server->config->limits.buffer + REQUEST_WRITE_MOST);
 	buf_init(&request->unpacked, server->config->limits.body + REQUEST_UNPACKED_EXTRA);
-	buf_charge(&request->filling, connection->party);
-	buf_charge(&request->flying, connection->party);
+	buf_overdraw(&request->filling, connection->party);
+	buf_overdraw(&request->flying, connection->party);
 	request->charged = ledger_begin(connection->party, REQUEST_COST) ? REQUEST_COST : 0;
 	set_missing(&h2o->input.method, "GET");
 	set_missing(&h2o->input.path, "/");

@@ -86,7 +86,8 @@ struct run_shared {
 	struct run_tap *tap;                           /* hears the leaves; NULL = nobody does */
 	void (*on_settled)(struct run_shared *shared); /* open_calls fell to 0; may be called many times */
 	void (*on_comment)(
-	    struct run_shared *shared); /* a stream had a comment; may end the runs. NULL = no interest */
+	    struct run_shared *shared);              /* a stream had a comment; may end the runs. NULL = no interest */
+	void (*on_tight)(struct run_shared *shared); /* memory is tight before a read; may pause. NULL = no interest */
 };
 
 /* Why a call starts. */
@@ -134,6 +135,9 @@ struct run_sink {
 	void (*on_event)(struct run_sink *sink, struct run *run, const struct event *event);
 	/* A backend sent a comment within its stream. Of a flight only; NULL = no interest. */
 	void (*on_comment)(struct run_sink *sink);
+	/* The client that is charged may hold no more memory, and more is about to be read: pauses if it has enough,
+	 * ends nothing. Of a flight only; NULL = no interest. */
+	void (*on_tight)(struct run_sink *sink);
 };
 
 struct run_ops {

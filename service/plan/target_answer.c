@@ -189,4 +189,12 @@ static void answer_on_done(void *context, const struct http_call_result *result)
 	target_leave(target);
 }
 
-const struct http_call_ops target_call_ops = {answer_on_head, answer_on_body, answer_on_done};
+static void answer_on_tight(void *context)
+{
+	const struct target_run *target = context;
+	struct run_shared *shared = target->run.context->shared;
+	if (shared->on_tight != NULL)
+		shared->on_tight(shared);
+}
+
+const struct http_call_ops target_call_ops = {answer_on_head, answer_on_body, answer_on_done, answer_on_tight};

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from 'node:fs';
 
-const PATIENCE_MS = 60000;
+const PATIENCE_MS = 120000;
 const all = new Set();
 process.on('exit', () => { for (const child of all) child.kill('SIGKILL'); });
 

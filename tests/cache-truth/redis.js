@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { start, wait } from './processes.js';
 
-const PATIENCE_MS = 30000;
+const PATIENCE_MS = 120000;
 let servers = 0;
 
 // One command on a connection of its own. Returns the answer as the protocol has it, or '' when there is none.

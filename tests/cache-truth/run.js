@@ -11,7 +11,7 @@ import { wait } from './processes.js';
 import { cluster, sentinels, single } from './redis.js';
 import { World, models } from './world.js';
 
-const AT_ONCE = 48, ROUND = 20000, PURGE_EVERY = 250, STEP_EVERY = 40, DEATH_EVERY = 300, WRONG_MOST = 5, DAY_S = 86400, HOUR_MS = 3600e3, PATIENCE_MS = 30000;
+const AT_ONCE = 48, ROUND = 20000, PURGE_EVERY = 250, STEP_EVERY = 40, DEATH_EVERY = 300, WRONG_MOST = 5, DAY_S = 86400, HOUR_MS = 3600e3, PATIENCE_MS = 120000;
 const trials = Number(process.env.SLUICE_TRUTH_TRIALS ?? ROUND);
 const seed = BigInt(process.env.SLUICE_TRUTH_SEED ?? Date.now());
 const keep = process.env.SLUICE_TRUTH_KEEP ?? 'build/cache-truth';

@@ -46,7 +46,7 @@ daemon_start() {
 		--bridge none --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false \
 		>>"$work/dockerd.log" 2>&1 &
 	daemon_pid=$!
-	for ((tries = 0; tries < 150; tries++)); do
+	for ((tries = 0; tries < 1500; tries++)); do
 		docker info >/dev/null 2>&1 && return
 		kill -0 "$daemon_pid" 2>/dev/null || break
 		sleep 0.2
@@ -117,7 +117,7 @@ daemon_stop() {
 	fi
 	if [ -n "$daemon_pid" ]; then
 		kill -TERM "$daemon_pid" 2>/dev/null
-		for ((tries = 0; tries < 150; tries++)); do
+		for ((tries = 0; tries < 1500; tries++)); do
 			kill -0 "$daemon_pid" 2>/dev/null || break
 			sleep 0.1
 		done

@@ -23,7 +23,7 @@ export const gatewayOnly = { skip: direct && 'there is no Sluice (SLUICE_BIN=dir
 /** The model names that every client is tried with. */
 export const MODELS = direct ? ['tiny'] : ['tiny', 'both'];
 
-export const GUARD_MS = 30_000; // only so that a test cannot hang for ever
+export const GUARD_MS = 120_000; // only so that a test cannot hang for ever
 
 const guard = () => sleep(GUARD_MS, null, { ref: false });
 
@@ -94,7 +94,7 @@ admin: off
 workers: 1
 keepalive: 5ms # so that every SDK reads comments before and between events
 backends:
-  engine: { url: "${engineUrl}/v1", dialect: openai, timeouts: { connect: 2s, first_content: 30s, idle: 30s, total: 600s } }
+  engine: { url: "${engineUrl}/v1", dialect: openai, timeouts: { connect: 20s, first_content: 120s, idle: 120s, total: 600s } }
   dead: { url: "http://127.0.0.1:1/v1", dialect: openai }
   refusing: { url: "http://127.0.0.1:1/v1", dialect: openai, breaker: { enabled: false } }
 models:

@@ -42,7 +42,7 @@ models:
 END
 "$build/sluice" --config "$here/sluice.yaml" 2>"$here/log" &
 sluice=$!
-for _ in $(seq 100); do
+for _ in $(seq 1200); do
 	[ "$(grep -c '"msg":"listening"' "$here/log" || true)" = 2 ] && break
 	sleep 0.1
 done
@@ -55,8 +55,8 @@ port_of() {
 allowed_in_clear="Sends invalid connection preface"
 
 status=0
-"$build/h2spec/h2spec" -h 127.0.0.1 -p "$(port_of no)" -P /livez -o 5 >"$here/clear" || true
-"$build/h2spec/h2spec" -h 127.0.0.1 -p "$(port_of yes)" -P /livez -o 5 -t -k >"$here/tls" || status=1
+"$build/h2spec/h2spec" -h 127.0.0.1 -p "$(port_of no)" -P /livez -o 30 >"$here/clear" || true
+"$build/h2spec/h2spec" -h 127.0.0.1 -p "$(port_of yes)" -P /livez -o 30 -t -k >"$here/tls" || status=1
 if sed -n '/^Failures:/,$p' "$here/clear" | grep '×' | grep -qv "$allowed_in_clear"; then
 	status=1
 fi

@@ -35,7 +35,7 @@ static inline void redis_tls_cluster_start(struct redis_process **nodes, int *po
 	for (size_t i = 0; i < count; i++) {
 		nodes[i] = redis_tls_start(
 		    &ports[i], authority, files,
-		    "cluster-enabled yes\ncluster-node-timeout 500\ntls-cluster yes\ntls-replication yes\n", false);
+		    "cluster-enabled yes\ncluster-node-timeout 3000\ntls-cluster yes\ntls-replication yes\n", false);
 		redis_process_say(nodes[i], "CLUSTER ADDSLOTSRANGE %zu %zu", 16384 * i / count,
 				  16384 * (i + 1) / count - 1);
 		redis_process_say(nodes[i], "CLUSTER SET-CONFIG-EPOCH %zu", i + 1);

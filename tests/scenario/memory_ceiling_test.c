@@ -15,6 +15,7 @@
 #include "tests/scenario/harness/sim.h"
 
 #define CHAT "/v1/chat/completions"
+#define SHARED ",\"temperature\":0" /* the member that has flights shared */
 
 enum {
 	KIB = 1024,
@@ -42,6 +43,7 @@ static void start(struct world *world, const char *more)
 	    "backends: { s: { url: 'http://127.0.0.1:%d/v1', timeouts: { first_content: 10m } } }\n"
 	    "models: { quick: s/m, brief: s/m;ttft=2s, held: s/m;gate=0, slow: s/m;ttft=100s,\n"
 	    "  long: 's/count;tokens=2000;token_bytes=1000',\n"
+	    "  burst: 's/count;gate=1;tokens=2000;token_bytes=1000',\n"
 	    "  waits: 's/count;tokens=2;itl=100s', large: 's/m;tokens=60;token_bytes=1000' }\n",
 	    more, world->sim->port);
 	world->neighbour = neighbour_start(world->sluice, "quick");
@@ -203,44 +205,51 @@ static size_t read_all(struct h1 *all, size_t count)
 	return admitted;
 }
 
-/* The service holds the same for many looks in a row. */
+/* The service holds the same for many looks in a row; it may take as long as it likes while that changes. */
 static void wait_settled(const struct world *world)
 {
 	struct patience patience = patience_for("buffers to be full");
 	double last = -1;
 	for (int same = 0; same < 50; same++) {
 		double now = held(world);
-		if (now > last + 256 * KIB || now < last - 256 * KIB) /* the neighbour goes on */
+		if (now > last + 256 * KIB || now < last - 256 * KIB) { /* the neighbour goes on */
 			same = 0;
+			patience = patience_for("buffers to be full");
+		}
 		last = now;
 		patience_wait(&patience);
 	}
 }
 
-/* 2 MB each for clients that read nothing: buffers of 256 KiB would be 75 MB of 300. */
-static void check_slow_readers(size_t count, const char *members)
+/* 2 MB each for clients that read nothing: buffers of 256 KiB would be 75 MB of 300. Answers of the model "burst" begin
+ * when all of them were admitted. */
+static void check_slow_readers(const char *model, size_t count, const char *members)
 {
 	struct world world;
 	char body[256];
 	struct h1 *all = calloc(count, sizeof *all);
+	bool burst = strcmp(model, "burst") == 0;
+	size_t sure = burst || count < 100 ? count : 100; /* are admitted in any case */
+	/* logs that all flights keep at first and forget together leave holes in the heap */
+	size_t most = CEILING + (burst ? CEILING : EXTRA);
 	assert_non_null(all);
 	start(&world, "");
 	for (size_t i = 0; i < count; i++) {
-		snprintf(
-		    body, sizeof body,
-		    "{\"model\":\"long\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"%zu\"}]%s}", i,
-		    members);
+		snprintf(body, sizeof body,
+			 "{\"model\":\"%s\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"%zu\"}]%s}",
+			 model, i, members);
 		wire_open_narrow(&all[i].wire, world.sluice->port, NULL);
 		h1_post(&all[i], CHAT, "", body);
 	}
-	sim_wait_calls(world.sim, "token_bytes", count < 100 ? count : 100);
+	sim_wait_calls(world.sim, "token_bytes", sure);
+	sim_open_gate(world.sim);
 	wait_settled(&world);
 	assert_in_range((size_t)held(&world), 0, SHARE);
-	check_memory("slow readers", world.rss, proc_rss(world.sluice->proc), CEILING + EXTRA);
+	check_memory("slow readers", world.rss, proc_rss(world.sluice->proc), most);
 	neighbour_check(world.neighbour, 3);
 	size_t admitted = read_all(all, count);
 	print_message("of %zu readers %zu were admitted\n", count, admitted);
-	assert_in_range(admitted, count < 100 ? count : 100, count);
+	assert_in_range(admitted, sure, count);
 	for (size_t i = 0; i < count; i++)
 		h1_close(&all[i]);
 	free(all);
@@ -250,16 +259,28 @@ static void check_slow_readers(size_t count, const char *members)
 static void clients_that_read_nothing_for_a_while_get_all_of_it_in_the_end(void **state)
 {
 	(void)state;
-	check_slow_readers(1, "");
-	check_slow_readers(30, "");
-	check_slow_readers(300, "");
+	check_slow_readers("long", 1, "");
+	check_slow_readers("long", 30, "");
+	check_slow_readers("long", 300, "");
 }
 
 /* Flights that are shared keep all events for those who may come, unless memory is tight. */
 static void flights_that_could_be_joined_give_way_to_those_that_run(void **state)
 {
 	(void)state;
-	check_slow_readers(300, ",\"temperature\":0");
+	check_slow_readers("long", 300, SHARED);
+}
+
+/*
+ * All are admitted before anything of their answers comes, as after a stall of the machine. Shared flights ended with
+ * `overloaded` then: each time a client had taken 4 KiB its plan read 8 KiB more, although the follower had not read
+ * what was in the log by then.
+ */
+static void streams_whose_answers_begin_at_once_all_finish(void **state)
+{
+	(void)state;
+	check_slow_readers("burst", 300, SHARED);
+	check_slow_readers("burst", 300, "");
 }
 
 /* ---- the cache ---- */
@@ -325,6 +346,7 @@ int main(void)
 	    SCENARIO(streams_that_wait_are_bounded_and_a_neighbour_is_served),
 	    SCENARIO(clients_that_read_nothing_for_a_while_get_all_of_it_in_the_end),
 	    SCENARIO(flights_that_could_be_joined_give_way_to_those_that_run),
+	    SCENARIO(streams_whose_answers_begin_at_once_all_finish),
 	    SCENARIO(the_cache_gives_way_to_requests_before_any_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

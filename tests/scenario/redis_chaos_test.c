@@ -168,6 +168,7 @@ static void on_over(struct load *load)
 
 static void whatever_happens_no_answer_is_wrong(void **state)
 {
+	static const struct haste haste = {.silence = "1s", .budget = "20ms"};
 	struct dice dice = dice_take();
 	struct replicas world = replicas_prepare();
 	struct chaos chaos = {.world = &world, .dice = &dice, .redis = TROUBLES, .next = 100, .undo = SIZE_MAX};
@@ -180,7 +181,7 @@ static void whatever_happens_no_answer_is_wrong(void **state)
 	(void)state;
 	for (int i = 0; i < REPLICAS; i++) {
 		world.each[i] =
-		    replicas_add_hasty(&world, world.redis->port, "20ms", LOAD_CONFIG(";itl=1ms") SMALL_MEMORY);
+		    replicas_add_hasty(&world, world.redis->port, &haste, LOAD_CONFIG(";itl=1ms") SMALL_MEMORY);
 		replicas_wait_up(world.each[i]);
 	}
 	chaos.spacing = 1 + load.requests / TIGHT;
@@ -196,7 +197,8 @@ static void whatever_happens_no_answer_is_wrong(void **state)
 	print_message("%zu troubles; Redis killed %zu times, stopped %zu, full %zu, flushed %zu; calls %.0f\n",
 		      troubles, chaos.counts[REDIS_KILLED], chaos.counts[REDIS_STOPPED], chaos.counts[REDIS_FULL],
 		      chaos.counts[REDIS_FLUSHED], sim_stat(world.sim, "total"));
-	assert_true(load.whole > load.requests / 2 && load.failed > 0 && load.left > 0);
+	/* a machine that stalls for longer than the backend may be silent has more of them fail */
+	assert_true(load.whole > load.requests / 4 && load.failed > 0 && load.left > 0);
 	for (int i = 0; i < REPLICAS; i++)
 		replicas_wait_up(world.each[i]);
 	replicas_wait_sharing(&world, "alpha"); /* without a restart */

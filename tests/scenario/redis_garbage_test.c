@@ -25,10 +25,11 @@ struct world {
 
 static struct world start(const char *budget, const char *rest)
 {
+	const struct haste haste = {.silence = "30s", .budget = budget};
 	struct world world = {.dice = dice_take(), .replicas = replicas_prepare()};
 	world.garbler = garbler_start(world.replicas.redis->port, world.dice.state);
 	for (int i = 0; i < REPLICAS; i++) {
-		world.replicas.each[i] = replicas_add_hasty(&world.replicas, world.garbler->port, budget, rest);
+		world.replicas.each[i] = replicas_add_hasty(&world.replicas, world.garbler->port, &haste, rest);
 		replicas_wait_up(world.replicas.each[i]);
 	}
 	return world;

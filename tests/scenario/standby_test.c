@@ -13,7 +13,7 @@
 #include "tests/scenario/harness/scenario.h"
 #include "tests/scenario/harness/sim.h"
 
-enum { ROUNDS = 3 };
+enum { ROUNDS = 3, CALLS_A_SECOND = 10 /* that are allowed anew, whatever has failed */ };
 static const size_t crowds[] = {30, 300};
 
 struct world {
@@ -188,11 +188,13 @@ static void check_repeats(const char *fault)
 		jobs[i].body = chat_body("m", true);
 	struct mass mass = {
 	    .sluice = world.sluice, .via = VIA_H1, .connections = 300, .streams = 1, .jobs = jobs, .count = 300};
+	uint64_t began_us = clock_us();
 	mass_run(&mass);
+	double seconds = (double)((clock_us() - began_us) / 1000000);
 	mass_free_answers(&mass);
 	double repeats = sluice_metric(world.sluice, "sluice_attempts_total{model=\"m\",reason=\"retry\"}");
 	print_message("%s: %g repeats of 300 requests\n", fault, repeats);
-	assert_true(repeats <= 90); /* a few more when the crowd takes longer than the memory of the budget */
+	assert_true(repeats <= 90 + seconds * CALLS_A_SECOND); /* what ended longer ago is forgotten */
 }
 
 /* No breaker takes a backend out of service for 429, and each request was repeated twice, three at a time. */
@@ -214,7 +216,9 @@ static void check_outage(const char *plan, size_t count, size_t at_once, double 
 	struct mass_job *jobs = mass_jobs(count, chat_body("m", true));
 	struct mass mass = {
 	    .sluice = world.sluice, .via = VIA_H1, .connections = at_once, .streams = 1, .jobs = jobs, .count = count};
+	uint64_t began_us = clock_us();
 	mass_run(&mass);
+	double seconds = (double)((clock_us() - began_us) / 1000000);
 	for (size_t i = 0; i < count; i++)
 		assert_in_range(jobs[i].answer.status, 429, 504);
 	mass_free_answers(&mass);
@@ -222,7 +226,7 @@ static void check_outage(const char *plan, size_t count, size_t at_once, double 
 	double calls = sluice_metric(world.sluice, "sluice_attempts_total{model=\"m\",reason=\"first\"}") +
 		       sluice_metric(world.sluice, "sluice_attempts_total{model=\"m\",reason=\"fallback\"}");
 	print_message("%s, %zu at once: %g calls for %zu requests\n", plan, at_once, calls, count);
-	assert_true(calls <= (double)count * most);
+	assert_true(calls <= (double)count * most + seconds * CALLS_A_SECOND);
 }
 
 static void when_all_backends_of_a_chain_fail_there_are_few_calls(void **state)

@@ -29,4 +29,4 @@ export SLUICE_PUBLIC
 # shellcheck disable=SC2016
 exec "$tests/serve.sh" "$build" "$work" sh -c 'exec venv/bin/schemathesis --config-file "$0" run "$SLUICE_URL/openapi.json" --url "$SLUICE_URL" "$@"' \
 	"$tests/schemathesis/schemathesis.toml" \
-	--checks all --mode all --max-examples "${EXAMPLES:-100}" ${SEED:+--seed "$SEED"} --no-color
+	--checks all --mode all --request-timeout 120 --max-examples "${EXAMPLES:-100}" ${SEED:+--seed "$SEED"} --no-color

@@ -37,16 +37,17 @@ struct sluice *replicas_add(const struct replicas *replicas, const char *rest)
 			    replicas->sim->port, replicas->redis->port, rest);
 }
 
-struct sluice *replicas_add_hasty(const struct replicas *replicas, int redis_port, const char *budget, const char *rest)
+struct sluice *replicas_add_hasty(const struct replicas *replicas, int redis_port, const struct haste *haste,
+				  const char *rest)
 {
 	return sluice_start("backends:\n"
 			    "  sim:\n"
 			    "    url: 'http://127.0.0.1:%d/v1'\n"
 			    "    breaker: { enabled: false }\n"
-			    "    timeouts: { first_content: 300ms, idle: 300ms, total: 10s }\n"
+			    "    timeouts: { first_content: %s, idle: %s, total: 60s }\n"
 			    "redis: { servers: [127.0.0.1:%d], budget: %s }\n"
 			    "%s",
-			    replicas->sim->port, redis_port, budget, rest);
+			    replicas->sim->port, haste->silence, haste->silence, redis_port, haste->budget, rest);
 }
 
 void replicas_wait_up(const struct sluice *sluice)

@@ -29,11 +29,14 @@ struct sluice *replicas_add(const struct replicas *replicas, const char *rest);
 /* Everything, ready, connected to Redis. */
 struct replicas replicas_start(const char *rest);
 
-/*
- * The same for scenarios about what goes wrong: Redis at that port with that budget, and a backend that is given up on
- * soon.
- */
-struct sluice *replicas_add_hasty(const struct replicas *replicas, int redis_port, const char *budget,
+/* What is waited for in scenarios about what goes wrong, as the file says it. */
+struct haste {
+	const char *silence; /* of the backend, before and within an answer */
+	const char *budget;  /* for Redis */
+};
+
+/* The same with Redis at that port, and a backend and Redis that are given up on sooner. */
+struct sluice *replicas_add_hasty(const struct replicas *replicas, int redis_port, const struct haste *haste,
 				  const char *rest);
 
 /* Waits until what the first one keeps is given by the second one. model: one of rest's, of any simulator's name. */

@@ -6,6 +6,7 @@
 #include <dirent.h>
 
 #include "lib/errors.h"
+#include "lib/ledger.h"
 #include "lib/memory.h"
 #include "tests/unit/heap.h"
 
@@ -394,6 +395,36 @@ static void chunked_megabytes_pass_through_pauses_in_bounded_memory(void **state
 	pause_and_resume_through(bulk_chunked);
 }
 
+/* Has the party hold so much that its memory is tight. Returns the bytes. */
+static size_t tighten(uint32_t party)
+{
+	ledger_set_ceiling(1 << 20);
+	while (!ledger_is_tight(party))
+		ledger_overdraw(party, 4096);
+	return ledger_held(party);
+}
+
+static void a_caller_may_pause_before_anything_is_read_into_tight_memory(void **state)
+{
+	(void)state;
+	struct test_env env;
+	size_t len = 1 << 20;
+	struct test_call test = {.at_tight = pause_own};
+	struct http_call_request request = {.path = "/", .body = SPAN("{}"), .party = 7};
+	size_t held = tighten(7);
+	env_open(&env, bulk, &len);
+	call_start_request(&env, &test, env.origin, &request);
+	RUN_UNTIL(&env, test.tights > 0);
+	assert_int_equal(test.bodies, 0);
+	ledger_give(7, held);
+	http_call_resume(test.call);
+	RUN_UNTIL(&env, test.dones > 0);
+	call_expect(&test, ERROR_NONE);
+	assert_int_equal(test.body_len, len);
+	env_close(&env);
+	ledger_set_ceiling(0);
+}
+
 static void a_large_answer_passes_without_pauses(void **state)
 {
 	(void)state;
@@ -775,6 +806,7 @@ int main(void)
 	    cmocka_unit_test(a_call_may_be_replaced_by_another_in_its_own_callback),
 	    cmocka_unit_test(fifty_megabytes_pass_through_pauses_in_bounded_memory),
 	    cmocka_unit_test(chunked_megabytes_pass_through_pauses_in_bounded_memory),
+	    cmocka_unit_test(a_caller_may_pause_before_anything_is_read_into_tight_memory),
 	    cmocka_unit_test(a_large_answer_passes_without_pauses),
 	    cmocka_unit_test(a_resume_delivers_what_waited_without_further_input),
 	    cmocka_unit_test(a_paused_call_may_be_cancelled),

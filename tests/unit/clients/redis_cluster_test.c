@@ -310,7 +310,7 @@ static void a_replica_that_takes_over_is_found(void **state)
 	char lost[32];
 	char id[48];
 	char command[128];
-	struct redis_process *replica = redis_process_start("cluster-enabled yes\ncluster-node-timeout 500\n"
+	struct redis_process *replica = redis_process_start("cluster-enabled yes\ncluster-node-timeout 3000\n"
 							    "cluster-replica-validity-factor 0\n");
 	key_on(1, lost);
 	node_id(nodes[1], id);

@@ -490,7 +490,8 @@ static void survive(enum config_redis_mode mode, unsigned seed, uint64_t microse
 	env_add_address(&env, server->port);
 	env_start(&env);
 	memset(asked, 0, sizeof(asked));
-	for (uint64_t end = env_now(&env) + microseconds; env_now(&env) - env.reactor->skew_us < end;) {
+	uint64_t end = env_now(&env) + microseconds;
+	while (env_now(&env) - env.reactor->skew_us < end || server->connections < 2) {
 		for (int i = 0; i < COUNT; i++) {
 			struct asked *one = &asked[i];
 			static const char *const words[][4] = {

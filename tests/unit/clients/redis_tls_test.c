@@ -286,7 +286,7 @@ static void a_failover_of_sentinels_over_tls_is_followed(void **state)
 	snprintf(more, sizeof(more), "%sreplicaof 127.0.0.1 %d\n", replicates, ports[0]);
 	second = redis_tls_start(&ports[1], &authority, &by_address, more, false);
 	snprintf(more, sizeof(more),
-		 "%ssentinel monitor mymaster 127.0.0.1 %d 1\nsentinel down-after-milliseconds mymaster 300\n"
+		 "%ssentinel monitor mymaster 127.0.0.1 %d 1\nsentinel down-after-milliseconds mymaster 60000\n"
 		 "sentinel failover-timeout mymaster 3000\n",
 		 replicates, ports[0]);
 	sentinel = redis_tls_start(&ports[2], &authority, &by_address, more, true);
@@ -300,6 +300,7 @@ static void a_failover_of_sentinels_over_tls_is_followed(void **state)
 	assert_string_equal(asked.text, "OK");
 	redis_process_await(second, "EXISTS a", ":1");
 	redis_process_signal(first, SIGKILL);
+	redis_process_await(sentinel, "SENTINEL SET mymaster down-after-milliseconds 300", "+OK");
 	redis_process_await(second, "INFO replication", "role:master");
 	AWAIT(&env, env_gauge(&env, METRIC_REDIS_UP) == 1);
 	do

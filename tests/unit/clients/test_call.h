@@ -22,7 +22,7 @@ struct test_call {
 	struct http_head head;
 	char content_type[64];
 	char retry_after[64];
-	unsigned heads, bodies, dones;
+	unsigned heads, bodies, dones, tights;
 	size_t body_len;
 	char body[TEST_CALL_KEEP + 1]; /* the first bytes */
 	enum error_code error;
@@ -35,6 +35,7 @@ struct test_call {
 	void (*at_head)(struct test_call *test);
 	void (*at_body)(struct test_call *test);
 	void (*at_done)(struct test_call *test);
+	void (*at_tight)(struct test_call *test);
 	struct test_call *other;
 	struct http_origin *origin;
 	void *context;
@@ -81,7 +82,16 @@ static inline void test_call_on_done(void *context, const struct http_call_resul
 	test->call = NULL;
 }
 
-static const struct http_call_ops test_call_ops = {test_call_on_head, test_call_on_body, test_call_on_done};
+static inline void test_call_on_tight(void *context)
+{
+	struct test_call *test = context;
+	test->tights++;
+	if (test->at_tight != NULL)
+		test->at_tight(test);
+}
+
+static const struct http_call_ops test_call_ops = {test_call_on_head, test_call_on_body, test_call_on_done,
+						   test_call_on_tight};
 
 struct test_env {
 	struct test_reactor *reactor;

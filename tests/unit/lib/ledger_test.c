@@ -172,6 +172,54 @@ static void a_buffer_charges_its_allocations_and_takes_them_back(void **state)
 	buf_fini(&buf);
 }
 
+/* Has the party hold all that it may. Returns the bytes. */
+static size_t exhaust(uint32_t party)
+{
+	size_t bytes = fill(party, ledger_grow);
+	while (ledger_grow(party, 1))
+		bytes++;
+	return bytes;
+}
+
+static void what_was_read_already_is_charged_though_nothing_more_may_be_held(void **state)
+{
+	(void)state;
+	size_t bytes = exhaust(1);
+	assert_false(ledger_grow(1, 1));
+	ledger_overdraw(1, STEP);
+	assert_int_equal(ledger_held(1), bytes + STEP);
+	assert_int_equal(ledger_taken(), bytes + STEP);
+	ledger_overdraw(LEDGER_NOBODY, STEP);
+	assert_int_equal(ledger_taken(), bytes + STEP);
+	ledger_give(1, bytes + STEP);
+}
+
+static void a_buffer_that_overdraws_grows_by_what_it_needs_and_by_one_step_at_most(void **state)
+{
+	(void)state;
+	static char bytes[MIB];
+	struct buf strict, buf;
+	size_t held = exhaust(5);
+	buf_init(&strict, MIB);
+	buf_init(&buf, MIB);
+	buf_charge(&strict, 5);
+	buf_overdraw(&buf, 5);
+	assert_false(buf_append(&strict, (struct span){bytes, LEDGER_BLOCK + 1}));
+	assert_true(buf_append(&buf, (struct span){bytes, LEDGER_BLOCK + 1}));
+	assert_true(buf_append(&buf, (struct span){bytes, LEDGER_BLOCK}));
+	assert_int_equal(ledger_held(5), held + buf_len(&buf));
+	assert_int_equal(buf.capacity, buf_len(&buf));
+	assert_false(buf_append(&buf, (struct span){bytes, LEDGER_STEP + 1}));
+	assert_int_equal(ledger_held(5), held + buf_len(&buf));
+	struct buf taken = buf_take(&buf);
+	assert_true(buf_append(&buf, (struct span){bytes, LEDGER_BLOCK + 1})); /* as before */
+	buf_fini(&taken);
+	buf_fini(&buf);
+	buf_fini(&strict);
+	assert_int_equal(ledger_held(5), held);
+	ledger_give(5, held);
+}
+
 static void an_arena_charges_its_blocks_and_takes_them_back(void **state)
 {
 	(void)state;
@@ -258,6 +306,10 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(the_cache_yields_to_what_clients_need_and_never_counts_against_them, set_up,
 					    tear_down),
 	    cmocka_unit_test_setup_teardown(a_buffer_charges_its_allocations_and_takes_them_back, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(what_was_read_already_is_charged_though_nothing_more_may_be_held, set_up,
+					    tear_down),
+	    cmocka_unit_test_setup_teardown(a_buffer_that_overdraws_grows_by_what_it_needs_and_by_one_step_at_most,
+					    set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_arena_charges_its_blocks_and_takes_them_back, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(threads_together_never_pass_the_ceiling, set_up, tear_down),
 	};

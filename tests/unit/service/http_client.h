@@ -144,12 +144,15 @@ static inline size_t client_count(const struct client *client, const char *text)
 	return count;
 }
 
-/* Turns the loop for some time. */
+/* Turns the loop for some time, and then until nothing is left to do: a machine that stalls has had no turn in it. */
 static inline void app_run_us(struct app *app, uint64_t us)
 {
+	enum { TURNS = 20 };
 	uint64_t until = app_now_us(app) + us;
 	while (app_now_us(app) < until)
 		app_turn(app);
+	for (unsigned i = 0; i < TURNS; i++)
+		loop_turn(app->loop, 0);
 }
 
 /* A clock that the test can set forward, for the limits that are minutes. */

@@ -345,12 +345,11 @@ static void a_slow_reader_is_waited_for_and_gets_everything_in_order(void **stat
 	struct client client;
 	client_open_port(&client, app, app->port, 8192);
 	client_send(&client, "GET /stream?n=1000&size=16384 HTTP/1.0\r\n\r\n");
-	app_run_us(app, 100000);
-	assert_int_equal(app->open, 1);
+	WAIT_UNTIL(app, app->open == 1);
+	for (size_t sent = 0; app->last->events_sent != sent || sent == 0; app_run_us(app, 50000))
+		sent = app->last->events_sent;
+	assert_int_equal(app->open, 1); /* it came to rest since the client does not read */
 	assert_true(app->last->events_left > 0);
-	size_t sent = app->last->events_sent;
-	app_run_us(app, 50000);
-	assert_int_equal(app->last->events_sent, sent); /* nothing more while the client does not read */
 	client_wait_close(&client);
 	assert_int_equal(app->open, 0);
 	assert_true(app->drained > 0);
@@ -435,6 +434,7 @@ static void a_half_closed_client_gets_its_answer(void **state)
 	client_send(&client, "GET /hang HTTP/1.1\r\nHost: a\r\n\r\n");
 	WAIT_UNTIL(app, app->open == 1);
 	shutdown(client.fd, SHUT_WR);
+	WAIT_UNTIL(app, (client_read(&client), client_count(&client, "HTTP/1.1 102 Processing\r\n\r\n") == 2));
 	app_run_us(app, 200000);
 	assert_int_equal(app->gone, 0);
 	client_read(&client);

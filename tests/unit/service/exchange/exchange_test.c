@@ -318,6 +318,25 @@ static void a_slow_client_pauses_its_backend(void **state)
 	exchange_on_gone(exchange);
 }
 
+static void a_client_with_enough_to_read_pauses_its_backend_before_more_is_read_into_tight_memory(void **state)
+{
+	(void)state;
+	struct exchange *exchange = ask(STREAM);
+	call.ops->on_tight(call.context);
+	assert_false(call.paused);
+	call_head(200, "text/event-stream");
+	call_bytes(TEXT);
+	call.ops->on_tight(call.context);
+	assert_false(call.paused);
+	client_backlog = 65536;
+	call.ops->on_tight(call.context);
+	assert_true(call.paused);
+	client_backlog = 0;
+	exchange_on_drained(exchange);
+	assert_false(call.paused);
+	exchange_on_gone(exchange);
+}
+
 static void running_out_of_memory_is_told_or_shown(void **state)
 {
 	(void)state;
@@ -370,6 +389,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(only_the_models_name_changes_on_the_way, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_client_that_leaves_takes_its_call_along, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(a_slow_client_pauses_its_backend, set_up, tear_down),
+	    cmocka_unit_test_setup_teardown(
+		a_client_with_enough_to_read_pauses_its_backend_before_more_is_read_into_tight_memory, set_up,
+		tear_down),
 	    cmocka_unit_test_setup_teardown(running_out_of_memory_is_told_or_shown, set_up, tear_down),
 	    cmocka_unit_test_setup_teardown(an_odd_request_id_is_replaced, set_up, tear_down),
 	};
