@@ -121,7 +121,7 @@ static bool create_access(struct worker *worker, const struct worker_options *op
 /* What the worker needs of the cache, and its way to what replicas share. */
 static bool create_cache(struct worker *worker, const struct worker_options *options)
 {
-	struct metrics_cells *metrics = metrics_cells_of(options->index);
+	struct metrics_cells *metrics = metrics_cells_of_process(options->index);
 	worker->cache = (struct cache_worker){
 	    .cache = options->cache, .reactor = loop_reactor(worker->loop), .offload = worker->offload};
 	worker->cache.repeats = repeats_create();
@@ -152,9 +152,10 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	worker->loop = loop_create();
 	if (worker->loop == NULL)
 		return false;
-	loop_measure(worker->loop, metrics_cells_of(options->index));
+	loop_measure(worker->loop, metrics_cells_of_process(options->index));
 	if (options->offload != NULL)
-		worker->offload = offload_port_create(options->offload, worker->loop, metrics_cells_of(options->index));
+		worker->offload =
+		    offload_port_create(options->offload, worker->loop, metrics_cells_of_process(options->index));
 	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
 	if (!create_cache(worker, options) || worker->client == NULL ||
 	    (worker->offload == NULL && options->offload != NULL))
@@ -188,7 +189,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 						  .passes_on = worker_passes_on,
 						  .connections_most = options->connections_most,
 						  .context = worker,
-						  .metrics = worker->exchange.flights.plan.metrics};
+						  .metrics = metrics_cells_of_process(options->index)};
 	worker->server = http_server_create(worker->loop, worker->config, &callbacks, error);
 	return worker->server != NULL;
 }
