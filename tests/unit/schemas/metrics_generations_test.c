@@ -14,12 +14,12 @@
 
 enum { WORKERS = 2 };
 
-/* Before: the models m, n, the backends a, b. Later: o and c are new, a has gone, and b comes last. */
+/* Before: the models m, n, the backends a, b. Later: n and b come first, o and c are new, and a has gone. */
 static const char *const models_before[] = {"m", "n"}, *const models_later[] = {"n", "o", "m"};
-static const char *const backends_before[] = {"a", "b"}, *const backends_later[] = {"c", "b"};
+static const char *const backends_before[] = {"a", "b"}, *const backends_later[] = {"b", "c"};
 static const char *const endpoints[] = {"chat"};
 enum { M_BEFORE = 0, N_BEFORE = 1, N_LATER = 0, O_LATER = 1, M_LATER = 2 };
-enum { A_BEFORE = 0, B_BEFORE = 1, C_LATER = 0, B_LATER = 1 };
+enum { A_BEFORE = 0, B_BEFORE = 1, B_LATER = 0, C_LATER = 1 };
 
 #define NAMES(models_, backends_)                                                                                    \
 	{                                                                                                            \
