@@ -13,6 +13,12 @@
  *
  * There must be as many labels as the metric's row has (asserted). With cells
  * that are NULL nothing is counted, so code under test needs no set-up.
+ *
+ * A count belongs to the names of its labels' values. A given label has other values, in another order, when another
+ * configuration takes over: then there is another generation of cells, which numbers them anew. Reading adds what all
+ * generations counted under the same names, in the order of the latest; a retired one leaves its counts to that. So an
+ * index lives no longer than its generation, and counting costs what an index into an array does. What lives as long
+ * as the process counts in cells of generation 0, which knows no values of given labels.
  */
 #ifndef SLUICE_LIB_METRICS_H
 #define SLUICE_LIB_METRICS_H
@@ -95,21 +101,37 @@ struct metrics_reader {
 
 /*
  * Once, before threads. table: stays until teardown. workers: sets of cells, besides one for the control thread. given:
- * borrows during the call. False when out of memory.
+ * borrows during the call; makes generation 1. False when out of memory.
  */
 bool metrics_setup_table(const struct metrics_table *table, unsigned workers, const struct metrics_given *given,
 			 size_t given_count);
 /* When no thread counts any more. Also forgets the reader. */
 void metrics_teardown(void);
 
+/*
+ * Another configuration takes over: begins a generation with those values, which is the latest. Cells of earlier ones
+ * may be counted in until they are retired. READ_… metrics are read by the latest values from here on. Control thread
+ * only. False when out of memory; then nothing has changed.
+ */
+bool metrics_take_over_given(const struct metrics_given *given, size_t given_count);
+/* The number of the latest generation; 0 before set-up. */
+unsigned metrics_generation(void);
+/*
+ * Retires a generation, neither 0 nor the latest, in whose cells no thread counts any more: what it counted under names
+ * that the latest knows stays, the rest is forgotten. Control thread only.
+ */
+void metrics_retire(unsigned generation);
+
 /* After set-up, before threads. */
 void metrics_set_reader(struct metrics_reader reader);
 
 /*
- * The cells of a worker, 0 to workers-1, or of the control thread (workers);
+ * The cells of a worker, 0 to workers-1, or of the control thread (workers), in the latest generation;
  * NULL before set-up and for others. Only one thread may count in them.
  */
 struct metrics_cells *metrics_cells_of(unsigned worker);
+/* The same in generation 0, for what outlives configurations and counts by no given label. */
+struct metrics_cells *metrics_cells_of_process(unsigned worker);
 
 /* Appends all of it in the Prometheus text format 0.0.4. Any thread, any time after set-up. */
 void metrics_write_prometheus(struct buf *out);
@@ -117,7 +139,8 @@ void metrics_write_prometheus(struct buf *out);
 /* Appends the reference of all metrics as Markdown. */
 void metrics_describe_table(const struct metrics_table *table, struct buf *out);
 
-/* The sum of one series over all workers: for tests and admin. Of a histogram: how many were observed. */
+/* The sum of one series over all workers and generations, by values of the latest: for tests and admin. Of a
+ * histogram: how many were observed. */
 uint64_t metrics_sum(unsigned metric, uint32_t a, uint32_t b, uint32_t c);
 
 /* Upper bounds of histogram buckets in microseconds, ascending, without the infinite one. */

@@ -67,18 +67,17 @@ static void format_bound(char text[BOUND_MAX], uint64_t microseconds)
 static void write_histogram(struct buf *out, unsigned metric, const uint32_t values[3])
 {
 	const struct metrics_row *row = row_of(metric);
-	uint32_t series = metrics_series(metric, values[0], values[1], values[2]);
 	uint64_t count = 0;
 	for (uint32_t i = 0; i <= METRICS_BUCKETS; i++) {
 		char bound[BOUND_MAX] = "+Inf";
 		if (i < METRICS_BUCKETS)
 			format_bound(bound, metrics_bounds[i]);
-		count += metrics_cell_sum(series + i);
+		count += metrics_cell_sum(metric, values, i);
 		buf_printf(out, "%s_bucket", row->name);
 		write_labels(out, row, values, bound);
 		buf_printf(out, " %llu\n", (unsigned long long)count);
 	}
-	uint64_t sum = metrics_cell_sum(series + METRICS_BUCKETS + 1);
+	uint64_t sum = metrics_cell_sum(metric, values, METRICS_BUCKETS + 1);
 	buf_printf(out, "%s_sum", row->name);
 	write_labels(out, row, values, NULL);
 	buf_printf(out, " %llu.%06llu\n%s_count", (unsigned long long)(sum / MICROSECONDS),
@@ -103,7 +102,7 @@ static bool is_named(const struct metrics_row *row, const uint32_t values[3], bo
 static void write_counted(struct buf *out, unsigned metric, const uint32_t values[3], bool counted_only)
 {
 	const struct metrics_row *row = row_of(metric);
-	uint64_t sum = metrics_sum(metric, values[0], values[1], values[2]);
+	uint64_t sum = metrics_series_sum(metric, values);
 	if (counted_only && sum == 0)
 		return;
 	if (row->type == METRICS_HISTOGRAM) {
@@ -131,7 +130,7 @@ static void write_read(struct buf *out, unsigned metric, const uint32_t values[3
 static bool is_silent(const struct metrics_row *row, unsigned metric, const uint32_t values[3])
 {
 	bool read = row->type == METRICS_READ_COUNTER || row->type == METRICS_READ_GAUGE;
-	return !read && row->labels[1] != METRICS_NO_LABEL && metrics_sum(metric, values[0], values[1], values[2]) == 0;
+	return !read && row->labels[1] != METRICS_NO_LABEL && metrics_series_sum(metric, values) == 0;
 }
 
 static void write_series(struct buf *out, unsigned metric, const uint32_t values[3])
@@ -159,8 +158,10 @@ static void write_metric(struct buf *out, unsigned metric)
 
 void metrics_write_prometheus(struct buf *out)
 {
+	metrics_lock();
 	for (unsigned i = 0; metrics_in_use() != NULL && i < metrics_in_use()->count; i++)
 		write_metric(out, i);
+	metrics_unlock();
 }
 
 static void describe_metric(struct buf *out, const struct metrics_table *table, const struct metrics_row *row)

@@ -105,7 +105,7 @@ void caching_reference_write(struct buf *out)
 		 "member that no table here names, unless it is null, and one with a `$ref` in JSON that is free, such "
 		 "as a "
 		 "schema, that does not begin with `#`.\n"));
-	for (int endpoint = ENDPOINT_CHAT; endpoint <= ENDPOINT_EMBEDDINGS; endpoint++)
+	for (int endpoint = 0; endpoint < ENDPOINT_COUNT; endpoint++)
 		field_list_add(&tables, openai_request_fields((enum endpoint)endpoint));
 	for (size_t i = 0; i < tables.count; i++)
 		write_table(out, &tables, tables.list[i]);

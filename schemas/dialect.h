@@ -173,8 +173,8 @@ struct dialect {
 
 	/* ---- answers to clients ---- */
 
-	/* The last event of a stream, framed. */
-	struct span stream_end;
+	/* Appends the last event of a stream, framed. Failure is the buffer's. */
+	void (*stream_end_write)(struct buf *out);
 	/* Returns a fresh id of an answer, in room. */
 	struct span (*make_id)(enum endpoint endpoint, char room[ANSWER_ID_SIZE]);
 	/* Appends the body of an error, or the data of an event that reports one; and the error object alone. */

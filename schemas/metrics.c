@@ -105,17 +105,30 @@ const char *metrics_cache_name(enum metrics_cache cache)
 	return cache_names[cache];
 }
 
+enum { GIVEN_LABELS = 6 };
+
+static void list_given(const struct metrics_names *names, struct metrics_given given[GIVEN_LABELS])
+{
+	given[0] = (struct metrics_given){LABEL_MODEL, names->models, names->model_count};
+	given[1] = (struct metrics_given){LABEL_BACKEND, names->backends, names->backend_count};
+	given[2] = (struct metrics_given){LABEL_ENDPOINT, names->endpoints, names->endpoint_count};
+	given[3] = (struct metrics_given){LABEL_TARGET, names->targets, names->target_count};
+	given[4] = (struct metrics_given){LABEL_BREAKER, names->breakers, names->breaker_count};
+	given[5] = (struct metrics_given){LABEL_REFUSAL, names->refusals, names->refusal_count};
+}
+
 bool metrics_setup(unsigned workers, const struct metrics_names *names)
 {
-	const struct metrics_given given[] = {
-	    {LABEL_MODEL, names->models, names->model_count},
-	    {LABEL_BACKEND, names->backends, names->backend_count},
-	    {LABEL_ENDPOINT, names->endpoints, names->endpoint_count},
-	    {LABEL_TARGET, names->targets, names->target_count},
-	    {LABEL_BREAKER, names->breakers, names->breaker_count},
-	    {LABEL_REFUSAL, names->refusals, names->refusal_count},
-	};
-	return metrics_setup_table(&table, workers, given, sizeof(given) / sizeof(given[0]));
+	struct metrics_given given[GIVEN_LABELS];
+	list_given(names, given);
+	return metrics_setup_table(&table, workers, given, GIVEN_LABELS);
+}
+
+bool metrics_take_over(const struct metrics_names *names)
+{
+	struct metrics_given given[GIVEN_LABELS];
+	list_given(names, given);
+	return metrics_take_over_given(given, GIVEN_LABELS);
 }
 
 void metrics_describe(struct buf *out)

@@ -118,6 +118,8 @@ struct metrics_names {
 
 /* Sets the service's metrics up; as metrics_setup_table(). Ended by metrics_teardown(). */
 bool metrics_setup(unsigned workers, const struct metrics_names *names);
+/* Begins a generation for the names of another configuration; as metrics_take_over_given(). */
+bool metrics_take_over(const struct metrics_names *names);
 
 /* Appends the reference of all metrics as Markdown (sluice --describe metrics). */
 void metrics_describe(struct buf *out);

@@ -5,9 +5,10 @@
 #include <time.h>
 
 #include "lib/api_key.h"
+#include "lib/seconds.h"
 #include "service/access/claims.h"
 
-enum { ADDRESS_SIZE = 16, SECOND_US = 1000000 };
+enum { ADDRESS_SIZE = 16 };
 
 static struct access_offer read_offer(const struct http_request *request)
 {
@@ -111,7 +112,7 @@ struct refusal authorize_refusal(enum error_code code, const struct access *acce
 		wait_us = access_failures_count(failures, http_request_network(request), now_us);
 	if (wait_us > 0) {
 		refusal.code = ERROR_KEY_FAILURES;
-		refusal.retry_after_s = (unsigned)((wait_us + SECOND_US - 1) / SECOND_US);
+		refusal.retry_after_s = (unsigned)seconds_rounded_up(wait_us);
 		return refusal;
 	}
 	if (code == ERROR_KEY_STORE)

@@ -14,6 +14,7 @@
 #include "service/flights/lease.h"
 #include "service/health/probe.h"
 #include "service/loop/offload.h"
+#include "service/origin_table.h"
 
 enum {
 	WORKER_PROBER = 0,                /* the worker that asks whether backends live */
@@ -23,34 +24,6 @@ enum {
 	WORKER_DRAIN_CHECK_US = 20000,
 	WORKER_HALT_US = 1000000, /* for clients to take the last of what they are told */
 };
-
-static bool create_origins(struct worker *worker, unsigned index, struct buf *error)
-{
-	const struct config *config = worker->config;
-	worker->origins = calloc(config->backend_count, sizeof(struct http_origin *));
-	if (worker->origins == NULL)
-		return false;
-	bool good = true;
-	for (size_t i = 0; i < config->backend_count; i++) { /* as for plans */
-		const struct config_backend *backend = &config->backends[i];
-		const char *why = "out of memory";
-		struct http_origin_options options = {.url = backend->url,
-						      .bearer = backend->api_key,
-						      .ca_file = backend->ca,
-						      .certificate = backend->certificate,
-						      .key = backend->key,
-						      .connect_timeout_us = backend->timeouts.connect_us,
-						      .resolve_us = backend->resolve_us,
-						      .metrics = metrics_cells_of(index),
-						      .backend = (uint32_t)i};
-		worker->origins[i] = http_origin_create(worker->client, &options, &why);
-		if (worker->origins[i] == NULL) {
-			buf_printf(error, "%s:%u: backends.%s: %s\n", config->file, backend->line, backend->name, why);
-			good = false;
-		}
-	}
-	return good;
-}
 
 static bool create_plans(struct worker *worker, struct buf *error)
 {
@@ -84,7 +57,7 @@ static bool create_prober(struct worker *worker)
 {
 	struct prober_options options = {.reactor = loop_reactor(worker->loop),
 					 .config = worker->config,
-					 .origins = worker->origins,
+					 .origins = worker->origins->by_backend,
 					 .health = worker->exchange.flights.plan.health,
 					 .metrics = worker->exchange.flights.plan.metrics};
 	worker->prober = prober_create(&options);
@@ -121,7 +94,7 @@ static bool create_access(struct worker *worker, const struct worker_options *op
 /* What the worker needs of the cache, and its way to what replicas share. */
 static bool create_cache(struct worker *worker, const struct worker_options *options)
 {
-	struct metrics_cells *metrics = metrics_cells_of(options->index);
+	struct metrics_cells *metrics = metrics_cells_of_process(options->index);
 	worker->cache = (struct cache_worker){
 	    .cache = options->cache, .reactor = loop_reactor(worker->loop), .offload = worker->offload};
 	worker->cache.repeats = repeats_create();
@@ -152,19 +125,21 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	worker->loop = loop_create();
 	if (worker->loop == NULL)
 		return false;
-	loop_measure(worker->loop, metrics_cells_of(options->index));
+	loop_measure(worker->loop, metrics_cells_of_process(options->index));
 	if (options->offload != NULL)
-		worker->offload = offload_port_create(options->offload, worker->loop, metrics_cells_of(options->index));
+		worker->offload =
+		    offload_port_create(options->offload, worker->loop, metrics_cells_of_process(options->index));
 	worker->client = http_client_create(loop_reactor(worker->loop), WORKER_POOLED_CONNECTIONS);
 	if (!create_cache(worker, options) || worker->client == NULL ||
 	    (worker->offload == NULL && options->offload != NULL))
 		return false;
-	bool reaches = create_origins(worker, options->index, error);
-	if (!create_plans(worker, error) || !reaches)
+	worker->origins =
+	    origin_table_create(worker->config, worker->client, metrics_cells_of(options->index), NULL, error);
+	if (!create_plans(worker, error) || worker->origins == NULL)
 		return false;
 	worker->exchange = (struct exchange_worker){.flights = {.plan = {.reactor = loop_reactor(worker->loop),
 									 .config = worker->config,
-									 .origins = worker->origins,
+									 .origins = worker->origins->by_backend,
 									 .loop = worker->loop,
 									 .offload = worker->offload,
 									 .health = options->health,
@@ -188,7 +163,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 						  .passes_on = worker_passes_on,
 						  .connections_most = options->connections_most,
 						  .context = worker,
-						  .metrics = worker->exchange.flights.plan.metrics};
+						  .metrics = metrics_cells_of_process(options->index)};
 	worker->server = http_server_create(worker->loop, worker->config, &callbacks, error);
 	return worker->server != NULL;
 }
@@ -224,7 +199,7 @@ static void *worker_main(void *context)
 bool worker_start(struct worker *worker)
 {
 	for (size_t i = 0; i < worker->config->backend_count; i++)
-		http_origin_resolve(worker->origins[i]);
+		http_origin_resolve(worker->origins->by_backend[i]);
 	return pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
 }
 
@@ -305,11 +280,7 @@ void worker_destroy(struct worker *worker)
 	worker_close(worker);
 	if (worker->client != NULL)
 		worker_settle(worker);
-	for (size_t i = 0; worker->origins != NULL && i < worker->config->backend_count; i++) {
-		if (worker->origins[i] != NULL)
-			http_origin_destroy(worker->origins[i]);
-	}
-	free(worker->origins);
+	origin_table_destroy(worker->origins);
 	key_sources_destroy(worker->key_sources);
 	access_destroy(worker->routes.access);
 	mailbox_destroy(worker->mailbox);

@@ -12,6 +12,7 @@
 #include "service/worker.h"
 
 struct key_sources;
+struct origin_table;
 struct prober;
 
 struct worker {
@@ -19,7 +20,7 @@ struct worker {
 	struct loop *loop;
 	struct offload_port *offload; /* NULL = all is done in turns */
 	struct http_client *client;
-	struct http_origin **origins;
+	struct origin_table *origins;
 	struct arena arena;   /* plans */
 	struct arena scratch; /* of the plans: see plan_worker */
 	const struct plan **plans;

@@ -55,7 +55,13 @@ struct http_origin_options {
 /* Copies the options. NULL with *error (valid until this thread's next) set when the URL or a file is unusable. */
 struct http_origin *http_origin_create(struct http_client *client, const struct http_origin_options *options,
 				       const char **error);
+/* Returns the origin, which has one owner more: http_origin_destroy() must follow for each. */
+struct http_origin *http_origin_hold(struct http_origin *origin);
+/* One owner less; freed with the last one, once its calls have ended. NULL is fine. */
 void http_origin_destroy(struct http_origin *origin);
+
+/* Counts the calls of the origin in those cells (borrowed), with that label, from here on. */
+void http_origin_count_as(struct http_origin *origin, struct metrics_cells *metrics, uint32_t backend);
 
 /* Looks up the name of the origin ahead of its first call, which would do it otherwise. */
 void http_origin_resolve(struct http_origin *origin);

@@ -263,6 +263,18 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 	return NULL;
 }
 
+struct http_origin *http_origin_hold(struct http_origin *origin)
+{
+	origin->holders++;
+	return origin;
+}
+
+void http_origin_count_as(struct http_origin *origin, struct metrics_cells *metrics, uint32_t backend)
+{
+	origin->metrics = metrics;
+	origin->backend = backend;
+}
+
 void http_origin_destroy(struct http_origin *origin)
 {
 	if (origin != NULL)

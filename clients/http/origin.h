@@ -40,7 +40,7 @@ struct name {
 struct http_origin {
 	TAILQ_ENTRY(http_origin) link;
 	struct http_client *client; /* NULL once the client was destroyed */
-	unsigned holders;           /* its owner and the calls that are not idle */
+	unsigned holders;           /* its owners and the calls that are not idle */
 	char *url;
 	char *ca_file;     /* NULL = the system's */
 	char *certificate; /* NULL = none is shown */

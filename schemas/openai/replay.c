@@ -84,5 +84,7 @@ bool openai_replay_stream(const struct answer_replay *replay, struct buf *out, u
 	arena_fini(&scratch);
 	if (events != NULL)
 		*events = stream.events;
-	return written && buf_append(out, SPAN(OPENAI_STREAM_END));
+	if (written)
+		openai_stream_end_write(out);
+	return written && !buf_failed(out);
 }

@@ -99,7 +99,7 @@ bool cache_entry_decode(struct span bytes, struct cache_entry *entry)
 		return false;
 	for (size_t i = 0; i < ENTRY_NUMBERS; i++)
 		numbers[i] = little_endian_get(bytes.at + ENTRY_TABLE + 8 * i, 8);
-	if (numbers[0] > ENDPOINT_EMBEDDINGS)
+	if (numbers[0] >= ENDPOINT_COUNT)
 		return false;
 	*entry = (struct cache_entry){.endpoint = (enum endpoint)numbers[0],
 				      .created = (int64_t)numbers[1],

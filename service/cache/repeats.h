@@ -2,7 +2,8 @@
 /*
  * Requests for which the cache had an answer lately, byte by byte: the same bytes of the same client mean the same key,
  * so that a request which comes again need not be parsed, checked, put into canonical form and hashed once more. One
- * worker's, and of one configuration; of bounded memory; what does not fit pushes out what was there.
+ * worker's, of bounded memory; what does not fit pushes out what was there. They end with their configuration: another
+ * one may have other plans under the same names, so that the same bytes have other keys, and other indexes of models.
  *
  * It says only what a request means. Whether there is an answer to it, and how old that is, the cache says.
  */

@@ -249,7 +249,7 @@ static enum exchange_step end_stream(struct exchange *exchange, const struct lan
 	buf_append(&fanout->json, SPAN(FANOUT_AFTER_RESULT));
 	buf_reset(&fanout->answer);
 	sse_write_named(&fanout->answer, "result", buf_span(&fanout->json));
-	buf_append(&fanout->answer, exchange->request->dialect->stream_end);
+	exchange->request->dialect->stream_end_write(&fanout->answer);
 	if (buf_failed(&fanout->json) || buf_failed(&fanout->answer))
 		return exchange_fails(exchange, ERROR_OVERLOADED);
 	return exchange_send(exchange, buf_span(&fanout->answer)) ? exchange_completes(exchange)

@@ -3,6 +3,7 @@
 #include "service/exchange/limit_fields.h"
 
 #include "lib/decimal.h"
+#include "lib/seconds.h"
 
 enum {
 	STATES_MOST = 24,  /* limits that are looked at */
@@ -117,7 +118,7 @@ static void add_policies(struct writing *writing, const struct quota_state *stat
 			continue;
 		write_item(out, &states[i], told++ == 0);
 		write_parameter(out, SPAN(";r="), states[i].left);
-		write_parameter(out, SPAN(";t="), (states[i].reset_us + SECOND_US - 1) / SECOND_US);
+		write_parameter(out, SPAN(";t="), seconds_rounded_up(states[i].reset_us));
 	}
 	add_field(writing, SPAN("ratelimit"), start);
 }

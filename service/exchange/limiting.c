@@ -4,11 +4,11 @@
 
 #include <inttypes.h>
 
+#include "lib/seconds.h"
 #include "service/exchange/internal.h"
 
 enum {
-	MODELS_MOST = 64, /* fanout.width, at most */
-	SECOND_US = 1000000,
+	MODELS_MOST = 64,      /* fanout.width, at most */
 	PATIENCE_US = 60000000 /* the SDKs wait no longer than that */
 };
 
@@ -46,7 +46,7 @@ static void write_refusal(struct failure *failure, const struct quota_refusal *r
 						SPAN_ARG(limit), SPAN_ARG(least));
 		return;
 	}
-	uint64_t seconds = (refusal->wait_us + SECOND_US - 1) / SECOND_US;
+	uint64_t seconds = seconds_rounded_up(refusal->wait_us);
 	failure->should_retry = refusal->wait_us <= PATIENCE_US;
 	failure->retry_after = arena_printf(arena, "%" PRIu64, seconds);
 	failure->message = arena_printf(arena, "The limit of %.*s is reached; there is room again in %" PRIu64 " s.",

@@ -35,8 +35,10 @@ static enum exchange_step relay_end(struct exchange *exchange, const struct even
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
 	if (exchange->state != EXCHANGE_ST_STREAM)
 		return exchange_completes(exchange);
-	bool sent = (event->raw.at == NULL || exchange_send(exchange, event->raw)) &&
-		    exchange_send(exchange, exchange->request->dialect->stream_end);
+	buf_reset(&exchange->out);
+	exchange->request->dialect->stream_end_write(&exchange->out);
+	bool sent = !buf_failed(&exchange->out) && (event->raw.at == NULL || exchange_send(exchange, event->raw)) &&
+		    exchange_send(exchange, buf_span(&exchange->out));
 	return sent ? exchange_completes(exchange) : exchange_cuts(exchange, ERROR_OVERLOADED);
 }
 

@@ -180,31 +180,21 @@ static bool share_is_due(const struct breaker *breaker)
 	return breaker->alone && breaker->refused >= breaker->due && breaker->probes < BREAKER_ALONE_MOST;
 }
 
-/* Would a call be let through, whoever's it is? */
-static bool admits_anybody(const struct breaker *breaker, uint64_t now_us, uint64_t *wait_us)
+uint64_t breaker_wait_us(const struct breaker *breaker, uint64_t now_us)
 {
 	uint64_t now = latest(breaker, now_us);
-	*wait_us = 0;
 	if (breaker->state == HEALTH_BREAKER_CLOSED)
-		return true;
-	if (breaker->state == HEALTH_BREAKER_OPEN) {
-		*wait_us = breaker->until_us > now ? breaker->until_us - now : 0;
-		return *wait_us == 0;
-	}
+		return 0;
+	if (breaker->state == HEALTH_BREAKER_OPEN)
+		return breaker->until_us > now ? breaker->until_us - now : 0;
 	if (breaker->probes < 1u << breaker->successes || share_is_due(breaker))
-		return true;
-	*wait_us = probes_hold(breaker, now);
-	return *wait_us == 0;
+		return 0;
+	return probes_hold(breaker, now);
 }
 
-bool breaker_admits(const struct breaker *breaker, uint64_t client, uint64_t now_us, uint64_t *wait_us)
+bool breaker_admits(const struct breaker *breaker, uint64_t client, uint64_t now_us)
 {
-	if (admits_anybody(breaker, now_us, wait_us))
-		return true;
-	if (!blame_spares(&breaker->opened_by, client))
-		return false;
-	*wait_us = 0;
-	return true;
+	return breaker_wait_us(breaker, now_us) == 0 || blame_spares(&breaker->opened_by, client);
 }
 
 void breaker_refuse(struct breaker *breaker)
@@ -233,9 +223,8 @@ static void enter_probe(struct breaker *breaker, struct health_call *call)
 
 void breaker_enter(struct breaker *breaker, struct health_call *call, uint64_t now_us)
 {
-	uint64_t wait_us;
 	breaker->latest_us = latest(breaker, now_us);
-	call->aside = !admits_anybody(breaker, breaker->latest_us, &wait_us);
+	call->aside = breaker_wait_us(breaker, breaker->latest_us) != 0;
 	call->generation = breaker->generation;
 	if (call->aside)
 		return;

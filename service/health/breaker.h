@@ -77,8 +77,12 @@ struct breaker {
 /* options: borrows. alone: some plan has no other target. */
 void breaker_init(struct breaker *breaker, const struct config_breaker *options, bool alone, uint64_t seed);
 
-/* Would a call of that client be let through? Otherwise *wait_us is how long the refusal holds, 0 = not known. */
-bool breaker_admits(const struct breaker *breaker, uint64_t client, uint64_t now_us, uint64_t *wait_us);
+/* Returns whether a call of that client would be let through. */
+bool breaker_admits(const struct breaker *breaker, uint64_t client, uint64_t now_us);
+
+/* Returns how long the breaker refuses calls from now on, in microseconds: until it is half-open, or until its probes
+ * keep nobody from probing; 0 = it does not. */
+uint64_t breaker_wait_us(const struct breaker *breaker, uint64_t now_us);
 
 /* Counts a call that was refused because breaker_admits() said no. */
 void breaker_refuse(struct breaker *breaker);

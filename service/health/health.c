@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Calls and probes, as they change the cells that all workers share;
- * health_cells.h has the cells and the order of their locks.
+ * Calls and probes, as they change the cells that all workers share; health_cells.h has the cells and the order of
+ * their locks, refusal.c decides whether a call may enter.
  */
 #include "service/health/health.h"
 
@@ -56,18 +56,6 @@ static void log_change(const struct health *health, const struct health_use *use
 
 /* ---- a call ---- */
 
-/* Takes a place at the backend; false when it is a repeat and there is none left for those. */
-static bool enter_budget(const struct health *health, struct backend_cell *backend, bool extra, uint64_t now_us)
-{
-	bool alone = atomic_load_explicit(&health->plans, memory_order_relaxed) <= 1;
-	pthread_mutex_lock(&backend->base.lock);
-	bool allowed = !extra || retry_budget_allows(&backend->budget, &health->config->retries, alone, now_us);
-	if (allowed)
-		retry_budget_enter(&backend->budget, extra);
-	pthread_mutex_unlock(&backend->base.lock);
-	return allowed;
-}
-
 static void leave_budget(struct backend_cell *backend, const struct health_call *call, enum error_code code,
 			 uint64_t now_us)
 {
@@ -75,22 +63,6 @@ static void leave_budget(struct backend_cell *backend, const struct health_call 
 	pthread_mutex_lock(&backend->base.lock);
 	retry_budget_leave(&backend->budget, call->extra, failed, now_us);
 	pthread_mutex_unlock(&backend->base.lock);
-}
-
-static enum health_reason ask_standby(const struct health *health, const struct standby *standby, uint64_t client,
-				      enum health_purpose purpose, uint64_t now_us)
-{
-	if (purpose != HEALTH_DIVERTED && purpose != HEALTH_OVERDUE)
-		return HEALTH_OK;
-	unsigned plans = atomic_load_explicit(&health->plans, memory_order_relaxed);
-	switch (standby_ask(standby, &health->config->retries, client, plans, now_us)) {
-	case STANDBY_FAILS:
-		return HEALTH_FAILING;
-	case STANDBY_WAIT:
-		return purpose == HEALTH_OVERDUE ? HEALTH_OK : HEALTH_UNPROVEN;
-	default:
-		return HEALTH_OK;
-	}
 }
 
 static void begin_call(struct health *health, struct health_call *call, const struct health_use *use,
@@ -114,12 +86,7 @@ enum health_reason health_enter(struct health *health, struct health_call *call,
 	struct operation_cell *operation = operation_of(health, use);
 	pthread_mutex_lock(&cell->base.lock);
 	enum health_breaker before = operation->breaker.state;
-	enum health_reason reason = health_reason_of(health, use, now_us, wait_us);
-	if (reason == HEALTH_OK)
-		reason = ask_standby(health, &operation->standby, use->client, purpose, now_us);
-	if (reason == HEALTH_OK &&
-	    !enter_budget(health, backend_of(health, use->target), purpose == HEALTH_REPEAT, now_us))
-		reason = HEALTH_BUDGET;
+	enum health_reason reason = health_ask(health, use, purpose, now_us, wait_us);
 	if (reason == HEALTH_OK)
 		begin_call(health, call, use, purpose, now_us);
 	else if (reason != HEALTH_UNPROVEN)

@@ -14,6 +14,7 @@
 
 #include "config/config.h"
 #include "lib/failures.h"
+#include "schemas/endpoint.h"
 
 struct health;
 
@@ -28,7 +29,7 @@ struct health *health_create(const struct config *config, uint64_t seed, const s
 void health_destroy(struct health *health);
 
 /* What a call does at a target. Breakers and latencies of different operations are kept apart. */
-enum { HEALTH_OPERATIONS = 3 };
+enum { HEALTH_OPERATIONS = ENDPOINT_COUNT };
 struct health_use {
 	size_t target;      /* its index in the configuration */
 	unsigned operation; /* chat, completions, embeddings: enum endpoint */

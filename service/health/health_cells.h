@@ -1,7 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What health.c (calls and probes), health_cells.c (lives) and health_report.c (what others see) share; nobody else
- * includes it.
+ * The cells, for the files that share them; nobody else includes this:
+ *
+ *   health_cells.c   their lives
+ *   refusal.c        whether a call may start, and why not
+ *   retry_after.c    how long a refusal holds
+ *   health.c         calls and probes, which change the cells
+ *   hedging.c        what the hedges of a model go by
+ *   health_report.c  what choosers, pages and metrics see
  *
  * A cell belongs to a name in the configuration: of a target, a backend or a model. A later configuration that has the
  * same name shares the cell with the earlier one, as long as both are in use; struct health is what one configuration
@@ -103,16 +109,26 @@ static inline uint64_t from_now(uint64_t until_us, uint64_t now_us)
 	return until_us > now_us ? until_us - now_us : 0;
 }
 
-/* Do the backend's probes fail? */
-bool health_is_down(struct backend_cell *backend);
-
 static inline struct operation_cell *operation_of(const struct health *health, const struct health_use *use)
 {
 	return &health_target(health, use->target)->operations[use->operation];
 }
 
-/* Why no call may start, budget and scouts aside. Under the target's lock. */
+/* ---- refusal.c ---- */
+
+/* Returns whether the backend's probes fail. */
+bool health_is_down(struct backend_cell *backend);
+
+/* Returns why no call may start, standby and retry budget aside; *wait_us as health_enter(). Under the target's lock.
+ */
 enum health_reason health_reason_of(const struct health *health, const struct health_use *use, uint64_t now_us,
 				    uint64_t *wait_us);
+
+/*
+ * Decides whether a call may start; as health_enter(). HEALTH_OK: the call has a place in the retry budget of its
+ * backend, and retry_budget_leave() must follow. Under the target's lock.
+ */
+enum health_reason health_ask(const struct health *health, const struct health_use *use, enum health_purpose purpose,
+			      uint64_t now_us, uint64_t *wait_us);
 
 #endif

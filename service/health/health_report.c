@@ -1,19 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What choosers, hedges, pages and metrics see of the cells. */
+/* What choosers, pages and metrics see of the cells. Decides nothing: refusal.c does. */
 #include "service/health/health.h"
 
-#include <stdlib.h>
-
 #include "service/health/health_cells.h"
-
-enum { HEDGE_PERCENTILE = 95 };
-
-const char *health_reason_name(enum health_reason reason)
-{
-	static const char *const names[HEALTH_REASON_COUNT] = {"ok",     "open",    "cooling", "down",
-							       "budget", "failing", "unproven"};
-	return names[reason];
-}
 
 const char *health_breaker_name(enum health_breaker breaker)
 {
@@ -21,94 +10,11 @@ const char *health_breaker_name(enum health_breaker breaker)
 	return names[breaker];
 }
 
-bool health_is_down(struct backend_cell *backend)
-{
-	pthread_mutex_lock(&backend->base.lock);
-	bool down = backend->liveness.state == LIVENESS_DOWN;
-	pthread_mutex_unlock(&backend->base.lock);
-	return down;
-}
-
 const char *health_operation_name(unsigned operation)
 {
 	static const char *const names[HEALTH_OPERATIONS] = {"chat", "completions", "embeddings"};
 	return names[operation];
 }
-
-enum health_reason health_reason_of(const struct health *health, const struct health_use *use, uint64_t now_us,
-				    uint64_t *wait_us)
-{
-	const struct target_cell *cell = health_target(health, use->target);
-	bool cooling = cell->cooling_others || cell->cooling_client == use->client;
-	*wait_us = cooling ? from_now(cell->cooling_until_us, now_us) : 0;
-	if (health_is_down(backend_of(health, use->target))) {
-		*wait_us = 0;
-		return HEALTH_DOWN;
-	}
-	if (*wait_us != 0)
-		return HEALTH_COOLING;
-	return breaker_admits(&operation_of(health, use)->breaker, use->client, now_us, wait_us) ? HEALTH_OK
-												 : HEALTH_OPEN;
-}
-
-/* ---- what a model knows ---- */
-
-static size_t kind_index(const struct health_kind *kind)
-{
-	enum { SMALL = 16 << 10, LARGE = 256 << 10 };
-	size_t size = (kind->size >= SMALL) + (kind->size >= LARGE);
-	return (kind->operation * 2 + kind->stream) * HEALTH_SIZES + size;
-}
-
-uint64_t health_model_p95_us(struct health *health, size_t model, const struct health_kind *kind)
-{
-	struct model_cell *cell = health_model(health, model);
-	pthread_mutex_lock(&cell->base.lock);
-	const struct quantile *times = cell->first_content[kind_index(kind)];
-	uint64_t value = times == NULL ? 0 : quantile_value(times, HEDGE_PERCENTILE);
-	pthread_mutex_unlock(&cell->base.lock);
-	return value;
-}
-
-void health_model_content(struct health *health, size_t model, const struct health_kind *kind, uint64_t took_us,
-			  uint64_t now_us)
-{
-	struct model_cell *cell = health_model(health, model);
-	struct quantile **times = &cell->first_content[kind_index(kind)];
-	pthread_mutex_lock(&cell->base.lock);
-	if (*times == NULL)
-		*times = calloc(1, sizeof(**times)); /* without memory nothing is learnt */
-	if (*times != NULL)
-		quantile_observe(*times, took_us, now_us);
-	pthread_mutex_unlock(&cell->base.lock);
-}
-
-void health_hedge_request(struct health *health, size_t model)
-{
-	struct model_cell *cell = health_model(health, model);
-	pthread_mutex_lock(&cell->base.lock);
-	hedge_budget_earn(&cell->spares);
-	pthread_mutex_unlock(&cell->base.lock);
-}
-
-void health_hedge_settled(struct health *health, size_t model)
-{
-	struct model_cell *cell = health_model(health, model);
-	pthread_mutex_lock(&cell->base.lock);
-	hedge_budget_settle(&cell->spares);
-	pthread_mutex_unlock(&cell->base.lock);
-}
-
-bool health_hedge_take(struct health *health, size_t model, unsigned percent)
-{
-	struct model_cell *cell = health_model(health, model);
-	pthread_mutex_lock(&cell->base.lock);
-	bool taken = hedge_budget_take(&cell->spares, percent);
-	pthread_mutex_unlock(&cell->base.lock);
-	return taken;
-}
-
-/* ---- what choosers, pages and metrics see ---- */
 
 /* Slow start, after whatever recovered last: the breaker, or the backend by its probes. */
 static double share_of(const struct health *health, const struct health_use *use, uint64_t now_us)

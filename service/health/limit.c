@@ -351,5 +351,5 @@ uint64_t limit_estimate_us(struct limit *limit, uint64_t now_us)
 	pthread_mutex_unlock(&limit->mutex);
 	if (silence_us > interval_us)
 		interval_us = silence_us; /* they have become slower since */
-	return retry_after_estimate_us(interval_us, before);
+	return retry_after_place_us(interval_us, before);
 }

@@ -39,8 +39,7 @@ static int setup(void **state)
 
 static bool admits(void)
 {
-	uint64_t wait;
-	return breaker_admits(&breaker, 0, now, &wait);
+	return breaker_admits(&breaker, 0, now);
 }
 
 static struct health_call enter(void)
@@ -279,16 +278,15 @@ static void waits_differ_between_seeds(void **state)
 static void a_refusal_tells_how_long_it_holds(void **state)
 {
 	(void)state;
-	uint64_t wait = 0;
 	open_it();
 	now += SECOND;
-	assert_false(breaker_admits(&breaker, 0, now, &wait));
-	assert_int_equal(wait, breaker.until_us - now);
+	assert_false(admits());
+	assert_int_equal(breaker_wait_us(&breaker, now), breaker.until_us - now);
 	now = breaker.until_us - 1;
 	assert_false(admits());
 	now++;
-	assert_true(breaker_admits(&breaker, 0, now, &wait));
-	assert_int_equal(wait, 0);
+	assert_true(admits());
+	assert_int_equal(breaker_wait_us(&breaker, now), 0);
 }
 
 /* A backend that was down for two minutes waited up to five minutes more when it failed once again. */
@@ -443,12 +441,12 @@ static void a_client_that_leaves_gives_no_place_back(void **state)
 static void a_slow_probe_holds_others_up_for_a_second(void **state)
 {
 	(void)state;
-	uint64_t wait;
 	open_it();
 	wait_for_probe();
 	struct health_call slow = enter();
 	now += SECOND / 4;
-	assert_false(breaker_admits(&breaker, 0, now, &wait));
+	assert_false(admits());
+	uint64_t wait = breaker_wait_us(&breaker, now);
 	assert_int_equal(wait, SECOND * 3 / 4);
 	now += wait;
 	struct health_call quick = enter();
@@ -793,8 +791,7 @@ static void random_histories_agree_with_the_model(void **state)
 
 static bool admits_client(uint64_t client)
 {
-	uint64_t wait;
-	return breaker_admits(&breaker, client, now, &wait);
+	return breaker_admits(&breaker, client, now);
 }
 
 static void run_as(uint64_t client, enum failure_verdict outcome)
