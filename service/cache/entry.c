@@ -103,7 +103,9 @@ bool cache_entry_decode(struct span bytes, struct cache_entry *entry)
 		return false;
 	*entry = (struct cache_entry){.endpoint = (enum endpoint)numbers[0],
 				      .created = (int64_t)numbers[1],
-				      .usage = {(int64_t)numbers[2], (int64_t)numbers[3], (int64_t)numbers[4]},
+				      .usage = {.prompt_tokens = (int64_t)numbers[2],
+						.completion_tokens = (int64_t)numbers[3],
+						.total_tokens = (int64_t)numbers[4]},
 				      .marks = {{numbers[5], numbers[6]}, {numbers[7], numbers[8]}},
 				      .length = numbers[9],
 				      .digest = numbers[10]};
