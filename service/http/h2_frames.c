@@ -83,7 +83,7 @@ static int on_head(struct h2_session *session, struct h2_stream *stream)
 	h2_upload_start(stream);
 	if (stream->error != ERROR_NONE)
 		return 0;
-	bool early = stream->expects_continue || stream->content_length == 0 || body_is_long(stream->content_length);
+	bool early = stream->expects_continue || body_is_long(stream->content_length);
 	if (early && request_is_refused(stream->request))
 		h2_stream_on_complete(stream);
 	else if (stream->expects_continue)

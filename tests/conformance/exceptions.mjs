@@ -4,6 +4,8 @@
 
 const WITHOUT_BACKEND = ['listModels', 'retrieveModel', 'getLiveness', 'getReadiness', 'getMetrics', 'getOpenApi', 'getDocs', 'getDocsFile', 'listBackends', 'getCache', 'purgeCache'];
 
+const OF_KEYS = ['listKeys', 'createKey', 'retrieveKey', 'changeKey', 'revokeKey', 'rotateKey'];
+
 // Statuses of operations and codes that no scenario exercises: {operation}, {operation,
 // status: '500'} or {code}; operation '*' stands for all.
 export const notExercised = [
@@ -11,12 +13,14 @@ export const notExercised = [
   { code: 'upstream_diverged', reason: 'only a cause in error.details: what broke off is the error' },
   { code: 'client_too_slow', reason: 'comes behind more bytes than are recorded' },
   { code: 'internal_error', reason: 'told when the gateway itself is at fault: no scenario can cause it' },
-  ...WITHOUT_BACKEND.map((operation) => ({
+  { code: 'key_store_full', reason: 'a store has room for so many keys that no scenario makes them' },
+  ...OF_KEYS.map((operation) => ({ operation, status: '409', reason: 'only key_store_full' })),
+  ...[...WITHOUT_BACKEND, 'listLimits', ...OF_KEYS].map((operation) => ({
     operation,
     status: '500',
     reason: 'only internal_error; operations with a backend may relay a 500',
   })),
-  ...WITHOUT_BACKEND.filter((operation) => operation !== 'getReadiness').map((operation) => ({
+  ...[...WITHOUT_BACKEND, 'listLimits', 'retrieveKey', 'changeKey', 'revokeKey', 'rotateKey'].filter((operation) => !['getReadiness', 'listModels'].includes(operation)).map((operation) => ({
     operation,
     status: '503',
     reason: 'overloaded when there is no memory for a small answer: no scenario can cause it',
@@ -26,6 +30,12 @@ export const notExercised = [
 // Requests that a schema accepts although they are refused, or refuses although they are
 // served: {operation, code, param: RegExp, reason}; code 'served' for the latter.
 export const notExpressible = [
+  ...['createKey', 'changeKey'].map((operation) => ({
+    operation,
+    code: 'invalid_value',
+    param: /^networks\[\d+\]$/,
+    reason: 'bits behind the length of a network are no pattern of a schema',
+  })),
   ...[
     ['createChatCompletion', 'invalid_value', /^(max_tokens|temperature|n|messages\[\d+\]\.role)$/],
     ['createChatCompletion', 'invalid_type', /^logit_bias$/],

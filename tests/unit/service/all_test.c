@@ -73,7 +73,7 @@ static void usage_is_summed_and_told_only_when_asked(void **state)
 		fake_setup(&root, &plan_kind_all, 2, true);
 		fake_request.include_usage = asked == 1;
 		for (size_t i = 0; i < 2; i++) {
-			fake_send(i, (struct event){.kind = EVENT_USAGE, .usage = {1, 2, 3}});
+			fake_send(i, (struct event){.kind = EVENT_USAGE, .usage = {1, 2, 3, -1, -1}});
 			fake_end(i);
 		}
 		if (asked == 1)

@@ -184,7 +184,8 @@ static inline void fake_chunk(size_t leaf, unsigned carries, const char *data)
 
 static inline void fake_body(size_t leaf, const char *data, int64_t tokens)
 {
-	fake_send(leaf, (struct event){.kind = EVENT_BODY, .data = span_of(data), .usage = {tokens, tokens, tokens}});
+	fake_send(leaf,
+		  (struct event){.kind = EVENT_BODY, .data = span_of(data), .usage = {tokens, tokens, tokens, -1, -1}});
 }
 
 static inline void fake_end(size_t leaf)

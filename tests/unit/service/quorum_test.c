@@ -135,7 +135,7 @@ static void usage_is_the_sum_of_all_who_told_it(void **state)
 	(void)state;
 	begin(3, 2, false);
 	answer(0, BODY("a"));
-	fake_send(1, (struct event){.kind = EVENT_USAGE, .usage = {5, 5, 5}});
+	fake_send(1, (struct event){.kind = EVENT_USAGE, .usage = {5, 5, 5, -1, -1}});
 	answer(2, BODY("a"));
 	assert_non_null(strstr(fake_text, "\"total_tokens\":25"));
 	fake_teardown();
@@ -150,7 +150,7 @@ static void a_streaming_client_gets_the_chosen_answers_own_events(void **state)
 	say(0, CHUNK("a"), CHUNK("b"));
 	say(1, CHUNK("x"), NULL);
 	assert_string_equal(fake_text, "");
-	fake_send(2, (struct event){.kind = EVENT_USAGE, .usage = {1, 2, 3}});
+	fake_send(2, (struct event){.kind = EVENT_USAGE, .usage = {1, 2, 3, -1, -1}});
 	say(2, CHUNK("ab"), NULL);
 	assert_memory_equal(fake_text, "chunk " CHUNK("a") ";chunk " CHUNK("b") ";chunk {",
 			    strlen("chunk " CHUNK("a") ";chunk " CHUNK("b") ";chunk {"));

@@ -138,10 +138,10 @@ static void usage_that_a_loser_told_is_counted_but_never_told(void **state)
 	assert_true(metrics_setup(1, &names));
 	fake_worker.metrics = metrics_cells_of(0);
 	fake_setup(&root, &plan_kind_race, 3, true);
-	fake_send(0, (struct event){.kind = EVENT_USAGE, .usage = {10, 1, 11}});
-	fake_send(0, (struct event){.kind = EVENT_USAGE, .usage = {10, 2, 12}});
-	fake_send(1, (struct event){.kind = EVENT_USAGE, .usage = {100, 3, 103}});
-	fake_send(2, (struct event){.kind = EVENT_USAGE, .usage = {1000, 4, 1004}});
+	fake_send(0, (struct event){.kind = EVENT_USAGE, .usage = {10, 1, 11, -1, -1}});
+	fake_send(0, (struct event){.kind = EVENT_USAGE, .usage = {10, 2, 12, -1, -1}});
+	fake_send(1, (struct event){.kind = EVENT_USAGE, .usage = {100, 3, 103, -1, -1}});
+	fake_send(2, (struct event){.kind = EVENT_USAGE, .usage = {1000, 4, 1004, -1, -1}});
 	fake_error(2, ERROR_UPSTREAM_RESET, true);
 	fake_chunk(1, CARRIES_CONTENT, "text");
 	fake_end(1);
@@ -151,7 +151,7 @@ static void usage_that_a_loser_told_is_counted_but_never_told(void **state)
 	fake_teardown();
 	/* what went up is the books' of whoever got it, also when the client leaves in the middle */
 	struct run *run = fake_setup(&root, &plan_kind_race, 2, true);
-	fake_send(0, (struct event){.kind = EVENT_USAGE, .usage = {10, 1, 11}});
+	fake_send(0, (struct event){.kind = EVENT_USAGE, .usage = {10, 1, 11, -1, -1}});
 	fake_chunk(0, CARRIES_CONTENT, "text");
 	run->ops->cancel(run);
 	assert_int_equal(metrics_sum(METRIC_TOKENS, 0, METRICS_TOKENS_COMPLETION, 0), 6);

@@ -93,7 +93,7 @@ static void another_one_goes_on_where_they_agree(void **state)
 
 static void say_usage(size_t leaf, int64_t tokens)
 {
-	fake_send(leaf, (struct event){.kind = EVENT_USAGE, .usage = {tokens, tokens, tokens}});
+	fake_send(leaf, (struct event){.kind = EVENT_USAGE, .usage = {tokens, tokens, tokens, -1, -1}});
 }
 
 /* Usage of an answer that is only heard goes up once it is joined; of one that is dropped, never. */

@@ -62,7 +62,7 @@ static struct event a_chunk(void)
 			      .raw = {raw, sizeof(raw) - 1},
 			      .total = -1,
 			      .joined = true,
-			      .usage = {12, -1, INT64_MAX}};
+			      .usage = {12, -1, INT64_MAX, -1, -1}};
 }
 
 static void a_chunk_keeps_its_raw_bytes_and_the_data_within(void **state)
