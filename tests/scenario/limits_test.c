@@ -322,6 +322,20 @@ static void every_operation_is_limited_or_asks_no_backend(void **state)
 	assert_int_equal(sim_call_count(world.sim, "one"), 1);
 }
 
+static void limits_of_a_model_that_is_not_there_are_refused(void **state)
+{
+	(void)state;
+	struct world world = start("  m: sim/one;tokens=1\n  n: sim/two;tokens=1\n",
+				   "quotas: { all: { requests: 1/hour }, one: { models: [m], tokens: 5/hour } }\n");
+	struct answer answer = ask(&world, "GET", "/v1/limits?model=none", NULL);
+	check_error(&answer, 404, "model_not_found");
+	answer_free(&answer);
+	answer = ask(&world, "GET", "/v1/limits?model=n", NULL);
+	check_contains(&answer.body, "\"all\"");
+	check_lacks(&answer.body, "\"one\"");
+	answer_free(&answer);
+}
+
 static void a_request_that_is_larger_than_the_limit_is_told_so(void **state)
 {
 	(void)state;
@@ -363,6 +377,7 @@ int main(void)
 	    SCENARIO(kept_and_shared_answers_cost_no_tokens),
 	    SCENARIO(a_fan_out_is_counted_for_every_model_that_it_asks),
 	    SCENARIO(every_operation_is_limited_or_asks_no_backend),
+	    SCENARIO(limits_of_a_model_that_is_not_there_are_refused),
 	    SCENARIO(a_request_that_is_larger_than_the_limit_is_told_so),
 	    SCENARIO(spend_is_counted_by_the_prices_of_targets),
 	};
