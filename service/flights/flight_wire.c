@@ -171,6 +171,7 @@ bool flight_wire_read(struct span bytes, const struct config_plan *plan, const s
 	*event = (struct event){.kind = (enum event_kind)kind, .carries = (unsigned)wire_read_number(&reader, 1)};
 	wire->number = wire_read_number(&reader, 8);
 	event->total = (int64_t)wire_read_number(&reader, 8);
+	event->usage = USAGE_UNKNOWN;
 	event->usage.prompt_tokens = (int64_t)wire_read_number(&reader, 8);
 	event->usage.completion_tokens = (int64_t)wire_read_number(&reader, 8);
 	event->usage.total_tokens = (int64_t)wire_read_number(&reader, 8);
