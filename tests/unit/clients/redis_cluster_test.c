@@ -362,7 +362,8 @@ static void a_cluster_that_is_down_is_left_alone(void **state)
 		if (asked.kind == REDIS_ERROR)
 			assert_memory_equal(asked.text, "CLUSTERDOWN", 11);
 	}
-	assert_int_equal(env_logged(&env, "CLUSTERDOWN"), 1);
+	assert_in_range(env_logged(&env, "CLUSTERDOWN"), 1,
+			3); /* for each server that says so once, however often it is asked */
 	redis_process_restart(nodes[1]);
 	ASK_AND_AWAIT(&env, &asked, "SET", kept, "y");
 	assert_string_equal(asked.text, "OK");
