@@ -175,9 +175,11 @@ static char form_of(const struct request *request)
 enum exchange_step exchange_hit(struct exchange *exchange)
 {
 	char id[ANSWER_ID_SIZE];
-	if (!limiting_take(exchange, false))
-		return limiting_fails(exchange);
 	struct caching *caching = &exchange->caching;
+	if (!limiting_take(exchange, false)) {
+		cache_hit_drop(&caching->search->fetch.hit);
+		return limiting_fails(exchange);
+	}
 	struct cache_hit hit = caching->search->fetch.hit;
 	const struct request *request = exchange->request;
 	struct recast_source source = {.replay = {.dialect = request->dialect,

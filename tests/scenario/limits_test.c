@@ -261,6 +261,20 @@ static void kept_and_shared_answers_cost_no_tokens(void **state)
 	check_refused(&answer, "15 tokens of output per hour (all)");
 }
 
+static void a_kept_answer_is_a_request_all_the_same(void **state)
+{
+	(void)state;
+	struct world world =
+	    start("  m: sim/one;tokens=2\n", "quotas: { all: { requests: 2/hour } }\ncache: { policy: always }\n");
+	ask_well(&world, body_of("m", ""));
+	ask_well(&world, body_of("m", ""));
+	struct answer answer = ask(&world, "POST", CHAT, body_of("m", ""));
+	check_refused(&answer, "2 requests per hour (all)");
+	answer = ask(&world, "POST", "/v1/embeddings", "{\"model\":\"m\",\"input\":\"x\"}");
+	check_refused(&answer, "2 requests per hour (all)");
+	assert_int_equal(sim_call_count(world.sim, "one"), 1);
+}
+
 /* ---- no way around ---- */
 
 static void a_fan_out_is_counted_for_every_model_that_it_asks(void **state)
@@ -375,6 +389,7 @@ int main(void)
 	    SCENARIO(whatever_becomes_of_a_call_its_tokens_are_counted_once),
 	    SCENARIO(who_leaves_pays_for_what_came),
 	    SCENARIO(kept_and_shared_answers_cost_no_tokens),
+	    SCENARIO(a_kept_answer_is_a_request_all_the_same),
 	    SCENARIO(a_fan_out_is_counted_for_every_model_that_it_asks),
 	    SCENARIO(every_operation_is_limited_or_asks_no_backend),
 	    SCENARIO(limits_of_a_model_that_is_not_there_are_refused),
