@@ -549,6 +549,18 @@ static void a_service_starts_without_its_store(void **state)
 	await_status(world.each[0], stranger, 401);
 }
 
+static void a_store_alone_makes_clients_show_its_keys(void **state)
+{
+	(void)state;
+	struct sluice *sluice =
+	    sluice_start("auth: { pepper: " PEPPER ", store: sqlite, file: '%s/alone.db', refresh: 100ms }\n"
+			 "backends: { b: { url: 'http://127.0.0.1:1' } }\nmodels: { m: b/x }\n",
+			 scenario_directory());
+	struct made made = make_by_api(sluice, "{\"name\":\"only\"}");
+	await_status(sluice, made.key, 200);
+	assert_int_equal(status_of(sluice, ""), 401);
+}
+
 static void without_a_store_the_operations_say_so(void **state)
 {
 	(void)state;
@@ -593,6 +605,7 @@ int main(void)
 	    SCENARIO(commands_say_what_is_wrong),
 	    SCENARIO(commands_list_show_and_rotate),
 	    SCENARIO(a_service_starts_without_its_store),
+	    SCENARIO(a_store_alone_makes_clients_show_its_keys),
 	    SCENARIO(without_a_store_the_operations_say_so),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
