@@ -440,6 +440,12 @@ const struct config_model *config_find_model(const struct config *config, struct
 /* The key of that id; NULL when there is none. */
 const struct config_key *config_find_key(const struct config *config, struct span id);
 
+/* Returns whether one of the patterns (lib/glob.h) says that name; without any, all are meant. */
+bool config_patterns_match(const char *const *patterns, size_t count, struct span name);
+
+/* Returns whether a tenant is that one, or one below it. */
+bool config_tenant_is_within(const char *tenant, struct span level);
+
 /* Returns whether the key's scope `models` has that name, whether or not there is such a model. key NULL: nobody was
  * asked for one, and all models may be used. */
 bool config_key_may_use(const struct config_key *key, struct span model);

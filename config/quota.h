@@ -43,6 +43,13 @@ struct config_quota {
 	unsigned line;
 };
 
+/* As configurations, records of keys and answers name them. */
+const char *quota_unit_name(enum quota_unit unit);
+const char *quota_window_name(enum quota_window window);
+
+/* Returns whether the quota has any limit. */
+bool quota_limits_anything(const struct config_quota *quota);
+
 /* What a target costs, in billionths of a dollar. */
 struct config_price {
 	const char *target; /* a pattern of "backend/model" */

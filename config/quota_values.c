@@ -10,9 +10,8 @@ static const uint64_t rate_most = 1000000000000000, money_most = 1000000; /* num
 
 static bool read_window(struct span text, enum quota_window *window)
 {
-	static const char *const names[QUOTA_WINDOWS] = {"second", "minute", "hour", "day", "month"};
 	for (int i = 0; i < QUOTA_WINDOWS; i++) {
-		if (!span_is(text, names[i]))
+		if (!span_is(text, quota_window_name((enum quota_window)i)))
 			continue;
 		*window = (enum quota_window)i;
 		return true;

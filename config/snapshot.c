@@ -105,12 +105,22 @@ const struct config_key *config_find_key(const struct config *config, struct spa
 	return NULL;
 }
 
+bool config_patterns_match(const char *const *patterns, size_t count, struct span name)
+{
+	bool match = count == 0;
+	for (size_t i = 0; !match && i < count; i++)
+		match = glob_matches(span_of(patterns[i]), name);
+	return match;
+}
+
+bool config_tenant_is_within(const char *tenant, struct span level)
+{
+	return strncmp(tenant, level.at, level.len) == 0 && (tenant[level.len] == '\0' || tenant[level.len] == '/');
+}
+
 bool config_key_may_use(const struct config_key *key, struct span model)
 {
-	bool may = key == NULL || key->model_count == 0;
-	for (size_t i = 0; !may && i < key->model_count; i++)
-		may = glob_matches(span_of(key->models[i]), model);
-	return may;
+	return key == NULL || config_patterns_match(key->models, key->model_count, model);
 }
 
 const struct config_plan *config_find_target(const struct config_plan *plan, struct span name)

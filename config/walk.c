@@ -221,7 +221,7 @@ static bool has_short(const char *section)
 	return false;
 }
 
-static void read_mapping(struct walk *walk, const char *section, const struct tree_node *node, void *owner)
+void walk_entry(struct walk *walk, const char *section, const struct tree_node *node, void *owner)
 {
 	const struct key as_section = {.path = section, .type = KEY_SECTION};
 	if (node->kind == TREE_NULL)
@@ -237,7 +237,7 @@ static void read_certificates(struct walk *walk, const struct key *key, const st
 			      struct config_listener *listener)
 {
 	if (node->kind != TREE_LIST) {
-		read_mapping(walk, key->path, node, listener);
+		walk_entry(walk, key->path, node, listener);
 		return;
 	}
 	struct config_listener *more = arena_zalloc(walk->in.arena, node->count, sizeof(*more));
@@ -247,7 +247,7 @@ static void read_certificates(struct walk *walk, const struct key *key, const st
 	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
 		struct config_listener *pair = count == 0 ? listener : &more[count - 1];
 		size_t len = walk_enter_index(walk, count);
-		read_mapping(walk, key->path, at, pair);
+		walk_entry(walk, key->path, at, pair);
 		if (count > 0 && pair->tls_clients != NULL)
 			findings_add(walk->in.findings, at->line, walk->path,
 				     "clients is for all of the list; expected it in the first entry");
@@ -275,18 +275,42 @@ static void check_backend(struct walk *walk, const struct tree_node *node, struc
 	walk_leave(walk, len);
 }
 
-static void read_backend(struct walk *walk, const struct tree_node *node, struct config_backend *backend)
+void walk_name(struct walk *walk, const struct tree_node *node, const char *what)
 {
-	static const struct key section = {.path = "backends.*", .type = KEY_SECTION};
-	*backend = (struct config_backend){.name = node->key.at, .line = node->key_line};
-	walk_defaults(walk, KEY_OF_config_backend, backend);
 	if (!value_is_name(node->key))
 		findings_add(walk->in.findings, node->key_line, walk->path,
-			     "a backend's name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", VALUE_NAME_MAX);
-	if (node->kind == TREE_NULL)
-		walk_required(walk, section.path, node);
-	else if (walk_expect(walk, node, TREE_MAPPING, &section))
-		walk_section(walk, section.path, node, backend);
+			     "%s name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", what, VALUE_NAME_MAX);
+}
+
+struct walk_entries walk_entries(struct walk *walk, const struct tree_node *node, size_t size, walk_entry_fn read)
+{
+	reader_refuse_duplicates(&walk->in, walk->path, node);
+	char *list = arena_zalloc(walk->in.arena, node->count + 1, size);
+	size_t count = 0;
+	for (const struct tree_node *at = node->first; at != NULL && list != NULL; at = at->next, count++) {
+		size_t len = walk_enter(walk, at->key);
+		read(walk, at, list + count * size);
+		walk_leave(walk, len);
+	}
+	return (struct walk_entries){list, count};
+}
+
+struct walk_entries walk_mapping(struct walk *walk, const struct key *key, const struct tree_node *node, size_t size,
+				 walk_entry_fn read)
+{
+	if (node->kind == TREE_NULL || !walk_expect(walk, node, TREE_MAPPING, key))
+		return (struct walk_entries){NULL, 0};
+	return walk_entries(walk, node, size, read);
+}
+
+static void read_backend(struct walk *walk, const struct tree_node *node, void *entry)
+{
+	struct config_backend *backend = entry;
+	backend->name = node->key.at;
+	backend->line = node->key_line;
+	walk_defaults(walk, KEY_OF_config_backend, backend);
+	walk_name(walk, node, "a backend's");
+	walk_entry(walk, "backends.*", node, backend);
 	check_backend(walk, node, backend);
 }
 
@@ -294,25 +318,16 @@ static void read_backends(struct walk *walk, const struct key *key, const struct
 {
 	if (!expect_members(walk, key, node, TREE_MAPPING))
 		return;
-	reader_refuse_duplicates(&walk->in, walk->path, node);
-	struct config_backend *backends = arena_zalloc(walk->in.arena, node->count, sizeof(*backends));
-	if (backends == NULL)
-		return;
-	size_t count = 0;
-	for (const struct tree_node *at = node->first; at != NULL; at = at->next, count++) {
-		size_t len = walk_enter(walk, at->key);
-		read_backend(walk, at, &backends[count]);
-		walk_leave(walk, len);
-	}
-	walk->snapshot->config.backends = backends;
-	walk->snapshot->config.backend_count = count;
+	struct walk_entries entries = walk_entries(walk, node, sizeof(struct config_backend), read_backend);
+	walk->snapshot->config.backends = entries.list;
+	walk->snapshot->config.backend_count = entries.count;
 }
 
 static void read_key(struct walk *walk, const struct key *key, const struct tree_node *node, void *owner)
 {
 	switch (key->type) {
 	case KEY_SECTION:
-		read_mapping(walk, key->path, node, owner);
+		walk_entry(walk, key->path, node, owner);
 		break;
 	case KEY_CERTIFICATES:
 		read_certificates(walk, key, node, owner);

@@ -37,6 +37,29 @@ void walk_section(struct walk *walk, const char *section, const struct tree_node
 /* Adds a finding for each required key of the section that the mapping lacks. */
 void walk_required(struct walk *walk, const char *section, const struct tree_node *node);
 
+/* The entries of a mapping of names, each a struct of its own, in the arena; NULL when out of memory. */
+struct walk_entries {
+	void *list;
+	size_t count;
+};
+
+/* Reads one entry into its struct, which is all zero. The walk's path is the entry's. */
+typedef void (*walk_entry_fn)(struct walk *walk, const struct tree_node *node, void *entry);
+
+/* Reads each entry of a mapping into a struct of that size. Names that come twice are findings. */
+struct walk_entries walk_entries(struct walk *walk, const struct tree_node *node, size_t size, walk_entry_fn read);
+
+/* As walk_entries(), for a mapping that may be empty; another value than a mapping is a finding. */
+struct walk_entries walk_mapping(struct walk *walk, const struct key *key, const struct tree_node *node, size_t size,
+				 walk_entry_fn read);
+
+/* Reads the value of an entry or section into owner: a mapping, one value where the section has a short key, or
+ * nothing, which lacks what is required. section: its path in the table. */
+void walk_entry(struct walk *walk, const char *section, const struct tree_node *node, void *owner);
+
+/* Adds a finding when the entry's name is none. what: whose name, "a key's". */
+void walk_name(struct walk *walk, const struct tree_node *node, const char *what);
+
 /* Reads what clients may use, and what targets cost. */
 void walk_quotas(struct walk *walk, const struct key *key, const struct tree_node *node);
 void walk_prices(struct walk *walk, const struct key *key, const struct tree_node *node);

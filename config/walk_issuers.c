@@ -61,20 +61,16 @@ static void check_issuer(struct walk *walk, const struct tree_node *node, const 
 		refuse(walk, node, "audience", "it is empty; expected at least one name of this gateway");
 }
 
-static void read_issuer(struct walk *walk, const struct tree_node *node, struct config_issuer *issuer)
+static void read_issuer(struct walk *walk, const struct tree_node *node, void *entry)
 {
-	static const struct key section = {.path = "auth.jwt.*", .type = KEY_SECTION};
-	*issuer = (struct config_issuer){.name = node->key.at, .tenant = node->key.at, .line = node->key_line};
+	struct config_issuer *issuer = entry;
+	issuer->name = issuer->tenant = node->key.at;
+	issuer->line = node->key_line;
 	walk_defaults(walk, KEY_OF_config_issuer, issuer);
-	if (!value_is_name(node->key))
-		findings_add(walk->in.findings, node->key_line, walk->path,
-			     "an issuer's name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", VALUE_NAME_MAX);
-	if (node->kind == TREE_NULL) {
-		walk_required(walk, section.path, node);
-	} else if (walk_expect(walk, node, TREE_MAPPING, &section)) {
-		walk_section(walk, section.path, node, issuer);
+	walk_name(walk, node, "an issuer's");
+	walk_entry(walk, "auth.jwt.*", node, issuer);
+	if (node->kind == TREE_MAPPING)
 		check_issuer(walk, node, issuer);
-	}
 }
 
 /* Tokens find their issuer by `iss` alone. */
@@ -93,17 +89,8 @@ static void refuse_same(struct walk *walk, const struct config_issuer *issuers, 
 
 void walk_issuers(struct walk *walk, const struct key *key, const struct tree_node *node)
 {
-	if (node->kind == TREE_NULL || !walk_expect(walk, node, TREE_MAPPING, key))
-		return;
-	reader_refuse_duplicates(&walk->in, walk->path, node);
-	struct config_issuer *issuers = arena_zalloc(walk->in.arena, node->count + 1, sizeof(*issuers));
-	size_t count = 0;
-	for (const struct tree_node *at = node->first; at != NULL && issuers != NULL; at = at->next, count++) {
-		size_t len = walk_enter(walk, at->key);
-		read_issuer(walk, at, &issuers[count]);
-		walk_leave(walk, len);
-	}
-	refuse_same(walk, issuers, count);
-	walk->snapshot->config.auth.issuers = issuers;
-	walk->snapshot->config.auth.issuer_count = count;
+	struct walk_entries entries = walk_mapping(walk, key, node, sizeof(struct config_issuer), read_issuer);
+	refuse_same(walk, entries.list, entries.count);
+	walk->snapshot->config.auth.issuers = entries.list;
+	walk->snapshot->config.auth.issuer_count = entries.count;
 }

@@ -17,18 +17,14 @@ static void refuse_empty_scopes(struct walk *walk, const struct tree_node *node)
 	}
 }
 
-static void read_one_key(struct walk *walk, const struct tree_node *node, struct config_key *key)
+static void read_one_key(struct walk *walk, const struct tree_node *node, void *entry)
 {
-	static const struct key section = {.path = "keys.*", .type = KEY_SECTION};
-	*key = (struct config_key){.name = node->key.at, .line = node->key_line};
+	struct config_key *key = entry;
+	key->name = node->key.at;
+	key->line = node->key_line;
 	walk_defaults(walk, KEY_OF_config_key, key);
-	if (!value_is_name(node->key))
-		findings_add(walk->in.findings, node->key_line, walk->path,
-			     "a key's name is 1 to %d letters, digits, \".\", \"_\" and \"-\"", VALUE_NAME_MAX);
-	if (node->kind == TREE_NULL)
-		walk_required(walk, section.path, node);
-	else if (walk_expect(walk, node, TREE_MAPPING, &section))
-		walk_section(walk, section.path, node, key);
+	walk_name(walk, node, "a key's");
+	walk_entry(walk, "keys.*", node, key);
 	refuse_empty_scopes(walk, node);
 	if (key->tenant == NULL)
 		key->tenant = key->name;
@@ -39,16 +35,7 @@ static void read_one_key(struct walk *walk, const struct tree_node *node, struct
 
 void walk_keys(struct walk *walk, const struct key *key, const struct tree_node *node)
 {
-	if (node->kind == TREE_NULL || !walk_expect(walk, node, TREE_MAPPING, key))
-		return;
-	reader_refuse_duplicates(&walk->in, walk->path, node);
-	struct config_key *keys = arena_zalloc(walk->in.arena, node->count + 1, sizeof(*keys));
-	size_t count = 0;
-	for (const struct tree_node *at = node->first; at != NULL && keys != NULL; at = at->next, count++) {
-		size_t len = walk_enter(walk, at->key);
-		read_one_key(walk, at, &keys[count]);
-		walk_leave(walk, len);
-	}
-	walk->snapshot->config.keys = keys;
-	walk->snapshot->config.key_count = count;
+	struct walk_entries entries = walk_mapping(walk, key, node, sizeof(struct config_key), read_one_key);
+	walk->snapshot->config.keys = entries.list;
+	walk->snapshot->config.key_count = entries.count;
 }

@@ -4,12 +4,6 @@
 
 #include "config/quota_values.h"
 
-static const char *const units[QUOTA_UNITS] = {[QUOTA_REQUESTS] = "requests",
-					       [QUOTA_TOKENS] = "tokens",
-					       [QUOTA_INPUT_TOKENS] = "input_tokens",
-					       [QUOTA_OUTPUT_TOKENS] = "output_tokens",
-					       [QUOTA_SPEND] = "spend"};
-
 enum { CONCURRENT_MOST = 1000000 };
 
 static bool refuse(struct key_limits_wrong *wrong, const char *member, int index, uint32_t node, const char *expected)
@@ -47,11 +41,11 @@ static bool read_unit(const struct json *json, uint32_t value, enum quota_unit u
 	size_t count = list ? json->nodes[value].count : 1;
 	struct config_rate *made = arena_zalloc(arena, count + 1, sizeof(*made));
 	if (made == NULL)
-		return refuse(wrong, units[unit], -1, JSON_NONE, NULL);
+		return refuse(wrong, quota_unit_name(unit), -1, JSON_NONE, NULL);
 	uint32_t at = list ? json_first(json, value) : value;
 	for (size_t i = 0; i < count; i++, at = list ? json_next(json, value, at) : JSON_NONE)
 		if (!read_rate(json, at, unit, arena, &made[i]))
-			return refuse(wrong, units[unit], list ? (int)i : -1, at, expected_of(unit));
+			return refuse(wrong, quota_unit_name(unit), list ? (int)i : -1, at, expected_of(unit));
 	*rates = (struct config_rates){.list = made, .count = count};
 	return true;
 }
@@ -66,7 +60,7 @@ static bool is_known(const struct json *json, uint32_t key)
 {
 	bool known = json_string_is(json, key, "concurrent");
 	for (int unit = 0; unit < QUOTA_UNITS; unit++)
-		known = known || json_string_is(json, key, units[unit]);
+		known = known || json_string_is(json, key, quota_unit_name((enum quota_unit)unit));
 	return known;
 }
 
@@ -90,7 +84,7 @@ bool key_limits_read(const struct json *json, uint32_t object, struct arena *are
 	if (!check_members(json, object, arena, wrong))
 		return false;
 	for (int unit = 0; unit < QUOTA_UNITS; unit++) {
-		uint32_t value = value_of(json, object, units[unit]);
+		uint32_t value = value_of(json, object, quota_unit_name((enum quota_unit)unit));
 		if (value != JSON_NONE &&
 		    !read_unit(json, value, (enum quota_unit)unit, arena, &limits->rates[unit], wrong))
 			return false;

@@ -254,16 +254,10 @@ static void show(struct key_book *book, struct key_task *task)
 
 /* ---- lists ---- */
 
-/* That tenant, or one below it. */
-static bool is_below(const char *tenant, struct span wanted)
-{
-	return strncmp(tenant, wanted.at, wanted.len) == 0 && (tenant[wanted.len] == '\0' || tenant[wanted.len] == '/');
-}
-
 static bool is_wanted(const struct stored_key *key, const struct keys_query *query)
 {
 	bool revoked = key->key.state == CONFIG_KEY_REVOKED;
-	if (query->tenant.node != JSON_NONE && !is_below(key->key.tenant, query->tenant.value))
+	if (query->tenant.node != JSON_NONE && !config_tenant_is_within(key->key.tenant, query->tenant.value))
 		return false;
 	return query->state.node == JSON_NONE || span_is(query->state.value, "revoked") == revoked;
 }

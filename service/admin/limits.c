@@ -31,7 +31,7 @@ static void write_state(struct buf *out, const struct quota_state *state, const 
 	json_write_string(out, span_of(state->name));
 	buf_printf(out, ",\"unit\":\"%s\",\"window\":", account_unit_name(state->unit));
 	json_write_string_or_null(out,
-				  span_of(state->unit == QUOTA_CONCURRENT ? NULL : account_window_name(state->kind)));
+				  span_of(state->unit == QUOTA_CONCURRENT ? NULL : quota_window_name(state->kind)));
 	buf_append(out, SPAN(",\"model\":"));
 	json_write_string_or_null(out, span_of(state->by_model ? model->name : NULL));
 	write_number(out, "limit", state->limit);

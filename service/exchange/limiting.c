@@ -32,7 +32,7 @@ static struct span limit_text(struct arena *arena, const struct quota_refusal *r
 	struct span amount = amount_text(arena, refusal->unit, refusal->limit);
 	bool once = refusal->unit == QUOTA_CONCURRENT;
 	return arena_printf(arena, "%.*s %s (%s)", SPAN_ARG(amount),
-			    once ? "at once" : arena_printf(arena, "per %s", account_window_name(refusal->kind)).at,
+			    once ? "at once" : arena_printf(arena, "per %s", quota_window_name(refusal->kind)).at,
 			    refusal->name);
 }
 

@@ -81,14 +81,5 @@ bool account_is_idle(struct quota_account *account, struct quota_now now)
 
 const char *account_unit_name(unsigned unit)
 {
-	static const char *const names[QUOTA_ACCOUNT_UNITS] = {
-	    [QUOTA_REQUESTS] = "requests",           [QUOTA_TOKENS] = "tokens", [QUOTA_INPUT_TOKENS] = "input_tokens",
-	    [QUOTA_OUTPUT_TOKENS] = "output_tokens", [QUOTA_SPEND] = "spend",   [QUOTA_CONCURRENT] = "concurrent"};
-	return names[unit];
-}
-
-const char *account_window_name(enum quota_window kind)
-{
-	static const char *const names[QUOTA_WINDOWS] = {"second", "minute", "hour", "day", "month"};
-	return names[kind];
+	return unit == QUOTA_CONCURRENT ? "concurrent" : quota_unit_name((enum quota_unit)unit);
 }

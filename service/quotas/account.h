@@ -60,7 +60,5 @@ bool account_is_idle(struct quota_account *account, struct quota_now now);
 
 /* "requests", "tokens", …, "concurrent". */
 const char *account_unit_name(unsigned unit);
-/* "second" … "month". */
-const char *account_window_name(enum quota_window kind);
 
 #endif

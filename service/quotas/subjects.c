@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "lib/buf.h"
-#include "lib/glob.h"
 #include "lib/hash.h"
 #include "service/quotas/internal.h"
 
@@ -18,14 +17,6 @@ enum {
 };
 
 static const struct quota_habit habit_first = {.tokens_per_byte = 0.3, .output = 1024};
-
-static bool has_limits(const struct config_quota *quota)
-{
-	bool any = quota->concurrent > 0;
-	for (int i = 0; i < QUOTA_UNITS; i++)
-		any = any || quota->rates[i].count > 0;
-	return any;
-}
 
 static void free_subject(struct quota_subject *subject)
 {
@@ -66,7 +57,7 @@ struct quotas *quotas_create(const struct config *config)
 	quotas->config = config;
 	quotas->any = config->quota_count > 0;
 	for (size_t i = 0; i < config->key_count; i++)
-		quotas->any = quotas->any || has_limits(&config->keys[i].limits);
+		quotas->any = quotas->any || quota_limits_anything(&config->keys[i].limits);
 	pthread_mutex_init(&quotas->lock, NULL);
 	quotas->prices = prices_create(config);
 	if (quotas->prices != NULL)
@@ -87,27 +78,19 @@ struct party {
 	const struct config_model *model; /* NULL = no single one */
 };
 
-static bool matches_any(const char *const *patterns, size_t count, const char *name)
+/* Nobody in particular is what no pattern says. */
+static bool is_for(const char *const *patterns, size_t count, const char *name)
 {
-	for (size_t i = 0; i < count; i++)
-		if (name != NULL && glob_matches(span_of(patterns[i]), span_of(name)))
-			return true;
-	return count == 0;
-}
-
-/* Returns whether the tenant is that one, or one below. */
-static bool is_within(const char *tenant, const char *level)
-{
-	size_t len = strlen(level);
-	return strncmp(tenant, level, len) == 0 && (tenant[len] == '\0' || tenant[len] == '/');
+	return count == 0 || (name != NULL && config_patterns_match(patterns, count, span_of(name)));
 }
 
 static bool applies(const struct config_quota *quota, const struct party *party)
 {
-	if (quota->tenant != NULL && (party->key == NULL || !is_within(party->key->tenant, quota->tenant)))
+	if (quota->tenant != NULL &&
+	    (party->key == NULL || !config_tenant_is_within(party->key->tenant, span_of(quota->tenant))))
 		return false;
-	return matches_any(quota->keys, quota->key_count, party->key == NULL ? NULL : party->key->name) &&
-	       matches_any(quota->models, quota->model_count, party->model == NULL ? NULL : party->model->name);
+	return is_for(quota->keys, quota->key_count, party->key == NULL ? NULL : party->key->name) &&
+	       is_for(quota->models, quota->model_count, party->model == NULL ? NULL : party->model->name);
 }
 
 /* Returns what tells a key from others: keys of a store may share a name. */
@@ -330,7 +313,7 @@ struct quota_subject *quotas_find(struct quotas *quotas, const struct config_key
 	char room[NAME_MOST];
 	struct buf name;
 	*exhausted = false;
-	if (!quotas->any && (key == NULL || !has_limits(&key->limits)))
+	if (!quotas->any && (key == NULL || !quota_limits_anything(&key->limits)))
 		return NULL;
 	buf_init_over(&name, room, sizeof(room));
 	name_party(&name, &party);

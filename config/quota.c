@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+/* The words of quotas, and what they have in common wherever they are kept; quota.h holds the contract. */
+#include "config/quota.h"
+
+const char *quota_unit_name(enum quota_unit unit)
+{
+	static const char *const names[QUOTA_UNITS] = {[QUOTA_REQUESTS] = "requests",
+						       [QUOTA_TOKENS] = "tokens",
+						       [QUOTA_INPUT_TOKENS] = "input_tokens",
+						       [QUOTA_OUTPUT_TOKENS] = "output_tokens",
+						       [QUOTA_SPEND] = "spend"};
+	return names[unit];
+}
+
+const char *quota_window_name(enum quota_window window)
+{
+	static const char *const names[QUOTA_WINDOWS] = {"second", "minute", "hour", "day", "month"};
+	return names[window];
+}
+
+bool quota_limits_anything(const struct config_quota *quota)
+{
+	bool any = quota->concurrent > 0;
+	for (int i = 0; i < QUOTA_UNITS; i++)
+		any = any || quota->rates[i].count > 0;
+	return any;
+}
