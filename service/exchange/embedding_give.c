@@ -245,11 +245,11 @@ enum exchange_step embedding_hit(struct exchange *exchange)
 	struct event event = {.kind = EVENT_BODY, .usage = USAGE_UNKNOWN};
 	enum cache_result how = exchange->caching.how;
 	bool kept = how == CACHE_RESULT_HIT || how == CACHE_RESULT_STALE;
+	embedding->giving = true; /* once: what is stale stands in for no failure of this step */
 	if (!limiting_take(exchange, false))
 		return limiting_fails(exchange);
 	exchange_set_source(exchange, &giving);
 	exchange->report.cache = how;
-	embedding->giving = true;
 	tell_age(exchange);
 	if (kept)
 		tell_etag(exchange);

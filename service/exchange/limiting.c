@@ -114,7 +114,7 @@ bool limiting_take(struct exchange *exchange, bool calls)
 	struct bill_estimate estimate = {
 	    .body = request->json.text.len, .output_most = request->output_most, .choices = request->choices};
 	struct quota_refusal refusal;
-	if (exchange->worker->quotas == NULL || (limiting->opened && limiting->bill == NULL))
+	if (exchange->worker->quotas == NULL)
 		return true;
 	if (!limiting->opened && !open_bill(exchange))
 		return refuse_with(exchange, NULL);
