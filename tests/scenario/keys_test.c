@@ -537,12 +537,7 @@ static void check_crowd(const struct world *world, const char *unknown, size_t c
 	snprintf(values[3], sizeof values[3], "Bearer %s", world->keys[NARROW]);
 	for (size_t i = 0; i < count; i++)
 		jobs[i].authorization = i % 5 == 4 ? NULL : values[i % 5];
-	struct mass mass = {.sluice = world->sluice,
-			    .via = MASS_MIXED,
-			    .connections = count < 30 ? count : 30,
-			    .streams = count < 30 ? 1 : count / 30,
-			    .jobs = jobs,
-			    .count = count};
+	struct mass mass = mass_crowd(world->sluice, jobs, count);
 	mass_run(&mass);
 	for (size_t i = 0; i < count; i++) {
 		static const int statuses[] = {200, 401, 401, 200, 401};

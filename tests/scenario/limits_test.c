@@ -94,12 +94,7 @@ static void check_nothing_reserved(const struct world *world, const char *name, 
 static size_t crowd(const struct world *world, const char *body, size_t count)
 {
 	struct mass_job *jobs = mass_jobs(count, body);
-	struct mass mass = {.sluice = world->sluice,
-			    .via = MASS_MIXED,
-			    .connections = count < 30 ? count : 30,
-			    .streams = count < 30 ? 1 : count / 30,
-			    .jobs = jobs,
-			    .count = count};
+	struct mass mass = mass_crowd(world->sluice, jobs, count);
 	size_t served = 0;
 	mass_run(&mass);
 	for (size_t i = 0; i < count; i++) {

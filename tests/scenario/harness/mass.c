@@ -292,6 +292,18 @@ struct mass_job *mass_jobs(size_t count, const char *body)
 	return jobs;
 }
 
+struct mass mass_crowd(const struct sluice *sluice, struct mass_job *jobs, size_t count)
+{
+	enum { CONNECTIONS = 30 };
+	bool few = count < CONNECTIONS;
+	return (struct mass){.sluice = sluice,
+			     .via = MASS_MIXED,
+			     .connections = few ? count : CONNECTIONS,
+			     .streams = few ? 1 : count / CONNECTIONS,
+			     .jobs = jobs,
+			     .count = count};
+}
+
 void mass_run(struct mass *mass)
 {
 	struct mass_run run = {.mass = mass, .moved_us = clock_us()};

@@ -62,6 +62,9 @@ struct mass {
 /* So many jobs that post the same body, which is borrowed. The caller frees them, once mass_free_answers has run. */
 struct mass_job *mass_jobs(size_t count, const char *body);
 
+/* All jobs at once, over every way in, on at most 30 connections. */
+struct mass mass_crowd(const struct sluice *sluice, struct mass_job *jobs, size_t count);
+
 /* Runs all jobs to their end, those that may start. Fails the test when nothing moves for the hang guard. */
 void mass_run(struct mass *mass);
 
