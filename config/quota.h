@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What is counted, besides the requests that run at once. Spend is in billionths of a dollar. */
+/* What a rate limits. Requests that run at once have no rate. Spend is counted in billionths of a dollar. */
 enum quota_unit { QUOTA_REQUESTS, QUOTA_TOKENS, QUOTA_INPUT_TOKENS, QUOTA_OUTPUT_TOKENS, QUOTA_SPEND, QUOTA_UNITS };
 
 /* Over how long. Seconds, minutes and hours end now, wherever they began; a day and a month are those of the calendar
@@ -50,7 +50,7 @@ const char *quota_window_name(enum quota_window window);
 /* Returns whether the quota has any limit. */
 bool quota_limits_anything(const struct config_quota *quota);
 
-/* What a target costs, in billionths of a dollar. */
+/* The prices of a target, in billionths of a dollar. */
 struct config_price {
 	const char *target; /* a pattern of "backend/model" */
 	uint64_t input;     /* of a million tokens; here and below */

@@ -19,7 +19,7 @@ static bool read_window(struct span text, enum quota_window *window)
 	return false;
 }
 
-/* Reads what stands behind the slash, and leaves what stands before it. */
+/* Reads the window after the slash, and shortens the text to the number before it. */
 static bool split_rate(struct span *text, enum quota_window *window)
 {
 	const char *slash = text->len == 0 ? NULL : memchr(text->at, '/', text->len);

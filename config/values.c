@@ -326,7 +326,7 @@ static const char *type_expected(enum key_type type)
 	case KEY_SPENDING:
 		return "dollars, a slash and second, minute, hour, day or month, such as 5.50/day, or a list of them";
 	case KEY_MONEY:
-		return "dollars such as 2.50, with at most 9 digits behind the point";
+		return "dollars such as 2.50, with at most 9 digits after the point";
 	case KEY_SERVERS:
 		return "an address with port, such as 127.0.0.1:6379 or \"[::1]:6379\", or a list of them";
 	case KEY_HOSTS:

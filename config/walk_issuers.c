@@ -44,7 +44,7 @@ static void check_source(struct walk *walk, const struct tree_node *node, const 
 		refuse(walk, node, "ca", "it is for \"jwks\", which is not there");
 }
 
-/* What no single value can tell. */
+/* Checks the keys of an issuer against each other. */
 static void check_issuer(struct walk *walk, const struct tree_node *node, const struct config_issuer *issuer)
 {
 	check_source(walk, node, issuer);

@@ -93,8 +93,8 @@ struct http_call_ops {
 	void (*on_body)(void *context, struct span bytes);
 	/* The end, exactly once unless cancelled. The call is gone when it returns. */
 	void (*on_done)(void *context, const struct http_call_result *result);
-	/* The party may hold no more memory, and more is about to be read: whoever has enough pauses the call. Ends
-	 * nothing. NULL = no interest. */
+	/* The party is out of memory, and the client is about to read more: the owner may pause the call here. It must
+	 * not end the call. NULL = no interest. */
 	void (*on_tight)(void *context);
 };
 
