@@ -51,7 +51,9 @@ void buf_fini(struct buf *buf)
 	if (buf->capacity > LEDGER_BLOCK)
 		ledger_give(buf->party, buf->capacity);
 	free(buf->bytes);
-	*buf = (struct buf){.ceiling = buf->ceiling, .overdraws = buf->overdraws, .party = buf->party};
+	buf->bytes = NULL;
+	buf->start = buf->end = buf->capacity = 0;
+	buf->failed = false;
 }
 
 void buf_reset(struct buf *buf)
