@@ -342,7 +342,7 @@ static void a_call_is_cancelled_while_it_waits_for_a_name(void **state)
 	atomic_store(&fake.held, true);
 	names_open(&env, "127.0.0.1", NULL);
 	call_start(&env, &test, "{}");
-	RUN_UNTIL(&env, fake.running == 1);
+	RUN_UNTIL(&env, fake.running > 0); /* a lookup of an earlier test may begin late, too */
 	http_call_cancel(test.call);
 	assert_int_equal(http_client_active(env.client), 0);
 	atomic_store(&fake.held, false);
