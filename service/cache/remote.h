@@ -80,12 +80,29 @@ bool remote_tell_script(struct remote *remote, const struct redis_script *script
 /* When a command that is sent now must have its reply. */
 uint64_t remote_deadline(const struct remote *remote);
 
+/* What Redis has under an answer's name, on its way into memory. Embedded in its owner, zero-initialised. */
+struct remote_taking {
+	/* From the owner: called once, the last that touches the taking. hit: its value NULL = there is none, else the
+	 * owner gives it back by cache_hit_drop. */
+	void (*on_taken)(struct remote_taking *taking, struct cache_hit *hit);
+	/* its own */
+	struct remote *remote;
+	struct cache_fetch what;
+	int64_t left_ms;
+	uint64_t replied_us;
+	struct opening *opening; /* by a helper; NULL = none is under way */
+};
+
 /*
- * What GET said under the answer's name, with what PTTL said just before. Puts it into the store in memory, and fills
- * hit (to be given back by cache_hit_drop). False when there is none that is good by what->rule and was not purged, or
- * none that is whole: that is removed. what: with its turn.
+ * Takes what GET said under the answer's name, with what PTTL said just before, into the store in memory. There is none
+ * unless it is good by what->rule and was not purged; what is not whole is removed from Redis. A small one is opened in
+ * the turn, and on_taken is called inside this call; a large one by a helper thread, on behalf of what->owner.
+ * what: with its turn.
  */
-bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
-		  const struct redis_reply *reply, struct cache_hit *hit);
+void remote_take(struct remote *remote, struct remote_taking *taking, const struct cache_fetch *what, int64_t left_ms,
+		 const struct redis_reply *reply);
+
+/* The owner has no more interest. Harmless when none is under way. */
+void remote_take_cancel(struct remote_taking *taking);
 
 #endif

@@ -19,9 +19,8 @@ struct remote_get {
 	uint64_t turn;                    /* of the purge log, when it was asked */
 	struct redis_command left, value; /* PTTL, GET */
 	int64_t left_ms;
-	struct opening *opening; /* by a helper; NULL = none is under way */
-	uint64_t replied_us;     /* when that began */
-	bool ended;              /* those who wait are being told */
+	struct remote_taking taking;
+	bool ended; /* those who wait are being told */
 	struct cache_fetch *waiting;
 };
 
@@ -94,58 +93,28 @@ static void on_left(struct redis_command *command, const struct redis_reply *rep
 	get->left_ms = reply->kind == REDIS_INTEGER ? reply->integer : -1;
 }
 
-/* found: hit is one. */
-static void get_judge(struct remote_get *get, struct cache_hit *hit, bool found, bool silent)
+static void on_taken(struct remote_taking *taking, struct cache_hit *hit)
 {
-	count_result(get->remote, found ? METRICS_REMOTE_HIT : silent ? METRICS_REMOTE_SILENT : METRICS_REMOTE_MISS);
-	get_end(get, hit, silent);
-	if (found)
-		cache_hit_drop(hit);
-}
-
-/* Returns what the first of those who wait looks for. */
-static struct cache_fetch wanted_of(const struct remote_get *get)
-{
-	struct cache_fetch what = *get->waiting;
-	what.turn = get->turn;
-	return what;
-}
-
-/* One that no helper could open is a miss; it stays in Redis. */
-static void on_opened(void *context, const struct opened *opened, bool refused)
-{
-	struct remote_get *get = context;
-	struct cache_hit hit = {.value = NULL};
-	struct cache_fetch what = wanted_of(get);
-	uint64_t waited_us = timers_now(&get->remote->options.worker->reactor->timers) - get->replied_us;
-	int64_t left_ms = get->left_ms - (int64_t)(waited_us / REMOTE_MS_US);
-	get->opening = NULL;
-	bool found = !refused && remote_adopt_opened(get->remote, &what, left_ms < 0 ? 0 : left_ms, opened, &hit);
-	get_judge(get, &hit, found, false);
-}
-
-/* False: it is opened in the turn. */
-static bool open_apart(struct remote_get *get, const struct redis_reply *reply)
-{
-	const struct cache_worker *worker = get->remote->options.worker;
-	if (reply->kind != REDIS_BYTES || get->left_ms <= 0 || !opening_is_worth(worker->offload, reply->text))
-		return false;
-	get->replied_us = timers_now(&worker->reactor->timers);
-	get->opening = opening_begin(worker->offload, &get->waiting->owner, reply->text, &get->key,
-				     remote_entry_most(get->remote), on_opened, get);
-	return get->opening != NULL;
+	struct remote_get *get = container_of(taking, struct remote_get, taking);
+	struct store_value *found = hit->value;
+	count_result(get->remote, found != NULL ? METRICS_REMOTE_HIT : METRICS_REMOTE_MISS);
+	get_end(get, hit, false);
+	store_value_drop(found);
 }
 
 static void on_value(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct remote_get *get = container_of(command, struct remote_get, value);
-	struct cache_hit hit = {.value = NULL};
-	struct cache_fetch what = wanted_of(get);
-	if (open_apart(get, reply))
+	const struct cache_hit none = {.value = NULL};
+	if (reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR) {
+		count_result(get->remote, METRICS_REMOTE_SILENT);
+		get_end(get, &none, true);
 		return;
-	bool silent = reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR;
-	bool found = remote_adopt(get->remote, &what, get->left_ms, reply, &hit);
-	get_judge(get, &hit, found, silent);
+	}
+	struct cache_fetch what = *get->waiting; /* the first of those who wait */
+	what.turn = get->turn;
+	get->taking.on_taken = on_taken;
+	remote_take(get->remote, &get->taking, &what, get->left_ms, reply);
 }
 
 static bool get_send(struct remote_get *get, const struct cache_fetch *fetch)
@@ -197,8 +166,7 @@ void remote_fetch_cancel(struct cache_fetch *fetch)
 		get_unlink(get);
 		redis_cancel(&get->left);
 		redis_cancel(&get->value);
-		if (get->opening != NULL)
-			opening_cancel(get->opening);
+		remote_take_cancel(&get->taking);
 		free(get);
 	} else {
 		struct cache_fetch **link = &get->waiting;

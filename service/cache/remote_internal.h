@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The inside of a worker's way to Redis (remote.h): remote.c (commands, and what belongs to it), remote_answers.c
- * (answers), remote_adopt.c (what is found there becomes a value in memory). */
+ * (answers), remote_take.c (what is found there becomes a value in memory). */
 #ifndef SLUICE_SERVICE_CACHE_REMOTE_INTERNAL_H
 #define SLUICE_SERVICE_CACHE_REMOTE_INTERNAL_H
 
@@ -28,9 +28,5 @@ static inline size_t remote_entry_most(const struct remote *remote)
 {
 	return remote->options.config->cache.entry + REMOTE_OVERHEAD_MOST;
 }
-
-/* As remote_adopt, for a parcel that was opened and had left_ms to live. opened: its value is taken. */
-bool remote_adopt_opened(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
-			 const struct opened *opened, struct cache_hit *hit);
 
 #endif

@@ -188,6 +188,7 @@ void lease_drop(struct lease *lease)
 	redis_cancel(&lease->holds);
 	redis_cancel(&lease->left);
 	redis_cancel(&lease->answer);
+	remote_take_cancel(&lease->taking);
 	lease_give_back(lease);
 	lease_rest(lease);
 }
@@ -250,22 +251,8 @@ static void lease_tell(struct lease *lease, enum lease_verdict verdict)
 	lease->on_verdict(lease, verdict);
 }
 
-static bool lease_is_answered(struct lease *lease, const struct redis_reply *reply)
+static void lease_judge(struct lease *lease, bool silent, bool answered)
 {
-	if (lease->fresh || !remote_adopt(lease->remote, &lease->what, lease->left_ms, reply, &lease->what.hit))
-		return false;
-	if (lease->what.hit.ttl_us > 0)
-		return true;
-	cache_hit_drop(&lease->what.hit);
-	return false;
-}
-
-/* The last reply of those that were asked for at once. */
-static void lease_on_answer(struct redis_command *command, const struct redis_reply *reply)
-{
-	struct lease *lease = container_of(command, struct lease, answer);
-	bool silent = lease->silent || reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR;
-	bool answered = !silent && lease_is_answered(lease, reply);
 	if (lease->got ? answered : silent)
 		lease_give_back(lease); /* silent: it may have become ours */
 	if (answered)
@@ -276,6 +263,30 @@ static void lease_on_answer(struct redis_command *command, const struct redis_re
 		lease_tell(lease, LEASE_TAKEN);
 	else if (silent || !lease_send(lease)) /* else it was given back just now: once more */
 		lease_tell(lease, LEASE_SILENT);
+}
+
+static void lease_on_taken(struct remote_taking *taking, struct cache_hit *hit)
+{
+	struct lease *lease = container_of(taking, struct lease, taking);
+	bool answered = hit->value != NULL && hit->ttl_us > 0;
+	if (answered)
+		lease->what.hit = *hit;
+	else
+		cache_hit_drop(hit);
+	lease_judge(lease, false, answered);
+}
+
+/* The last reply of those that were asked for at once. */
+static void lease_on_answer(struct redis_command *command, const struct redis_reply *reply)
+{
+	struct lease *lease = container_of(command, struct lease, answer);
+	bool silent = lease->silent || reply->kind == REDIS_SILENT || reply->kind == REDIS_ERROR;
+	if (silent || lease->fresh) {
+		lease_judge(lease, silent, false);
+		return;
+	}
+	lease->taking.on_taken = lease_on_taken;
+	remote_take(lease->remote, &lease->taking, &lease->what, lease->left_ms, reply);
 }
 
 static bool lease_send(struct lease *lease)
@@ -321,7 +332,8 @@ bool lease_ask(struct lease *lease, const struct lease_request *request)
 	lease->fresh = request->fresh;
 	lease->asked = 0;
 	lease->wanted = lease->published = false;
-	lease->what = (struct cache_fetch){.key = request->key, .tags = request->tags, .rule = request->rule};
+	lease->what = (struct cache_fetch){
+	    .key = request->key, .tags = request->tags, .rule = request->rule, .owner = request->owner};
 	lease->name = remote_answer_name(lease->remote, &request->tags, &request->key);
 	remote_name_add(&lease->name, SPAN(":lease"));
 	remote_name_add(&lease->name, request->variant);

@@ -53,6 +53,7 @@ struct lease {
 	struct remote_name log;
 	struct mailbox_place place;
 	struct redis_command set, holds, left, answer, renew;
+	struct remote_taking taking;
 	struct timer beat;
 	bool published; /* something */
 };
@@ -63,6 +64,7 @@ struct lease_request {
 	struct cache_key key;    /* of the answer */
 	struct store_tags tags;
 	const struct config_cache_rule *rule;
+	struct offload_owner owner; /* whose work it is to open a large answer */
 	struct span variant; /* tells apart flights of one answer that cannot stand in for each other; may be empty */
 	bool fresh;          /* an answer that is there already will not do */
 };

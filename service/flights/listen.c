@@ -63,14 +63,22 @@ static void listen_on_left(struct redis_command *command, const struct redis_rep
 	listen->left_ms = reply->kind == REDIS_INTEGER ? reply->integer : -1;
 }
 
+static void listen_on_taken(struct remote_taking *taking, struct cache_hit *hit)
+{
+	struct listen *listen = container_of(taking, struct listen, taking);
+	bool fresh = hit->value != NULL && hit->ttl_us > 0;
+	if (fresh)
+		listen->what.hit = *hit;
+	else
+		cache_hit_drop(hit);
+	listen_end(listen, fresh ? LISTEN_ANSWERED : LISTEN_LOST);
+}
+
 static void listen_on_answer(struct redis_command *command, const struct redis_reply *reply)
 {
 	struct listen *listen = container_of(command, struct listen, answer);
-	bool adopted = remote_adopt(listen->remote, &listen->what, listen->left_ms, reply, &listen->what.hit);
-	bool fresh = adopted && listen->what.hit.ttl_us > 0;
-	if (adopted && !fresh)
-		cache_hit_drop(&listen->what.hit);
-	listen_end(listen, fresh ? LISTEN_ANSWERED : LISTEN_LOST);
+	listen->taking.on_taken = listen_on_taken;
+	remote_take(listen->remote, &listen->taking, &listen->what, listen->left_ms, reply);
 }
 
 /* The flight is over, and nothing was heard of it: did it leave the answer? */
@@ -201,6 +209,7 @@ void listen_stop(struct listen *listen)
 	redis_cancel(&listen->range);
 	redis_cancel(&listen->left);
 	redis_cancel(&listen->answer);
+	remote_take_cancel(&listen->taking);
 	timer_stop(listen_timers(listen), &listen->poll);
 	listen->remote = NULL;
 }

@@ -33,6 +33,7 @@ struct listen {
 	bool gone; /* the lease was, at the last poll */
 	bool paused;
 	struct redis_command holds, range, left, answer;
+	struct remote_taking taking;
 	struct timer poll;
 };
 

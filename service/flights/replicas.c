@@ -381,6 +381,7 @@ bool shared_replicas_ask(struct shared *shared)
 					.key = shared->keeping.key,
 					.tags = shared->keeping.tags,
 					.rule = shared->keeping.rule,
+					.owner = {shared->request->network, shared->request->identity},
 					.variant = write_variant(shared, variant, sizeof(variant)),
 					.fresh = shared->fresh};
 	replicas->heard = 0;

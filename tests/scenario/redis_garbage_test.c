@@ -148,7 +148,7 @@ static void a_purge_removes_nothing_else(void **state)
 	answer_free(&answer);
 	replicas_await(&world.replicas, 0, "stored", 1);
 	redis_process_say(world.replicas.redis, "SET other value");
-	garbler_answer(world.garbler, "}\r\n", "*2\r\n$1\r\n0\r\n*2\r\n$5\r\nother\r\n$9\r\nsluice:1:\r\n");
+	garbler_answer(world.garbler, SIZE_MAX, "}\r\n", "*2\r\n$1\r\n0\r\n*2\r\n$5\r\nother\r\n$9\r\nsluice:1:\r\n");
 	client_ask(world.replicas.each[0], VIA_H1, "DELETE", "/admin/cache", NULL, NULL, &answer);
 	check_contains(&answer.body, "\"shared\":0,\"complete\":false}");
 	answer_free(&answer);

@@ -10,6 +10,7 @@
 #include "tests/scenario/harness/cached.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/garbler.h"
 #include "tests/scenario/harness/replicas.h"
 #include "tests/scenario/harness/scenario.h"
 
@@ -19,6 +20,7 @@ enum { TOKENS = 2400, TOKEN_BYTES = 200 };
 	"models:\n  m: sim/count;tokens=2400;token_bytes=200;itl=0;ttft=0\n" \
 	"cache: { entry: 8MiB, size: 512MiB }\n"
 
+#define PARCEL "SlP" /* what Redis has begins so */
 #define INFLATED "sluice_offloaded_total{work=\"inflate\"}"
 
 /* Has the first replica keep an answer. */
@@ -111,11 +113,40 @@ static void a_large_answer_that_was_damaged_is_removed_and_asked_for_anew(void *
 	replicas_wait_idle(&world);
 }
 
+/*
+ * The first search finds nothing, as if the other replica had not kept the answer yet; it is found when this replica
+ * asks for the right to call the backend.
+ */
+static void a_large_answer_that_is_kept_meanwhile_is_opened_by_a_helper_too(void **state)
+{
+	struct replicas world = replicas_prepare();
+	struct garbler *garbler = garbler_start(world.redis->port, 1);
+	struct answer answer;
+	(void)state;
+	world.each[0] = replicas_add(&world, LARGE);
+	world.each[1] =
+	    replicas_add_hasty(&world, garbler->port, &(struct haste){.silence = "30s", .budget = "5s"}, LARGE);
+	replicas_wait_up(world.each[0]);
+	replicas_wait_up(world.each[1]);
+	keep(&world, CACHED_ZERO, 1);
+	double before = sluice_metric(world.each[1], INFLATED);
+	garbler_answer(garbler, 1, PARCEL, "$-1\r\n");
+	cached_ask(world.each[1], "", cached_body("m", false, CACHED_ZERO), &answer);
+	check_large(&answer);
+	answer_free(&answer);
+	assert_int_equal(sluice_metric(world.each[1], "sluice_cache_leases_total{result=\"answered\"}"), 1);
+	assert_int_equal(sluice_metric(world.each[1], INFLATED) - before, 1);
+	assert_int_equal(sim_call_count(world.sim, ""), 1);
+	replicas_wait_idle(&world);
+	sluice_wait_base(world.each[1]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(a_large_answer_from_redis_is_opened_by_a_helper_once_for_all_who_ask),
 	    SCENARIO(who_leaves_meanwhile_leaves_nothing),
+	    SCENARIO(a_large_answer_that_is_kept_meanwhile_is_opened_by_a_helper_too),
 	    SCENARIO(a_large_answer_that_was_damaged_is_removed_and_asked_for_anew),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,7 +49,8 @@ struct garbler_thread {
 	atomic_size_t counts[GARBLE_COUNT];
 	atomic_size_t allowed; /* bytes to Redis; SIZE_MAX = any */
 	atomic_bool cut;
-	const char *holds, *_Atomic instead; /* written in this order */
+	const char *holds, *instead;
+	atomic_size_t insteads; /* how many replies that hold it; written last */
 	struct dice dice;
 	struct pair pairs[PAIRS_MOST];
 	struct bytes kept[KEPT]; /* replies of before */
@@ -183,6 +184,16 @@ static bool pair_ask(struct garbler_thread *thread, struct pair *pair)
 	return send(pair->server, bytes, (size_t)got, MSG_NOSIGNAL) == got;
 }
 
+static bool is_replaced(struct garbler_thread *thread, const char *reply, size_t len)
+{
+	size_t left = atomic_load(&thread->insteads);
+	if (left == 0 || memmem(reply, len, thread->holds, strlen(thread->holds)) == NULL)
+		return false;
+	if (left != SIZE_MAX)
+		atomic_store(&thread->insteads, left - 1);
+	return true;
+}
+
 static bool pair_answer(struct garbler_thread *thread, struct pair *pair)
 {
 	char bytes[16384];
@@ -192,9 +203,8 @@ static bool pair_answer(struct garbler_thread *thread, struct pair *pair)
 		return false;
 	bytes_append(&pair->replies, bytes, (size_t)got);
 	while (!pair->cut && (len = resp_len(bytes_text(&pair->replies), pair->replies.len)) > 0) {
-		const char *instead = atomic_load(&thread->instead);
-		if (instead != NULL && memmem(pair->replies.at, len, thread->holds, strlen(thread->holds)) != NULL)
-			bytes_append(&pair->out, instead, strlen(instead));
+		if (is_replaced(thread, pair->replies.at, len))
+			bytes_append(&pair->out, thread->instead, strlen(thread->instead));
 		else
 			pass_reply(thread, pair, pair->replies.at, len);
 		keep_reply(thread, pair->replies.at, len);
@@ -311,10 +321,11 @@ void garbler_tame(struct garbler *garbler)
 	atomic_store(&garbler->thread->one_in, 0);
 }
 
-void garbler_answer(struct garbler *garbler, const char *holds, const char *instead)
+void garbler_answer(struct garbler *garbler, size_t times, const char *holds, const char *instead)
 {
 	garbler->thread->holds = holds;
-	atomic_store(&garbler->thread->instead, instead);
+	garbler->thread->instead = instead;
+	atomic_store(&garbler->thread->insteads, times);
 }
 
 void garbler_choke(struct garbler *garbler, size_t bytes)

@@ -43,8 +43,8 @@ void garbler_set(struct garbler *garbler, unsigned one_in, unsigned ways);
 /* From now on: none is, and what was held back goes out. */
 void garbler_tame(struct garbler *garbler);
 
-/* From now on: whatever reply holds that text, this one comes instead. Both are borrowed for good. */
-void garbler_answer(struct garbler *garbler, const char *holds, const char *instead);
+/* From now on: for so many replies that hold that text, this one comes instead. Both are borrowed for good. */
+void garbler_answer(struct garbler *garbler, size_t times, const char *holds, const char *instead);
 
 /* Lets that many more bytes through to Redis, of all connections together, then nothing. */
 void garbler_choke(struct garbler *garbler, size_t bytes);

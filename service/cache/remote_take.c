@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What Redis has under an answer's name, taken into memory or removed; remote.h and remote_internal.h hold the
- * contracts. */
+/* What Redis has under an answer's name, taken into memory or removed; remote.h holds the contract. */
 #include "lib/step.h"
 #include "service/cache/remote_internal.h"
 
@@ -64,32 +63,80 @@ static enum cache_adopted adopt(struct remote *remote, const struct cache_fetch 
 				 timers_now(&remote->options.worker->reactor->timers), hit);
 }
 
-bool remote_adopt_opened(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
-			 const struct opened *opened, struct cache_hit *hit)
+/* The parcel was opened; its value is taken. */
+static void take_opened(struct remote_taking *taking, int64_t left_ms, const struct opened *opened)
 {
+	struct remote *remote = taking->remote;
+	struct cache_hit hit = {.value = NULL};
 	enum cache_adopted adopted = CACHE_NOT_ONE;
 	uint64_t left_us = left_ms > INT64_MAX / REMOTE_MS_US ? UINT64_MAX : (uint64_t)left_ms * REMOTE_MS_US;
 	if (opened->value != NULL)
-		adopted = adopt(remote, what, opened, left_us, hit);
+		adopted = adopt(remote, &taking->what, opened, left_us, &hit);
 	else if (opened->parcel.too_large)
 		adopted = CACHE_PURGED; /* here; another replica may take larger ones */
 	if (adopted == CACHE_NOT_ONE) {
-		struct remote_name name = remote_answer_name(remote, &what->tags, &what->key);
+		struct remote_name name = remote_answer_name(remote, &taking->what.tags, &taking->what.key);
 		metrics_count(remote->options.metrics, METRIC_CACHE_REMOTE, METRICS_REMOTE_CORRUPT);
 		discard(remote, &name);
 	}
-	return adopted == CACHE_ADOPTED;
+	if (adopted != CACHE_ADOPTED)
+		hit.value = NULL;
+	taking->on_taken(taking, &hit);
 }
 
-bool remote_adopt(struct remote *remote, const struct cache_fetch *what, int64_t left_ms,
-		  const struct redis_reply *reply, struct cache_hit *hit)
+static void take_none(struct remote_taking *taking)
 {
+	struct cache_hit none = {.value = NULL};
+	taking->on_taken(taking, &none);
+}
+
+/* What no helper could open stays in Redis. */
+static void on_opened(void *context, const struct opened *opened, bool refused)
+{
+	struct remote_taking *taking = context;
+	uint64_t waited_us = timers_now(&taking->remote->options.worker->reactor->timers) - taking->replied_us;
+	int64_t left_ms = taking->left_ms - (int64_t)(waited_us / REMOTE_MS_US);
+	taking->opening = NULL;
+	if (refused)
+		take_none(taking);
+	else
+		take_opened(taking, left_ms < 0 ? 0 : left_ms, opened);
+}
+
+static void open_in_turn(struct remote_taking *taking, struct span bytes)
+{
+	struct remote *remote = taking->remote;
 	struct opened opened;
-	if (reply->kind != REDIS_BYTES || left_ms <= 0)
-		return false;
 	struct step_mark before = step_enter("inflate");
-	parcel_open(reply->text, &what->key, remote_entry_most(remote), &remote->room, &opened);
-	bool adopted = remote_adopt_opened(remote, what, left_ms, &opened, hit);
+	parcel_open(bytes, &taking->what.key, remote_entry_most(remote), &remote->room, &opened);
+	take_opened(taking, taking->left_ms, &opened);
 	step_leave(before);
-	return adopted;
+}
+
+void remote_take(struct remote *remote, struct remote_taking *taking, const struct cache_fetch *what, int64_t left_ms,
+		 const struct redis_reply *reply)
+{
+	const struct cache_worker *worker = remote->options.worker;
+	taking->remote = remote;
+	taking->what = *what;
+	taking->left_ms = left_ms;
+	taking->opening = NULL;
+	if (reply->kind != REDIS_BYTES || left_ms <= 0) {
+		take_none(taking);
+		return;
+	}
+	if (opening_is_worth(worker->offload, reply->text)) {
+		taking->replied_us = timers_now(&worker->reactor->timers);
+		taking->opening = opening_begin(worker->offload, &what->owner, reply->text, &what->key,
+						remote_entry_most(remote), on_opened, taking);
+	}
+	if (taking->opening == NULL)
+		open_in_turn(taking, reply->text);
+}
+
+void remote_take_cancel(struct remote_taking *taking)
+{
+	if (taking->opening != NULL)
+		opening_cancel(taking->opening);
+	taking->opening = NULL;
 }
