@@ -99,10 +99,8 @@ $(foreach f,$(FOLDERS) tools,$(eval $(call unit_rule,$(f))))
 
 $(BUILD)/tests/unit/lib/decoder_test: LDLIBS += -lbrotlienc
 
-$(BUILD)/tests/unit/service/access/key_store_test: $(BUILD)/tests/redis/redis_server.o
-
-# Those of clients/redis start real servers.
-$(filter $(BUILD)/tests/unit/clients/redis_%,$(UNIT_TESTS)): $(BUILD)/tests/redis/redis_server.o
+# These start real servers.
+$(filter $(BUILD)/tests/unit/clients/redis_% %_redis_test %/key_store_test,$(UNIT_TESTS)): $(BUILD)/tests/redis/redis_server.o
 
 .SECONDARY:
 
