@@ -29,6 +29,9 @@ enum { QUOTA_MONEY = 1000000000 /* parts of a dollar */ };
 /* The words of quotas.*.each, in their order. */
 enum quota_each { QUOTA_EACH_TENANT, QUOTA_EACH_KEY, QUOTA_EACH_MODEL };
 
+/* The words of quotas.*.on_loss: what a limit that replicas share does while Redis does not answer. */
+enum quota_on_loss { QUOTA_ON_LOSS_LOCAL, QUOTA_ON_LOSS_REFUSE };
+
 /* Limits that count together. */
 struct config_quota {
 	const char *name;          /* as errors, headers and /v1/limits say it */
@@ -40,6 +43,7 @@ struct config_quota {
 	unsigned each;             /* bits 1 << enum quota_each: what has counts of its own; 0 = all count together */
 	struct config_rates rates[QUOTA_UNITS];
 	unsigned concurrent; /* requests that run at once; 0 = any number */
+	unsigned on_loss;    /* enum quota_on_loss */
 	unsigned line;
 };
 

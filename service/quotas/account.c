@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One limit and its use; account.h holds the contract. */
-#include "service/quotas/account.h"
+#include "service/quotas/holding.h"
 
 enum { SECOND_US = 1000000 /* how soon what runs is expected to end */ };
 
@@ -17,6 +17,8 @@ static uint64_t share_of(const struct quota_account *account, uint64_t amount)
 
 bool account_has_room(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least)
 {
+	if (account->shared != NULL)
+		return holding_has_room(account, now, amount, least);
 	uint64_t left = account_left(account, now);
 	return left >= share_of(account, amount) || (account->reserved == 0 && left > 0 && left >= least);
 }
@@ -33,6 +35,8 @@ void account_reserve(struct quota_account *account, struct quota_now now, uint64
 		window_add(&account->window, account->kind, now, amount);
 	else
 		account->reserved += share_of(account, amount);
+	if (account->shared != NULL)
+		holding_grant(account, now, amount);
 }
 
 void account_take_back(struct quota_account *account, struct quota_now now, uint64_t amount)
@@ -41,6 +45,8 @@ void account_take_back(struct quota_account *account, struct quota_now now, uint
 		window_take_back(&account->window, account->kind, now, amount);
 	else
 		account->reserved -= share_of(account, amount);
+	if (account->shared != NULL)
+		holding_take_back(account, now, amount);
 }
 
 void account_settle(struct quota_account *account, struct quota_now now, uint64_t reserved, uint64_t used)
@@ -48,18 +54,25 @@ void account_settle(struct quota_account *account, struct quota_now now, uint64_
 	if (account->unit == QUOTA_REQUESTS)
 		return; /* it was used when it was granted */
 	account->reserved -= share_of(account, reserved);
-	if (account->unit != QUOTA_CONCURRENT && used > 0)
-		window_add(&account->window, account->kind, now, used);
+	if (account->unit == QUOTA_CONCURRENT || used == 0)
+		return;
+	window_add(&account->window, account->kind, now, used);
+	if (account->shared != NULL)
+		holding_use(account, now, used);
 }
 
 uint64_t account_left(struct quota_account *account, struct quota_now now)
 {
+	if (account->shared != NULL)
+		return holding_left(account, now);
 	uint64_t taken = used_of(account, now) + account->reserved;
 	return taken < account->limit ? account->limit - taken : 0;
 }
 
 uint64_t account_wait(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least)
 {
+	if (account->shared != NULL)
+		return holding_wait(account, now, amount, least);
 	if (account_has_room(account, now, amount, least))
 		return 0;
 	if (account->unit == QUOTA_CONCURRENT)
@@ -71,12 +84,15 @@ uint64_t account_wait(struct quota_account *account, struct quota_now now, uint6
 
 uint64_t account_reset(struct quota_account *account, struct quota_now now)
 {
+	if (account->shared != NULL)
+		return holding_reset(account, now);
 	return account->unit == QUOTA_CONCURRENT ? 0 : window_wait(&account->window, account->kind, now, 0);
 }
 
 bool account_is_idle(struct quota_account *account, struct quota_now now)
 {
-	return account->reserved == 0 && used_of(account, now) == 0;
+	bool idle = account->reserved == 0 && used_of(account, now) == 0;
+	return account->shared == NULL ? idle : idle && holding_is_forgettable(account, now);
 }
 
 const char *account_unit_name(unsigned unit)

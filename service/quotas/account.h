@@ -7,11 +7,16 @@
  *
  * An answer that turns out larger than its reservation makes the sum larger than the limit; nothing is granted until it
  * fits again.
+ *
+ * The limit may be shared by all replicas. Then the account counts what this process used and reserved, and grants what
+ * the process holds of the limit (holding.h).
  */
 #ifndef SLUICE_SERVICE_QUOTAS_ACCOUNT_H
 #define SLUICE_SERVICE_QUOTAS_ACCOUNT_H
 
 #include "service/quotas/window.h"
+
+struct holding;
 
 /* Unit of an account of requests that run at once, besides those of config/quota.h. It has no window. */
 enum { QUOTA_CONCURRENT = QUOTA_UNITS, QUOTA_ACCOUNT_UNITS };
@@ -24,6 +29,8 @@ struct quota_account {
 	uint64_t limit;
 	uint64_t reserved;
 	struct window window;
+	struct holding
+	    *shared; /* its part of a limit that all replicas share; borrowed; NULL = it is this process' alone */
 };
 
 /*

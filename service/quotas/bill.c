@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "service/quotas/borrow.h"
+
 /* What is counted for one model. */
 struct share {
 	const struct config_model *model;
@@ -152,13 +154,28 @@ static void forget_tokens(struct bill *bill)
 	}
 }
 
+/* Asks for what the request still lacks. */
+static void set_asked(struct bill *bill, const struct bill_estimate *estimate)
+{
+	set_requests(bill, !bill->taken);
+	for (size_t i = 0; estimate != NULL && i < bill->count; i++)
+		estimate_part(bill, i, estimate);
+}
+
+bool bill_wait(struct bill *bill, const struct bill_estimate *estimate, struct quota_waiter *waiter)
+{
+	set_asked(bill, estimate);
+	bool waits = quotas_wait(bill->quotas, bill->parts, bill->count, now_of(bill->timers), waiter);
+	forget_tokens(bill);
+	set_requests(bill, bill->taken);
+	return waits;
+}
+
 bool bill_admit(struct bill *bill, const struct bill_estimate *estimate, struct quota_refusal *refusal)
 {
 	if (bill == NULL || (bill->taken && (estimate == NULL || bill->estimated)))
 		return true;
-	set_requests(bill, !bill->taken);
-	for (size_t i = 0; estimate != NULL && i < bill->count; i++)
-		estimate_part(bill, i, estimate);
+	set_asked(bill, estimate);
 	bool granted = quotas_reserve(bill->quotas, bill->parts, bill->count, now_of(bill->timers), refusal);
 	if (!granted)
 		forget_tokens(bill);

@@ -15,6 +15,7 @@
 #include "service/quotas/quotas.h"
 
 struct bill;
+struct quota_waiter;
 
 /* Whose bill it is. */
 struct bill_party {
@@ -44,6 +45,12 @@ struct bill_estimate {
  * answer costs a request and no tokens; a later call with an estimate takes the tokens.
  */
 bool bill_admit(struct bill *bill, const struct bill_estimate *estimate, struct quota_refusal *refusal);
+
+/*
+ * Has the waiter (borrow.h) wait for what Redis may give, after bill_admit() of the same estimate refused with
+ * short_only. False: there is nothing to wait for.
+ */
+bool bill_wait(struct bill *bill, const struct bill_estimate *estimate, struct quota_waiter *waiter);
 
 /* A call that is over. */
 struct bill_call {

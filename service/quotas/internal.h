@@ -4,11 +4,26 @@
 #define SLUICE_SERVICE_QUOTAS_INTERNAL_H
 
 #include <pthread.h>
+#include <sys/queue.h>
 
 #include "lib/span.h"
+#include "service/quotas/borrow.h"
+#include "service/quotas/holding.h"
 #include "service/quotas/quotas.h"
 
 enum { QUOTA_BUCKETS = 4096 /* of subjects, and of accounts */ };
+
+/* What an account that replicas share has besides; borrow.c's own. */
+struct quota_sharing {
+	struct holding holding;
+	uint64_t serial;     /* tells apart accounts of one name, one after the other */
+	uint64_t round;      /* calls that were begun */
+	uint64_t renewed_us; /* the last one */
+	bool asking;         /* a call is under way */
+	bool wanting;        /* in the list of those that want a call */
+	bool active;         /* in the list of those that are renewed */
+	TAILQ_HEAD(, quota_waiter) waiters;
+};
 
 /* Found by its name: quota, limit, and what has an account of its own. */
 struct quota_entry {
@@ -18,6 +33,8 @@ struct quota_entry {
 	uint64_t hash;
 	char *name; /* owned */
 	size_t name_len;
+	struct quota_sharing *sharing; /* owned; NULL = the account is this process' alone */
+	TAILQ_ENTRY(quota_entry) wanting_link, active_link;
 };
 
 struct quota_subject {
@@ -41,6 +58,35 @@ struct quotas {
 	size_t hand; /* the bucket that is looked through next */
 	struct quota_subject *subjects[QUOTA_BUCKETS];
 	struct quota_entry *entries[QUOTA_BUCKETS];
+	/* of accounts that replicas share */
+	bool shared;  /* there are ports */
+	bool closing; /* the process ends: everything is given back */
+	char id[17];  /* of the process; hexadecimal */
+	uint64_t serials, calls;
+	struct holding_loss loss;
+	struct quota_port *ports;
+	TAILQ_HEAD(, quota_entry) wanting, active;
 };
+
+/* ---- quotas.c; the lock is held ---- */
+
+/* Has the waiter wait for every account that lacks what Redis may give. */
+void quotas_each_short(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+		       struct quota_waiter *waiter);
+
+/* ---- borrow.c; the lock is held ---- */
+
+/* NULL: out of memory. */
+struct quota_sharing *borrow_create_sharing(struct quotas *quotas);
+/* Returns whether the entry must stay. */
+bool borrow_is_busy(const struct quota_entry *entry);
+/* Frees what is shared of an entry that goes. */
+void borrow_forget(struct quotas *quotas, struct quota_entry *entry);
+/* Has a shared entry renewed and reported from now on. */
+void borrow_note_active(struct quotas *quotas, struct quota_entry *entry, struct quota_now now);
+/* Has a request wait for an amount; it waits in one entry, whatever number it needs. */
+void borrow_wait(struct quotas *quotas, struct quota_entry *entry, uint64_t amount, struct quota_waiter *waiter);
+/* Once no worker is left. */
+void borrow_free_ports(struct quotas *quotas);
 
 #endif

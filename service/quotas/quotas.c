@@ -53,8 +53,22 @@ static struct quota_entry *walk_on(struct walk *walk)
 	return walk->parts[walk->part].subject->entries[walk->next++];
 }
 
+/* Notes an account without room: the one with the longest wait is told. */
+static void note_refusal(struct quota_refusal *refusal, const struct quota_refusal *more,
+			 const struct quota_account *account, struct quota_now now)
+{
+	enum holding_lack lack = HOLDING_REFUSED;
+	bool first = refusal->wait_us == 0, lost = refusal->lost, short_only = first || refusal->short_only;
+	if (account->shared != NULL && more->wait_us != UINT64_MAX)
+		lack = holding_lack(account, now, more->asked);
+	if (more->wait_us > refusal->wait_us)
+		*refusal = *more;
+	refusal->lost = lost || lack == HOLDING_LOST;
+	refusal->short_only = short_only && lack == HOLDING_SHORT;
+}
+
 /* Grants until there is no room. Returns how many steps were granted; the others are looked at for the longest wait. */
-static size_t grant(struct walk walk, struct quota_now now, struct quota_refusal *refusal)
+static size_t grant(struct quotas *quotas, struct walk walk, struct quota_now now, struct quota_refusal *refusal)
 {
 	size_t granted = 0;
 	struct quota_entry *entry;
@@ -63,12 +77,16 @@ static size_t grant(struct walk walk, struct quota_now now, struct quota_refusal
 		uint64_t amount = amount_of(walk.parts, walk.part, entry);
 		uint64_t least = walk.parts[walk.part].least.of[account->unit];
 		uint64_t wait_us = wait_of(account, now, amount, least);
-		if (wait_us > refusal->wait_us)
-			*refusal = (struct quota_refusal){account->name, account->unit, account->kind, account->limit,
-							  amount,        least,         wait_us};
+		if (wait_us > 0) {
+			struct quota_refusal more = {account->name,  account->unit, account->kind,
+						     account->limit, amount,        least,
+						     wait_us,        false,         false};
+			note_refusal(refusal, &more, account, now);
+		}
 		if (refusal->wait_us > 0)
 			continue;
 		account_reserve(account, now, amount);
+		borrow_note_active(quotas, entry, now);
 		granted = walk.steps;
 	}
 	return granted;
@@ -80,13 +98,28 @@ bool quotas_reserve(struct quotas *quotas, const struct quota_part *parts, size_
 	struct walk walk = {.parts = parts, .count = count}, back = walk;
 	*refusal = (struct quota_refusal){.wait_us = 0};
 	pthread_mutex_lock(&quotas->lock);
-	size_t granted = grant(walk, now, refusal);
+	size_t granted = grant(quotas, walk, now, refusal);
 	while (refusal->wait_us > 0 && back.steps < granted) {
 		struct quota_entry *entry = walk_on(&back);
 		account_take_back(&entry->account, now, amount_of(parts, back.part, entry));
 	}
 	pthread_mutex_unlock(&quotas->lock);
 	return refusal->wait_us == 0;
+}
+
+void quotas_each_short(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+		       struct quota_waiter *waiter)
+{
+	struct walk walk = {.parts = parts, .count = count};
+	struct quota_entry *entry;
+	while ((entry = walk_on(&walk)) != NULL) {
+		uint64_t amount = amount_of(parts, walk.part, entry);
+		uint64_t wait_us =
+		    wait_of(&entry->account, now, amount, parts[walk.part].least.of[entry->account.unit]);
+		if (entry->sharing != NULL && wait_us > 0 && wait_us != UINT64_MAX &&
+		    holding_lack(&entry->account, now, amount) == HOLDING_SHORT)
+			borrow_wait(quotas, entry, amount, waiter);
+	}
 }
 
 void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now)

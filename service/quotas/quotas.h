@@ -34,9 +34,11 @@ struct quota_refusal {
 	uint64_t asked;   /* of that unit, for this request */
 	uint64_t least;   /* of it, whatever the answer */
 	uint64_t wait_us; /* until there is room; UINT64_MAX = never: the request alone is larger than the limit */
+	bool short_only;  /* Redis may give what is lacking: quotas_wait() (borrow.h) */
+	bool lost;        /* a limit refuses because Redis does not answer */
 };
 
-/* config: borrows. NULL: out of memory. */
+/* config: borrows. Limits are this process' own until a worker has a port (borrow.h). NULL: out of memory. */
 struct quotas *quotas_create(const struct config *config);
 /* NULL is harmless. No bill may be open. */
 void quotas_destroy(struct quotas *quotas);

@@ -8,6 +8,7 @@
 
 #include "lib/buf.h"
 #include "lib/hash.h"
+#include "lib/random.h"
 #include "service/quotas/internal.h"
 
 enum {
@@ -24,8 +25,9 @@ static void free_subject(struct quota_subject *subject)
 	free(subject);
 }
 
-static void free_entry(struct quota_entry *entry)
+static void free_entry(struct quotas *quotas, struct quota_entry *entry)
 {
+	borrow_forget(quotas, entry);
 	free(entry->name);
 	free(entry);
 }
@@ -41,9 +43,10 @@ void quotas_destroy(struct quotas *quotas)
 		}
 		for (struct quota_entry *next, *at = quotas->entries[i]; at != NULL; at = next) {
 			next = at->next;
-			free_entry(at);
+			free_entry(quotas, at);
 		}
 	}
+	borrow_free_ports(quotas);
 	pthread_mutex_destroy(&quotas->lock);
 	prices_destroy(quotas->prices);
 	free(quotas);
@@ -56,6 +59,9 @@ struct quotas *quotas_create(const struct config *config)
 		return NULL;
 	quotas->config = config;
 	quotas->any = config->quota_count > 0;
+	TAILQ_INIT(&quotas->wanting);
+	TAILQ_INIT(&quotas->active);
+	random_hex(quotas->id, sizeof(quotas->id) / 2);
 	for (size_t i = 0; i < config->key_count; i++)
 		quotas->any = quotas->any || quota_limits_anything(&config->keys[i].limits);
 	pthread_mutex_init(&quotas->lock, NULL);
@@ -138,12 +144,19 @@ static struct quota_entry *find_entry(struct quotas *quotas, const struct buf *n
 			return at;
 	struct quota_entry *entry = calloc(1, sizeof(*entry));
 	char *copy = entry == NULL ? NULL : copy_name(name);
-	if (copy == NULL) {
+	struct quota_sharing *sharing = copy == NULL || !quotas->shared ? NULL : borrow_create_sharing(quotas);
+	if (copy == NULL || (quotas->shared && sharing == NULL)) {
+		free(copy);
 		free(entry);
 		return NULL;
 	}
-	*entry = (struct quota_entry){
-	    .next = *bucket, .account = *fresh, .hash = hash, .name = copy, .name_len = buf_len(name)};
+	*entry = (struct quota_entry){.next = *bucket,
+				      .account = *fresh,
+				      .hash = hash,
+				      .name = copy,
+				      .name_len = buf_len(name),
+				      .sharing = sharing};
+	entry->account.shared = sharing == NULL ? NULL : &sharing->holding;
 	entry->account.name = copy; /* it begins with the quota's, and a byte 0 */
 	*bucket = entry;
 	return entry;
@@ -171,6 +184,8 @@ static void gather_one(struct gathering *gathering, const struct config_quota *q
 	if (entry == NULL)
 		return;
 	entry->account.limit = limit; /* it may have been another one */
+	if (entry->sharing != NULL)
+		entry->sharing->holding.refuses = quota->on_loss == QUOTA_ON_LOSS_REFUSE;
 	gathering->entries[gathering->count++] = entry;
 }
 
@@ -225,12 +240,12 @@ static void sweep_bucket(struct quotas *quotas, size_t bucket, struct quota_now 
 	}
 	for (struct quota_entry **link = &quotas->entries[bucket]; *link != NULL;) {
 		struct quota_entry *entry = *link;
-		if (entry->users > 0 || !account_is_idle(&entry->account, now)) {
+		if (entry->users > 0 || borrow_is_busy(entry) || !account_is_idle(&entry->account, now)) {
 			link = &entry->next;
 			continue;
 		}
 		*link = entry->next;
-		free_entry(entry);
+		free_entry(quotas, entry);
 	}
 }
 

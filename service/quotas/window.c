@@ -79,9 +79,10 @@ void window_take_back(struct window *window, enum quota_window kind, struct quot
 	window->sum -= amount;
 }
 
-/* Returns the microseconds until the period is over. */
-static uint64_t rest_us(enum quota_window kind, struct quota_now now)
+uint64_t window_rest(enum quota_window kind, struct quota_now now)
 {
+	if (is_sliding(kind))
+		return slot_us(kind) * PARTS;
 	struct tm day = calendar(now);
 	if (kind == QUOTA_DAY)
 		return (DAY_S - now.s % DAY_S) * SECOND_US;
@@ -114,7 +115,7 @@ uint64_t window_wait(struct window *window, enum quota_window kind, struct quota
 	if (window->sum <= used)
 		return 0;
 	if (!is_sliding(kind))
-		return rest_us(kind, now);
+		return window_rest(kind, now);
 	uint64_t start_us = (used == 0 ? last_to_go(window) : first_to_suffice(window, used)) * slot_us(kind);
 	return start_us > now.us ? start_us - now.us : 1;
 }

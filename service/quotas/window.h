@@ -36,6 +36,9 @@ void window_take_back(struct window *window, enum quota_window kind, struct quot
 /* Returns the microseconds until at most so much is used, when nothing is added; 0 = that is so. */
 uint64_t window_wait(struct window *window, enum quota_window kind, struct quota_now now, uint64_t used);
 
+/* Returns the microseconds until the day or month is over; of a window that slides: its length. */
+uint64_t window_rest(enum quota_window kind, struct quota_now now);
+
 /* Length in seconds; of the month that is now. */
 uint64_t window_length(enum quota_window kind, struct quota_now now);
 

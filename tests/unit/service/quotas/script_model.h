@@ -30,7 +30,11 @@ struct model_account {
 	size_t slot_count, holder_count;
 	struct model_slot slots[MODEL_SLOTS];
 	struct model_holder holders[MODEL_HOLDERS];
-	unsigned expirations; /* for the test: holdings that expired */
+	/* for tests */
+	unsigned expirations; /* of holdings, ever */
+	size_t expired_count; /* in the last call, and of whom */
+	char expired[MODEL_HOLDERS][SCRIPT_ID_SIZE];
+	int64_t reported; /* use, ever */
 };
 
 static inline int64_t model_number(int slot_ms, int64_t now_ms)
@@ -130,6 +134,7 @@ static inline void model_expire(struct model_account *account, struct model_hold
 	}
 	holder->held = 0;
 	account->expirations++;
+	memcpy(account->expired[account->expired_count++], holder->id, SCRIPT_ID_SIZE);
 }
 
 /* Returns the ms until at most so much is used; -1 = the period must end. */
@@ -174,6 +179,7 @@ static inline void model_call(struct model_account *account, const struct script
 	account->known = true;
 	int64_t current = model_forget(account, slot_ms, now_ms), count = !ask->leaves, lacks = 0, others = 0;
 	size_t kept = 0;
+	account->expired_count = 0;
 	for (size_t i = 0; i < account->holder_count; i++) {
 		struct model_holder holder = account->holders[i];
 		model_expire(account, &holder, slot_ms, current, now_ms);
@@ -206,6 +212,7 @@ static inline void model_call(struct model_account *account, const struct script
 	me->expired = 0;
 	me->held -= model_least(more, me->held);
 	more += model_most((int64_t)ask->uncovered - me->uncovered, 0);
+	account->reported += more;
 	if (more > 0)
 		model_add(account, current, more);
 	me->call = (int64_t)ask->number;
