@@ -15,6 +15,7 @@
 #include "service/health/probe.h"
 #include "service/loop/offload.h"
 #include "service/origin_table.h"
+#include "service/quotas/lender.h"
 
 enum {
 	WORKER_PROBER = 0,                /* the worker that asks whether backends live */
@@ -91,6 +92,20 @@ static bool create_access(struct worker *worker, const struct worker_options *op
 	return worker->key_sources != NULL;
 }
 
+/* Limits hold over all replicas that have the same Redis. */
+static bool create_lender(struct worker *worker, struct quotas *quotas)
+{
+	struct lender_options options = {.quotas = quotas,
+					 .redis = worker->redis,
+					 .loop = worker->loop,
+					 .prefix = worker->config->redis.prefix,
+					 .budget_us = worker->config->redis.budget_us};
+	if (quotas == NULL)
+		return true;
+	worker->lender = lender_create(&options);
+	return worker->lender != NULL;
+}
+
 /* What the worker needs of the cache, and its way to what replicas share. */
 static bool create_cache(struct worker *worker, const struct worker_options *options)
 {
@@ -117,7 +132,7 @@ static bool create_cache(struct worker *worker, const struct worker_options *opt
 		return false;
 	lease_setup();
 	worker->mailbox = mailbox_create(worker->cache.remote, remote.prefix);
-	return worker->mailbox != NULL;
+	return worker->mailbox != NULL && create_lender(worker, options->quotas);
 }
 
 static bool create_parts(struct worker *worker, const struct worker_options *options, struct buf *error)
@@ -137,20 +152,22 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 	    origin_table_create(worker->config, worker->client, metrics_cells_of(options->index), NULL, error);
 	if (!create_plans(worker, error) || worker->origins == NULL)
 		return false;
-	worker->exchange = (struct exchange_worker){.flights = {.plan = {.reactor = loop_reactor(worker->loop),
-									 .config = worker->config,
-									 .origins = worker->origins->by_backend,
-									 .loop = worker->loop,
-									 .offload = worker->offload,
-									 .health = options->health,
-									 .limits = options->limits,
-									 .metrics = metrics_cells_of(options->index),
-									 .scratch = &worker->scratch},
-								.cache = &worker->cache,
-								.table = options->flights,
-								.mailbox = worker->mailbox},
-						    .quotas = options->quotas,
-						    .plans = worker->plans};
+	worker->exchange =
+	    (struct exchange_worker){.flights = {.plan = {.reactor = loop_reactor(worker->loop),
+							  .config = worker->config,
+							  .origins = worker->origins->by_backend,
+							  .loop = worker->loop,
+							  .offload = worker->offload,
+							  .health = options->health,
+							  .limits = options->limits,
+							  .metrics = metrics_cells_of(options->index),
+							  .scratch = &worker->scratch},
+						 .cache = &worker->cache,
+						 .table = options->flights,
+						 .mailbox = worker->mailbox},
+				     .quotas = options->quotas,
+				     .quota_port = worker->lender == NULL ? NULL : lender_port(worker->lender),
+				     .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
 	if (!create_access(worker, options, error))
 		return false;
@@ -280,6 +297,7 @@ void worker_destroy(struct worker *worker)
 	worker_close(worker);
 	if (worker->client != NULL)
 		worker_settle(worker);
+	lender_destroy(worker->lender);
 	origin_table_destroy(worker->origins);
 	key_sources_destroy(worker->key_sources);
 	access_destroy(worker->routes.access);

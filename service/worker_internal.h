@@ -12,6 +12,7 @@
 #include "service/worker.h"
 
 struct key_sources;
+struct lender;
 struct origin_table;
 struct prober;
 
@@ -26,6 +27,7 @@ struct worker {
 	const struct plan **plans;
 	struct redis *redis; /* NULL = there is none */
 	struct cache_worker cache;
+	struct lender *lender;   /* of parts of limits; NULL = limits are this process' own */
 	struct mailbox *mailbox; /* NULL = nothing is shared among replicas */
 	struct exchange_worker exchange;
 	struct routes routes;

@@ -175,11 +175,10 @@ static char form_of(const struct request *request)
 enum exchange_step exchange_hit(struct exchange *exchange)
 {
 	char id[ANSWER_ID_SIZE];
+	enum limiting_verdict verdict = limiting_take(exchange, false);
+	if (verdict != LIMITING_TAKEN)
+		return limiting_stops(exchange, verdict);
 	struct caching *caching = &exchange->caching;
-	if (!limiting_take(exchange, false)) {
-		cache_hit_drop(&caching->search->fetch.hit);
-		return limiting_fails(exchange);
-	}
 	struct cache_hit hit = caching->search->fetch.hit;
 	const struct request *request = exchange->request;
 	struct recast_source source = {.replay = {.dialect = request->dialect,

@@ -197,7 +197,9 @@ void caching_tell(const struct caching *caching, enum cache_result how, struct c
 
 void caching_close(struct caching *caching)
 {
-	if (caching->search != NULL)
+	if (caching->search != NULL) {
 		cache_fetch_cancel(&caching->search->fetch);
+		cache_hit_drop(&caching->search->fetch.hit); /* a limit refused it, or the client left before */
+	}
 	store_value_drop(caching->stale);
 }

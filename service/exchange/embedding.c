@@ -308,7 +308,10 @@ static enum exchange_step follow_batch(struct exchange *exchange, const uint32_t
 enum exchange_step embedding_join(struct exchange *exchange)
 {
 	struct embedding *embedding = exchange->caching.embedding;
+	bool joins_only;
 	forget_came(embedding);
+	if (limiting_take_to_join(exchange, &joins_only) == LIMITING_WAITS)
+		return EXCHANGE_WAIT; /* nothing was prepared yet */
 	exchange->caching.forward = forward_of(embedding);
 	const uint32_t *nodes = list_missing(embedding);
 	enum exchange_step next =

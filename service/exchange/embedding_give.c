@@ -246,8 +246,9 @@ enum exchange_step embedding_hit(struct exchange *exchange)
 	enum cache_result how = exchange->caching.how;
 	bool kept = how == CACHE_RESULT_HIT || how == CACHE_RESULT_STALE;
 	embedding->giving = true; /* once: what is stale stands in for no failure of this step */
-	if (!limiting_take(exchange, false))
-		return limiting_fails(exchange);
+	enum limiting_verdict verdict = limiting_take(exchange, false);
+	if (verdict != LIMITING_TAKEN)
+		return limiting_stops(exchange, verdict);
 	exchange_set_source(exchange, &giving);
 	exchange->report.cache = how;
 	tell_age(exchange);

@@ -59,7 +59,7 @@ static enum exchange_step exchange_end(struct exchange *exchange)
 	exchange_set_source(exchange, NULL);
 	embedding_close(exchange);
 	caching_close(&exchange->caching);
-	limiting_close(&exchange->limiting);
+	limiting_close(exchange);
 	timer_stop(exchange_timers(exchange), &exchange->stalled);
 	exchange_keepalive_end(exchange);
 	request_drop(exchange->request);

@@ -115,7 +115,7 @@ static enum exchange_step stand_in(struct exchange *exchange, const struct failu
 {
 	struct caching *caching = &exchange->caching;
 	enum exchange_step next = EXCHANGE_WAIT;
-	if (exchange->recast != NULL)
+	if (exchange->recast != NULL || failure == exchange->limiting.failure) /* whatever it gets costs a request */
 		return EXCHANGE_WAIT;
 	if (error_row(failure->code)->blame == BLAME_CLIENT)
 		return ask_in_own_words(caching);

@@ -248,8 +248,8 @@ void exchange_note_collapse(struct exchange *exchange);
 
 /* ---- limiting.c ---- */
 
-/* Says what comes next when limiting_take() refused. */
-enum exchange_step limiting_fails(struct exchange *exchange);
+/* Says what comes next when limiting_take() did not take the request: WAIT, or FAIL. */
+enum exchange_step limiting_stops(struct exchange *exchange, enum limiting_verdict verdict);
 
 /* ---- the kinds, and the steps of each file ---- */
 

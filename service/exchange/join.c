@@ -32,8 +32,9 @@ static const struct exchange_source own_flight = {.pause = pause_own, .leave = l
 enum exchange_step exchange_pass(struct exchange *exchange)
 {
 	exchange_set_source(exchange, NULL);
-	if (!limiting_take(exchange, true))
-		return limiting_fails(exchange);
+	enum limiting_verdict verdict = limiting_take(exchange, true);
+	if (verdict != LIMITING_TAKEN)
+		return limiting_stops(exchange, verdict);
 	exchange->flight = flight_create(exchange_plan(exchange), exchange->request, exchange->limiting.bill);
 	if (exchange->flight == NULL)
 		return exchange_fails(exchange, ERROR_OVERLOADED);
@@ -135,14 +136,13 @@ enum exchange_step exchange_follow(struct exchange *exchange, struct shared_requ
 	ask->plan = exchange->options.plan;
 	ask->party = exchange->request->party;
 	caching_ask_as_wanted(caching, ask);
-	if (!limiting_take(exchange, true)) { /* the tokens of another one's flight are not its own */
-		ask->joins_only = limiting_take(exchange, false);
-		if (!ask->joins_only)
-			return limiting_fails(exchange);
-	}
+	enum limiting_verdict verdict = limiting_take_to_join(exchange, &ask->joins_only);
+	if (verdict != LIMITING_TAKEN)
+		return limiting_stops(exchange, verdict);
 	caching->follower = shared_follow(&exchange->worker->flights, ask, &exchange->sink, &leads);
 	if (caching->follower == NULL)
-		return ask->joins_only ? limiting_fails(exchange) : exchange_fails(exchange, ERROR_OVERLOADED);
+		return ask->joins_only ? limiting_stops(exchange, LIMITING_REFUSED)
+				       : exchange_fails(exchange, ERROR_OVERLOADED);
 	if (!leads)
 		bill_need_no_calls(exchange->limiting.bill);
 	exchange_set_source(exchange, source);

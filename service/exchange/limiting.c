@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 
+#include "lib/container.h"
 #include "lib/seconds.h"
 #include "service/exchange/internal.h"
 
@@ -36,6 +37,16 @@ static struct span limit_text(struct arena *arena, const struct quota_refusal *r
 			    refusal->name);
 }
 
+/* Redis does not answer, and the limit lets nothing through then. */
+static void write_loss(struct failure *failure, const struct quota_refusal *refusal, struct arena *arena)
+{
+	*failure = failure_of(ERROR_LIMITS_UNAVAILABLE);
+	failure->should_retry = true;
+	failure->retry_after = SPAN("1");
+	failure->message = arena_printf(arena, "The limit of %.*s cannot be counted at present.",
+					SPAN_ARG(limit_text(arena, refusal)));
+}
+
 static void write_refusal(struct failure *failure, const struct quota_refusal *refusal, struct arena *arena)
 {
 	struct span limit = limit_text(arena, refusal);
@@ -53,17 +64,20 @@ static void write_refusal(struct failure *failure, const struct quota_refusal *r
 					SPAN_ARG(limit), seconds);
 }
 
-static bool refuse_with(struct exchange *exchange, const struct quota_refusal *refusal)
+static enum limiting_verdict refuse_with(struct exchange *exchange, const struct quota_refusal *refusal)
 {
 	struct arena *arena = exchange_arena(exchange);
 	struct failure *failure = refusal == NULL ? NULL : arena_alloc(arena, sizeof(*failure));
 	exchange->limiting.failure = failure;
 	if (failure == NULL)
-		return false;
+		return LIMITING_REFUSED;
 	*failure = failure_of(ERROR_LIMIT_REACHED);
+	if (refusal->lost)
+		write_loss(failure, refusal, arena);
+	else
+		write_refusal(failure, refusal, arena);
 	failure->refused = true;
-	write_refusal(failure, refusal, arena);
-	return false;
+	return LIMITING_REFUSED;
 }
 
 /* ---- taking ---- */
@@ -107,34 +121,74 @@ static void tell(struct exchange *exchange)
 	exchange->to.more_count = limiting->fields->count;
 }
 
-bool limiting_take(struct exchange *exchange, bool calls)
+static void on_ready(struct quota_waiter *waiter)
+{
+	struct exchange *exchange = container_of(waiter, struct exchange, limiting.waiter);
+	exchange_go(exchange, exchange->step);
+}
+
+/* Has the exchange wait for what Redis may give. False: there is nothing to wait for. */
+static bool wait_for_more(struct exchange *exchange, const struct bill_estimate *estimate)
+{
+	struct limiting *limiting = &exchange->limiting;
+	limiting->waiter.on_ready = on_ready;
+	limiting->waiter.port = exchange->worker->quota_port;
+	return limiting->waiter.port != NULL && bill_wait(limiting->bill, estimate, &limiting->waiter);
+}
+
+enum limiting_verdict limiting_take(struct exchange *exchange, bool calls)
 {
 	struct limiting *limiting = &exchange->limiting;
 	const struct request *request = exchange->request;
 	struct bill_estimate estimate = {
 	    .body = request->json.text.len, .output_most = request->output_most, .choices = request->choices};
-	struct quota_refusal refusal;
+	const struct bill_estimate *asked = calls ? &estimate : NULL;
+	struct quota_refusal refusal = {.short_only = false};
 	if (exchange->worker->quotas == NULL)
-		return true;
+		return LIMITING_TAKEN;
 	if (!limiting->opened && !open_bill(exchange))
 		return refuse_with(exchange, NULL);
 	if (limiting->bill == NULL)
-		return true;
-	bool taken = bill_admit(limiting->bill, calls ? &estimate : NULL, &refusal);
+		return LIMITING_TAKEN;
+	bool taken = bill_admit(limiting->bill, asked, &refusal);
+	if (!taken && refusal.short_only) {
+		if (wait_for_more(exchange, asked))
+			return LIMITING_WAITS;
+		taken = bill_admit(limiting->bill, asked, &refusal); /* another worker may have got it meanwhile */
+	}
 	tell(exchange);
 	exchange->options.bill = limiting->bill;
-	return taken || refuse_with(exchange, &refusal);
+	if (!taken)
+		return refuse_with(exchange, &refusal);
+	limiting->waiter.waits = 0;
+	return LIMITING_TAKEN;
 }
 
-enum exchange_step limiting_fails(struct exchange *exchange)
+enum limiting_verdict limiting_take_to_join(struct exchange *exchange, bool *joins_only)
 {
+	enum limiting_verdict verdict = limiting_take(exchange, true);
+	*joins_only = false;
+	if (verdict != LIMITING_REFUSED)
+		return verdict;
+	verdict = limiting_take(exchange, false); /* the tokens of another one's flight are not its own */
+	*joins_only = verdict == LIMITING_TAKEN;
+	return verdict;
+}
+
+enum exchange_step limiting_stops(struct exchange *exchange, enum limiting_verdict verdict)
+{
+	if (verdict == LIMITING_WAITS)
+		return EXCHANGE_WAIT;
 	enum exchange_step next = exchange_fails(exchange, ERROR_OVERLOADED);
 	exchange->failure = exchange->limiting.failure;
 	return next;
 }
 
-void limiting_close(struct limiting *limiting)
+void limiting_close(struct exchange *exchange)
 {
+	struct limiting *limiting = &exchange->limiting;
+	if (limiting->waiter.port != NULL)
+		quotas_abandon(exchange->worker->quotas, &limiting->waiter);
 	bill_drop(limiting->bill);
 	limiting->bill = NULL;
 }

@@ -7,6 +7,7 @@
 #define SLUICE_SERVICE_EXCHANGE_LIMITING_H
 
 #include "service/exchange/limit_fields.h"
+#include "service/quotas/borrow.h"
 
 struct exchange;
 struct failure;
@@ -16,15 +17,26 @@ struct limiting {
 	struct bill *bill;           /* held; NULL = nothing is limited */
 	struct failure *failure;     /* in the arena: why it was refused last; NULL = it was not, or memory ran out */
 	struct limit_fields *fields; /* in the arena; NULL = none */
+	struct quota_waiter waiter;  /* for what other replicas may leave */
+};
+
+enum limiting_verdict {
+	LIMITING_TAKEN,
+	LIMITING_REFUSED, /* there is no room, or no memory: limiting.failure */
+	LIMITING_WAITS    /* Redis is asked: the exchange takes the same step again */
 };
 
 /*
  * Takes the request under its limits, once. calls: backends are asked for it, and it takes what they may use; another
- * time without calls changes nothing. False, with limiting.failure: there is no room, or no memory.
+ * time without calls changes nothing.
  */
-bool limiting_take(struct exchange *exchange, bool calls);
+enum limiting_verdict limiting_take(struct exchange *exchange, bool calls);
 
-/* Ends what the exchange itself holds. */
-void limiting_close(struct limiting *limiting);
+/* The same for a request that may follow the flight of another one, which costs no tokens. *joins_only: that is all
+ * that it may do. */
+enum limiting_verdict limiting_take_to_join(struct exchange *exchange, bool *joins_only);
+
+/* Ends what the exchange itself holds, and its wait. */
+void limiting_close(struct exchange *exchange);
 
 #endif

@@ -47,6 +47,7 @@ struct quota_port *quota_port_create(struct quotas *quotas, const struct quota_p
 	port->next = quotas->ports;
 	quotas->ports = port;
 	quotas->shared = true;
+	quotas->open_ports++;
 	pthread_mutex_unlock(&quotas->lock);
 	return port;
 }
@@ -315,6 +316,14 @@ uint64_t quota_port_renew(struct quota_port *port)
 	pthread_mutex_unlock(&quotas->lock);
 	run(port);
 	return idle ? IDLE_US : BUSY_US;
+}
+
+bool quota_port_close(struct quota_port *port)
+{
+	pthread_mutex_lock(&port->quotas->lock);
+	bool last = --port->quotas->open_ports == 0;
+	pthread_mutex_unlock(&port->quotas->lock);
+	return last;
 }
 
 void quota_port_give_back(struct quota_port *port)

@@ -77,6 +77,9 @@ void quota_call_end(struct quota_call *call, const struct script_answer *answer)
  * One port does this for all. */
 uint64_t quota_port_renew(struct quota_port *port);
 
+/* The port sends nothing more by itself. Returns whether it is the last one that does. */
+bool quota_port_close(struct quota_port *port);
+
 /* Gives back all that no request has reserved, and reports the rest. */
 void quota_port_give_back(struct quota_port *port);
 

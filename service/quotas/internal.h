@@ -65,6 +65,7 @@ struct quotas {
 	uint64_t serials, calls;
 	struct holding_loss loss;
 	struct quota_port *ports;
+	unsigned open_ports;
 	TAILQ_HEAD(, quota_entry) wanting, active;
 };
 
