@@ -224,7 +224,7 @@ static void on_drain_check(struct timer *timer)
 {
 	struct worker *worker = container_of(timer, struct worker, drain_check);
 	bool idle = worker->exchange.flights.in_flight == 0 && http_server_connections(worker->server) == 0 &&
-		    http_client_active(worker->client) == 0;
+		    http_client_active(worker->client) == 0 && lender_rests(worker->lender);
 	if (idle || !timer_start(&loop_reactor(worker->loop)->timers, timer, WORKER_DRAIN_CHECK_US, on_drain_check))
 		loop_stop(worker->loop);
 }

@@ -26,7 +26,7 @@ struct quota_port {
 	struct timers *timers;
 	size_t calls; /* under way */
 	bool posted;
-	TAILQ_HEAD(, quota_waiter) ready;
+	struct quota_waiter_list ready;
 	struct quota_port *next; /* of quotas */
 };
 
@@ -329,14 +329,12 @@ bool quota_port_close(struct quota_port *port)
 void quota_port_give_back(struct quota_port *port)
 {
 	struct quotas *quotas = port->quotas;
-	struct quota_entry *entry;
 	pthread_mutex_lock(&quotas->lock);
 	quotas->closing = true;
-	TAILQ_FOREACH(entry, &quotas->active, active_link)
-	{
+	for (struct quota_entry *entry = TAILQ_FIRST(&quotas->active); entry != NULL;
+	     entry = TAILQ_NEXT(entry, active_link))
 		if (holding_is_active(&entry->account, now_of(port)))
 			want_call(quotas, entry);
-	}
 	pthread_mutex_unlock(&quotas->lock);
 	run(port);
 }

@@ -22,7 +22,7 @@ struct quota_sharing {
 	bool asking;         /* a call is under way */
 	bool wanting;        /* in the list of those that want a call */
 	bool active;         /* in the list of those that are renewed */
-	TAILQ_HEAD(, quota_waiter) waiters;
+	TAILQ_HEAD(quota_waiter_list, quota_waiter) waiters;
 };
 
 /* Found by its name: quota, limit, and what has an account of its own. */
@@ -66,7 +66,7 @@ struct quotas {
 	struct holding_loss loss;
 	struct quota_port *ports;
 	unsigned open_ports;
-	TAILQ_HEAD(, quota_entry) wanting, active;
+	TAILQ_HEAD(quota_entry_list, quota_entry) wanting, active;
 };
 
 /* ---- quotas.c; the lock is held ---- */

@@ -124,6 +124,14 @@ void lender_destroy(struct lender *lender)
 	free(lender);
 }
 
+bool lender_rests(struct lender *lender)
+{
+	if (lender == NULL)
+		return true;
+	timer_stop(timers_of(lender), &lender->renewal);
+	return !quota_port_is_busy(lender->port);
+}
+
 struct quota_port *lender_port(const struct lender *lender)
 {
 	return lender->port;

@@ -30,6 +30,10 @@ struct lender *lender_create(const struct lender_options *options);
  */
 void lender_destroy(struct lender *lender);
 
+/* Starts no call any more by itself. Returns whether none is under way: the loop may end. Requests of other workers
+ * wait for calls. NULL is harmless. */
+bool lender_rests(struct lender *lender);
+
 struct quota_port *lender_port(const struct lender *lender);
 
 #endif

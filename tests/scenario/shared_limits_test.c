@@ -249,6 +249,70 @@ static void without_redis_a_limit_refuses_or_is_counted_by_each_replica(void **s
 		patience_wait(&patience);
 }
 
+/* ---- waiting for Redis ---- */
+
+static void every_kind_of_request_waits_for_its_part(void **state)
+{
+	static const struct {
+		const char *path, *body;
+	} rows[] = {
+	    {CHAT, "{\"model\":\"kept\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"temperature\":0}"},
+	    {CHAT, "{\"model\":\"kept\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}],\"temperature\":0}"},
+	    {CHAT, "{\"model\":\"quick\",\"stream\":true,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}"},
+	    {"/v1/completions", "{\"model\":\"quick\",\"prompt\":\"x\"}"},
+	    {"/v1/embeddings", "{\"model\":\"kept\",\"input\":[\"x\",\"y\"]}"},
+	    {"/v1/embeddings", "{\"model\":\"kept\",\"input\":[\"x\",\"y\"]}"},
+	    {"/v1/embeddings", "{\"model\":\"kept\",\"input\":[\"y\",\"z\"]}"},
+	    {"/v1/fanout", "{\"targets\":[\"quick\",\"kept\"],\"request\":{\"messages\":[{\"role\":\"user\","
+			   "\"content\":\"x\"}]}}"},
+	};
+	enum { ROWS = sizeof rows / sizeof *rows };
+	const struct h2_header headers[] = {{NULL, NULL}};
+	struct answer answer;
+	char quotas[160];
+	(void)state;
+	/* of so few nothing is held in spare */
+	snprintf(quotas, sizeof quotas,
+		 "  kept: sim/kept;tokens=2\ncache: { policy: always }\n"
+		 "quotas: { all: { requests: %d/hour, on_loss: refuse } }\n",
+		 ROWS);
+	char rest[512];
+	struct replicas replicas = replicas_prepare();
+	snprintf(rest, sizeof rest, "models:\n  quick: sim/two;tokens=1\n%s", quotas);
+	struct sluice *sluice = replicas_add(&replicas, rest);
+	replicas_wait_up(sluice);
+	for (size_t i = 0; i <= ROWS; i++) {
+		client_ask(sluice, i % 2 == 0 ? VIA_H1 : VIA_H2, "POST", rows[i % ROWS].path, headers,
+			   rows[i % ROWS].body, &answer);
+		if (answer.status != (i < ROWS ? 200 : 429))
+			fail_msg("request %zu: status %d: %s", i, answer.status, bytes_text(&answer.body));
+		answer_free(&answer);
+	}
+	assert_true(redis_process_say(replicas.redis, "PING")[0] == '+');
+	sluice_wait_idle(sluice);
+}
+
+static void a_client_that_leaves_while_its_request_waits_is_gone(void **state)
+{
+	(void)state;
+	struct replicas replicas = start("", "quotas: { all: { models: [m], requests: 2/hour, on_loss: refuse } }\n");
+	struct client clients[2];
+	redis_process_signal(replicas.redis, SIGSTOP);
+	for (int i = 0; i < 2; i++)
+		client_chat(&clients[i], replicas.each[0], i == 0 ? VIA_H1 : VIA_H2, "m", i == 1);
+	sluice_wait_in_flight(replicas.each[0], 2);
+	for (int i = 0; i < 2; i++)
+		client_close(&clients[i]);
+	sluice_wait_idle(replicas.each[0]);
+	redis_process_signal(replicas.redis, SIGCONT);
+	assert_int_equal(sim_call_count(replicas.sim, "one"), 0);
+	struct patience patience = patience_for("what was asked for to be given back");
+	for (int served = 0; served < 2;) {
+		served += ask(replicas.each[1], "m") == 200;
+		patience_wait(&patience);
+	}
+}
+
 /* ---- what it costs ---- */
 
 static double script_calls(const struct replicas *replicas)
@@ -291,6 +355,8 @@ int main(void)
 	    SCENARIO(a_replica_that_is_killed_leaves_its_room_to_the_other_one),
 	    SCENARIO(a_redis_that_is_killed_lets_nobody_exceed_the_limit),
 	    SCENARIO(without_redis_a_limit_refuses_or_is_counted_by_each_replica),
+	    SCENARIO(every_kind_of_request_waits_for_its_part),
+	    SCENARIO(a_client_that_leaves_while_its_request_waits_is_gone),
 	    SCENARIO(most_requests_ask_nobody),
 	    SCENARIO(a_replica_that_stops_gives_back_what_it_holds),
 	};
