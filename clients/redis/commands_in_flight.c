@@ -162,7 +162,7 @@ static void on_answer(redisAsyncContext *context, void *answer, void *privdata)
 	link->in_flight--;
 	link->bytes_in_flight -= slot->len;
 	if (reply == NULL) {
-		link->state = REDIS_LINK_ST_CLOSING; /* nothing more may be sent there */
+		redis_link_set_state(link, REDIS_LINK_ST_CLOSING); /* nothing more may be sent there */
 		redis_slot_fail(slot);
 		return;
 	}

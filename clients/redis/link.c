@@ -76,10 +76,18 @@ static void fail_parked(struct redis_link *link)
 		redis_slot_fail(slot); /* takes itself out */
 }
 
+void redis_link_set_state(struct redis_link *link, enum redis_link_state state)
+{
+	bool was_ready = redis_link_is_ready(link);
+	link->state = state;
+	if (link->server != NULL && redis_link_is_ready(link) != was_ready)
+		metrics_move(link->redis->cells, was_ready ? -1 : 1, METRIC_REDIS_CONNECTIONS);
+}
+
 /* The one end of a connection, and of an attempt at one. */
 static void link_lost(struct redis_link *link, const char *why)
 {
-	link->state = REDIS_LINK_ST_IDLE;
+	redis_link_set_state(link, REDIS_LINK_ST_IDLE);
 	link->pinged_us = 0;
 	link->probing = false;
 	link->why = NULL;
@@ -121,7 +129,7 @@ void redis_link_close(struct redis_link *link, const char *why)
 	if (link->why == NULL)
 		link->why = why;
 	if (link->context != NULL) {
-		link->state = REDIS_LINK_ST_CLOSING;
+		redis_link_set_state(link, REDIS_LINK_ST_CLOSING);
 		redisAsyncFree(link->context); /* on_context_gone() comes from in here, or when a callback returns */
 	} else if (link->state != REDIS_LINK_ST_IDLE) {
 		link_lost(link, why);
@@ -153,7 +161,7 @@ static void begin(struct redis_link *link, const char *address)
 {
 	redisAsyncContext *context = link->options.socket != NULL ? redisAsyncConnectUnix(link->options.socket)
 								  : redisAsyncConnect(address, (int)link->options.port);
-	link->state = REDIS_LINK_ST_CONNECTING;
+	redis_link_set_state(link, REDIS_LINK_ST_CONNECTING);
 	if (context == NULL) {
 		link_lost(link, "out of memory");
 		return;
@@ -225,7 +233,7 @@ void redis_link_connect(struct redis_link *link)
 		begin(link, link->host);
 		return;
 	}
-	link->state = REDIS_LINK_ST_RESOLVING;
+	redis_link_set_state(link, REDIS_LINK_ST_RESOLVING);
 	link->lookup = lookup_start(link->redis->lookups, link->host, on_address, link);
 	if (link->lookup == NULL)
 		link_lost(link, "no thread to look its name up");
@@ -286,7 +294,7 @@ static void on_timer(struct timer *timer)
 void redis_link_greeted(struct redis_link *link, const char *why)
 {
 	struct redis_slot *slot;
-	link->state = REDIS_LINK_ST_READY;
+	redis_link_set_state(link, REDIS_LINK_ST_READY);
 	link->heard_us = redis_now(link->redis);
 	if (link->server != NULL && why == NULL) {
 		link->good_since_us = link->heard_us;

@@ -104,6 +104,9 @@ static inline bool redis_link_is_ready(const struct redis_link *link)
 	return link->state == REDIS_LINK_ST_READY;
 }
 
+/* For its parts: another state, which is counted when it is ready, or was. */
+void redis_link_set_state(struct redis_link *link, enum redis_link_state state);
+
 /* For its parts: the timer that fits its state, and a wait that grows as long as it is not good. */
 void redis_link_set_timer(struct redis_link *link, uint64_t delay_us);
 uint64_t redis_link_backoff_us(struct redis_link *link);

@@ -146,7 +146,7 @@ static bool was_taken(struct redis_link *link, const void *context)
 		return true;
 	if (registered)
 		last->fn = NULL;
-	link->state = REDIS_LINK_ST_CLOSING;
+	redis_link_set_state(link, REDIS_LINK_ST_CLOSING);
 	link->why = "out of memory";
 	task_queue(link->redis->reactor, &link->flush);
 	return false;

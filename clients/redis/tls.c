@@ -149,7 +149,7 @@ void redis_tls_handshake(struct redis_link *link)
 		return;
 	}
 	watch_for(link, REACTOR_READ);
-	link->state = REDIS_LINK_ST_GREETING;
+	redis_link_set_state(link, REDIS_LINK_ST_GREETING);
 	redis_greet(link);
 }
 

@@ -53,7 +53,8 @@ struct sluice *replicas_add_hasty(const struct replicas *replicas, int redis_por
 void replicas_wait_up(const struct sluice *sluice)
 {
 	struct patience patience = patience_for("sluice_redis_up");
-	while (sluice_metric(sluice, "sluice_redis_up") != 1)
+	while (sluice_metric(sluice, "sluice_redis_up") != 1 ||
+	       sluice_metric(sluice, "sluice_redis_connections") < sluice->workers)
 		patience_wait(&patience);
 }
 

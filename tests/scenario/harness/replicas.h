@@ -45,7 +45,7 @@ void replicas_wait_sharing(const struct replicas *replicas, const char *model);
 /* Waits until nothing is under way anywhere, and no lease is held. */
 void replicas_wait_idle(const struct replicas *replicas);
 
-/* Waits until it has Redis. */
+/* Waits until all its workers have Redis. */
 void replicas_wait_up(const struct sluice *sluice);
 
 /* sluice_cache_redis_total of that replica and result; waits until it is at least count. */

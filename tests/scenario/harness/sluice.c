@@ -91,6 +91,7 @@ static struct sluice *start(unsigned workers, const char *yaml, va_list argument
 	write_config(path, workers, text);
 	free(text);
 	const char *const command[] = {sluice_program(), "--config", path, NULL};
+	sluice->workers = workers;
 	sluice->proc = proc_start("sluice", command, NULL);
 	proc_wait_output(sluice->proc, PROC_STDERR, all_listen, sluice);
 	record_service(sluice->port);

@@ -11,6 +11,7 @@ struct sluice {
 	int port;       /* HTTP/1.1 and h2c */
 	int tls_port;   /* HTTP/1.1 and HTTP/2 by ALPN */
 	int admin_port; /* 0 = the admin listener is off, or a socket */
+	unsigned workers;
 	bool ready;
 	struct proc_fds idle_fds;
 	size_t idle_rss;
