@@ -44,14 +44,46 @@ bool http_is_token(struct span text)
 	return text.len > 0;
 }
 
-bool http_is_word(struct span text, const char *word)
+static bool is_value_byte(char c)
 {
-	size_t at = 0;
-	for (; at < text.len && word[at] != '\0'; at++) {
-		char byte = text.at[at];
+	unsigned char byte = (unsigned char)c;
+	return (byte >= 0x20 || byte == '\t') && byte != 0x7f;
+}
+
+static bool are_value_bytes(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if (!is_value_byte(text.at[i]))
+			return false;
+	return true;
+}
+
+/* Returns 0 when all eight bytes are from 0x20 to 0x7e. */
+static uint64_t unusual_in(const char *at)
+{
+	uint64_t word;
+	memcpy(&word, at, sizeof(word));
+	return ((word - 0x2020202020202020) | (word + 0x0101010101010101) | word) & 0x8080808080808080;
+}
+
+bool http_is_field_value(struct span text)
+{
+	enum { WORD = sizeof(uint64_t) };
+	if (text.len < WORD)
+		return are_value_bytes(text);
+	uint64_t unusual = unusual_in(text.at + text.len - WORD); /* may overlap the one before */
+	for (size_t i = 0; i + WORD < text.len; i += WORD)
+		unusual |= unusual_in(text.at + i);
+	return unusual == 0 || are_value_bytes(text);
+}
+
+bool http_is_word_of_length(struct span text, const char *word)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char byte = text.at[i];
 		char lower = (char)(byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
-		if (lower != word[at])
+		if (lower != word[i])
 			return false;
 	}
-	return at == text.len && word[at] == '\0';
+	return true;
 }

@@ -98,16 +98,16 @@ static void offer_key(struct access_offer *offer, struct span key)
 		offer->broken = true;
 }
 
+/* value: trimmed. */
 static void offer_authorization(struct access_offer *offer, struct span value)
 {
-	struct span rest = http_trim(value);
+	struct span rest = value;
 	struct span scheme = http_take(&rest, ' ');
-	if (http_is_word(scheme, "bearer"))
-		value = http_trim(rest);
-	if (!http_is_word(scheme, "bearer") || value.len == 0)
+	struct span key = http_trim(rest);
+	if (!http_is_word(scheme, "bearer") || key.len == 0)
 		offer->broken = true;
 	else
-		offer_key(offer, value);
+		offer_key(offer, key);
 }
 
 void access_offer_field(struct access_offer *offer, struct http_field field)

@@ -55,8 +55,10 @@ static void write_model(struct listing *listing, const struct config_model *mode
 	struct quotas *quotas = listing->request->quotas;
 	struct quota_state states[OF_ONE_MOST];
 	size_t count = 0;
+	struct quota_habit habit;
 	bool exhausted;
-	struct quota_subject *subject = quotas_find(quotas, listing->request->holder, model, listing->now, &exhausted);
+	struct quota_subject *subject =
+	    quotas_find(quotas, listing->request->holder, model, listing->now, &habit, &exhausted);
 	if (subject != NULL)
 		quotas_look(quotas, subject, listing->now, states, OF_ONE_MOST, &count);
 	for (size_t i = 0; i < count && listing->count < LIMITS_MOST; i++) {

@@ -7,16 +7,17 @@
 #include "lib/http_field.h"
 #include "service/quotas/bill.h"
 
-enum { LIMIT_FIELDS = 8, LIMIT_TEXT_SIZE = 1024 };
+enum { LIMIT_FIELDS = 8 };
 
-/* Fields of a head, with their text. */
+/* Fields of a head. */
 struct limit_fields {
 	size_t count;
-	struct http_field list[LIMIT_FIELDS];
-	char text[LIMIT_TEXT_SIZE];
+	struct http_field list[LIMIT_FIELDS]; /* values: text, or the bill's */
+	char text[];
 };
 
-/* Writes how the limits of the bill stand; what has no room is left out. */
-void limit_fields_write(struct limit_fields *fields, struct bill *bill);
+/* Returns how the limits of the bill stand, which is held as long as the fields are used. The caller frees them; NULL =
+ * none is told, or memory ran out. */
+struct limit_fields *limit_fields_create(struct bill *bill);
 
 #endif

@@ -3,6 +3,7 @@
 #include "service/exchange/limiting.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "lib/container.h"
 #include "lib/seconds.h"
@@ -112,13 +113,10 @@ static bool open_bill(struct exchange *exchange)
 static void tell(struct exchange *exchange)
 {
 	struct limiting *limiting = &exchange->limiting;
-	if (limiting->fields == NULL)
-		limiting->fields = arena_alloc(exchange_arena(exchange), sizeof(*limiting->fields));
-	if (limiting->fields == NULL)
-		return;
-	limit_fields_write(limiting->fields, limiting->bill);
-	exchange->to.more = limiting->fields->list;
-	exchange->to.more_count = limiting->fields->count;
+	free(limiting->fields);
+	limiting->fields = limit_fields_create(limiting->bill);
+	exchange->to.more = limiting->fields == NULL ? NULL : limiting->fields->list;
+	exchange->to.more_count = limiting->fields == NULL ? 0 : limiting->fields->count;
 }
 
 static void on_ready(struct quota_waiter *waiter)
@@ -189,6 +187,7 @@ void limiting_close(struct exchange *exchange)
 	struct limiting *limiting = &exchange->limiting;
 	if (limiting->waiter.port != NULL)
 		quotas_abandon(exchange->worker->quotas, &limiting->waiter);
+	free(limiting->fields);
 	bill_drop(limiting->bill);
 	limiting->bill = NULL;
 }

@@ -16,7 +16,7 @@ struct limiting {
 	bool opened;
 	struct bill *bill;           /* held; NULL = nothing is limited */
 	struct failure *failure;     /* in the arena: why it was refused last; NULL = it was not, or memory ran out */
-	struct limit_fields *fields; /* in the arena; NULL = none */
+	struct limit_fields *fields; /* owned; NULL = none */
 	struct quota_waiter waiter;  /* for what other replicas may leave */
 };
 

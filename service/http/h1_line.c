@@ -19,17 +19,6 @@ enum h1_line h1_line_take(struct span *rest, struct span *line)
 	return H1_LINE_FOUND;
 }
 
-/* No control characters but tabs; bytes above 127 are opaque and allowed (RFC 9110 section 5.5). */
-static bool is_field_value(struct span s)
-{
-	for (size_t i = 0; i < s.len; i++) {
-		unsigned char c = (unsigned char)s.at[i];
-		if ((c < 0x20 && c != '\t') || c == 0x7f)
-			return false;
-	}
-	return true;
-}
-
 bool h1_line_split(struct span line, struct span *name, struct span *value)
 {
 	const char *colon = line.len == 0 ? NULL : memchr(line.at, ':', line.len);
@@ -38,5 +27,5 @@ bool h1_line_split(struct span line, struct span *name, struct span *value)
 	*name = (struct span){line.at, (size_t)(colon - line.at)};
 	*value = http_trim((struct span){colon + 1, line.len - name->len - 1});
 	/* a folded line begins with a blank, which no name does */
-	return http_is_token(*name) && is_field_value(*value);
+	return http_is_token(*name) && http_is_field_value(*value);
 }

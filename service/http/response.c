@@ -12,7 +12,9 @@
 #include "service/http/request.h"
 
 #include <assert.h>
+#include <stdalign.h>
 
+#include "lib/http_text.h"
 #include "lib/ledger.h"
 #include "lib/media_type.h"
 #include "service/http/h1_session.h"
@@ -55,35 +57,53 @@ static bool is_framing_field(struct span name)
 	}
 }
 
-/* A line break in a value would let whoever chose it write further fields. */
-static bool is_one_line(struct span s)
-{
-	enum { SHORT = 16 /* looking byte by byte costs less than three calls */ };
-	bool broken = false;
-	if (s.len > SHORT)
-		return memchr(s.at, '\r', s.len) == NULL && memchr(s.at, '\n', s.len) == NULL &&
-		       memchr(s.at, '\0', s.len) == NULL;
-	for (size_t i = 0; i < s.len; i++)
-		broken |= s.at[i] == '\r' || s.at[i] == '\n' || s.at[i] == '\0';
-	return !broken;
-}
-
-/* Returns whether h2o may have a token of the name. It has none that begins with x but for what proxies send. */
+/* Returns whether h2o may have a token of the name. It has none that begins with x but for what proxies send, and none
+ * that begins with ra but for what clients send. */
 static bool may_be_token(struct span name)
 {
-	return name.len > 0 && name.at[0] != 'x';
+	return name.len > 1 && name.at[0] != 'x' && (name.at[0] != 'r' || name.at[1] != 'a');
 }
 
-static void add_field(struct http_request *request, const struct http_field *field)
+/* Bytes for the name and the value of a field. */
+static size_t field_room(const struct http_field *field)
+{
+	return (sizeof(h2o_iovec_t) + field->value.len + alignof(h2o_iovec_t) - 1) / alignof(h2o_iovec_t) *
+	       alignof(h2o_iovec_t);
+}
+
+/* Adds a field, whose value is copied to room; the list has a place for it. */
+static void add_field(struct http_request *request, const struct http_field *field, void *room)
 {
 	h2o_req_t *h2o = request->h2o;
-	if (is_framing_field(field->name) || !is_one_line(field->value))
+	h2o_headers_t *headers = &h2o->res.headers;
+	/* a line break in a value would let whoever chose it write further fields */
+	if (is_framing_field(field->name) || !http_is_field_value(field->value))
 		return;
 	if (span_is(field->name, "content-type"))
 		request->event_stream = media_type_is(field->value, "text/event-stream");
-	h2o_iovec_t value = h2o_strdup(&h2o->pool, field->value.at, field->value.len);
-	h2o_add_header_by_str(&h2o->pool, &h2o->res.headers, field->name.at, field->name.len, may_be_token(field->name),
-			      NULL, value.base, value.len);
+	h2o_iovec_t *name = room;
+	char *value = (char *)(name + 1);
+	*name = h2o_iovec_init(field->name.at, field->name.len);
+	if (field->value.len > 0)
+		memcpy(value, field->value.at, field->value.len);
+	const h2o_token_t *token = may_be_token(field->name) ? h2o_lookup_token(field->name.at, field->name.len) : NULL;
+	headers->entries[headers->size++] = (h2o_header_t){.name = token == NULL ? name : (h2o_iovec_t *)&token->buf,
+							   .value = h2o_iovec_init(value, field->value.len)};
+}
+
+/* Adds fields with one allocation for all. */
+static void add_fields(struct http_request *request, const struct http_field *fields, size_t count)
+{
+	h2o_req_t *h2o = request->h2o;
+	size_t size = 0;
+	for (size_t i = 0; i < count; i++)
+		size += field_room(&fields[i]);
+	char *room = h2o_mem_alloc_pool(&h2o->pool, size);
+	h2o_vector_reserve(&h2o->pool, &h2o->res.headers, h2o->res.headers.size + count);
+	for (size_t i = 0; i < count; i++) {
+		add_field(request, &fields[i], room);
+		room += field_room(&fields[i]);
+	}
 }
 
 static enum response_framing choose_framing(const struct http_request *request, int status, int64_t content_length)
@@ -114,7 +134,7 @@ static void apply_framing(struct http_request *request, int status, int64_t cont
 void http_request_add_field(struct http_request *request, struct span name, struct span value)
 {
 	assert(request->state == REQUEST_ST_WAITING);
-	add_field(request, &(struct http_field){name, value});
+	add_fields(request, &(struct http_field){name, value}, 1);
 }
 
 void http_respond_head(struct http_request *request, int status, const struct http_field *fields, size_t count,
@@ -124,8 +144,7 @@ void http_respond_head(struct http_request *request, int status, const struct ht
 	request_set_state(request, REQUEST_ST_ANSWERING);
 	h2o->res.status = status;
 	h2o->res.reason = http_reason(status);
-	for (size_t i = 0; i < count; i++)
-		add_field(request, &fields[i]);
+	add_fields(request, fields, count);
 	apply_framing(request, status, content_length);
 	h2o_start_response(h2o, &request->generator);
 	want_pump(request);

@@ -10,8 +10,8 @@
 /* What is counted for one model. */
 struct share {
 	const struct config_model *model;
-	unsigned told;    /* calls whose usage is known */
-	unsigned guessed; /* and is not */
+	struct quota_habit habit; /* when the bill was opened */
+	bool guessed;             /* a call did not tell its usage */
 };
 
 struct bill {
@@ -34,7 +34,8 @@ static struct quota_now now_of(struct timers *timers)
 
 static struct bill *bill_create(struct quotas *quotas, struct timers *timers, size_t count)
 {
-	struct bill *bill = calloc(1, sizeof(*bill) + count * (sizeof(struct quota_part) + sizeof(struct share)));
+	/* parts and shares are set one by one: calloc(), and malloc() with memset(), pass the thread's own cache by */
+	struct bill *bill = malloc(sizeof(*bill) + count * (sizeof(struct quota_part) + sizeof(struct share)));
 	if (bill == NULL)
 		return NULL;
 	*bill = (struct bill){.holders = 1, .quotas = quotas, .timers = timers, .choices = 1};
@@ -47,8 +48,9 @@ struct bill *bill_open(struct quotas *quotas, const struct bill_party *party, st
 	struct bill *bill = NULL;
 	*exhausted = false;
 	for (size_t i = 0; i < party->model_count && !*exhausted; i++) {
+		struct quota_habit habit;
 		struct quota_subject *subject =
-		    quotas_find(quotas, party->key, party->models[i], now_of(timers), exhausted);
+		    quotas_find(quotas, party->key, party->models[i], now_of(timers), &habit, exhausted);
 		if (subject == NULL)
 			continue;
 		if (bill == NULL)
@@ -57,8 +59,8 @@ struct bill *bill_open(struct quotas *quotas, const struct bill_party *party, st
 		if (bill == NULL) {
 			quotas_drop(quotas, subject);
 		} else {
-			bill->shares[bill->count] = (struct share){.model = party->models[i]};
-			bill->parts[bill->count++].subject = subject;
+			bill->shares[bill->count] = (struct share){.model = party->models[i], .habit = habit};
+			bill->parts[bill->count++] = (struct quota_part){.subject = subject};
 		}
 	}
 	if (!*exhausted)
@@ -74,26 +76,12 @@ struct bill *bill_hold(struct bill *bill)
 	return bill;
 }
 
-/* Learns what a request of that size comes to, when all its calls told it. */
-static void learn(const struct bill *bill)
-{
-	for (size_t i = 0; i < bill->count; i++) {
-		const struct quota_part *part = &bill->parts[i];
-		if (bill->shares[i].told > 0 && bill->shares[i].guessed == 0)
-			quotas_learn(bill->quotas, part->subject, bill->body, part->used.of[QUOTA_INPUT_TOKENS],
-				     part->used.of[QUOTA_OUTPUT_TOKENS] / bill->choices);
-	}
-}
-
 void bill_drop(struct bill *bill)
 {
 	if (bill == NULL || --bill->holders > 0)
 		return;
-	learn(bill);
-	if (bill->taken)
-		quotas_settle(bill->quotas, bill->parts, bill->count, now_of(bill->timers));
-	for (size_t i = 0; i < bill->count; i++)
-		quotas_drop(bill->quotas, bill->parts[i].subject);
+	const struct quota_end end = {.taken = bill->taken, .body = bill->body, .choices = bill->choices};
+	quotas_close(bill->quotas, bill->parts, bill->count, now_of(bill->timers), &end);
 	free(bill);
 }
 
@@ -126,11 +114,11 @@ static void estimate_part(struct bill *bill, size_t index, const struct bill_est
 {
 	struct quota_part *part = &bill->parts[index];
 	const struct config_model *model = bill->shares[index].model;
-	struct quota_habit habit = quotas_habit(bill->quotas, part->subject);
+	const struct quota_habit *habit = &bill->shares[index].habit;
 	const struct prices *prices = quotas_prices(bill->quotas);
 	const struct config_plan *plan = model == NULL ? NULL : model->plan;
 	bool guessed = false;
-	uint64_t input = input_of(&habit, estimate->body), output = output_of(&habit, estimate, &guessed);
+	uint64_t input = input_of(habit, estimate->body), output = output_of(habit, estimate, &guessed);
 	uint64_t sure = guessed ? 0 : output;
 	set_tokens(&part->reserved, input, output);
 	set_tokens(&part->least, input, sure);
@@ -224,6 +212,7 @@ void bill_charge(struct bill *bill, const struct bill_call *call)
 	if (bill == NULL || index == bill->count)
 		return;
 	struct quota_part *part = &bill->parts[index];
+	struct share *share = &bill->shares[index];
 	bool told = call->usage.prompt_tokens >= 0 || call->usage.completion_tokens >= 0;
 	struct price_tokens tokens = {.input = 0};
 	if (told) {
@@ -232,12 +221,11 @@ void bill_charge(struct bill *bill, const struct bill_call *call)
 					       .cache_write = known(call->usage.cache_write),
 					       .output = known(call->usage.completion_tokens)};
 	} else if (call->body > 0) {
-		struct quota_habit habit = quotas_habit(bill->quotas, part->subject);
-		tokens.input = input_of(&habit, call->body);
+		tokens.input = input_of(&share->habit, call->body);
 		tokens.output = call->outputs;
 	}
-	bill->shares[index].told += told;
-	bill->shares[index].guessed += !told && call->body > 0;
+	share->guessed |= !told && call->body > 0;
+	part->told = (part->told || told) && !share->guessed;
 	set_tokens(&part->used, part->used.of[QUOTA_INPUT_TOKENS] + tokens.input,
 		   part->used.of[QUOTA_OUTPUT_TOKENS] + tokens.output);
 	if (told || call->body > 0)

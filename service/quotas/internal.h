@@ -46,6 +46,8 @@ struct quota_subject {
 	char *name; /* owned */
 	size_t name_len;
 	struct quota_habit habit;
+	struct quota_words *words; /* owned, with their text; of each entry */
+	char *text;
 	size_t count;
 	struct quota_entry *entries[];
 };
@@ -68,6 +70,11 @@ struct quotas {
 	unsigned open_ports;
 	TAILQ_HEAD(quota_entry_list, quota_entry) wanting, active;
 };
+
+/* ---- subjects.c; the lock is held ---- */
+
+/* Drops a reference. */
+void subjects_drop(struct quota_subject *subject);
 
 /* ---- quotas.c; the lock is held ---- */
 

@@ -122,16 +122,50 @@ void quotas_each_short(struct quotas *quotas, const struct quota_part *parts, si
 	}
 }
 
-void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now)
+/* ---- the end of requests ---- */
+
+static void settle(const struct quota_part *parts, size_t count, struct quota_now now)
 {
 	struct walk walk = {.parts = parts, .count = count};
 	struct quota_entry *entry;
-	pthread_mutex_lock(&quotas->lock);
 	while ((entry = walk_on(&walk)) != NULL)
 		account_settle(&entry->account, now, amount_of(parts, walk.part, entry),
 			       parts[walk.part].used.of[entry->account.unit]);
+}
+
+void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now)
+{
+	pthread_mutex_lock(&quotas->lock);
+	settle(parts, count, now);
 	pthread_mutex_unlock(&quotas->lock);
 }
+
+static void learn(struct quota_habit *habit, const struct quota_amounts *used, const struct quota_end *end)
+{
+	double input = (double)used->of[QUOTA_INPUT_TOKENS];
+	double output = (double)(used->of[QUOTA_OUTPUT_TOKENS] / end->choices);
+	if (end->body > 0)
+		habit->tokens_per_byte += (input / (double)end->body - habit->tokens_per_byte) / 8;
+	/* it rises fast and falls slowly: few answers are above */
+	double above = output - habit->output;
+	habit->output += above > 0 ? above / 2 : above / 32;
+}
+
+void quotas_close(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+		  const struct quota_end *end)
+{
+	pthread_mutex_lock(&quotas->lock);
+	if (end->taken)
+		settle(parts, count, now);
+	for (size_t i = 0; i < count; i++) {
+		if (parts[i].told)
+			learn(&parts[i].subject->habit, &parts[i].used, end);
+		subjects_drop(parts[i].subject);
+	}
+	pthread_mutex_unlock(&quotas->lock);
+}
+
+/* ---- looking ---- */
 
 void quotas_look(struct quotas *quotas, struct quota_subject *subject, struct quota_now now, struct quota_state *states,
 		 size_t most, size_t *count)
@@ -148,31 +182,10 @@ void quotas_look(struct quotas *quotas, struct quota_subject *subject, struct qu
 						 .limit = account->limit,
 						 .left = account_left(account, now),
 						 .reserved = account_reserved(account, now),
-						 .reset_us = account_reset(account, now)};
+						 .reset_us = account_reset(account, now),
+						 .words = &subject->words[i]};
 		if (account->unit != QUOTA_CONCURRENT)
 			states[i].length_s = window_length(account->kind, now);
 	}
-	pthread_mutex_unlock(&quotas->lock);
-}
-
-/* ---- habits ---- */
-
-struct quota_habit quotas_habit(struct quotas *quotas, struct quota_subject *subject)
-{
-	pthread_mutex_lock(&quotas->lock);
-	struct quota_habit habit = subject->habit;
-	pthread_mutex_unlock(&quotas->lock);
-	return habit;
-}
-
-void quotas_learn(struct quotas *quotas, struct quota_subject *subject, size_t body, uint64_t input, uint64_t output)
-{
-	pthread_mutex_lock(&quotas->lock);
-	struct quota_habit *habit = &subject->habit;
-	if (body > 0)
-		habit->tokens_per_byte += ((double)input / (double)body - habit->tokens_per_byte) / 8;
-	/* it rises fast and falls slowly: few answers are above */
-	double above = (double)output - habit->output;
-	habit->output += above > 0 ? above / 2 : above / 32;
 	pthread_mutex_unlock(&quotas->lock);
 }

@@ -12,6 +12,7 @@
 #define SLUICE_SERVICE_QUOTAS_QUOTAS_H
 
 #include "config/config.h"
+#include "lib/span.h"
 #include "service/quotas/account.h"
 #include "service/quotas/price.h"
 
@@ -46,10 +47,16 @@ void quotas_destroy(struct quotas *quotas);
 /* What targets cost. */
 const struct prices *quotas_prices(const struct quotas *quotas);
 
+/* What requests of a subject have been like, so that the next one can be estimated. */
+struct quota_habit {
+	double tokens_per_byte; /* of input, by bytes of the request's body */
+	double output;          /* tokens of a choice that few answers are above */
+};
+
 /* Finds who asks for what, with a reference. key: NULL = nobody in particular. model: of the configuration; NULL =
- * no single one. NULL: nothing is limited for it, or memory ran out (*exhausted). */
+ * no single one. *habit: at present. NULL: nothing is limited for it, or memory ran out (*exhausted). */
 struct quota_subject *quotas_find(struct quotas *quotas, const struct config_key *key, const struct config_model *model,
-				  struct quota_now now, bool *exhausted);
+				  struct quota_now now, struct quota_habit *habit, bool *exhausted);
 /* Drops a reference. */
 void quotas_drop(struct quotas *quotas, struct quota_subject *subject);
 
@@ -59,6 +66,7 @@ struct quota_part {
 	struct quota_amounts reserved; /* that is asked for, then that was granted */
 	struct quota_amounts least;    /* what it takes whatever the answer, for limits that can never be enough */
 	struct quota_amounts used;
+	bool told; /* all its calls told what they used */
 };
 
 /*
@@ -71,6 +79,24 @@ bool quotas_reserve(struct quotas *quotas, const struct quota_part *parts, size_
 /* Ends the reservations of all parts with what was used. */
 void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now);
 
+/* What became of a request. */
+struct quota_end {
+	bool taken;
+	size_t body;      /* bytes of it */
+	uint64_t choices; /* of an answer of one model */
+};
+
+/* Ends a request: settles its parts if it was taken, learns from those that were told, and drops their subjects. */
+void quotas_close(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+		  const struct quota_end *end);
+
+/* The words of a limit that are the same in every head. */
+struct quota_words {
+	struct span item;   /* "keys.crawler.tokens", with the quotation marks */
+	struct span limit;  /* digits */
+	struct span policy; /* the item, ;q= and ;w=, but for a month, whose length varies */
+};
+
 /* How one limit of a subject stands. */
 struct quota_state {
 	const char *name; /* of the quota, borrowed from the subject */
@@ -79,22 +105,13 @@ struct quota_state {
 	bool by_model;       /* it counts for one model alone */
 	const void *account; /* which it is: the same for all who share it */
 	uint64_t limit, left, reserved;
-	uint64_t reset_us; /* until all of it is there again */
-	uint64_t length_s; /* of the window; 0 = of QUOTA_CONCURRENT */
+	uint64_t reset_us;               /* until all of it is there again */
+	uint64_t length_s;               /* of the window; 0 = of QUOTA_CONCURRENT */
+	const struct quota_words *words; /* borrowed from the subject */
 };
 
 /* Returns how the limits stand, those of requests first, at most that many; *count: how many. */
 void quotas_look(struct quotas *quotas, struct quota_subject *subject, struct quota_now now, struct quota_state *states,
 		 size_t most, size_t *count);
-
-/* What requests of a subject have been like, so that the next one can be estimated. */
-struct quota_habit {
-	double tokens_per_byte; /* of input, by bytes of the request's body */
-	double output;          /* tokens of a choice that few answers are above */
-};
-struct quota_habit quotas_habit(struct quotas *quotas, struct quota_subject *subject);
-/* Learns from a request all of whose calls told their usage: bytes of its body, tokens of input, of output by choice.
- */
-void quotas_learn(struct quotas *quotas, struct quota_subject *subject, size_t body, uint64_t input, uint64_t output);
 
 #endif

@@ -3,10 +3,11 @@
  * Which accounts a request falls under. Accounts and subjects are found by name, made when they are needed, and
  * forgotten when they are as if new: many keys that come once leave nothing behind.
  */
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/buf.h"
+#include "lib/decimal.h"
 #include "lib/hash.h"
 #include "lib/random.h"
 #include "service/quotas/internal.h"
@@ -17,10 +18,14 @@ enum {
 	ACCOUNTS_MOST = 256 /* that one request can fall under */
 };
 
+#define QUOTA_OF SPAN(";q=")
+
 static const struct quota_habit habit_first = {.tokens_per_byte = 0.3, .output = 1024};
 
 static void free_subject(struct quota_subject *subject)
 {
+	free(subject->words);
+	free(subject->text);
 	free(subject->name);
 	free(subject);
 }
@@ -129,18 +134,13 @@ static char *copy_name(const struct buf *name)
 	return copy;
 }
 
-static bool is_named(const char *name, size_t len, struct span wanted)
-{
-	return span_equal((struct span){name, len}, wanted);
-}
-
 /* Finds the account of that name, or makes it. NULL: out of memory. */
 static struct quota_entry *find_entry(struct quotas *quotas, const struct buf *name, const struct quota_account *fresh)
 {
 	uint64_t hash = hash_bytes(HASH_START, buf_span(name));
 	struct quota_entry **bucket = &quotas->entries[hash % QUOTA_BUCKETS];
 	for (struct quota_entry *at = *bucket; at != NULL; at = at->next)
-		if (at->hash == hash && is_named(at->name, at->name_len, buf_span(name)))
+		if (at->hash == hash && span_equal((struct span){at->name, at->name_len}, buf_span(name)))
 			return at;
 	struct quota_entry *entry = calloc(1, sizeof(*entry));
 	char *copy = entry == NULL ? NULL : copy_name(name);
@@ -249,6 +249,43 @@ static void sweep_bucket(struct quotas *quotas, size_t bucket, struct quota_now 
 	}
 }
 
+/* Writes the words of an account; where they are is known later. */
+static void write_words(struct buf *out, const struct quota_account *account, struct quota_words *words)
+{
+	size_t start = buf_len(out);
+	buf_printf(out, "\"%s.%s\"", account->name, account_unit_name(account->unit));
+	words->item.len = buf_len(out) - start;
+	buf_append(out, QUOTA_OF);
+	size_t digits = buf_len(out);
+	decimal_append(out, account->limit);
+	words->limit.len = buf_len(out) - digits;
+	if (account->kind != QUOTA_MONTH)
+		buf_printf(out, ";w=%" PRIu64, window_length(account->kind, (struct quota_now){0, 0}));
+	words->policy.len = buf_len(out) - start;
+}
+
+/* False: out of memory. */
+static bool add_words(struct quota_subject *subject)
+{
+	struct buf out;
+	buf_init(&out, ACCOUNTS_MOST * NAME_MOST);
+	subject->words = calloc(subject->count + 1, sizeof(subject->words[0]));
+	for (size_t i = 0; subject->words != NULL && i < subject->count; i++)
+		write_words(&out, &subject->entries[i]->account, &subject->words[i]);
+	subject->text = copy_name(&out);
+	buf_fini(&out);
+	if (subject->words == NULL || subject->text == NULL)
+		return false;
+	const char *at = subject->text;
+	for (size_t i = 0; i < subject->count; i++) {
+		struct quota_words *words = &subject->words[i];
+		words->item.at = words->policy.at = at;
+		words->limit.at = at + words->item.len + QUOTA_OF.len;
+		at += words->policy.len;
+	}
+	return true;
+}
+
 static struct quota_subject *make_subject(struct quotas *quotas, const struct party *party, const struct buf *name,
 					  uint64_t hash)
 {
@@ -259,18 +296,19 @@ static struct quota_subject *make_subject(struct quotas *quotas, const struct pa
 	buf_fini(&gathering.name);
 	struct quota_subject *subject =
 	    failed ? NULL : calloc(1, sizeof(*subject) + gathering.count * sizeof(gathering.entries[0]));
-	char *copy = subject == NULL ? NULL : copy_name(name);
-	if (copy == NULL) {
-		free(subject);
+	if (subject == NULL)
 		return NULL;
-	}
 	subject->hash = hash;
-	subject->name = copy;
+	subject->name = copy_name(name);
 	subject->name_len = buf_len(name);
 	subject->revision = party->key == NULL ? 0 : party->key->revision;
 	subject->habit = habit_first;
 	subject->count = gathering.count;
 	memcpy(subject->entries, gathering.entries, gathering.count * sizeof(gathering.entries[0]));
+	if (subject->name == NULL || !add_words(subject)) {
+		free_subject(subject);
+		return NULL;
+	}
 	for (size_t i = 0; i < subject->count; i++)
 		subject->entries[i]->users++;
 	return subject;
@@ -305,7 +343,8 @@ static struct quota_subject *find_subject(struct quotas *quotas, const struct pa
 	uint64_t hash = hash_bytes(HASH_START, buf_span(name));
 	struct quota_subject **bucket = &quotas->subjects[hash % QUOTA_BUCKETS];
 	struct quota_subject **link = bucket;
-	while (*link != NULL && ((*link)->hash != hash || !is_named((*link)->name, (*link)->name_len, buf_span(name))))
+	while (*link != NULL &&
+	       ((*link)->hash != hash || !span_equal((struct span){(*link)->name, (*link)->name_len}, buf_span(name))))
 		link = &(*link)->next;
 	if (*link != NULL && (party->key == NULL || (*link)->revision == party->key->revision))
 		return *link;
@@ -322,7 +361,7 @@ static struct quota_subject *find_subject(struct quotas *quotas, const struct pa
 }
 
 struct quota_subject *quotas_find(struct quotas *quotas, const struct config_key *key, const struct config_model *model,
-				  struct quota_now now, bool *exhausted)
+				  struct quota_now now, struct quota_habit *habit, bool *exhausted)
 {
 	struct party party = {key, model};
 	char room[NAME_MOST];
@@ -335,11 +374,19 @@ struct quota_subject *quotas_find(struct quotas *quotas, const struct config_key
 	pthread_mutex_lock(&quotas->lock);
 	struct quota_subject *subject = buf_failed(&name) ? NULL : find_subject(quotas, &party, &name, now);
 	bool none = subject != NULL && subject->count == 0;
-	if (subject != NULL && !none)
+	if (subject != NULL && !none) {
 		subject->users++;
+		*habit = subject->habit;
+	}
 	pthread_mutex_unlock(&quotas->lock);
 	*exhausted = subject == NULL;
 	return none ? NULL : subject;
+}
+
+void subjects_drop(struct quota_subject *subject)
+{
+	if (--subject->users == 0 && subject->superseded)
+		forget_subject(subject);
 }
 
 void quotas_drop(struct quotas *quotas, struct quota_subject *subject)
@@ -347,7 +394,6 @@ void quotas_drop(struct quotas *quotas, struct quota_subject *subject)
 	if (subject == NULL)
 		return;
 	pthread_mutex_lock(&quotas->lock);
-	if (--subject->users == 0 && subject->superseded)
-		forget_subject(subject);
+	subjects_drop(subject);
 	pthread_mutex_unlock(&quotas->lock);
 }

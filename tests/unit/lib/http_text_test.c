@@ -73,11 +73,32 @@ static void only_an_explicit_wish_is_accepted(void **state)
 	assert_false(media_type_accepted((struct span){NULL, 0}, "application/problem+json"));
 }
 
+/* Every byte, at every place of values of up to four words. */
+static void control_characters_make_no_value(void **state)
+{
+	enum { LONGEST = 33 };
+	char text[LONGEST];
+	(void)state;
+	assert_true(http_is_field_value((struct span){NULL, 0}));
+	for (size_t len = 1; len <= LONGEST; len++) {
+		for (size_t at = 0; at < len; at++) {
+			for (int byte = 0; byte < 256; byte++) {
+				bool allowed = byte == '\t' || (byte >= 0x20 && byte != 0x7f);
+				memset(text, len % 2 == 0 ? 'a' : '\xff', len);
+				text[at] = (char)byte;
+				if (http_is_field_value((struct span){text, len}) != allowed)
+					fail_msg("byte %d at %zu of %zu", byte, at, len);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_list_is_taken_apart_and_trimmed),
 	    cmocka_unit_test(tokens_have_no_separators),
+	    cmocka_unit_test(control_characters_make_no_value),
 	    cmocka_unit_test(a_media_type_is_known_by_its_name_alone),
 	    cmocka_unit_test(only_an_explicit_wish_is_accepted),
 	};

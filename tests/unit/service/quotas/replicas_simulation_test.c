@@ -375,6 +375,7 @@ static void on_ready(struct quota_waiter *waiter)
 
 static void begin(struct replica *replica)
 {
+	struct quota_habit habit;
 	bool exhausted;
 	if (replica->count == RUNNING || world.now_us < replica->quiet_until_us)
 		return;
@@ -383,8 +384,8 @@ static void begin(struct replica *replica)
 	running->replica = replica;
 	running->model = seed_below(&world.seed, 5);
 	running->waiter = (struct quota_waiter){.on_ready = on_ready, .port = replica->port};
-	running->subject =
-	    quotas_find(replica->quotas, NULL, &world.config->models[running->model], now_of(replica), &exhausted);
+	running->subject = quotas_find(replica->quotas, NULL, &world.config->models[running->model], now_of(replica),
+				       &habit, &exhausted);
 	assert_non_null(running->subject);
 	running->part.subject = running->subject;
 	running->part.reserved.of[QUOTA_REQUESTS] = running->part.reserved.of[QUOTA_CONCURRENT] = 1;
