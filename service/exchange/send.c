@@ -32,12 +32,16 @@ void exchange_head(struct exchange *exchange, enum exchange_state state, const s
 
 enum exchange_step exchange_send_unchanged(struct exchange *exchange)
 {
-	struct http_field list[CACHING_FIELDS + 1];
+	struct http_field list[CACHING_FIELDS + 1 + LIMIT_FIELDS];
 	struct caching_fields fields;
+	size_t count = 0;
 	caching_tell(&exchange->caching, exchange->report.cache, &fields);
-	memcpy(list, fields.list, fields.count * sizeof(fields.list[0]));
-	list[fields.count] = (struct http_field){SPAN("x-request-id"), exchange->report.request_id};
-	exchange->to.ops->head(exchange->to.client, 304, list, fields.count + 1, 0);
+	for (size_t i = 0; i < fields.count; i++)
+		list[count++] = fields.list[i];
+	list[count++] = (struct http_field){SPAN("x-request-id"), exchange->report.request_id};
+	for (size_t i = 0; i < exchange->to.more_count; i++)
+		list[count++] = exchange->to.more[i];
+	exchange->to.ops->head(exchange->to.client, 304, list, count, 0);
 	exchange->report.status = 304;
 	return exchange_completes(exchange);
 }

@@ -148,28 +148,34 @@ static void tokens_are_never_granted_beyond_the_limit(void **state)
 
 static void so_many_run_at_once_and_whoever_leaves_makes_room(void **state)
 {
-	struct client clients[4];
+	enum { MOST = 100 };
+	static const size_t limits[] = {1, 4, MOST}, crowds[] = {1, 30, 300};
+	static struct client clients[MOST];
 	(void)state;
-	struct world world = start("  m: sim/one;fault=hang_before_head\n  quick: sim/two;tokens=1\n",
-				   "quotas: { all: { concurrent: 4 } }\n");
-	for (size_t i = 0; i < 4; i++) {
-		client_chat(&clients[i], world.sluice, i % 2 == 0 ? VIA_H1 : VIA_H2, "m", i < 2);
-		sim_wait_calls(world.sim, "one", i + 1);
-	}
-	assert_int_equal(crowd(&world, body_of("quick", ""), 30), 0);
-	struct answer answer = ask(&world, "POST", CHAT, body_of("quick", ""));
-	check_header(&answer, "retry-after", "1");
-	check_header(&answer, "x-should-retry", "true");
-	check_refused(&answer, "4 requests at once (all) is reached");
-	client_close(&clients[2]);
-	struct patience patience = patience_for("room for one");
-	while (limit_number(&world, "all", "concurrent", "remaining") != 1)
-		patience_wait(&patience);
-	ask_well(&world, body_of("quick", ""));
-	for (size_t i = 0; i < 4; i++)
-		if (i != 2)
+	for (size_t row = 0; row < 3; row++) {
+		char more[64], text[64];
+		snprintf(more, sizeof more, "quotas: { all: { concurrent: %zu } }\n", limits[row]);
+		struct world world = start("  m: sim/one;fault=hang_before_head\n  quick: sim/two;tokens=1\n", more);
+		for (size_t i = 0; i < limits[row]; i++) {
+			client_chat(&clients[i], world.sluice, i % 2 == 0 ? VIA_H1 : VIA_H2, "m", i % 3 == 0);
+			sim_wait_calls(world.sim, "one", i + 1);
+		}
+		assert_int_equal(crowd(&world, body_of("quick", ""), crowds[row]), 0);
+		struct answer answer = ask(&world, "POST", CHAT, body_of("quick", ""));
+		check_header(&answer, "retry-after", "1");
+		check_header(&answer, "x-should-retry", "true");
+		snprintf(text, sizeof text, "%zu requests at once (all) is reached", limits[row]);
+		check_refused(&answer, text);
+		client_close(&clients[0]);
+		struct patience patience = patience_for("room for one");
+		while (limit_number(&world, "all", "concurrent", "remaining") != 1)
+			patience_wait(&patience);
+		ask_well(&world, body_of("quick", ""));
+		for (size_t i = 1; i < limits[row]; i++)
 			client_close(&clients[i]);
-	check_nothing_reserved(&world, "all", "concurrent");
+		check_nothing_reserved(&world, "all", "concurrent");
+		assert_int_equal(crowd(&world, body_of("quick", ",\"seed\":1"), limits[row]), limits[row]);
+	}
 }
 
 /* ---- every end ---- */
@@ -260,13 +266,23 @@ static void a_kept_answer_is_a_request_all_the_same(void **state)
 {
 	(void)state;
 	struct world world =
-	    start("  m: sim/one;tokens=2\n", "quotas: { all: { requests: 2/hour } }\ncache: { policy: always }\n");
-	ask_well(&world, body_of("m", ""));
-	ask_well(&world, body_of("m", ""));
+	    start("  m: sim/one;tokens=2\n", "quotas: { all: { requests: 3/hour } }\ncache: { policy: always }\n");
 	struct answer answer = ask(&world, "POST", CHAT, body_of("m", ""));
-	check_refused(&answer, "2 requests per hour (all)");
+	assert_int_equal(answer.status, 200);
+	answer_free(&answer);
+	answer = ask(&world, "POST", CHAT, body_of("m", ""));
+	char *tag = answer_header(&answer, "etag");
+	answer_free(&answer);
+	const struct h2_header headers[] = {{"if-none-match", tag}, {NULL, NULL}};
+	client_ask(world.sluice, VIA_H1, "POST", CHAT, headers, body_of("m", ""), &answer);
+	assert_int_equal(answer.status, 304);
+	check_header(&answer, "x-ratelimit-remaining-requests", "0");
+	answer_free(&answer);
+	free(tag);
+	answer = ask(&world, "POST", CHAT, body_of("m", ""));
+	check_refused(&answer, "3 requests per hour (all)");
 	answer = ask(&world, "POST", "/v1/embeddings", "{\"model\":\"m\",\"input\":\"x\"}");
-	check_refused(&answer, "2 requests per hour (all)");
+	check_refused(&answer, "3 requests per hour (all)");
 	assert_int_equal(sim_call_count(world.sim, "one"), 1);
 }
 
