@@ -97,6 +97,10 @@ CASES = [
          only=("nginx", "sluice")),
     Case("bad-model", "2 KB request for a model that is not there, refused", chat(model="nobody"), SMALL, status=404,
          only=("sluice",)),
+    Case("key-limit", "2 KB chat request with a key and a limit of tokens (nginx: neither)", chat(), SMALL,
+         only=("nginx", "sluice"), sluice=proxies.SluiceLimit),
+    Case("bad-key", "2 KB chat request, refused for its key", chat(), SMALL, status=401, only=("sluice",),
+         sluice=proxies.SluiceExpired),
     Case("fan-out", "one request to three backends (`all`; nginx: to one)", chat(model="three"), SMALL,
          only=("nginx", "sluice")),
 ]

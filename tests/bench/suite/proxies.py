@@ -188,6 +188,28 @@ log:
         self.run([f"{self.build}/sluice", "--config", config])
 
 
+KEY = "sk-sluice-GLjbmnz3hG5TdsjK6Co65kwIfzjsOgbkfB0WgC2p36Kz"
+KEYS = """auth: { pepper: 0123456789abcdef0123456789abcdef }
+keys:
+  bench: { hash: 'GLjbmnz3:7f557a8bb5f1fdf3a425e1708a992a3aa86e88bb00d2fca1bb33c4f7fd0727d1', %s }
+"""
+
+
+class SluiceLimit(Sluice):
+    """Requests show a key, which has a limit that they do not reach."""
+    header = f"authorization: Bearer {KEY}"
+
+    def extra(self):
+        return KEYS % "limits: { tokens: 1000000000000/minute }"
+
+
+class SluiceExpired(SluiceLimit):
+    """The key is known, and its time is over: wrong keys would soon be refused for their number."""
+
+    def extra(self):
+        return KEYS % "expires: 2026-01-01"
+
+
 class SluiceRedis(Sluice):
     """Answers are kept in Redis alone. Redis runs beside the load."""
 
