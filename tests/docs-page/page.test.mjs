@@ -2,13 +2,13 @@
 // The docs page in Chromium, against the real service and simulators that misbehave on
 // command: on the admin listener, which serves the API to it. Pictures of it go to DOCS_PICTURES.
 //
-//   SLUICE_ADMIN_URL=… SIM_URL=… CHROMIUM=… DOCS_PICTURES=… node --test page.test.mjs
+//   SLUICE_ADMIN_URL=… SLUICE_KEYS_URL=… SIM_URL=… CHROMIUM=… DOCS_PICTURES=… node --test page.test.mjs
 import assert from 'node:assert/strict';
 import { mkdirSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { chromium } from 'playwright-core';
 
-const { SLUICE_ADMIN_URL: url, SIM_URL: simulator, CHROMIUM: executablePath, DOCS_PICTURES: pictures } = process.env;
+const { SLUICE_ADMIN_URL: url, SLUICE_KEYS_URL: keyedUrl, SIM_URL: simulator, CHROMIUM: executablePath, DOCS_PICTURES: pictures } = process.env;
 const GUARD_MS = 300_000; // only so that a test cannot hang for ever
 const CHAT = '#operations-inference-createChatCompletion';
 const MODELS = '#operations-models-listModels';
@@ -155,6 +155,30 @@ test('an error answer is shown as the answer it is', async () => {
   await execute(ask('no-such-model'));
   await page.waitForFunction((selector) => document.querySelector(selector)?.textContent.includes('model_not_found'), CHAT);
   assert.equal(await page.locator(live).count(), 0);
+  await page.close();
+});
+
+test('a key that is given under Authorize is shown to the service', async () => {
+  const headers = { 'content-type': 'application/json' };
+  const made = await fetch(`${keyedUrl}/admin/keys`, { method: 'POST', headers, body: JSON.stringify({ name: 'visitor' }) });
+  assert.equal(made.status, 200);
+  const { key } = await made.json();
+  const answered = (status) => page.waitForSelector(`${CHAT} .live-responses-table .response-col_status:has-text("${status}")`);
+  await newPage();
+  await page.goto(`${keyedUrl}/docs`);
+  await page.waitForSelector('.opblock');
+  await execute(ask('demo', { stream: false }));
+  await answered(401);
+  await page.click('.scheme-container .btn.authorize');
+  await page.fill('#auth-bearer-value', key);
+  await page.click('.auth-container:has(input#auth-bearer-value) .btn.authorize');
+  await page.click('.auth-container:has-text("bearer") .btn-done');
+  await picture('authorized');
+  await page.click(`${CHAT} button.execute`);
+  await answered(200);
+  await page.fill(`${CHAT} textarea.body-param__text`, JSON.stringify(ask('demo')));
+  await page.click(`${CHAT} button.execute`);
+  await reaches('complete');
   await page.close();
 });
 
