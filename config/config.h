@@ -302,6 +302,12 @@ struct config_key {
 	unsigned line;
 };
 
+/* What the file says of a tenant. */
+struct config_tenant {
+	const char *path; /* org, org/team or org/team/agent */
+	unsigned weight;  /* against the tenants beside it */
+};
+
 struct config_limits {
 	uint64_t head_time_us;            /* of an HTTP/1.1 request, from its first byte */
 	uint64_t body_stall_us;           /* of a request body without progress */
@@ -358,6 +364,8 @@ struct config {
 	size_t key_count;
 	const struct config_quota *quotas;
 	size_t quota_count;
+	const struct config_tenant *tenants; /* sorted by path */
+	size_t tenant_count;
 	const struct config_price *prices; /* the first that matches counts */
 	size_t price_count;
 	unsigned public_set;   /* bits 1 << enum config_public */
@@ -442,6 +450,9 @@ const struct config_key *config_find_key(const struct config *config, struct spa
 
 /* Returns whether one of the patterns (lib/glob.h) says that name; without any, all are meant. */
 bool config_patterns_match(const char *const *patterns, size_t count, struct span name);
+
+/* Returns the weight of the tenant with that path, against those beside it. */
+unsigned config_tenant_weight(const struct config *config, struct span path);
 
 /* Returns whether a tenant is that one, or one below it. */
 bool config_tenant_is_within(const char *tenant, struct span level);

@@ -14,6 +14,7 @@ enum key_type {
 	KEY_MODELS,       /* mapping of names to plans */
 	KEY_KEYS,         /* mapping of names to struct config_key */
 	KEY_QUOTAS,       /* mapping of names to struct config_quota */
+	KEY_TENANTS,      /* mapping of paths to struct config_tenant */
 	KEY_PRICES,       /* mapping of targets to struct config_price */
 	KEY_ISSUERS,      /* mapping of names to struct config_issuer */
 	KEY_CACHE_MODELS, /* mapping of models' names to struct config_cache_rule */
@@ -61,6 +62,7 @@ enum key_owner {
 	KEY_OF_config_backend,
 	KEY_OF_config_key,
 	KEY_OF_config_quota,
+	KEY_OF_config_tenant,
 	KEY_OF_config_price,
 	KEY_OF_config_issuer,
 	KEY_OF_config_model,

@@ -113,6 +113,22 @@ bool config_patterns_match(const char *const *patterns, size_t count, struct spa
 	return match;
 }
 
+unsigned config_tenant_weight(const struct config *config, struct span path)
+{
+	size_t from = 0, to = config->tenant_count;
+	while (from < to) {
+		size_t middle = from + (to - from) / 2;
+		int order = compare_name(path, config->tenants[middle].path);
+		if (order == 0)
+			return config->tenants[middle].weight;
+		if (order < 0)
+			to = middle;
+		else
+			from = middle + 1;
+	}
+	return 1;
+}
+
 bool config_tenant_is_within(const char *tenant, struct span level)
 {
 	return strncmp(tenant, level.at, level.len) == 0 && (tenant[level.len] == '\0' || tenant[level.len] == '/');

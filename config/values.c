@@ -251,6 +251,8 @@ static const char *type_expected(enum key_type type)
 		return "a mapping of names to keys, as `sluice keys create` prints them";
 	case KEY_QUOTAS:
 		return "a mapping of names to quotas, such as team: {tenant: acme, tokens: 100000/minute}";
+	case KEY_TENANTS:
+		return "a mapping of tenants to what they have, such as acme/search: {weight: 3}";
 	case KEY_PRICES:
 		return "a mapping of targets to prices, such as openai/gpt-4o: {input: 2.50, output: 10}";
 	case KEY_ISSUERS:
@@ -421,6 +423,7 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 	case KEY_MODELS:
 	case KEY_KEYS:
 	case KEY_QUOTAS:
+	case KEY_TENANTS:
 	case KEY_PRICES:
 	case KEY_ISSUERS:
 	case KEY_CACHE_MODELS:

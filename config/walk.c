@@ -375,6 +375,9 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 	case KEY_QUOTAS:
 		walk_quotas(walk, key, node);
 		break;
+	case KEY_TENANTS:
+		walk_tenants(walk, key, node);
+		break;
 	case KEY_PRICES:
 		walk_prices(walk, key, node);
 		break;

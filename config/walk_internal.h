@@ -64,6 +64,9 @@ void walk_name(struct walk *walk, const struct tree_node *node, const char *what
 void walk_quotas(struct walk *walk, const struct key *key, const struct tree_node *node);
 void walk_prices(struct walk *walk, const struct key *key, const struct tree_node *node);
 
+/* Reads the weights of tenants. */
+void walk_tenants(struct walk *walk, const struct key *key, const struct tree_node *node);
+
 /* Reads the keys of clients. */
 void walk_keys(struct walk *walk, const struct key *key, const struct tree_node *node);
 
