@@ -26,6 +26,7 @@ struct request {
 	struct bytes *body; /* held; NULL = the body is in the arena, or the exchange's client lends it */
 	uint64_t identity;  /* whose request it is: a hash of the credentials or the address */
 	uint64_t network;   /* where it comes from, for fairness in queues: a hash */
+	struct span tenant; /* the path of its tenant, in the arena; empty = it has none */
 	uint32_t party;     /* who is charged for it in the ledger */
 	/* what it asks for, in any dialect; dialect, endpoint, stream and include_usage are known before it is decoded
 	 * when the same bytes came before */

@@ -6,6 +6,8 @@
 #include "service/health/health.h"
 #include "service/health/limit.h"
 
+enum { TENANTS_MOST = 100 }; /* of a target */
+
 /* ,"key":12.345 in milliseconds */
 static void write_ms(struct buf *out, const char *key, uint64_t microseconds)
 {
@@ -45,6 +47,22 @@ static void write_load(struct buf *out, const struct health_view *view)
 	buf_printf(out, ",\"share\":%.3f", view->share);
 }
 
+/* ,"tenants":[…] */
+static void write_tenants(struct buf *out, struct limit *limit)
+{
+	struct queue_tenant_report tenants[TENANTS_MOST];
+	size_t count = limit_report_tenants(limit, tenants, TENANTS_MOST);
+	buf_append(out, SPAN(",\"tenants\":["));
+	for (size_t i = 0; i < count; i++) {
+		const struct queue_tenant_report *tenant = &tenants[i];
+		buf_append(out, i > 0 ? SPAN(",{\"id\":") : SPAN("{\"id\":"));
+		json_write_string(out, span_of(tenant->path));
+		buf_printf(out, ",\"weight\":%u,\"share\":%.3f,\"running\":%zu,\"waiting\":%zu}", tenant->weight,
+			   tenant->share, tenant->running, tenant->waiting);
+	}
+	buf_append(out, SPAN("]"));
+}
+
 /* limit: NULL = there is none. */
 static void write_queue(struct buf *out, struct limit *limit)
 {
@@ -54,8 +72,10 @@ static void write_queue(struct buf *out, struct limit *limit)
 		return;
 	}
 	limit_report(limit, &report);
-	buf_printf(out, ",\"queue\":{\"limit\":%u,\"running\":%u,\"waiting\":%u}", report.limit, report.running,
+	buf_printf(out, ",\"queue\":{\"limit\":%u,\"running\":%u,\"waiting\":%u", report.limit, report.running,
 		   report.waiting);
+	write_tenants(out, limit);
+	buf_append(out, SPAN("}"));
 }
 
 /* Returns how many calls run there. */

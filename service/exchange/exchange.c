@@ -118,6 +118,8 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	memset(exchange, 0, sizeof(*exchange));
 	request->identity = asked->client;
 	request->network = asked->network;
+	if (asked->holder != NULL)
+		request->tenant = arena_copy(&request->arena, span_of(asked->holder->key->tenant));
 	exchange->worker = worker;
 	exchange->kind = asked->kind;
 	exchange->steps = exchange_steps;

@@ -157,13 +157,14 @@ static void limit_grant(struct limit *limit, uint64_t now_us)
 {
 	struct queue_entry *entry;
 	struct queue_lane *place;
+	queue_advance(&limit->queue, now_us);
 	while (limit_has_room(limit) && (entry = queue_pop(&limit->queue, &place)) != NULL) {
 		struct limit_waiter *waiter = waiter_of(entry);
 		bool late = queue_is_late(entry, now_us);
 		limit->running += late ? 0 : 1;
 		waiter->place = place;
 		if (late)
-			queue_end(&limit->queue, place);
+			queue_decline(&limit->queue, place);
 		waiter_settle(waiter, late ? WAITER_ST_REFUSED : WAITER_ST_GRANTED);
 	}
 }
@@ -182,6 +183,7 @@ static bool limit_make_room(struct limit *limit, const struct limit_waiter *newc
 
 static enum limit_verdict limit_enter_locked(struct limit *limit, struct limit_waiter *waiter, uint64_t now_us)
 {
+	queue_advance(&limit->queue, now_us);
 	if (limit->queue.count == 0 && limit_has_room(limit)) {
 		limit->running++;
 		waiter->place = queue_begin(&limit->queue, &waiter->party);
@@ -273,6 +275,7 @@ static bool waiter_withdraw(struct limit_waiter *waiter, uint64_t now_us)
 		TAILQ_REMOVE(&waiter->mailbox->settled, waiter, link);
 	if (state == WAITER_ST_GRANTED) {
 		limit->running--;
+		queue_advance(&limit->queue, now_us);
 		queue_end(&limit->queue, waiter->place);
 		limit_grant(limit, now_us);
 	}
@@ -328,6 +331,7 @@ void limit_leave(struct limit *limit, struct queue_lane *place, uint64_t first_c
 	else if (first_content_us != 0)
 		adaptive_sample(&limit->adaptive, first_content_us, limit->running);
 	limit->running--;
+	queue_advance(&limit->queue, now_us);
 	queue_end(&limit->queue, place);
 	limit_note_end(limit, now_us);
 	limit_grant(limit, now_us);
@@ -340,6 +344,14 @@ void limit_report(struct limit *limit, struct limit_report *report)
 	*report = (struct limit_report){
 	    .limit = limit_allowed(limit), .running = limit->running, .waiting = (unsigned)limit->queue.count};
 	pthread_mutex_unlock(&limit->mutex);
+}
+
+size_t limit_report_tenants(struct limit *limit, struct queue_tenant_report *reports, size_t most)
+{
+	pthread_mutex_lock(&limit->mutex);
+	size_t count = queue_report_tenants(&limit->queue, reports, most);
+	pthread_mutex_unlock(&limit->mutex);
+	return count;
 }
 
 uint64_t limit_estimate_us(struct limit *limit, uint64_t now_us)

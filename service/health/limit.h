@@ -2,9 +2,10 @@
 /*
  * The concurrency limit of one target and its queue, shared by all workers. A
  * call that finds no room may wait: bounded in number and in time. A place that
- * becomes free goes to the network, and there to the client, that has the fewest
- * (queue.h), so that nobody's burst starves the others, and nobody who holds all
- * places gets the next one too. Those whose client left are gone at once. The limit is static, or adapts to the time to
+ * becomes free goes to the tenant that was served least by its weight, or to the
+ * network, and there to the client, that has the fewest (queue.h), so that nobody's
+ * burst starves the others, and nobody who holds all places gets the next one too.
+ * Those whose client left are gone at once. The limit is static, or adapts to the time to
  * first content.
  *
  * Thread-safe. A waiter is called back on the loop that it waits on.
@@ -41,7 +42,7 @@ struct limit_waiter {
 	/* The wait is over, on the waiter's loop: admitted (limit_leave must follow), or its time is up. */
 	void (*on_settled)(struct limit_waiter *waiter, bool admitted);
 	struct loop *loop;        /* where to call back; limit_enter and limit_abandon are called on its thread */
-	struct queue_party party; /* whose request it is, for fairness */
+	struct queue_party party; /* whose request it is, for fairness; its tenant only until limit_enter returns */
 	uint64_t deadline_us;     /* of the request itself; the shorter of this and the queue's wait holds; 0 = none */
 	struct metrics_cells *metrics; /* of the loop's worker; NULL = nothing is counted */
 	size_t backend;                /* their label */
@@ -82,6 +83,9 @@ struct limit_report {
 	unsigned waiting;
 };
 void limit_report(struct limit *limit, struct limit_report *report);
+
+/* Reports at most that many tenants whose requests run or wait, sorted by path. Returns how many. */
+size_t limit_report_tenants(struct limit *limit, struct queue_tenant_report *reports, size_t most);
 
 /* How long a newcomer would have to wait, judged by the calls that ended lately; for Retry-After. At least 1 s. */
 uint64_t limit_estimate_us(struct limit *limit, uint64_t now_us);

@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Networks and clients are lanes of the same kind: those of networks stand in the queue's turns, those of clients in
- * their network's. A lane lives while something in it waits or runs, is found by its hash, and recycled.
- */
-#include "service/health/queue.h"
+/* Entries in lanes: who waits, who runs, who yields. queue_lane.c has the lanes' memory, queue_share.c who is next. */
+#include "service/health/queue_lane.h"
 
 #include <stdlib.h>
 
-enum { QUEUE_BUCKETS_MOST = 4096 };
-
-struct queue_lane {
-	uint64_t name;
-	struct queue_lane *network;                     /* of a client; NULL = it is a network */
-	size_t length;                                  /* entries that wait, below it too */
-	size_t running;                                 /* calls, below it too */
-	struct queue_turns turns;                       /* of a network: clients of which some entry waits */
-	TAILQ_HEAD(queue_entries, queue_entry) entries; /* of a client */
-	TAILQ_ENTRY(queue_lane) turn;                   /* in turns while something waits; in spare */
-	LIST_ENTRY(queue_lane) hash;                    /* in its bucket */
+enum {
+	QUEUE_BUCKETS_MOST = 4096,
+	QUEUE_LEVELS_MOST = 4, /* lanes that a request may need for itself */
+	QUEUE_FIXED_LANES = 2
 };
+
+static void lane_init(struct queue_lane *lane, struct queue_lane *parent)
+{
+	*lane = (struct queue_lane){.parent = parent, .weight = 1, .counts = parent != NULL};
+	TAILQ_INIT(&lane->turns);
+	TAILQ_INIT(&lane->entries);
+}
 
 bool queue_init(struct queue *queue, size_t capacity, size_t running)
 {
-	*queue = (struct queue){.capacity = capacity, .bucket_count = 1, .lane_count = 2 * (capacity + running)};
-	TAILQ_INIT(&queue->turns);
+	*queue = (struct queue){
+	    .capacity = capacity, .bucket_count = 1, .lane_count = QUEUE_LEVELS_MOST * (capacity + running)};
 	TAILQ_INIT(&queue->spare);
+	TAILQ_INIT(&queue->debtors);
 	while (queue->bucket_count < capacity + running && queue->bucket_count < QUEUE_BUCKETS_MOST)
 		queue->bucket_count *= 2;
-	queue->lanes = calloc(queue->lane_count == 0 ? 1 : queue->lane_count, sizeof(*queue->lanes));
+	queue->lanes = calloc(queue->lane_count + QUEUE_FIXED_LANES, sizeof(*queue->lanes));
 	queue->buckets = calloc(queue->bucket_count, sizeof(*queue->buckets));
-	if (queue->lanes != NULL && queue->buckets != NULL)
-		return true;
-	queue_fini(queue);
-	return false;
+	if (queue->lanes == NULL || queue->buckets == NULL) {
+		queue_fini(queue);
+		return false;
+	}
+	queue->root = &queue->lanes[queue->lane_count];
+	queue->networks = queue->root + 1;
+	lane_init(queue->root, NULL);
+	lane_init(queue->networks, queue->root);
+	return true;
 }
 
 void queue_fini(struct queue *queue)
@@ -43,91 +46,46 @@ void queue_fini(struct queue *queue)
 	queue->buckets = NULL;
 }
 
-static struct queue_bucket *bucket_of(const struct queue *queue, const struct queue_lane *network, uint64_t name)
+void queue_advance(struct queue *queue, uint64_t now_us)
 {
-	uint64_t seed = network == NULL ? 0 : network->name + 1;
-	uint64_t mixed = (name ^ seed * UINT64_C(0xbf58476d1ce4e5b9)) * UINT64_C(0x9e3779b97f4a7c15);
-	return &queue->buckets[(mixed >> 32) & (queue->bucket_count - 1)];
-}
-
-/* network: where the client is looked for; NULL: the network itself is. NULL when it has no lane. */
-static struct queue_lane *lane_find(const struct queue *queue, const struct queue_lane *network, uint64_t name)
-{
-	struct queue_lane *lane;
-	LIST_FOREACH(lane, bucket_of(queue, network, name), hash)
-	if (lane->name == name && lane->network == network)
-		return lane;
-	return NULL;
-}
-
-static struct queue_lane *lane_take(struct queue *queue)
-{
-	struct queue_lane *lane = TAILQ_FIRST(&queue->spare);
-	if (lane != NULL)
-		TAILQ_REMOVE(&queue->spare, lane, turn);
-	else if (queue->lanes_used < queue->lane_count)
-		lane = &queue->lanes[queue->lanes_used++];
-	return lane;
-}
-
-/* Finds the lane or makes it. NULL: there is none left. */
-static struct queue_lane *lane_open(struct queue *queue, struct queue_lane *network, uint64_t name)
-{
-	struct queue_lane *lane = lane_find(queue, network, name);
-	if (lane != NULL || (lane = lane_take(queue)) == NULL)
-		return lane;
-	*lane = (struct queue_lane){.name = name, .network = network};
-	TAILQ_INIT(&lane->turns);
-	TAILQ_INIT(&lane->entries);
-	LIST_INSERT_HEAD(bucket_of(queue, network, name), lane, hash);
-	return lane;
-}
-
-static void lane_close_unused(struct queue *queue, struct queue_lane *lane)
-{
-	if (lane->length > 0 || lane->running > 0)
+	if (now_us <= queue->now_us)
 		return;
-	LIST_REMOVE(lane, hash);
-	TAILQ_INSERT_HEAD(&queue->spare, lane, turn);
-}
-
-/* The lane of a party's client. NULL: there is none left. */
-static struct queue_lane *party_lane(struct queue *queue, const struct queue_party *party)
-{
-	struct queue_lane *network = lane_open(queue, NULL, party->network);
-	struct queue_lane *lane = network == NULL ? NULL : lane_open(queue, network, party->client);
-	if (network != NULL && lane == NULL)
-		lane_close_unused(queue, network);
-	return lane;
-}
-
-static struct queue_turns *turns_of(struct queue *queue, struct queue_lane *lane)
-{
-	return lane->network == NULL ? &queue->turns : &lane->network->turns;
+	queue->calls.held_us += queue->now_us == 0 ? 0 : queue->root->running * (now_us - queue->now_us);
+	queue->now_us = now_us;
 }
 
 /* One more waits: the first of a lane brings it its turn, after all others. */
-static void lane_wait(struct queue *queue, struct queue_lane *lane)
+static void lane_wait(struct queue_lane *lane)
 {
-	if (lane->length++ == 0)
-		TAILQ_INSERT_TAIL(turns_of(queue, lane), lane, turn);
+	for (; lane->parent != NULL; lane = lane->parent) {
+		if (lane->length++ > 0)
+			continue;
+		lane->fresh = true;
+		TAILQ_INSERT_TAIL(&lane->parent->turns, lane, turn);
+	}
+	lane->length++;
 }
 
-static void lane_wait_no_more(struct queue *queue, struct queue_lane *lane)
+/* One less waits: the last of a lane ends the contest below it. */
+static void lane_wait_no_more(struct queue_lane *lane)
 {
-	if (--lane->length == 0)
-		TAILQ_REMOVE(turns_of(queue, lane), lane, turn);
+	for (; lane != NULL; lane = lane->parent) {
+		if (--lane->length > 0)
+			continue;
+		if (lane->parent != NULL)
+			TAILQ_REMOVE(&lane->parent->turns, lane, turn);
+		lane->contested = false;
+	}
 }
 
 bool queue_push(struct queue *queue, struct queue_entry *entry, const struct queue_party *party)
 {
-	struct queue_lane *lane = queue->count >= queue->capacity ? NULL : party_lane(queue, party);
+	struct queue_lane *lane = queue->count >= queue->capacity ? NULL : queue_lane_open(queue, party);
 	if (lane == NULL)
 		return false;
 	entry->lane = lane;
 	TAILQ_INSERT_TAIL(&lane->entries, entry, link);
-	lane_wait(queue, lane->network);
-	lane_wait(queue, lane);
+	lane_wait(lane);
 	queue->count++;
 	return true;
 }
@@ -138,15 +96,7 @@ static void take_out(struct queue *queue, struct queue_entry *entry)
 	TAILQ_REMOVE(&lane->entries, entry, link);
 	entry->lane = NULL;
 	queue->count--;
-	lane_wait_no_more(queue, lane);
-	lane_wait_no_more(queue, lane->network);
-}
-
-static void close_unused(struct queue *queue, struct queue_lane *lane)
-{
-	struct queue_lane *network = lane->network;
-	lane_close_unused(queue, lane);
-	lane_close_unused(queue, network);
+	lane_wait_no_more(lane);
 }
 
 void queue_remove(struct queue *queue, struct queue_entry *entry)
@@ -155,37 +105,31 @@ void queue_remove(struct queue *queue, struct queue_entry *entry)
 	if (lane == NULL)
 		return;
 	take_out(queue, entry);
-	close_unused(queue, lane);
+	queue_lane_close(queue, lane);
 }
 
-/* The one that runs the fewest, and of several the one that has waited longest for its turn. NULL when there is none.
- */
-static struct queue_lane *next_turn(struct queue_turns *turns)
+/* change: 1 or -1 calls in the lane and those above. */
+static void lane_run(const struct queue *queue, struct queue_lane *lane, int change)
 {
-	struct queue_lane *next = TAILQ_FIRST(turns), *lane;
-	TAILQ_FOREACH(lane, turns, turn)
-	if (lane->running < next->running)
-		next = lane;
-	return next;
-}
-
-static void pass_turn(struct queue_turns *turns, struct queue_lane *lane)
-{
-	TAILQ_REMOVE(turns, lane, turn);
-	TAILQ_INSERT_TAIL(turns, lane, turn);
+	for (; lane->parent != NULL; lane = lane->parent) {
+		queue_share_count(queue, lane);
+		lane->running += (size_t)change;
+	}
+	lane->running += (size_t)change;
 }
 
 struct queue_entry *queue_pop(struct queue *queue, struct queue_lane **of)
 {
-	struct queue_lane *network = next_turn(&queue->turns);
-	if (network == NULL)
+	struct queue_lane *lane = queue->root, *next;
+	while ((next = queue_share_next(queue, lane)) != NULL) {
+		TAILQ_REMOVE(&lane->turns, next, turn); /* its turn has come */
+		TAILQ_INSERT_TAIL(&lane->turns, next, turn);
+		lane = next;
+	}
+	if (lane == queue->root)
 		return NULL;
-	struct queue_lane *lane = next_turn(&network->turns);
 	struct queue_entry *entry = TAILQ_FIRST(&lane->entries);
-	pass_turn(&queue->turns, network);
-	pass_turn(&network->turns, lane);
-	network->running++;
-	lane->running++;
+	lane_run(queue, lane, 1);
 	take_out(queue, entry);
 	*of = lane;
 	return entry;
@@ -193,11 +137,9 @@ struct queue_entry *queue_pop(struct queue *queue, struct queue_lane **of)
 
 struct queue_lane *queue_begin(struct queue *queue, const struct queue_party *party)
 {
-	struct queue_lane *lane = party_lane(queue, party);
-	if (lane == NULL)
-		return NULL;
-	lane->running++;
-	lane->network->running++;
+	struct queue_lane *lane = queue_lane_open(queue, party);
+	if (lane != NULL)
+		lane_run(queue, lane, 1);
 	return lane;
 }
 
@@ -205,41 +147,55 @@ void queue_end(struct queue *queue, struct queue_lane *lane)
 {
 	if (lane == NULL)
 		return;
-	lane->running--;
-	lane->network->running--;
-	close_unused(queue, lane);
+	queue_share_learn(&queue->calls);
+	for (struct queue_lane *at = lane; at->parent != NULL; at = at->parent)
+		queue_share_learn_lane(queue, at);
+	queue_decline(queue, lane);
 }
 
-static struct queue_lane *longest(struct queue_turns *turns)
+void queue_decline(struct queue *queue, struct queue_lane *lane)
 {
-	struct queue_lane *longest = TAILQ_FIRST(turns), *lane;
-	TAILQ_FOREACH(lane, turns, turn)
-	if (lane->length > longest->length)
+	if (lane == NULL)
+		return;
+	lane_run(queue, lane, -1);
+	queue_lane_close(queue, lane);
+}
+
+/* The lane below parent in which the most wait by its weight. NULL: nobody waits. */
+static struct queue_lane *longest(const struct queue_lane *parent)
+{
+	struct queue_lane *longest = TAILQ_FIRST(&parent->turns), *lane;
+	TAILQ_FOREACH(lane, &parent->turns, turn)
+	if (lane->length * longest->weight > longest->length * lane->weight)
 		longest = lane;
 	return longest;
 }
 
-static size_t length_of(const struct queue_lane *lane)
+static struct queue_entry *take_newest(struct queue *queue, struct queue_lane *lane)
 {
-	return lane == NULL ? 0 : lane->length;
+	struct queue_lane *below;
+	while ((below = longest(lane)) != NULL)
+		lane = below;
+	struct queue_entry *entry = TAILQ_LAST(&lane->entries, queue_entries);
+	queue_remove(queue, entry);
+	return entry;
 }
 
 struct queue_entry *queue_yield(struct queue *queue, const struct queue_party *party)
 {
-	struct queue_lane *own = lane_find(queue, NULL, party->network);
-	struct queue_lane *network = longest(&queue->turns);
-	if (network == NULL)
-		return NULL;
-	bool others = network->length >= length_of(own) + 2;
-	if (!others && own == NULL)
-		return NULL;
-	struct queue_lane *lane = longest(others ? &network->turns : &own->turns);
-	const struct queue_lane *same = others ? NULL : lane_find(queue, own, party->client);
-	if (lane == NULL || (!others && lane->length < length_of(same) + 2))
-		return NULL;
-	struct queue_entry *entry = TAILQ_LAST(&lane->entries, queue_entries);
-	queue_remove(queue, entry);
-	return entry;
+	struct queue_way way = queue_way_of(party);
+	struct queue_lane *parent = queue->root;
+	for (size_t i = 0; i < way.count && parent != NULL; i++) {
+		struct queue_lane *own = queue_lane_find(queue, parent, &way.steps[i]);
+		struct queue_lane *most = longest(parent);
+		size_t own_length = own == NULL ? 0 : own->length;
+		if (most == NULL)
+			return NULL;
+		if (most->length * way.steps[i].weight > (own_length + 1) * most->weight)
+			return take_newest(queue, most);
+		parent = own;
+	}
+	return NULL;
 }
 
 uint64_t queue_due_us(uint64_t wait_us, uint64_t deadline_us, uint64_t now_us)

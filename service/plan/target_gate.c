@@ -9,6 +9,7 @@
 #include "schemas/backend_retry_after.h"
 #include "service/health/retry_after.h"
 #include "service/plan/target.h"
+#include "service/plan/tenant_shares.h"
 
 enum {
 	GATE_SECOND_US = 1000000,
@@ -217,6 +218,23 @@ static void gate_bar(struct target_run *target, const char *why)
 	target_fail_late(target, &failure);
 }
 
+static enum limit_verdict gate_enter_limit(struct target_run *target, struct limit *limit)
+{
+	const struct run_context *context = target->run.context;
+	struct queue_tenant tenant;
+	bool has_tenant = tenant_shares_read(&tenant, context->worker->config, context->request->tenant);
+	target->waiter = (struct limit_waiter){
+	    .on_settled = on_wait_settled,
+	    .loop = context->worker->loop,
+	    .party = {.network = context->network, .client = context->client, .tenant = has_tenant ? &tenant : NULL},
+	    .deadline_us = context->deadline_us,
+	    .metrics = context->worker->metrics,
+	    .backend = target_backend_index(target)};
+	enum limit_verdict verdict = limit_enter(limit, &target->waiter, target_now(target));
+	target->waiter.party.tenant = NULL;
+	return verdict;
+}
+
 void target_gate_enter(struct target_run *target)
 {
 	const struct run_context *context = target->run.context;
@@ -227,13 +245,7 @@ void target_gate_enter(struct target_run *target)
 		return;
 	}
 	struct limit *limit = gate_limit(target);
-	target->waiter = (struct limit_waiter){.on_settled = on_wait_settled,
-					       .loop = context->worker->loop,
-					       .party = {context->network, context->client},
-					       .deadline_us = context->deadline_us,
-					       .metrics = context->worker->metrics,
-					       .backend = target_backend_index(target)};
-	switch (limit == NULL ? LIMIT_GO : limit_enter(limit, &target->waiter, target_now(target))) {
+	switch (limit == NULL ? LIMIT_GO : gate_enter_limit(target, limit)) {
 	case LIMIT_GO:
 		target->placed = limit != NULL;
 		gate_ask_health(target);

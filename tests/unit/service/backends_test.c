@@ -121,7 +121,7 @@ static void a_limit_tells_its_queue(void **state)
 	assert_int_equal(limit_enter(limits[1], &waiter, SECOND), LIMIT_GO);
 	const char *second = strstr(page(limits, SECOND), "\"queue\":null},{\"id\":\"a/z\"");
 	assert_non_null(second);
-	assert_non_null(strstr(second, "\"queue\":{\"limit\":8,\"running\":1,\"waiting\":0}}]"));
+	assert_non_null(strstr(second, "\"queue\":{\"limit\":8,\"running\":1,\"waiting\":0,\"tenants\":[]}}]"));
 	limit_leave(limits[1], waiter.place, 0, false, SECOND);
 	limit_drop(limits[1]);
 }

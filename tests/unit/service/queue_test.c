@@ -161,17 +161,17 @@ static void a_full_queue_takes_no_more(void **state)
 	struct queue_lane *lane;
 	(void)state;
 	for (size_t i = 0; i < ENTRIES; i++)
-		assert_true(queue_push(&queue, &entries[i], &(struct queue_party){i, i}));
-	assert_false(queue_push(&queue, &more, &(struct queue_party){0, 0}));
+		assert_true(queue_push(&queue, &entries[i], &(struct queue_party){.network = i, .client = i}));
+	assert_false(queue_push(&queue, &more, &(struct queue_party){.network = 0}));
 	assert_non_null(queue_pop(&queue, &lane));
-	assert_true(queue_push(&queue, &more, &(struct queue_party){ENTRIES, 0}));
+	assert_true(queue_push(&queue, &more, &(struct queue_party){.network = ENTRIES}));
 }
 
 static void calls_that_ended_leave_their_lanes_to_others(void **state)
 {
 	(void)state;
 	for (uint64_t i = 0; i < 100000; i++) {
-		struct queue_lane *lane = queue_begin(&queue, &(struct queue_party){i, i});
+		struct queue_lane *lane = queue_begin(&queue, &(struct queue_party){.network = i, .client = i});
 		assert_non_null(lane);
 		queue_end(&queue, lane);
 	}
