@@ -142,12 +142,12 @@ void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t
 
 static void learn(struct quota_habit *habit, const struct quota_amounts *used, const struct quota_end *end)
 {
+	uint64_t output = used->of[QUOTA_OUTPUT_TOKENS] / end->choices;
 	double input = (double)used->of[QUOTA_INPUT_TOKENS];
-	double output = (double)(used->of[QUOTA_OUTPUT_TOKENS] / end->choices);
 	if (end->body > 0)
 		habit->tokens_per_byte += (input / (double)end->body - habit->tokens_per_byte) / 8;
 	/* it rises fast and falls slowly: few answers are above */
-	double above = output - habit->output;
+	double above = (double)output - habit->output;
 	habit->output += above > 0 ? above / 2 : above / 32;
 }
 
