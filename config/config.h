@@ -215,6 +215,15 @@ enum { CONFIG_PROGRESS = 4096 };
 /* Where keys live that are managed at run time. */
 enum config_auth_store { CONFIG_STORE_NONE, CONFIG_STORE_SQLITE, CONFIG_STORE_REDIS };
 
+/* Where the record of use is kept. */
+enum config_usage_store { CONFIG_USAGE_NONE, CONFIG_USAGE_SQLITE };
+
+struct config_usage {
+	unsigned store;   /* enum config_usage_store */
+	const char *file; /* of SQLite; NULL when none */
+	unsigned days;    /* that are kept, today included */
+};
+
 /* How clients say who they are. */
 enum config_auth_mode {
 	CONFIG_AUTH_KEYS,
@@ -368,6 +377,7 @@ struct config {
 	size_t tenant_count;
 	const struct config_price *prices; /* the first that matches counts */
 	size_t price_count;
+	struct config_usage usage;
 	unsigned public_set;   /* bits 1 << enum config_public */
 	unsigned workers;      /* 0 = one per core */
 	uint64_t keepalive_us; /* silence of a stream until its client gets a comment; 0 = none */

@@ -10,6 +10,7 @@
 
 #include "config/admin_check.h"
 #include "config/auth_check.h"
+#include "config/usage_check.h"
 #include "config/keys.h"
 #include "config/redis_check.h"
 #include "config/suggest.h"
@@ -404,6 +405,7 @@ static void read_file(struct walk *walk, const struct tree_node *root)
 	redis_check(&walk->in, tree_member(root, "redis"), &walk->snapshot->config.redis);
 	admin_check(&walk->in, &walk->snapshot->config);
 	auth_check(&walk->in, root, &walk->snapshot->config);
+	usage_check(&walk->in, root, &walk->snapshot->config);
 	if (walk->plans == NULL)
 		return;
 	size_t len = walk_enter(walk, SPAN("models"));

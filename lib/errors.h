@@ -32,6 +32,7 @@ enum {
 	ERROR_ON_KEYS = 4096,    /* by those that may need a key */
 	ERROR_ON_STORE = 8192,   /* by those that manage the store of keys */
 	ERROR_ON_NAMED = 16384,  /* by those of them that name a key */
+	ERROR_ON_USAGE = 32768,  /* by those that read the record of use */
 	ERROR_ANY_STATUS = 1024, /* a backend's own status of the same class may take the place of the row's */
 };
 

@@ -135,12 +135,22 @@ static void add_headers(struct openapi *document, cJSON *response, const struct 
 
 /* ---- good answers ---- */
 
+static void add_other_content(struct openapi *document, cJSON *content, const struct operation_row *row)
+{
+	if (row->also == NULL)
+		return;
+	cJSON *media = openapi_add_object(document, content, row->also);
+	openapi_add_text(document, openapi_add_object(document, media, "schema"), "type", "string");
+	openapi_add_text(document, media, "example", row->text_example);
+}
+
 static void add_answer_content(struct openapi *document, cJSON *content, const struct operation_row *row)
 {
 	cJSON *media = openapi_add_object(document, content, row->media_type);
 	if (row->answer != NULL) {
 		openapi_add_table(document, media, "schema", row->answer);
 		openapi_add_json(document, media, "example", row->answer->example);
+		add_other_content(document, content, row);
 		return;
 	}
 	bool json = strcmp(row->media_type, "application/json") == 0;

@@ -67,6 +67,7 @@ struct operation_row {
 	const struct field_table *body;   /* of the request; NULL = it has none */
 	const char *media_type;           /* of a good answer that is not streamed */
 	const struct field_table *answer; /* of a good JSON answer; NULL = it is no JSON object of ours */
+	const char *also;                 /* another media type that a good answer can have; NULL = none */
 	const struct field_table *event;  /* of the data of a streamed answer's events; NULL = it never streams */
 	bool named_events;                /* they have names: that of each is its member type, or error */
 	int unready;                      /* a status besides 200 that comes with answer, or 0 */
@@ -77,7 +78,7 @@ struct operation_row {
 	const struct operation_example *examples; /* bodies, the first is the plainest; NULL = it has no body */
 	size_t example_count;
 	const char *stream_example; /* a whole streamed answer */
-	const char *text_example;   /* of a good answer that is no JSON, or NULL */
+	const char *text_example;   /* of a good answer that is no JSON, or of also; NULL = none */
 	const char *summary;        /* one line */
 	const char *doc;            /* more, in Markdown; NULL = nothing to add */
 };

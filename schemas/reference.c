@@ -159,6 +159,8 @@ static void write_answers(struct buf *out, struct field_list *tables, const stru
 		buf_append(out, SPAN(": a "));
 		write_link(out, tables, row->answer);
 	}
+	if (row->also != NULL)
+		buf_printf(out, "; or with `%s`", row->also);
 	if (row->unready != 0)
 		buf_printf(out, ", also with status %d", row->unready);
 	if (row->event != NULL) {

@@ -23,11 +23,12 @@ struct request {
 	/* Of the decoded request, of its exchange and of the runs of its flights. The thread that allocates here is the
 	 * exchange's, or a helper while the exchange waits for it. */
 	struct arena arena;
-	struct bytes *body; /* held; NULL = the body is in the arena, or the exchange's client lends it */
-	uint64_t identity;  /* whose request it is: a hash of the credentials or the address */
-	uint64_t network;   /* where it comes from, for fairness in queues: a hash */
-	struct span tenant; /* the path of its tenant, in the arena; empty = it has none */
-	uint32_t party;     /* who is charged for it in the ledger */
+	struct bytes *body;      /* held; NULL = the body is in the arena, or the exchange's client lends it */
+	uint64_t identity;       /* whose request it is: a hash of the credentials or the address */
+	uint64_t network;        /* where it comes from, for fairness in queues: a hash */
+	uint32_t party;          /* who is charged for it in the ledger */
+	struct span key, tenant; /* who pays for it: id of the key and its tenant, in the arena; empty = nobody */
+	uint64_t payer_hash;     /* of both */
 	/* what it asks for, in any dialect; dialect, endpoint, stream and include_usage are known before it is decoded
 	 * when the same bytes came before */
 	const struct dialect *dialect;

@@ -38,6 +38,7 @@
 #include "service/quotas/quotas.h"
 #include "service/loop/offload.h"
 #include "service/ready.h"
+#include "service/usage/keeper.h"
 #include "service/worker.h"
 
 enum {
@@ -56,6 +57,7 @@ struct app {
 	struct issuers *issuers;          /* of tokens; NULL = there are none */
 	struct access_failures *failures; /* wrong keys by network; NULL = nobody is asked for keys */
 	struct keeper *keeper;            /* of the store's keys; NULL = there is none */
+	struct usage_keeper *usage;       /* who used what */
 	struct worker **workers;
 	unsigned worker_count;
 	struct http_listener_address *addresses;
@@ -152,11 +154,30 @@ static bool read_store(const struct app *app, enum metric metric, double *value)
 	return true;
 }
 
+static bool read_usage(const struct app *app, enum metric metric, double *value)
+{
+	if (app->usage == NULL)
+		return false;
+	switch (metric) {
+	case METRIC_USAGE_ROWS:
+		*value = (double)usage_keeper_rows(app->usage);
+		return true;
+	case METRIC_USAGE_LOST:
+		*value = (double)usage_keeper_lost(app->usage);
+		return true;
+	case METRIC_USAGE_UP:
+		*value = usage_keeper_is_up(app->usage);
+		return true;
+	default:
+		return false;
+	}
+}
+
 static bool read_metric(void *context, unsigned metric, const uint32_t values[3], double *value)
 {
 	struct app *app = context;
 	struct metrics_reader health = health_metrics_reader(app->health);
-	return read_memory(metric, value) || read_store(app, metric, value) ||
+	return read_memory(metric, value) || read_store(app, metric, value) || read_usage(app, metric, value) ||
 	       cache_read_metric(app->cache, metric, value) ||
 	       (app->redis != NULL && redis_shared_read_metric(app->redis, metric, value)) ||
 	       health.read(health.context, metric, values, value);
@@ -201,6 +222,14 @@ static bool create_keeper(struct app *app)
 	return app->keeper != NULL;
 }
 
+/* Not to check a configuration, as above. */
+static bool create_usage(struct app *app)
+{
+	if (app->serves)
+		app->usage = usage_keeper_create(app->config);
+	return !app->serves || app->usage != NULL;
+}
+
 static bool create_workers(struct app *app, struct buf *errors)
 {
 	app->worker_count = count_workers(app->config);
@@ -223,7 +252,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 		return false;
 	if (app->config->auth.issuer_count > 0 && (app->issuers = issuers_create(app->config, errors)) == NULL)
 		return false;
-	if (!create_keeper(app))
+	if (!create_keeper(app) || !create_usage(app))
 		return false;
 	metrics_set_reader((struct metrics_reader){read_metric, app});
 	for (unsigned i = 0; i < app->worker_count; i++) {
@@ -238,6 +267,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 						 .issuers = app->issuers,
 						 .failures = app->failures,
 						 .keeper = app->keeper,
+						 .usage = app->usage,
 						 .connections_most = count_connections(app->worker_count),
 						 .index = i};
 		app->workers[i] = worker_create(&options, errors);
@@ -262,6 +292,7 @@ static void destroy_workers(struct app *app)
 		http_listener_address_remove(&app->addresses[i]);
 	free(app->addresses);
 	keeper_destroy(app->keeper);
+	usage_keeper_destroy(app->usage);
 	offload_destroy(app->offload);
 	metrics_teardown();
 	health_destroy(app->health);

@@ -34,6 +34,7 @@ static void (*const answers[OPERATION_COUNT])(const struct admin_request *reques
     [OPERATION_KEY_CREATE] = admin_key_create, [OPERATION_KEY] = admin_key,
     [OPERATION_KEY_CHANGE] = admin_key_change, [OPERATION_KEY_REVOKE] = admin_key_revoke,
     [OPERATION_KEY_ROTATE] = admin_key_rotate, [OPERATION_LIMITS] = admin_limits,
+    [OPERATION_USAGE] = admin_usage,
 };
 
 static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
@@ -209,12 +210,14 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 				    .cache = routes->exchange->flights.cache,
 				    .offload = plan->offload,
 				    .keys = routes->keys,
+				    .usage = routes->usage,
 				    .limits = plan->limits,
 				    .quotas = routes->exchange->quotas,
 				    .now_us = timers_now(&plan->reactor->timers),
 				    .argument = argument,
 				    .body = http_request_body(request),
 				    .query = http_request_query(request),
+				    .accept = http_request_field(request, "accept"),
 				    .accept_encoding = http_request_field(request, "accept-encoding"),
 				    .arena = &arena,
 				    .draining = routes->draining};

@@ -16,6 +16,8 @@
 #include "service/loop/offload.h"
 #include "service/origin_table.h"
 #include "service/quotas/lender.h"
+#include "service/quotas/quotas.h"
+#include "service/usage/recorder.h"
 
 enum {
 	WORKER_PROBER = 0,                /* the worker that asks whether backends live */
@@ -135,6 +137,19 @@ static bool create_cache(struct worker *worker, const struct worker_options *opt
 	return worker->mailbox != NULL && create_lender(worker, options->quotas);
 }
 
+/* Who used what, and the way to whoever keeps it. */
+static bool create_usage(struct worker *worker, const struct worker_options *options)
+{
+	struct plan_worker *plan = &worker->exchange.flights.plan;
+	if (options->usage == NULL)
+		return true;
+	worker->usage = (struct usage_port){.keeper = options->usage, .loop = worker->loop};
+	worker->routes.usage = &worker->usage;
+	const struct prices *prices = options->quotas == NULL ? NULL : quotas_prices(options->quotas);
+	plan->usage = usage_recorder_create(options->usage, worker->loop, prices);
+	return plan->usage != NULL;
+}
+
 static bool create_parts(struct worker *worker, const struct worker_options *options, struct buf *error)
 {
 	worker->loop = loop_create();
@@ -169,6 +184,8 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 				     .quota_port = worker->lender == NULL ? NULL : lender_port(worker->lender),
 				     .plans = worker->plans};
 	worker->routes.exchange = &worker->exchange;
+	if (!create_usage(worker, options))
+		return false;
 	if (!create_access(worker, options, error))
 		return false;
 	worker->keys = (struct key_port){.keeper = options->keeper, .loop = worker->loop};
@@ -274,7 +291,7 @@ static void worker_settle(struct worker *worker)
 {
 	reactor_run_tasks(loop_reactor(worker->loop));
 	while (http_client_active(worker->client) > 0 || worker->exchange.flights.in_flight > 0 ||
-	       offload_pending(worker->offload) > 0 || worker->keys.pending > 0)
+	       offload_pending(worker->offload) > 0 || worker->keys.pending > 0 || worker->usage.pending > 0)
 		loop_turn(worker->loop, WORKER_DRAIN_CHECK_US);
 }
 
@@ -300,6 +317,7 @@ void worker_destroy(struct worker *worker)
 	lender_destroy(worker->lender);
 	origin_table_destroy(worker->origins);
 	key_sources_destroy(worker->key_sources);
+	usage_recorder_destroy(worker->exchange.flights.plan.usage);
 	access_destroy(worker->routes.access);
 	mailbox_destroy(worker->mailbox);
 	remote_destroy(worker->cache.remote);

@@ -15,6 +15,7 @@ struct keeper;
 struct offload;
 struct redis_shared;
 struct quotas;
+struct usage_keeper;
 struct worker;
 struct worker_renewal;
 
@@ -27,6 +28,7 @@ struct worker_options {
 	struct redis_shared *redis;       /* of the process; borrows; NULL = there is no Redis */
 	struct limit *const *limits;      /* of all workers, by target; NULL entries = no limit */
 	struct quotas *quotas;            /* of the process; borrows; NULL = nothing is limited (tests) */
+	struct usage_keeper *usage;       /* of the process; borrows; NULL = use is not recorded (tests) */
 	struct issuers *issuers;          /* of tokens, of the process; borrows; NULL = there are none */
 	struct access_failures *failures; /* of the process; borrows; NULL = nobody is asked for keys */
 	struct keeper *keeper;            /* of the process; borrows; NULL = there is no store of keys */

@@ -9,6 +9,7 @@
 #include "service/cache/fetch.h"
 #include "service/connection_handover.h"
 #include "service/routes.h"
+#include "service/usage/keeper.h"
 #include "service/worker.h"
 
 struct key_sources;
@@ -32,6 +33,7 @@ struct worker {
 	struct exchange_worker exchange;
 	struct routes routes;
 	struct key_port keys;
+	struct usage_port usage;
 	struct http_server *server;
 	struct key_sources *key_sources; /* of one worker only; NULL = not this one's, or there are no issuers */
 	struct prober *prober;           /* of one worker only; NULL = not this one's, or stopped */

@@ -16,7 +16,7 @@ enum { OWNER_ONLY = 0600 };
 
 struct sqlite {
 	sqlite3 *handle;
-	char *path;
+	char *path;   /* NULL = in memory */
 	dev_t device; /* of the file that was opened */
 	ino_t inode;
 };
@@ -57,8 +57,22 @@ static bool set_up(struct sqlite *db, int wait_ms)
 	       sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL) == SQLITE_OK;
 }
 
+static struct sqlite *open_memory(int wait_ms, struct buf *why)
+{
+	struct sqlite *db = calloc(1, sizeof(*db));
+	if (db != NULL &&
+	    sqlite3_open_v2(":memory:", &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK &&
+	    set_up(db, wait_ms))
+		return db;
+	buf_printf(why, "out of memory");
+	sqlite_close(db);
+	return NULL;
+}
+
 struct sqlite *sqlite_open(const char *path, enum sqlite_mode mode, int wait_ms, struct buf *why)
 {
+	if (mode == SQLITE_MODE_MEMORY)
+		return open_memory(wait_ms, why);
 	struct sqlite *db = calloc(1, sizeof(*db));
 	if (db == NULL || (db->path = strdup(path)) == NULL) {
 		free(db);

@@ -16,7 +16,8 @@ struct sqlite_statement;
 
 enum sqlite_mode {
 	SQLITE_MODE_EXISTING, /* the file must be there */
-	SQLITE_MODE_CREATE    /* a file that is not there is made, for its owner alone */
+	SQLITE_MODE_CREATE,   /* a file that is not there is made, for its owner alone */
+	SQLITE_MODE_MEMORY    /* there is no file, and the path is not read */
 };
 
 /* Opens the file. wait_ms: how long a statement may wait for another process's lock. NULL with why appended. */

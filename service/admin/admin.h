@@ -18,6 +18,7 @@ struct key_port;
 struct limit;
 struct offload_port;
 struct quotas;
+struct usage_port;
 
 enum { ADMIN_FIELDS_MAX = 4 };
 
@@ -29,11 +30,13 @@ struct admin_request {
 	struct offload_port *offload; /* helper threads; NULL = none */
 	struct quotas *quotas;        /* NULL = nothing is limited */
 	struct key_port *keys;        /* to the store of keys; NULL = there is none */
+	struct usage_port *usage;     /* to the record of use; NULL = there is none */
 	struct limit *const *limits;  /* by index of the target; NULL = none */
 	uint64_t now_us;              /* on the clock of health */
 	struct span argument;         /* the segment of the path in braces, still percent-encoded */
 	struct span body;             /* of the request, borrowed */
 	struct span query;            /* without '?' */
+	struct span accept;           /* the header field; {NULL,0} = absent */
 	struct span accept_encoding;  /* the header field; {NULL,0} = absent */
 	struct arena *arena;          /* lives until the answer was sent */
 	bool draining;
@@ -69,6 +72,7 @@ struct admin_answer {
 void admin_models(const struct admin_request *request, struct admin_answer *answer);
 void admin_model(const struct admin_request *request, struct admin_answer *answer);
 void admin_limits(const struct admin_request *request, struct admin_answer *answer);
+void admin_usage(const struct admin_request *request, struct admin_answer *answer);
 void admin_livez(const struct admin_request *request, struct admin_answer *answer);
 void admin_readyz(const struct admin_request *request, struct admin_answer *answer);
 void admin_docs(const struct admin_request *request, struct admin_answer *answer);

@@ -43,7 +43,9 @@ static struct request *request_for(const struct embedding *embedding, const uint
 		return NULL;
 	request->identity = whole->identity;
 	request->network = whole->network;
-	request->tenant = whole->tenant.len == 0 ? whole->tenant : arena_copy(&request->arena, whole->tenant);
+	request->key = arena_copy(&request->arena, whole->key);
+	request->tenant = arena_copy(&request->arena, whole->tenant);
+	request->payer_hash = whole->payer_hash;
 	buf_init(&body, most);
 	embedding->wire->inputs_write_request(&embedding->inputs, nodes, embedding->batch.count, &body);
 	*text = buf_failed(&body) ? (struct span){NULL, 0} : arena_copy(&request->arena, buf_span(&body));

@@ -16,6 +16,7 @@
 #include "service/exchange/internal.h"
 #include "service/exchange/reading.h"
 #include "service/exchange/recast.h"
+#include "service/usage/recorder.h"
 
 static void exchange_link(struct exchange *exchange)
 {
@@ -52,6 +53,9 @@ static enum exchange_step exchange_end(struct exchange *exchange)
 		exchange->to.ops->abort(exchange->to.client);
 	exchange_set_state(exchange, EXCHANGE_ST_ENDED);
 	exchange->report.attempts = exchange_attempts(exchange);
+	if (exchange->limiting.taken)
+		usage_record_request(exchange_plan(exchange)->usage, exchange->request, exchange->report.model,
+				     exchange->report.target);
 	observers_tell_end(&exchange->observers, exchange_now(exchange));
 	exchange->worker->flights.in_flight--;
 	exchange_unlink(exchange);
@@ -104,6 +108,16 @@ static void exchange_on_event(struct run_sink *sink, struct run *run, const stru
 		exchange_go(exchange, next);
 }
 
+/* Writes down who pays, for whatever is done for the request, also when its exchange is gone. */
+static void set_payer(struct request *request, const struct holder *holder)
+{
+	if (holder != NULL) {
+		request->key = arena_copy(&request->arena, span_of(holder->id));
+		request->tenant = arena_copy(&request->arena, span_of(holder->key->tenant));
+	}
+	request->payer_hash = usage_hash(request->key, request->tenant);
+}
+
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *asked)
 {
 	struct exchange *exchange = malloc(sizeof(*exchange));
@@ -118,8 +132,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	memset(exchange, 0, sizeof(*exchange));
 	request->identity = asked->client;
 	request->network = asked->network;
-	if (asked->holder != NULL)
-		request->tenant = arena_copy(&request->arena, span_of(asked->holder->key->tenant));
+	set_payer(request, asked->holder);
 	exchange->worker = worker;
 	exchange->kind = asked->kind;
 	exchange->steps = exchange_steps;

@@ -134,6 +134,13 @@ static bool wait_for_more(struct exchange *exchange, const struct bill_estimate 
 	return limiting->waiter.port != NULL && bill_wait(limiting->bill, estimate, &limiting->waiter);
 }
 
+/* Remembers that it was taken, for the record of use. */
+static enum limiting_verdict take(struct limiting *limiting)
+{
+	limiting->taken = true;
+	return LIMITING_TAKEN;
+}
+
 enum limiting_verdict limiting_take(struct exchange *exchange, bool calls)
 {
 	struct limiting *limiting = &exchange->limiting;
@@ -143,11 +150,11 @@ enum limiting_verdict limiting_take(struct exchange *exchange, bool calls)
 	const struct bill_estimate *asked = calls ? &estimate : NULL;
 	struct quota_refusal refusal = {.short_only = false};
 	if (exchange->worker->quotas == NULL)
-		return LIMITING_TAKEN;
+		return take(limiting);
 	if (!limiting->opened && !open_bill(exchange))
 		return refuse_with(exchange, NULL);
 	if (limiting->bill == NULL)
-		return LIMITING_TAKEN;
+		return take(limiting);
 	bool taken = bill_admit(limiting->bill, asked, &refusal);
 	if (!taken && refusal.short_only) {
 		if (wait_for_more(exchange, asked))
@@ -159,7 +166,7 @@ enum limiting_verdict limiting_take(struct exchange *exchange, bool calls)
 	if (!taken)
 		return refuse_with(exchange, &refusal);
 	limiting->waiter.waits = 0;
-	return LIMITING_TAKEN;
+	return take(limiting);
 }
 
 enum limiting_verdict limiting_take_to_join(struct exchange *exchange, bool *joins_only)

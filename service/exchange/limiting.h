@@ -14,6 +14,7 @@ struct failure;
 
 struct limiting {
 	bool opened;
+	bool taken;                  /* the request was let in */
 	struct bill *bill;           /* held; NULL = nothing is limited */
 	struct failure *failure;     /* in the arena: why it was refused last; NULL = it was not, or memory ran out */
 	struct limit_fields *fields; /* owned; NULL = none */

@@ -33,6 +33,7 @@ struct loop;
 struct offload_port;
 struct plan;
 struct run;
+struct usage_recorder;
 
 /* What a worker lends to the runs of all its flights. */
 struct plan_worker {
@@ -44,6 +45,7 @@ struct plan_worker {
 	struct health *health;        /* of the process; NULL = nothing is known, every call may start (tests) */
 	struct limit *const *limits;  /* by index of the target in config->targets; NULL = none */
 	struct metrics_cells *metrics;
+	struct usage_recorder *usage; /* what calls used; NULL = nobody wants to know (tests) */
 	struct arena *scratch; /* for one event: emptied by the leaf that begins one, shared by all it passes */
 };
 

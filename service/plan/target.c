@@ -18,6 +18,7 @@
 #include "schemas/dialect.h"
 #include "service/plan/kinds.h"
 #include "service/quotas/bill.h"
+#include "service/usage/recorder.h"
 
 enum {
 	TARGET_LINGER_US = 1000000,  /* how long a finished answer's transfer may take to end by itself */
@@ -99,6 +100,13 @@ static void target_charge(const struct target_run *target, enum error_code code)
 				 .body = target_was_read(target, code) ? context->request->json.text.len : 0,
 				 .outputs = target->contents > 0 ? target->contents : answer / TARGET_TOKEN_BYTES};
 	bill_charge(context->bill, &call);
+	struct usage_call used = {.request = context->request,
+				  .model = call.model,
+				  .target = call.target,
+				  .usage = call.usage,
+				  .body = call.body,
+				  .outputs = call.outputs};
+	usage_record_call(context->worker->usage, &used);
 }
 
 /* What became of the call, as seen by whoever wanted its answer. Once for each call that was started. */
@@ -108,7 +116,7 @@ static void target_judge(struct target_run *target, enum error_code code, enum f
 	if (!target->started)
 		return;
 	metrics_call_judged(target->run.context->worker->metrics, target_backend_index(target), code);
-	if (target->run.context->bill != NULL)
+	if (target->run.context->bill != NULL || target->run.context->worker->usage != NULL)
 		target_charge(target, code);
 }
 

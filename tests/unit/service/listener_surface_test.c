@@ -70,8 +70,9 @@ static void public_opens_what_it_names(void **state)
 			 1u << OPERATION_DOCS | 1u << OPERATION_DOCS_FILE | 1u << OPERATION_OPENAPI);
 	assert_int_equal(opened(1u << CONFIG_PUBLIC_ADMIN),
 			 1u << OPERATION_BACKENDS | 1u << OPERATION_CACHE | 1u << OPERATION_PURGE |
-			     1u << OPERATION_KEYS | 1u << OPERATION_KEY_CREATE | 1u << OPERATION_KEY |
-			     1u << OPERATION_KEY_CHANGE | 1u << OPERATION_KEY_REVOKE | 1u << OPERATION_KEY_ROTATE);
+			     1u << OPERATION_USAGE | 1u << OPERATION_KEYS | 1u << OPERATION_KEY_CREATE |
+			     1u << OPERATION_KEY | 1u << OPERATION_KEY_CHANGE | 1u << OPERATION_KEY_REVOKE |
+			     1u << OPERATION_KEY_ROTATE);
 }
 
 /* The word of the key `public` at that place. */

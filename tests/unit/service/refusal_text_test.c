@@ -23,8 +23,9 @@ static void expect(struct span got, const char *want)
 #define ADMIN_SERVES                                                                                                 \
 	" listener serves GET /livez, GET /readyz, GET /admin/backends, GET /admin/cache, DELETE /admin/cache, "     \
 	"GET /admin/keys, POST /admin/keys, GET /admin/keys/{id}, PATCH /admin/keys/{id}, DELETE /admin/keys/{id}, " \
-	"POST /admin/keys/{id}/rotate, GET /metrics, GET /openapi.json, GET /docs, GET /docs/{file}, and describes " \
-	"all operations at /docs."
+	"POST /admin/keys/{id}/rotate, GET /admin/usage, GET /metrics, GET /openapi.json, GET /docs, GET "           \
+	"/docs/{file}, "                                                                                             \
+	"and describes all operations at /docs."
 
 static const struct config config = {.admin = {.host = "127.0.0.1", .port = "9090"}};
 static const struct config with_docs = {.public_set = 1u << CONFIG_PUBLIC_DOCS};

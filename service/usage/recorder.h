@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What one worker records of use: a table for about a second, which then goes to the thread that keeps it (usage.h). A
+ * worker never waits for it. At most USAGE_RECORDER_ROWS rows are on their way from a recorder, and as many are with
+ * it; then keys are counted together (table.h).
+ */
+#ifndef SLUICE_SERVICE_USAGE_RECORDER_H
+#define SLUICE_SERVICE_USAGE_RECORDER_H
+
+#include "schemas/event.h"
+#include "service/loop/loop.h"
+#include "service/usage/table.h"
+
+enum { USAGE_RECORDER_ROWS = 4096 };
+
+struct config_model;
+struct config_plan;
+struct prices;
+struct request;
+struct usage_keeper;
+struct usage_recorder;
+
+/* loop: the worker's. keeper, loop, prices: borrows; prices NULL = nothing costs money. NULL: out of memory. */
+struct usage_recorder *usage_recorder_create(struct usage_keeper *keeper, struct loop *loop,
+					     const struct prices *prices);
+/* Gives away what it still has. The loop may be turned no more. NULL is harmless. */
+void usage_recorder_destroy(struct usage_recorder *recorder);
+
+/* Records a request that was taken, once it is over. model: NULL = several. target: the name of who answered; NULL =
+ * nobody, or several. */
+void usage_record_request(struct usage_recorder *recorder, const struct request *request,
+			  const struct config_model *model, const char *target);
+
+/* A call that is over. */
+struct usage_call {
+	const struct request *request; /* for whom it was made */
+	const struct config_model *model;
+	const struct config_plan *target;
+	struct usage usage;
+	size_t body;      /* bytes of its request, when the backend read it; 0 = it was refused, or never got there */
+	uint64_t outputs; /* tokens of the answer as far as it came, about; for usage that was not told */
+};
+
+/* Records what a call used, or an estimate where the backend read the request and did not tell. */
+void usage_record_call(struct usage_recorder *recorder, const struct usage_call *call);
+
+#endif
