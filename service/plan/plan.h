@@ -46,7 +46,7 @@ struct plan_worker {
 	struct limit *const *limits;  /* by index of the target in config->targets; NULL = none */
 	struct metrics_cells *metrics;
 	struct usage_recorder *usage; /* what calls used; NULL = nobody wants to know (tests) */
-	struct arena *scratch; /* for one event: emptied by the leaf that begins one, shared by all it passes */
+	struct arena *scratch;        /* for one event: emptied by the leaf that begins one, shared by all it passes */
 };
 
 struct run_resumption;
