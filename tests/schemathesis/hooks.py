@@ -2,6 +2,8 @@
 """What only the simulated backend would judge is made acceptable to it, so that every request the
 document calls valid must be answered, and every one it calls invalid must be refused by Sluice itself."""
 
+import re
+
 import schemathesis
 
 MODEL = "demo"
@@ -41,7 +43,26 @@ def adapt_body(body):
         body["plan"] = {"race": [MODEL, MODEL]}
 
 
+# What a JSON Schema of the parameter can't say: a day of the calendar, names each once, the id of a row.
+USAGE = {
+    "from": (r".{10}", "2026-11-01"),
+    "to": (r".{10}", "2026-11-30"),
+    "by": (r"[a-z,]{0,64}", "day,model"),
+    "after": (r"[0-9a-f]{0,4096}", "00005133000464656d6f"),
+}
+
+
+def adapt_usage(query):
+    for name, (pattern, value) in USAGE.items():
+        if isinstance(query.get(name), str) and re.fullmatch(pattern, query[name], re.DOTALL):
+            query[name] = value
+    if isinstance(query.get("after"), str) and "by" not in query:
+        query["by"] = USAGE["by"][1]
+
+
 @schemathesis.hook
 def before_call(context, case, kwargs):
+    if case.path == "/admin/usage" and case.query:
+        adapt_usage(case.query)
     if isinstance(case.body, dict):
         adapt_body(case.body)
