@@ -15,7 +15,7 @@ export const notExercised = [
   { code: 'internal_error', reason: 'told when the gateway itself is at fault: no scenario can cause it' },
   { code: 'key_store_full', reason: 'a store has room for so many keys that no scenario makes them' },
   ...OF_KEYS.map((operation) => ({ operation, status: '409', reason: 'only key_store_full' })),
-  ...[...WITHOUT_BACKEND, 'listLimits', ...OF_KEYS].map((operation) => ({
+  ...[...WITHOUT_BACKEND, 'listLimits', 'listUsage', ...OF_KEYS].map((operation) => ({
     operation,
     status: '500',
     reason: 'only internal_error; operations with a backend may relay a 500',
@@ -35,6 +35,12 @@ export const notExpressible = [
     code: 'invalid_value',
     param: /^networks\[\d+\]$/,
     reason: 'bits behind the length of a network are no pattern of a schema',
+  },
+  {
+    operation: 'listUsage',
+    code: 'invalid_value',
+    param: /^by$/,
+    reason: 'a schema does not list the words between commas of one text',
   },
   ...[
     ['createChatCompletion', 'invalid_value', /^(max_tokens|temperature|n|messages\[\d+\]\.role)$/],

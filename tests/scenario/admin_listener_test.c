@@ -31,6 +31,7 @@ static const struct {
     {"GET", "/docs/docs.js", NULL, "docs"},
     {"GET", "/openapi.json", NULL, "openapi"},
     {"GET", "/admin/backends", NULL, "admin"},
+    {"GET", "/admin/usage", NULL, "admin"},
     {"GET", "/admin/cache", NULL, "admin"},
     {"DELETE", "/admin/cache", NULL, "admin"},
 };

@@ -40,6 +40,7 @@ static const struct operation operations[] = {
     {"GET", "/docs", NULL, NULL},
     {"GET", "/docs/docs.js", NULL, NULL},
     {"GET", "/admin/backends", NULL, NULL},
+    {"GET", "/admin/usage", NULL, NULL},
     {"GET", "/v1/limits", NULL, NULL},
     {"GET", "/admin/keys", NULL, NULL},
     {"POST", "/admin/keys", NULL, NULL},

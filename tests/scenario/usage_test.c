@@ -282,6 +282,20 @@ static void csv_lists_the_same_as_json(void **state)
 	answer_free(&csv);
 }
 
+static void wrong_questions_are_refused(void **state)
+{
+	struct world world;
+	struct answer answer;
+	(void)state;
+	start(&world, "store: none");
+	sluice_get(world.sluice, "/admin/usage?by=hour", &answer);
+	check_error(&answer, 400, "invalid_value");
+	answer_free(&answer);
+	sluice_get(world.sluice, "/admin/usage?limit=0", &answer);
+	check_error(&answer, 400, "invalid_value");
+	answer_free(&answer);
+}
+
 /* The folder of the file comes late. */
 static void while_the_file_cannot_be_written_usage_waits(void **state)
 {
@@ -328,6 +342,7 @@ int main(void)
 	    SCENARIO(usage_is_what_the_backends_counted_also_after_a_restart),
 	    SCENARIO(without_a_store_usage_is_that_of_the_process),
 	    SCENARIO(csv_lists_the_same_as_json),
+	    SCENARIO(wrong_questions_are_refused),
 	    SCENARIO(while_the_file_cannot_be_written_usage_waits),
 	    SCENARIO(what_cannot_be_stored_at_the_stop_is_logged_as_lost),
 	};
