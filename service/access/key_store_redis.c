@@ -16,14 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "clients/redis/redis.h"
 #include "config/config.h"
 #include "lib/api_key.h"
-#include "lib/container.h"
-#include "lib/reactor.h"
-#include "service/loop/loop.h"
+#include "service/loop/redis_caller.h"
 
-enum { NAME_MAX_BYTES = 256, NUMBER_MAX = 24, TURN_US = 10000, MS_US = 1000 };
+enum { NAME_MAX_BYTES = 256, NUMBER_MAX = 24 };
 
 #define SCAN_COUNT_TEXT "100"
 #define CHANGES_MOST_TEXT "100"
@@ -65,14 +62,9 @@ static void init_scripts(void)
 
 struct key_hash {
 	struct key_store store; /* first */
-	struct loop *loop;
-	struct redis *redis;
-	uint64_t wait_us;
+	struct redis_caller caller;
 	char name[NAME_MAX_BYTES];
 	/* of the call that runs */
-	struct redis_command command;
-	bool (*take)(struct key_hash *hash, const struct redis_reply *reply);
-	bool done, good;
 	key_store_visit visit;
 	void *context;
 	uint64_t seen, newest; /* versions */
@@ -84,59 +76,24 @@ static struct key_hash *hash_of(struct key_store *store)
 	return (struct key_hash *)store;
 }
 
-static void fail(struct key_hash *hash, const char *what)
-{
-	snprintf(hash->store.why, KEY_STORE_WHY_MAX, "redis: %.240s", what);
-}
-
 /* ---- one command, which is waited for ---- */
 
-/* An error says what is wrong in its text, which has nothing of what was sent. */
-static void on_reply(struct redis_command *command, const struct redis_reply *reply)
+/* Takes over why a call failed. */
+static bool settle(struct key_hash *hash, bool good)
 {
-	struct key_hash *hash = container_of(command, struct key_hash, command);
-	char text[KEY_STORE_WHY_MAX];
-	hash->done = true;
-	hash->good = reply->kind != REDIS_SILENT && reply->kind != REDIS_ERROR && hash->take(hash, reply);
-	if (hash->good)
-		return;
-	snprintf(text, sizeof(text), "%.*s", SPAN_ARG(reply->text));
-	fail(hash, reply->kind == REDIS_SILENT  ? "it does not answer"
-		   : reply->kind == REDIS_ERROR ? text
-						: "the hash of keys is none of Sluice's");
+	if (!good)
+		snprintf(hash->store.why, KEY_STORE_WHY_MAX, "%s", hash->caller.why);
+	return good;
 }
 
-static uint64_t now_us(struct key_hash *hash)
-{
-	return timers_refresh(&loop_reactor(hash->loop)->timers);
-}
-
-/* script NULL: args are the command. Until Redis is there to be asked, that is waited for, too. */
-static bool send(struct key_hash *hash, const struct redis_script *script, const struct span *args, size_t count,
-		 uint64_t deadline_us)
+/* script NULL: args are the command. */
+static bool ask(struct key_hash *hash, const struct redis_script *script, const struct span *args, size_t count,
+		redis_caller_read take)
 {
 	if (script != NULL)
-		return redis_eval(hash->redis, &hash->command, script, span_of(hash->name), args, count, deadline_us);
-	return redis_send(hash->redis, &hash->command, args, count, 1, deadline_us);
-}
-
-static bool ask(struct key_hash *hash, const struct redis_script *script, const struct span *args, size_t count,
-		bool (*take)(struct key_hash *, const struct redis_reply *))
-{
-	uint64_t deadline_us = now_us(hash) + hash->wait_us;
-	hash->take = take;
-	hash->done = hash->good = false;
-	hash->command.on_reply = on_reply;
-	while (!send(hash, script, args, count, deadline_us)) {
-		loop_turn(hash->loop, TURN_US);
-		if (now_us(hash) >= deadline_us) {
-			fail(hash, "it cannot be reached");
-			return false;
-		}
-	}
-	while (!hash->done)
-		loop_turn(hash->loop, TURN_US);
-	return hash->good;
+		return settle(hash,
+			      redis_caller_eval(&hash->caller, script, span_of(hash->name), args, count, take, hash));
+	return settle(hash, redis_caller_send(&hash->caller, args, count, take, hash));
 }
 
 /* ---- reading ---- */
@@ -164,8 +121,9 @@ static void visit_field(struct key_hash *hash, struct span field, struct span va
 	hash->visit(hash->context, &item);
 }
 
-static bool take_changes(struct key_hash *hash, const struct redis_reply *reply)
+static bool take_changes(void *context, const struct redis_reply *reply)
 {
+	struct key_hash *hash = context;
 	const struct redis_reply *elements = reply->elements;
 	if (reply->kind != REDIS_ARRAY || reply->count < 2 || elements[0].kind != REDIS_INTEGER ||
 	    elements[1].kind != REDIS_INTEGER)
@@ -191,14 +149,16 @@ static bool read_changes(struct key_hash *hash)
 	return true;
 }
 
-static bool take_version(struct key_hash *hash, const struct redis_reply *reply)
+static bool take_version(void *context, const struct redis_reply *reply)
 {
+	struct key_hash *hash = context;
 	hash->newest = 0;
 	return reply->kind == REDIS_NIL || (reply->kind == REDIS_BYTES && read_version(reply->text, &hash->newest));
 }
 
-static bool take_page(struct key_hash *hash, const struct redis_reply *reply)
+static bool take_page(void *context, const struct redis_reply *reply)
 {
+	struct key_hash *hash = context;
 	if (reply->kind != REDIS_ARRAY || reply->count != 2 || reply->elements[0].kind != REDIS_BYTES ||
 	    reply->elements[1].kind != REDIS_ARRAY)
 		return false;
@@ -241,8 +201,9 @@ static bool hash_read(struct key_store *store, uint64_t since, key_store_visit v
 
 /* ---- writing ---- */
 
-static bool take_put(struct key_hash *hash, const struct redis_reply *reply)
+static bool take_put(void *context, const struct redis_reply *reply)
 {
+	struct key_hash *hash = context;
 	hash->newest = (uint64_t)reply->integer;
 	return reply->kind == REDIS_INTEGER;
 }
@@ -263,7 +224,7 @@ static enum key_store_put hash_put(struct key_store *store, const struct key_sto
 static void hash_destroy(struct key_store *store)
 {
 	struct key_hash *hash = hash_of(store);
-	redis_destroy(hash->redis);
+	redis_caller_fini(&hash->caller);
 	free(hash);
 }
 
@@ -275,11 +236,9 @@ struct key_store *key_store_redis_create(const struct key_store_options *options
 		return NULL;
 	pthread_once(&scripts, init_scripts);
 	hash->store.ops = &ops;
-	hash->loop = options->loop;
-	hash->wait_us = (uint64_t)options->wait_ms * MS_US;
 	snprintf(hash->name, sizeof(hash->name), "%s:keys", options->config->redis.prefix);
-	hash->redis = redis_create(options->redis, loop_reactor(options->loop), NULL);
-	if (hash->redis != NULL)
+	if (redis_caller_init(&hash->caller, options->redis, options->loop, options->wait_ms,
+			      "the hash of keys is none of Sluice's"))
 		return &hash->store;
 	free(hash);
 	return NULL;
