@@ -216,7 +216,7 @@ enum { CONFIG_PROGRESS = 4096 };
 enum config_auth_store { CONFIG_STORE_NONE, CONFIG_STORE_SQLITE, CONFIG_STORE_REDIS };
 
 /* Where the record of use is kept. */
-enum config_usage_store { CONFIG_USAGE_NONE, CONFIG_USAGE_SQLITE };
+enum config_usage_store { CONFIG_USAGE_NONE, CONFIG_USAGE_SQLITE, CONFIG_USAGE_REDIS };
 
 struct config_usage {
 	unsigned store;   /* enum config_usage_store */

@@ -7,7 +7,7 @@
 #include "config/reader.h"
 
 /* Adds a finding for each: a store in a file without a file, a file without such a store, the file of the store of
- * keys. */
+ * keys, a store in Redis without one. */
 void usage_check(const struct reader *reader, const struct tree_node *root, const struct config *config);
 
 #endif

@@ -226,7 +226,7 @@ static bool create_keeper(struct app *app)
 static bool create_usage(struct app *app)
 {
 	if (app->serves)
-		app->usage = usage_keeper_create(app->config);
+		app->usage = usage_keeper_create(app->config, app->redis);
 	return !app->serves || app->usage != NULL;
 }
 

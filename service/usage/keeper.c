@@ -11,9 +11,10 @@
 #include "lib/log.h"
 #include "lib/reactor.h"
 
-enum { STORE_WAIT_MS = 3000, LAST_TRIALS = 3, DAY_S = 86400 };
+enum { STORE_WAIT_MS = 3000, DAY_S = 86400 };
 
 #define STORE_EVERY_US UINT64_C(1000000)
+#define LAST_WAIT_US UINT64_C(3000000) /* for the store to answer, before what it lacks is lost */
 
 struct usage_keeper {
 	const struct config *config;
@@ -26,7 +27,7 @@ struct usage_keeper {
 	/* the thread's own */
 	struct usage_table unstored;
 	struct usage_job *first, **last; /* to answer */
-	uint64_t due_us;                 /* when what is unstored is stored; 0 = nothing is */
+	uint64_t due_us;                 /* when the store is asked next; 0 = there is nothing to ask */
 	uint32_t expired;                /* the first day that is kept */
 	bool told_down;                  /* it was logged that the store does not answer */
 	struct loop_message stop;
@@ -65,6 +66,11 @@ static void log_up(struct usage_keeper *keeper)
 	log_end(&line);
 }
 
+static uint64_t unstored(const struct usage_keeper *keeper)
+{
+	return keeper->unstored.count + usage_store_waiting(keeper->store);
+}
+
 static void settle(struct usage_keeper *keeper, bool up)
 {
 	if (up)
@@ -72,7 +78,7 @@ static void settle(struct usage_keeper *keeper, bool up)
 	else
 		log_down(keeper);
 	atomic_store(&keeper->up, up);
-	atomic_store(&keeper->rows, usage_store_rows(keeper->store) + keeper->unstored.count);
+	atomic_store(&keeper->rows, usage_store_rows(keeper->store) + unstored(keeper));
 }
 
 /* Removes what is too old, once a day. */
@@ -91,12 +97,9 @@ static bool expire(struct usage_keeper *keeper)
 /* Stores what is not stored. False: the store does not answer, and all of it waits. */
 static bool store(struct usage_keeper *keeper)
 {
-	bool good = keeper->unstored.count == 0 || usage_store_add(keeper->store, &keeper->unstored);
-	if (good)
-		usage_table_fini(&keeper->unstored);
-	good = good && expire(keeper);
+	bool good = (unstored(keeper) == 0 || usage_store_add(keeper->store, &keeper->unstored)) && expire(keeper);
 	settle(keeper, good);
-	keeper->due_us = keeper->unstored.count == 0 ? 0 : now_us(keeper) + STORE_EVERY_US;
+	keeper->due_us = good && unstored(keeper) == 0 ? 0 : now_us(keeper) + STORE_EVERY_US;
 	return good;
 }
 
@@ -143,9 +146,15 @@ static void on_ended(struct loop_message *message)
 	job->done(job);
 }
 
+/* While the store is known not to answer, nobody waits for it. */
+static bool is_left_alone(struct usage_keeper *keeper)
+{
+	return !atomic_load(&keeper->up) && keeper->due_us > now_us(keeper);
+}
+
 static void answer(struct usage_keeper *keeper, struct usage_question *question)
 {
-	if (store(keeper)) {
+	if (!is_left_alone(keeper) && store(keeper)) {
 		usage_question_answer(question, keeper->store);
 		return;
 	}
@@ -201,6 +210,25 @@ static uint64_t wait_us(struct usage_keeper *keeper)
 	return keeper->due_us > at_us ? keeper->due_us - at_us : 0;
 }
 
+/* What memory alone has goes with the process anyway. */
+static void store_rest(struct usage_keeper *keeper)
+{
+	struct log_line line;
+	if (keeper->config->usage.store == CONFIG_USAGE_NONE)
+		return;
+	uint64_t until_us = now_us(keeper) + LAST_WAIT_US;
+	while (!store(keeper) && now_us(keeper) < until_us)
+		nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
+	uint64_t rows = unstored(keeper);
+	if (rows == 0)
+		return;
+	usage_keeper_lose(keeper, rows);
+	log_begin(&line, LOG_ERROR, "usage was lost: its store does not answer");
+	log_int(&line, "rows", (int64_t)rows);
+	log_str(&line, "error", span_of(usage_store_why(keeper->store)));
+	log_end(&line);
+}
+
 static void *keeper_main(void *context)
 {
 	struct usage_keeper *keeper = context;
@@ -211,6 +239,7 @@ static void *keeper_main(void *context)
 		if (keeper->due_us != 0 && now_us(keeper) >= keeper->due_us)
 			store(keeper);
 	}
+	store_rest(keeper);
 	return NULL;
 }
 
@@ -229,40 +258,41 @@ static void free_all(struct usage_keeper *keeper)
 	free(keeper);
 }
 
-struct usage_keeper *usage_keeper_create(const struct config *config)
+static struct usage_store *create_store(struct usage_keeper *keeper, struct redis_shared *redis)
+{
+	const struct config *config = keeper->config;
+	struct usage_redis_options options = {.redis = redis,
+					      .loop = keeper->loop,
+					      .prefix = config->redis.prefix,
+					      .most = USAGE_REDIS_DAY_ROWS,
+					      .found_most = USAGE_REDIS_FOUND_ROWS,
+					      .wait_ms = STORE_WAIT_MS};
+	switch ((enum config_usage_store)config->usage.store) {
+	case CONFIG_USAGE_REDIS:
+		return usage_store_redis_create(&options);
+	case CONFIG_USAGE_SQLITE:
+		return usage_store_sqlite_create(config->usage.file, USAGE_FILE_ROWS, STORE_WAIT_MS);
+	case CONFIG_USAGE_NONE:
+		break;
+	}
+	return usage_store_sqlite_create(NULL, USAGE_MEMORY_ROWS, STORE_WAIT_MS);
+}
+
+struct usage_keeper *usage_keeper_create(const struct config *config, struct redis_shared *redis)
 {
 	struct usage_keeper *keeper = calloc(1, sizeof(*keeper));
 	if (keeper == NULL)
 		return NULL;
-	bool file = config->usage.store == CONFIG_USAGE_SQLITE;
 	keeper->config = config;
 	keeper->last = &keeper->first;
 	usage_table_init(&keeper->unstored, USAGE_UNSTORED_MOST);
 	keeper->loop = loop_create();
-	keeper->store = usage_store_create(file ? config->usage.file : NULL, file ? USAGE_FILE_ROWS : USAGE_MEMORY_ROWS,
-					   STORE_WAIT_MS);
-	if (keeper->loop != NULL && keeper->store != NULL &&
-	    pthread_create(&keeper->thread, NULL, keeper_main, keeper) == 0)
+	if (keeper->loop != NULL)
+		keeper->store = create_store(keeper, redis);
+	if (keeper->store != NULL && pthread_create(&keeper->thread, NULL, keeper_main, keeper) == 0)
 		return keeper;
 	free_all(keeper);
 	return NULL;
-}
-
-/* What memory alone has goes with the process anyway. */
-static void store_rest(struct usage_keeper *keeper)
-{
-	struct log_line line;
-	if (keeper->config->usage.store == CONFIG_USAGE_NONE)
-		return;
-	for (int trial = 0; trial < LAST_TRIALS && !store(keeper); trial++)
-		nanosleep(&(struct timespec){.tv_nsec = 200000000}, NULL);
-	if (keeper->unstored.count == 0)
-		return;
-	usage_keeper_lose(keeper, keeper->unstored.count);
-	log_begin(&line, LOG_ERROR, "usage was lost: its store does not answer");
-	log_int(&line, "rows", (int64_t)keeper->unstored.count);
-	log_str(&line, "error", span_of(usage_store_why(keeper->store)));
-	log_end(&line);
 }
 
 void usage_keeper_destroy(struct usage_keeper *keeper)
@@ -272,7 +302,6 @@ void usage_keeper_destroy(struct usage_keeper *keeper)
 	keeper->stop.run = on_stop;
 	loop_post(keeper->loop, &keeper->stop);
 	pthread_join(keeper->thread, NULL);
-	store_rest(keeper);
 	free_all(keeper);
 }
 

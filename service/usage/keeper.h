@@ -3,10 +3,11 @@
  * The keeper of the record of use: a thread that adds what workers recorded to the store, about once a second, and
  * answers questions about it (GET /admin/usage). No worker ever waits for it.
  *
- *   usage_record_…() ─► recorder of a worker ─► keeper: what is not stored yet ─► store (SQLite)
+ *   usage_record_…() ─► recorder of a worker ─► keeper: what is not stored yet ─► store (SQLite, Redis)
  *
- * While the store does not answer, up to USAGE_UNSTORED_MOST rows wait for it; then keys are counted together
- * (table.h). It heals by itself. It serves all clients of /admin/usage; at most USAGE_JOBS_MOST questions wait.
+ * While the store does not answer, up to USAGE_UNSTORED_MOST rows wait for it, besides as many that it may have got;
+ * then keys are counted together (table.h). It heals by itself. It serves all clients of /admin/usage; at most
+ * USAGE_JOBS_MOST questions wait.
  */
 #ifndef SLUICE_SERVICE_USAGE_KEEPER_H
 #define SLUICE_SERVICE_USAGE_KEEPER_H
@@ -20,10 +21,12 @@
 enum { USAGE_UNSTORED_MOST = 100000, USAGE_JOBS_MOST = 256 };
 
 struct config;
+struct redis_shared;
 struct usage_keeper;
 
-/* Starts the thread. config: borrows. The store need not answer. NULL: out of memory, threads or descriptors. */
-struct usage_keeper *usage_keeper_create(const struct config *config);
+/* Starts the thread. config, redis: borrows; redis NULL = there is none. The store need not answer. NULL: out of
+ * memory, threads or descriptors. */
+struct usage_keeper *usage_keeper_create(const struct config *config, struct redis_shared *redis);
 /* Stores what it still has; what cannot be stored is counted and logged as lost. No recorder and no job may be left.
  * NULL is harmless. */
 void usage_keeper_destroy(struct usage_keeper *keeper);

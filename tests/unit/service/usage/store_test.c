@@ -37,7 +37,7 @@ static void start(struct world *world, bool in_file, uint64_t most)
 	*world = (struct world){.directory = "/tmp/usage_store.XXXXXX"};
 	assert_non_null(mkdtemp(world->directory));
 	snprintf(world->path, sizeof(world->path), "%s/usage.db", world->directory);
-	world->store = usage_store_create(in_file ? world->path : NULL, most, WAIT_MS);
+	world->store = usage_store_sqlite_create(in_file ? world->path : NULL, most, WAIT_MS);
 	assert_non_null(world->store);
 }
 
@@ -245,7 +245,7 @@ static void a_file_outlives_its_store_and_is_its_owners_alone(void **state)
 	usage_store_destroy(world.store);
 	assert_int_equal(stat(world.path, &file), 0);
 	assert_int_equal(file.st_mode & 0777, 0600);
-	world.store = usage_store_create(world.path, MOST, WAIT_MS);
+	world.store = usage_store_sqlite_create(world.path, MOST, WAIT_MS);
 	add(&world);
 	filter.by = 0;
 	expect(&world, &filter, "-1,-,-,-,-=126 ");
@@ -260,10 +260,10 @@ static void two_stores_add_to_one_file(void **state)
 	struct usage_filter filter = everything();
 	(void)state;
 	start(&world, true, MOST);
-	struct usage_store *other = usage_store_create(world.path, MOST, WAIT_MS);
-	fill(&table);
+	struct usage_store *other = usage_store_sqlite_create(world.path, MOST, WAIT_MS);
 	for (int i = 0; i < 10; i++) {
 		add(&world);
+		fill(&table);
 		assert_true(usage_store_add(other, &table));
 	}
 	usage_table_fini(&table);
