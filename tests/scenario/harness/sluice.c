@@ -22,9 +22,13 @@ static const char *sluice_program(void)
 }
 
 /* line, unless the scenario's own text has the key that it begins with. */
+/* Returns the line, unless the text has the key at its outermost level: a key of a client may be `admin: true`. */
 static const char *unless_there(const char *text, const char *key, const char *line)
 {
-	return strstr(text, key) == NULL ? line : "";
+	for (const char *at = text; (at = strstr(at, key)) != NULL; at++)
+		if (at == text || at[-1] == '\n')
+			return "";
+	return line;
 }
 
 static void write_config(const char *path, unsigned workers, const char *text)
