@@ -82,6 +82,7 @@ bool openai_input_frame_make(const struct request *request, struct arena *arena,
 	struct half half = {.arena = arena};
 	struct buf text;
 	buf_init(&text, request->json.text.len * 6 + 64);
+	buf_charge(&text, request->party);
 	field_write_canonical(&request->json, table, is_other_half, &half, arena, &text);
 	struct span head = buf_span(&text); /* {…} */
 	bool alone = head.len <= 2;

@@ -31,7 +31,9 @@ static bool input_keys(struct embedding *embedding, const struct request *reques
 	struct embedding_frame frame;
 	struct key_parts parts = {.tenant = tenant, .model = model, .request = request};
 	arena_init(&arena, 0);
+	arena_charge(&arena, request->party);
 	arena_init(&scratch, 0);
+	arena_charge(&scratch, request->party);
 	bool computed = embedding->wire->frame_make(request, &arena, &frame);
 	for (size_t i = 0; i < embedding->count && computed; i++)
 		computed = input_key(embedding, &embedding->list[i], &parts, &frame, &scratch);
@@ -87,6 +89,7 @@ struct embedding *embedding_create(const struct request *request, const struct c
 		return NULL;
 	embedding->wire = request->dialect->embeddings;
 	buf_init(&embedding->piece, request->json.text.len * 6 + 1024);
+	buf_charge(&embedding->piece, request->party);
 	buf_init(&embedding->tail, 65536);
 	if (embedding->wire->inputs_read(request, &embedding->inputs)) {
 		embedding->count = embedding->inputs.count;

@@ -47,6 +47,7 @@ static struct request *request_for(const struct embedding *embedding, const uint
 	request->tenant = arena_copy(&request->arena, whole->tenant);
 	request->payer_hash = whole->payer_hash;
 	buf_init(&body, most);
+	buf_charge(&body, whole->party);
 	embedding->wire->inputs_write_request(&embedding->inputs, nodes, embedding->batch.count, &body);
 	*text = buf_failed(&body) ? (struct span){NULL, 0} : arena_copy(&request->arena, buf_span(&body));
 	buf_fini(&body);
