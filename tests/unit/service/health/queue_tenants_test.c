@@ -246,6 +246,7 @@ static void long_calls_are_paid_for_by_their_time(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(weights) / sizeof(weights[0]); i++)
 		for (unsigned count = 1; count <= PLACES; count++) {
+			tear_down(NULL);
 			set_up(NULL);
 			const struct player *slow = play("A", weights[i][0], 5000);
 			const struct player *quick = play("B", weights[i][1], 70);
@@ -253,8 +254,6 @@ static void long_calls_are_paid_for_by_their_time(void **state)
 			players[0].wants = players[1].wants = 2 * PLACES;
 			run(40000);
 			check_shares(slow, weights[i][0], quick, weights[i][1]);
-			if (i + 1 < sizeof(weights) / sizeof(weights[0]) || count < PLACES)
-				tear_down(NULL);
 		}
 }
 
