@@ -34,3 +34,17 @@ size_t combinator_least(struct span name)
 	const struct config_combinator *combinator = find(name);
 	return combinator == NULL ? 1 : combinator->least;
 }
+
+uint64_t combinators_calls(const struct config_plan *plan)
+{
+	if (plan == NULL || plan->combinator == NULL)
+		return 1;
+	const struct config_combinator *combinator = find(span_of(plan->combinator));
+	uint64_t sum = 0, most = 1;
+	for (size_t i = 0; i < plan->child_count; i++) {
+		uint64_t calls = combinators_calls(plan->children[i]);
+		sum += calls;
+		most = calls > most ? calls : most;
+	}
+	return combinator != NULL && combinator->asks_all ? sum : most;
+}

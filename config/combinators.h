@@ -9,12 +9,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "lib/span.h"
+#include "config/config.h"
 #include "lib/suggest.h"
 
 struct config_combinator {
 	const char *name;
-	size_t least; /* children */
+	size_t least;  /* children */
+	bool asks_all; /* all children are asked at once */
 };
 
 /* Lists the combinators that there are. list: borrows for the life of the process. Called before threads start. */
@@ -25,5 +26,8 @@ bool combinator_is_unknown(struct span name, struct suggestion *near);
 
 /* The children that the combinator needs at least; 1 when nothing is known of it. */
 size_t combinator_least(struct span name);
+
+/* Returns how many calls the plan makes at once. */
+uint64_t combinators_calls(const struct config_plan *plan);
 
 #endif

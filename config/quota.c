@@ -18,6 +18,14 @@ const char *quota_window_name(enum quota_window window)
 	return names[window];
 }
 
+bool quota_repeats_window(const struct config_rate *rates, size_t count)
+{
+	for (size_t i = 0; i + 1 < count; i++)
+		if (rates[i].window == rates[count - 1].window)
+			return true;
+	return false;
+}
+
 bool quota_limits_anything(const struct config_quota *quota)
 {
 	bool any = quota->concurrent > 0;

@@ -51,6 +51,9 @@ struct config_quota {
 const char *quota_unit_name(enum quota_unit unit);
 const char *quota_window_name(enum quota_window window);
 
+/* Returns whether the last rate has the window of one before it. */
+bool quota_repeats_window(const struct config_rate *rates, size_t count);
+
 /* Returns whether the quota has any limit. */
 bool quota_limits_anything(const struct config_quota *quota);
 

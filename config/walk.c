@@ -372,6 +372,7 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 	case KEY_RATES:
 	case KEY_SPENDING:
 		read_made(walk, key, node, owner, sizeof(struct config_rate));
+		walk_rates(walk, node, (const struct config_rates *)(const void *)((char *)owner + key->offset));
 		break;
 	case KEY_QUOTAS:
 		walk_quotas(walk, key, node);

@@ -61,6 +61,8 @@ void walk_entry(struct walk *walk, const char *section, const struct tree_node *
 void walk_name(struct walk *walk, const struct tree_node *node, const char *what);
 
 /* Reads what clients may use, and what targets cost. */
+/* Refuses a second rate of one window. */
+void walk_rates(struct walk *walk, const struct tree_node *node, const struct config_rates *rates);
 void walk_quotas(struct walk *walk, const struct key *key, const struct tree_node *node);
 void walk_prices(struct walk *walk, const struct key *key, const struct tree_node *node);
 

@@ -31,6 +31,9 @@ struct usage {
 	int64_t cache_write; /* and those that it put there */
 };
 
+/* A count beyond is none. It bounds sums: a backend may say anything. */
+#define USAGE_MOST INT64_C(1000000000)
+
 #define USAGE_UNKNOWN ((struct usage){-1, -1, -1, -1, -1})
 
 /* Adds what b knows to a (unknown counts as 0 once either is known). */

@@ -38,7 +38,7 @@ bool openai_is_truthy(const struct json *json, uint32_t node)
 static int64_t count_read(const struct json *json, uint32_t node)
 {
 	int64_t count = -1;
-	return json_int(json, node, &count) && count >= 0 ? count : -1;
+	return json_int(json, node, &count) && count >= 0 && count <= USAGE_MOST ? count : -1;
 }
 
 /* Of prompt_tokens_details: cached_tokens is OpenAI's, cache_write_tokens what routers add. */

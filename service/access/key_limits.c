@@ -43,9 +43,12 @@ static bool read_unit(const struct json *json, uint32_t value, enum quota_unit u
 	if (made == NULL)
 		return refuse(wrong, quota_unit_name(unit), -1, JSON_NONE, NULL);
 	uint32_t at = list ? json_first(json, value) : value;
-	for (size_t i = 0; i < count; i++, at = list ? json_next(json, value, at) : JSON_NONE)
+	for (size_t i = 0; i < count; i++, at = list ? json_next(json, value, at) : JSON_NONE) {
 		if (!read_rate(json, at, unit, arena, &made[i]))
 			return refuse(wrong, quota_unit_name(unit), list ? (int)i : -1, at, expected_of(unit));
+		if (quota_repeats_window(made, i + 1))
+			return refuse(wrong, quota_unit_name(unit), (int)i, at, "one limit for each window");
+	}
 	*rates = (struct config_rates){.list = made, .count = count};
 	return true;
 }

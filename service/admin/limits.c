@@ -95,7 +95,7 @@ void admin_limits(const struct admin_request *request, struct admin_answer *answ
 		return;
 	}
 	buf_append(&answer->body, SPAN("{\"object\":\"list\",\"data\":["));
-	for (size_t i = 0; i < config->model_count; i++)
+	for (size_t i = 0; i < config->model_count && listing.count < LIMITS_MOST; i++)
 		if ((only == NULL || only == &config->models[i]) && may_use(request, &config->models[i]))
 			write_model(&listing, &config->models[i], &answer->body);
 	buf_append(&answer->body, SPAN("]}"));

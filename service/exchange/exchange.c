@@ -47,12 +47,17 @@ static enum exchange_step exchange_relay_events(struct exchange *exchange)
 /* Closes the books and frees the exchange. Nobody may be called for it afterwards. */
 static enum exchange_step exchange_end(struct exchange *exchange)
 {
+	/* what it reserved is free before the client can know that the answer is complete, and ask again */
+	exchange->report.attempts = exchange_attempts(exchange);
+	exchange_set_source(exchange, NULL);
+	embedding_close(exchange);
+	caching_close(&exchange->caching);
+	limiting_close(exchange);
 	if (exchange->ending == EXCHANGE_COMPLETE)
 		exchange->to.ops->finish(exchange->to.client);
 	else if (exchange->ending == EXCHANGE_CUT)
 		exchange->to.ops->abort(exchange->to.client);
 	exchange_set_state(exchange, EXCHANGE_ST_ENDED);
-	exchange->report.attempts = exchange_attempts(exchange);
 	if (exchange->limiting.taken)
 		usage_record_request(exchange_plan(exchange)->usage, exchange->request, exchange->report.model,
 				     exchange->report.target);
@@ -60,10 +65,6 @@ static enum exchange_step exchange_end(struct exchange *exchange)
 	exchange->worker->flights.in_flight--;
 	exchange_unlink(exchange);
 	reading_drop(exchange->reading);
-	exchange_set_source(exchange, NULL);
-	embedding_close(exchange);
-	caching_close(&exchange->caching);
-	limiting_close(exchange);
 	timer_stop(exchange_timers(exchange), &exchange->stalled);
 	exchange_keepalive_end(exchange);
 	request_drop(exchange->request);

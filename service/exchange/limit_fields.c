@@ -83,12 +83,21 @@ static bool is_told(const struct quota_state *state)
 	return state->unit != QUOTA_CONCURRENT && state->unit != QUOTA_SPEND;
 }
 
-/* Lists those that are told. Returns how many they are. */
+/* Models of a fan-out may share a limit. */
+static bool is_listed(const struct told *told, size_t count, const struct quota_state *state)
+{
+	for (size_t i = 0; i < count; i++)
+		if (told[i].state->account == state->account)
+			return true;
+	return false;
+}
+
+/* Lists those that are told, each once. Returns how many they are. */
 static size_t pick_told(const struct quota_state *states, size_t count, struct told *told)
 {
 	size_t found = 0;
 	for (size_t i = 0; i < count; i++)
-		if (is_told(&states[i]))
+		if (is_told(&states[i]) && !is_listed(told, found, &states[i]))
 			told[found++].state = &states[i];
 	return found;
 }

@@ -323,6 +323,7 @@ const struct plan_kind plan_kind_all = {
     .name = "all",
     .doc = "every child's answer, as choices[0…n-1] of one answer",
     .min_children = 1,
+    .asks_all = true,
     .prepare = all_prepare,
     .create_run = all_create_run,
 };

@@ -213,6 +213,7 @@ void plan_declare_combinators(void)
 {
 	static struct config_combinator list[COMBINATOR_COUNT];
 	for (size_t i = 0; i < COMBINATOR_COUNT; i++)
-		list[i] = (struct config_combinator){combinators[i]->name, combinators[i]->min_children};
+		list[i] = (struct config_combinator){combinators[i]->name, combinators[i]->min_children,
+						     combinators[i]->asks_all};
 	config_set_combinators(list, COMBINATOR_COUNT);
 }

@@ -163,7 +163,8 @@ struct plan_kind {
 	const char *name; /* as in the configuration; NULL = the target, which has no name */
 	const char *doc;  /* one line */
 	size_t min_children;
-	bool prefers; /* the first child is the one that is meant, others stand in for it */
+	bool prefers;  /* the first child is the one that is meant, others stand in for it */
+	bool asks_all; /* all children at once */
 	/*
 	 * Fills plan->width and what else it needs from plan->children and its options. NULL, or what is wrong with
 	 * them; out of memory is the arena's own sticky failure.

@@ -453,6 +453,7 @@ const struct plan_kind plan_kind_quorum = {
     .name = "quorum",
     .doc = "all children at once; the answer on which enough of them agree",
     .min_children = 2,
+    .asks_all = true,
     .prepare = quorum_prepare,
     .create_run = quorum_create_run,
 };

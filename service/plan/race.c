@@ -49,6 +49,7 @@ const struct plan_kind plan_kind_race = {
     .name = "race",
     .doc = "all children at once; the first content wins, the others are cancelled",
     .min_children = 2,
+    .asks_all = true,
     .prepare = plan_take_widest,
     .create_run = race_create_run,
 };

@@ -4,15 +4,16 @@
 
 enum { SECOND_US = 1000000 /* how soon what runs is expected to end */ };
 
+static const uint64_t reserved_most = 1000000000000000; /* of one request; no limit is larger */
+
 static uint64_t used_of(struct quota_account *account, struct quota_now now)
 {
 	return account->unit == QUOTA_CONCURRENT ? 0 : window_used(&account->window, account->kind, now);
 }
 
-/* An estimate larger than the limit takes all of it. */
-static uint64_t share_of(const struct quota_account *account, uint64_t amount)
+static uint64_t least_of(uint64_t a, uint64_t b)
 {
-	return amount < account->limit ? amount : account->limit;
+	return a < b ? a : b;
 }
 
 bool account_has_room(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least)
@@ -20,7 +21,8 @@ bool account_has_room(struct quota_account *account, struct quota_now now, uint6
 	if (account->shared != NULL)
 		return holding_has_room(account, now, amount, least);
 	uint64_t left = account_left(account, now);
-	return left >= share_of(account, amount) || (account->reserved == 0 && left > 0 && left >= least);
+	/* an estimate larger than the limit takes all of it */
+	return left >= least_of(amount, account->limit) || (account->reserved == 0 && left > 0 && left >= least);
 }
 
 uint64_t account_reserved(struct quota_account *account, struct quota_now now)
@@ -34,7 +36,7 @@ void account_reserve(struct quota_account *account, struct quota_now now, uint64
 	if (account->unit == QUOTA_REQUESTS)
 		window_add(&account->window, account->kind, now, amount);
 	else
-		account->reserved += share_of(account, amount);
+		account->reserved += least_of(amount, reserved_most); /* whatever the limit is when it ends */
 	if (account->shared != NULL)
 		holding_grant(account, now, amount);
 }
@@ -44,7 +46,7 @@ void account_take_back(struct quota_account *account, struct quota_now now, uint
 	if (account->unit == QUOTA_REQUESTS)
 		window_take_back(&account->window, account->kind, now, amount);
 	else
-		account->reserved -= share_of(account, amount);
+		account->reserved -= least_of(amount, reserved_most);
 	if (account->shared != NULL)
 		holding_take_back(account, now, amount);
 }
@@ -53,7 +55,7 @@ void account_settle(struct quota_account *account, struct quota_now now, uint64_
 {
 	if (account->unit == QUOTA_REQUESTS)
 		return; /* it was used when it was granted */
-	account->reserved -= share_of(account, reserved);
+	account->reserved -= least_of(reserved, reserved_most);
 	if (account->unit == QUOTA_CONCURRENT || used == 0)
 		return;
 	window_add(&account->window, account->kind, now, used);

@@ -27,7 +27,7 @@ struct quota_account {
 	enum quota_window kind;
 	bool by_model; /* a model has an account of its own */
 	uint64_t limit;
-	uint64_t reserved;
+	uint64_t reserved; /* as it was asked for: may be more than the limit, which may change */
 	struct window window;
 	struct holding
 	    *shared; /* its part of a limit that all replicas share; borrowed; NULL = it is this process' alone */

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "config/combinators.h"
 #include "service/quotas/borrow.h"
+
+static const double of_text = 0.3; /* tokens of a byte */
 
 /* What is counted for one model. */
 struct share {
@@ -48,9 +51,10 @@ struct bill *bill_open(struct quotas *quotas, const struct bill_party *party, st
 	struct bill *bill = NULL;
 	*exhausted = false;
 	for (size_t i = 0; i < party->model_count && !*exhausted; i++) {
+		const struct config_model *model = party->models[i];
 		struct quota_habit habit;
 		struct quota_subject *subject =
-		    quotas_find(quotas, party->key, party->models[i], now_of(timers), &habit, exhausted);
+		    quotas_find(quotas, party->key, model, now_of(timers), &habit, exhausted);
 		if (subject == NULL)
 			continue;
 		if (bill == NULL)
@@ -59,8 +63,9 @@ struct bill *bill_open(struct quotas *quotas, const struct bill_party *party, st
 		if (bill == NULL) {
 			quotas_drop(quotas, subject);
 		} else {
-			bill->shares[bill->count] = (struct share){.model = party->models[i], .habit = habit};
-			bill->parts[bill->count++] = (struct quota_part){.subject = subject};
+			bill->shares[bill->count] = (struct share){.model = model, .habit = habit};
+			bill->parts[bill->count++] = (struct quota_part){
+			    .subject = subject, .calls = combinators_calls(model == NULL ? NULL : model->plan)};
 		}
 	}
 	if (!*exhausted)
@@ -93,11 +98,23 @@ static void set_tokens(struct quota_amounts *amounts, uint64_t input, uint64_t o
 	amounts->of[QUOTA_TOKENS] = input + output;
 }
 
+static uint64_t tokens_in(size_t body, double per_byte)
+{
+	double tokens = per_byte * (double)body;
+	return tokens < 1 ? 1 : (uint64_t)tokens;
+}
+
 /* Tokens of a request's body. */
 static uint64_t input_of(const struct quota_habit *habit, size_t body)
 {
-	double tokens = habit->tokens_per_byte * (double)body;
-	return tokens < 1 ? 1 : (uint64_t)tokens;
+	return tokens_in(body, habit->tokens_per_byte);
+}
+
+/* Those that it surely has: what is learned beyond those of a text may be of pictures, by which texts are not judged.
+ */
+static uint64_t sure_input_of(const struct quota_habit *habit, size_t body)
+{
+	return tokens_in(body, habit->tokens_per_byte < of_text ? habit->tokens_per_byte : of_text);
 }
 
 /* What the request says, or what such requests usually come to when that is less: a guess. */
@@ -118,13 +135,15 @@ static void estimate_part(struct bill *bill, size_t index, const struct bill_est
 	const struct prices *prices = quotas_prices(bill->quotas);
 	const struct config_plan *plan = model == NULL ? NULL : model->plan;
 	bool guessed = false;
-	uint64_t input = input_of(habit, estimate->body), output = output_of(habit, estimate, &guessed);
-	uint64_t sure = guessed ? 0 : output;
+	uint64_t input = input_of(habit, estimate->body) * part->calls;
+	uint64_t output = output_of(habit, estimate, &guessed) * part->calls;
+	uint64_t sure_input = sure_input_of(habit, estimate->body) * part->calls, sure = guessed ? 0 : output;
 	set_tokens(&part->reserved, input, output);
-	set_tokens(&part->least, input, sure);
+	set_tokens(&part->least, sure_input, sure);
 	part->reserved.of[QUOTA_SPEND] =
 	    prices_most(prices, plan, &(struct price_tokens){.input = input, .output = output});
-	part->least.of[QUOTA_SPEND] = prices_most(prices, plan, &(struct price_tokens){.input = input, .output = sure});
+	part->least.of[QUOTA_SPEND] =
+	    prices_most(prices, plan, &(struct price_tokens){.input = sure_input, .output = sure});
 }
 
 /* Asks for a request of each part, or for none: a request that was taken is not taken again. */

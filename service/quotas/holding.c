@@ -226,7 +226,7 @@ void holding_ask(struct quota_account *account, struct quota_now now, bool closi
 {
 	struct holding *holding = account->shared;
 	forget_unreported(account, now);
-	uint64_t needed = holding->covered + account->reserved + holding->need;
+	uint64_t needed = holding->covered + least_of(account->reserved, account->limit) + holding->need;
 	*ask = (struct script_ask){.covered = holding->covered,
 				   .uncovered = holding->uncovered,
 				   .known_covered = holding->known_covered,

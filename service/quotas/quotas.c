@@ -10,13 +10,20 @@ static uint64_t wait_of(struct quota_account *account, struct quota_now now, uin
 	return amount == 0 ? 0 : account_wait(account, now, amount, least);
 }
 
+static bool falls_under(const struct quota_part *part, const struct quota_entry *entry)
+{
+	for (size_t i = 0; i < part->subject->count; i++)
+		if (part->subject->entries[i] == entry)
+			return true;
+	return false;
+}
+
 /* Returns whether an earlier part falls under the account, too. */
 static bool is_shared_before(const struct quota_part *parts, size_t index, const struct quota_entry *entry)
 {
 	for (size_t i = 0; i < index; i++)
-		for (size_t j = 0; j < parts[i].subject->count; j++)
-			if (parts[i].subject->entries[j] == entry)
-				return true;
+		if (falls_under(&parts[i], entry))
+			return true;
 	return false;
 }
 
@@ -26,11 +33,27 @@ static bool is_once(unsigned unit)
 	return unit == QUOTA_REQUESTS || unit == QUOTA_CONCURRENT;
 }
 
-/* Returns what the part asks of the account; 0 = nothing, or an earlier part has asked. */
-static uint64_t amount_of(const struct quota_part *parts, size_t index, const struct quota_entry *entry)
+/* What the parts ask of an account, together. */
+struct asked {
+	uint64_t reserved, least, used;
+};
+
+/* Returns what the part and those behind it ask of the account; nothing, where an earlier one has asked. */
+static struct asked asked_of(const struct quota_part *parts, size_t count, size_t index,
+			     const struct quota_entry *entry)
 {
 	unsigned unit = entry->account.unit;
-	return is_once(unit) && is_shared_before(parts, index, entry) ? 0 : parts[index].reserved.of[unit];
+	struct asked asked = {0, 0, 0};
+	if (is_shared_before(parts, index, entry))
+		return asked;
+	for (size_t i = index; i < count; i++) {
+		if (i > index && (is_once(unit) || !falls_under(&parts[i], entry)))
+			continue;
+		asked.reserved += parts[i].reserved.of[unit];
+		asked.least += parts[i].least.of[unit];
+		asked.used += parts[i].used.of[unit];
+	}
+	return asked;
 }
 
 /* Where a walk over the accounts of all parts is. */
@@ -74,8 +97,8 @@ static size_t grant(struct quotas *quotas, struct walk walk, struct quota_now no
 	struct quota_entry *entry;
 	while ((entry = walk_on(&walk)) != NULL) {
 		struct quota_account *account = &entry->account;
-		uint64_t amount = amount_of(walk.parts, walk.part, entry);
-		uint64_t least = walk.parts[walk.part].least.of[account->unit];
+		struct asked asked = asked_of(walk.parts, walk.count, walk.part, entry);
+		uint64_t amount = asked.reserved, least = asked.least;
 		uint64_t wait_us = wait_of(account, now, amount, least);
 		if (wait_us > 0) {
 			struct quota_refusal more = {account->name,  account->unit, account->kind,
@@ -101,7 +124,7 @@ bool quotas_reserve(struct quotas *quotas, const struct quota_part *parts, size_
 	size_t granted = grant(quotas, walk, now, refusal);
 	while (refusal->wait_us > 0 && back.steps < granted) {
 		struct quota_entry *entry = walk_on(&back);
-		account_take_back(&entry->account, now, amount_of(parts, back.part, entry));
+		account_take_back(&entry->account, now, asked_of(parts, count, back.part, entry).reserved);
 	}
 	pthread_mutex_unlock(&quotas->lock);
 	return refusal->wait_us == 0;
@@ -113,9 +136,8 @@ void quotas_each_short(struct quotas *quotas, const struct quota_part *parts, si
 	struct walk walk = {.parts = parts, .count = count};
 	struct quota_entry *entry;
 	while ((entry = walk_on(&walk)) != NULL) {
-		uint64_t amount = amount_of(parts, walk.part, entry);
-		uint64_t wait_us =
-		    wait_of(&entry->account, now, amount, parts[walk.part].least.of[entry->account.unit]);
+		struct asked asked = asked_of(parts, count, walk.part, entry);
+		uint64_t amount = asked.reserved, wait_us = wait_of(&entry->account, now, amount, asked.least);
 		if (entry->sharing != NULL && wait_us > 0 && wait_us != UINT64_MAX &&
 		    holding_lack(&entry->account, now, amount) == HOLDING_SHORT)
 			borrow_wait(quotas, entry, amount, waiter);
@@ -128,9 +150,10 @@ static void settle(const struct quota_part *parts, size_t count, struct quota_no
 {
 	struct walk walk = {.parts = parts, .count = count};
 	struct quota_entry *entry;
-	while ((entry = walk_on(&walk)) != NULL)
-		account_settle(&entry->account, now, amount_of(parts, walk.part, entry),
-			       parts[walk.part].used.of[entry->account.unit]);
+	while ((entry = walk_on(&walk)) != NULL) {
+		struct asked asked = asked_of(parts, count, walk.part, entry);
+		account_settle(&entry->account, now, asked.reserved, asked.used);
+	}
 }
 
 void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now)
@@ -140,10 +163,10 @@ void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t
 	pthread_mutex_unlock(&quotas->lock);
 }
 
-static void learn(struct quota_habit *habit, const struct quota_amounts *used, const struct quota_end *end)
+static void learn(struct quota_habit *habit, const struct quota_part *part, const struct quota_end *end)
 {
-	uint64_t output = used->of[QUOTA_OUTPUT_TOKENS] / end->choices;
-	double input = (double)used->of[QUOTA_INPUT_TOKENS];
+	uint64_t output = part->used.of[QUOTA_OUTPUT_TOKENS] / (end->choices * part->calls);
+	double input = (double)part->used.of[QUOTA_INPUT_TOKENS] / (double)part->calls;
 	if (end->body > 0)
 		habit->tokens_per_byte += (input / (double)end->body - habit->tokens_per_byte) / 8;
 	/* it rises fast and falls slowly: few answers are above */
@@ -159,7 +182,7 @@ void quotas_close(struct quotas *quotas, const struct quota_part *parts, size_t 
 		settle(parts, count, now);
 	for (size_t i = 0; i < count; i++) {
 		if (parts[i].told)
-			learn(&parts[i].subject->habit, &parts[i].used, end);
+			learn(&parts[i].subject->habit, &parts[i], end);
 		subjects_drop(parts[i].subject);
 	}
 	pthread_mutex_unlock(&quotas->lock);

@@ -66,7 +66,8 @@ struct quota_part {
 	struct quota_amounts reserved; /* that is asked for, then that was granted */
 	struct quota_amounts least;    /* what it takes whatever the answer, for limits that can never be enough */
 	struct quota_amounts used;
-	bool told; /* all its calls told what they used */
+	bool told;      /* all its calls told what they used */
+	uint64_t calls; /* that the model's plan makes at once */
 };
 
 /*

@@ -391,6 +391,49 @@ static void spend_is_counted_by_the_prices_of_targets(void **state)
 			 1000000000 - 10000000 - 10 * 1000 - 10 * 1000000);
 }
 
+/* ---- plans, and parts of one request ---- */
+
+/* All children of `all` are asked at once: what each may use is reserved. */
+static void a_plan_that_asks_all_children_reserves_for_all_of_them(void **state)
+{
+	(void)state;
+	struct world world =
+	    start("  m: { all: [sim/a;tokens=10, sim/b;tokens=10, sim/c;tokens=10, sim/d;tokens=10] }\n",
+		  "quotas: { all: { output_tokens: 100/hour } }\ncache: { policy: off }\n");
+	assert_int_equal(crowd(&world, body_of("m", ",\"max_tokens\":10"), 30), 2);
+	check_nothing_reserved(&world, "all", "output_tokens");
+	assert_int_equal(limit_number(&world, "all", "output_tokens", "remaining"), 20);
+}
+
+/* Nothing else is reserved: the guess takes what is left, whatever its number of models. */
+static void a_fan_out_is_not_refused_for_a_guess(void **state)
+{
+	(void)state;
+	struct world world = start("  a: sim/one;tokens=10\n  b: sim/two;tokens=10\n  c: sim/three;tokens=10\n",
+				   "quotas: { all: { output_tokens: 1500/minute } }\n");
+	static const char body[] = "{\"targets\":[\"a\",\"b\",\"c\"],\"request\":{%s\"messages\":[{\"role\":"
+				   "\"user\",\"content\":\"x\"}]}}";
+	char text[256];
+	snprintf(text, sizeof text, body, "");
+	struct answer answer = ask(&world, "POST", "/v1/fanout", text);
+	assert_int_equal(answer.status, 200);
+	answer_free(&answer);
+	snprintf(text, sizeof text, body, "\"max_tokens\":700,");
+	answer = ask(&world, "POST", "/v1/fanout", text);
+	check_header(&answer, "retry-after", NULL);
+	check_refused(&answer, "this request alone comes to about 2100 tokens of output");
+}
+
+/* Whoever asks again once the answer is complete finds its place free. */
+static void one_request_after_the_other_is_never_too_many_at_once(void **state)
+{
+	enum { REQUESTS = 200 };
+	(void)state;
+	struct world world = start("  m: sim/one;tokens=3\n", "quotas: { all: { concurrent: 1 } }\n");
+	for (int i = 0; i < REQUESTS; i++)
+		ask_well(&world, body_of("m", i % 2 == 0 ? "" : ",\"stream\":true"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +449,9 @@ int main(void)
 	    SCENARIO(limits_of_a_model_that_is_not_there_are_refused),
 	    SCENARIO(a_request_that_is_larger_than_the_limit_is_told_so),
 	    SCENARIO(spend_is_counted_by_the_prices_of_targets),
+	    SCENARIO(a_plan_that_asks_all_children_reserves_for_all_of_them),
+	    SCENARIO(a_fan_out_is_not_refused_for_a_guess),
+	    SCENARIO(one_request_after_the_other_is_never_too_many_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

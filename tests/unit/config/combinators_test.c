@@ -8,7 +8,7 @@
 	"listen: [h:1]\n" \
 	"backends: { b: { url: http://b } }\n"
 
-static const struct config_combinator list[] = {{"fallback", 1}, {"race", 2}, {"retry", 1}};
+static const struct config_combinator list[] = {{"fallback", 1, false}, {"race", 2, true}, {"retry", 1, false}};
 
 static int set(void **state)
 {

@@ -203,6 +203,8 @@ static void a_body_that_is_wrong_is_refused_for_what_is_wrong(void **state)
 	     "limits.requests must be a number from 1, a slash"},
 	    {"{\"name\":\"a\",\"limits\":{\"spend\":[\"1.5/month\",\"1.x/month\"]}}", ERROR_INVALID_VALUE,
 	     "limits.spend[1] must be dollars"},
+	    {"{\"name\":\"a\",\"limits\":{\"tokens\":[\"1/day\",\"5/day\"]}}", ERROR_INVALID_VALUE,
+	     "limits.tokens[1] must be one limit for each window"},
 	    {"{\"name\":\"a\",\"limits\":{\"concurrent\":0}}", ERROR_INVALID_VALUE, "limits.concurrent"},
 	    {"{\"name\":\"a\",\"limits\":{\"request\":\"60/minute\"}}", ERROR_INVALID_VALUE,
 	     "limits.request must be one of requests, tokens"},
