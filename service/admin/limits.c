@@ -10,7 +10,7 @@
 #include "service/admin/admin.h"
 #include "service/quotas/quotas.h"
 
-enum { LIMITS_MOST = 256, OF_ONE_MOST = 64, MS_US = 1000 };
+enum { LIMITS_MOST = 256, MODELS_MOST = 256, OF_ONE_MOST = 64, MS_US = 1000 };
 
 struct listing {
 	const struct admin_request *request;
@@ -95,8 +95,12 @@ void admin_limits(const struct admin_request *request, struct admin_answer *answ
 		return;
 	}
 	buf_append(&answer->body, SPAN("{\"object\":\"list\",\"data\":["));
-	for (size_t i = 0; i < config->model_count && listing.count < LIMITS_MOST; i++)
-		if ((only == NULL || only == &config->models[i]) && may_use(request, &config->models[i]))
-			write_model(&listing, &config->models[i], &answer->body);
+	size_t looked = 0; /* more would hold the turn */
+	for (size_t i = 0; i < config->model_count && looked < MODELS_MOST && listing.count < LIMITS_MOST; i++) {
+		if ((only != NULL && only != &config->models[i]) || !may_use(request, &config->models[i]))
+			continue;
+		write_model(&listing, &config->models[i], &answer->body);
+		looked++;
+	}
 	buf_append(&answer->body, SPAN("]}"));
 }
