@@ -424,16 +424,6 @@ static void a_fan_out_is_not_refused_for_a_guess(void **state)
 	check_refused(&answer, "this request alone comes to about 2100 tokens of output");
 }
 
-/* Whoever asks again once the answer is complete finds its place free. */
-static void one_request_after_the_other_is_never_too_many_at_once(void **state)
-{
-	enum { REQUESTS = 200 };
-	(void)state;
-	struct world world = start("  m: sim/one;tokens=3\n", "quotas: { all: { concurrent: 1 } }\n");
-	for (int i = 0; i < REQUESTS; i++)
-		ask_well(&world, body_of("m", i % 2 == 0 ? "" : ",\"stream\":true"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -451,7 +441,6 @@ int main(void)
 	    SCENARIO(spend_is_counted_by_the_prices_of_targets),
 	    SCENARIO(a_plan_that_asks_all_children_reserves_for_all_of_them),
 	    SCENARIO(a_fan_out_is_not_refused_for_a_guess),
-	    SCENARIO(one_request_after_the_other_is_never_too_many_at_once),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
