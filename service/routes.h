@@ -8,16 +8,15 @@
 #include "service/exchange/exchange.h"
 #include "service/http/http_server.h"
 
-struct key_port;
-struct usage_port;
+struct job_port;
 
 /* What the routes serve from; one per worker. */
 struct routes {
 	struct exchange_worker *exchange;
 	struct access *access;            /* who asks */
 	struct access_failures *failures; /* wrong keys by network; NULL = nobody is asked for keys */
-	struct key_port *keys;            /* to the store of keys; NULL = there is none */
-	struct usage_port *usage;         /* to the record of use; NULL = there is none (tests) */
+	struct job_port *keys;            /* to the store of keys; NULL = there is none */
+	struct job_port *usage;           /* to the record of use; NULL = there is none (tests) */
 	bool draining;                    /* readiness is refused */
 };
 

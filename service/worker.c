@@ -143,7 +143,7 @@ static bool create_usage(struct worker *worker, const struct worker_options *opt
 	struct plan_worker *plan = &worker->exchange.flights.plan;
 	if (options->usage == NULL)
 		return true;
-	worker->usage = (struct usage_port){.keeper = options->usage, .loop = worker->loop};
+	worker->usage = (struct job_port){.jobs = usage_keeper_jobs(options->usage), .loop = worker->loop};
 	worker->routes.usage = &worker->usage;
 	const struct prices *prices = options->quotas == NULL ? NULL : quotas_prices(options->quotas);
 	plan->usage = usage_recorder_create(options->usage, worker->loop, prices);
@@ -188,8 +188,10 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 		return false;
 	if (!create_access(worker, options, error))
 		return false;
-	worker->keys = (struct key_port){.keeper = options->keeper, .loop = worker->loop};
-	worker->routes.keys = options->keeper == NULL ? NULL : &worker->keys;
+	if (options->keeper != NULL) {
+		worker->keys = (struct job_port){.jobs = keeper_jobs(options->keeper), .loop = worker->loop};
+		worker->routes.keys = &worker->keys;
+	}
 	if (options->index == WORKER_PROBER && !create_prober(worker))
 		return false;
 	struct http_server_callbacks callbacks = {.on_request = on_request,

@@ -32,8 +32,8 @@ struct worker {
 	struct mailbox *mailbox; /* NULL = nothing is shared among replicas */
 	struct exchange_worker exchange;
 	struct routes routes;
-	struct key_port keys;
-	struct usage_port usage;
+	struct job_port keys;
+	struct job_port usage;
 	struct http_server *server;
 	struct key_sources *key_sources; /* of one worker only; NULL = not this one's, or there are no issuers */
 	struct prober *prober;           /* of one worker only; NULL = not this one's, or stopped */

@@ -19,16 +19,15 @@ enum {
 struct keeper {
 	const struct config *config;
 	struct loop *loop;
+	struct jobs jobs;
 	struct key_book *book;
 	struct key_feed feed;
 	pthread_t thread;
 	atomic_bool stops, up, looked;
-	atomic_size_t count; /* keys of the copy */
-	atomic_size_t pending;
+	atomic_size_t count;  /* keys of the copy */
 	pthread_mutex_t lock; /* of looked */
 	pthread_cond_t look;
 	/* the thread's own */
-	struct keeper_job *first, **last; /* jobs to run */
 	struct key_copy *published;
 	uint64_t due_us, full_us; /* the next looks */
 	bool told_down;           /* it was logged that the store does not answer */
@@ -116,51 +115,16 @@ static void log_change(const struct key_task *task)
 	log_end(&line);
 }
 
-static void on_ended(struct loop_message *message)
-{
-	struct keeper_job *job = container_of(message, struct keeper_job, message);
-	job->port->pending--;
-	job->done(job);
-}
-
 static void run_jobs(struct keeper *keeper)
 {
-	while (keeper->first != NULL) {
-		struct keeper_job *job = keeper->first;
+	for (struct job *job; (job = jobs_take(&keeper->jobs)) != NULL;) {
+		struct key_task *task = &container_of(job, struct keeper_job, job)->task;
 		uint64_t asked_us = now_us(keeper);
-		keeper->first = job->next;
-		if (keeper->first == NULL)
-			keeper->last = &keeper->first;
-		key_book_run(keeper->book, &job->task);
+		key_book_run(keeper->book, task);
 		settle(keeper, asked_us);
-		log_change(&job->task);
-		atomic_fetch_sub(&keeper->pending, 1);
-		job->message.run = on_ended;
-		loop_post(job->port->loop, &job->message);
+		log_change(task);
+		jobs_end(job);
 	}
-}
-
-static void on_job(struct loop_message *message)
-{
-	struct keeper_job *job = container_of(message, struct keeper_job, message);
-	struct keeper *keeper = job->port->keeper;
-	*keeper->last = job;
-	keeper->last = &job->next;
-}
-
-bool keeper_submit(struct key_port *port, struct keeper_job *job)
-{
-	struct keeper *keeper = port->keeper;
-	if (atomic_fetch_add(&keeper->pending, 1) >= KEEPER_JOBS_MOST) {
-		atomic_fetch_sub(&keeper->pending, 1);
-		return false;
-	}
-	job->port = port;
-	port->pending++;
-	job->next = NULL;
-	job->message.run = on_job;
-	loop_post(keeper->loop, &job->message);
-	return true;
 }
 
 /* ---- the thread ---- */
@@ -221,11 +185,11 @@ struct keeper *keeper_create(const struct config *config, struct redis_shared *r
 	if (keeper == NULL)
 		return NULL;
 	keeper->config = config;
-	keeper->last = &keeper->first;
 	key_feed_init(&keeper->feed);
 	pthread_mutex_init(&keeper->lock, NULL);
 	pthread_cond_init(&keeper->look, NULL);
 	keeper->loop = loop_create();
+	jobs_init(&keeper->jobs, keeper->loop, KEEPER_JOBS_MOST);
 	if (keeper->loop != NULL) {
 		struct key_store_options options = {
 		    .config = config, .redis = redis, .loop = keeper->loop, .wait_ms = STORE_WAIT_MS};
@@ -246,6 +210,11 @@ void keeper_destroy(struct keeper *keeper)
 	loop_post(keeper->loop, &keeper->stop);
 	pthread_join(keeper->thread, NULL);
 	free_all(keeper);
+}
+
+struct jobs *keeper_jobs(struct keeper *keeper)
+{
+	return &keeper->jobs;
 }
 
 struct key_feed *keeper_feed(struct keeper *keeper)

@@ -11,7 +11,7 @@
 
 #include "service/access/key_book.h"
 #include "service/access/key_feed.h"
-#include "service/loop/loop.h"
+#include "service/loop/jobs.h"
 
 enum { KEEPER_JOBS_MOST = 4096 };
 
@@ -32,25 +32,13 @@ struct key_feed *keeper_feed(struct keeper *keeper);
 size_t keeper_count(struct keeper *keeper);
 bool keeper_is_up(struct keeper *keeper);
 
-/* A worker's way to the keeper. */
-struct key_port {
-	struct keeper *keeper;
-	struct loop *loop; /* the worker's */
-	size_t pending;    /* its jobs that have not ended */
-};
+/* Where operations are submitted. */
+struct jobs *keeper_jobs(struct keeper *keeper);
 
 /* An operation, embedded in its owner. */
 struct keeper_job {
+	struct job job;
 	struct key_task task;
-	void (*done)(struct keeper_job *job); /* on the loop of the port; takes the job back */
-	/* the keeper's own */
-	struct key_port *port;
-	struct loop_message message;
-	struct keeper_job *next;
 };
-
-/* Has the task run; done is called in a later turn. On the worker's thread. False: too many wait, and nothing is done.
- */
-bool keeper_submit(struct key_port *port, struct keeper_job *job);
 
 #endif

@@ -14,11 +14,10 @@
 
 struct cache_worker;
 struct health;
-struct key_port;
+struct job_port;
 struct limit;
 struct offload_port;
 struct quotas;
-struct usage_port;
 
 enum { ADMIN_FIELDS_MAX = 4 };
 
@@ -29,8 +28,8 @@ struct admin_request {
 	struct cache_worker *cache;
 	struct offload_port *offload; /* helper threads; NULL = none */
 	struct quotas *quotas;        /* NULL = nothing is limited */
-	struct key_port *keys;        /* to the store of keys; NULL = there is none */
-	struct usage_port *usage;     /* to the record of use; NULL = there is none */
+	struct job_port *keys;        /* to the store of keys; NULL = there is none */
+	struct job_port *usage;       /* to the record of use; NULL = there is none */
 	struct limit *const *limits;  /* by index of the target; NULL = none */
 	uint64_t now_us;              /* on the clock of health */
 	struct span argument;         /* the segment of the path in braces, still percent-encoded */

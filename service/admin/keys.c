@@ -44,9 +44,9 @@ static void keys_leave(struct admin_job *job)
 	keys->left = true;
 }
 
-static void on_done(struct keeper_job *work)
+static void on_done(struct job *work)
 {
-	struct keys_job *keys = container_of(work, struct keys_job, work);
+	struct keys_job *keys = container_of(work, struct keys_job, work.job);
 	if (keys->left)
 		keys_free(keys);
 	else
@@ -75,10 +75,10 @@ static void run(const struct admin_request *request, struct admin_answer *answer
 	if (keys == NULL)
 		return;
 	keys->job = (struct admin_job){.tell = keys_tell, .leave = keys_leave};
-	keys->work.done = on_done;
+	keys->work.job.done = on_done;
 	key_task_init(&keys->work.task, operation);
 	copy_texts(request, &keys->work.task);
-	if (arena_failed(&keys->work.task.arena) || !keeper_submit(request->keys, &keys->work)) {
+	if (arena_failed(&keys->work.task.arena) || !jobs_submit(request->keys, &keys->work.job)) {
 		keys_free(keys);
 		return;
 	}

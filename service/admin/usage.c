@@ -42,9 +42,9 @@ static void usage_leave(struct admin_job *job)
 	usage->left = true;
 }
 
-static void on_done(struct usage_job *work)
+static void on_done(struct job *work)
 {
-	struct usage_answer_job *usage = container_of(work, struct usage_answer_job, work);
+	struct usage_answer_job *usage = container_of(work, struct usage_answer_job, work.job);
 	if (usage->left)
 		usage_free(usage);
 	else
@@ -66,13 +66,13 @@ void admin_usage(const struct admin_request *request, struct admin_answer *answe
 	if (usage == NULL)
 		return;
 	usage->job = (struct admin_job){.tell = usage_tell, .leave = usage_leave};
-	usage->work.done = on_done;
+	usage->work.job.done = on_done;
 	usage_question_init(&usage->work.question);
 	if (!usage_question_read(&usage->work.question, request->query, wants_csv(request->accept), &findings)) {
 		admin_refuse_findings(request, answer, &findings);
 		if (answer->param.at != NULL)
 			answer->param = arena_copy(request->arena, answer->param);
-	} else if (usage_keeper_ask(request->usage, &usage->work)) {
+	} else if (jobs_submit(request->usage, &usage->work.job)) {
 		answer->error = ERROR_NONE;
 		answer->job = &usage->job;
 		return;

@@ -19,17 +19,16 @@ enum { STORE_WAIT_MS = 3000, DAY_S = 86400 };
 struct usage_keeper {
 	const struct config *config;
 	struct loop *loop;
+	struct jobs jobs;
 	struct usage_store *store;
 	pthread_t thread;
 	atomic_bool stops, up;
-	atomic_size_t pending; /* jobs */
 	_Atomic uint64_t lost, rows;
 	/* the thread's own */
 	struct usage_table unstored;
-	struct usage_job *first, **last; /* to answer */
-	uint64_t due_us;                 /* when the store is asked next; 0 = there is nothing to ask */
-	uint32_t expired;                /* the first day that is kept */
-	bool told_down;                  /* it was logged that the store does not answer */
+	uint64_t due_us;  /* when the store is asked next; 0 = there is nothing to ask */
+	uint32_t expired; /* the first day that is kept */
+	bool told_down;   /* it was logged that the store does not answer */
 	struct loop_message stop;
 };
 
@@ -139,13 +138,6 @@ void usage_keeper_take(struct usage_keeper *keeper, struct usage_batch *batch, a
 
 /* ---- questions ---- */
 
-static void on_ended(struct loop_message *message)
-{
-	struct usage_job *job = container_of(message, struct usage_job, message);
-	job->port->pending--;
-	job->done(job);
-}
-
 /* While the store is known not to answer, nobody waits for it. */
 static bool is_left_alone(struct usage_keeper *keeper)
 {
@@ -165,39 +157,8 @@ static void answer(struct usage_keeper *keeper, struct usage_question *question)
 
 static void run_jobs(struct usage_keeper *keeper)
 {
-	while (keeper->first != NULL) {
-		struct usage_job *job = keeper->first;
-		keeper->first = job->next;
-		if (keeper->first == NULL)
-			keeper->last = &keeper->first;
-		answer(keeper, &job->question);
-		atomic_fetch_sub(&keeper->pending, 1);
-		job->message.run = on_ended;
-		loop_post(job->port->loop, &job->message);
-	}
-}
-
-static void on_job(struct loop_message *message)
-{
-	struct usage_job *job = container_of(message, struct usage_job, message);
-	struct usage_keeper *keeper = job->port->keeper;
-	*keeper->last = job;
-	keeper->last = &job->next;
-}
-
-bool usage_keeper_ask(struct usage_port *port, struct usage_job *job)
-{
-	struct usage_keeper *keeper = port->keeper;
-	if (atomic_fetch_add(&keeper->pending, 1) >= USAGE_JOBS_MOST) {
-		atomic_fetch_sub(&keeper->pending, 1);
-		return false;
-	}
-	job->port = port;
-	port->pending++;
-	job->next = NULL;
-	job->message.run = on_job;
-	loop_post(keeper->loop, &job->message);
-	return true;
+	for (struct job *job; (job = jobs_take(&keeper->jobs)) != NULL; jobs_end(job))
+		answer(keeper, &container_of(job, struct usage_job, job)->question);
 }
 
 /* ---- the thread ---- */
@@ -284,9 +245,9 @@ struct usage_keeper *usage_keeper_create(const struct config *config, struct red
 	if (keeper == NULL)
 		return NULL;
 	keeper->config = config;
-	keeper->last = &keeper->first;
 	usage_table_init(&keeper->unstored, USAGE_UNSTORED_MOST);
 	keeper->loop = loop_create();
+	jobs_init(&keeper->jobs, keeper->loop, USAGE_JOBS_MOST);
 	if (keeper->loop != NULL)
 		keeper->store = create_store(keeper, redis);
 	if (keeper->store != NULL && pthread_create(&keeper->thread, NULL, keeper_main, keeper) == 0)
@@ -303,6 +264,11 @@ void usage_keeper_destroy(struct usage_keeper *keeper)
 	loop_post(keeper->loop, &keeper->stop);
 	pthread_join(keeper->thread, NULL);
 	free_all(keeper);
+}
+
+struct jobs *usage_keeper_jobs(struct usage_keeper *keeper)
+{
+	return &keeper->jobs;
 }
 
 uint64_t usage_keeper_rows(struct usage_keeper *keeper)

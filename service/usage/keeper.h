@@ -12,9 +12,7 @@
 #ifndef SLUICE_SERVICE_USAGE_KEEPER_H
 #define SLUICE_SERVICE_USAGE_KEEPER_H
 
-#include <stdatomic.h>
-
-#include "service/loop/loop.h"
+#include "service/loop/jobs.h"
 #include "service/usage/question.h"
 #include "service/usage/table.h"
 
@@ -55,25 +53,13 @@ uint64_t usage_keeper_lost(struct usage_keeper *keeper);
 /* Returns whether the store answered last. */
 bool usage_keeper_is_up(struct usage_keeper *keeper);
 
-/* A worker's way to the keeper. */
-struct usage_port {
-	struct usage_keeper *keeper;
-	struct loop *loop; /* the worker's */
-	size_t pending;    /* its jobs that have not ended */
-};
+/* Where questions are submitted. */
+struct jobs *usage_keeper_jobs(struct usage_keeper *keeper);
 
 /* A question, embedded in its owner. */
 struct usage_job {
+	struct job job;
 	struct usage_question question;
-	void (*done)(struct usage_job *job); /* on the loop of the port; takes the job back */
-	/* the keeper's own */
-	struct usage_port *port;
-	struct loop_message message;
-	struct usage_job *next;
 };
-
-/* Has the question answered; done is called in a later turn. On the worker's thread. False: too many wait, and nothing
- * is done. */
-bool usage_keeper_ask(struct usage_port *port, struct usage_job *job);
 
 #endif
