@@ -42,17 +42,11 @@ static void check_listeners(const struct reader *reader, const struct config *co
 	check_listener(reader, &config->admin, "admin");
 }
 
-static unsigned line_of(const struct tree_node *section, const char *name)
-{
-	const struct tree_node *key = section == NULL ? NULL : tree_member(section, name);
-	return key != NULL ? key->key_line : section != NULL ? section->key_line : 0;
-}
-
 static void check_pepper(const struct reader *reader, const struct tree_node *root, const struct config *config)
 {
 	const struct tree_node *auth = tree_member(root, "auth");
 	const char *pepper = config->auth.pepper;
-	unsigned line = auth != NULL ? line_of(auth, "pepper") : line_of(root, "keys");
+	unsigned line = auth != NULL ? tree_line(auth, "pepper") : tree_line(root, "keys");
 	if (pepper == NULL)
 		findings_add(reader->findings, line, "auth.pepper",
 			     "missing; expected the secret of at least %d characters that the hashes of keys were made "
@@ -97,7 +91,7 @@ static void sort_keys(const struct reader *reader, struct config *config)
 static void refuse_store(const struct reader *reader, const struct tree_node *root, const char *name, const char *text)
 {
 	char place[READER_PATH_MAX];
-	findings_add(reader->findings, line_of(tree_member(root, "auth"), name),
+	findings_add(reader->findings, tree_line(tree_member(root, "auth"), name),
 		     reader_path(place, "auth", span_of(name)), "%s", text);
 }
 
@@ -125,15 +119,15 @@ void auth_check(const struct reader *reader, const struct tree_node *root, struc
 		auth->mode = CONFIG_AUTH_KEYS;
 	check_store(reader, root, config);
 	if (auth->mode == CONFIG_AUTH_NONE && config->key_count > 0)
-		findings_add(reader->findings, line_of(tree_member(root, "auth"), "mode"), "auth",
+		findings_add(reader->findings, tree_line(tree_member(root, "auth"), "mode"), "auth",
 			     "it is none, so that nobody asks for the %zu keys of the file; expected auth: keys, or no "
 			     "keys",
 			     config->key_count);
 	if (auth->mode == CONFIG_AUTH_NONE && auth->issuer_count > 0)
-		findings_add(reader->findings, line_of(tree_member(root, "auth"), "mode"), "auth",
+		findings_add(reader->findings, tree_line(tree_member(root, "auth"), "mode"), "auth",
 			     "it is none, so that nobody asks for tokens; expected mode: keys, or no \"jwt\"");
 	if (auth->mode == CONFIG_AUTH_KEYS && !keyed && auth->issuer_count == 0)
-		findings_add(reader->findings, line_of(tree_member(root, "auth"), "mode"), "auth",
+		findings_add(reader->findings, tree_line(tree_member(root, "auth"), "mode"), "auth",
 			     "it is keys, and there are none; expected at least one in \"keys\": `sluice keys create "
 			     "--name NAME` makes it; a store of keys (auth.store), or an issuer of tokens in \"jwt\"");
 	if (auth->mode == CONFIG_AUTH_UNSAID)

@@ -264,6 +264,14 @@ const struct tree_node *tree_member(const struct tree_node *mapping, const char 
 	return at;
 }
 
+unsigned tree_line(const struct tree_node *section, const char *key)
+{
+	const struct tree_node *member = section == NULL ? NULL : tree_member(section, key);
+	if (member != NULL)
+		return member->key_line;
+	return section == NULL ? 0 : section->key_line;
+}
+
 /* By key, then by place in the file. */
 static int compare_members(const void *a, const void *b)
 {

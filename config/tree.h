@@ -39,6 +39,10 @@ struct tree_node *tree_read(struct arena *arena, struct span yaml, struct findin
 /* The first member of a mapping with that key; NULL when there is none. */
 const struct tree_node *tree_member(const struct tree_node *mapping, const char *key);
 
+/* Returns the line of that key in a section, that of the section when it lacks the key, or 0. section: NULL = there is
+ * none. */
+unsigned tree_line(const struct tree_node *section, const char *key);
+
 /*
  * Calls found(context, again, first) for every member of a mapping whose key an
  * earlier member has. False when out of memory.

@@ -2,18 +2,10 @@
 /* Store and file of the record of use; usage_check.h lists the rules. */
 #include "config/usage_check.h"
 
-static unsigned line_of(const struct tree_node *usage, const char *name)
-{
-	const struct tree_node *key = usage == NULL ? NULL : tree_member(usage, name);
-	if (key != NULL)
-		return key->key_line;
-	return usage == NULL ? 0 : usage->key_line;
-}
-
 /* A finding at usage.file, at the line of usage when it lacks the key. */
 static void refuse(const struct reader *reader, const struct tree_node *root, const char *text)
 {
-	findings_add(reader->findings, line_of(tree_member(root, "usage"), "file"), "usage.file", "%s", text);
+	findings_add(reader->findings, tree_line(tree_member(root, "usage"), "file"), "usage.file", "%s", text);
 }
 
 void usage_check(const struct reader *reader, const struct tree_node *root, const struct config *config)
@@ -26,6 +18,6 @@ void usage_check(const struct reader *reader, const struct tree_node *root, cons
 	if (usage->file != NULL && config->auth.file != NULL && strcmp(usage->file, config->auth.file) == 0)
 		refuse(reader, root, "it is auth.file, too; expected a file of its own");
 	if (usage->store == CONFIG_USAGE_REDIS && !config_redis_is_used(&config->redis))
-		findings_add(reader->findings, line_of(tree_member(root, "usage"), "store"), "usage.store",
+		findings_add(reader->findings, tree_line(tree_member(root, "usage"), "store"), "usage.store",
 			     "it is redis, and there is none; expected servers or unix in \"redis\", or store: sqlite");
 }
