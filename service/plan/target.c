@@ -100,13 +100,7 @@ static void target_charge(const struct target_run *target, enum error_code code)
 				 .body = target_was_read(target, code) ? context->request->json.text.len : 0,
 				 .outputs = target->contents > 0 ? target->contents : answer / TARGET_TOKEN_BYTES};
 	bill_charge(context->bill, &call);
-	struct usage_call used = {.request = context->request,
-				  .model = call.model,
-				  .target = call.target,
-				  .usage = call.usage,
-				  .body = call.body,
-				  .outputs = call.outputs};
-	usage_record_call(context->worker->usage, &used);
+	usage_record_call(context->worker->usage, context->request, &call);
 }
 
 /* What became of the call, as seen by whoever wanted its answer. Once for each call that was started. */

@@ -220,11 +220,6 @@ static size_t part_of(const struct bill *bill, const struct config_model *model)
 	return bill->count;
 }
 
-static uint64_t known(int64_t count)
-{
-	return count > 0 ? (uint64_t)count : 0;
-}
-
 void bill_charge(struct bill *bill, const struct bill_call *call)
 {
 	size_t index = bill == NULL ? 0 : part_of(bill, call->model);
@@ -232,14 +227,9 @@ void bill_charge(struct bill *bill, const struct bill_call *call)
 		return;
 	struct quota_part *part = &bill->parts[index];
 	struct share *share = &bill->shares[index];
-	bool told = call->usage.prompt_tokens >= 0 || call->usage.completion_tokens >= 0;
-	struct price_tokens tokens = {.input = 0};
-	if (told) {
-		tokens = (struct price_tokens){.input = known(call->usage.prompt_tokens),
-					       .cache_read = known(call->usage.cache_read),
-					       .cache_write = known(call->usage.cache_write),
-					       .output = known(call->usage.completion_tokens)};
-	} else if (call->body > 0) {
+	struct price_tokens tokens;
+	bool told = price_tokens_told(&call->usage, &tokens);
+	if (!told && call->body > 0) {
 		tokens.input = input_of(&share->habit, call->body);
 		tokens.output = call->outputs;
 	}

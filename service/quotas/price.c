@@ -38,6 +38,23 @@ void prices_destroy(struct prices *prices)
 	free(prices);
 }
 
+static uint64_t known(int64_t count)
+{
+	return count > 0 ? (uint64_t)count : 0;
+}
+
+bool price_tokens_told(const struct usage *usage, struct price_tokens *tokens)
+{
+	*tokens = (struct price_tokens){.input = 0};
+	if (usage->prompt_tokens < 0 && usage->completion_tokens < 0)
+		return false;
+	*tokens = (struct price_tokens){.input = known(usage->prompt_tokens),
+					.cache_read = known(usage->cache_read),
+					.cache_write = known(usage->cache_write),
+					.output = known(usage->completion_tokens)};
+	return true;
+}
+
 static uint64_t at_most(uint64_t tokens)
 {
 	return tokens < TOKENS_MOST ? tokens : TOKENS_MOST;

@@ -4,6 +4,7 @@
 #define SLUICE_SERVICE_QUOTAS_PRICE_H
 
 #include "config/config.h"
+#include "schemas/event.h"
 
 struct prices;
 
@@ -18,6 +19,9 @@ struct price_tokens {
 	uint64_t cache_read, cache_write; /* of these */
 	uint64_t output;
 };
+
+/* Reads what a backend told of a call. Returns false when it told nothing: the tokens are 0. */
+bool price_tokens_told(const struct usage *usage, struct price_tokens *tokens);
 
 /* Returns the price of one call of the target; 0 where the configuration names none. */
 uint64_t prices_of(const struct prices *prices, const struct config_plan *target, const struct price_tokens *tokens);

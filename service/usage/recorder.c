@@ -9,7 +9,7 @@
 #include "config/config.h"
 #include "lib/container.h"
 #include "schemas/request.h"
-#include "service/quotas/price.h"
+#include "service/quotas/bill.h"
 #include "service/usage/keeper.h"
 
 enum { HAND_OVER_US = 1000000, TOKEN_BYTES = 4 /* of a request, about */ };
@@ -103,24 +103,13 @@ void usage_record_request(struct usage_recorder *recorder, const struct request 
 		record(recorder, request, model, target, &counts);
 }
 
-static uint64_t known(int64_t count)
+void usage_record_call(struct usage_recorder *recorder, const struct request *request, const struct bill_call *call)
 {
-	return count > 0 ? (uint64_t)count : 0;
-}
-
-void usage_record_call(struct usage_recorder *recorder, const struct usage_call *call)
-{
-	const struct usage *usage = &call->usage;
-	bool told = usage->prompt_tokens >= 0 || usage->completion_tokens >= 0;
-	struct price_tokens tokens = {.input = 0};
+	struct price_tokens tokens;
 	if (recorder == NULL)
 		return;
-	if (told) {
-		tokens = (struct price_tokens){.input = known(usage->prompt_tokens),
-					       .cache_read = known(usage->cache_read),
-					       .cache_write = known(usage->cache_write),
-					       .output = known(usage->completion_tokens)};
-	} else if (call->body > 0) {
+	bool told = price_tokens_told(&call->usage, &tokens);
+	if (!told && call->body > 0) {
 		tokens.input = (call->body + TOKEN_BYTES - 1) / TOKEN_BYTES;
 		tokens.output = call->outputs;
 	}
@@ -133,5 +122,5 @@ void usage_record_call(struct usage_recorder *recorder, const struct usage_call 
 		   [USAGE_CACHE_WRITE] = tokens.cache_write,
 		   [USAGE_OUTPUT] = tokens.output,
 		   [USAGE_SPEND] = counts_money ? prices_of(recorder->prices, call->target, &tokens) : 0}};
-	record(recorder, call->request, call->model, call->target->target, &counts);
+	record(recorder, request, call->model, call->target->target, &counts);
 }

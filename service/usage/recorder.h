@@ -7,14 +7,13 @@
 #ifndef SLUICE_SERVICE_USAGE_RECORDER_H
 #define SLUICE_SERVICE_USAGE_RECORDER_H
 
-#include "schemas/event.h"
 #include "service/loop/loop.h"
 #include "service/usage/table.h"
 
 enum { USAGE_RECORDER_ROWS = 4096 };
 
+struct bill_call;
 struct config_model;
-struct config_plan;
 struct prices;
 struct request;
 struct usage_keeper;
@@ -31,17 +30,8 @@ void usage_recorder_destroy(struct usage_recorder *recorder);
 void usage_record_request(struct usage_recorder *recorder, const struct request *request,
 			  const struct config_model *model, const char *target);
 
-/* A call that is over. */
-struct usage_call {
-	const struct request *request; /* for whom it was made */
-	const struct config_model *model;
-	const struct config_plan *target;
-	struct usage usage;
-	size_t body;      /* bytes of its request, when the backend read it; 0 = it was refused, or never got there */
-	uint64_t outputs; /* tokens of the answer as far as it came, about; for usage that was not told */
-};
-
-/* Records what a call used, or an estimate where the backend read the request and did not tell. */
-void usage_record_call(struct usage_recorder *recorder, const struct usage_call *call);
+/* Records what a call used, or an estimate where the backend read the request and did not tell. request: for whom it
+ * was made. */
+void usage_record_call(struct usage_recorder *recorder, const struct request *request, const struct bill_call *call);
 
 #endif
