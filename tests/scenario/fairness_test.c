@@ -10,10 +10,10 @@
 #include "tests/scenario/harness/backend.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/client_key.h"
 #include "tests/scenario/harness/scenario.h"
 
 #define CHAT "/v1/chat/completions"
-#define PEPPER "a-pepper-of-this-test-0123456789abcdef"
 #define WAITING "sluice_queue_waiting{backend=\"one\"}"
 #define ANSWER                                                                                \
 	"{\"choices\":[{\"index\":0,\"message\":{\"role\":\"assistant\",\"content\":\"ok\"}," \
@@ -25,7 +25,7 @@
 		    FIN, SCRIPT_END                                                                                \
 	}
 
-enum { KEY_SIZE = 64, HASH_SIZE = 128, PLACES = 8, CLIENTS_MOST = 700, ROUNDS_MOST = 100 };
+enum { PLACES = 8, CLIENTS_MOST = 700, ROUNDS_MOST = 100 };
 
 /* Of the keys; HEAVY has three times the weight of each other one. */
 enum tenant { HEAVY, LIGHT, OTHER, TENANTS };
@@ -34,37 +34,23 @@ static const char *const names[TENANTS] = {"heavy", "light", "other"};
 struct world {
 	struct backend *backend;
 	struct sluice *sluice;
-	char keys[TENANTS][KEY_SIZE];
+	char keys[TENANTS][CLIENT_KEY_SIZE];
 	struct client *clients;
 	size_t client_count;
 	size_t rounds; /* that have ended */
 };
-
-static void make_key(const char *name, char key[KEY_SIZE], char hash[HASH_SIZE])
-{
-	const char *const arguments[] = {"keys", "create", "--name", name, NULL};
-	struct bytes out = {0}, err = {0};
-	assert_int_equal(setenv("SLUICE_PEPPER", PEPPER, 1), 0);
-	assert_int_equal(sluice_run(arguments, &out, &err), 0);
-	const char *row = strstr(bytes_text(&out), "hash: ");
-	assert_non_null(row);
-	assert_int_equal(sscanf(bytes_text(&out), "%63s", key), 1);
-	assert_int_equal(sscanf(row, "hash: %127s", hash), 1);
-	bytes_free(&out);
-	bytes_free(&err);
-}
 
 static struct world start(const char *queue)
 {
 	static const struct step even[] = ANSWERED_AT(0), odd[] = ANSWERED_AT(1);
 	struct world world = {.backend = backend_start(), .clients = calloc(CLIENTS_MOST, sizeof *world.clients)};
 	struct bytes keys = {0};
-	char hash[HASH_SIZE];
+	char hash[CLIENT_KEY_HASH_SIZE];
 	assert_non_null(world.clients);
 	for (size_t i = 0; i < ROUNDS_MOST * PLACES; i++)
 		backend_script(world.backend, i / PLACES % 2 == 0 ? even : odd);
 	for (size_t i = 0; i < TENANTS; i++) {
-		make_key(names[i], world.keys[i], hash);
+		client_key_make(names[i], world.keys[i], hash);
 		bytes_printf(&keys, "  %s: { hash: '%s', tenant: acme/%s }\n", names[i], hash, names[i]);
 	}
 	world.sluice = sluice_start("auth: { pepper: '${SLUICE_PEPPER}' }\nkeys:\n%s"
@@ -88,7 +74,7 @@ static void finish(struct world *world)
 /* One request of a tenant, which says whose it is. */
 static struct client *ask(struct world *world, enum tenant tenant)
 {
-	char body[128], bearer[KEY_SIZE + 8];
+	char body[128], bearer[CLIENT_KEY_SIZE + 8];
 	struct client *client = &world->clients[world->client_count++];
 	snprintf(bearer, sizeof bearer, "Bearer %s", world->keys[tenant]);
 	const struct h2_header headers[] = {{"authorization", bearer}, {NULL, NULL}};

@@ -11,14 +11,12 @@
 #include "tests/scenario/harness/backend.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/client_key.h"
 #include "tests/scenario/harness/mass.h"
 #include "tests/scenario/harness/scenario.h"
 #include "tests/scenario/harness/sim.h"
 
 #define CHAT "/v1/chat/completions"
-#define PEPPER "a-pepper-of-this-test-0123456789abcdef"
-
-enum { KEY_SIZE = 64, HASH_SIZE = 128 };
 
 /* Whose keys the configuration has. */
 enum holder { FULL, ADMIN, NARROW, REVOKED, EXPIRED, ELSEWHERE, TWIN, OTHER_TWIN, HOLDERS };
@@ -40,37 +38,22 @@ static const struct {
 struct world {
 	struct sim *sim;
 	struct sluice *sluice;
-	char keys[HOLDERS][KEY_SIZE];
+	char keys[HOLDERS][CLIENT_KEY_SIZE];
 };
-
-static void make_key(const char *name, char key[KEY_SIZE], char hash[HASH_SIZE])
-{
-	const char *const arguments[] = {"keys", "create", "--name", name, NULL};
-	struct bytes out = {0}, err = {0};
-	assert_int_equal(setenv("SLUICE_PEPPER", PEPPER, 1), 0);
-	assert_int_equal(sluice_run(arguments, &out, &err), 0);
-	assert_int_equal(err.len, 0);
-	const char *row = strstr(bytes_text(&out), "hash: ");
-	assert_non_null(row);
-	assert_int_equal(sscanf(bytes_text(&out), "%63s", key), 1);
-	assert_int_equal(sscanf(row, "hash: %127s", hash), 1);
-	bytes_free(&out);
-	bytes_free(&err);
-}
 
 /* keeper: whose key the harness shows for /metrics; HOLDERS = none is needed. */
 static struct world start_with(enum holder keeper, const char *backends, const char *models, const char *more)
 {
-	static char shown[KEY_SIZE];
+	static char shown[CLIENT_KEY_SIZE];
 	struct world world = {.sim = sim_start(NULL)};
 	struct bytes keys = {0};
-	char hash[HASH_SIZE];
+	char hash[CLIENT_KEY_HASH_SIZE];
 	for (size_t i = 0; i < HOLDERS; i++) {
-		make_key(holders[i].name, world.keys[i], hash);
+		client_key_make(holders[i].name, world.keys[i], hash);
 		bytes_printf(&keys, "  %s: { hash: '%s'%s }\n", holders[i].name, hash, holders[i].more);
 	}
 	if (keeper != HOLDERS) {
-		memcpy(shown, world.keys[keeper], KEY_SIZE);
+		memcpy(shown, world.keys[keeper], CLIENT_KEY_SIZE);
 		sluice_show_key(shown);
 	}
 	world.sluice =
@@ -130,7 +113,7 @@ static void a_key_is_taken_from_three_fields_over_every_version_of_http(void **s
 {
 	(void)state;
 	struct world world = start("");
-	char bearer[KEY_SIZE + 8];
+	char bearer[CLIENT_KEY_SIZE + 8];
 	snprintf(bearer, sizeof bearer, "Bearer %s", world.keys[FULL]);
 	for (enum via via = 0; via < VIA_COUNT; via++) {
 		const char *const fields[][2] = {
@@ -157,17 +140,17 @@ static void a_key_that_is_no_good_is_refused_for_what_is_wrong(void **state)
 	} rows[] = {{REVOKED, 401, "revoked_api_key", "revoked was revoked"},
 		    {EXPIRED, 401, "expired_api_key", "expired has expired"},
 		    {ELSEWHERE, 403, "network_not_allowed", "keys.elsewhere.networks"}};
-	char key[KEY_SIZE], hash[HASH_SIZE];
+	char key[CLIENT_KEY_SIZE], hash[CLIENT_KEY_HASH_SIZE];
 	(void)state;
 	struct world world = start("");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct answer answer = ask_as(&world, "POST", CHAT, world.keys[rows[i].holder], chat_body("m", false));
 		check_refused(&answer, rows[i].status, rows[i].code, rows[i].text);
 	}
-	make_key("stranger", key, hash);
+	client_key_make("stranger", key, hash);
 	struct answer answer = ask_as(&world, "GET", "/v1/models", key, NULL);
 	check_refused(&answer, 401, "invalid_api_key", "not known here");
-	memcpy(key, world.keys[FULL], KEY_SIZE);
+	memcpy(key, world.keys[FULL], CLIENT_KEY_SIZE);
 	key[20] = key[20] == 'x' ? 'y' : 'x';
 	answer = ask_as(&world, "GET", "/v1/models", key, NULL);
 	check_refused(&answer, 401, "invalid_api_key", "mistyped");
@@ -208,7 +191,7 @@ static void check_keyed(const struct world *world, const struct operation_row *r
 {
 	const char *body = row->body == NULL ? NULL : "{\"model\":\"m\"}";
 	const char *path = path_of(row), *key = world->keys[NARROW];
-	char typo[KEY_SIZE + 1];
+	char typo[CLIENT_KEY_SIZE + 1];
 	bool narrow = row->right == OPERATION_RIGHT_CHAT || row->right == OPERATION_RIGHT_FANOUT ||
 		      row->right == OPERATION_RIGHT_MODELS || row->right == OPERATION_RIGHT_ANY;
 	struct answer answer = ask(world, VIA_H1, row->method, path, NULL, NULL, body);
@@ -378,7 +361,7 @@ static bool is_hit(const struct world *world, const char *field, const char *val
 
 static void kept_answers_are_the_tenants_whatever_field_shows_the_key(void **state)
 {
-	char bearer[KEY_SIZE + 8];
+	char bearer[CLIENT_KEY_SIZE + 8];
 	(void)state;
 	struct world world = start("");
 	snprintf(bearer, sizeof bearer, "Bearer %s", world.keys[TWIN]);
@@ -456,9 +439,9 @@ static void turns_in_a_queue_are_the_tenants(void **state)
 
 static void wrong_keys_are_limited_by_network_and_good_ones_are_served_all_the_same(void **state)
 {
-	char key[KEY_SIZE], hash[HASH_SIZE];
+	char key[CLIENT_KEY_SIZE], hash[CLIENT_KEY_HASH_SIZE];
 	(void)state;
-	make_key("good", key, hash);
+	client_key_make("good", key, hash);
 	struct world world = {
 	    .sluice = sluice_start("auth: { pepper: '${SLUICE_PEPPER}', failures: 3 }\n"
 				   "keys: { good: { hash: '%s' } }\n"
@@ -530,7 +513,7 @@ static void a_request_with_a_wrong_key_is_refused_before_its_long_body_is_read(v
 static void check_crowd(const struct world *world, const char *unknown, size_t count)
 {
 	struct mass_job *jobs = mass_jobs(count, chat_body("m", true));
-	char values[4][KEY_SIZE + 8];
+	char values[4][CLIENT_KEY_SIZE + 8];
 	snprintf(values[0], sizeof values[0], "Bearer %s", world->keys[FULL]);
 	snprintf(values[1], sizeof values[1], "Bearer %s", unknown);
 	snprintf(values[2], sizeof values[2], "Bearer %s", world->keys[REVOKED]);
@@ -552,10 +535,10 @@ static void check_crowd(const struct world *world, const char *unknown, size_t c
 
 static void one_thirty_and_three_hundred_at_once_get_what_their_keys_allow(void **state)
 {
-	char unknown[KEY_SIZE], hash[HASH_SIZE];
+	char unknown[CLIENT_KEY_SIZE], hash[CLIENT_KEY_HASH_SIZE];
 	(void)state;
 	struct world world = start("");
-	make_key("stranger", unknown, hash);
+	client_key_make("stranger", unknown, hash);
 	check_crowd(&world, unknown, 1);
 	check_crowd(&world, unknown, 30);
 	check_crowd(&world, unknown, 300);
@@ -577,7 +560,7 @@ static void secrets_are_in_nothing_that_the_process_emits(void **state)
 	struct world world = start("log: { level: debug }\n");
 	for (size_t i = 0; i < HOLDERS; i++) {
 		const char *key = world.keys[i];
-		char path[256], body[512], typo[KEY_SIZE];
+		char path[256], body[512], typo[CLIENT_KEY_SIZE];
 		struct answer answer = ask_as(&world, "POST", CHAT, key, chat_body("m", false));
 		bytes_append(&all, bytes_text(&answer.head), answer.head.len);
 		bytes_append(&all, bytes_text(&answer.body), answer.body.len);
@@ -612,7 +595,7 @@ static void secrets_are_in_nothing_that_the_process_emits(void **state)
 	cJSON_Delete(calls);
 	for (size_t i = 0; i < HOLDERS; i++)
 		check_no_secret(&all, world.keys[i]);
-	check_lacks(&all, PEPPER);
+	check_lacks(&all, CLIENT_KEY_PEPPER);
 	char id[64]; /* but ids are there */
 	snprintf(id, sizeof id, "\"key\":\"%.8s\"", world.keys[FULL] + strlen("sk-sluice-"));
 	check_contains(&all, id);
@@ -623,19 +606,19 @@ static void secrets_are_in_nothing_that_the_process_emits(void **state)
 
 static void the_command_prints_a_key_once_and_hashes_it_again(void **state)
 {
-	char key[KEY_SIZE], hash[HASH_SIZE], path[256], command[512];
+	char key[CLIENT_KEY_SIZE], hash[CLIENT_KEY_HASH_SIZE], path[256], command[512];
 	struct bytes out = {0}, err = {0};
 	(void)state;
-	make_key("one", key, hash);
+	client_key_make("one", key, hash);
 	snprintf(path, sizeof path, "%s/pepper", scenario_directory());
 	FILE *file = fopen(path, "w");
 	assert_non_null(file);
-	fputs(PEPPER "\n", file);
+	fputs(CLIENT_KEY_PEPPER "\n", file);
 	fclose(file);
 	snprintf(command, sizeof command, "printf '%%s\\n' %s | %s keys hash --pepper-file %s", key,
 		 scenario_program("SLUICE_BIN", "build/sluice"), path);
 	FILE *pipe = popen(command, "r");
-	char again[HASH_SIZE] = "";
+	char again[CLIENT_KEY_HASH_SIZE] = "";
 	assert_non_null(pipe);
 	assert_int_equal(fscanf(pipe, "%127s", again), 1);
 	assert_int_equal(pclose(pipe), 0);

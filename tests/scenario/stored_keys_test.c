@@ -11,11 +11,10 @@
 
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/client_key.h"
 #include "tests/scenario/harness/mass.h"
 #include "tests/scenario/harness/replicas.h"
 #include "tests/scenario/harness/scenario.h"
-
-#define PEPPER "a-pepper-of-this-test-0123456789abcdef"
 
 enum { KEY_SIZE = 64, PATH_SIZE = 160, LONG_GUARD_US = 60000000 };
 
@@ -54,9 +53,9 @@ static struct bytes command(int status, const char *const arguments[])
 /* The lines of auth, keys and redis. more: of auth. */
 static void write_rest(struct bytes *yaml, const struct world *world, const char *hash, const char *more)
 {
-	bytes_printf(yaml, "auth: { pepper: " PEPPER ", failures: 100000, store: %s%s%s, refresh: 100ms%s }\n",
-		     world->kind == IN_FILE ? "sqlite, file: " : "redis", world->kind == IN_FILE ? world->file : "", "",
-		     more);
+	bytes_printf(
+	    yaml, "auth: { pepper: " CLIENT_KEY_PEPPER ", failures: 100000, store: %s%s%s, refresh: 100ms%s }\n",
+	    world->kind == IN_FILE ? "sqlite, file: " : "redis", world->kind == IN_FILE ? world->file : "", "", more);
 	bytes_printf(yaml,
 		     "keys: { listed: { hash: '%s' } }\nbackends: { b: { url: 'http://127.0.0.1:1' } }\n"
 		     "models: { m: b/x, n: b/y }\n",
@@ -68,21 +67,16 @@ static void write_rest(struct bytes *yaml, const struct world *world, const char
 /* more: further keys of auth, each with a comma in front. */
 static struct world start(enum kind kind, const char *more)
 {
-	const char *const make[] = {"keys", "create", "--name", "listed", NULL};
 	struct world world = {.kind = kind};
 	struct bytes yaml = {0};
-	char hash[128];
-	assert_int_equal(setenv("SLUICE_PEPPER", PEPPER, 1), 0);
+	char hash[CLIENT_KEY_HASH_SIZE];
 	snprintf(world.file, sizeof world.file, "%s/keys.db", scenario_directory());
 	snprintf(world.config, sizeof world.config, "%s/commands.yaml", scenario_directory());
 	if (kind == IN_REDIS) {
 		world.redis = redis_process_start("");
 		scenario_defer(stop_redis, world.redis);
 	}
-	struct bytes made = command(0, make);
-	assert_int_equal(sscanf(bytes_text(&made), "%63s", world.listed), 1);
-	assert_int_equal(sscanf(strstr(bytes_text(&made), "hash: "), "hash: %127s", hash), 1);
-	bytes_free(&made);
+	client_key_make("listed", world.listed, hash);
 	write_rest(&yaml, &world, hash, more);
 	FILE *file = fopen(world.config, "w");
 	assert_non_null(file);
@@ -381,11 +375,8 @@ static void in_its_grace_the_copy_serves_and_judges_nothing_new(enum kind kind)
 	unknown.key[30] = unknown.key[30] == 'a' ? 'b' : 'a';
 	assert_int_equal(status_of(world.each[0], unknown.key), 401); /* mistyped, whatever the store says */
 	/* a key that the store never had */
-	const char *const make[] = {"keys", "create", "--name", "stranger", NULL};
-	char stranger[KEY_SIZE];
-	struct bytes out = command(0, make);
-	assert_int_equal(sscanf(bytes_text(&out), "%63s", stranger), 1);
-	bytes_free(&out);
+	char stranger[CLIENT_KEY_SIZE], hash[CLIENT_KEY_HASH_SIZE];
+	client_key_make("stranger", stranger, hash);
 	await_everywhere(&world, stranger, 401);
 	lose_store(&world);
 	await_everywhere(&world, stranger, 503);
@@ -537,11 +528,8 @@ static void a_service_starts_without_its_store(void **state)
 {
 	(void)state;
 	struct world world = start(IN_FILE, "");
-	const char *const make[] = {"keys", "create", "--name", "stranger", NULL};
-	char stranger[KEY_SIZE];
-	struct bytes out = command(0, make);
-	assert_int_equal(sscanf(bytes_text(&out), "%63s", stranger), 1);
-	bytes_free(&out);
+	char stranger[CLIENT_KEY_SIZE], hash[CLIENT_KEY_HASH_SIZE];
+	client_key_make("stranger", stranger, hash);
 	assert_int_equal(status_of(world.each[0], world.listed), 200);
 	assert_int_equal(status_of(world.each[0], stranger), 503);
 	struct made made = make_by_command(&world, "first");
@@ -553,7 +541,7 @@ static void a_store_alone_makes_clients_show_its_keys(void **state)
 {
 	(void)state;
 	struct sluice *sluice =
-	    sluice_start("auth: { pepper: " PEPPER ", store: sqlite, file: '%s/alone.db', refresh: 100ms }\n"
+	    sluice_start("auth: { pepper: " CLIENT_KEY_PEPPER ", store: sqlite, file: '%s/alone.db', refresh: 100ms }\n"
 			 "backends: { b: { url: 'http://127.0.0.1:1' } }\nmodels: { m: b/x }\n",
 			 scenario_directory());
 	struct made made = make_by_api(sluice, "{\"name\":\"only\"}");

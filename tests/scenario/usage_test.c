@@ -12,13 +12,12 @@
 
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/client.h"
+#include "tests/scenario/harness/client_key.h"
 #include "tests/scenario/harness/mass.h"
 #include "tests/scenario/harness/scenario.h"
 #include "tests/scenario/harness/sim.h"
 
-#define PEPPER "a-pepper-of-this-test-0123456789abcdef"
-
-enum { KEYS = 3, KEY_SIZE = 64, HASH_SIZE = 128, PATH_SIZE = 200, AUTHORIZATION_SIZE = 80 };
+enum { KEYS = 3, PATH_SIZE = 200, AUTHORIZATION_SIZE = 80 };
 
 struct world {
 	struct sim *sim;
@@ -28,19 +27,12 @@ struct world {
 	char ids[KEYS][16];
 };
 
-static void make_key(struct world *world, size_t at, char hash[HASH_SIZE])
+static void make_key(struct world *world, size_t at, char hash[CLIENT_KEY_HASH_SIZE])
 {
-	const char *const arguments[] = {"keys", "create", "--name", "any", NULL};
-	struct bytes out = {0}, err = {0};
-	char key[KEY_SIZE];
-	assert_int_equal(setenv("SLUICE_PEPPER", PEPPER, 1), 0);
-	assert_int_equal(sluice_run(arguments, &out, &err), 0);
-	assert_int_equal(sscanf(bytes_text(&out), "%63s", key), 1);
-	assert_int_equal(sscanf(strstr(bytes_text(&out), "hash: "), "hash: %127s", hash), 1);
+	char key[CLIENT_KEY_SIZE];
+	client_key_make("any", key, hash);
 	assert_int_equal(sscanf(hash, "%15[^:]", world->ids[at]), 1);
 	snprintf(world->keys[at], AUTHORIZATION_SIZE, "Bearer %s", key);
-	bytes_free(&out);
-	bytes_free(&err);
 }
 
 static void free_yaml(void *yaml)
@@ -51,12 +43,12 @@ static void free_yaml(void *yaml)
 /* usage: what the section of that name says. */
 static void start(struct world *world, const char *usage)
 {
-	char hash[HASH_SIZE];
+	char hash[CLIENT_KEY_HASH_SIZE];
 	*world = (struct world){.sim = sim_start(NULL)};
 	scenario_defer(free_yaml, &world->yaml);
 	bytes_printf(
 	    &world->yaml,
-	    "auth: { pepper: " PEPPER " }\nusage: { %s }\n"
+	    "auth: { pepper: " CLIENT_KEY_PEPPER " }\nusage: { %s }\n"
 	    "backends:\n  sim: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
 	    "prices: { '*': { input: 1, output: 1000000 } }\n"
 	    "retries: { percent: 100 }\n"
