@@ -31,13 +31,8 @@ static const char models[] = "models:\n"
 static struct replicas start(const char *redis, const char *quotas)
 {
 	char rest[1024];
-	struct replicas replicas = replicas_prepare_with(redis);
 	snprintf(rest, sizeof rest, "%s%s", models, quotas);
-	for (int i = 0; i < REPLICAS; i++) {
-		replicas.each[i] = replicas_add(&replicas, rest);
-		replicas_wait_up(replicas.each[i]);
-	}
-	return replicas;
+	return replicas_start_with(redis, rest);
 }
 
 static const char *body_of(const char *model)

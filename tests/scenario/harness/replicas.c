@@ -60,7 +60,12 @@ void replicas_wait_up(const struct sluice *sluice)
 
 struct replicas replicas_start(const char *rest)
 {
-	struct replicas replicas = replicas_prepare();
+	return replicas_start_with("", rest);
+}
+
+struct replicas replicas_start_with(const char *redis, const char *rest)
+{
+	struct replicas replicas = replicas_prepare_with(redis);
 	for (int i = 0; i < REPLICAS; i++) {
 		replicas.each[i] = replicas_add(&replicas, rest);
 		replicas_wait_up(replicas.each[i]);

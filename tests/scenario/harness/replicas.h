@@ -28,6 +28,8 @@ struct sluice *replicas_add(const struct replicas *replicas, const char *rest);
 
 /* Everything, ready, connected to Redis. */
 struct replicas replicas_start(const char *rest);
+/* The same; redis: more lines of Redis' configuration. */
+struct replicas replicas_start_with(const char *redis, const char *rest);
 
 /* What is waited for in scenarios about what goes wrong, as the file says it. */
 struct haste {
