@@ -311,7 +311,7 @@ struct config_key {
 	unsigned line;
 };
 
-/* What the file says of a tenant. */
+/* The settings of a tenant. */
 struct config_tenant {
 	const char *path; /* org, org/team or org/team/agent */
 	unsigned weight;  /* against the tenants beside it */

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a rate limits. Requests that run at once have no rate. Spend is counted in billionths of a dollar. */
+/* The unit of a rate. Spend is counted in billionths of a dollar. A limit of requests at once is no rate. */
 enum quota_unit { QUOTA_REQUESTS, QUOTA_TOKENS, QUOTA_INPUT_TOKENS, QUOTA_OUTPUT_TOKENS, QUOTA_SPEND, QUOTA_UNITS };
 
 /* Over how long. Seconds, minutes and hours end now, wherever they began; a day and a month are those of the calendar

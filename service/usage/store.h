@@ -24,7 +24,7 @@ struct loop;
 struct redis_shared;
 struct usage_store;
 
-/* What rows are told apart by, in the order of columns. */
+/* The columns that identify a row, in their order. */
 enum usage_dimension { USAGE_DAY, USAGE_KEY, USAGE_TENANT, USAGE_MODEL, USAGE_TARGET, USAGE_DIMENSIONS };
 
 /* The values of a row by dimension; {NULL,0} = that dimension is summed up. Of the day: its number. */
