@@ -88,7 +88,7 @@ void lockstep_start(struct lockstep *lockstep, const char *directory, const char
 	/* nothing between the second and the third marker: what is counted there is their own cost */
 	lockstep_count(lockstep);
 	lockstep_count(lockstep);
-	lockstep->marker_cost = lockstep_counted(lockstep, "marker");
+	lockstep->marker_cost = lockstep_counted(lockstep);
 }
 
 /*
@@ -228,23 +228,34 @@ void lockstep_count(struct lockstep *lockstep)
 	lockstep->dumps++;
 }
 
-uint64_t lockstep_counted(struct lockstep *lockstep, const char *name)
+static void last_profile(const struct lockstep *lockstep, char *path, size_t size)
+{
+	snprintf(path, size, "%s/profile.%u", lockstep->directory, lockstep->dumps);
+}
+
+uint64_t lockstep_counted(struct lockstep *lockstep)
 {
 	char path[256];
-	char kept[256];
 	struct bytes profile = {0};
 	lockstep_count(lockstep);
-	snprintf(path, sizeof path, "%s/profile.%u", lockstep->directory, lockstep->dumps);
-	snprintf(kept, sizeof kept, "%s/%s.callgrind", lockstep->directory, name);
+	last_profile(lockstep, path, sizeof path);
 	assert_true(bytes_read_file(&profile, path));
 	const char *summary = strstr(bytes_text(&profile), "\nsummary: ");
 	if (summary == NULL)
 		fail_msg("%s has no summary", path);
 	uint64_t count = strtoull(summary + 10, NULL, 10);
 	bytes_free(&profile);
-	assert_int_equal(rename(path, kept), 0);
 	assert_true(count >= lockstep->marker_cost);
 	return count - lockstep->marker_cost;
+}
+
+void lockstep_keep(const struct lockstep *lockstep, const char *name)
+{
+	char path[256];
+	char kept[256];
+	last_profile(lockstep, path, sizeof path);
+	snprintf(kept, sizeof kept, "%s/%s.callgrind", lockstep->directory, name);
+	assert_int_equal(rename(path, kept), 0);
 }
 
 void lockstep_close(struct lockstep *lockstep)

@@ -41,8 +41,11 @@ void lockstep_backend_write(struct lockstep *lockstep, const char *bytes, size_t
 /* Starts to count. */
 void lockstep_count(struct lockstep *lockstep);
 
-/* Instructions since lockstep_count; the profile is kept as DIRECTORY/NAME.callgrind. */
-uint64_t lockstep_counted(struct lockstep *lockstep, const char *name);
+/* Ends the count, and starts the next one. Returns the instructions of the one that ended. */
+uint64_t lockstep_counted(struct lockstep *lockstep);
+
+/* Keeps the profile of the count that ended last as DIRECTORY/NAME.callgrind. */
+void lockstep_keep(const struct lockstep *lockstep, const char *name);
 
 void lockstep_close(struct lockstep *lockstep);
 

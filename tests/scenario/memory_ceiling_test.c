@@ -24,7 +24,7 @@ enum {
 	SHARE = CEILING / 4 * 3, /* that one address may hold at most */
 	/* beside what is charged: holes of the heap, and what the neighbour and the tools need */
 	EXTRA = 24 * MIB,
-	REST_EXTRA = 4 * MIB
+	REST_EXTRA = 12 * MIB /* holes no trim gives back */
 };
 
 struct world {
