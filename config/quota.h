@@ -24,7 +24,7 @@ struct config_rates {
 	size_t count;
 };
 
-enum { QUOTA_MONEY = 1000000000 /* parts of a dollar */ };
+enum { QUOTA_MONEY = 1000000000 /* parts of a dollar */, QUOTA_OVERDRAFT = 100 /* percent, where nothing is said */ };
 
 /* The words of quotas.*.each, in their order. */
 enum quota_each { QUOTA_EACH_TENANT, QUOTA_EACH_KEY, QUOTA_EACH_MODEL };
@@ -43,6 +43,7 @@ struct config_quota {
 	unsigned each;             /* bits 1 << enum quota_each: what has counts of its own; 0 = all count together */
 	struct config_rates rates[QUOTA_UNITS];
 	unsigned concurrent; /* requests that run at once; 0 = any number */
+	unsigned overdraft;  /* percent of a limit by which the answers that run may exceed it together */
 	unsigned on_loss;    /* enum quota_on_loss */
 	unsigned line;
 };

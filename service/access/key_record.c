@@ -287,6 +287,7 @@ static bool resolve_limits(struct span id, struct span object, struct arena *are
 	struct key_limits_wrong wrong;
 	arena_init(&scratch, 0);
 	key->limits.name = arena_printf(arena, "keys.%.*s", SPAN_ARG(id)).at;
+	key->limits.overdraft = QUOTA_OVERDRAFT;
 	bool good = object.at == NULL ||
 		    (json_parse(&json, &scratch, object, RECORD_DEPTH, &error) && json_type(&json, 0) == JSON_OBJECT &&
 		     key_limits_read(&json, 0, arena, &key->limits, &wrong));

@@ -4,7 +4,7 @@
 
 enum { SECOND_US = 1000000 /* how soon what runs is expected to end */ };
 
-static const uint64_t reserved_most = 1000000000000000; /* of one request; no limit is larger */
+static const uint64_t amount_most = 1000000000000000; /* of one request; no limit is larger */
 
 static uint64_t used_of(struct quota_account *account, struct quota_now now)
 {
@@ -16,13 +16,28 @@ static uint64_t least_of(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-bool account_has_room(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least)
+bool account_has_room(struct quota_account *account, struct quota_now now, const struct quota_ask *ask)
 {
 	if (account->shared != NULL)
-		return holding_has_room(account, now, amount, least);
+		return holding_has_room(account, now, ask->amount, account_least(account, ask));
 	uint64_t left = account_left(account, now);
 	/* an estimate larger than the limit takes all of it */
-	return left >= least_of(amount, account->limit) || (account->reserved == 0 && left > 0 && left >= least);
+	return left >= least_of(ask->amount, account->limit) ||
+	       (account->reserved == 0 && left > 0 && left >= account_least(account, ask));
+}
+
+bool account_may_exceed(const struct quota_account *account, uint64_t beyond)
+{
+	uint64_t limit = account->shared == NULL ? account->limit : holding_part(account);
+	if (beyond == 0 || account->overdraft == 0)
+		return beyond == 0;
+	return account->beyond == 0 ||
+	       account->beyond + least_of(beyond, amount_most) <= limit * account->overdraft / 100;
+}
+
+uint64_t account_least(const struct quota_account *account, const struct quota_ask *ask)
+{
+	return account->overdraft == 0 ? ask->amount : ask->least;
 }
 
 uint64_t account_reserved(struct quota_account *account, struct quota_now now)
@@ -31,31 +46,38 @@ uint64_t account_reserved(struct quota_account *account, struct quota_now now)
 	return account->reserved < most ? account->reserved : most;
 }
 
-void account_reserve(struct quota_account *account, struct quota_now now, uint64_t amount)
+void account_reserve(struct quota_account *account, struct quota_now now, const struct quota_ask *ask)
 {
 	if (account->unit == QUOTA_REQUESTS)
-		window_add(&account->window, account->kind, now, amount);
+		window_add(&account->window, account->kind, now, ask->amount);
 	else
-		account->reserved += least_of(amount, reserved_most); /* whatever the limit is when it ends */
+		account->reserved += least_of(ask->amount, amount_most); /* whatever the limit is when it ends */
+	account->beyond += least_of(ask->beyond, amount_most);
 	if (account->shared != NULL)
-		holding_grant(account, now, amount);
+		holding_grant(account, now, ask->amount);
 }
 
-void account_take_back(struct quota_account *account, struct quota_now now, uint64_t amount)
+static void release(struct quota_account *account, const struct quota_ask *ask)
+{
+	account->reserved -= least_of(ask->amount, amount_most);
+	account->beyond -= least_of(ask->beyond, amount_most);
+}
+
+void account_take_back(struct quota_account *account, struct quota_now now, const struct quota_ask *ask)
 {
 	if (account->unit == QUOTA_REQUESTS)
-		window_take_back(&account->window, account->kind, now, amount);
+		window_take_back(&account->window, account->kind, now, ask->amount);
 	else
-		account->reserved -= least_of(amount, reserved_most);
+		release(account, ask);
 	if (account->shared != NULL)
-		holding_take_back(account, now, amount);
+		holding_take_back(account, now, ask->amount);
 }
 
-void account_settle(struct quota_account *account, struct quota_now now, uint64_t reserved, uint64_t used)
+void account_settle(struct quota_account *account, struct quota_now now, const struct quota_ask *ask, uint64_t used)
 {
 	if (account->unit == QUOTA_REQUESTS)
 		return; /* it was used when it was granted */
-	account->reserved -= least_of(reserved, reserved_most);
+	release(account, ask);
 	if (account->unit == QUOTA_CONCURRENT || used == 0)
 		return;
 	window_add(&account->window, account->kind, now, used);
@@ -71,15 +93,16 @@ uint64_t account_left(struct quota_account *account, struct quota_now now)
 	return taken < account->limit ? account->limit - taken : 0;
 }
 
-uint64_t account_wait(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least)
+uint64_t account_wait(struct quota_account *account, struct quota_now now, const struct quota_ask *ask)
 {
 	if (account->shared != NULL)
-		return holding_wait(account, now, amount, least);
-	if (account_has_room(account, now, amount, least))
+		return holding_wait(account, now, ask->amount, account_least(account, ask));
+	if (account_has_room(account, now, ask))
 		return 0;
 	if (account->unit == QUOTA_CONCURRENT)
 		return SECOND_US;
-	uint64_t need = least > 0 ? least : 1; /* when what runs has ended, so much will do */
+	uint64_t least = account_least(account, ask),
+		 need = least > 0 ? least : 1; /* when what runs has ended, so much will do */
 	uint64_t wait_us = window_wait(&account->window, account->kind, now, account->limit - need);
 	return account->reserved > 0 && wait_us < SECOND_US ? SECOND_US : wait_us;
 }

@@ -6,7 +6,7 @@
  *   used in the window + reserved <= limit      whenever something was granted
  *
  * An answer that turns out larger than its reservation makes the sum larger than the limit; nothing is granted until it
- * fits again.
+ * fits again. By how much it may be larger is added up, and bounded: account_may_exceed().
  *
  * The limit may be shared by all replicas. Then the account counts what this process used and reserved, and grants what
  * the process holds of the limit (holding.h).
@@ -27,43 +27,58 @@ struct quota_account {
 	enum quota_window kind;
 	bool by_model; /* a model has an account of its own */
 	uint64_t limit;
-	uint64_t reserved; /* as it was asked for: may be more than the limit, which may change */
+	unsigned overdraft; /* percent of the limit by which the answers under way may exceed it together */
+	uint64_t reserved;  /* as it was asked for: may be more than the limit, which may change */
+	uint64_t beyond;    /* what the answers under way may come to besides */
 	struct window window;
 	struct holding
 	    *shared; /* its part of a limit that all replicas share; borrowed; NULL = it is this process' alone */
 };
 
+/* What a request asks of an account. */
+struct quota_ask {
+	uint64_t amount; /* that is reserved */
+	uint64_t least;  /* of it, what will be used whatever the answer; the rest is a guess */
+	uint64_t beyond; /* what the answer may come to besides */
+};
+
 /*
- * Returns whether the amount may be granted now. least: what will be used whatever the answer; the rest is a guess.
- * When nothing else is reserved a guess may be larger than what is left: it takes all of that, so that nobody is
- * refused for a guess alone.
+ * Returns whether the amount may be granted now. When nothing else is reserved a guess may be larger than what is left:
+ * it takes all of that, so that nobody is refused for a guess alone. Without an overdraft it may not.
  */
-bool account_has_room(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least);
+bool account_has_room(struct quota_account *account, struct quota_now now, const struct quota_ask *ask);
+
+/* Returns whether one more answer may be larger than what is reserved for it: with an overdraft the only one may be,
+ * whatever it may come to, and several by the overdraft together. */
+bool account_may_exceed(const struct quota_account *account, uint64_t beyond);
 
 /* Returns what is reserved, no more than what was left then. */
 uint64_t account_reserved(struct quota_account *account, struct quota_now now);
 
 /* Grants it: a request is used from now on, anything else is reserved. */
-void account_reserve(struct quota_account *account, struct quota_now now, uint64_t amount);
+void account_reserve(struct quota_account *account, struct quota_now now, const struct quota_ask *ask);
 
-/* Undoes account_reserve() of the same time and amount. */
-void account_take_back(struct quota_account *account, struct quota_now now, uint64_t amount);
+/* Undoes account_reserve() of the same time. */
+void account_take_back(struct quota_account *account, struct quota_now now, const struct quota_ask *ask);
 
-/* Ends a reservation of that amount, of which so much was used. */
-void account_settle(struct quota_account *account, struct quota_now now, uint64_t reserved, uint64_t used);
+/* Ends what account_reserve() began; so much was used. */
+void account_settle(struct quota_account *account, struct quota_now now, const struct quota_ask *ask, uint64_t used);
 
 /* Returns what may still be granted. */
 uint64_t account_left(struct quota_account *account, struct quota_now now);
 
 /* Returns the microseconds until the amount may be granted, if nothing else is, and at least a second while something
- * is reserved; 0 = now. least: no more than the limit. */
-uint64_t account_wait(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least);
+ * is reserved; 0 = now. ask->least: no more than the limit. */
+uint64_t account_wait(struct quota_account *account, struct quota_now now, const struct quota_ask *ask);
 
 /* Returns the microseconds until all of the limit is there again, if nothing is used from now on. */
 uint64_t account_reset(struct quota_account *account, struct quota_now now);
 
 /* Returns whether it is as if new: nobody loses anything when it is forgotten. */
 bool account_is_idle(struct quota_account *account, struct quota_now now);
+
+/* Returns what will be used of that account whatever the answer. Without an overdraft no guess counts as such. */
+uint64_t account_least(const struct quota_account *account, const struct quota_ask *ask);
 
 /* "requests", "tokens", …, "concurrent". */
 const char *account_unit_name(unsigned unit);

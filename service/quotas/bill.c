@@ -117,14 +117,25 @@ static uint64_t sure_input_of(const struct quota_habit *habit, size_t body)
 	return tokens_in(body, habit->tokens_per_byte < of_text ? habit->tokens_per_byte : of_text);
 }
 
-/* What the request says, or what such requests usually come to when that is less: a guess. */
-static uint64_t output_of(const struct quota_habit *habit, const struct bill_estimate *estimate, bool *guessed)
+/* What an answer of one model may come to. */
+struct output {
+	double usual; /* tokens of a choice: what the request says, or what such requests usually come to when that is
+			 less */
+	double most;  /* tokens of a choice: what the request says, or what hardly any answer was above */
+};
+
+static struct output output_of(const struct quota_habit *habit, const struct bill_estimate *estimate)
 {
-	double usual = habit->output;
-	*guessed = estimate->output_most < 0 || (double)estimate->output_most > usual;
-	if (!*guessed)
-		usual = (double)estimate->output_most;
-	return (uint64_t)(usual * (double)(estimate->choices < 1 ? 1 : estimate->choices));
+	enum { UNANNOUNCED = 4096, SENSIBLE = 1000000000 };
+	double most = habit->largest > UNANNOUNCED ? habit->largest : UNANNOUNCED;
+	if (estimate->output_most >= 0)
+		most = estimate->output_most < SENSIBLE ? (double)estimate->output_most : SENSIBLE;
+	return (struct output){.usual = habit->output < most ? habit->output : most, .most = most};
+}
+
+static uint64_t spend_of(const struct bill *bill, const struct config_plan *plan, uint64_t input, uint64_t output)
+{
+	return prices_most(quotas_prices(bill->quotas), plan, &(struct price_tokens){.input = input, .output = output});
 }
 
 static void estimate_part(struct bill *bill, size_t index, const struct bill_estimate *estimate)
@@ -132,18 +143,19 @@ static void estimate_part(struct bill *bill, size_t index, const struct bill_est
 	struct quota_part *part = &bill->parts[index];
 	const struct config_model *model = bill->shares[index].model;
 	const struct quota_habit *habit = &bill->shares[index].habit;
-	const struct prices *prices = quotas_prices(bill->quotas);
 	const struct config_plan *plan = model == NULL ? NULL : model->plan;
-	bool guessed = false;
+	struct output one = output_of(habit, estimate);
+	double times = (double)(estimate->choices < 1 ? 1 : estimate->choices) * (double)part->calls;
 	uint64_t input = input_of(habit, estimate->body) * part->calls;
-	uint64_t output = output_of(habit, estimate, &guessed) * part->calls;
-	uint64_t sure_input = sure_input_of(habit, estimate->body) * part->calls, sure = guessed ? 0 : output;
+	uint64_t sure_input = sure_input_of(habit, estimate->body) * part->calls;
+	uint64_t output = (uint64_t)(one.usual * times), most = (uint64_t)(one.most * times);
+	uint64_t sure = most > output ? 0 : output;
 	set_tokens(&part->reserved, input, output);
 	set_tokens(&part->least, sure_input, sure);
-	part->reserved.of[QUOTA_SPEND] =
-	    prices_most(prices, plan, &(struct price_tokens){.input = input, .output = output});
-	part->least.of[QUOTA_SPEND] =
-	    prices_most(prices, plan, &(struct price_tokens){.input = sure_input, .output = sure});
+	set_tokens(&part->beyond, 0, most - output);
+	part->reserved.of[QUOTA_SPEND] = spend_of(bill, plan, input, output);
+	part->least.of[QUOTA_SPEND] = spend_of(bill, plan, sure_input, sure);
+	part->beyond.of[QUOTA_SPEND] = spend_of(bill, plan, input, most) - part->reserved.of[QUOTA_SPEND];
 }
 
 /* Asks for a request of each part, or for none: a request that was taken is not taken again. */
@@ -158,6 +170,7 @@ static void forget_tokens(struct bill *bill)
 	for (size_t i = 0; i < bill->count; i++) {
 		set_tokens(&bill->parts[i].reserved, 0, 0);
 		bill->parts[i].reserved.of[QUOTA_SPEND] = 0;
+		bill->parts[i].beyond = (struct quota_amounts){{0}};
 	}
 }
 

@@ -235,7 +235,7 @@ void borrow_wait(struct quotas *quotas, struct quota_entry *entry, uint64_t amou
 	TAILQ_INSERT_TAIL(&entry->sharing->waiters, waiter, link);
 }
 
-bool quotas_wait(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+bool quotas_wait(struct quotas *quotas, struct quota_part *parts, size_t count, struct quota_now now,
 		 struct quota_waiter *waiter)
 {
 	if (waiter->waits == WAITS_MOST)

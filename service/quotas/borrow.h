@@ -61,7 +61,7 @@ struct quota_port *quota_port_create(struct quotas *quotas, const struct quota_p
  * Waits for what the parts lack that Redis may give. False: there is nothing to wait for, or it has waited often
  * enough. On the thread of the waiter's port; so are all functions below.
  */
-bool quotas_wait(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+bool quotas_wait(struct quotas *quotas, struct quota_part *parts, size_t count, struct quota_now now,
 		 struct quota_waiter *waiter);
 
 /* Ends a wait without a callback. Harmless when it does not wait. */

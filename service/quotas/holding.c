@@ -48,8 +48,8 @@ static uint64_t held_left(const struct quota_account *account, struct quota_now 
 	return now.us < holding->until_us ? minus(holding->ceiling, holding->covered + account->reserved) : 0;
 }
 
-/* The part of the limit that is this process' own when it knows nothing of the others. */
-static uint64_t local_limit(const struct quota_account *account)
+/* When this process knows nothing of the others, that much is its own. */
+uint64_t holding_part(const struct quota_account *account)
 {
 	const struct holding *holding = account->shared;
 	uint64_t holders = holding->holders > 0 ? holding->holders : holding->loss->holders;
@@ -58,7 +58,7 @@ static uint64_t local_limit(const struct quota_account *account)
 
 static uint64_t local_left(struct quota_account *account, struct quota_now now)
 {
-	return minus(local_limit(account), counted(account, now) + account->reserved);
+	return minus(holding_part(account), counted(account, now) + account->reserved);
 }
 
 /* As account_has_room() says it: a guess may take what is left. */
@@ -69,7 +69,7 @@ static bool fits(const struct quota_account *account, uint64_t left, uint64_t am
 
 static bool fits_locally(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least)
 {
-	uint64_t limit = local_limit(account);
+	uint64_t limit = holding_part(account);
 	return !account->shared->refuses && is_lost(account->shared, now) &&
 	       fits(account, local_left(account, now), least_of(amount, limit), least_of(least, limit), true);
 }
@@ -172,7 +172,7 @@ uint64_t holding_wait(struct quota_account *account, struct quota_now now, uint6
 		return SECOND_US;
 	uint64_t wait_us = minus(holding->free_again_us, now.us);
 	if (is_lost(holding, now)) {
-		uint64_t limit = local_limit(account), need = least_of(least > 0 ? least : 1, limit);
+		uint64_t limit = holding_part(account), need = least_of(least > 0 ? least : 1, limit);
 		wait_us = window_wait(&account->window, account->kind, now, limit - need);
 	}
 	return most_of(wait_us, SECOND_US);

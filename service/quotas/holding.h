@@ -74,6 +74,8 @@ void holding_use(struct quota_account *account, struct quota_now now, uint64_t u
 /* Returns what may be granted, here or elsewhere, as far as it is known. */
 uint64_t holding_left(struct quota_account *account, struct quota_now now);
 uint64_t holding_wait(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least);
+/* Returns the limit divided by those who share it, as heard last. */
+uint64_t holding_part(const struct quota_account *account);
 uint64_t holding_reset(struct quota_account *account, struct quota_now now);
 /* Returns whether nobody loses anything when a holding without use and reservations is forgotten. */
 bool holding_is_forgettable(const struct quota_account *account, struct quota_now now);

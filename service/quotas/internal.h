@@ -79,7 +79,7 @@ void subjects_drop(struct quota_subject *subject);
 /* ---- quotas.c; the lock is held ---- */
 
 /* Has the waiter wait for every account that lacks what Redis may give. */
-void quotas_each_short(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+void quotas_each_short(struct quotas *quotas, struct quota_part *parts, size_t count, struct quota_now now,
 		       struct quota_waiter *waiter);
 
 /* ---- borrow.c; the lock is held ---- */

@@ -3,11 +3,11 @@
 #include "service/quotas/internal.h"
 
 /* Returns how long the account has no room; 0 = it has. */
-static uint64_t wait_of(struct quota_account *account, struct quota_now now, uint64_t amount, uint64_t least)
+static uint64_t wait_of(struct quota_account *account, struct quota_now now, const struct quota_ask *ask)
 {
-	if (amount > 0 && least > account->limit)
+	if (ask->amount > 0 && account_least(account, ask) > account->limit)
 		return UINT64_MAX;
-	return amount == 0 ? 0 : account_wait(account, now, amount, least);
+	return ask->amount == 0 ? 0 : account_wait(account, now, ask);
 }
 
 static bool falls_under(const struct quota_part *part, const struct quota_entry *entry)
@@ -33,27 +33,25 @@ static bool is_once(unsigned unit)
 	return unit == QUOTA_REQUESTS || unit == QUOTA_CONCURRENT;
 }
 
-/* What the parts ask of an account, together. */
-struct asked {
-	uint64_t reserved, least, used;
-};
-
-/* Returns what the part and those behind it ask of the account; nothing, where an earlier one has asked. */
-static struct asked asked_of(const struct quota_part *parts, size_t count, size_t index,
-			     const struct quota_entry *entry)
+/* Returns what the part and those behind it ask of the account, together; nothing, where an earlier one has asked.
+ * *used, which may be NULL: what they used. */
+static struct quota_ask ask_of(const struct quota_part *parts, size_t count, size_t index,
+			       const struct quota_entry *entry, uint64_t *used)
 {
 	unsigned unit = entry->account.unit;
-	struct asked asked = {0, 0, 0};
-	if (is_shared_before(parts, index, entry))
-		return asked;
-	for (size_t i = index; i < count; i++) {
+	struct quota_ask ask = {0, 0, 0};
+	uint64_t sum = 0;
+	for (size_t i = index; i < count && !is_shared_before(parts, index, entry); i++) {
 		if (i > index && (is_once(unit) || !falls_under(&parts[i], entry)))
 			continue;
-		asked.reserved += parts[i].reserved.of[unit];
-		asked.least += parts[i].least.of[unit];
-		asked.used += parts[i].used.of[unit];
+		ask.amount += parts[i].reserved.of[unit];
+		ask.least += parts[i].least.of[unit];
+		ask.beyond += parts[i].beyond.of[unit];
+		sum += parts[i].used.of[unit];
 	}
-	return asked;
+	if (used != NULL)
+		*used = sum;
+	return ask;
 }
 
 /* Where a walk over the accounts of all parts is. */
@@ -90,6 +88,22 @@ static void note_refusal(struct quota_refusal *refusal, const struct quota_refus
 	refusal->short_only = short_only && lack == HOLDING_SHORT;
 }
 
+/* Has the parts ask for all that their answers may come to, when a limit bears no more answers that may be larger than
+ * what is reserved. */
+static void ask_what_is_borne(struct quota_part *parts, size_t count)
+{
+	struct walk walk = {.parts = parts, .count = count};
+	struct quota_entry *entry;
+	bool borne = true;
+	while (borne && (entry = walk_on(&walk)) != NULL)
+		borne = account_may_exceed(&entry->account, ask_of(parts, count, walk.part, entry, NULL).beyond);
+	for (size_t i = 0; i < count && !borne; i++) {
+		for (unsigned unit = 0; unit < QUOTA_ACCOUNT_UNITS; unit++)
+			parts[i].reserved.of[unit] += parts[i].beyond.of[unit];
+		parts[i].beyond = (struct quota_amounts){{0}};
+	}
+}
+
 /* Grants until there is no room. Returns how many steps were granted; the others are looked at for the longest wait. */
 static size_t grant(struct quotas *quotas, struct walk walk, struct quota_now now, struct quota_refusal *refusal)
 {
@@ -97,50 +111,52 @@ static size_t grant(struct quotas *quotas, struct walk walk, struct quota_now no
 	struct quota_entry *entry;
 	while ((entry = walk_on(&walk)) != NULL) {
 		struct quota_account *account = &entry->account;
-		struct asked asked = asked_of(walk.parts, walk.count, walk.part, entry);
-		uint64_t amount = asked.reserved, least = asked.least;
-		uint64_t wait_us = wait_of(account, now, amount, least);
+		struct quota_ask ask = ask_of(walk.parts, walk.count, walk.part, entry, NULL);
+		uint64_t wait_us = wait_of(account, now, &ask);
 		if (wait_us > 0) {
 			struct quota_refusal more = {account->name,  account->unit, account->kind,
-						     account->limit, amount,        least,
+						     account->limit, ask.amount,    account_least(account, &ask),
 						     wait_us,        false,         false};
 			note_refusal(refusal, &more, account, now);
 		}
 		if (refusal->wait_us > 0)
 			continue;
-		account_reserve(account, now, amount);
+		account_reserve(account, now, &ask);
 		borrow_note_active(quotas, entry, now);
 		granted = walk.steps;
 	}
 	return granted;
 }
 
-bool quotas_reserve(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+bool quotas_reserve(struct quotas *quotas, struct quota_part *parts, size_t count, struct quota_now now,
 		    struct quota_refusal *refusal)
 {
 	struct walk walk = {.parts = parts, .count = count}, back = walk;
 	*refusal = (struct quota_refusal){.wait_us = 0};
 	pthread_mutex_lock(&quotas->lock);
+	ask_what_is_borne(parts, count);
 	size_t granted = grant(quotas, walk, now, refusal);
 	while (refusal->wait_us > 0 && back.steps < granted) {
 		struct quota_entry *entry = walk_on(&back);
-		account_take_back(&entry->account, now, asked_of(parts, count, back.part, entry).reserved);
+		struct quota_ask ask = ask_of(parts, count, back.part, entry, NULL);
+		account_take_back(&entry->account, now, &ask);
 	}
 	pthread_mutex_unlock(&quotas->lock);
 	return refusal->wait_us == 0;
 }
 
-void quotas_each_short(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+void quotas_each_short(struct quotas *quotas, struct quota_part *parts, size_t count, struct quota_now now,
 		       struct quota_waiter *waiter)
 {
 	struct walk walk = {.parts = parts, .count = count};
 	struct quota_entry *entry;
+	ask_what_is_borne(parts, count);
 	while ((entry = walk_on(&walk)) != NULL) {
-		struct asked asked = asked_of(parts, count, walk.part, entry);
-		uint64_t amount = asked.reserved, wait_us = wait_of(&entry->account, now, amount, asked.least);
+		struct quota_ask ask = ask_of(parts, count, walk.part, entry, NULL);
+		uint64_t wait_us = wait_of(&entry->account, now, &ask);
 		if (entry->sharing != NULL && wait_us > 0 && wait_us != UINT64_MAX &&
-		    holding_lack(&entry->account, now, amount) == HOLDING_SHORT)
-			borrow_wait(quotas, entry, amount, waiter);
+		    holding_lack(&entry->account, now, ask.amount) == HOLDING_SHORT)
+			borrow_wait(quotas, entry, ask.amount, waiter);
 	}
 }
 
@@ -151,8 +167,9 @@ static void settle(const struct quota_part *parts, size_t count, struct quota_no
 	struct walk walk = {.parts = parts, .count = count};
 	struct quota_entry *entry;
 	while ((entry = walk_on(&walk)) != NULL) {
-		struct asked asked = asked_of(parts, count, walk.part, entry);
-		account_settle(&entry->account, now, asked.reserved, asked.used);
+		uint64_t used;
+		struct quota_ask ask = ask_of(parts, count, walk.part, entry, &used);
+		account_settle(&entry->account, now, &ask, used);
 	}
 }
 
@@ -165,13 +182,16 @@ void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t
 
 static void learn(struct quota_habit *habit, const struct quota_part *part, const struct quota_end *end)
 {
-	uint64_t output = part->used.of[QUOTA_OUTPUT_TOKENS] / (end->choices * part->calls);
+	enum { SLOWLY = 32 };
+	double output = (double)(part->used.of[QUOTA_OUTPUT_TOKENS] / (end->choices * part->calls));
 	double input = (double)part->used.of[QUOTA_INPUT_TOKENS] / (double)part->calls;
 	if (end->body > 0)
 		habit->tokens_per_byte += (input / (double)end->body - habit->tokens_per_byte) / 8;
-	/* it rises fast and falls slowly: few answers are above */
-	double above = (double)output - habit->output;
-	habit->output += above > 0 ? above / 2 : above / 32;
+	/* it rises fast and falls slowly, so that few answers are above; the first answers say more */
+	double above = output - habit->output, slowness = habit->answers < SLOWLY ? habit->answers + 2 : SLOWLY;
+	habit->output += above > 0 ? above / 2 : above / slowness;
+	habit->largest = output > habit->largest ? output : habit->largest + (output - habit->largest) / (2 * SLOWLY);
+	habit->answers += habit->answers < SLOWLY;
 }
 
 void quotas_close(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,

@@ -49,8 +49,10 @@ const struct prices *quotas_prices(const struct quotas *quotas);
 
 /* What requests of a subject have been like, so that the next one can be estimated. */
 struct quota_habit {
+	unsigned answers;       /* that told, or more than matter */
 	double tokens_per_byte; /* of input, by bytes of the request's body */
 	double output;          /* tokens of a choice that few answers are above */
+	double largest;         /* tokens of a choice that hardly any answer is above */
 };
 
 /* Finds who asks for what, with a reference. key: NULL = nobody in particular. model: of the configuration; NULL =
@@ -65,6 +67,7 @@ struct quota_part {
 	struct quota_subject *subject; /* held; of another model than the others' */
 	struct quota_amounts reserved; /* that is asked for, then that was granted */
 	struct quota_amounts least;    /* what it takes whatever the answer, for limits that can never be enough */
+	struct quota_amounts beyond;   /* what the answer may come to besides what is reserved */
 	struct quota_amounts used;
 	bool told;      /* all its calls told what they used */
 	uint64_t calls; /* that the model's plan makes at once */
@@ -72,9 +75,10 @@ struct quota_part {
 
 /*
  * Reserves what all parts ask for, under all their limits. A request counts once under a limit that several parts fall
- * under. False, with *refusal, and nothing is reserved.
+ * under. When a limit bears no more of what answers may come to beyond that, all of it is reserved, too: then the parts
+ * say so. False, with *refusal, and nothing is reserved.
  */
-bool quotas_reserve(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now,
+bool quotas_reserve(struct quotas *quotas, struct quota_part *parts, size_t count, struct quota_now now,
 		    struct quota_refusal *refusal);
 
 /* Ends the reservations of all parts with what was used. */

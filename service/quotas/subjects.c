@@ -20,7 +20,7 @@ enum {
 
 #define QUOTA_OF SPAN(";q=")
 
-static const struct quota_habit habit_first = {.tokens_per_byte = 0.3, .output = 1024};
+static const struct quota_habit habit_first = {.tokens_per_byte = 0.3, .output = 1024, .largest = 1024};
 
 static void free_subject(struct quota_subject *subject)
 {
@@ -184,6 +184,7 @@ static void gather_one(struct gathering *gathering, const struct config_quota *q
 	if (entry == NULL)
 		return;
 	entry->account.limit = limit; /* it may have been another one */
+	entry->account.overdraft = quota->overdraft;
 	if (entry->sharing != NULL)
 		entry->sharing->holding.refuses = quota->on_loss == QUOTA_ON_LOSS_REFUSE;
 	gathering->entries[gathering->count++] = entry;

@@ -127,7 +127,8 @@ static void every_default_and_bound_of_the_table_is_readable(void **state)
 			if (texts[t] != NULL)
 				assert_true(value_read(&arena, key, span_of(texts[t]), "", &value, expected));
 		assert_true((key->least == NULL) == (key->most == NULL));
-		bool number = key->type == KEY_SIZE || key->type == KEY_DURATION || key->type == KEY_UNSIGNED;
+		bool number = key->type == KEY_SIZE || key->type == KEY_DURATION || key->type == KEY_UNSIGNED ||
+			      key->type == KEY_PERCENT;
 		assert_true(number == (key->least != NULL));
 		assert_true((key->flags & KEY_REQUIRED) == 0 || key->standard == NULL);
 		assert_true(key->type != KEY_SECRET || key->standard == NULL);

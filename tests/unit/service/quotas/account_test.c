@@ -13,7 +13,8 @@ static const struct quota_now now = {.us = 1000000, .s = 1};
 
 static struct quota_account account_of(uint64_t limit)
 {
-	return (struct quota_account){.name = "a", .unit = QUOTA_TOKENS, .kind = QUOTA_HOUR, .limit = limit};
+	return (struct quota_account){
+	    .name = "a", .unit = QUOTA_TOKENS, .kind = QUOTA_HOUR, .limit = limit, .overdraft = QUOTA_OVERDRAFT};
 }
 
 /* A guess took all of the limit; the limit rose or fell before it ended. */
@@ -24,11 +25,13 @@ static void a_reservation_ends_whole_whatever_the_limit_is_by_then(void **state)
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		for (uint64_t asked = 1; asked < UINT64_MAX / 1000; asked *= 1000) {
 			struct quota_account account = account_of(limits[i][0]);
-			account_reserve(&account, now, asked);
+			const struct quota_ask ask = {.amount = asked, .beyond = asked};
+			account_reserve(&account, now, &ask);
 			account.limit = limits[i][1];
 			assert_true(account_reserved(&account, now) <= limits[i][1]);
-			account_settle(&account, now, asked, 1);
+			account_settle(&account, now, &ask, 1);
 			assert_int_equal(account.reserved, 0);
+			assert_int_equal(account.beyond, 0);
 			assert_int_equal(account_left(&account, now), limits[i][1] - 1);
 		}
 	}
@@ -36,14 +39,16 @@ static void a_reservation_ends_whole_whatever_the_limit_is_by_then(void **state)
 
 static void a_reservation_that_is_taken_back_leaves_nothing(void **state)
 {
+	const struct quota_ask ask = {.amount = 1300, .beyond = 100};
 	struct quota_account account = account_of(500);
 	(void)state;
-	account_reserve(&account, now, 1300);
+	account_reserve(&account, now, &ask);
 	assert_int_equal(account_left(&account, now), 0);
 	account.limit = 2000;
 	assert_int_equal(account_left(&account, now), 700);
-	account_take_back(&account, now, 1300);
+	account_take_back(&account, now, &ask);
 	assert_int_equal(account_left(&account, now), 2000);
+	assert_int_equal(account.beyond, 0);
 }
 
 int main(void)

@@ -37,10 +37,16 @@ static struct script_ask hear(struct world *world, uint64_t held)
 
 static bool grant(struct world *world, uint64_t amount)
 {
-	if (!account_has_room(&world->account, world->now, amount, amount))
+	const struct quota_ask ask = {.amount = amount, .least = amount};
+	if (!account_has_room(&world->account, world->now, &ask))
 		return false;
-	account_reserve(&world->account, world->now, amount);
+	account_reserve(&world->account, world->now, &ask);
 	return true;
+}
+
+static void settle(struct world *world, uint64_t reserved, uint64_t used)
+{
+	account_settle(&world->account, world->now, &(struct quota_ask){.amount = reserved}, used);
 }
 
 static void what_is_held_is_granted_and_no_more(void **state)
@@ -78,7 +84,7 @@ static void what_is_asked_to_be_taken_back_is_not_granted_meanwhile(void **state
 	hear(&world, 500);
 	world.now.us += 5 * SECOND; /* nothing was used lately */
 	assert_true(grant(&world, 100));
-	account_settle(&world.account, world.now, 100, 40);
+	settle(&world, 100, 40);
 	world.now.us += 5 * SECOND - 2 * SECOND;
 	holding_ask(&world.account, world.now, false, &ask);
 	assert_int_equal(ask.covered, 40);
@@ -94,7 +100,7 @@ static void use_beyond_what_is_held_is_reported_apart(void **state)
 	begin(&world, QUOTA_TOKENS, 1000);
 	hear(&world, 100);
 	assert_true(grant(&world, 80));
-	account_settle(&world.account, world.now, 80, 130);
+	settle(&world, 80, 130);
 	holding_ask(&world.account, world.now, true, &ask);
 	assert_int_equal(ask.covered, 100);
 	assert_int_equal(ask.uncovered, 30);
@@ -115,7 +121,8 @@ static void without_redis_a_limit_has_its_share_or_refuses(void **state)
 			granted++;
 		assert_int_equal(granted, refuses ? 1 : 5); /* two replicas share ten */
 		assert_int_equal(holding_lack(&world.account, world.now, 1), refuses ? HOLDING_LOST : HOLDING_REFUSED);
-		assert_true(account_wait(&world.account, world.now, 1, 1) >= SECOND);
+		assert_true(account_wait(&world.account, world.now, &(struct quota_ask){.amount = 1, .least = 1}) >=
+			    SECOND);
 	}
 }
 
