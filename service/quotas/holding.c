@@ -56,9 +56,22 @@ uint64_t holding_part(const struct quota_account *account)
 	return most_of(account->limit / most_of(holders, 1), 1);
 }
 
+/* What of the limit was free when Redis was heard last, divided by those who share it, less what was granted without
+ * Redis since. Believed for a lease. */
+static uint64_t free_lately(const struct quota_account *account, struct quota_now now)
+{
+	const struct holding *holding = account->shared;
+	if (holding->heard_us == 0 || now.us >= holding->heard_us + LEASE_US)
+		return UINT64_MAX;
+	uint64_t held = now.us < holding->until_us ? minus(holding->ceiling, holding->covered) : 0;
+	uint64_t granted = holding->uncovered - holding->known_uncovered + minus(account->reserved, held);
+	return minus(holding->free / most_of(holding->holders, 1), granted);
+}
+
 static uint64_t local_left(struct quota_account *account, struct quota_now now)
 {
-	return minus(holding_part(account), counted(account, now) + account->reserved);
+	uint64_t left = minus(holding_part(account), counted(account, now) + account->reserved);
+	return least_of(left, free_lately(account, now));
 }
 
 /* As account_has_room() says it: a guess may take what is left. */

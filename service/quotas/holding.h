@@ -9,7 +9,8 @@
  * The process counts the time from before it asks, and a second less than Redis does, so that it stops first.
  *
  * When Redis does not answer, what is held is used up; then a limit either refuses, or lets this process have its share
- * of the whole limit, by what it counted itself.
+ * of the whole limit, by what it counted itself. For a lease that is no more than its share of what was free when Redis
+ * answered last, so that a short silence does not grant a limit that others used up.
  */
 #ifndef SLUICE_SERVICE_QUOTAS_HOLDING_H
 #define SLUICE_SERVICE_QUOTAS_HOLDING_H

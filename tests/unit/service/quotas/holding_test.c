@@ -25,14 +25,19 @@ static void begin(struct world *world, unsigned unit, uint64_t limit)
 	    .name = "q", .unit = unit, .kind = QUOTA_MINUTE, .limit = limit, .shared = &world->holding};
 }
 
-/* Asks, and hears that so much may be held. */
-static struct script_ask hear(struct world *world, uint64_t held)
+/* Asks, and hears that so much may be held, and that so much is free besides. */
+static struct script_ask hear_free(struct world *world, uint64_t held, uint64_t unheld)
 {
 	struct script_ask ask;
 	holding_ask(&world->account, world->now, false, &ask);
-	struct script_answer answer = {.ceiling = ask.covered + held, .holders = 2, .free = 7};
+	struct script_answer answer = {.ceiling = ask.covered + held, .holders = 2, .free = unheld};
 	holding_hear(&world->account, world->now, world->now.us, &ask, &answer);
 	return ask;
+}
+
+static struct script_ask hear(struct world *world, uint64_t held)
+{
+	return hear_free(world, held, 7);
 }
 
 static bool grant(struct world *world, uint64_t amount)
@@ -119,10 +124,36 @@ static void without_redis_a_limit_has_its_share_or_refuses(void **state)
 		int granted = 1;
 		while (grant(&world, 1))
 			granted++;
-		assert_int_equal(granted, refuses ? 1 : 5); /* two replicas share ten */
+		assert_int_equal(granted, refuses ? 1 : 1 + 3); /* two replicas share the seven that are free */
+		world.now.us += 10 * (uint64_t)SECOND;
+		world.loss.until_us = world.now.us + SECOND;
+		while (grant(&world, 1))
+			granted++;
+		assert_int_equal(granted, refuses ? 1 : 5); /* and later all of the ten */
 		assert_int_equal(holding_lack(&world.account, world.now, 1), refuses ? HOLDING_LOST : HOLDING_REFUSED);
 		assert_true(account_wait(&world.account, world.now, &(struct quota_ask){.amount = 1, .least = 1}) >=
 			    SECOND);
+	}
+}
+
+static void a_short_silence_of_redis_grants_nothing_of_a_limit_that_is_used_up(void **state)
+{
+	struct world world;
+	(void)state;
+	for (int unit = 0; unit < 2; unit++) {
+		begin(&world, unit == 0 ? QUOTA_REQUESTS : QUOTA_TOKENS, 1000);
+		hear_free(&world, 100, 0);
+		for (int i = 0; i < 10; i++)
+			assert_true(grant(&world, 10));
+		world.loss.until_us = world.now.us + SECOND;
+		assert_false(grant(&world, 1));
+		if (unit == 1)
+			settle(&world, 10, 4);
+		assert_int_equal(grant(&world, 6), unit == 1); /* it was held */
+		assert_false(grant(&world, 1));
+		world.now.us += 9 * (uint64_t)SECOND;
+		world.loss.until_us = world.now.us + SECOND;
+		assert_false(grant(&world, 1));
 	}
 }
 
@@ -184,6 +215,7 @@ int main(void)
 	    cmocka_unit_test(what_is_asked_to_be_taken_back_is_not_granted_meanwhile),
 	    cmocka_unit_test(use_beyond_what_is_held_is_reported_apart),
 	    cmocka_unit_test(without_redis_a_limit_has_its_share_or_refuses),
+	    cmocka_unit_test(a_short_silence_of_redis_grants_nothing_of_a_limit_that_is_used_up),
 	    cmocka_unit_test(old_use_is_not_reported_when_redis_is_back),
 	    cmocka_unit_test(an_unanswered_call_is_followed_by_another_one),
 	    cmocka_unit_test(recent_use_is_held_in_spare_while_nobody_else_lacks_it),
