@@ -113,6 +113,7 @@ struct choice_reader {
 	struct arena *scratch;
 	const struct backend_error *error; /* of the first that failed */
 	bool failed;
+	size_t content; /* bytes of what was generated, as it is written */
 	/* of the choice read last */
 	uint32_t delta; /* its delta or message, or JSON_NONE */
 	uint32_t index; /* what it tells as its index, or JSON_NONE */
@@ -135,6 +136,13 @@ static void choice_failed(struct choice_reader *reader, uint32_t value, bool fin
 	reader->error = error;
 }
 
+static unsigned note_content(struct choice_reader *reader, uint32_t value)
+{
+	const struct json_node *n = &reader->json->nodes[value];
+	reader->content += n->end - n->start - 2; /* the quotation marks; nothing that is filled is shorter */
+	return CARRIES_CONTENT;
+}
+
 /*
  * Returns what a delta or a message carries. All that is in it but the role was generated, as engines have members of
  * their own; an error in it is one of the choice.
@@ -151,7 +159,7 @@ static unsigned read_message(struct choice_reader *reader, uint32_t message)
 		else if (openai_key_is(json, at, SPAN("role")))
 			carries |= CARRIES_ROLE;
 		else
-			carries |= CARRIES_CONTENT;
+			carries |= note_content(reader, at + 1);
 	}
 	return carries;
 }
@@ -215,7 +223,7 @@ static unsigned read_choice(struct choice_reader *reader, uint32_t choice)
 			break;
 		case MEMBER_TEXT:
 			if (reader->endpoint == ENDPOINT_COMPLETIONS && openai_is_filled(json, at + 1))
-				carries |= CARRIES_CONTENT;
+				carries |= note_content(reader, at + 1);
 			break;
 		case MEMBER_FINISH:
 			carries |= read_finish(reader, at + 1);
@@ -324,6 +332,7 @@ bool openai_chunk_read(struct openai_stream *stream, struct span data, struct ar
 			chunk->error = read_error(json, value, scratch);
 		}
 	}
+	chunk->content = reader.content;
 	if (reader.failed && (chunk->carries & CARRIES_ERROR) == 0) {
 		chunk->carries |= CARRIES_ERROR;
 		chunk->error = reader.error;

@@ -23,7 +23,9 @@
 enum {
 	TARGET_LINGER_US = 1000000,  /* how long a finished answer's transfer may take to end by itself */
 	TARGET_WHOLE_MOST = 1 << 20, /* bytes of a whole answer that are kept, unless a stream was asked for */
-	TARGET_TOKEN_BYTES = 4       /* of an answer, about */
+	TARGET_TOKEN_BYTES = 4,      /* of an answer, about */
+	TARGET_TEXT_BYTES = 8,       /* of the text of an event, for a token: few have more */
+	TARGET_TOKEN_US = 10000      /* a fast backend makes a token in that time */
 };
 
 static struct target_run *target_of(struct run *run)
@@ -89,16 +91,33 @@ static bool target_was_read(const struct target_run *target, enum error_code cod
 	return code != ERROR_NONE && target->call != NULL && http_call_is_sent(target->call);
 }
 
-/* Charges the call. What the backend did not tell is taken from what came: an event is about a token. */
+/*
+ * Returns the tokens of the answer as far as it came, about. An event is one, or more when its text is long. Of a whole
+ * answer nothing comes before the end: who leaves until then pays for the time, as far as answers usually go.
+ */
+static uint64_t target_outputs(const struct target_run *target)
+{
+	const struct run_context *context = target->run.context;
+	uint64_t by_text = target->content_bytes / TARGET_TEXT_BYTES;
+	size_t answer = target->answer_sent + buf_len(&target->answer);
+	if (target->contents > 0)
+		return target->contents > by_text ? target->contents : by_text;
+	if (answer > 0 || context->request->stream || context->request->endpoint == ENDPOINT_EMBEDDINGS)
+		return answer / TARGET_TOKEN_BYTES;
+	uint64_t by_time = (target_now(target) - target->started_us) / TARGET_TOKEN_US;
+	uint64_t usual = bill_usual_outputs(context->bill, target->run.plan->model);
+	return by_time < usual ? by_time : usual;
+}
+
+/* Charges the call. What the backend did not tell is taken from what came. */
 static void target_charge(const struct target_run *target, enum error_code code)
 {
 	const struct run_context *context = target->run.context;
-	size_t answer = target->answer_sent + buf_len(&target->answer);
 	struct bill_call call = {.model = target->run.plan->model,
 				 .target = target->target,
 				 .usage = target->usage,
 				 .body = target_was_read(target, code) ? context->request->json.text.len : 0,
-				 .outputs = target->contents > 0 ? target->contents : answer / TARGET_TOKEN_BYTES};
+				 .outputs = target_outputs(target)};
 	bill_charge(context->bill, &call);
 	usage_record_call(context->worker->usage, context->request, &call);
 }

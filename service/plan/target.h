@@ -44,6 +44,7 @@ struct target_run {
 	bool content_seen;  /* the first content event went up */
 	bool paused;
 	uint64_t contents;  /* events with content */
+	uint64_t content_bytes;
 	struct usage usage; /* that was told last */
 	bool tapped;        /* the tap was told that it started, and not yet how it ended */
 	bool started;       /* a call went out */

@@ -41,6 +41,7 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 			      .usage = reading->usage};
 	if (stream_is_hidden(target, reading))
 		event.kind = EVENT_USAGE;
+	target->content_bytes += reading->content;
 	if ((reading->carries & CARRIES_CONTENT) != 0 && target->contents++ == 0 && !target->content_seen)
 		target_content(target);
 	if ((reading->carries & CARRIES_USAGE) != 0)

@@ -233,6 +233,14 @@ static size_t part_of(const struct bill *bill, const struct config_model *model)
 	return bill->count;
 }
 
+uint64_t bill_usual_outputs(const struct bill *bill, const struct config_model *model)
+{
+	size_t index = bill == NULL ? 0 : part_of(bill, model);
+	return bill == NULL || index == bill->count
+		   ? 0
+		   : (uint64_t)(bill->shares[index].habit.output * (double)bill->choices);
+}
+
 void bill_charge(struct bill *bill, const struct bill_call *call)
 {
 	size_t index = bill == NULL ? 0 : part_of(bill, call->model);

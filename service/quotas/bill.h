@@ -64,6 +64,9 @@ struct bill_call {
 /* Gives back what was reserved for tokens: others ask the backends. A later bill_admit() takes them again. */
 void bill_need_no_calls(struct bill *bill);
 
+/* Returns the tokens that an answer of a model usually has, all its choices; 0 = it is not limited. */
+uint64_t bill_usual_outputs(const struct bill *bill, const struct config_model *model);
+
 /* Counts what a call used, or an estimate where the backend did not tell. */
 void bill_charge(struct bill *bill, const struct bill_call *call);
 

@@ -243,6 +243,38 @@ static void who_leaves_pays_for_what_came(void **state)
 	assert_int_equal(limit_number(&world, "all", "output_tokens", "remaining"), 1000 - 3 * 5);
 }
 
+static void many_tokens_in_an_event_are_no_single_one(void **state)
+{
+	(void)state;
+	struct world world = start("  m: sim/one;tokens=10;token_bytes=600;fault=events_then_hang;after=5\n",
+				   "quotas: { all: { output_tokens: 1000/hour } }\n");
+	struct client client;
+	client_chat(&client, world.sluice, VIA_H1, "m", true);
+	struct sse sse = {0};
+	client_wait_events(&client, &sse, 6);
+	sse_free(&sse);
+	client_close(&client);
+	check_nothing_reserved(&world, "all", "output_tokens");
+	assert_int_equal(limit_number(&world, "all", "output_tokens", "remaining"), 1000 - 5 * 600 / 8);
+}
+
+static void who_leaves_before_a_whole_answer_pays_for_the_time(void **state)
+{
+	(void)state;
+	struct world world =
+	    start("  m: sim/one;tokens=10;ttft=100s\n", "quotas: { all: { output_tokens: 1000000/hour } }\n");
+	struct client client;
+	client_chat(&client, world.sluice, VIA_H1, "m", false);
+	sim_wait_calls(world.sim, "one", 1);
+	struct patience patience = patience_for("a second of the backend's work");
+	for (double before = clock_us(); clock_us() < before + 1000000;)
+		patience_wait(&patience);
+	client_close(&client);
+	check_nothing_reserved(&world, "all", "output_tokens");
+	double used = 1000000 - limit_number(&world, "all", "output_tokens", "remaining");
+	assert_true(used >= 90 && used <= 1024); /* what answers usually have, at most */
+}
+
 /* ---- what costs no tokens ---- */
 
 static void kept_and_shared_answers_cost_no_tokens(void **state)
@@ -432,6 +464,8 @@ int main(void)
 	    SCENARIO(so_many_run_at_once_and_whoever_leaves_makes_room),
 	    SCENARIO(whatever_becomes_of_a_call_its_tokens_are_counted_once),
 	    SCENARIO(who_leaves_pays_for_what_came),
+	    SCENARIO(many_tokens_in_an_event_are_no_single_one),
+	    SCENARIO(who_leaves_before_a_whole_answer_pays_for_the_time),
 	    SCENARIO(kept_and_shared_answers_cost_no_tokens),
 	    SCENARIO(a_kept_answer_is_a_request_all_the_same),
 	    SCENARIO(a_fan_out_is_counted_for_every_model_that_it_asks),
