@@ -5,6 +5,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "config/advice_limits.h"
+
 enum { ADVICE_KEY_MAX = 512, SECOND_US = 1000000, MILLISECOND_US = 1000, CALL_LEAST_US = 100000 };
 
 /* The paths that calls append to a backend's URL. */
@@ -138,4 +140,5 @@ void advice_give(const struct config *config, struct findings *findings)
 		snprintf(key, sizeof(key), "models.%s", config->models[i].name);
 		check_plan(config->models[i].plan, key, findings);
 	}
+	advice_give_limits(config, findings);
 }

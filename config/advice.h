@@ -8,8 +8,8 @@
 
 /*
  * Adds advice about URLs that end in an operation, listeners that are listed twice, spares that start after their
- * first child gave up, streams that nobody can continue, and queues that are longer than their wait allows. config:
- * read as far as it is good.
+ * first child gave up, streams that nobody can continue, queues that are longer than their wait allows, and limits that
+ * can never count anything. config: read as far as it is good.
  */
 void advice_give(const struct config *config, struct findings *findings);
 

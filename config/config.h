@@ -315,6 +315,7 @@ struct config_key {
 struct config_tenant {
 	const char *path; /* org, org/team or org/team/agent */
 	unsigned weight;  /* against the tenants beside it */
+	unsigned line;
 };
 
 struct config_limits {
@@ -460,6 +461,9 @@ const struct config_key *config_find_key(const struct config *config, struct spa
 
 /* Returns whether one of the patterns (lib/glob.h) says that name; without any, all are meant. */
 bool config_patterns_match(const char *const *patterns, size_t count, struct span name);
+
+/* Returns the price of a target, by its name; NULL = it has none. */
+const struct config_price *config_find_price(const struct config *config, const char *target);
 
 /* Returns the weight of the tenant with that path, against those beside it. */
 unsigned config_tenant_weight(const struct config *config, struct span path);

@@ -113,6 +113,14 @@ bool config_patterns_match(const char *const *patterns, size_t count, struct spa
 	return match;
 }
 
+const struct config_price *config_find_price(const struct config *config, const char *target)
+{
+	for (size_t i = 0; i < config->price_count; i++)
+		if (glob_matches(span_of(config->prices[i].target), span_of(target)))
+			return &config->prices[i];
+	return NULL;
+}
+
 unsigned config_tenant_weight(const struct config *config, struct span path)
 {
 	size_t from = 0, to = config->tenant_count;

@@ -10,6 +10,7 @@ static void read_tenant(struct walk *walk, const struct tree_node *node, void *e
 {
 	struct config_tenant *tenant = entry;
 	walk_defaults(walk, KEY_OF_config_tenant, tenant);
+	tenant->line = node->key_line;
 	if (!key_value_tenant(walk->in.arena, node->key, &tenant->path)) {
 		tenant->path = node->key.at;
 		findings_add(

@@ -4,8 +4,6 @@
 
 #include <stdlib.h>
 
-#include "lib/glob.h"
-
 /* Tokens that a price is for; and those of one call, at most, so that no product is too large. */
 enum { PER = 1000000, TOKENS_MOST = 1000000000 };
 
@@ -14,14 +12,6 @@ struct prices {
 	const struct config_price *of[]; /* by index of the target; NULL = none is named */
 };
 
-static const struct config_price *find_price(const struct config *config, const char *target)
-{
-	for (size_t i = 0; i < config->price_count; i++)
-		if (glob_matches(span_of(config->prices[i].target), span_of(target)))
-			return &config->prices[i];
-	return NULL;
-}
-
 struct prices *prices_create(const struct config *config)
 {
 	struct prices *prices = calloc(1, sizeof(*prices) + config->target_count * sizeof(prices->of[0]));
@@ -29,7 +19,7 @@ struct prices *prices_create(const struct config *config)
 		return NULL;
 	prices->config = config;
 	for (size_t i = 0; i < config->target_count; i++)
-		prices->of[i] = find_price(config, config->targets[i].name);
+		prices->of[i] = config_find_price(config, config->targets[i].name);
 	return prices;
 }
 

@@ -91,6 +91,36 @@ static void a_stream_that_nobody_can_continue_gets_advice(void **state)
 		      "");
 }
 
+#define LIMITED                                                          \
+	"listen: [127.0.0.1:1]\nbackends: { b: { url: http://b/v1 } }\n" \
+	"models: { small: b/x, large: { fallback: [b/y, b/z] } }\n"      \
+	"auth: { pepper: 0123456789abcdef0123456789abcdef }\nkeys:\n"    \
+	"  k: { tenant: acme/search, limits: { spend: 5/day }, "         \
+	"hash: 'aaaaaaa0:0000000000000000000000000000000000000000000000000000000000000000' }\n"
+
+static void limits_that_count_nothing_get_advice(void **state)
+{
+	(void)state;
+	expect_advice(
+	    LIMITED "prices: { b/y: { input: 1, output: 2 }, b/x: { input: 1, output: 2 } }\n"
+		    "quotas:\n"
+		    "  one: { models: [small, gpt-*], keys: [k, l*], tenant: acme/chat, requests: 1/day }\n"
+		    "  two: { models: [small], spend: 1/day }\n"
+		    "tenants:\n"
+		    "  acme: { weight: 2 }\n"
+		    "  acme/chat: { weight: 2 }\n",
+	    "t.yaml:6: keys.k.limits.spend: warning: \"b/z\" has no price, so its answers cost nothing; expected "
+	    "one in \"prices\"\n"
+	    "t.yaml:9: quotas.one.models: warning: no model has the name \"gpt-*\"\n"
+	    "t.yaml:9: quotas.one.keys: warning: no key has the name \"l*\"\n"
+	    "t.yaml:9: quotas.one.tenant: warning: no key is one of the tenant \"acme/chat\"\n"
+	    "t.yaml:13: tenants.acme/chat: warning: no key is one of that tenant\n");
+	expect_advice(LIMITED "prices: { '*': { input: 1, output: 2 } }\n"
+			      "quotas: { one: { models: ['*'], keys: ['k*'], tenant: acme, spend: 1/day } }\n"
+			      "tenants: { acme/search: { weight: 2 } }\n",
+		      "");
+}
+
 static void advice_stands_among_errors_in_the_order_of_lines(void **state)
 {
 	(void)state;
@@ -120,6 +150,7 @@ int main(void)
 	    cmocka_unit_test(a_spare_that_starts_too_late_gets_advice),
 	    cmocka_unit_test(a_stream_that_nobody_can_continue_gets_advice),
 	    cmocka_unit_test(a_plan_over_backends_that_are_wrong_gets_none),
+	    cmocka_unit_test(limits_that_count_nothing_get_advice),
 	    cmocka_unit_test(advice_stands_among_errors_in_the_order_of_lines),
 	};
 	return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);
