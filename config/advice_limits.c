@@ -55,10 +55,10 @@ static bool has_keys(const struct config *config, const char *tenant)
 	return found;
 }
 
-/* Returns whether all keys are in the file, and nobody comes with a token. */
+/* Returns whether all keys are in the file, where there are some, and nobody comes with a token. */
 static bool knows_all_keys(const struct config *config)
 {
-	return !config_auth_has_store(config) && config->auth.issuer_count == 0;
+	return config->key_count > 0 && !config_auth_has_store(config) && config->auth.issuer_count == 0;
 }
 
 static void check_quota(const struct config *config, const struct config_quota *quota, struct findings *findings)
