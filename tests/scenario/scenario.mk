@@ -50,7 +50,8 @@ scenarios-together: $(SCENARIO_RUNS)
 scenarios-alone: $(SCENARIO_LAST)
 $(SCENARIO_RUNS) $(SCENARIO_LAST): %.run: %
 	@echo "== $<"
-	@SLUICE_RECORD=$(SCENARIO_RECORD) $(SCENARIO_ENV) $<
+	@start=$$(date +%s); SLUICE_RECORD=$(SCENARIO_RECORD) $(SCENARIO_ENV) $<; status=$$?; \
+	echo "== $< took $$(($$(date +%s) - start)) s"; exit $$status
 
 .PHONY: test-cache-load
 test-cache-load: $(BUILD)/tests/scenario/redis_chaos_test $(BUILD)/sluice $(BUILD)/sluice-sim ## 200,000 requests to two replicas and one Redis, with and without faults (minutes)
