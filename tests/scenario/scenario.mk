@@ -34,8 +34,9 @@ build-scenario: $(SCENARIO_TESTS) $(SCENARIO_NAMES)
 # All of them run, also behind one that failed: a finding is worth more with its neighbours. Most of them wait most of the
 # time, so several run at once, the long ones first, and each one's output comes when it ends. Those of SCENARIO_ALONE
 # judge the service's own time limits or open thousands of streams at once: behind the others, one after the other.
-SCENARIO_JOBS  ?= $(shell echo $$(($(JOBS) * 3 / 2)))
-SCENARIO_FIRST := chaos faults redis_flights redis_chaos plan_fuzz redis_topologies redis_cache cache tail redis_garbage
+SCENARIO_JOBS  ?= $(shell echo $$(($(JOBS) * 5 / 2)))
+SCENARIO_FIRST := redis_chaos memory_ceiling h2_attacks isolation stored_keys shared_usage bodies cache_renewal standby tail faults chaos \
+		  neighbours redis_flights plan_fuzz
 SCENARIO_ALONE ?=
 scenario_runs   = $(patsubst %,$(BUILD)/tests/scenario/%_test.run,$(1))
 SCENARIO_RUNS  := $(filter-out $(call scenario_runs,$(SCENARIO_FIRST) $(SCENARIO_ALONE)),$(SCENARIO_TESTS:=.run))
