@@ -91,15 +91,17 @@ static bool read_request_line(struct h1_head *head, struct span line)
 	return true;
 }
 
+/* Wherever `close` stands, it counts (RFC 9112, section 9.3). */
 static void read_connection(struct h1_head *head, struct span value)
 {
 	while (value.at != NULL) {
 		struct span option = http_take(&value, ',');
 		if (http_is_word(option, "close"))
-			head->keep_alive = false;
+			head->closes = true;
 		else if (head->minor == 0 && http_is_word(option, "keep-alive"))
 			head->keep_alive = true;
 	}
+	head->keep_alive = head->keep_alive && !head->closes;
 }
 
 static void to_lower(char *text, size_t len)
@@ -183,7 +185,7 @@ enum error_code h1_head_parse(char *text, size_t len, struct h1_head *head)
 	struct span line;
 	head->method = head->target = head->host = (struct span){NULL, 0};
 	head->minor = 1;
-	head->chunked = head->keep_alive = head->expects_continue = false;
+	head->chunked = head->keep_alive = head->closes = head->expects_continue = false;
 	head->content_length = -1;
 	head->field_count = 0;
 	/* one empty line before the request is forgiven, as RFC 9112 section 2.2 asks */

@@ -17,6 +17,7 @@ struct h1_head {
 	int minor;        /* of HTTP/1.minor */
 	bool chunked;
 	bool keep_alive;        /* the client would like the connection to stay open */
+	bool closes;            /* the client says that the connection ends, whatever else it says of it */
 	bool expects_continue;  /* the client waits for 100 (RFC 9110 section 10.1.1) */
 	int64_t content_length; /* bytes; -1 = the field is absent */
 	/* all fields but those of the framing and Host; names in lower case */

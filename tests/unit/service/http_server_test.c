@@ -140,6 +140,29 @@ static void http_1_0_ends_with_the_connection(void **state)
 	client_close(&client);
 }
 
+/* RFC 9112, section 9.3. */
+static void close_counts_wherever_it_stands(void **state)
+{
+	static const char *const connections[] = {"close, keep-alive", "keep-alive, close",
+						  "Close\r\nConnection: keep-alive",
+						  "keep-alive\r\nConnection: x, close"};
+	for (size_t i = 0; i < sizeof(connections) / sizeof(connections[0]); i++)
+		for (int minor = 0; minor < 2; minor++) {
+			struct client client;
+			char request[256];
+			snprintf(request, sizeof(request),
+				 "GET /hello HTTP/1.%d\r\nHost: a\r\nConnection: %s\r\n\r\nGET /echo HTTP/1.1\r\nHost: "
+				 "a\r\n\r\n",
+				 minor, connections[i]);
+			client_open(&client, *state);
+			client_send(&client, request);
+			client_wait_close(&client);
+			assert_non_null(strstr(client.in, "Connection: close\r\n"));
+			assert_null(strstr(strstr(client.in, "HTTP/1.1 ") + 1, "HTTP/1.1 ")); /* one answer */
+			client_close(&client);
+		}
+}
+
 static void head_gets_no_body(void **state)
 {
 	struct client client;
@@ -813,6 +836,7 @@ int main(void)
 	    TEST(the_head_of_a_stream_leaves_before_there_is_content),
 	    TEST(an_unknown_length_works_for_every_status),
 	    TEST(http_1_0_ends_with_the_connection),
+	    TEST(close_counts_wherever_it_stands),
 	    TEST(head_gets_no_body),
 	    TEST(the_absolute_form_of_a_target_is_understood),
 	    TEST(an_aborted_response_is_visibly_incomplete),
