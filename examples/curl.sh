@@ -3,27 +3,31 @@
 #
 # Sluice from a shell: every call stands alone, copy what you need. Start the demo
 # first with `make run`. SLUICE_URL and SLUICE_MODEL choose another service and
-# model; without SLUICE_MODEL it is the first one that the service lists.
+# model; without SLUICE_MODEL it is the first one that the service lists. SLUICE_KEY
+# is the key, where one is asked for.
 
 set -eu
 
 BASE=${SLUICE_URL:-http://127.0.0.1:8080/v1}
+KEY=${SLUICE_KEY:-unused}
 
 echo '# Which models are there?'
-MODELS=$(curl -sS --fail-with-body "$BASE/models")
+MODELS=$(curl -sS --fail-with-body "$BASE/models" -H "authorization: Bearer $KEY")
 echo "$MODELS"
 FIRST=$(echo "$MODELS" | sed -n 's/.*"first_id":"\([^"]*\)".*/\1/p')
 MODEL=${SLUICE_MODEL:-$FIRST}
 
 printf '\n# A whole answer\n'
-curl -sS --fail-with-body "$BASE/chat/completions" -H 'content-type: application/json' -d '{
+curl -sS --fail-with-body "$BASE/chat/completions" \
+	-H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '{
   "model": "'"$MODEL"'",
   "messages": [{"role": "user", "content": "What is a sluice?"}],
   "max_tokens": 60
 }'
 
 printf '\n\n# The same as a stream: -N shows each event as it comes\n'
-curl -sSN --fail-with-body "$BASE/chat/completions" -H 'content-type: application/json' -d '{
+curl -sSN --fail-with-body "$BASE/chat/completions" \
+	-H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '{
   "model": "'"$MODEL"'",
   "messages": [{"role": "user", "content": "What is a sluice?"}],
   "max_tokens": 60,
@@ -32,7 +36,8 @@ curl -sSN --fail-with-body "$BASE/chat/completions" -H 'content-type: applicatio
 }'
 
 printf '# Two models side by side: every lane is told, then the result\n'
-curl -sSN --fail-with-body "$BASE/fanout" -H 'content-type: application/json' -d '{
+curl -sSN --fail-with-body "$BASE/fanout" \
+	-H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '{
   "targets": ["'"$MODEL"'", "'"$FIRST"'"],
   "strategy": "all",
   "request": {"messages": [{"role": "user", "content": "What is a sluice?"}], "max_tokens": 20},
@@ -40,7 +45,8 @@ curl -sSN --fail-with-body "$BASE/fanout" -H 'content-type: application/json' -d
 }'
 
 printf '# Embeddings; a model that gathers several answers has none\n'
-curl -sS "$BASE/embeddings" -H 'content-type: application/json' -d '{
+curl -sS "$BASE/embeddings" \
+	-H "authorization: Bearer $KEY" -H 'content-type: application/json' -d '{
   "model": "'"$MODEL"'",
   "input": ["a sluice", "a gate"]
 }'

@@ -12,7 +12,7 @@ import OpenAI from 'openai';
 // Only the address changes. Sluice holds the backends' keys; the SDK insists on one.
 const client = new OpenAI({
     baseURL: process.env.SLUICE_URL ?? 'http://127.0.0.1:8080/v1',
-    apiKey: 'unused',
+    apiKey: process.env.SLUICE_KEY ?? 'unused',
 });
 const model = process.env.SLUICE_MODEL ?? 'demo';
 const messages = [{ role: 'user', content: process.argv.slice(2).join(' ') || 'What is a sluice?' }];

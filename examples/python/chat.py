@@ -5,7 +5,7 @@
     pip install openai
     python3 chat.py "What is a sluice?"
 
-Start the demo first with `make run`.
+Start the demo first with `make run`. SLUICE_KEY is the key, where one is asked for.
 """
 
 import os
@@ -13,10 +13,10 @@ import sys
 
 from openai import OpenAI
 
-# Only the address changes. Sluice holds the backends' keys; the SDK insists on one.
+# Only the address and the key change: Sluice holds those of the backends. The SDK insists on one.
 client = OpenAI(
     base_url=os.environ.get("SLUICE_URL", "http://127.0.0.1:8080/v1"),
-    api_key="unused",
+    api_key=os.environ.get("SLUICE_KEY", "unused"),
 )
 model = os.environ.get("SLUICE_MODEL", "demo")
 messages = [{"role": "user", "content": " ".join(sys.argv[1:]) or "What is a sluice?"}]

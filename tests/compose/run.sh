@@ -19,6 +19,7 @@ daemon=${SLUICE_COMPOSE_DAEMON:-private}
 tag=test-$$
 project=sluice-test-$$
 passed=0 failed=0 skipped=0
+client='' operator='' # keys that the start has printed
 step_pid=''
 compose=() # the command, once there is a daemon for it
 work=$(mktemp -d /var/tmp/sluice-compose.XXXXXX) || exit 1
@@ -112,18 +113,83 @@ is_healthy() { # SERVICE SECONDS
 	return 1
 }
 
+ask_with() { # KEY URL [CURL-OPTIONS...]
+	curl -sS --fail-with-body --max-time 20 "$2" -H "authorization: Bearer $1" "${@:3}"
+}
+
 ask() { # PATH [CURL-OPTIONS...]
-	curl -sS --fail-with-body --max-time 20 "$base$1" "${@:2}"
+	ask_with "$client" "$base$1" "${@:2}"
 }
 
 ask_admin() { # PATH [CURL-OPTIONS...]
-	curl -sS --fail-with-body --max-time 20 "$admin_base$1" "${@:2}"
+	ask_with "$operator" "$admin_base$1" "${@:2}"
+}
+
+# is_refused CODE KEY URL: by 401 with that error code.
+is_refused() {
+	curl -sS --max-time 20 -w '\nstatus %{http_code}\n' "$3" ${2:+-H "authorization: Bearer $2"} | tee "$work/refused"
+	grep -qx 'status 401' "$work/refused" && grep -q "\"$1\"" "$work/refused"
 }
 
 # Operators' paths are on their own port alone, which answers to no name that a web page can have.
 serves_operators() {
 	ask_admin /metrics | grep '^sluice_info' && ask_admin /admin/backends | holds 'len(it["data"]) == 2' &&
 		fails ask /metrics && fails ask_admin /metrics -H 'host: page.example'
+}
+
+# --- keys ---
+
+# Prints the key that a start has printed for NAME.
+key_of() { # NAME
+	sed -n "s/.*\b$1: *\(sk-sluice-[0-9A-Za-z]*\).*/\1/p"
+}
+
+prints_keys() {
+	"${compose[@]}" logs --no-color key >"$work/keys" 2>&1
+	client=$(key_of client <"$work/keys") operator=$(key_of operator <"$work/keys")
+	sed 's/\(sk-sluice-........\)[0-9A-Za-z]*/\1…/' "$work/keys"
+	[ ${#client} = 54 ] && [ ${#operator} = 54 ] && [ "$client" != "$operator" ]
+}
+
+asks_for_keys() {
+	is_refused missing_api_key '' "$base/v1/models" && is_refused invalid_api_key "${client%?}" "$base/v1/models" &&
+		is_refused missing_api_key '' "$admin_base/admin/backends" && is_refused missing_api_key '' "$admin_base/metrics" &&
+		fails ask_with "$client" "$admin_base/metrics" && ask /v1/models >/dev/null
+}
+
+# The volume has them, and the images nothing.
+keeps_keys_out_of_images() {
+	[ -z "$(docker run --rm --network none --entrypoint ls "sluice:$tag" -A /var/lib/sluice)" ] &&
+		fails docker run --rm --network none --entrypoint grep "sluice:$tag" -rlE 'sk-sluice-[0-9A-Za-z]{44}' /etc /home /usr/local /var
+}
+
+# Neither another start nor a container made anew makes another key.
+makes_keys_once() {
+	"${compose[@]}" up -d --no-build --force-recreate key && "${compose[@]}" logs --no-color key | tee "$work/again"
+	[ "$(grep -c 'exists; it was printed' "$work/again")" = 2 ] && [ -z "$(key_of client <"$work/again")" ] && ask /v1/models >/dev/null
+}
+
+takes_within() { # SECONDS COMMAND...
+	local end=$((SECONDS + $1))
+	until "${@:2}"; do
+		[ "$SECONDS" -lt "$end" ] || return
+		sleep 0.3
+	done
+}
+
+makes_new_keys() {
+	local former=$client
+	"${compose[@]}" run --rm -T key new >"$work/new" && client=$(key_of client <"$work/new") operator=$(key_of operator <"$work/new")
+	[ ${#client} = 54 ] && [ "$client" != "$former" ] && takes_within 20 ask /v1/models >/dev/null &&
+		is_refused invalid_api_key "$former" "$base/v1/models"
+}
+
+# What README says to paste, with the command, the port and the project of this run.
+runs_readme() {
+	sed -n '/^docker compose up/,/^```$/{/^```$/!p}' README.md |
+		sed "s|docker compose|${compose[*]}|; s|http://127.0.0.1:8080|$base|" >"$work/readme"
+	[ "$(wc -l <"$work/readme")" -gt 2 ] && bash -e "$work/readme" | tee "$work/stream"
+	[ "$(grep '^data: ' "$work/stream" | tail -n 1 | tr -d '\r')" = 'data: [DONE]' ]
 }
 
 chat() { # MODEL MEMBERS [CURL-OPTIONS...]
@@ -218,7 +284,13 @@ check_v2() {
 
 run_checks() {
 	check 'sluice becomes healthy' is_healthy sluice 300
-	check 'GET /readyz answers 200 on the published port' ask /readyz
+	check 'GET /readyz answers 200 on the published port, without a key' curl -sS --fail-with-body "$base/readyz"
+	check 'a start prints a key for clients and one for operators' prints_keys
+	check 'nobody is served without a key' asks_for_keys
+	check 'no key is in the image' keeps_keys_out_of_images
+	check 'the commands of README get a streamed answer' runs_readme
+	check 'another start makes no other key' makes_keys_once
+	check 'keys get new secrets on demand' makes_new_keys
 	check 'operators are served on their own port' serves_operators
 	check 'a whole answer' answers_whole demo 1
 	check 'a streamed answer ends in [DONE]' answers_stream demo
