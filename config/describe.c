@@ -140,9 +140,9 @@ static const char describe_tail[] =
     "\n"
     "In every value `${VAR}` stands for an environment variable, which must be set; `${VAR:-default}` for one\n"
     "that may be unset or empty; `${file:PATH}` for the content of a file without the line end at its end, the\n"
-    "path being relative to the configuration file; `$$` for a dollar sign. Inside `{ … }` and `[ … ]` write\n"
-    "such a value in quotes. Values of secret keys and values that came from an expansion are never shown in\n"
-    "messages.\n"
+    "path being relative to the configuration file; `${credential:NAME}` for the content of a credential that\n"
+    "systemd passed on (`LoadCredential=`); `$$` for a dollar sign. Inside `{ … }` and `[ … ]` write such a value\n"
+    "in quotes. Values of secret keys and values that came from an expansion are never shown in messages.\n"
     "\n"
     "YAML anchors, aliases, tags and several documents in one file are refused.\n";
 

@@ -45,6 +45,17 @@ static bool append_stream(struct buf *text, FILE *file, const char *shown, struc
 	return true;
 }
 
+static bool append_file(struct buf *text, const char *path, const char *shown, struct expansion *out)
+{
+	FILE *file = fopen(path, "re");
+	if (file == NULL)
+		return REFUSE(out, "the file \"%s\" cannot be read: %s", shown, strerror(errno));
+	bool done = append_stream(text, file, shown, out);
+	fclose(file);
+	out->from_file = true;
+	return done;
+}
+
 static bool expand_file(struct buf *text, struct span path, const char *directory, struct expansion *out)
 {
 	char name[EXPAND_PATH_MAX];
@@ -54,12 +65,27 @@ static bool expand_file(struct buf *text, struct span path, const char *director
 	int len = snprintf(name, sizeof(name), "%s%.*s", absolute ? "" : directory, SPAN_ARG(path));
 	if (path.len == 0 || len < 0 || (size_t)len >= sizeof(name))
 		return REFUSE(out, "expected the path of a file in ${file:PATH}");
-	FILE *file = fopen(name, "re");
-	if (file == NULL)
-		return REFUSE(out, "the file \"%s\" cannot be read: %s", shown, strerror(errno));
-	bool done = append_stream(text, file, shown, out);
-	fclose(file);
-	return done;
+	return append_file(text, name, shown, out);
+}
+
+/* A credential is a file of its name in the directory that systemd.exec(5) describes. */
+static bool expand_credential(struct buf *text, struct span credential, struct expansion *out)
+{
+	char name[EXPAND_PATH_MAX];
+	char shown[FINDING_VALUE_MAX];
+	const char *directory = getenv("CREDENTIALS_DIRECTORY");
+	finding_value(credential, shown);
+	if (credential.len == 0 || memchr(credential.at, '/', credential.len) != NULL || credential.at[0] == '.')
+		return REFUSE(out, "expected the name of a credential in ${credential:NAME}");
+	if (directory == NULL || *directory == '\0')
+		return REFUSE(out,
+			      "the credential \"%s\" cannot be read: systemd passed none on (CREDENTIALS_DIRECTORY is "
+			      "not set); expected LoadCredential= in the unit",
+			      shown);
+	int len = snprintf(name, sizeof(name), "%s/%.*s", directory, SPAN_ARG(credential));
+	if (len < 0 || (size_t)len >= sizeof(name))
+		return REFUSE(out, "the path of the credential is too long");
+	return append_file(text, name, shown, out);
 }
 
 /* inside: NAME or NAME:-default. */
@@ -72,7 +98,8 @@ static bool expand_variable(struct buf *text, struct span inside, struct expansi
 		standard = (struct span){mark + 2, inside.len - name.len - 2};
 	char string[128]; /* no longer name is in use anywhere */
 	if (!is_name(name) || name.len >= sizeof(string))
-		return REFUSE(out, "expected ${NAME}, ${NAME:-default} or ${file:PATH}, and $$ for a dollar sign");
+		return REFUSE(out, "expected ${NAME}, ${NAME:-default}, ${file:PATH} or ${credential:NAME}, and $$ for a dollar "
+			      "sign");
 	if (memmem(standard.at, standard.len, "${", 2) != NULL)
 		return REFUSE(out, "the default of ${%.*s} holds another ${…}; they do not nest", SPAN_ARG(name));
 	memcpy(string, name.at, name.len);
@@ -86,6 +113,16 @@ static bool expand_variable(struct buf *text, struct span inside, struct expansi
 	return true;
 }
 
+/* Takes the prefix away from a text that begins with it; else false. */
+static bool take_prefix(struct span *text, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	if (text->len < len || memcmp(text->at, prefix, len) != 0)
+		return false;
+	*text = (struct span){text->at + len, text->len - len};
+	return true;
+}
+
 /* at: behind "${". Advances *at behind the closing brace. */
 static bool expand_reference(struct buf *text, const char **at, const char *end, const char *directory,
 			     struct expansion *out)
@@ -96,8 +133,10 @@ static bool expand_reference(struct buf *text, const char **at, const char *end,
 	struct span inside = {*at, (size_t)(close - *at)};
 	out->tainted = true;
 	*at = close + 1;
-	if (inside.len >= 5 && memcmp(inside.at, "file:", 5) == 0)
-		return expand_file(text, (struct span){inside.at + 5, inside.len - 5}, directory, out);
+	if (take_prefix(&inside, "file:"))
+		return expand_file(text, inside, directory, out);
+	if (take_prefix(&inside, "credential:"))
+		return expand_credential(text, inside, out);
 	return expand_variable(text, inside, out);
 }
 

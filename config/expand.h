@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What stands for something else in a value: ${VAR}, ${VAR:-default},
- * ${file:PATH}, and $$ for a dollar. A dollar before anything else is itself.
+ * ${file:PATH}, ${credential:NAME} (a credential of systemd), and $$ for a
+ * dollar. A dollar before anything else is itself.
  */
 #ifndef SLUICE_CONFIG_EXPAND_H
 #define SLUICE_CONFIG_EXPAND_H
@@ -13,6 +14,7 @@ enum { EXPAND_PROBLEM_MAX = 512 };
 struct expansion {
 	struct span text;                 /* NUL-terminated, in the arena */
 	bool tainted;                     /* something was expanded: the text may be a secret and must not be shown */
+	bool from_file;                   /* some of it was in a file, and may change there */
 	char problem[EXPAND_PROBLEM_MAX]; /* when refused: why; names what was referred to, never what it held */
 };
 

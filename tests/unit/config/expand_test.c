@@ -85,7 +85,8 @@ static void broken_references_are_refused(void **state)
 {
 	(void)state;
 	refuse("${SLUICE_SET", "a ${ is not closed by a }; write $${ for the characters themselves");
-	const char *form = "expected ${NAME}, ${NAME:-default} or ${file:PATH}, and $$ for a dollar sign";
+	const char *form = "expected ${NAME}, ${NAME:-default}, ${file:PATH} or ${credential:NAME}, and $$ for a "
+			   "dollar sign";
 	refuse("${}", form);
 	refuse("${1A}", form);
 	refuse("${A-B}", form);
@@ -109,6 +110,28 @@ static void files_are_relative_to_the_configuration_and_lose_one_line_end(void *
 	fixture_remove(directory, "key");
 	refuse("${file:key}", "the file \"key\" cannot be read: No such file or directory");
 	refuse("${file:.}", "the file \".\" cannot be read: Is a directory");
+}
+
+static void credentials_are_files_of_a_directory_that_systemd_names(void **state)
+{
+	const char *form = "expected the name of a credential in ${credential:NAME}";
+	(void)state;
+	refuse("${credential:key}", "the credential \"key\" cannot be read: systemd passed none on "
+				    "(CREDENTIALS_DIRECTORY is not set); expected LoadCredential= in the unit");
+	directory[strlen(directory) - 1] = '\0'; /* systemd adds no slash */
+	setenv("CREDENTIALS_DIRECTORY", directory, 1);
+	strcat(directory, "/");
+	fixture_write(directory, "key", "secret\n");
+	expect("<${credential:key}>", "<secret>", true);
+	assert_true(result.from_file);
+	expect("${SLUICE_SET}", "value", true);
+	assert_false(result.from_file);
+	fixture_remove(directory, "key");
+	refuse("${credential:key}", "the file \"key\" cannot be read: No such file or directory");
+	refuse("${credential:}", form);
+	refuse("${credential:../key}", form);
+	refuse("${credential:..}", form);
+	unsetenv("CREDENTIALS_DIRECTORY");
 }
 
 static void a_file_that_is_no_secret_is_refused(void **state)
@@ -212,6 +235,7 @@ int main(void)
 	    cmocka_unit_test(an_unset_variable_is_named),
 	    cmocka_unit_test(broken_references_are_refused),
 	    cmocka_unit_test(files_are_relative_to_the_configuration_and_lose_one_line_end),
+	    cmocka_unit_test(credentials_are_files_of_a_directory_that_systemd_names),
 	    cmocka_unit_test(a_file_that_is_no_secret_is_refused),
 	    cmocka_unit_test(secrets_never_appear_in_findings),
 	    cmocka_unit_test(expansion_reaches_every_kind_of_value),
