@@ -33,10 +33,11 @@ bool reader_expect(const struct reader *reader, const char *path, const struct t
 	return false;
 }
 
-/* May a refused value be shown? A URL that is none may hold a password or a token. */
+/* May a refused value be shown? A URL that is none may hold a password or a token, and a key of a client may stand where
+ * its hash should. */
 static bool is_showable(const struct key *key, const struct expansion *text)
 {
-	if (text->tainted || key->type == KEY_SECRET)
+	if (text->tainted || key->type == KEY_SECRET || strstr(text->text.at, API_KEY_PREFIX) != NULL)
 		return false;
 	return (key->type != KEY_URL && key->type != KEY_ORIGINS) || strpbrk(text->text.at, "@?# ") == NULL;
 }

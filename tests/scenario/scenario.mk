@@ -21,8 +21,8 @@ $(BUILD)/tests/scenario/%_test: private SANITIZER :=
 $(BUILD)/tests/scenario/%_test: $(BUILD)/tests/scenario/%_test.o $(SCENARIO_HARNESS)
 	$(CC) $(LDFLAGS) -o $@ $^ $(SCENARIO_LIBS)
 # Its requests are made from the field tables, and those of keys from the table of operations.
-$(BUILD)/tests/scenario/roundtrip_test $(BUILD)/tests/scenario/keys_test $(BUILD)/tests/scenario/limits_test: private SANITIZER = $(SAN)
-$(BUILD)/tests/scenario/roundtrip_test $(BUILD)/tests/scenario/keys_test $(BUILD)/tests/scenario/limits_test: $(call links,schemas)
+$(BUILD)/tests/scenario/roundtrip_test $(BUILD)/tests/scenario/keys_test $(BUILD)/tests/scenario/limits_test $(BUILD)/tests/scenario/secrets_test: private SANITIZER = $(SAN)
+$(BUILD)/tests/scenario/roundtrip_test $(BUILD)/tests/scenario/keys_test $(BUILD)/tests/scenario/limits_test $(BUILD)/tests/scenario/secrets_test: $(call links,schemas)
 
 $(SCENARIO_NAMES): tests/scenario/preload/fake_names.c
 	@mkdir -p $(@D)
