@@ -45,17 +45,18 @@ static void check_listeners(const struct reader *reader, const struct config *co
 static void check_pepper(const struct reader *reader, const struct tree_node *root, const struct config *config)
 {
 	const struct tree_node *auth = tree_member(root, "auth");
-	const char *pepper = config->auth.pepper;
+	const struct secret_text *pepper = config->auth.pepper == NULL ? NULL : secret_text_hold(config->auth.pepper);
 	unsigned line = auth != NULL ? tree_line(auth, "pepper") : tree_line(root, "keys");
 	if (pepper == NULL)
 		findings_add(reader->findings, line, "auth.pepper",
 			     "missing; expected the secret of at least %d characters that the hashes of keys were made "
 			     "with, such as ${file:pepper} or ${SLUICE_PEPPER}",
 			     PEPPER_LEAST);
-	else if (strlen(pepper) < PEPPER_LEAST)
+	else if (pepper->len < PEPPER_LEAST)
 		findings_add(reader->findings, line, "auth.pepper",
 			     "it has %zu characters; expected at least %d, such as `openssl rand -hex 32` prints",
-			     strlen(pepper), PEPPER_LEAST);
+			     pepper->len, PEPPER_LEAST);
+	secret_text_drop(pepper);
 }
 
 static int compare_ids(const void *a, const void *b)

@@ -17,6 +17,7 @@
 #include "lib/failures.h"
 #include "lib/hmac.h"
 #include "lib/json.h"
+#include "lib/secret.h"
 #include "lib/span.h"
 
 struct config_listener {
@@ -79,10 +80,10 @@ enum config_prefill {
 
 struct config_backend {
 	const char *name;
-	const char *url;     /* http:// or https://, with the path prefix, without a trailing slash */
-	const char *dialect; /* "openai" */
-	const char *api_key; /* secret; NULL when none */
-	const char *ca;      /* PEM file of trusted authorities; NULL = the system's */
+	const char *url;        /* http:// or https://, with the path prefix, without a trailing slash */
+	const char *dialect;    /* "openai" */
+	struct secret *api_key; /* NULL when none */
+	const char *ca;         /* PEM file of trusted authorities; NULL = the system's */
 	enum config_prefill prefill;
 	uint64_t resolve_us; /* from one look-up of its host's name to the next */
 	bool stream_usage;   /* ask for usage on streams (stream_options.include_usage) even when the client did not */
@@ -183,10 +184,10 @@ struct config_redis {
 	size_t server_count;
 	const char *socket; /* path of a unix socket, instead of servers; NULL = none */
 	enum config_redis_mode mode;
-	const char *master;            /* as its sentinels call it; NULL when there are none */
-	const char *user;              /* NULL = Redis' default user */
-	const char *password;          /* secret; NULL when none */
-	const char *sentinel_password; /* secret; NULL when none */
+	const char *master;               /* as its sentinels call it; NULL when there are none */
+	const char *user;                 /* NULL = Redis' default user */
+	struct secret *password;          /* NULL when none */
+	struct secret *sentinel_password; /* NULL when none */
 	unsigned database;
 	const char *prefix;  /* in front of all keys */
 	uint64_t budget_us;  /* what one exchange may wait for it */
@@ -256,7 +257,7 @@ struct config_issuer {
 
 struct config_auth {
 	unsigned mode;                       /* enum config_auth_mode */
-	const char *pepper;                  /* secret; NULL when none */
+	struct secret *pepper;               /* NULL when none */
 	unsigned failures;                   /* wrong keys per minute and network */
 	const struct config_issuer *issuers; /* of tokens */
 	size_t issuer_count;
@@ -400,7 +401,8 @@ struct config {
 	struct config_redis redis;
 	struct config_cors cors;
 	bool core_dumps;
-	const char *log_level; /* "debug", "info", "warn", "error" */
+	const char *log_level;         /* "debug", "info", "warn", "error" */
+	struct config_secret *secrets; /* all of the file (secrets.h); the latest first */
 	const struct config_advice *advices;
 	size_t advice_count;
 };

@@ -98,8 +98,9 @@ static bool expand_variable(struct buf *text, struct span inside, struct expansi
 		standard = (struct span){mark + 2, inside.len - name.len - 2};
 	char string[128]; /* no longer name is in use anywhere */
 	if (!is_name(name) || name.len >= sizeof(string))
-		return REFUSE(out, "expected ${NAME}, ${NAME:-default}, ${file:PATH} or ${credential:NAME}, and $$ for a dollar "
-			      "sign");
+		return REFUSE(
+		    out, "expected ${NAME}, ${NAME:-default}, ${file:PATH} or ${credential:NAME}, and $$ for a dollar "
+			 "sign");
 	if (memmem(standard.at, standard.len, "${", 2) != NULL)
 		return REFUSE(out, "the default of ${%.*s} holds another ${…}; they do not nest", SPAN_ARG(name));
 	memcpy(string, name.at, name.len);

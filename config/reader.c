@@ -6,6 +6,7 @@
 
 #include "config/config.h"
 #include "config/expand.h"
+#include "config/secrets.h"
 
 const char *reader_path(char place[READER_PATH_MAX], const char *path, struct span name)
 {
@@ -33,8 +34,8 @@ bool reader_expect(const struct reader *reader, const char *path, const struct t
 	return false;
 }
 
-/* May a refused value be shown? A URL that is none may hold a password or a token, and a key of a client may stand where
- * its hash should. */
+/* May a refused value be shown? A URL that is none may hold a password or a token, and a key of a client may stand
+ * where its hash should. */
 static bool is_showable(const struct key *key, const struct expansion *text)
 {
 	if (text->tainted || key->type == KEY_SECRET || strstr(text->text.at, API_KEY_PREFIX) != NULL)
@@ -64,6 +65,21 @@ static bool expand_value(const struct reader *reader, const struct tree_node *no
 	return true;
 }
 
+/* False: out of memory. */
+static bool keep_secret(const struct reader *reader, const char *path, const struct tree_node *node,
+			const struct expansion *text, struct value *value)
+{
+	struct span raw = text->from_file ? node->text : (struct span){NULL, 0};
+	if (value->string == NULL)
+		return true;
+	value->secret =
+	    config_secrets_add(reader->secrets, reader->arena, path, raw, span_of(value->string), reader->directory);
+	explicit_bzero((char *)value->string, strlen(value->string)); /* the cell has it */
+	if (text->tainted)
+		explicit_bzero((char *)text->text.at, text->text.len);
+	return value->secret != NULL;
+}
+
 bool reader_value(const struct reader *reader, const char *path, const struct key *key, const struct tree_node *node,
 		  struct value *value)
 {
@@ -73,12 +89,14 @@ bool reader_value(const struct reader *reader, const char *path, const struct ke
 	if (!(node->kind == TREE_NULL && may_be_empty(key)) && !reader_expect(reader, path, node, TREE_SCALAR, key))
 		return false;
 	value_expected(key, expected);
-	if (!expand_value(reader, node, &text))
+	if (!expand_value(reader, node, &text)) {
 		findings_add(reader->findings, node->line, path, "%s", text.problem);
-	else if ((!reader->json || is_of_json_type(key, node)) &&
-		 value_read(reader->arena, key, text.text, reader->directory, value, expected))
-		return true;
-	else if (is_showable(key, &text))
+	} else if ((!reader->json || is_of_json_type(key, node)) &&
+		   value_read(reader->arena, key, text.text, reader->directory, value, expected)) {
+		if (key->type != KEY_SECRET || keep_secret(reader, path, node, &text, value))
+			return true;
+		findings_add(reader->findings, node->line, path, "out of memory");
+	} else if (is_showable(key, &text))
 		findings_add(reader->findings, node->line, path, "got %s%s%s; expected %s", node->bare ? "" : "\"",
 			     finding_value(text.text, shown), node->bare ? "" : "\"", expected);
 	else
@@ -109,6 +127,9 @@ void reader_store(const struct key *key, void *owner, const struct value *value)
 		break;
 	case KEY_HASH:
 		*(const void **)member = value->made;
+		break;
+	case KEY_SECRET:
+		*(struct secret **)(void *)member = value->secret;
 		break;
 	case KEY_ADDRESS:
 		((struct config_listener *)owner)->host = value->string;

@@ -11,8 +11,9 @@
 struct reader {
 	struct arena *arena;
 	struct findings *findings;
-	const char *directory; /* where relative paths begin: "" or with a trailing slash */
-	bool json;             /* a client's JSON: nothing is expanded, and values have JSON's types */
+	struct config_secret **secrets; /* where those of the file are listed; NULL = there can be none */
+	const char *directory;          /* where relative paths begin: "" or with a trailing slash */
+	bool json;                      /* a client's JSON: nothing is expanded, and values have JSON's types */
 };
 
 /* "PATH.NAME", or NAME in a document itself; cut when it is too long. Returns place. */

@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "config/secrets.h"
 #include "lib/glob.h"
 
 enum { SNAPSHOT_BYTES_MAX = 256 << 20 };
@@ -59,6 +60,7 @@ void config_drop(const struct config *config)
 	assert(before != 0);
 	if (before != 1)
 		return;
+	config_secrets_drop(snapshot->config.secrets);
 	arena_fini(&snapshot->arena);
 	free(snapshot);
 }

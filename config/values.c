@@ -219,11 +219,18 @@ static bool read_listener(struct arena *arena, const struct key *key, struct spa
 }
 
 /* It goes into a header field: visible ASCII only. */
+bool value_is_secret(struct span text)
+{
+	bool visible = true;
+	for (size_t i = 0; visible && i < text.len; i++)
+		visible = text.at[i] > ' ' && text.at[i] < 0x7f;
+	return visible;
+}
+
 static bool read_secret(struct arena *arena, struct span text, struct value *value)
 {
-	for (size_t i = 0; i < text.len; i++)
-		if (text.at[i] <= ' ' || text.at[i] >= 0x7f)
-			return false;
+	if (!value_is_secret(text))
+		return false;
 	value->string = text.len == 0 ? NULL : arena_copy(arena, text).at;
 	return text.len == 0 || value->string != NULL;
 }

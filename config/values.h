@@ -8,6 +8,8 @@
 #include "config/keys.h"
 #include "lib/arena.h"
 
+struct secret;
+
 /* Which member holds the value follows from the key's type. */
 struct value {
 	bool truth;         /* BOOL */
@@ -17,6 +19,7 @@ struct value {
 	const char *string; /* the others, in the arena; of ADDRESS, LISTENER and SERVERS the host, NULL = none */
 	const char *port;   /* ADDRESS, LISTENER, SERVERS */
 	const char *socket; /* LISTENER: the path of a unix socket, NULL = none */
+	struct secret *secret; /* SECRET, when reader_value() read it; NULL = none. Of the snapshot */
 };
 
 enum { VALUE_EXPECTED_MAX = 256 };
@@ -45,6 +48,8 @@ enum { VALUE_NAME_MAX = 64 };
 bool value_is_name(struct span text);
 /* Characters of TEXT. */
 enum { VALUE_TEXT_MAX = 256 };
+/* Characters of SECRET, or none. */
+bool value_is_secret(struct span text);
 /* true or false. */
 bool value_parse_bool(struct span text, bool *truth);
 

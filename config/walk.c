@@ -419,6 +419,9 @@ void walk_file(struct snapshot *snapshot, struct findings *findings, const char 
 	       const struct tree_node *root)
 {
 	struct walk walk = {.snapshot = snapshot,
-			    .in = {.arena = &snapshot->arena, .findings = findings, .directory = directory}};
+			    .in = {.arena = &snapshot->arena,
+				   .findings = findings,
+				   .secrets = &snapshot->config.secrets,
+				   .directory = directory}};
 	read_file(&walk, root);
 }

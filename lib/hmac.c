@@ -38,6 +38,14 @@ struct hmac *hmac_create(struct span key)
 	return NULL;
 }
 
+struct hmac *hmac_create_of(struct secret *key)
+{
+	const struct secret_text *text = secret_text_hold(key);
+	struct hmac *hmac = hmac_create((struct span){text->at, text->len});
+	secret_text_drop(text);
+	return hmac;
+}
+
 void hmac_destroy(struct hmac *hmac)
 {
 	if (hmac == NULL)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 
+#include "lib/secret.h"
 #include "lib/span.h"
 
 enum { HMAC_SIZE = 32 /* bytes of a sum */ };
@@ -14,6 +15,8 @@ struct hmac;
 
 /* key: borrows during the call; it must not be empty. NULL: out of memory. */
 struct hmac *hmac_create(struct span key);
+/* The same with the present text of a secret. */
+struct hmac *hmac_create_of(struct secret *key);
 /* Wipes the key. NULL is harmless. */
 void hmac_destroy(struct hmac *hmac);
 

@@ -18,6 +18,7 @@
 
 #include "clients/http/http_client.h"
 #include "clients/redis/redis.h"
+#include "config/secrets.h"
 #include "lib/ledger.h"
 #include "lib/log.h"
 #include "lib/memory.h"
@@ -38,6 +39,7 @@
 #include "service/quotas/quotas.h"
 #include "service/loop/offload.h"
 #include "service/ready.h"
+#include "service/secret_renewal.h"
 #include "service/usage/keeper.h"
 #include "service/worker.h"
 
@@ -377,7 +379,7 @@ static void wait_for_drain(const struct app *app, const sigset_t *signals)
 	}
 }
 
-/* Renews certificates meanwhile. */
+/* Renews certificates and secrets meanwhile. */
 static void wait_for_stop(struct app *app, const sigset_t *signals)
 {
 	uint64_t watch_us = app->config->tls_watch_us;
@@ -388,6 +390,8 @@ static void wait_for_stop(struct app *app, const sigset_t *signals)
 		signal = watches ? sigtimedwait(signals, NULL, &period) : sigwaitinfo(signals, NULL);
 		if (signal == SIGHUP || (signal < 0 && errno == EAGAIN))
 			renewal_check(&app->renewal, signal == SIGHUP);
+		if (signal == SIGHUP)
+			secret_renewal_run(app->config);
 	}
 }
 
@@ -422,7 +426,8 @@ int app_run(const struct config *config)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGUSR1);
 	renewal_init(&app.renewal, config);
-	if (app.renewal.used) /* else it ends the process, as when its terminal goes */
+	if (app.renewal.used ||
+	    config_secrets_may_change(config)) /* else it ends the process, as when its terminal goes */
 		sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL); /* inherited by the workers: only this thread takes them */
 	signal(SIGPIPE, SIG_IGN);

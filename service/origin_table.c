@@ -14,7 +14,7 @@ static bool same_text(const char *a, const char *b)
 
 static bool same_options(const struct config_backend *a, const struct config_backend *b)
 {
-	return same_text(a->url, b->url) && same_text(a->api_key, b->api_key) && same_text(a->ca, b->ca) &&
+	return same_text(a->url, b->url) && secret_equal(a->api_key, b->api_key) && same_text(a->ca, b->ca) &&
 	       same_text(a->certificate, b->certificate) && same_text(a->key, b->key) &&
 	       a->timeouts.connect_us == b->timeouts.connect_us && a->resolve_us == b->resolve_us;
 }
@@ -77,8 +77,10 @@ struct origin_table *origin_table_create(const struct config *config, struct htt
 
 void origin_table_take_over(const struct origin_table *origins, struct metrics_cells *metrics)
 {
-	for (size_t i = 0; i < origins->config->backend_count; i++)
+	for (size_t i = 0; i < origins->config->backend_count; i++) {
 		http_origin_count_as(origins->by_backend[i], metrics, (uint32_t)i);
+		http_origin_use_bearer(origins->by_backend[i], origins->config->backends[i].api_key);
+	}
 }
 
 void origin_table_destroy(struct origin_table *origins)

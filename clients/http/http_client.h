@@ -16,6 +16,7 @@
 #include "lib/errors.h"
 #include "lib/http_field.h"
 #include "lib/reactor.h"
+#include "lib/secret.h"
 #include "lib/span.h"
 
 struct http_client; /* one per worker */
@@ -42,9 +43,9 @@ void http_client_note_work(struct http_client *client);
 size_t http_client_active(const struct http_client *client);
 
 struct http_origin_options {
-	const char *url;         /* scheme, host, port and path prefix, no trailing slash */
-	const char *bearer;      /* secret for "Authorization: Bearer …"; NULL = none */
-	const char *ca_file;     /* NULL = the system's */
+	const char *url;       /* scheme, host, port and path prefix, no trailing slash */
+	struct secret *bearer; /* for "Authorization: Bearer …", held; NULL = none. Each call has its present text */
+	const char *ca_file;   /* NULL = the system's */
 	const char *certificate; /* PEM file shown to the backend, its chain included; NULL = none */
 	const char *key;         /* PEM file of its private key; NULL = it is in the certificate's file */
 	uint64_t connect_timeout_us;
@@ -59,6 +60,9 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 struct http_origin *http_origin_hold(struct http_origin *origin);
 /* One owner less; freed with the last one, once its calls have ended. NULL is fine. */
 void http_origin_destroy(struct http_origin *origin);
+
+/* Has further calls of the origin take their bearer from that cell (held; NULL = none). Out of memory: all stays. */
+void http_origin_use_bearer(struct http_origin *origin, struct secret *bearer);
 
 /* Counts the calls of the origin in those cells (borrowed), with that label, from here on. */
 void http_origin_count_as(struct http_origin *origin, struct metrics_cells *metrics, uint32_t backend);

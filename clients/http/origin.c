@@ -117,23 +117,43 @@ static char *lines_print(bool get, bool stream, const char *bearer)
 	return len < 0 ? NULL : text;
 }
 
-static bool origin_print_lines(struct http_origin *origin, const char *bearer)
+static void lines_free(struct span lines[2][2])
 {
-	bool ok = true;
-	for (int get = 0; get < 2; get++)
-		for (int stream = 0; stream < 2; stream++) {
-			origin->lines[get][stream] = span_of(lines_print(get, stream, bearer));
-			ok &= origin->lines[get][stream].at != NULL;
-		}
-	return ok;
+	for (int i = 0; i < 4; i++) {
+		struct span at = lines[i / 2][i % 2];
+		if (at.at != NULL)
+			explicit_bzero((char *)at.at, at.len); /* one of them is a secret */
+		free((char *)at.at);
+	}
 }
 
-static void lines_free(struct span lines)
+/* Writes the lines with the present bearer in the place of those that are there. False: out of memory, these stay. */
+static bool origin_print_lines(struct http_origin *origin)
 {
-	if (lines.at == NULL)
-		return;
-	explicit_bzero((char *)lines.at, lines.len); /* one of them is a secret */
-	free((char *)lines.at);
+	struct span lines[2][2];
+	unsigned version = origin->bearer == NULL ? 0 : secret_version(origin->bearer);
+	const struct secret_text *bearer = origin->bearer == NULL ? NULL : secret_text_hold(origin->bearer);
+	bool good = true;
+	for (int i = 0; i < 4; i++) {
+		lines[i / 2][i % 2] = span_of(lines_print(i / 2, i % 2, bearer == NULL ? NULL : bearer->at));
+		good = good && lines[i / 2][i % 2].at != NULL;
+	}
+	secret_text_drop(bearer);
+	if (good) {
+		lines_free(origin->lines);
+		memcpy(origin->lines, lines, sizeof(lines));
+		origin->bearer_version = version;
+	} else {
+		lines_free(lines);
+	}
+	return good;
+}
+
+struct span origin_lines(struct http_origin *origin, bool get, bool stream)
+{
+	if (origin->bearer != NULL && secret_version(origin->bearer) != origin->bearer_version)
+		origin_print_lines(origin);
+	return origin->lines[get][stream];
 }
 
 /* What is wrong with a URL, or NULL. */
@@ -190,9 +210,6 @@ static const char *origin_set(struct http_origin *origin, const struct http_orig
 	const char *error = origin_check_url(origin, url);
 	if (error != NULL)
 		goto out;
-	error = "the bearer holds a line break";
-	if (options->bearer != NULL && strpbrk(options->bearer, "\r\n") != NULL)
-		goto out;
 	error = credentials_check(options);
 	if (error != NULL)
 		goto out;
@@ -201,7 +218,7 @@ static const char *origin_set(struct http_origin *origin, const struct http_orig
 	if (host == NULL || !text_copy(&origin->url, options->url) || !text_copy(&origin->ca_file, options->ca_file) ||
 	    !text_copy(&origin->certificate, options->certificate) ||
 	    !text_copy(&origin->key, options->key == NULL ? options->certificate : options->key) ||
-	    !origin_print_lines(origin, options->bearer)) {
+	    !origin_print_lines(origin)) {
 		free(host);
 		goto out;
 	}
@@ -221,8 +238,8 @@ static void origin_free(struct http_origin *origin)
 		path_free(origin->paths);
 		origin->paths = next;
 	}
-	for (int i = 0; i < 4; i++)
-		lines_free(origin->lines[i / 2][i % 2]);
+	lines_free(origin->lines);
+	secret_drop(origin->bearer);
 	free(origin->url);
 	free(origin->ca_file);
 	free(origin->certificate);
@@ -250,6 +267,7 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 	origin->resolve_us = options->resolve_us;
 	origin->metrics = options->metrics;
 	origin->backend = options->backend;
+	origin->bearer = options->bearer == NULL ? NULL : secret_hold(options->bearer);
 	TAILQ_INIT(&origin->idle_calls);
 	TAILQ_INIT(&origin->spare);
 	TAILQ_INIT(&origin->used);
@@ -267,6 +285,20 @@ struct http_origin *http_origin_hold(struct http_origin *origin)
 {
 	origin->holders++;
 	return origin;
+}
+
+void http_origin_use_bearer(struct http_origin *origin, struct secret *bearer)
+{
+	struct secret *before = origin->bearer;
+	if (bearer == before)
+		return;
+	origin->bearer = bearer == NULL ? NULL : secret_hold(bearer);
+	if (!origin_print_lines(origin)) {
+		secret_drop(origin->bearer);
+		origin->bearer = before;
+		return;
+	}
+	secret_drop(before);
 }
 
 void http_origin_count_as(struct http_origin *origin, struct metrics_cells *metrics, uint32_t backend)

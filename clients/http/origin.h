@@ -50,6 +50,8 @@ struct http_origin {
 	bool secure;
 	uint64_t connect_timeout_us;
 	uint64_t resolve_us;
+	struct secret *bearer;   /* holds; NULL = none */
+	unsigned bearer_version; /* that the lines have */
 	struct span lines[2][2]; /* [get][stream]: fields that all its requests have; owned */
 	struct http_path *paths;
 	struct call_list idle_calls;
@@ -61,6 +63,9 @@ struct http_origin {
 	struct pool channel_pool; /* of these */
 	struct name name;
 };
+
+/* Returns the fields that all such requests have, with the present bearer. They last until the next call of this. */
+struct span origin_lines(struct http_origin *origin, bool get, bool stream);
 
 /* The openings of a path, made when it is new. NULL: out of memory or not a URL. */
 const struct http_path *origin_path(struct http_origin *origin, const char *path);

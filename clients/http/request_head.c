@@ -43,7 +43,7 @@ bool request_write_head(struct http_origin *origin, const struct http_call_reque
 	for (size_t i = 0; i < request->extra_count; i++)
 		if (is_sendable(&request->extra[i]))
 			write_field(to, &request->extra[i]);
-	buf_append(to, origin->lines[request->get][request->stream]);
+	buf_append(to, origin_lines(origin, request->get, request->stream));
 	if (!request->get) {
 		buf_append(to, SPAN("Content-Length: "));
 		decimal_append(to, request->body.len + request->tail.len);

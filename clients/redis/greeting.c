@@ -83,10 +83,12 @@ void redis_greet(struct redis_link *link)
 	char database[16];
 	bool said = true;
 	if (options->password != NULL) {
-		struct span auth[3] = {SPAN("AUTH"), span_of(options->user), span_of(options->password)};
+		const struct secret_text *password = secret_text_hold(options->password);
+		struct span auth[3] = {SPAN("AUTH"), span_of(options->user), {password->at, password->len}};
 		if (options->user == NULL)
 			auth[1] = auth[2];
 		said = redis_say(link, on_auth, auth, options->user == NULL ? 2 : 3);
+		secret_text_drop(password);
 	}
 	if (options->database != 0) {
 		snprintf(database, sizeof(database), "%u", options->database);

@@ -12,6 +12,7 @@
 
 #include "clients/redis/reply_guard.h"
 #include "lib/reactor.h"
+#include "lib/secret.h"
 
 enum redis_link_state {
 	REDIS_LINK_ST_IDLE, /* waits before it tries (again), or for its owner */
@@ -45,7 +46,8 @@ struct redis_link_options {
 	const char *socket; /* borrows; NULL: host and port */
 	const char *host;   /* copied */
 	unsigned port;
-	const char *user, *password; /* borrows; NULL = none */
+	const char *user;        /* borrows; NULL = none */
+	struct secret *password; /* borrows; NULL = none. Each connection has the present text of it */
 	unsigned database;
 	bool master;      /* it must be one */
 	bool node;        /* of a cluster */

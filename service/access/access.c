@@ -51,7 +51,7 @@ struct access *access_create(const struct config *config)
 	access->config = config;
 	if (!config_auth_is_on(config) || (config->key_count == 0 && !config_auth_has_store(config)))
 		return access;
-	access->hmac = hmac_create(span_of(config->auth.pepper));
+	access->hmac = hmac_create_of(config->auth.pepper);
 	access->listed = calloc(config->key_count + 1, sizeof(*access->listed));
 	list_keys(access);
 	if (access->hmac != NULL && access->listed != NULL &&

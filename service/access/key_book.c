@@ -144,7 +144,7 @@ struct key_book *key_book_create(const struct key_store_options *options)
 	if (book == NULL)
 		return NULL;
 	book->config = options->config;
-	book->hmac = hmac_create(span_of(options->config->auth.pepper));
+	book->hmac = hmac_create_of(options->config->auth.pepper);
 	book->store = key_store_create(options);
 	if (book->hmac != NULL && book->store != NULL)
 		return book;

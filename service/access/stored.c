@@ -12,7 +12,7 @@
 enum { SLOTS = 4096 };
 
 /* The secrets of a key. */
-enum secret { CURRENT, FORMER, SECRETS };
+enum key_secret { CURRENT, FORMER, SECRETS };
 
 /* A key that was proven by this worker, and by what: who shows that again is spared the HMAC. */
 struct proven {
@@ -75,7 +75,7 @@ static enum age age_of(const struct stored *stored)
 
 /* ---- proofs ---- */
 
-static bool is_proven(const struct proven *proven, const unsigned char *tag, enum secret *secret)
+static bool is_proven(const struct proven *proven, const unsigned char *tag, enum key_secret *secret)
 {
 	for (*secret = CURRENT; *secret < SECRETS; ++*secret)
 		if (proven->made[*secret] && hmac_equal(proven->tags[*secret], tag, SIPHASH_TAG))
@@ -84,7 +84,7 @@ static bool is_proven(const struct proven *proven, const unsigned char *tag, enu
 }
 
 /* Compares with both secrets, and for an id that nobody has with nothing. False: it is neither, or out of memory. */
-static bool prove(struct hmac *hmac, struct span shown, const struct stored_key *key, enum secret *secret,
+static bool prove(struct hmac *hmac, struct span shown, const struct stored_key *key, enum key_secret *secret,
 		  enum error_code *error)
 {
 	static const unsigned char nobody[HMAC_SIZE];
@@ -127,7 +127,7 @@ static struct proven *take_slot(struct proven **slot, struct stored_key *key)
 enum error_code stored_find(struct stored *stored, struct hmac *hmac, const struct stored_offer *offer,
 			    struct holder **holder)
 {
-	enum secret secret = CURRENT;
+	enum key_secret secret = CURRENT;
 	enum error_code error = ERROR_NONE;
 	key_view_refresh(&stored->view, stored->feed);
 	struct stored_key *key = key_copy_find(stored->view.copy, offer->id);

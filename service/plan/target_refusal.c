@@ -31,9 +31,20 @@ static unsigned refusal_written(const struct target_run *target)
 	return (target->asked_usage ? FAILURE_WHERE_WRITTEN_USAGE : 0) | (prefill ? FAILURE_WHERE_WRITTEN_PREFILL : 0);
 }
 
+/* The call may have been sent with the key before the present one. */
 static struct span refusal_redact(const struct target_run *target, struct span text)
 {
-	return redact(text, target->target->backend->api_key, target->run.context->arena);
+	struct arena *arena = target->run.context->arena;
+	struct secret *key = target->target->backend->api_key;
+	if (key == NULL)
+		return redact(text, NULL, arena);
+	const struct secret_text *present = secret_text_hold(key), *former = secret_text_hold_former(key);
+	text = redact(text, present->at, arena);
+	if (former != NULL && text.at != NULL)
+		text = redact(text, former->at, arena);
+	secret_text_drop(present);
+	secret_text_drop(former);
+	return text;
 }
 
 /* The status that the client receives; 0 = that of the error's row. */

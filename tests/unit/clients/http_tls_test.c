@@ -154,13 +154,15 @@ static void tls_open(struct test_env *env, test_script script, const char *ca_fi
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	snprintf(url, sizeof(url), format, env->server->port);
 #pragma GCC diagnostic pop
+	struct secret *bearer = secret_create(SPAN("s3cret"));
 	struct http_origin_options options = {.url = url,
-					      .bearer = "s3cret",
+					      .bearer = bearer,
 					      .ca_file = ca_file,
 					      .certificate = client_certificate,
 					      .key = client_key,
 					      .connect_timeout_us = 20000000};
 	env->origin = http_origin_create(env->client, &options, &error);
+	secret_drop(bearer);
 	assert_non_null(env->origin);
 }
 

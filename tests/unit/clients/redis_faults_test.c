@@ -479,7 +479,7 @@ static void a_wrong_password_is_told_without_it(void **state)
 	env_prepare(&env);
 	env.config.socket = server->socket;
 	env.config.user = "me";
-	env.config.password = "s3cret";
+	env.config.password = secret_create(SPAN("s3cret"));
 	env_start(&env);
 	AWAIT(&env, metrics_sum(METRIC_REDIS_RECONNECTS, 0, 0, 0) >= 2);
 	assert_int_equal(env_logged(&env, "WRONGPASS: it knows no such user and password"), 1);
@@ -510,7 +510,7 @@ static void a_password_that_is_missing_is_told(void **state)
 	env_close(&env);
 	env_prepare(&env);
 	env.config.socket = server->socket;
-	env.config.password = "s3cret";
+	env.config.password = secret_create(SPAN("s3cret"));
 	env.config.database = 5;
 	env_start(&env);
 	AWAIT(&env, ask_within(&env, &asked, 30000000, 0, WORDS("CLIENT", "INFO")));
@@ -520,7 +520,7 @@ static void a_password_that_is_missing_is_told(void **state)
 	env_close(&env);
 	env_prepare(&env);
 	env.config.socket = server->socket;
-	env.config.password = "s3cret";
+	env.config.password = secret_create(SPAN("s3cret"));
 	env.config.database = 16;
 	env_start(&env);
 	AWAIT(&env, env_logged(&env, "it has no such database") == 1);

@@ -46,8 +46,8 @@ static void env_open_sentinel(struct redis_env *env, const char *master)
 	env_prepare(env);
 	env->config.mode = CONFIG_REDIS_SENTINEL;
 	env->config.master = master;
-	env->config.password = "s3cret";
-	env->config.sentinel_password = "s3cret-sentinel";
+	env->config.password = secret_create(SPAN("s3cret"));
+	env->config.sentinel_password = secret_create(SPAN("s3cret-sentinel"));
 	env_add_address(env, redis_free_port()); /* one that is down is passed over */
 	for (size_t i = 0; i < SENTINELS; i++)
 		env_add_address(env, sentinels[i]->port);
@@ -91,8 +91,8 @@ static void a_replica_is_not_used(void **state)
 	env_prepare(&env);
 	env.config.mode = CONFIG_REDIS_SENTINEL;
 	env.config.master = "mymaster";
-	env.config.password = "s3cret";
-	env.config.sentinel_password = "s3cret-sentinel";
+	env.config.password = secret_create(SPAN("s3cret"));
+	env.config.sentinel_password = secret_create(SPAN("s3cret-sentinel"));
 	env_add_address(&env, liar->port);
 	env_start(&env);
 	AWAIT(&env, env_logged(&env, "it is not the master") == 1);

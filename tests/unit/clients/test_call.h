@@ -113,12 +113,14 @@ static inline struct http_origin *env_origin(struct test_env *env, const char *f
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 	snprintf(url, sizeof(url), format, port);
 #pragma GCC diagnostic pop
+	struct secret *bearer = secret_create(SPAN("s3cret"));
 	struct http_origin_options options = {.url = url,
-					      .bearer = "s3cret",
+					      .bearer = bearer,
 					      .connect_timeout_us = test_connect_us,
 					      .resolve_us = 30000000,
 					      .metrics = metrics_cells_of(0)};
 	struct http_origin *origin = http_origin_create(env->client, &options, &error);
+	secret_drop(bearer);
 	if (origin == NULL)
 		fail_msg("%s", error);
 	return origin;

@@ -135,6 +135,8 @@ static inline void env_close(struct redis_env *env)
 {
 	redis_destroy(env->redis);
 	redis_shared_destroy(env->shared);
+	secret_drop(env->config.password);
+	secret_drop(env->config.sentinel_password);
 	assert_int_equal(env->reactor->watched, 0);
 	assert_int_equal(env->reactor->reactor.timers.count, 0);
 	assert_null(strstr(env_log(env), "s3cret"));

@@ -184,7 +184,7 @@ static void every_value_goes_where_it_belongs(void **state)
 	const struct config_backend *b = &config->backends[0];
 	assert_string_equal(b->name, "b");
 	assert_string_equal(b->url, "https://h:1/v1");
-	assert_string_equal(b->api_key, "k");
+	assert_true(secret_is(b->api_key, SPAN("k")));
 	snprintf(path, sizeof(path), "%s/ca.pem", directory);
 	assert_string_equal(b->ca, path);
 	assert_string_equal(b->certificate, config->listeners[1].tls_certificate);

@@ -48,8 +48,8 @@ static void all_keys_find_their_place(void **state)
 	assert_int_equal(redis->mode, CONFIG_REDIS_SENTINEL);
 	assert_string_equal(redis->master, "mymaster");
 	assert_string_equal(redis->user, "me");
-	assert_string_equal(redis->password, "secret");
-	assert_string_equal(redis->sentinel_password, "other");
+	assert_true(secret_is(redis->password, SPAN("secret")));
+	assert_true(secret_is(redis->sentinel_password, SPAN("other")));
 	assert_int_equal(redis->database, 3);
 	assert_string_equal(redis->prefix, "p");
 	assert_int_equal(redis->budget_us, 5000);

@@ -128,8 +128,10 @@ static void a_shared_origin_counts_under_the_name_it_has_in_the_later_configurat
 static void a_backend_with_another_secret_has_another_origin(void **state)
 {
 	(void)state;
-	backends_later[B_LATER].api_key = "other";
+	struct secret *other = secret_create(SPAN("other"));
+	backends_later[B_LATER].api_key = other;
 	take_over();
+	secret_drop(other);
 	backends_later[B_LATER].api_key = NULL;
 	assert_ptr_not_equal(second->by_backend[B_LATER], first->by_backend[B_BEFORE]);
 }
