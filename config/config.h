@@ -395,6 +395,7 @@ struct config {
 	uint64_t drain_us;      /* from SIGTERM to the end of what still runs */
 	uint64_t tls_watch_us;  /* how often files of certificates are looked at; 0 = on SIGHUP only */
 	unsigned attempts_most; /* that retries inside each other may come to, in one plan */
+	unsigned metrics_keys;  /* that have metrics of their own */
 	struct config_limits limits;
 	struct config_fanout fanout;
 	struct config_cache cache;

@@ -65,7 +65,7 @@ const char *metrics_label_text(unsigned label, uint32_t value)
 {
 	if (table->labels[label].given)
 		return value < latest->given[label].count ? latest->given[label].names[value] : "";
-	return table->labels[label].values[value];
+	return __atomic_load_n(&table->labels[label].values[value], __ATOMIC_ACQUIRE);
 }
 
 /* ---- a generation ---- */

@@ -42,7 +42,7 @@ enum metrics_type {
 struct metrics_label {
 	const char *name;
 	const char *help;
-	const char *const *values; /* NULL among them: never printed */
+	const char *const *values; /* NULL among them: not printed. A text may take the place of NULL at any time */
 	uint32_t count;
 	bool given; /* set-up names the values; there is one more, METRICS_UNKNOWN */
 };

@@ -150,10 +150,13 @@ static void write_metric(struct buf *out, unsigned metric)
 	const struct metrics_row *row = row_of(metric);
 	buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", row->name, row->help, row->name, type_name(row->type));
 	uint32_t values[3];
-	for (values[0] = 0; values[0] < metrics_label_values(row->labels[0]); values[0]++)
+	for (values[0] = 0; values[0] < metrics_label_values(row->labels[0]); values[0]++) {
+		if (metrics_label_text(row->labels[0], values[0]) == NULL)
+			continue; /* of keys, most have no name yet */
 		for (values[1] = 0; values[1] < metrics_label_values(row->labels[1]); values[1]++)
 			for (values[2] = 0; values[2] < metrics_label_values(row->labels[2]); values[2]++)
 				write_series(out, metric, values);
+	}
 }
 
 void metrics_write_prometheus(struct buf *out)

@@ -46,6 +46,7 @@ static const char *const redis_result_names[] = {"ok", "error", "timeout", "lost
 static const char *const redis_kind_names[] = {"read", "write", "script"};
 static const char *const offload_names[] = {"decode", "keep",   "merge",  "vote",   "metrics",
 					    "gunzip", "answer", "recast", "inflate"};
+static const char *key_names[METRICS_KEYS_MOST + 2] = {[METRICS_KEYS_OTHER] = "other", [METRICS_KEYS_TOKEN] = "token"};
 static const char *const wait_end_names[] = {"full", "timeout", "displaced", "left"};
 
 #define ERROR(symbol, scope, status, type, code, retryable, blame, text) [ERROR_##symbol] = (code),
@@ -99,6 +100,12 @@ static bool read_of_process(unsigned metric, double *value)
 
 static const struct metrics_table table = {
     .rows = rows, .count = METRIC_COUNT, .labels = labels, .label_count = LABEL_COUNT, .read = read_of_process};
+
+void metrics_name_key(uint32_t number, const char *text)
+{
+	if (number < METRICS_KEYS_MOST)
+		__atomic_store_n(&key_names[number], text, __ATOMIC_RELEASE);
+}
 
 const char *metrics_cache_name(enum metrics_cache cache)
 {

@@ -100,6 +100,12 @@ enum metrics_skip { METRICS_SKIP_UNHEALTHY, METRICS_SKIP_LOAD };
 enum metrics_handshake { METRICS_HANDSHAKE_DONE, METRICS_HANDSHAKE_FAILED };
 enum metrics_probe { METRICS_PROBE_ALIVE, METRICS_PROBE_DEAD };
 
+/* Values of the label `key`: numbers of keys, then two more. */
+enum { METRICS_KEYS_MOST = 1000, METRICS_KEYS_OTHER = METRICS_KEYS_MOST, METRICS_KEYS_TOKEN };
+
+/* Names a key from now on, or has it printed no more (NULL). Any thread. text: borrows, until it has another one. */
+void metrics_name_key(uint32_t number, const char *text);
+
 /* What labels may say. Borrows only during the call. */
 struct metrics_names {
 	const char *const *models;

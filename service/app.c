@@ -30,6 +30,7 @@
 #include "service/access/failures.h"
 #include "service/access/issuers.h"
 #include "service/access/keeper.h"
+#include "service/access/key_metrics.h"
 #include "service/cache/cache.h"
 #include "service/certificate_renewal.h"
 #include "service/exchange/report.h"
@@ -239,6 +240,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 	app->addresses = calloc(config_listener_total(app->config), sizeof(*app->addresses));
 	if (app->workers == NULL || app->addresses == NULL || !setup_metrics(app->config, app->worker_count))
 		return false;
+	key_metrics_setup(app->config->metrics_keys);
 	app->health = health_create(app->config, random_u64(), NULL);
 	app->cache = cache_create(app->config);
 	app->flights = flight_table_create();

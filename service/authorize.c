@@ -7,6 +7,7 @@
 #include "lib/api_key.h"
 #include "lib/seconds.h"
 #include "service/access/claims.h"
+#include "service/access/key_metrics.h"
 
 enum { ADDRESS_SIZE = 16 };
 
@@ -103,10 +104,11 @@ static struct span text_of(enum error_code code, const struct http_request *requ
 }
 
 struct refusal authorize_refusal(enum error_code code, const struct access *access, const struct http_request *request,
-				 const struct operation_row *row, const struct holder *holder,
+				 const struct operation_row *row, struct holder *holder,
 				 struct access_failures *failures, uint64_t now_us, struct arena *arena)
 {
-	struct refusal refusal = {.code = code, .key = holder == NULL ? NULL : holder->id};
+	struct refusal refusal = {
+	    .code = code, .key = holder == NULL ? NULL : holder->id, .key_number = key_metrics_of(holder)};
 	uint64_t wait_us = 0;
 	if (code == ERROR_KEY_INVALID || code == ERROR_TOKEN_INVALID)
 		wait_us = access_failures_count(failures, http_request_network(request), now_us);

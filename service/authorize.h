@@ -25,7 +25,7 @@ bool authorize_refuses_with(enum error_code code);
  * KEY_FAILURES. holder: as authorize() left it. now_us: monotonic. The text is in the arena.
  */
 struct refusal authorize_refusal(enum error_code code, const struct access *access, const struct http_request *request,
-				 const struct operation_row *row, const struct holder *holder,
+				 const struct operation_row *row, struct holder *holder,
 				 struct access_failures *failures, uint64_t now_us, struct arena *arena);
 
 #endif

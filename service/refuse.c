@@ -66,6 +66,7 @@ void refuse(struct http_request *request, struct metrics_cells *metrics, const s
 							 .path = http_request_path(request),
 							 .requested = refusal->requested,
 							 .key = refusal->key,
+							 .key_number = refusal->key_number,
 							 .http_version = http_request_version(request),
 							 .error = refusal->code});
 	send(request, refusal, form, request_id, buf_span(&body));

@@ -12,6 +12,7 @@ struct refusal {
 	struct span details;         /* findings as a JSON array; {NULL,0} = none */
 	struct span requested;       /* the model that it names, for the log; {NULL,0} = not known */
 	const char *key;             /* id of the key that was shown in full, for the log; NULL = none */
+	uint32_t key_number;         /* the same for metrics (key_metrics.h); 0 = none */
 	unsigned retry_after_s;      /* value of the field Retry-After; 0 = none, or of a 503 its own */
 	const char *allow;           /* value of the field Allow; NULL = none */
 	const char *accept_encoding; /* value of the field Accept-Encoding; NULL = none */

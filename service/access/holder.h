@@ -11,6 +11,7 @@
 struct holder {
 	const struct config_key *key;           /* name, tenant and rights */
 	const char *id;                         /* as logs and metrics show it */
+	uint32_t metrics_number;                /* of key_metrics.h, which sets it; 0 = none yet */
 	unsigned count;                         /* references */
 	void (*destroy)(struct holder *holder); /* when the last one is dropped */
 };

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "lib/container.h"
+#include "service/access/key_metrics.h"
 #include "service/exchange/embedding.h"
 #include "service/exchange/internal.h"
 #include "service/exchange/reading.h"
@@ -153,6 +154,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	exchange->report.request_id = exchange_request_id(asked->request_id, &request->arena);
 	if (asked->holder != NULL)
 		exchange->report.key = asked->holder->id;
+	exchange->report.key_number = key_metrics_of(asked->holder);
 	exchange->report.model_index = worker->flights.plan.config->model_count;
 	worker->flights.in_flight++;
 	exchange_link(exchange);

@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "lib/random.h"
 #include "schemas/operations.h"
+#include "service/access/key_metrics.h"
 
 enum { REQUEST_ID_MAX = 128 };
 
@@ -94,6 +95,9 @@ static void report_count(const struct report *report, uint64_t now)
 	if (report->events > 0)
 		metrics_add(metrics, report->events, METRIC_STREAM_EVENTS);
 	metrics_count_tokens(metrics, model, report->usage.prompt_tokens, report->usage.completion_tokens);
+	key_metrics_count(metrics, report->key_number, report->error);
+	key_metrics_count_tokens(metrics, report->key_number, report->usage.prompt_tokens,
+				 report->usage.completion_tokens);
 }
 
 static void tell_usage(struct log_line *line, const struct usage *usage)
@@ -170,6 +174,7 @@ void report_refusal(struct metrics_cells *metrics, const struct report_refused *
 	const struct error_row *row = error_row(refused->error);
 	metrics_count(metrics, METRIC_REQUESTS, METRICS_UNKNOWN, METRICS_UNKNOWN, refused->error);
 	metrics_count(metrics, METRIC_ERRORS, refused->error);
+	key_metrics_count(metrics, refused->key_number, refused->error);
 	log_begin(&line, LOG_INFO, "refused");
 	log_str(&line, "request_id", refused->request_id);
 	if (refused->key != NULL)

@@ -16,6 +16,7 @@ struct report {
 	int http_version;
 	struct span request_id;           /* borrowed */
 	const char *key;                  /* id of the key that was shown; NULL = none was */
+	uint32_t key_number;              /* of key_metrics.h */
 	const struct config_model *model; /* NULL = none was found */
 	struct span requested;            /* the model that the client named; borrowed, {NULL,0} = none */
 	size_t model_index;
@@ -49,6 +50,7 @@ struct report_refused {
 	struct span method, path; /* {NULL,0}: left out */
 	struct span requested;    /* the model that it names; the same */
 	const char *key;          /* id of the key that was shown in full; NULL = none was */
+	uint32_t key_number;      /* of key_metrics.h */
 	int http_version;
 	enum error_code error;
 };
