@@ -36,7 +36,7 @@ struct answer_reading {
 	bool too_large;                    /* it could not be read: it has more values than a loop's turn may take */
 	struct usage usage;                /* with CARRIES_USAGE */
 	const struct backend_error *error; /* with CARRIES_ERROR: in the arena; NULL = memory ran out */
-	size_t content;       /* bytes of the generated content in an event, about */
+	size_t content;                    /* bytes of the generated content in an event, about */
 	struct span repaired; /* {NULL,0} when it is fine as it is; else the whole data with repairs, in the arena */
 	struct json json;     /* of the data as it came */
 };

@@ -43,7 +43,7 @@ struct target_run {
 	bool usage_refused; /* the backend refused that, and was asked again without */
 	bool content_seen;  /* the first content event went up */
 	bool paused;
-	uint64_t contents;  /* events with content */
+	uint64_t contents; /* events with content */
 	uint64_t content_bytes;
 	struct usage usage; /* that was told last */
 	bool tapped;        /* the tap was told that it started, and not yet how it ended */

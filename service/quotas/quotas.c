@@ -183,7 +183,8 @@ void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t
 static void learn(struct quota_habit *habit, const struct quota_part *part, const struct quota_end *end)
 {
 	enum { SLOWLY = 32 };
-	double output = (double)(part->used.of[QUOTA_OUTPUT_TOKENS] / (end->choices * part->calls));
+	double answers = (double)end->choices * (double)part->calls;
+	double output = (double)part->used.of[QUOTA_OUTPUT_TOKENS] / answers;
 	double input = (double)part->used.of[QUOTA_INPUT_TOKENS] / (double)part->calls;
 	if (end->body > 0)
 		habit->tokens_per_byte += (input / (double)end->body - habit->tokens_per_byte) / 8;
