@@ -18,6 +18,7 @@ static const char *type_name(enum key_type type)
 	case KEY_MODELS:
 	case KEY_KEYS:
 	case KEY_QUOTAS:
+	case KEY_SHARES:
 	case KEY_TENANTS:
 	case KEY_PRICES:
 	case KEY_ISSUERS:

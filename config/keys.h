@@ -14,6 +14,7 @@ enum key_type {
 	KEY_MODELS,       /* mapping of names to plans */
 	KEY_KEYS,         /* mapping of names to struct config_key */
 	KEY_QUOTAS,       /* mapping of names to struct config_quota */
+	KEY_SHARES,       /* mapping of tenants to struct config_share */
 	KEY_TENANTS,      /* mapping of paths to struct config_tenant */
 	KEY_PRICES,       /* mapping of targets to struct config_price */
 	KEY_ISSUERS,      /* mapping of names to struct config_issuer */
@@ -62,6 +63,7 @@ enum key_owner {
 	KEY_OF_config_backend,
 	KEY_OF_config_key,
 	KEY_OF_config_quota,
+	KEY_OF_config_share,
 	KEY_OF_config_tenant,
 	KEY_OF_config_price,
 	KEY_OF_config_issuer,

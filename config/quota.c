@@ -26,6 +26,11 @@ bool quota_repeats_window(const struct config_rate *rates, size_t count)
 	return false;
 }
 
+uint64_t quota_share(uint64_t limit, unsigned percent)
+{
+	return limit * percent / 100;
+}
+
 bool quota_limits_anything(const struct config_quota *quota)
 {
 	bool any = quota->concurrent > 0;

@@ -32,6 +32,15 @@ enum quota_each { QUOTA_EACH_TENANT, QUOTA_EACH_KEY, QUOTA_EACH_MODEL };
 /* The words of quotas.*.on_loss: what a limit that replicas share does while Redis does not answer. */
 enum quota_on_loss { QUOTA_ON_LOSS_LOCAL, QUOTA_ON_LOSS_REFUSE };
 
+enum { QUOTA_SHARES = 16 /* of a quota, at most */ };
+
+/* What a child of a quota's tenant is guaranteed of each limit of the quota. */
+struct config_share {
+	const char *tenant; /* the child, and all tenants below it */
+	unsigned percent;
+	unsigned line;
+};
+
 /* Limits that count together. */
 struct config_quota {
 	const char *name;          /* as errors, headers and /v1/limits say it */
@@ -45,6 +54,8 @@ struct config_quota {
 	unsigned concurrent; /* requests that run at once; 0 = any number */
 	unsigned overdraft;  /* percent of a limit by which the answers that run may exceed it together */
 	unsigned on_loss;    /* enum quota_on_loss */
+	const struct config_share *shares; /* none within another; together at most 100 % */
+	size_t share_count;
 	unsigned line;
 };
 
@@ -54,6 +65,9 @@ const char *quota_window_name(enum quota_window window);
 
 /* Returns whether the last rate has the window of one before it. */
 bool quota_repeats_window(const struct config_rate *rates, size_t count);
+
+/* Returns what so many percent of a limit are. */
+uint64_t quota_share(uint64_t limit, unsigned percent);
 
 /* Returns whether the quota has any limit. */
 bool quota_limits_anything(const struct config_quota *quota);

@@ -258,6 +258,8 @@ static const char *type_expected(enum key_type type)
 		return "a mapping of names to keys, as `sluice keys create` prints them";
 	case KEY_QUOTAS:
 		return "a mapping of names to quotas, such as team: {tenant: acme, tokens: 100000/minute}";
+	case KEY_SHARES:
+		return "a mapping of tenants to shares, such as acme/search: 40%";
 	case KEY_TENANTS:
 		return "a mapping of tenants to what they have, such as acme/search: {weight: 3}";
 	case KEY_PRICES:
@@ -430,6 +432,7 @@ bool value_read(struct arena *arena, const struct key *key, struct span text, co
 	case KEY_MODELS:
 	case KEY_KEYS:
 	case KEY_QUOTAS:
+	case KEY_SHARES:
 	case KEY_TENANTS:
 	case KEY_PRICES:
 	case KEY_ISSUERS:

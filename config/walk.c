@@ -377,6 +377,9 @@ static void read_key(struct walk *walk, const struct key *key, const struct tree
 	case KEY_QUOTAS:
 		walk_quotas(walk, key, node);
 		break;
+	case KEY_SHARES:
+		walk_shares(walk, key, node, owner);
+		break;
 	case KEY_TENANTS:
 		walk_tenants(walk, key, node);
 		break;

@@ -64,6 +64,10 @@ void walk_name(struct walk *walk, const struct tree_node *node, const char *what
 /* Refuses a second rate of one window. */
 void walk_rates(struct walk *walk, const struct tree_node *node, const struct config_rates *rates);
 void walk_quotas(struct walk *walk, const struct key *key, const struct tree_node *node);
+/* Reads the shares of a quota. */
+void walk_shares(struct walk *walk, const struct key *key, const struct tree_node *node, struct config_quota *quota);
+/* Adds a finding for each share that the quota cannot guarantee. node: the quota's. */
+void walk_check_shares(struct walk *walk, const struct tree_node *node, const struct config_quota *quota);
 void walk_prices(struct walk *walk, const struct key *key, const struct tree_node *node);
 
 /* Reads the weights of tenants. */

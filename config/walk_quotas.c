@@ -30,6 +30,7 @@ static void read_quota(struct walk *walk, const struct tree_node *node, void *en
 		findings_add(walk->in.findings, node->key_line, walk->path,
 			     "it limits nothing; expected one of requests, tokens, input_tokens, output_tokens, spend "
 			     "and concurrent");
+	walk_check_shares(walk, node, quota);
 }
 
 void walk_quotas(struct walk *walk, const struct key *key, const struct tree_node *node)

@@ -35,6 +35,8 @@ static void write_state(struct buf *out, const struct quota_state *state, const 
 	buf_append(out, SPAN(",\"model\":"));
 	json_write_string_or_null(out, span_of(state->by_model ? model->name : NULL));
 	write_number(out, "limit", state->limit);
+	if (state->share.exists)
+		write_number(out, "share", quota_share(state->limit, state->share.percent));
 	write_number(out, "remaining", state->left);
 	write_number(out, "reserved", state->reserved);
 	write_number(out, "reset_ms", (state->reset_us + MS_US - 1) / MS_US);

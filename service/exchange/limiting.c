@@ -28,14 +28,23 @@ static struct span amount_text(struct arena *arena, unsigned unit, uint64_t amou
 				   : arena_printf(arena, "%" PRIu64 " %s", amount, names[unit]);
 }
 
-/* "60 requests per minute (team)", "8 requests at once (keys.crawler)". */
+/* Says which share of a limit the request has: ", share of acme/search: 40%", ", without a share", nothing. */
+static struct span share_text(struct arena *arena, const struct quota_guaranteed *share)
+{
+	if (share->tenant != NULL)
+		return arena_printf(arena, ", share of %s: %u%%", share->tenant, share->percent);
+	return share->exists ? SPAN(", without a share") : SPAN("");
+}
+
+/* "60 requests per minute (team)", "8 requests at once (acme, share of acme/search: 40%)". */
 static struct span limit_text(struct arena *arena, const struct quota_refusal *refusal)
 {
 	struct span amount = amount_text(arena, refusal->unit, refusal->limit);
+	struct span share = share_text(arena, &refusal->share);
 	bool once = refusal->unit == QUOTA_CONCURRENT;
-	return arena_printf(arena, "%.*s %s (%s)", SPAN_ARG(amount),
+	return arena_printf(arena, "%.*s %s (%s%.*s)", SPAN_ARG(amount),
 			    once ? "at once" : arena_printf(arena, "per %s", quota_window_name(refusal->kind)).at,
-			    refusal->name);
+			    refusal->name, SPAN_ARG(share));
 }
 
 /* Redis does not answer, and the limit lets nothing through then. */

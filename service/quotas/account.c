@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One limit and its use; account.h holds the contract. */
 #include "service/quotas/holding.h"
+#include "service/quotas/shares.h"
 
 enum { SECOND_US = 1000000 /* how soon what runs is expected to end */ };
 
@@ -29,6 +30,8 @@ bool account_has_room(struct quota_account *account, struct quota_now now, const
 bool account_may_exceed(const struct quota_account *account, uint64_t beyond)
 {
 	uint64_t limit = account->shared == NULL ? account->limit : holding_part(account);
+	if (account->shares != NULL)
+		limit = shares_portion(account, limit);
 	if (beyond == 0 || account->overdraft == 0)
 		return beyond == 0;
 	return account->beyond == 0 ||
@@ -46,8 +49,18 @@ uint64_t account_reserved(struct quota_account *account, struct quota_now now)
 	return account->reserved < most ? account->reserved : most;
 }
 
+/* Returns by how much an estimate is larger than what is left for it. */
+static uint64_t excess_of(const struct quota_account *account, struct quota_now now, uint64_t amount)
+{
+	uint64_t left = shares_left(account, now, account->limit);
+	amount = least_of(amount, amount_most);
+	return account->shared == NULL && amount > left ? amount - left : 0;
+}
+
 void account_reserve(struct quota_account *account, struct quota_now now, const struct quota_ask *ask)
 {
+	if (account->shares != NULL)
+		account->excess += excess_of(account, now, ask->amount);
 	if (account->unit == QUOTA_REQUESTS)
 		window_add(&account->window, account->kind, now, ask->amount);
 	else
@@ -59,7 +72,10 @@ void account_reserve(struct quota_account *account, struct quota_now now, const 
 
 static void release(struct quota_account *account, const struct quota_ask *ask)
 {
-	account->reserved -= least_of(ask->amount, amount_most);
+	uint64_t amount = least_of(ask->amount, amount_most);
+	account->reserved -= amount;
+	if (account->reserved == 0 || amount > account->excess) /* it may be the one that is larger */
+		account->excess = 0;
 	account->beyond -= least_of(ask->beyond, amount_most);
 }
 
@@ -89,6 +105,8 @@ uint64_t account_left(struct quota_account *account, struct quota_now now)
 {
 	if (account->shared != NULL)
 		return holding_left(account, now);
+	if (account->shares != NULL)
+		return shares_left(account, now, account->limit);
 	uint64_t taken = used_of(account, now) + account->reserved;
 	return taken < account->limit ? account->limit - taken : 0;
 }
@@ -103,7 +121,9 @@ uint64_t account_wait(struct quota_account *account, struct quota_now now, const
 		return SECOND_US;
 	uint64_t least = account_least(account, ask),
 		 need = least > 0 ? least : 1; /* when what runs has ended, so much will do */
-	uint64_t wait_us = window_wait(&account->window, account->kind, now, account->limit - need);
+	uint64_t wait_us = account->shares != NULL
+			       ? shares_wait(account, now, account->limit, need)
+			       : window_wait(&account->window, account->kind, now, account->limit - need);
 	return account->reserved > 0 && wait_us < SECOND_US ? SECOND_US : wait_us;
 }
 
@@ -111,12 +131,16 @@ uint64_t account_reset(struct quota_account *account, struct quota_now now)
 {
 	if (account->shared != NULL)
 		return holding_reset(account, now);
-	return account->unit == QUOTA_CONCURRENT ? 0 : window_wait(&account->window, account->kind, now, 0);
+	if (account->unit == QUOTA_CONCURRENT)
+		return 0;
+	return account->shares != NULL ? shares_reset(account, now)
+				       : window_wait(&account->window, account->kind, now, 0);
 }
 
 bool account_is_idle(struct quota_account *account, struct quota_now now)
 {
-	bool idle = account->reserved == 0 && used_of(account, now) == 0;
+	bool idle = account->reserved == 0 && used_of(account, now) == 0 &&
+		    (account->shares == NULL || !shares_is_asking(account, now));
 	return account->shared == NULL ? idle : idle && holding_is_forgettable(account, now);
 }
 

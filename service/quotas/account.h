@@ -8,7 +8,8 @@
  * An answer that turns out larger than its reservation makes the sum larger than the limit; nothing is granted until it
  * fits again. By how much it may be larger is added up, and bounded: account_may_exceed().
  *
- * The limit may be shared by all replicas. Then the account counts what this process used and reserved, and grants what
+ * A limit of which tenants have shares has an account for each of them (shares.h). The limit may be shared by all
+ * replicas. Then the account counts what this process used and reserved, and grants what
  * the process holds of the limit (holding.h).
  */
 #ifndef SLUICE_SERVICE_QUOTAS_ACCOUNT_H
@@ -17,6 +18,7 @@
 #include "service/quotas/window.h"
 
 struct holding;
+struct quota_shares;
 
 /* Unit of an account of requests that run at once, besides those of config/quota.h. It has no window. */
 enum { QUOTA_CONCURRENT = QUOTA_UNITS, QUOTA_ACCOUNT_UNITS };
@@ -31,6 +33,12 @@ struct quota_account {
 	uint64_t reserved;  /* as it was asked for: may be more than the limit, which may change */
 	uint64_t beyond;    /* what the answers under way may come to besides */
 	struct window window;
+	struct quota_shares *shares; /* NULL = the limit has this account alone; borrowed */
+	size_t member;               /* its place among the shares */
+	uint64_t asked_us;           /* by the last request; 0 = never */
+	uint64_t since_us;           /* it asks without a pause */
+	uint64_t lost, lost_period;  /* of the share, in that day or month: it was not used in time */
+	uint64_t excess;             /* of a guess that took what was left: the other accounts do not bear it */
 	struct holding
 	    *shared; /* its part of a limit that all replicas share; borrowed; NULL = it is this process' alone */
 };

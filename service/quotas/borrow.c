@@ -210,7 +210,7 @@ static void run(struct quota_port *port)
 {
 	struct quota_call *call;
 	while ((call = next_call(port)) != NULL)
-		if (!port->ops->send(port->context, call, (struct span){call->entry->name, call->entry->name_len}))
+		if (!port->ops->send(port->context, call, (struct span){call->entry->name, call->entry->limit_len}))
 			end_unsent(call);
 }
 

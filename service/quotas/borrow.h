@@ -32,7 +32,7 @@ struct quota_call {
 /* From the port's owner. */
 struct quota_port_ops {
 	size_t call_size; /* of what begins with a quota_call */
-	/* Sends a call about the account of that name; quota_call_end() follows later. False: Redis is not to be had.
+	/* Sends a call about the limit of that name; quota_call_end() follows later. False: Redis is not to be had.
 	 */
 	bool (*send)(void *context, struct quota_call *call, struct span name);
 	/* Has quota_port_deliver() called on the port's thread soon. From any thread, with a lock held. */

@@ -2,8 +2,11 @@
 /* What a process holds of a shared limit; holding.h holds the contract. */
 #include "service/quotas/holding.h"
 
+#include "service/quotas/shares.h"
+
 enum {
 	SECOND_US = 1000000,
+	MS_US = 1000,
 	LEASE_US = SCRIPT_LEASE_MS * 1000,
 	MARGIN_US = 1000000, /* by which the own lease is shorter */
 	SPARE_PART = 10,     /* of the limit is held in spare at most */
@@ -68,9 +71,16 @@ static uint64_t free_lately(const struct quota_account *account, struct quota_no
 	return minus(holding->free / most_of(holding->holders, 1), granted);
 }
 
+/* Returns what is left of so much by what this process counts. */
+static uint64_t counted_left(struct quota_account *account, struct quota_now now, uint64_t limit)
+{
+	return account->shares != NULL ? shares_left(account, now, limit)
+				       : minus(limit, counted(account, now) + account->reserved);
+}
+
 static uint64_t local_left(struct quota_account *account, struct quota_now now)
 {
-	uint64_t left = minus(holding_part(account), counted(account, now) + account->reserved);
+	uint64_t left = counted_left(account, now, holding_part(account));
 	return least_of(left, free_lately(account, now));
 }
 
@@ -172,7 +182,7 @@ uint64_t holding_left(struct quota_account *account, struct quota_now now)
 		return holding->refuses ? held : most_of(held, local_left(account, now));
 	bool known = now.us < holding->heard_us + LEASE_US || now.us < holding->reset_us;
 	if (holding->heard_us == 0 || !known)
-		return minus(account->limit, counted(account, now) + account->reserved);
+		return counted_left(account, now, account->limit);
 	return least_of(holding->free + held, account->limit);
 }
 
@@ -186,7 +196,9 @@ uint64_t holding_wait(struct quota_account *account, struct quota_now now, uint6
 	uint64_t wait_us = minus(holding->free_again_us, now.us);
 	if (is_lost(holding, now)) {
 		uint64_t limit = holding_part(account), need = least_of(least > 0 ? least : 1, limit);
-		wait_us = window_wait(&account->window, account->kind, now, limit - need);
+		wait_us = account->shares != NULL
+			      ? shares_wait(account, now, limit, need)
+			      : window_wait(&account->window, account->kind, now, limit - need);
 	}
 	return most_of(wait_us, SECOND_US);
 }
@@ -251,6 +263,12 @@ void holding_ask(struct quota_account *account, struct quota_now now, bool closi
 				   .unit = account->unit,
 				   .kind = account->kind};
 	ask->leaves = ask->want == ask->covered;
+	if (account->shares != NULL) {
+		ask->shares = account->shares->list;
+		ask->share_count = account->shares->count;
+		ask->member = account->member;
+		ask->asked_ms = shares_is_asking(account, now) ? (int64_t)((now.us - account->asked_us) / MS_US) : -1;
+	}
 	holding->ceiling =
 	    least_of(holding->ceiling, ask->want); /* it may be given back, whether that is heard or not */
 	holding->sent_uncovered = holding->uncovered;

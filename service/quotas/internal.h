@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The accounts of a process, as quotas.c and subjects.c share them. Nobody else includes this. */
+/* The accounts of a process, as quotas.c, subjects.c and entries.c share them. Nobody else includes this. */
 #ifndef SLUICE_SERVICE_QUOTAS_INTERNAL_H
 #define SLUICE_SERVICE_QUOTAS_INTERNAL_H
 
@@ -11,7 +11,16 @@
 #include "service/quotas/holding.h"
 #include "service/quotas/quotas.h"
 
-enum { QUOTA_BUCKETS = 4096 /* of subjects, and of accounts */ };
+enum {
+	QUOTA_BUCKETS = 4096,    /* of subjects, and of accounts */
+	QUOTA_ENTRIES_MOST = 256 /* accounts that one request can fall under */
+};
+
+/* Who asks for what. */
+struct quota_party {
+	const struct config_key *key;     /* NULL = nobody in particular */
+	const struct config_model *model; /* NULL = no single one */
+};
 
 /* What an account that replicas share has besides; borrow.c's own. */
 struct quota_sharing {
@@ -33,6 +42,7 @@ struct quota_entry {
 	uint64_t hash;
 	char *name; /* owned */
 	size_t name_len;
+	size_t limit_len; /* of the name: the limit, of which there may be shares */
 	struct quota_sharing *sharing; /* owned; NULL = the account is this process' alone */
 	TAILQ_ENTRY(quota_entry) wanting_link, active_link;
 };
@@ -70,6 +80,18 @@ struct quotas {
 	unsigned open_ports;
 	TAILQ_HEAD(quota_entry_list, quota_entry) wanting, active;
 };
+
+/* ---- entries.c; the lock is held ---- */
+
+/* Lists the accounts of all limits that a party falls under, and makes those that are not there. False: memory ran out.
+ */
+bool entries_gather(struct quotas *quotas, const struct quota_party *party,
+		    struct quota_entry *entries[QUOTA_ENTRIES_MOST], size_t *count);
+/* Forgets accounts of a bucket that would be made anew just so. */
+void entries_sweep(struct quotas *quotas, size_t bucket, struct quota_now now);
+void entries_destroy(struct quotas *quotas);
+/* Returns what tells a key from others: keys of a store may share a name. */
+const char *entries_key_id(const struct config_key *key);
 
 /* ---- subjects.c; the lock is held ---- */
 

@@ -28,7 +28,9 @@ static struct redis_script script;
 
 static void init_script(void)
 {
-	redis_script_init(&script, script_text, false);
+	static char text[SCRIPT_LUA_SIZE];
+	script_write_text(text);
+	redis_script_init(&script, text, false);
 }
 
 static struct timers *timers_of(const struct lender *lender)

@@ -2,6 +2,8 @@
 /* Granting and settling under all limits at once; quotas.h holds the contract. */
 #include "service/quotas/internal.h"
 
+#include "service/quotas/shares.h"
+
 /* Returns how long the account has no room; 0 = it has. */
 static uint64_t wait_of(struct quota_account *account, struct quota_now now, const struct quota_ask *ask)
 {
@@ -74,6 +76,15 @@ static struct quota_entry *walk_on(struct walk *walk)
 	return walk->parts[walk->part].subject->entries[walk->next++];
 }
 
+static struct quota_guaranteed guaranteed_of(const struct quota_account *account)
+{
+	const struct quota_shares *shares = account->shares;
+	if (shares == NULL || account->member == shares->count)
+		return (struct quota_guaranteed){.exists = shares != NULL};
+	const struct config_share *share = &shares->list[account->member];
+	return (struct quota_guaranteed){.exists = true, .tenant = share->tenant, .percent = share->percent};
+}
+
 /* Notes an account without room: the one with the longest wait is told. */
 static void note_refusal(struct quota_refusal *refusal, const struct quota_refusal *more,
 			 const struct quota_account *account, struct quota_now now)
@@ -112,11 +123,18 @@ static size_t grant(struct quotas *quotas, struct walk walk, struct quota_now no
 	while ((entry = walk_on(&walk)) != NULL) {
 		struct quota_account *account = &entry->account;
 		struct quota_ask ask = ask_of(walk.parts, walk.count, walk.part, entry, NULL);
+		if (account->shares != NULL && ask.amount > 0)
+			shares_note_ask(account, now);
 		uint64_t wait_us = wait_of(account, now, &ask);
 		if (wait_us > 0) {
-			struct quota_refusal more = {account->name,  account->unit, account->kind,
-						     account->limit, ask.amount,    account_least(account, &ask),
-						     wait_us,        false,         false};
+			struct quota_refusal more = {.name = account->name,
+						     .unit = account->unit,
+						     .kind = account->kind,
+						     .limit = account->limit,
+						     .share = guaranteed_of(account),
+						     .asked = ask.amount,
+						     .least = account_least(account, &ask),
+						     .wait_us = wait_us};
 			note_refusal(refusal, &more, account, now);
 		}
 		if (refusal->wait_us > 0)
@@ -226,6 +244,7 @@ void quotas_look(struct quotas *quotas, struct quota_subject *subject, struct qu
 						 .limit = account->limit,
 						 .left = account_left(account, now),
 						 .reserved = account_reserved(account, now),
+						 .share = guaranteed_of(account),
 						 .reset_us = account_reset(account, now),
 						 .words = &subject->words[i]};
 		if (account->unit != QUOTA_CONCURRENT)

@@ -26,12 +26,20 @@ struct quota_amounts {
 	uint64_t of[QUOTA_ACCOUNT_UNITS];
 };
 
+/* The share that a request has of a limit. */
+struct quota_guaranteed {
+	bool exists;        /* tenants have shares of the limit */
+	const char *tenant; /* whose share it is, of the configuration; NULL = only others have one */
+	unsigned percent;
+};
+
 /* Why a request is not taken: the limit that has room last. */
 struct quota_refusal {
 	const char *name; /* of the quota, borrowed from the subject; NULL = memory ran out */
 	unsigned unit;
 	enum quota_window kind;
 	uint64_t limit;
+	struct quota_guaranteed share;
 	uint64_t asked;   /* of that unit, for this request */
 	uint64_t least;   /* of it, whatever the answer */
 	uint64_t wait_us; /* until there is room; UINT64_MAX = never: the request alone is larger than the limit */
@@ -110,6 +118,7 @@ struct quota_state {
 	bool by_model;       /* it counts for one model alone */
 	const void *account; /* which it is: the same for all who share it */
 	uint64_t limit, left, reserved;
+	struct quota_guaranteed share;
 	uint64_t reset_us;               /* until all of it is there again */
 	uint64_t length_s;               /* of the window; 0 = of QUOTA_CONCURRENT */
 	const struct quota_words *words; /* borrowed from the subject */

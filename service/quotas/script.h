@@ -6,6 +6,14 @@
  *   sNUMBER  what was used in that slot of the window, or in that day or month
  *   hID      what a process holds: ten numbers, listed in script.c
  *
+ * Where tenants have shares of the limit (shares.h), a process has a holding for each of them. Besides there are
+ *
+ *   sNUMBER:TENANT, hID:TENANT   the same, of the tenant's share
+ *   aTENANT                      when it asked last, in ms, and since when without a pause
+ *   lTENANT                      the number of the day or month, and what is lost of its share then
+ *
+ * and nothing is lent that is kept for another tenant.
+ *
  * A process holds a part of the limit, and grants requests out of it. It asks with totals instead of differences, so
  * that a lost or repeated message changes nothing:
  *
@@ -29,7 +37,7 @@
 #include "lib/span.h"
 #include "service/quotas/account.h"
 
-enum { SCRIPT_LEASE_MS = 10000, SCRIPT_ID_SIZE = 40, SCRIPT_ARGS = 12, SCRIPT_REPLIES = 6 };
+enum { SCRIPT_LEASE_MS = 10000, SCRIPT_ID_SIZE = 40, SCRIPT_ARGS = 15, SCRIPT_REPLIES = 6 };
 
 /* What a process asks. Amounts are in the unit of the account. */
 struct script_ask {
@@ -43,23 +51,30 @@ struct script_ask {
 	uint64_t limit;
 	unsigned unit; /* of the account */
 	enum quota_window kind;
-	bool leaves; /* the process holds nothing from now on and need not be counted */
+	/* of a limit that has shares; otherwise all zero */
+	const struct config_share *shares; /* borrowed from the configuration */
+	size_t share_count;
+	size_t member;    /* whose holding it is: the place of a share; share_count = everybody else's */
+	int64_t asked_ms; /* ago, by a request; -1 = long ago */
+	bool leaves;      /* the process holds nothing from now on and need not be counted */
 };
 
 struct script_answer {
 	uint64_t ceiling;
 	uint64_t holders; /* processes, this one included */
 	bool others_lack; /* a request of another process has waited for more within two seconds */
-	uint64_t free;    /* of the limit: neither used nor held */
+	uint64_t free;    /* of the limit: neither used nor held, nor kept for other tenants */
 	int64_t wait_ms;  /* until `least` is left of the limit when nothing is held; -1 = the day or month must end */
 	int64_t reset_ms; /* until nothing is used; -1 = the same */
 };
 
-/* The text, in Lua. Its key is that of the account. */
-extern const char script_text[];
+/* Writes the script, in Lua. Its key is that of the account. */
+enum { SCRIPT_LUA_SIZE = 12288 };
+void script_write_text(char text[SCRIPT_LUA_SIZE]);
 
 /* Writes the arguments into text and lists them. text: at least SCRIPT_TEXT_SIZE bytes. */
-enum { SCRIPT_TEXT_SIZE = SCRIPT_ID_SIZE + SCRIPT_ARGS * 22 };
+enum { SCRIPT_SHARE_SIZE = 200 /* a tenant and its percent */ };
+enum { SCRIPT_TEXT_SIZE = SCRIPT_ID_SIZE + SCRIPT_ARGS * 22 + QUOTA_SHARES * SCRIPT_SHARE_SIZE };
 void script_write(const struct script_ask *ask, char text[SCRIPT_TEXT_SIZE], struct span args[SCRIPT_ARGS]);
 
 /* Reads the numbers of a reply. False: they are no answer, or the call was older than another one. */

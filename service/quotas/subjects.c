@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Which accounts a request falls under. Accounts and subjects are found by name, made when they are needed, and
- * forgotten when they are as if new: many keys that come once leave nothing behind.
+ * Who asks for what, with the accounts that such requests fall under (entries.c). Subjects are found by name, made when
+ * they are needed, and forgotten when they are as if new: many keys that come once leave nothing behind.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,9 +13,8 @@
 #include "service/quotas/internal.h"
 
 enum {
-	SWEEP = 4,          /* buckets that are looked through for each new subject */
-	NAME_MOST = 4096,   /* bytes of a key's, a tenant's and a model's name together */
-	ACCOUNTS_MOST = 256 /* that one request can fall under */
+	SWEEP = 4,       /* buckets that are looked through for each new subject */
+	NAME_MOST = 4096 /* bytes of a key's, a tenant's and a model's name together */
 };
 
 #define QUOTA_OF SPAN(";q=")
@@ -30,13 +29,6 @@ static void free_subject(struct quota_subject *subject)
 	free(subject);
 }
 
-static void free_entry(struct quotas *quotas, struct quota_entry *entry)
-{
-	borrow_forget(quotas, entry);
-	free(entry->name);
-	free(entry);
-}
-
 void quotas_destroy(struct quotas *quotas)
 {
 	if (quotas == NULL)
@@ -46,11 +38,8 @@ void quotas_destroy(struct quotas *quotas)
 			next = at->next;
 			free_subject(at);
 		}
-		for (struct quota_entry *next, *at = quotas->entries[i]; at != NULL; at = next) {
-			next = at->next;
-			free_entry(quotas, at);
-		}
 	}
+	entries_destroy(quotas);
 	borrow_free_ports(quotas);
 	pthread_mutex_destroy(&quotas->lock);
 	prices_destroy(quotas->prices);
@@ -82,48 +71,6 @@ const struct prices *quotas_prices(const struct quotas *quotas)
 	return quotas->prices;
 }
 
-/* ---- what a request falls under ---- */
-
-struct party {
-	const struct config_key *key;     /* NULL = nobody in particular */
-	const struct config_model *model; /* NULL = no single one */
-};
-
-/* Nobody in particular is what no pattern says. */
-static bool is_for(const char *const *patterns, size_t count, const char *name)
-{
-	return count == 0 || (name != NULL && config_patterns_match(patterns, count, span_of(name)));
-}
-
-static bool applies(const struct config_quota *quota, const struct party *party)
-{
-	if (quota->tenant != NULL &&
-	    (party->key == NULL || !config_tenant_is_within(party->key->tenant, span_of(quota->tenant))))
-		return false;
-	return is_for(quota->keys, quota->key_count, party->key == NULL ? NULL : party->key->name) &&
-	       is_for(quota->models, quota->model_count, party->model == NULL ? NULL : party->model->name);
-}
-
-/* Returns what tells a key from others: keys of a store may share a name. */
-static const char *id_of(const struct config_key *key)
-{
-	return key->hash != NULL ? key->hash->id : key->name;
-}
-
-/* Writes the name of an account: no part of it can hold the byte 0. */
-static void write_name(struct buf *out, const struct config_quota *quota, const struct party *party, unsigned unit,
-		       unsigned kind)
-{
-	const char *tenant = party->key == NULL ? "" : party->key->tenant;
-	const char *key = party->key == NULL ? "" : id_of(party->key);
-	const char *model = party->model == NULL ? "" : party->model->name;
-	buf_reset(out);
-	buf_printf(out, "%s%c%u%c%u%c", quota->name, '\0', unit, '\0', kind, '\0');
-	buf_printf(out, "%s%c", (quota->each & 1u << QUOTA_EACH_TENANT) != 0 ? tenant : "", '\0');
-	buf_printf(out, "%s%c", (quota->each & 1u << QUOTA_EACH_KEY) != 0 ? key : "", '\0');
-	buf_printf(out, "%s", (quota->each & 1u << QUOTA_EACH_MODEL) != 0 ? model : "");
-}
-
 /* Returns a copy, which the caller frees; NULL: out of memory. */
 static char *copy_name(const struct buf *name)
 {
@@ -133,84 +80,6 @@ static char *copy_name(const struct buf *name)
 		memcpy(copy, text.at, text.len);
 	return copy;
 }
-
-/* Finds the account of that name, or makes it. NULL: out of memory. */
-static struct quota_entry *find_entry(struct quotas *quotas, const struct buf *name, const struct quota_account *fresh)
-{
-	uint64_t hash = hash_bytes(HASH_START, buf_span(name));
-	struct quota_entry **bucket = &quotas->entries[hash % QUOTA_BUCKETS];
-	for (struct quota_entry *at = *bucket; at != NULL; at = at->next)
-		if (at->hash == hash && span_equal((struct span){at->name, at->name_len}, buf_span(name)))
-			return at;
-	struct quota_entry *entry = calloc(1, sizeof(*entry));
-	char *copy = entry == NULL ? NULL : copy_name(name);
-	struct quota_sharing *sharing = copy == NULL || !quotas->shared ? NULL : borrow_create_sharing(quotas);
-	if (copy == NULL || (quotas->shared && sharing == NULL)) {
-		free(copy);
-		free(entry);
-		return NULL;
-	}
-	*entry = (struct quota_entry){.next = *bucket,
-				      .account = *fresh,
-				      .hash = hash,
-				      .name = copy,
-				      .name_len = buf_len(name),
-				      .sharing = sharing};
-	entry->account.shared = sharing == NULL ? NULL : &sharing->holding;
-	entry->account.name = copy; /* it begins with the quota's, and a byte 0 */
-	*bucket = entry;
-	return entry;
-}
-
-struct gathering {
-	struct quotas *quotas;
-	struct party party;
-	struct buf name; /* scratch */
-	size_t count;
-	bool failed;
-	struct quota_entry *entries[ACCOUNTS_MOST];
-};
-
-static void gather_one(struct gathering *gathering, const struct config_quota *quota, unsigned unit, uint64_t limit,
-		       enum quota_window kind)
-{
-	struct quota_account fresh = {
-	    .unit = unit, .kind = kind, .limit = limit, .by_model = (quota->each & 1u << QUOTA_EACH_MODEL) != 0};
-	if (gathering->count == ACCOUNTS_MOST || gathering->failed)
-		return;
-	write_name(&gathering->name, quota, &gathering->party, unit, kind);
-	struct quota_entry *entry = find_entry(gathering->quotas, &gathering->name, &fresh);
-	gathering->failed = entry == NULL;
-	if (entry == NULL)
-		return;
-	entry->account.limit = limit; /* it may have been another one */
-	entry->account.overdraft = quota->overdraft;
-	if (entry->sharing != NULL)
-		entry->sharing->holding.refuses = quota->on_loss == QUOTA_ON_LOSS_REFUSE;
-	gathering->entries[gathering->count++] = entry;
-}
-
-static void gather(struct gathering *gathering, const struct config_quota *quota)
-{
-	if (quota->concurrent > 0)
-		gather_one(gathering, quota, QUOTA_CONCURRENT, quota->concurrent, QUOTA_SECOND);
-	for (unsigned unit = 0; unit < QUOTA_UNITS; unit++)
-		for (size_t i = 0; i < quota->rates[unit].count; i++)
-			gather_one(gathering, quota, unit, quota->rates[unit].list[i].limit,
-				   quota->rates[unit].list[i].window);
-}
-
-static void gather_all(struct gathering *gathering)
-{
-	const struct config *config = gathering->quotas->config;
-	if (gathering->party.key != NULL)
-		gather(gathering, &gathering->party.key->limits);
-	for (size_t i = 0; i < config->quota_count; i++)
-		if (applies(&config->quotas[i], &gathering->party))
-			gather(gathering, &config->quotas[i]);
-}
-
-/* ---- subjects ---- */
 
 static void forget_subject(struct quota_subject *subject)
 {
@@ -239,15 +108,7 @@ static void sweep_bucket(struct quotas *quotas, size_t bucket, struct quota_now 
 		*link = subject->next;
 		forget_subject(subject);
 	}
-	for (struct quota_entry **link = &quotas->entries[bucket]; *link != NULL;) {
-		struct quota_entry *entry = *link;
-		if (entry->users > 0 || borrow_is_busy(entry) || !account_is_idle(&entry->account, now)) {
-			link = &entry->next;
-			continue;
-		}
-		*link = entry->next;
-		free_entry(quotas, entry);
-	}
+	entries_sweep(quotas, bucket, now);
 }
 
 /* Writes the words of an account; where they are is known later. */
@@ -269,7 +130,7 @@ static void write_words(struct buf *out, const struct quota_account *account, st
 static bool add_words(struct quota_subject *subject)
 {
 	struct buf out;
-	buf_init(&out, ACCOUNTS_MOST * NAME_MOST);
+	buf_init(&out, QUOTA_ENTRIES_MOST * NAME_MOST);
 	subject->words = calloc(subject->count + 1, sizeof(subject->words[0]));
 	for (size_t i = 0; subject->words != NULL && i < subject->count; i++)
 		write_words(&out, &subject->entries[i]->account, &subject->words[i]);
@@ -287,16 +148,14 @@ static bool add_words(struct quota_subject *subject)
 	return true;
 }
 
-static struct quota_subject *make_subject(struct quotas *quotas, const struct party *party, const struct buf *name,
+static struct quota_subject *make_subject(struct quotas *quotas, const struct quota_party *party, const struct buf *name,
 					  uint64_t hash)
 {
-	struct gathering gathering = {.quotas = quotas, .party = *party};
-	buf_init(&gathering.name, NAME_MOST);
-	gather_all(&gathering);
-	bool failed = gathering.failed || buf_failed(&gathering.name);
-	buf_fini(&gathering.name);
-	struct quota_subject *subject =
-	    failed ? NULL : calloc(1, sizeof(*subject) + gathering.count * sizeof(gathering.entries[0]));
+	struct quota_entry *entries[QUOTA_ENTRIES_MOST];
+	size_t count = 0;
+	struct quota_subject *subject = NULL;
+	if (entries_gather(quotas, party, entries, &count))
+		subject = calloc(1, sizeof(*subject) + count * sizeof(entries[0]));
 	if (subject == NULL)
 		return NULL;
 	subject->hash = hash;
@@ -304,8 +163,8 @@ static struct quota_subject *make_subject(struct quotas *quotas, const struct pa
 	subject->name_len = buf_len(name);
 	subject->revision = party->key == NULL ? 0 : party->key->revision;
 	subject->habit = habit_first;
-	subject->count = gathering.count;
-	memcpy(subject->entries, gathering.entries, gathering.count * sizeof(gathering.entries[0]));
+	subject->count = count;
+	memcpy(subject->entries, entries, count * sizeof(entries[0]));
 	if (subject->name == NULL || !add_words(subject)) {
 		free_subject(subject);
 		return NULL;
@@ -316,10 +175,10 @@ static struct quota_subject *make_subject(struct quotas *quotas, const struct pa
 }
 
 /* Writes the name of a subject. */
-static void name_party(struct buf *out, const struct party *party)
+static void name_party(struct buf *out, const struct quota_party *party)
 {
 	if (party->key != NULL)
-		buf_append(out, span_of(id_of(party->key)));
+		buf_append(out, span_of(entries_key_id(party->key)));
 	buf_append(out, (struct span){"", 1});
 	if (party->key != NULL)
 		buf_append(out, span_of(party->key->tenant));
@@ -338,7 +197,7 @@ static void supersede(struct quota_subject **link)
 		forget_subject(subject);
 }
 
-static struct quota_subject *find_subject(struct quotas *quotas, const struct party *party, const struct buf *name,
+static struct quota_subject *find_subject(struct quotas *quotas, const struct quota_party *party, const struct buf *name,
 					  struct quota_now now)
 {
 	uint64_t hash = hash_bytes(HASH_START, buf_span(name));
@@ -364,7 +223,7 @@ static struct quota_subject *find_subject(struct quotas *quotas, const struct pa
 struct quota_subject *quotas_find(struct quotas *quotas, const struct config_key *key, const struct config_model *model,
 				  struct quota_now now, struct quota_habit *habit, bool *exhausted)
 {
-	struct party party = {key, model};
+	struct quota_party party = {key, model};
 	char room[NAME_MOST];
 	struct buf name;
 	*exhausted = false;

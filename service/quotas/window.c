@@ -65,6 +65,24 @@ uint64_t window_used(struct window *window, enum quota_window kind, struct quota
 	return window->sum;
 }
 
+uint64_t window_used_later(struct window *window, enum quota_window kind, struct quota_now now, unsigned slots)
+{
+	advance(window, kind, now);
+	if (slots == 0 || !is_sliding(kind))
+		return slots == 0 ? window->sum : 0;
+	uint64_t left = window->sum;
+	for (unsigned i = 1; i <= slots && i <= WINDOW_SLOTS; i++) /* the oldest slot has the next one's place */
+		left -= window->slots[(window->last + i) % WINDOW_SLOTS];
+	return left;
+}
+
+uint64_t window_later(enum quota_window kind, struct quota_now now, unsigned slots)
+{
+	if (slots == 0)
+		return 0;
+	return is_sliding(kind) ? (now.us / slot_us(kind) + slots) * slot_us(kind) - now.us : window_rest(kind, now);
+}
+
 void window_add(struct window *window, enum quota_window kind, struct quota_now now, uint64_t amount)
 {
 	advance(window, kind, now);

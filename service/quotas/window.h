@@ -27,6 +27,13 @@ struct window {
 /* Returns what was used. A clock that goes back changes nothing until it is where it was. */
 uint64_t window_used(struct window *window, enum quota_window kind, struct quota_now now);
 
+/* Returns what will still be counted when that many more slots have begun and nothing was added; of days and months,
+ * nothing unless it is none. */
+uint64_t window_used_later(struct window *window, enum quota_window kind, struct quota_now now, unsigned slots);
+
+/* Returns the microseconds until that many more slots have begun. */
+uint64_t window_later(enum quota_window kind, struct quota_now now, unsigned slots);
+
 /* Adds an amount now. */
 void window_add(struct window *window, enum quota_window kind, struct quota_now now, uint64_t amount);
 

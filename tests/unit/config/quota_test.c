@@ -51,6 +51,23 @@ static void a_quota_says_whom_and_what_it_is_for(void **state)
 	config_drop(config);
 }
 
+static void a_quota_guarantees_shares_to_children_of_its_tenant(void **state)
+{
+	(void)state;
+	const struct config *config =
+	    fixture_good(HEAD "quotas:\n  team: { shares: { acme/search: 40%, acme/chat: { share: 60% } }, tenant: acme, "
+			      "tokens: 5/minute, each: model }\n  all: { concurrent: 3 }\n");
+	assert_non_null(config);
+	const struct config_quota *team = &config->quotas[0];
+	assert_int_equal(team->share_count, 2);
+	assert_string_equal(team->shares[0].tenant, "acme/search");
+	assert_int_equal(team->shares[0].percent, 40);
+	assert_string_equal(team->shares[1].tenant, "acme/chat");
+	assert_int_equal(team->shares[1].percent, 60);
+	assert_int_equal(config->quotas[1].share_count, 0);
+	config_drop(config);
+}
+
 static void prices_are_in_billionths_and_in_the_order_of_the_file(void **state)
 {
 	(void)state;
@@ -84,6 +101,31 @@ static void what_is_no_quota_is_named_by_its_place(void **state)
 	    {"quotas: { q: { concurrent: 0 } }\n", "quotas.q.concurrent"},
 	    {"quotas: { 'a b': { concurrent: 1 } }\n", "a quota's name"},
 	    {"quotas: { q: { token: 1/day } }\n", "did you mean"},
+	    {"quotas: { q: { requests: 9/day, shares: { a/b: 10% } } }\n", "quotas.q.shares: a quota without a tenant"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { b/c: 20% } } }\n",
+	     "quotas.q.shares.b/c: it is no child of the quota's tenant a; expected one such as a/search"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a: 20% } } }\n", "quotas.q.shares.a: it is no child"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { ab: 20% } } }\n", "quotas.q.shares.ab: it is no child"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a/b: 60%, a/c: 41% } } }\n",
+	     "quotas.q.shares: together the shares are 101%; expected at most 100%"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a/b: 20%, a/b: 20% } } }\n", "quotas.q.shares"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a/b: 20%, a/b/c: 20% } } }\n",
+	     "quotas.q.shares.a/b/c: it is within a/b, which has a share too"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a/b: 11% } } }\n",
+	     "quotas.q.shares.a/b: 11% of 9 requests/day is less than one; expected at least 12%"},
+	    {"quotas: { q: { tenant: a, concurrent: 4, shares: { a/b: 24% } } }\n",
+	     "24% of 4 requests at once is less than one; expected at least 25%"},
+	    {"quotas: { q: { tenant: a, each: [key, model], requests: 9/day, shares: { a/b: 20% } } }\n",
+	     "quotas.q.shares: each tenant or key has limits of its own"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a/b: 0% } } }\n", "quotas.q.shares.a/b"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a/b: 101% } } }\n", "a share from 1% to 100%"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a/b: 5 } } }\n", "a share such as 5%"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { 'a b': 50% } } }\n", "it is no tenant"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: [a/b] } }\n", "acme/search: 40%"},
+	    {"quotas: { q: { tenant: a, requests: 999/day, shares: { a/1: 1%, a/2: 1%, a/3: 1%, a/4: 1%, a/5: 1%, a/6: 1%, "
+	     "a/7: 1%, a/8: 1%, a/9: 1%, a/10: 1%, a/11: 1%, a/12: 1%, a/13: 1%, a/14: 1%, a/15: 1%, a/16: 1%, a/17: 1% } "
+	     "} }\n",
+	     "quotas.q.shares: there are 17 shares; expected at most 16"},
 	    {"prices: { b/x: { input: 1 } }\n", "prices.b/x.output"},
 	    {"prices: { b/x: { input: -1, output: 1 } }\n", "prices.b/x.input"},
 	};
@@ -131,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_key_has_limits_of_its_own),
 	    cmocka_unit_test(a_quota_says_whom_and_what_it_is_for),
+	    cmocka_unit_test(a_quota_guarantees_shares_to_children_of_its_tenant),
 	    cmocka_unit_test(prices_are_in_billionths_and_in_the_order_of_the_file),
 	    cmocka_unit_test(what_is_no_quota_is_named_by_its_place),
 	    cmocka_unit_test(money_is_read_to_the_last_digit),

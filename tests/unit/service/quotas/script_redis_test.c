@@ -17,7 +17,7 @@
 #include "tests/unit/seed.h"
 #include "tests/unit/service/quotas/script_model.h"
 
-enum { TRIALS = 60, CALLS = 150, PROCESSES = 4, DAY_MS = 86400000 };
+enum { TRIALS = 120, CALLS = 150, PROCESSES = 6, DAY_MS = 86400000 };
 
 /* ---- a connection that asks one thing after the other ---- */
 
@@ -57,8 +57,9 @@ static char digest[48];
 
 static void load_script(void)
 {
-	static const char clock[] = "redis.call('TIME')", ours[] = "{ARGV[13],ARGV[14]}";
-	char line[128];
+	static const char clock[] = "redis.call('TIME')", ours[] = "{ARGV[16],ARGV[17]}";
+	char line[128], script_text[SCRIPT_LUA_SIZE];
+	script_write_text(script_text);
 	const char *at = strstr(script_text, clock);
 	assert_non_null(at);
 	assert_null(strstr(at + 1, clock));
@@ -108,7 +109,8 @@ static void make_ask(struct process *process, int trial, int index, uint64_t lim
 {
 	struct script_ask *ask = &process->ask;
 	uint64_t room = process->ceiling > ask->covered ? process->ceiling - ask->covered : 0;
-	snprintf(ask->id, sizeof(ask->id), "%d-%d", trial, index);
+	/* a process has a holding for each share: every other two are of one */
+	snprintf(ask->id, sizeof(ask->id), "%dx%d-%d", trial, ask->share_count > 0 ? index / 2 : index, index);
 	ask->number++;
 	ask->limit = limit;
 	if (ask->unit != QUOTA_CONCURRENT && seed_below(&seed, 2) == 0)
@@ -120,6 +122,9 @@ static void make_ask(struct process *process, int trial, int index, uint64_t lim
 	if (ask->must > ask->want)
 		ask->want = ask->must;
 	ask->least = seed_below(&seed, limit + 1);
+	ask->asked_ms = (int64_t)seed_below(&seed, 3) - 1;
+	if (ask->asked_ms > 0)
+		ask->asked_ms = (int64_t)seed_below(&seed, 90000);
 	ask->leaves = seed_below(&seed, 10) == 0;
 	if (ask->leaves) {
 		ask->want = ask->covered;
@@ -146,7 +151,10 @@ static int64_t pass_time(int unit_ms)
 static void run_trial(int trial)
 {
 	static const uint64_t limits[] = {1, 10, 100, 100000, UINT64_C(5000000000000)};
-	struct model_account model = {.known = false};
+	static const struct config_share shares[] = {{"acme/search", 40, 1}, {"acme/chat", 20, 2}, {"b/c/d", 33, 3}};
+	static struct model_account model;
+	size_t share_count = trial % 2 == 0 ? 0 : 1 + seed_below(&seed, sizeof(shares) / sizeof(shares[0]));
+	model = (struct model_account){.known = false};
 	struct process processes[PROCESSES] = {{.ceiling = 0}};
 	unsigned unit = trial % 3 == 0 ? QUOTA_CONCURRENT : QUOTA_TOKENS;
 	enum quota_window kind = (enum quota_window)(trial % QUOTA_WINDOWS);
@@ -163,6 +171,9 @@ static void run_trial(int trial)
 		bool repeats = repeated.number > 0 && seed_below(&seed, 8) == 0;
 		process->ask.unit = unit;
 		process->ask.kind = kind;
+		process->ask.shares = shares;
+		process->ask.share_count = share_count;
+		process->ask.member = share_count == 0 ? 0 : index % (share_count + 1);
 		if (!repeats)
 			make_ask(process, trial, (int)index, limit);
 		now_ms += pass_time(slot_ms > 0 ? slot_ms : 1000);
