@@ -75,6 +75,12 @@ static void check_quota(const struct config *config, const struct config_quota *
 	snprintf(key, sizeof(key), "quotas.%s.tenant", quota->name);
 	if (quota->tenant != NULL && knows_all_keys(config) && !has_keys(config, quota->tenant))
 		findings_advise(findings, quota->line, key, "no key is one of the tenant \"%s\"", quota->tenant);
+	for (size_t i = 0; i < quota->share_count && knows_all_keys(config); i++) {
+		const struct config_share *share = &quota->shares[i];
+		snprintf(key, sizeof(key), "quotas.%s.shares.%s", quota->name, share->tenant);
+		if (!has_keys(config, share->tenant))
+			findings_advise(findings, share->line, key, "no key is one of that tenant");
+	}
 	snprintf(key, sizeof(key), "quotas.%s.spend", quota->name);
 	check_spend(config, quota, key, findings);
 }

@@ -124,7 +124,8 @@ uint64_t account_wait(struct quota_account *account, struct quota_now now, const
 	uint64_t wait_us = account->shares != NULL
 			       ? shares_wait(account, now, account->limit, need)
 			       : window_wait(&account->window, account->kind, now, account->limit - need);
-	return account->reserved > 0 && wait_us < SECOND_US ? SECOND_US : wait_us;
+	bool until_others_end = wait_us == 0; /* what they have reserved, of a limit with shares */
+	return (account->reserved > 0 || until_others_end) && wait_us < SECOND_US ? SECOND_US : wait_us;
 }
 
 uint64_t account_reset(struct quota_account *account, struct quota_now now)

@@ -16,7 +16,8 @@ enum {
 	WAITS_MOST = 8,     /* of one request: limits may turn out short one after the other */
 	RENEWALS_MOST = 64, /* calls of a port at once, beyond which nothing is renewed */
 	BUSY_US = 100000,   /* between two looks at what is to be renewed */
-	IDLE_US = 1000000
+	IDLE_US = 1000000,
+	OWED_US = 2000000 /* until all processes have returned what they do not use: they call every second */
 };
 
 struct quota_port {
@@ -103,6 +104,27 @@ static void want_call(struct quotas *quotas, struct quota_entry *entry)
 	TAILQ_INSERT_TAIL(&quotas->wanting, entry, wanting_link);
 }
 
+/* Has the entry want a call at the next renewal, together with others. */
+static void want_call_soon(struct quotas *quotas, struct quota_entry *entry)
+{
+	struct quota_sharing *sharing = entry->sharing;
+	if (sharing->asking || sharing->wanting)
+		return;
+	sharing->wanting = true;
+	TAILQ_INSERT_TAIL(&quotas->deferred, entry, wanting_link);
+}
+
+static void want_deferred(struct quotas *quotas)
+{
+	TAILQ_CONCAT(&quotas->wanting, &quotas->deferred, wanting_link);
+}
+
+void borrow_note_end(struct quotas *quotas, struct quota_entry *entry)
+{
+	if (entry->sharing != NULL && entry->sharing->holding.others_lack)
+		want_call_soon(quotas, entry);
+}
+
 static void wake(struct quota_waiter *waiter)
 {
 	struct quota_port *port = waiter->port;
@@ -136,6 +158,9 @@ static struct quota_call *make_call(struct quota_port *port, struct quota_entry 
 	if (call == NULL)
 		return NULL;
 	call->was_unsure = sharing->holding.unsure;
+	call->need = sharing->holding.need;
+	call->least = sharing->holding.least;
+	sharing->abandoned = 0;
 	holding_ask(&entry->account, now, quotas->closing, &call->ask);
 	call->ask.number = ++quotas->calls;
 	snprintf(call->ask.id, sizeof(call->ask.id), "%s-%" PRIu64, quotas->id, sharing->serial);
@@ -175,6 +200,29 @@ static struct quota_call *next_call(struct quota_port *port)
 	return call;
 }
 
+/* Returns whether what requests lack is to be returned to them, and they are to wait for it: for some time. */
+static bool is_owed(struct quota_sharing *sharing, const struct script_answer *answer, struct quota_now now)
+{
+	if (!answer->owed || (sharing->owed_us > 0 && now.us >= sharing->owed_us + OWED_US)) {
+		sharing->owed_us = 0;
+		return false;
+	}
+	if (sharing->owed_us == 0)
+		sharing->owed_us = now.us;
+	return true;
+}
+
+/* Has the requests of a call wait for another one. */
+static void wait_on(struct quotas *quotas, const struct quota_call *call)
+{
+	struct quota_sharing *sharing = call->entry->sharing;
+	struct quota_waiter *waiter;
+	TAILQ_FOREACH(waiter, &sharing->waiters, link)
+		waiter->round = sharing->round + 1;
+	holding_need_again(&call->entry->account, call->need - sharing->abandoned, call->least);
+	want_call_soon(quotas, call->entry);
+}
+
 static void end_call(struct quota_call *call, const struct script_answer *answer)
 {
 	struct quota_port *port = call->port;
@@ -185,11 +233,17 @@ static void end_call(struct quota_call *call, const struct script_answer *answer
 	port->calls--;
 	entry->sharing->asking = false;
 	quotas->loss.until_us = answer == NULL ? now.us + HOLDING_LOSS_US : 0;
+	bool owed = answer != NULL && is_owed(entry->sharing, answer, now);
 	if (answer != NULL) {
 		quotas->loss.holders = answer->holders;
 		holding_hear(&entry->account, now, call->sent_us, &call->ask, answer);
 	}
-	wake_all(entry, call->round);
+	if (answer != NULL && answer->owed && !owed)
+		holding_refuse(&entry->account, now, call->ask.least);
+	if (owed && !TAILQ_EMPTY(&entry->sharing->waiters))
+		wait_on(quotas, call);
+	else
+		wake_all(entry, call->round);
 	if (!TAILQ_EMPTY(&entry->sharing->waiters))
 		want_call(quotas, entry);
 	pthread_mutex_unlock(&quotas->lock);
@@ -232,6 +286,7 @@ void borrow_wait(struct quotas *quotas, struct quota_entry *entry, uint64_t amou
 	waiter->state = QUOTA_WAITER_ST_WAITING;
 	waiter->entry = entry;
 	waiter->round = entry->sharing->round + 1;
+	waiter->amount = amount < entry->account.limit ? amount : entry->account.limit;
 	TAILQ_INSERT_TAIL(&entry->sharing->waiters, waiter, link);
 }
 
@@ -249,13 +304,23 @@ bool quotas_wait(struct quotas *quotas, struct quota_part *parts, size_t count, 
 	return waits;
 }
 
+static void stop_waiting(struct quota_waiter *waiter)
+{
+	struct quota_sharing *sharing = waiter->entry->sharing;
+	TAILQ_REMOVE(&sharing->waiters, waiter, link);
+	if (waiter->round <= sharing->round)
+		sharing->abandoned += waiter->amount;
+	else
+		sharing->holding.need -= waiter->amount;
+}
+
 void quotas_abandon(struct quotas *quotas, struct quota_waiter *waiter)
 {
 	if (waiter->port == NULL)
 		return;
 	pthread_mutex_lock(&quotas->lock);
 	if (waiter->state == QUOTA_WAITER_ST_WAITING)
-		TAILQ_REMOVE(&waiter->entry->sharing->waiters, waiter, link);
+		stop_waiting(waiter);
 	else if (waiter->state == QUOTA_WAITER_ST_READY)
 		TAILQ_REMOVE(&waiter->port->ready, waiter, link);
 	waiter->state = QUOTA_WAITER_ST_IDLE;
@@ -312,6 +377,7 @@ uint64_t quota_port_renew(struct quota_port *port)
 	pthread_mutex_lock(&quotas->lock);
 	if (now.us >= quotas->loss.until_us)
 		want_renewals(port, now);
+	want_deferred(quotas);
 	bool idle = TAILQ_EMPTY(&quotas->active);
 	pthread_mutex_unlock(&quotas->lock);
 	run(port);
@@ -331,6 +397,7 @@ void quota_port_give_back(struct quota_port *port)
 	struct quotas *quotas = port->quotas;
 	pthread_mutex_lock(&quotas->lock);
 	quotas->closing = true;
+	want_deferred(quotas);
 	for (struct quota_entry *entry = TAILQ_FIRST(&quotas->active); entry != NULL;
 	     entry = TAILQ_NEXT(entry, active_link))
 		if (holding_is_active(&entry->account, now_of(port)))

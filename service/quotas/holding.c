@@ -220,6 +220,13 @@ void holding_need(struct quota_account *account, uint64_t amount)
 	holding->need += amount;
 }
 
+void holding_need_again(struct quota_account *account, uint64_t need, uint64_t least)
+{
+	struct holding *holding = account->shared;
+	holding->least = holding->need == 0 ? least : least_of(holding->least, least);
+	holding->need += need;
+}
+
 /* What is held beyond what is needed now, so that the next requests ask nobody. It is little, because a crash loses it
  * for a window; and nothing while another process lacks it. */
 static uint64_t spare_of(struct quota_account *account, struct quota_now now)
@@ -276,6 +283,12 @@ void holding_ask(struct quota_account *account, struct quota_now now, bool closi
 	holding->unsure = true;
 }
 
+void holding_refuse(struct quota_account *account, struct quota_now now, uint64_t amount)
+{
+	account->shared->refused_us = now.us + HOLDING_REFUSED_US;
+	account->shared->refused_amount = amount;
+}
+
 /* When a time that the script told will have come. */
 static uint64_t time_of(const struct quota_account *account, struct quota_now now, int64_t wait_ms)
 {
@@ -297,8 +310,9 @@ void holding_hear(struct quota_account *account, struct quota_now now, uint64_t 
 	holding->heard_us = now.us;
 	holding->free_again_us = time_of(account, now, answer->wait_ms);
 	holding->reset_us = time_of(account, now, answer->reset_ms);
-	holding->refused_us = ask->must > answer->ceiling ? now.us + HOLDING_REFUSED_US : 0;
-	holding->refused_amount = ask->least;
+	holding->refused_us = 0;
+	if (ask->must > answer->ceiling && !answer->owed)
+		holding_refuse(account, now, ask->least);
 }
 
 bool holding_is_active(const struct quota_account *account, struct quota_now now)

@@ -29,7 +29,9 @@ struct quota_sharing {
 	uint64_t round;      /* calls that were begun */
 	uint64_t renewed_us; /* the last one */
 	bool asking;         /* a call is under way */
-	bool wanting;        /* in the list of those that want a call */
+	bool wanting;        /* in the list of those that want a call, now or soon */
+	uint64_t abandoned;  /* of what the call under way asks for: those requests do not wait any more */
+	uint64_t owed_us;    /* since then requests wait for what other processes are to return; 0 = none does */
 	bool active;         /* in the list of those that are renewed */
 	TAILQ_HEAD(quota_waiter_list, quota_waiter) waiters;
 };
@@ -79,6 +81,7 @@ struct quotas {
 	struct quota_port *ports;
 	unsigned open_ports;
 	TAILQ_HEAD(quota_entry_list, quota_entry) wanting, active;
+	struct quota_entry_list deferred; /* that want a call at the next renewal */
 };
 
 /* ---- entries.c; the lock is held ---- */
@@ -114,6 +117,8 @@ bool borrow_is_busy(const struct quota_entry *entry);
 void borrow_forget(struct quotas *quotas, struct quota_entry *entry);
 /* Has a shared entry renewed and reported from now on. */
 void borrow_note_active(struct quotas *quotas, struct quota_entry *entry, struct quota_now now);
+/* Returns soon what an ended request leaves, where others lack it. */
+void borrow_note_end(struct quotas *quotas, struct quota_entry *entry);
 /* Has a request wait for an amount; it waits in one entry, whatever number it needs. */
 void borrow_wait(struct quotas *quotas, struct quota_entry *entry, uint64_t amount, struct quota_waiter *waiter);
 /* Once no worker is left. */

@@ -180,7 +180,7 @@ void quotas_each_short(struct quotas *quotas, struct quota_part *parts, size_t c
 
 /* ---- the end of requests ---- */
 
-static void settle(const struct quota_part *parts, size_t count, struct quota_now now)
+static void settle(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now)
 {
 	struct walk walk = {.parts = parts, .count = count};
 	struct quota_entry *entry;
@@ -188,13 +188,15 @@ static void settle(const struct quota_part *parts, size_t count, struct quota_no
 		uint64_t used;
 		struct quota_ask ask = ask_of(parts, count, walk.part, entry, &used);
 		account_settle(&entry->account, now, &ask, used);
+		if (entry->account.shares != NULL)
+			borrow_note_end(quotas, entry);
 	}
 }
 
 void quotas_settle(struct quotas *quotas, const struct quota_part *parts, size_t count, struct quota_now now)
 {
 	pthread_mutex_lock(&quotas->lock);
-	settle(parts, count, now);
+	settle(quotas, parts, count, now);
 	pthread_mutex_unlock(&quotas->lock);
 }
 
@@ -218,7 +220,7 @@ void quotas_close(struct quotas *quotas, const struct quota_part *parts, size_t 
 {
 	pthread_mutex_lock(&quotas->lock);
 	if (end->taken)
-		settle(parts, count, now);
+		settle(quotas, parts, count, now);
 	for (size_t i = 0; i < count; i++) {
 		if (parts[i].told)
 			learn(&parts[i].subject->habit, &parts[i], end);

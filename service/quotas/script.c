@@ -67,6 +67,7 @@ bool script_read(const int64_t *numbers, size_t count, struct script_answer *ans
 					 .others_lack = numbers[2] != 0,
 					 .free = (uint64_t)numbers[3],
 					 .wait_ms = numbers[4],
-					 .reset_ms = numbers[5]};
+					 .reset_ms = numbers[5],
+					 .owed = numbers[6] != 0};
 	return true;
 }

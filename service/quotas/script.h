@@ -37,7 +37,7 @@
 #include "lib/span.h"
 #include "service/quotas/account.h"
 
-enum { SCRIPT_LEASE_MS = 10000, SCRIPT_ID_SIZE = 40, SCRIPT_ARGS = 15, SCRIPT_REPLIES = 6 };
+enum { SCRIPT_LEASE_MS = 10000, SCRIPT_ID_SIZE = 40, SCRIPT_ARGS = 15, SCRIPT_REPLIES = 7 };
 
 /* What a process asks. Amounts are in the unit of the account. */
 struct script_ask {
@@ -66,6 +66,7 @@ struct script_answer {
 	uint64_t free;    /* of the limit: neither used nor held, nor kept for other tenants */
 	int64_t wait_ms;  /* until `least` is left of the limit when nothing is held; -1 = the day or month must end */
 	int64_t reset_ms; /* until nothing is used; -1 = the same */
+	bool owed;        /* what requests wait for is of their tenant's share, and other processes hold some of that */
 };
 
 /* Writes the script, in Lua. Its key is that of the account. */

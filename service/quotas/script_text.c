@@ -70,7 +70,7 @@ static const char known[] =
     " end\n"
     "end\n"
     "local me=holders[id]\n"
-    "if me and call<=me[1] then return {-1,0,0,0,0,0} end\n"
+    "if me and call<=me[1] then return {-1,0,0,0,0,0,0} end\n"
     "local function number_of(name) return tonumber(name) or tonumber(match(name,'^%d+')) end\n"
     "local function child_of(name) return match(name,':(.*)$') or '' end\n"
     "local function slot_of(n,whose) return whose=='' and text(n) or text(n)..':'..whose end\n";
@@ -180,7 +180,9 @@ static const char room[] =
     "me[9]=now me[10]=0\n"
     "changed[id]=me\n"
     "if split and (limit-used-held-me[4])*4<limit then lacks=1 end\n"
-    "local free=room_now()\n";
+    "local free=room_now()\n"
+    "local asked_for=(used_by[child] or 0)+must-covered\n"
+    "local owed=me[8]>0 and shares[child] and (held_by[child] or 0)>0 and asked_for<=shares[child] and 1 or 0\n";
 
 static const char waits[] =
     /* when there is more */
@@ -238,7 +240,7 @@ static const char waits[] =
     "if #gone>0 then redis.call('HDEL',key,unpack(gone)) end\n"
     "local life=slot>0 and slot*122 or slot==0 and 172800000 or slot==-1 and 5443200000 or 0\n"
     "redis.call('PEXPIRE',key,text(max(life,lease*11)))\n"
-    "return {covered+tonumber(me[4]),count,lacks,free,wait,reset}\n";
+    "return {covered+tonumber(me[4]),count,lacks,free,wait,reset,owed}\n";
 
 void script_write_text(char text[SCRIPT_LUA_SIZE])
 {

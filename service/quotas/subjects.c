@@ -55,6 +55,7 @@ struct quotas *quotas_create(const struct config *config)
 	quotas->any = config->quota_count > 0;
 	TAILQ_INIT(&quotas->wanting);
 	TAILQ_INIT(&quotas->active);
+	TAILQ_INIT(&quotas->deferred);
 	random_hex(quotas->id, sizeof(quotas->id) / 2);
 	for (size_t i = 0; i < config->key_count; i++)
 		quotas->any = quotas->any || quota_limits_anything(&config->keys[i].limits);

@@ -10,6 +10,9 @@
  * and at rest, when messages arrive again: nothing is reserved, after the lease nothing is held, after the window
  * nothing is used, and Redis has heard of exactly what was used.
  *
+ * Two of the limits have shares. In epochs in which no message is lost, a child that asks for less than its share is
+ * never refused once what was borrowed before has left the window.
+ *
  * Not counted: what Redis forgot when it lost everything, for a window; and what still runs at a replica that was cut
  * off from a Redis that others reached for longer than the lease.
  */
@@ -22,26 +25,40 @@
 
 enum {
 	REPLICAS = 3,
-	RULES = 7,
+	RULES = 9,
+	MODELS = 7,
+	SHARED = 5, /* from that model on tenants have shares */
+	PARTIES = 3,
 	RUNNING = 60,
 	MESSAGES = 512,
 	EVENTS = 8192,
-	STEPS = 1000000,
+	STEPS = 1500000,
 	EPOCH = 20000,
+	EPOCHS = 5, /* of which the last three are gentle */
 	MS = 1000,
 	SECOND = 1000000,
 	BUDGET = 20 * MS
 };
 
+#define KEY(name, id, tenant)                                                                              \
+	"  " name ": { hash: 'aaaaaaa" id ":0000000000000000000000000000000000000000000000000000000000000000'," \
+	" tenant: " tenant " }\n"
+
 static const char yaml[] =
     "listen: [127.0.0.1:1]\nbackends: { b: { url: 'http://h:1' } }\nredis: { servers: 127.0.0.1:1 }\n"
-    "models: { m0: b/x, m1: b/x, m2: b/x, m3: b/x, m4: b/x }\n"
+    "models: { m0: b/x, m1: b/x, m2: b/x, m3: b/x, m4: b/x, m5: b/x, m6: b/x }\n"
+    "auth: { pepper: 0123456789abcdef0123456789abcdef }\nkeys:\n" KEY("k0", "0", "acme/modest")
+	KEY("k1", "1", "acme/search") KEY("k2", "2", "acme/else")
     "quotas:\n"
     "  q0: { models: [m0], requests: [20/second, 300/minute], on_loss: refuse }\n"
     "  q1: { models: [m1], concurrent: 12, on_loss: refuse }\n"
     "  q2: { models: [m2], tokens: 20000/minute, on_loss: refuse }\n"
     "  q3: { models: [m3], requests: 100/minute, concurrent: 6 }\n"
-    "  q4: { models: [m4], tokens: 500000/day, on_loss: refuse }\n";
+    "  q4: { models: [m4], tokens: 500000/day, on_loss: refuse }\n"
+    "  q5: { models: [m5], tenant: acme, tokens: 20000/minute, on_loss: refuse, shares: { acme/modest: 40%, "
+    "acme/search: 20% } }\n"
+    "  q6: { models: [m6], tenant: acme, concurrent: 20, on_loss: refuse, shares: { acme/modest: 40%, acme/search: 20% } "
+    "}\n";
 
 /* ---- the account of its own ---- */
 
@@ -72,6 +89,8 @@ static struct rule rules[RULES] = {
     {.model = 3, .unit = QUOTA_REQUESTS, .kind = QUOTA_MINUTE, .limit = 100, .window_us = 60 * SECOND},
     {.model = 3, .unit = QUOTA_CONCURRENT, .limit = 6},
     {.model = 4, .unit = QUOTA_TOKENS, .kind = QUOTA_DAY, .limit = 500000, .window_us = SECOND, .refuses = true},
+    {.model = 5, .unit = QUOTA_TOKENS, .kind = QUOTA_MINUTE, .limit = 20000, .window_us = 60 * SECOND, .refuses = true},
+    {.model = 6, .unit = QUOTA_CONCURRENT, .limit = 20, .refuses = true},
 };
 
 /* What Redis forgot for good is not counted in a day. */
@@ -114,6 +133,7 @@ struct running {
 	struct quota_subject *subject;
 	struct quota_part part;
 	size_t model;
+	size_t party; /* of a model whose limit has shares: 0 = the modest child */
 	bool waits;
 	bool orphaned[RULES]; /* its replica lost that holding while it ran */
 };
@@ -154,6 +174,15 @@ static struct world {
 	size_t message_count;
 	bool calm;  /* every message arrives */
 	bool harsh; /* replicas crash, Redis loses its data, nets are cut for long: only the limit is judged */
+	bool gentle; /* nothing is lost, nobody dies */
+	uint64_t gentle_us; /* since then */
+	struct {
+		struct use uses[EVENTS]; /* of tokens, by the modest child */
+		size_t count;
+		uint64_t running; /* tokens */
+		uint64_t places;
+		uint64_t judged; /* granted when its share had to be there */
+	} modest;
 	uint64_t down_until_us;
 	uint64_t granted, refused, lost, calls, crashes, losses, late;
 } world;
@@ -204,7 +233,7 @@ static bool send_call(void *context, struct quota_call *call, struct span name)
 		return false;
 	struct message *message = &world.messages[world.message_count++];
 	uint64_t there_us = seed_below(&world.seed, 3 * MS), back_us = seed_below(&world.seed, 3 * MS);
-	if (!world.calm) {
+	if (!world.calm && !world.gentle) {
 		if (seed_below(&world.seed, 100) == 0)
 			there_us = seed_below(&world.seed, (world.harsh ? 30000 : 1000) * (uint64_t)MS);
 		if (seed_below(&world.seed, 100) == 0)
@@ -333,9 +362,79 @@ static void judge(const struct rule *rule)
 			 (unsigned long long)taken, (unsigned long long)most);
 }
 
+/* ---- the child that asks for less than its share ---- */
+
+enum {
+	MODEST_TOKENS = 8000, /* its shares */
+	MODEST_PLACES = 8,
+	READY_US = 75 * SECOND /* a window, and until all that ran before has ended */
+};
+
+static bool is_modest(const struct running *running)
+{
+	return running->model >= SHARED && running->party == 0;
+}
+
+static uint64_t modest_used(void)
+{
+	uint64_t sum = 0;
+	size_t kept = 0;
+	for (size_t i = 0; i < world.modest.count; i++) {
+		if (world.modest.uses[i].us + 66 * (uint64_t)SECOND <= world.now_us)
+			continue;
+		sum += world.modest.uses[i].amount;
+		world.modest.uses[kept++] = world.modest.uses[i];
+	}
+	world.modest.count = kept;
+	return sum;
+}
+
+/* Returns whether the request leaves it below its share. */
+static bool is_within_share(const struct running *running)
+{
+	if (running->model == SHARED)
+		return modest_used() + world.modest.running + running->part.reserved.of[QUOTA_TOKENS] <= MODEST_TOKENS;
+	return world.modest.places < MODEST_PLACES;
+}
+
+static void note_modest_begin(const struct running *running)
+{
+	if (!is_modest(running))
+		return;
+	if (running->model == SHARED)
+		world.modest.running += running->part.reserved.of[QUOTA_TOKENS];
+	else
+		world.modest.places++;
+}
+
+/* Ends what note_modest_begin() counted. */
+static void note_modest_end(const struct running *running, uint64_t used)
+{
+	if (!is_modest(running))
+		return;
+	if (running->model != SHARED) {
+		world.modest.places--;
+		return;
+	}
+	world.modest.running -= running->part.reserved.of[QUOTA_TOKENS];
+	assert_true(world.modest.count < EVENTS);
+	world.modest.uses[world.modest.count++] = (struct use){world.now_us, used};
+}
+
+static void judge_refusal(const struct running *running)
+{
+	bool ready = world.gentle && world.now_us >= world.gentle_us + READY_US;
+	if (is_modest(running) && ready)
+		fail_msg("model %zu: the modest child is refused %llu, has %llu and %llu, %llu places", running->model,
+			 (unsigned long long)running->part.reserved.of[QUOTA_TOKENS],
+			 (unsigned long long)modest_used(), (unsigned long long)world.modest.running,
+			 (unsigned long long)world.modest.places);
+}
+
 static void note_granted(struct running *running)
 {
 	running->waits = false;
+	world.modest.judged += is_modest(running) && world.gentle && world.now_us >= world.gentle_us + READY_US;
 	for (size_t i = 0; i < RULES; i++) {
 		struct rule *rule = &rules[i];
 		if (rule->model != running->model)
@@ -362,6 +461,8 @@ static void try_it(struct running *running)
 		running->waits = true;
 		return;
 	}
+	judge_refusal(running);
+	note_modest_end(running, 0);
 	world.refused++;
 	world.lost += refusal.lost;
 	quotas_drop(replica->quotas, running->subject);
@@ -382,15 +483,22 @@ static void begin(struct replica *replica)
 	struct running *running = calloc(1, sizeof(*running));
 	assert_non_null(running);
 	running->replica = replica;
-	running->model = seed_below(&world.seed, 5);
-	running->waiter = (struct quota_waiter){.on_ready = on_ready, .port = replica->port};
-	running->subject = quotas_find(replica->quotas, NULL, &world.config->models[running->model], now_of(replica),
-				       &habit, &exhausted);
-	assert_non_null(running->subject);
-	running->part.subject = running->subject;
+	running->model = seed_below(&world.seed, MODELS);
+	running->party = seed_below(&world.seed, PARTIES);
 	running->part.reserved.of[QUOTA_REQUESTS] = running->part.reserved.of[QUOTA_CONCURRENT] = 1;
 	running->part.reserved.of[QUOTA_TOKENS] = 1 + seed_below(&world.seed, 1000);
 	running->part.least = running->part.reserved;
+	if (is_modest(running) && !is_within_share(running)) {
+		free(running);
+		return;
+	}
+	running->waiter = (struct quota_waiter){.on_ready = on_ready, .port = replica->port};
+	running->subject =
+	    quotas_find(replica->quotas, running->model < SHARED ? NULL : &world.config->keys[running->party],
+			&world.config->models[running->model], now_of(replica), &habit, &exhausted);
+	assert_non_null(running->subject);
+	running->part.subject = running->subject;
+	note_modest_begin(running);
 	replica->running[replica->count++] = running;
 	try_it(running);
 }
@@ -399,6 +507,7 @@ static void end(struct running *running)
 {
 	struct replica *replica = running->replica;
 	uint64_t used = seed_below(&world.seed, running->part.reserved.of[QUOTA_TOKENS] + 1);
+	note_modest_end(running, running->waits ? 0 : used);
 	if (running->waits) { /* its client leaves */
 		enter(replica);
 		quotas_abandon(replica->quotas, &running->waiter);
@@ -445,6 +554,7 @@ static void crash(struct replica *replica)
 		}
 	for (size_t i = 0; i < replica->count; i++) {
 		struct running *running = replica->running[i];
+		note_modest_end(running, 0);
 		for (size_t j = 0; j < RULES && !running->waits; j++)
 			if (rules[j].model == running->model && rules[j].unit != QUOTA_REQUESTS &&
 			    !running->orphaned[j])
@@ -472,6 +582,8 @@ static void lose_everything(void)
 static void go_wrong(void)
 {
 	struct replica *replica = &world.replicas[seed_below(&world.seed, REPLICAS)];
+	if (world.gentle)
+		return;
 	switch (seed_below(&world.seed, 8)) {
 	case 0:
 		world.down_until_us = world.now_us + seed_below(&world.seed, (world.harsh ? 20 : 6) * (uint64_t)SECOND);
@@ -566,7 +678,12 @@ static void look_at_all(void)
 {
 	for (size_t i = 0; i < RULES; i++) {
 		int64_t numbers[SCRIPT_REPLIES];
+		const struct config_quota *quota = &world.config->quotas[rules[i].model];
 		struct script_ask ask = {.id = "looks",
+					 .shares = quota->shares,
+					 .share_count = quota->share_count,
+					 .member = quota->share_count,
+					 .asked_ms = -1,
 					 .number = ++world.calls,
 					 .limit = rules[i].limit,
 					 .unit = rules[i].unit,
@@ -631,8 +748,12 @@ static void replicas_together_never_grant_more_than_the_limit(void **state)
 		start_replica(&world.replicas[i]);
 	for (int i = 0; i < STEPS; i++) {
 		if (i % EPOCH == 0) {
-			rest();
-			world.harsh = i / EPOCH % 2 == 1;
+			if (i / EPOCH % EPOCHS <= 2) /* gentle ones go on */
+				rest();
+			world.harsh = i / EPOCH % EPOCHS == 1;
+			if (i / EPOCH % EPOCHS == 2)
+				world.gentle_us = world.now_us;
+			world.gentle = i / EPOCH % EPOCHS >= 2;
 		}
 		step();
 	}
@@ -641,7 +762,10 @@ static void replicas_together_never_grant_more_than_the_limit(void **state)
 	       (unsigned long long)world.granted, (unsigned long long)world.refused, (unsigned long long)world.lost,
 	       (unsigned long long)world.calls, (unsigned long long)world.late, (unsigned long long)world.crashes,
 	       (unsigned long long)world.losses);
-	assert_true(world.granted > STEPS / 10);
+	printf("the modest child: %llu granted when its share must be there\n",
+	       (unsigned long long)world.modest.judged);
+	assert_true(world.modest.judged > STEPS / 1000);
+	assert_true(world.granted > STEPS / 12);
 	assert_true(world.refused > STEPS / 100);
 	assert_true(world.lost > 0);
 	assert_true(world.late > 0);

@@ -410,6 +410,12 @@ static inline void model_call(struct model_account *account, const struct script
 	struct script_ask alone = *ask;
 	alone.share_count = alone.member = 0;
 	numbers[5] = model_wait(account, &alone, current, now_ms, limit);
+	taken = model_taken_of(account, false);
+	int64_t held_elsewhere = -me->held;
+	for (size_t i = 0; i < account->holder_count; i++)
+		held_elsewhere += account->holders[i].member == ask->member ? account->holders[i].held : 0;
+	numbers[6] = me->lacked > 0 && ask->member < ask->share_count && held_elsewhere > 0 &&
+		     taken.of[ask->member] + (int64_t)ask->must - covered <= model_share(ask, ask->member);
 }
 
 #endif

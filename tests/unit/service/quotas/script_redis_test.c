@@ -86,7 +86,7 @@ static void call_redis(const char *key, const struct script_ask *ask, int64_t no
 	args[4 + SCRIPT_ARGS + 1] = span_of(micros);
 	send_all(args, sizeof(args) / sizeof(args[0]));
 	read_line(line, sizeof(line));
-	if (strcmp(line, "*6\r\n") != 0)
+	if (strcmp(line, "*7\r\n") != 0)
 		fail_msg("Redis answers %s", line);
 	for (int i = 0; i < SCRIPT_REPLIES; i++) {
 		read_line(line, sizeof(line));

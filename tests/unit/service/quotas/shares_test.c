@@ -244,6 +244,21 @@ static void a_guess_takes_nothing_that_is_kept(void **state)
 	stop();
 }
 
+/* What others have reserved leaves with them, not with time: the wait for it was none, and taken for room. */
+static void what_others_have_reserved_is_no_room(void **state)
+{
+	(void)state;
+	start("quotas: { acme: { tenant: acme, tokens: 1000/minute, shares: { acme/search: 40% } } }\n");
+	struct quota_part other, own;
+	assert_true(begin(&other, OTHER, QUOTA_TOKENS, 900));
+	assert_false(begin(&own, SEARCH, QUOTA_TOKENS, 200));
+	assert_int_equal(world.refusal.wait_us, SECOND);
+	end(&other, QUOTA_TOKENS, 0);
+	assert_true(begin(&own, SEARCH, QUOTA_TOKENS, 200));
+	end(&own, QUOTA_TOKENS, 0);
+	stop();
+}
+
 static void places_that_are_lent_come_back_with_those_who_leave(void **state)
 {
 	(void)state;
@@ -412,6 +427,7 @@ int main(void)
 	    cmocka_unit_test(a_refused_request_counts_as_asking),
 	    cmocka_unit_test(a_request_larger_than_the_share_takes_what_is_free),
 	    cmocka_unit_test(a_guess_takes_nothing_that_is_kept),
+	    cmocka_unit_test(what_others_have_reserved_is_no_room),
 	    cmocka_unit_test(places_that_are_lent_come_back_with_those_who_leave),
 	    cmocka_unit_test(a_share_of_a_day_is_lent_as_the_day_passes),
 	    cmocka_unit_test(a_child_that_uses_its_share_of_a_month_evenly_is_never_refused),
