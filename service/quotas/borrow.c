@@ -200,9 +200,13 @@ static struct quota_call *next_call(struct quota_port *port)
 	return call;
 }
 
-/* Returns whether what requests lack is to be returned to them, and they are to wait for it: for some time. */
-static bool is_owed(struct quota_sharing *sharing, const struct script_answer *answer, struct quota_now now)
+/* Returns whether what requests lack is to be returned to them, and they are to wait for it: for some time. Those that
+ * ask for a share wait, too, when others were asked for that do not wait any more. */
+static bool is_owed(struct quota_sharing *sharing, const struct quota_call *call, const struct script_answer *answer,
+		    struct quota_now now)
 {
+	if (call->ask.must > answer->ceiling && call->ask.share_count > 0 && sharing->abandoned > 0)
+		return true;
 	if (!answer->owed || (sharing->owed_us > 0 && now.us >= sharing->owed_us + OWED_US)) {
 		sharing->owed_us = 0;
 		return false;
@@ -233,13 +237,13 @@ static void end_call(struct quota_call *call, const struct script_answer *answer
 	port->calls--;
 	entry->sharing->asking = false;
 	quotas->loss.until_us = answer == NULL ? now.us + HOLDING_LOSS_US : 0;
-	bool owed = answer != NULL && is_owed(entry->sharing, answer, now);
+	bool owed = answer != NULL && is_owed(entry->sharing, call, answer, now);
 	if (answer != NULL) {
+		struct script_answer heard = *answer;
+		heard.owed = owed;
 		quotas->loss.holders = answer->holders;
-		holding_hear(&entry->account, now, call->sent_us, &call->ask, answer);
+		holding_hear(&entry->account, now, call->sent_us, &call->ask, &heard);
 	}
-	if (answer != NULL && answer->owed && !owed)
-		holding_refuse(&entry->account, now, call->ask.least);
 	if (owed && !TAILQ_EMPTY(&entry->sharing->waiters))
 		wait_on(quotas, call);
 	else

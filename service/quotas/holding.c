@@ -283,12 +283,6 @@ void holding_ask(struct quota_account *account, struct quota_now now, bool closi
 	holding->unsure = true;
 }
 
-void holding_refuse(struct quota_account *account, struct quota_now now, uint64_t amount)
-{
-	account->shared->refused_us = now.us + HOLDING_REFUSED_US;
-	account->shared->refused_amount = amount;
-}
-
 /* When a time that the script told will have come. */
 static uint64_t time_of(const struct quota_account *account, struct quota_now now, int64_t wait_ms)
 {
@@ -310,9 +304,8 @@ void holding_hear(struct quota_account *account, struct quota_now now, uint64_t 
 	holding->heard_us = now.us;
 	holding->free_again_us = time_of(account, now, answer->wait_ms);
 	holding->reset_us = time_of(account, now, answer->reset_ms);
-	holding->refused_us = 0;
-	if (ask->must > answer->ceiling && !answer->owed)
-		holding_refuse(account, now, ask->least);
+	holding->refused_us = ask->must > answer->ceiling && !answer->owed ? now.us + HOLDING_REFUSED_US : 0;
+	holding->refused_amount = ask->least;
 }
 
 bool holding_is_active(const struct quota_account *account, struct quota_now now)

@@ -89,9 +89,6 @@ enum holding_lack holding_lack(const struct quota_account *account, struct quota
 /* Notes a request that waits for the amount. */
 void holding_need(struct quota_account *account, uint64_t amount);
 
-/* Notes that so much is not to be had: for a moment nobody asks for it. */
-void holding_refuse(struct quota_account *account, struct quota_now now, uint64_t amount);
-
 /* Notes that requests wait on, which holding_ask() had included: what they need together, and the least of them. */
 void holding_need_again(struct quota_account *account, uint64_t need, uint64_t least);
 
@@ -99,7 +96,7 @@ void holding_need_again(struct quota_account *account, uint64_t need, uint64_t l
  * reserved. */
 void holding_ask(struct quota_account *account, struct quota_now now, bool closing, struct script_ask *ask);
 
-/* Takes the answer to a call that was sent at sent_us. What is owed is not refused yet. */
+/* Takes the answer to a call that was sent at sent_us. What is still owed is not refused. */
 void holding_hear(struct quota_account *account, struct quota_now now, uint64_t sent_us, const struct script_ask *ask,
 		  const struct script_answer *answer);
 

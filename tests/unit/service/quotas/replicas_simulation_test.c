@@ -232,7 +232,7 @@ static bool send_call(void *context, struct quota_call *call, struct span name)
 	if ((down && seed_below(&world.seed, 2) == 0) || world.message_count == MESSAGES)
 		return false;
 	struct message *message = &world.messages[world.message_count++];
-	uint64_t there_us = seed_below(&world.seed, 3 * MS), back_us = seed_below(&world.seed, 3 * MS);
+	uint64_t there_us = 1 + seed_below(&world.seed, 3 * MS), back_us = seed_below(&world.seed, 3 * MS);
 	if (!world.calm && !world.gentle) {
 		if (seed_below(&world.seed, 100) == 0)
 			there_us = seed_below(&world.seed, (world.harsh ? 30000 : 1000) * (uint64_t)MS);

@@ -139,24 +139,30 @@ static void note_lost(void)
 	}
 }
 
-static uint64_t period_now(void)
+static uint64_t period_at(uint64_t us)
 {
-	time_t at = (time_t)world.now.s;
+	time_t at = (time_t)(us / SECOND + UINT64_C(1798761600)); /* January 2027 */
 	struct tm day;
 	gmtime_r(&at, &day);
-	return world.scene->kind == QUOTA_DAY ? world.now.s / DAY_S : (uint64_t)(day.tm_year * 12 + day.tm_mon);
+	return world.scene->kind == QUOTA_DAY ? (uint64_t)at / DAY_S : (uint64_t)(day.tm_year * 12 + day.tm_mon);
 }
 
+static void end(size_t at);
+
+/* No request runs when a day or month begins: what it uses would be of both. */
 static void pass(uint64_t us)
 {
+	uint64_t period = is_calendar() ? period_at(world.now.us + us) : 0;
+	while (period != world.period && world.count > 0)
+		end(world.count - 1);
 	world.now.us += us;
-	world.now.s = world.now.us / SECOND + UINT64_C(1798761600); /* January 2027 */
+	world.now.s = world.now.us / SECOND + UINT64_C(1798761600);
 	if (!is_calendar())
 		return;
-	if (period_now() != world.period)
+	if (period != world.period)
 		for (size_t i = 0; i < PARTIES; i++)
 			world.parties[i].count = world.parties[i].lost = 0;
-	world.period = period_now();
+	world.period = period;
 	note_lost();
 }
 
@@ -309,7 +315,7 @@ static void run(const struct scene *scene)
 	world.quotas = quotas_create(world.config);
 	assert_non_null(world.quotas);
 	memset(world.parties, 0, sizeof(world.parties));
-	world.granted = world.refused = 0;
+	world.granted = world.refused = world.period = 0;
 	world.now.us = 1000 * (uint64_t)SECOND;
 	pass(0);
 	for (int i = 0; i < STEPS; i++) {
