@@ -51,9 +51,9 @@ struct config_quota {
 	size_t model_count;        /* 0 = all models */
 	unsigned each;             /* bits 1 << enum quota_each: what has counts of its own; 0 = all count together */
 	struct config_rates rates[QUOTA_UNITS];
-	unsigned concurrent; /* requests that run at once; 0 = any number */
-	unsigned overdraft;  /* percent of a limit by which the answers that run may exceed it together */
-	unsigned on_loss;    /* enum quota_on_loss */
+	unsigned concurrent;               /* requests that run at once; 0 = any number */
+	unsigned overdraft;                /* percent of a limit by which the answers that run may exceed it together */
+	unsigned on_loss;                  /* enum quota_on_loss */
 	const struct config_share *shares; /* none within another; together at most 100 % */
 	size_t share_count;
 	unsigned line;

@@ -58,8 +58,8 @@ static void check_size(struct walk *walk, const struct config_share *share, uint
 	if (limit == 0 || share->percent == 0 || quota_share(limit, share->percent) > 0)
 		return;
 	findings_add(walk->in.findings, share->line, walk->path,
-		     "%u%% of %" PRIu64 " %s%s is less than one; expected at least %" PRIu64 "%%", share->percent, limit,
-		     unit, per, (100 + limit - 1) / limit);
+		     "%u%% of %" PRIu64 " %s%s is less than one; expected at least %" PRIu64 "%%", share->percent,
+		     limit, unit, per, (100 + limit - 1) / limit);
 }
 
 static void check_sizes(struct walk *walk, const struct config_quota *quota, const struct config_share *share)

@@ -158,9 +158,7 @@ static struct quota_call *make_call(struct quota_port *port, struct quota_entry 
 	if (call == NULL)
 		return NULL;
 	call->was_unsure = sharing->holding.unsure;
-	call->need = sharing->holding.need;
-	call->least = sharing->holding.least;
-	sharing->abandoned = 0;
+	sharing->abandoned = false;
 	holding_ask(&entry->account, now, quotas->closing, &call->ask);
 	call->ask.number = ++quotas->calls;
 	snprintf(call->ask.id, sizeof(call->ask.id), "%s-%" PRIu64, quotas->id, sharing->serial);
@@ -200,31 +198,34 @@ static struct quota_call *next_call(struct quota_port *port)
 	return call;
 }
 
-/* Returns whether what requests lack is to be returned to them, and they are to wait for it: for some time. Those that
- * ask for a share wait, too, when others were asked for that do not wait any more. */
-static bool is_owed(struct quota_sharing *sharing, const struct quota_call *call, const struct script_answer *answer,
-		    struct quota_now now)
+/* Returns whether what requests lack is to be returned to them, so that they wait for it. Those that ask for a share
+ * wait, too, when others were asked for that do not wait any more. */
+static bool is_owed(const struct quota_sharing *sharing, const struct quota_call *call,
+		    const struct script_answer *answer)
 {
-	if (call->ask.must > answer->ceiling && call->ask.share_count > 0 && sharing->abandoned > 0)
-		return true;
-	if (!answer->owed || (sharing->owed_us > 0 && now.us >= sharing->owed_us + OWED_US)) {
-		sharing->owed_us = 0;
-		return false;
-	}
-	if (sharing->owed_us == 0)
-		sharing->owed_us = now.us;
-	return true;
+	bool overstated = call->ask.must > answer->ceiling && call->ask.share_count > 0 && sharing->abandoned;
+	return answer->owed || overstated;
 }
 
-/* Has the requests of a call wait for another one. */
-static void wait_on(struct quotas *quotas, const struct quota_call *call)
+/* Has the requests of a call wait for another one, but for those that have waited long enough. */
+static void wait_on(struct quotas *quotas, struct quota_entry *entry, uint64_t round, struct quota_now now)
 {
-	struct quota_sharing *sharing = call->entry->sharing;
-	struct quota_waiter *waiter;
-	TAILQ_FOREACH(waiter, &sharing->waiters, link)
-		waiter->round = sharing->round + 1;
-	holding_need_again(&call->entry->account, call->need - sharing->abandoned, call->least);
-	want_call_soon(quotas, call->entry);
+	struct quota_waiter *next;
+	for (struct quota_waiter *at = TAILQ_FIRST(&entry->sharing->waiters); at != NULL; at = next) {
+		next = TAILQ_NEXT(at, link);
+		if (at->round > round)
+			continue;
+		if (at->owed_until_us == 0)
+			at->owed_until_us = now.us + OWED_US;
+		if (now.us >= at->owed_until_us) {
+			at->waits = WAITS_MOST;
+			wake(at);
+			continue;
+		}
+		at->round = entry->sharing->round + 1;
+		holding_need(&entry->account, at->amount);
+		want_call_soon(quotas, entry);
+	}
 }
 
 static void end_call(struct quota_call *call, const struct script_answer *answer)
@@ -237,15 +238,15 @@ static void end_call(struct quota_call *call, const struct script_answer *answer
 	port->calls--;
 	entry->sharing->asking = false;
 	quotas->loss.until_us = answer == NULL ? now.us + HOLDING_LOSS_US : 0;
-	bool owed = answer != NULL && is_owed(entry->sharing, call, answer, now);
+	bool owed = answer != NULL && is_owed(entry->sharing, call, answer);
 	if (answer != NULL) {
 		struct script_answer heard = *answer;
 		heard.owed = owed;
 		quotas->loss.holders = answer->holders;
 		holding_hear(&entry->account, now, call->sent_us, &call->ask, &heard);
 	}
-	if (owed && !TAILQ_EMPTY(&entry->sharing->waiters))
-		wait_on(quotas, call);
+	if (owed)
+		wait_on(quotas, entry, call->round, now);
 	else
 		wake_all(entry, call->round);
 	if (!TAILQ_EMPTY(&entry->sharing->waiters))
@@ -302,7 +303,8 @@ bool quotas_wait(struct quotas *quotas, struct quota_part *parts, size_t count, 
 	pthread_mutex_lock(&quotas->lock);
 	quotas_each_short(quotas, parts, count, now, waiter);
 	bool waits = waiter->state == QUOTA_WAITER_ST_WAITING;
-	waiter->waits += waits;
+	if (waits && waiter->waits++ == 0)
+		waiter->owed_until_us = 0;
 	pthread_mutex_unlock(&quotas->lock);
 	run(waiter->port);
 	return waits;
@@ -313,7 +315,7 @@ static void stop_waiting(struct quota_waiter *waiter)
 	struct quota_sharing *sharing = waiter->entry->sharing;
 	TAILQ_REMOVE(&sharing->waiters, waiter, link);
 	if (waiter->round <= sharing->round)
-		sharing->abandoned += waiter->amount;
+		sharing->abandoned = true;
 	else
 		sharing->holding.need -= waiter->amount;
 }

@@ -26,7 +26,6 @@ struct quota_call {
 	struct quota_port *port;
 	struct quota_entry *entry;
 	uint64_t sent_us, round;
-	uint64_t need, least; /* of the requests that wait for it */
 	bool was_unsure; /* before it */
 };
 
@@ -47,9 +46,10 @@ struct quota_waiter {
 	struct quota_port *port;
 	/* its own */
 	enum { QUOTA_WAITER_ST_IDLE, QUOTA_WAITER_ST_WAITING, QUOTA_WAITER_ST_READY } state;
-	unsigned waits; /* that were begun */
-	uint64_t round; /* of its entry: the call that includes it */
-	uint64_t amount; /* that it needs there */
+	unsigned waits;         /* that were begun */
+	uint64_t round;         /* of its entry: the call that includes it */
+	uint64_t amount;        /* that it needs there */
+	uint64_t owed_until_us; /* it waits no longer for what other processes are to return; 0 = it does not yet */
 	struct quota_entry *entry;
 	TAILQ_ENTRY(quota_waiter) link; /* of its entry, or of its port */
 };

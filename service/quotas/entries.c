@@ -65,8 +65,8 @@ static bool applies(const struct config_quota *quota, const struct quota_party *
 }
 
 /* Writes the name of an account: no part of it can hold the byte 0. */
-static void write_name(struct buf *out, const struct config_quota *quota, const struct quota_party *party, unsigned unit,
-		       unsigned kind)
+static void write_name(struct buf *out, const struct config_quota *quota, const struct quota_party *party,
+		       unsigned unit, unsigned kind)
 {
 	const char *tenant = party->key == NULL ? "" : party->key->tenant;
 	const char *key = party->key == NULL ? "" : entries_key_id(party->key);
@@ -136,8 +136,7 @@ struct gathering {
 static size_t member_of(const struct config_quota *quota, const struct quota_party *party)
 {
 	size_t i = 0;
-	while (i < quota->share_count &&
-	       !config_tenant_is_within(party->key->tenant, span_of(quota->shares[i].tenant)))
+	while (i < quota->share_count && !config_tenant_is_within(party->key->tenant, span_of(quota->shares[i].tenant)))
 		i++;
 	return i;
 }
@@ -186,9 +185,8 @@ static void gather_one(struct gathering *gathering, const struct config_quota *q
 	if (gathering->count == QUOTA_ENTRIES_MOST || gathering->failed)
 		return;
 	write_name(&gathering->name, quota, gathering->party, unit, kind);
-	struct quota_entry *entry = quota->share_count == 0
-					? find_entry(gathering->quotas, &gathering->name, &fresh)
-					: find_share(gathering, quota, &fresh);
+	struct quota_entry *entry = quota->share_count == 0 ? find_entry(gathering->quotas, &gathering->name, &fresh)
+							    : find_share(gathering, quota, &fresh);
 	gathering->failed = entry == NULL;
 	if (entry == NULL)
 		return;

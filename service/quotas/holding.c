@@ -196,9 +196,8 @@ uint64_t holding_wait(struct quota_account *account, struct quota_now now, uint6
 	uint64_t wait_us = minus(holding->free_again_us, now.us);
 	if (is_lost(holding, now)) {
 		uint64_t limit = holding_part(account), need = least_of(least > 0 ? least : 1, limit);
-		wait_us = account->shares != NULL
-			      ? shares_wait(account, now, limit, need)
-			      : window_wait(&account->window, account->kind, now, limit - need);
+		wait_us = account->shares != NULL ? shares_wait(account, now, limit, need)
+						  : window_wait(&account->window, account->kind, now, limit - need);
 	}
 	return most_of(wait_us, SECOND_US);
 }
@@ -218,13 +217,6 @@ void holding_need(struct quota_account *account, uint64_t amount)
 	amount = least_of(amount, account->limit);
 	holding->least = holding->need == 0 ? amount : least_of(holding->least, amount);
 	holding->need += amount;
-}
-
-void holding_need_again(struct quota_account *account, uint64_t need, uint64_t least)
-{
-	struct holding *holding = account->shared;
-	holding->least = holding->need == 0 ? least : least_of(holding->least, least);
-	holding->need += need;
 }
 
 /* What is held beyond what is needed now, so that the next requests ask nobody. It is little, because a crash loses it

@@ -89,9 +89,6 @@ enum holding_lack holding_lack(const struct quota_account *account, struct quota
 /* Notes a request that waits for the amount. */
 void holding_need(struct quota_account *account, uint64_t amount);
 
-/* Notes that requests wait on, which holding_ask() had included: what they need together, and the least of them. */
-void holding_need_again(struct quota_account *account, uint64_t need, uint64_t least);
-
 /* Writes what to ask Redis, but for id and number; the waiting requests are in it. closing: gives back all that is not
  * reserved. */
 void holding_ask(struct quota_account *account, struct quota_now now, bool closing, struct script_ask *ask);

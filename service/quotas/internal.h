@@ -30,8 +30,7 @@ struct quota_sharing {
 	uint64_t renewed_us; /* the last one */
 	bool asking;         /* a call is under way */
 	bool wanting;        /* in the list of those that want a call, now or soon */
-	uint64_t abandoned;  /* of what the call under way asks for: those requests do not wait any more */
-	uint64_t owed_us;    /* since then requests wait for what other processes are to return; 0 = none does */
+	bool abandoned;      /* a request that the call under way asks for does not wait any more */
 	bool active;         /* in the list of those that are renewed */
 	TAILQ_HEAD(quota_waiter_list, quota_waiter) waiters;
 };
@@ -44,7 +43,7 @@ struct quota_entry {
 	uint64_t hash;
 	char *name; /* owned */
 	size_t name_len;
-	size_t limit_len; /* of the name: the limit, of which there may be shares */
+	size_t limit_len;              /* of the name: the limit, of which there may be shares */
 	struct quota_sharing *sharing; /* owned; NULL = the account is this process' alone */
 	TAILQ_ENTRY(quota_entry) wanting_link, active_link;
 };

@@ -209,7 +209,8 @@ static const char waits[] =
     "  by_number[at][child_of(name)]=n\n"
     " end\n"
     " for n=current-60,current do\n"
-    "  for whose,gone_then in pairs(by_number[n] or {}) do total=total-gone_then left[whose]=left[whose]-gone_then end\n"
+    "  for whose,gone_then in pairs(by_number[n] or {}) do total=total-gone_then left[whose]=left[whose]-gone_then "
+    "end\n"
     "  if fits(0) then return (n+61)*slot-now end\n"
     " end\n"
     " return (current+61)*slot-now\n"
@@ -244,8 +245,13 @@ static const char waits[] =
 
 void script_write_text(char text[SCRIPT_LUA_SIZE])
 {
-	static const struct span parts[] = {{set_up, sizeof(set_up) - 1}, {known, sizeof(known) - 1}, {window, sizeof(window) - 1}, {holdings, sizeof(holdings) - 1}, {room, sizeof(room) - 1}, {waits, sizeof(waits) - 1}};
-	_Static_assert(sizeof(set_up) + sizeof(known) + sizeof(window) + sizeof(holdings) + sizeof(room) + sizeof(waits) < SCRIPT_LUA_SIZE, "the script has room");
+	static const struct span parts[] = {{set_up, sizeof(set_up) - 1}, {known, sizeof(known) - 1},
+					    {window, sizeof(window) - 1}, {holdings, sizeof(holdings) - 1},
+					    {room, sizeof(room) - 1},     {waits, sizeof(waits) - 1}};
+	_Static_assert(sizeof(set_up) + sizeof(known) + sizeof(window) + sizeof(holdings) + sizeof(room) +
+			       sizeof(waits) <
+			   SCRIPT_LUA_SIZE,
+		       "the script has room");
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
 		memcpy(text, parts[i].at, parts[i].len);
 		text += parts[i].len;

@@ -212,8 +212,7 @@ static uint64_t search(const struct quota_account *account, struct quota_now now
 uint64_t shares_wait(const struct quota_account *account, struct quota_now now, uint64_t limit, uint64_t amount)
 {
 	if (!is_calendar(account))
-		return window_later(account->kind, now,
-				    (unsigned)search(account, now, limit, amount, WINDOW_SLOTS));
+		return window_later(account->kind, now, (unsigned)search(account, now, limit, amount, WINDOW_SLOTS));
 	uint64_t rest_s = window_rest(account->kind, now) / SECOND_US;
 	return search(account, now, limit, amount, rest_s) * SECOND_US;
 }

@@ -149,8 +149,8 @@ static bool add_words(struct quota_subject *subject)
 	return true;
 }
 
-static struct quota_subject *make_subject(struct quotas *quotas, const struct quota_party *party, const struct buf *name,
-					  uint64_t hash)
+static struct quota_subject *make_subject(struct quotas *quotas, const struct quota_party *party,
+					  const struct buf *name, uint64_t hash)
 {
 	struct quota_entry *entries[QUOTA_ENTRIES_MOST];
 	size_t count = 0;
@@ -198,8 +198,8 @@ static void supersede(struct quota_subject **link)
 		forget_subject(subject);
 }
 
-static struct quota_subject *find_subject(struct quotas *quotas, const struct quota_party *party, const struct buf *name,
-					  struct quota_now now)
+static struct quota_subject *find_subject(struct quotas *quotas, const struct quota_party *party,
+					  const struct buf *name, struct quota_now now)
 {
 	uint64_t hash = hash_bytes(HASH_START, buf_span(name));
 	struct quota_subject **bucket = &quotas->subjects[hash % QUOTA_BUCKETS];

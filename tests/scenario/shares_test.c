@@ -80,8 +80,8 @@ static int ask_for(struct world *world, size_t turn, enum holder holder, const c
 	struct answer answer = ask(world, turn, holder, "POST", CHAT, body);
 	int status = answer.status;
 	if (status == 429)
-		check_contains(&answer.body, holder == CHILD ? "(acme, share of acme/search: 25%)"
-							     : "(acme, without a share)");
+		check_contains(&answer.body,
+			       holder == CHILD ? "(acme, share of acme/search: 25%)" : "(acme, without a share)");
 	else if (status != 200)
 		fail_msg("status %d: %s", status, bytes_text(&answer.body));
 	answer_free(&answer);

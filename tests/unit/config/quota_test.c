@@ -54,9 +54,9 @@ static void a_quota_says_whom_and_what_it_is_for(void **state)
 static void a_quota_guarantees_shares_to_children_of_its_tenant(void **state)
 {
 	(void)state;
-	const struct config *config =
-	    fixture_good(HEAD "quotas:\n  team: { shares: { acme/search: 40%, acme/chat: { share: 60% } }, tenant: acme, "
-			      "tokens: 5/minute, each: model }\n  all: { concurrent: 3 }\n");
+	const struct config *config = fixture_good(
+	    HEAD "quotas:\n  team: { shares: { acme/search: 40%, acme/chat: { share: 60% } }, tenant: acme, "
+		 "tokens: 5/minute, each: model }\n  all: { concurrent: 3 }\n");
 	assert_non_null(config);
 	const struct config_quota *team = &config->quotas[0];
 	assert_int_equal(team->share_count, 2);
@@ -104,8 +104,10 @@ static void what_is_no_quota_is_named_by_its_place(void **state)
 	    {"quotas: { q: { requests: 9/day, shares: { a/b: 10% } } }\n", "quotas.q.shares: a quota without a tenant"},
 	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { b/c: 20% } } }\n",
 	     "quotas.q.shares.b/c: it is no child of the quota's tenant a; expected one such as a/search"},
-	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a: 20% } } }\n", "quotas.q.shares.a: it is no child"},
-	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { ab: 20% } } }\n", "quotas.q.shares.ab: it is no child"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a: 20% } } }\n",
+	     "quotas.q.shares.a: it is no child"},
+	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { ab: 20% } } }\n",
+	     "quotas.q.shares.ab: it is no child"},
 	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a/b: 60%, a/c: 41% } } }\n",
 	     "quotas.q.shares: together the shares are 101%; expected at most 100%"},
 	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a/b: 20%, a/b: 20% } } }\n", "quotas.q.shares"},
@@ -122,8 +124,10 @@ static void what_is_no_quota_is_named_by_its_place(void **state)
 	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { a/b: 5 } } }\n", "a share such as 5%"},
 	    {"quotas: { q: { tenant: a, requests: 9/day, shares: { 'a b': 50% } } }\n", "it is no tenant"},
 	    {"quotas: { q: { tenant: a, requests: 9/day, shares: [a/b] } }\n", "acme/search: 40%"},
-	    {"quotas: { q: { tenant: a, requests: 999/day, shares: { a/1: 1%, a/2: 1%, a/3: 1%, a/4: 1%, a/5: 1%, a/6: 1%, "
-	     "a/7: 1%, a/8: 1%, a/9: 1%, a/10: 1%, a/11: 1%, a/12: 1%, a/13: 1%, a/14: 1%, a/15: 1%, a/16: 1%, a/17: 1% } "
+	    {"quotas: { q: { tenant: a, requests: 999/day, shares: { a/1: 1%, a/2: 1%, a/3: 1%, a/4: 1%, a/5: 1%, a/6: "
+	     "1%, "
+	     "a/7: 1%, a/8: 1%, a/9: 1%, a/10: 1%, a/11: 1%, a/12: 1%, a/13: 1%, a/14: 1%, a/15: 1%, a/16: 1%, a/17: "
+	     "1% } "
 	     "} }\n",
 	     "quotas.q.shares: there are 17 shares; expected at most 16"},
 	    {"prices: { b/x: { input: 1 } }\n", "prices.b/x.output"},

@@ -40,7 +40,7 @@ enum {
 	BUDGET = 20 * MS
 };
 
-#define KEY(name, id, tenant)                                                                              \
+#define KEY(name, id, tenant)                                                                                   \
 	"  " name ": { hash: 'aaaaaaa" id ":0000000000000000000000000000000000000000000000000000000000000000'," \
 	" tenant: " tenant " }\n"
 
@@ -48,17 +48,19 @@ static const char yaml[] =
     "listen: [127.0.0.1:1]\nbackends: { b: { url: 'http://h:1' } }\nredis: { servers: 127.0.0.1:1 }\n"
     "models: { m0: b/x, m1: b/x, m2: b/x, m3: b/x, m4: b/x, m5: b/x, m6: b/x }\n"
     "auth: { pepper: 0123456789abcdef0123456789abcdef }\nkeys:\n" KEY("k0", "0", "acme/modest")
-	KEY("k1", "1", "acme/search") KEY("k2", "2", "acme/else")
-    "quotas:\n"
-    "  q0: { models: [m0], requests: [20/second, 300/minute], on_loss: refuse }\n"
-    "  q1: { models: [m1], concurrent: 12, on_loss: refuse }\n"
-    "  q2: { models: [m2], tokens: 20000/minute, on_loss: refuse }\n"
-    "  q3: { models: [m3], requests: 100/minute, concurrent: 6 }\n"
-    "  q4: { models: [m4], tokens: 500000/day, on_loss: refuse }\n"
-    "  q5: { models: [m5], tenant: acme, tokens: 20000/minute, on_loss: refuse, shares: { acme/modest: 40%, "
-    "acme/search: 20% } }\n"
-    "  q6: { models: [m6], tenant: acme, concurrent: 20, on_loss: refuse, shares: { acme/modest: 40%, acme/search: 20% } "
-    "}\n";
+	KEY("k1", "1", "acme/search")
+	    KEY("k2", "2", "acme/else") "quotas:\n"
+					"  q0: { models: [m0], requests: [20/second, 300/minute], on_loss: refuse }\n"
+					"  q1: { models: [m1], concurrent: 12, on_loss: refuse }\n"
+					"  q2: { models: [m2], tokens: 20000/minute, on_loss: refuse }\n"
+					"  q3: { models: [m3], requests: 100/minute, concurrent: 6 }\n"
+					"  q4: { models: [m4], tokens: 500000/day, on_loss: refuse }\n"
+					"  q5: { models: [m5], tenant: acme, tokens: 20000/minute, on_loss: refuse, "
+					"shares: { acme/modest: 40%, "
+					"acme/search: 20% } }\n"
+					"  q6: { models: [m6], tenant: acme, concurrent: 20, on_loss: refuse, shares: "
+					"{ acme/modest: 40%, acme/search: 20% } "
+					"}\n";
 
 /* ---- the account of its own ---- */
 
@@ -172,9 +174,9 @@ static struct world {
 	struct replica replicas[REPLICAS];
 	struct message messages[MESSAGES];
 	size_t message_count;
-	bool calm;  /* every message arrives */
-	bool harsh; /* replicas crash, Redis loses its data, nets are cut for long: only the limit is judged */
-	bool gentle; /* nothing is lost, nobody dies */
+	bool calm;          /* every message arrives */
+	bool harsh;         /* replicas crash, Redis loses its data, nets are cut for long: only the limit is judged */
+	bool gentle;        /* nothing is lost, nobody dies */
 	uint64_t gentle_us; /* since then */
 	struct {
 		struct use uses[EVENTS]; /* of tokens, by the modest child */
@@ -426,9 +428,8 @@ static void judge_refusal(const struct running *running)
 	bool ready = world.gentle && world.now_us >= world.gentle_us + READY_US;
 	if (is_modest(running) && ready)
 		fail_msg("model %zu: the modest child is refused %llu, has %llu and %llu, %llu places", running->model,
-			 (unsigned long long)running->part.reserved.of[QUOTA_TOKENS],
-			 (unsigned long long)modest_used(), (unsigned long long)world.modest.running,
-			 (unsigned long long)world.modest.places);
+			 (unsigned long long)running->part.reserved.of[QUOTA_TOKENS], (unsigned long long)modest_used(),
+			 (unsigned long long)world.modest.running, (unsigned long long)world.modest.places);
 }
 
 static void note_granted(struct running *running)

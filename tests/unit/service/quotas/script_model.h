@@ -270,7 +270,8 @@ static inline int64_t model_wait(const struct model_account *account, const stru
 			step *= 2;
 		int64_t before = 0; /* the last second without */
 		for (; step > 0; step /= 2)
-			if (before + step < rest && !model_fits(account, ask, current, now_ms, &taken, before + step, amount))
+			if (before + step < rest &&
+			    !model_fits(account, ask, current, now_ms, &taken, before + step, amount))
 				before += step;
 		return (before + 1) * 1000;
 	}
@@ -392,7 +393,8 @@ static inline void model_call(struct model_account *account, const struct script
 	if (want < covered + me->held)
 		me->held = model_most(want - covered, 0);
 	else
-		me->held += model_least(want - covered - me->held, model_room(account, ask, current, now_ms, &taken, 0));
+		me->held +=
+		    model_least(want - covered - me->held, model_room(account, ask, current, now_ms, &taken, 0));
 	me->lacked = (int64_t)ask->must > covered + me->held ? now_ms : 0;
 	me->expires = ask->leaves ? 0 : now_ms + SCRIPT_LEASE_MS;
 	me->called = now_ms;

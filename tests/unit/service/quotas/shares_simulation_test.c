@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Children with shares of a limit, and others without, that flood, ask for no more than their share, or pause, in random
- * order on a fake clock; once for each window. An account of its own says after every step:
+ * Children with shares of a limit, and others without, that flood, ask for no more than their share, or pause, in
+ * random order on a fake clock; once for each window. An account of its own says after every step:
  *
  *   used in the window + reserved <= limit
  *   a child that asks for no more than its share is not refused, once what was borrowed before it began has left the
@@ -14,7 +14,7 @@
 #include "service/quotas/quotas.h"
 #include "tests/unit/seed.h"
 
-#define KEY(name, id, tenant)                                                                              \
+#define KEY(name, id, tenant)                                                                                   \
 	"  " name ": { hash: 'aaaaaaa" id ":0000000000000000000000000000000000000000000000000000000000000000'," \
 	" tenant: " tenant " }\n"
 
@@ -130,8 +130,8 @@ static void note_lost(void)
 	struct quota_now now = world.now;
 	uint64_t rest_s = window_rest(world.scene->kind, now) / SECOND;
 	for (size_t i = 0; i < SHARES; i++) {
-		uint64_t left = (uint64_t)((double)share_of(i) * (double)rest_s /
-					   (double)window_length(world.scene->kind, now));
+		uint64_t left =
+		    (uint64_t)((double)share_of(i) * (double)rest_s / (double)window_length(world.scene->kind, now));
 		uint64_t taken = taken_by(i), share = share_of(i);
 		uint64_t behind = share > taken + left ? share - taken - left : 0;
 		if (behind > world.parties[i].lost)
@@ -256,8 +256,8 @@ static void end(size_t at)
 	}
 	world.running[at] = world.running[--world.count];
 	for (size_t i = 0; i < PARTIES; i++) /* it was borrowed before they began, and counts from now on */
-		if (i != running.party && running.begun_us <= world.parties[i].since_us &&
-		    unit != QUOTA_CONCURRENT && unit != QUOTA_REQUESTS)
+		if (i != running.party && running.begun_us <= world.parties[i].since_us && unit != QUOTA_CONCURRENT &&
+		    unit != QUOTA_REQUESTS)
 			world.parties[i].ready_us = world.now.us + world.scene->window_us + slot_us();
 	if (is_calendar())
 		note_lost();
@@ -306,9 +306,10 @@ static void run(const struct scene *scene)
 	snprintf(yaml, sizeof(yaml),
 		 "listen: [127.0.0.1:1]\nbackends: { b: { url: 'http://h:1' } }\nmodels: { m: b/x }\n"
 		 "auth: { pepper: 0123456789abcdef0123456789abcdef }\nkeys:\n" KEY("search", "0", "acme/search")
-		     KEY("chat", "1", "acme/chat") KEY("bot", "2", "acme/team/bot") KEY("other", "3", "acme/else")
-		 "quotas: { acme: { tenant: acme, %s, shares: { acme/search: 40%%, acme/chat: 25%%, acme/team/bot: 10%% } "
-		 "} }\n",
+		     KEY("chat", "1", "acme/chat") KEY("bot", "2", "acme/team/bot")
+			 KEY("other", "3", "acme/else") "quotas: { acme: { tenant: acme, %s, shares: { acme/search: "
+							"40%%, acme/chat: 25%%, acme/team/bot: 10%% } "
+							"} }\n",
 		 scene->limit);
 	world.scene = scene;
 	world.config = fixture_good(yaml);

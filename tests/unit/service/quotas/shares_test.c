@@ -4,7 +4,7 @@
 
 #include "service/quotas/quotas.h"
 
-#define KEY(name, id, tenant)                                                                              \
+#define KEY(name, id, tenant)                                                                                   \
 	"  " name ": { hash: 'aaaaaaa" id ":0000000000000000000000000000000000000000000000000000000000000000'," \
 	" tenant: " tenant " }\n"
 
@@ -209,7 +209,8 @@ static void a_refused_request_counts_as_asking(void **state)
 static void a_request_larger_than_the_share_takes_what_is_free(void **state)
 {
 	(void)state;
-	start("quotas: { acme: { tenant: acme, tokens: 1000/minute, shares: { acme/search: 10%, acme/chat: 20% } } }\n");
+	start(
+	    "quotas: { acme: { tenant: acme, tokens: 1000/minute, shares: { acme/search: 10%, acme/chat: 20% } } }\n");
 	struct quota_part small, large;
 	assert_true(begin(&small, CHAT, QUOTA_TOKENS, 50));
 	assert_false(begin(&large, SEARCH, QUOTA_TOKENS, 900)); /* 150 are kept for chat */
@@ -345,7 +346,8 @@ static void shares_of_a_share_hold_at_once(void **state)
 static void a_wait_is_no_longer_than_until_enough_has_left_the_window(void **state)
 {
 	(void)state;
-	start("quotas: { acme: { tenant: acme, tokens: 1000/minute, shares: { acme/search: 40%, acme/chat: 20% } } }\n");
+	start(
+	    "quotas: { acme: { tenant: acme, tokens: 1000/minute, shares: { acme/search: 40%, acme/chat: 20% } } }\n");
 	struct quota_part part;
 	for (int i = 0; i < 10; i++) {
 		assert_true(begin(&part, OTHER, QUOTA_TOKENS, 100));
@@ -367,10 +369,11 @@ static void after_its_wait_a_refused_request_has_room(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(windows) / sizeof(windows[0]); i++) {
 		char quotas[160];
-		snprintf(quotas, sizeof(quotas),
-			 "quotas: { acme: { tenant: acme, tokens: 1000/%s, shares: { acme/search: 40%%, acme/chat: 20%% "
-			 "} } }\n",
-			 windows[i]);
+		snprintf(
+		    quotas, sizeof(quotas),
+		    "quotas: { acme: { tenant: acme, tokens: 1000/%s, shares: { acme/search: 40%%, acme/chat: 20%% "
+		    "} } }\n",
+		    windows[i]);
 		start(quotas);
 		struct quota_part part;
 		use_up(OTHER, QUOTA_TOKENS, 10);
@@ -407,8 +410,8 @@ static void keys_that_come_and_go_take_nothing_from_a_child_that_asks(void **sta
 		snprintf(names[i], sizeof(names[i]), "key-%d", i);
 		key.name = names[i];
 		key.hash = NULL;
-		quotas_drop(world.quotas, quotas_find(world.quotas, &key, &world.config->models[0], world.now, &habit,
-						      &exhausted));
+		quotas_drop(world.quotas,
+			    quotas_find(world.quotas, &key, &world.config->models[0], world.now, &habit, &exhausted));
 	}
 	assert_int_equal(left_of(OTHER), 600);
 	pass(2 * (uint64_t)MINUTE);
