@@ -88,7 +88,9 @@ struct answer_replay {
 enum { ANSWER_ID_SIZE = 48 };
 
 struct dialect {
-	const char *name; /* as the configuration calls it */
+	const char *name;  /* as the configuration calls it */
+	bool tells;        /* requests become those of another dialect, and answers in that one are told anew */
+	bool names_events; /* the events of a stream have names */
 
 	/* ---- requests ---- */
 
@@ -184,6 +186,18 @@ struct dialect {
 	/* Appends a backend's error body with details (a JSON array) added. False, with nothing appended, when it has
 	 * no room for them. */
 	bool (*error_add_details)(struct span body, struct span details, struct arena *scratch, struct buf *out);
+
+	/* ---- answers of another dialect, told to this one's clients; only where `tells` ---- */
+
+	/* Bytes of what must be remembered of one stream, its begin and its end. party: of the ledger. */
+	size_t teller_size;
+	void (*teller_init)(void *teller, uint32_t party);
+	void (*teller_fini)(void *teller);
+	/* Appends the events, framed, that tell what an event says; and those that end the stream. usage: USAGE_UNKNOWN
+	 * = it told none. False when memory ran out, or when it cannot be told. */
+	bool (*teller_add)(void *teller, const struct deltas *deltas, const struct usage *usage,
+			   const struct answer_identity *identity, struct buf *out);
+	bool (*teller_end)(void *teller, struct buf *out);
 
 	/* ---- answers that are kept ---- */
 

@@ -17,6 +17,7 @@
 
 struct bytes;
 struct dialect;
+struct dropped;
 
 struct request {
 	_Atomic unsigned holders;
@@ -37,9 +38,10 @@ struct request {
 	int64_t choices;     /* that a complete answer has */
 	int64_t output_most; /* tokens that a choice may have, as the request says; -1 = it does not */
 	bool stream;
-	bool include_usage; /* the client itself wants to hear of usage in a stream */
-	struct json json;   /* of the client's body, which is borrowed */
-	bool summed;        /* checksum is there */
+	bool include_usage;            /* the client itself wants to hear of usage in a stream */
+	struct json json;              /* of the client's body, which is borrowed */
+	const struct dropped *dropped; /* what of the client's request its backends cannot be told; NULL = nothing */
+	bool summed;                   /* checksum is there */
 	char checksum[HASH_CHECKSUM_SIZE];
 };
 

@@ -7,6 +7,7 @@
 #include "schemas/error_body.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/report.h"
+#include "service/methods.h"
 
 enum { REFUSAL_BYTES_MAX = 128 * 1024, REFUSAL_FIELDS_MAX = 8, DECIMAL_SIZE = 16 };
 
@@ -47,6 +48,13 @@ static void send(struct http_request *request, const struct refusal *refusal, en
 	http_respond_finish(request);
 }
 
+/* Returns the dialect of what is at the path; NULL: none in particular. */
+static const struct dialect *dialect_of(const struct http_request *request)
+{
+	enum operation operation = methods_at(http_request_path(request));
+	return operation == OPERATION_COUNT ? NULL : operation_row(operation)->dialect;
+}
+
 void refuse(struct http_request *request, struct metrics_cells *metrics, const struct refusal *refusal)
 {
 	struct buf body;
@@ -55,7 +63,7 @@ void refuse(struct http_request *request, struct metrics_cells *metrics, const s
 	buf_init(&body, REFUSAL_BYTES_MAX);
 	enum error_form form = http_request_error_form(request);
 	struct span request_id = exchange_request_id(http_request_field(request, "x-request-id"), &arena);
-	error_write(&body, form, NULL,
+	error_write(&body, form, dialect_of(request),
 		    &(struct error_told){.code = refusal->code,
 					 .message = refusal->message,
 					 .param = refusal->param,

@@ -12,6 +12,7 @@
 #include "service/exchange/embedding.h"
 #include "service/exchange/internal.h"
 #include "service/exchange/reading.h"
+#include "service/exchange/telling.h"
 
 enum {
 	READING_OVERHEAD = 1 << 20, /* bytes of texts for findings, and what blocks leave unused */
@@ -28,6 +29,7 @@ static struct reading *reading_create(struct exchange *exchange)
 				    .config = exchange_config(exchange),
 				    .limits = exchange_config(exchange)->limits.json,
 				    .body = exchange->asked.body,
+				    .dialect = exchange->asked.dialect,
 				    .holder = holder_hold(exchange->asked.holder),
 				    .tenant = exchange->asked.tenant,
 				    .caches = exchange->worker->flights.cache != NULL &&
@@ -196,6 +198,7 @@ enum exchange_step exchange_admit(struct exchange *exchange)
 	if (plan == NULL)
 		return exchange_refuse_findings(exchange, &reading->findings);
 	take_keys(exchange, reading);
+	exchange->to.dropped = telling_dropped(exchange);
 	exchange->reading = NULL;
 	reading_drop(reading);
 	exchange->options = options_of(exchange, plan);

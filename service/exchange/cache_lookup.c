@@ -10,6 +10,7 @@
 #include "service/cache/repeats.h"
 #include "service/exchange/internal.h"
 #include "service/exchange/recast.h"
+#include "service/exchange/telling.h"
 
 void exchange_keep_under(struct exchange *exchange, struct span tenant)
 {
@@ -103,7 +104,7 @@ enum exchange_step exchange_recall(struct exchange *exchange)
 	const struct exchange_request *asked = &exchange->asked;
 	struct caching *caching = &exchange->caching;
 	const struct cache_worker *cache = exchange->worker->flights.cache;
-	const struct repeat *repeat = cache == NULL || !exchange->kind->cached
+	const struct repeat *repeat = cache == NULL || !exchange->kind->cached || telling_is_needed(exchange)
 					  ? NULL
 					  : repeats_find(cache->repeats, asked->endpoint, asked->tenant, asked->body);
 	if (repeat == NULL || !may_recall(exchange, repeat))
@@ -143,7 +144,7 @@ static enum exchange_step answer_not_found(struct exchange *exchange)
 /* The cache said what it has. */
 static enum exchange_step answer_looked_up(struct exchange *exchange)
 {
-	if (exchange->caching.search->fetch.hit.value != NULL)
+	if (exchange->caching.search->fetch.hit.value != NULL && !telling_is_needed(exchange))
 		note_repeat(exchange);
 	return is_found(&exchange->caching) ? EXCHANGE_HIT : answer_not_found(exchange);
 }
@@ -165,8 +166,11 @@ enum exchange_step exchange_look_up(struct exchange *exchange)
 
 /* ---- hit ---- */
 
-static char form_of(const struct request *request)
+static char form_of(const struct exchange *exchange)
 {
+	const struct request *request = exchange->request;
+	if (telling_is_needed(exchange))
+		return request->stream ? 'm' : 'M';
 	if (!request->stream)
 		return 'w';
 	return request->include_usage ? 'u' : 's';
@@ -194,7 +198,7 @@ enum exchange_step exchange_hit(struct exchange *exchange)
 	caching->age_s = (int64_t)(hit.age_us / CACHING_SECOND_US);
 	caching->ttl_s = hit.ttl_us / CACHING_SECOND_US;
 	caching->tag = (struct caching_tag){
-	    .keys = cache_key_hash(&caching->keeping.key), .digests = hit.entry.digest, .form = form_of(request)};
+	    .keys = cache_key_hash(&caching->keeping.key), .digests = hit.entry.digest, .form = form_of(exchange)};
 	metrics_add(exchange_plan(exchange)->metrics, hit.entry.body.len, METRIC_CACHE_GIVEN_BYTES,
 		    exchange->report.model_index);
 	if (exchange->state != EXCHANGE_ST_WAITING || !caching_is_unchanged(caching, exchange->asked.if_none_match))

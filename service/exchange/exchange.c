@@ -15,6 +15,7 @@
 #include "service/access/key_metrics.h"
 #include "service/exchange/embedding.h"
 #include "service/exchange/internal.h"
+#include "service/exchange/telling.h"
 #include "service/exchange/reading.h"
 #include "service/exchange/recast.h"
 #include "service/usage/recorder.h"
@@ -54,6 +55,7 @@ static enum exchange_step exchange_end(struct exchange *exchange)
 	embedding_close(exchange);
 	caching_close(&exchange->caching);
 	limiting_close(exchange);
+	telling_close(exchange);
 	if (exchange->ending == EXCHANGE_COMPLETE)
 		exchange->to.ops->finish(exchange->to.client);
 	else if (exchange->ending == EXCHANGE_CUT)
@@ -120,6 +122,14 @@ static void set_payer(struct request *request, const struct holder *holder)
 	request->payer_hash = usage_hash(request->key, request->tenant);
 }
 
+/* Returns the endpoint as logs and metrics call it. */
+static unsigned endpoint_of(const struct exchange_request *asked)
+{
+	if (!asked->kind->cached)
+		return REPORT_FANOUT;
+	return asked->dialect->tells ? REPORT_MESSAGES : asked->endpoint;
+}
+
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *asked)
 {
 	struct exchange *exchange = malloc(sizeof(*exchange));
@@ -146,8 +156,8 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	exchange->sink.on_tight = exchange_on_tight;
 	buf_init(&exchange->out, worker->flights.plan.config->limits.event * 2 + 65536);
 	buf_charge(&exchange->out, asked->party);
-	report_open(&exchange->report, asked->kind->cached ? asked->endpoint : REPORT_FANOUT, asked->http_version,
-		    worker->flights.plan.metrics, exchange_now(exchange));
+	report_open(&exchange->report, endpoint_of(asked), asked->http_version, worker->flights.plan.metrics,
+		    exchange_now(exchange));
 	observers_init(&exchange->observers);
 	observers_add(&exchange->observers, &exchange->report.observer);
 	exchange->report.retries_before = exchange_read_count(asked->retry_count);
@@ -177,7 +187,7 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 					   .client = client,
 					   .request_id = exchange->report.request_id,
 					   .form = asked->form,
-					   .named = asked->kind->named};
+					   .named = asked->kind->named || asked->dialect->names_events};
 	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
 	if (!exchange_go(exchange, EXCHANGE_RECALL))
 		return NULL;

@@ -135,6 +135,7 @@ struct exchange {
 	struct reading *reading;   /* from DECODE to ADMIT */
 	struct fanout_run *fanout; /* of a fan-out, in the arena */
 	struct recast *recast;     /* a complete answer that is being made and sent; NULL = none */
+	struct telling *telling;   /* a stream that is told in another dialect; NULL = none */
 	struct observers observers;
 	struct report report; /* one of them */
 };
@@ -233,6 +234,11 @@ void exchange_keep_under(struct exchange *exchange, struct span tenant);
 enum exchange_step exchange_refuse_findings(struct exchange *exchange, const struct findings *findings);
 
 /* ---- join.c ---- */
+
+/* Gathers a whole answer, of which this is an event; sends it once it is complete, in the form and dialect that the
+ * client asked for. */
+enum exchange_step exchange_gather(struct exchange *exchange, const struct event *event);
+enum exchange_step exchange_give_gathered(struct exchange *exchange);
 
 /* Follows the flight of that request, or a new one, with events for source. */
 enum exchange_step exchange_follow(struct exchange *exchange, struct shared_request *ask,

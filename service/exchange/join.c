@@ -7,7 +7,16 @@
 
 #include "service/exchange/internal.h"
 #include "service/exchange/recast.h"
+#include "service/exchange/telling.h"
 #include "service/flights/whole.h"
+
+static void drop_gathered(struct caching *caching)
+{
+	if (caching->whole != NULL)
+		whole_fini(caching->whole);
+	free(caching->whole);
+	caching->whole = NULL;
+}
 
 /* ---- pass ---- */
 
@@ -20,6 +29,7 @@ static void leave_own(struct exchange *exchange)
 {
 	flight_leave(exchange->flight);
 	exchange->flight = NULL;
+	drop_gathered(&exchange->caching);
 }
 
 static unsigned own_attempts(const struct exchange *exchange)
@@ -46,7 +56,7 @@ enum exchange_step exchange_pass(struct exchange *exchange)
 
 /* ---- the form of a shared flight ---- */
 
-static enum exchange_step gather_event(struct exchange *exchange, const struct event *event)
+enum exchange_step exchange_gather(struct exchange *exchange, const struct event *event)
 {
 	struct caching *caching = &exchange->caching;
 	if (caching->whole == NULL) {
@@ -61,15 +71,16 @@ static enum exchange_step gather_event(struct exchange *exchange, const struct e
 }
 
 /* All of it came: it goes out in the form that was asked for. */
-static enum exchange_step give_gathered(struct exchange *exchange)
+enum exchange_step exchange_give_gathered(struct exchange *exchange)
 {
 	struct recast_source source = {.replay = {.dialect = exchange->request->dialect,
 						  .endpoint = exchange->request->endpoint,
 						  .created = -1,
 						  .include_usage = exchange->request->include_usage},
 				       .whole = exchange->caching.whole};
+	const struct config_plan *target = telling_is_needed(exchange) ? exchange->caching.whole->target : NULL;
 	exchange->caching.whole = NULL;
-	return recast_begin(exchange, &source, NULL);
+	return recast_begin(exchange, &source, target);
 }
 
 /* Usage goes to those who asked for it, whoever asked the backend. */
@@ -92,9 +103,9 @@ static enum exchange_step on_shared_event(struct exchange *exchange, const struc
 	exchange_note_collapse(exchange);
 	if ((event->kind == EVENT_BODY && stream) ||
 	    ((event->kind == EVENT_CHUNK || event->kind == EVENT_USAGE) && !stream))
-		return gather_event(exchange, event);
+		return exchange_gather(exchange, event);
 	if (event->kind == EVENT_END && exchange->caching.whole != NULL)
-		return give_gathered(exchange);
+		return exchange_give_gathered(exchange);
 	struct event recast = with_usage_as_asked(exchange->request, event);
 	return exchange->kind->on_event(exchange, &recast);
 }
@@ -114,13 +125,9 @@ void exchange_pause_follower(struct exchange *exchange, bool paused)
 
 void exchange_leave_follower(struct exchange *exchange)
 {
-	struct caching *caching = &exchange->caching;
-	follower_leave(caching->follower);
-	caching->follower = NULL;
-	if (caching->whole != NULL)
-		whole_fini(caching->whole);
-	free(caching->whole);
-	caching->whole = NULL;
+	follower_leave(exchange->caching.follower);
+	exchange->caching.follower = NULL;
+	drop_gathered(&exchange->caching);
 }
 
 unsigned exchange_follower_attempts(const struct exchange *exchange)

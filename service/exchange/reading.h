@@ -28,11 +28,12 @@ struct reading {
 	const struct config *config;
 	struct json_limits limits; /* of the body; in a turn less than the configuration's */
 	struct span body;
-	struct holder *holder;   /* counted; who asks, and which models it may use; NULL = anybody, and all */
-	struct span tenant;      /* whose answers it may see */
-	bool caches;             /* there is a cache, and the client does not forbid it */
-	bool apart;              /* a helper reads: what may be needed is done now */
-	struct request *request; /* held; filled in */
+	const struct dialect *dialect; /* of the body */
+	struct holder *holder;         /* counted; who asks, and which models it may use; NULL = anybody, and all */
+	struct span tenant;            /* whose answers it may see */
+	bool caches;                   /* there is a cache, and the client does not forbid it */
+	bool apart;                    /* a helper reads: what may be needed is done now */
+	struct request *request;       /* held; filled in */
 	/* what was found */
 	struct findings findings;         /* none: it is a good request */
 	struct span requested;            /* the model that the request names, in a good one or not; {NULL,0} = none */

@@ -6,6 +6,7 @@
 
 #include "lib/container.h"
 #include "lib/step.h"
+#include "service/exchange/telling.h"
 #include "service/loop/offload.h"
 #include "service/plan/answer_slices.h"
 
@@ -18,6 +19,7 @@ enum {
 struct making {
 	struct recast_source source;
 	const struct config_plan *target;
+	const struct dialect *to; /* the client's, when it is told in another one; NULL = as it is */
 	bool stream;
 	struct buf body; /* put together from events */
 	struct buf out;
@@ -72,6 +74,29 @@ static void make_framed(struct making *making)
 	making->out = buf_take(&source->before);
 }
 
+/* Writes the answer anew, with its fresh id, in the client's dialect. */
+static void make_told(struct making *making)
+{
+	const struct answer_replay *replay = &making->source.replay;
+	bool exhausted = false;
+	struct buf whole;
+	buf_init(&whole, RECAST_MOST);
+	buf_charge(&whole, making->out.party);
+	making->made = buf_reserve(&whole, replay->body.len + RECAST_MORE) != NULL &&
+		       replay->dialect->replay_whole(replay, &whole);
+	if (making->made) {
+		const struct telling_whole told = {.from = replay->dialect,
+						   .to = making->to,
+						   .endpoint = replay->endpoint,
+						   .body = buf_span(&whole),
+						   .party = making->out.party,
+						   .stream = making->stream};
+		making->made = telling_write(&told, &making->out, &exhausted);
+		making->odd = !making->made && !exhausted;
+	}
+	buf_fini(&whole);
+}
+
 /* Thread-safe. */
 static void make(struct making *making)
 {
@@ -87,7 +112,9 @@ static void make(struct making *making)
 		making->usage = source->whole->usage;
 		source->replay.body = buf_span(&making->body);
 	}
-	if (making->made && making->stream)
+	if (making->made && making->to != NULL)
+		make_told(making);
+	else if (making->made && making->stream)
 		making->made = source->replay.dialect->replay_stream(&source->replay, &making->out, &making->events);
 	else if (making->made)
 		making->made = buf_reserve(&making->out, source->replay.body.len + RECAST_MORE) != NULL &&
@@ -99,6 +126,7 @@ static void making_init(struct making *making, const struct exchange *exchange, 
 {
 	bool stream = exchange->request->stream && !is_framed(source);
 	*making = (struct making){.source = *source, .target = target, .stream = stream, .usage = USAGE_UNKNOWN};
+	making->to = telling_is_needed(exchange) ? exchange->to.dialect : NULL;
 	buf_init(&making->body, RECAST_MOST);
 	buf_init(&making->out, RECAST_MOST);
 	buf_charge(&making->body, exchange->request->party);

@@ -6,12 +6,15 @@
 #include "schemas/sse_write.h"
 #include "service/exchange/internal.h"
 #include "service/exchange/reading.h"
+#include "service/exchange/telling.h"
 
 static enum exchange_step relay_chunk(struct exchange *exchange, const struct event *event)
 {
 	if (exchange->report.events == 0)
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
 	exchange_note(exchange, event, true);
+	if (telling_is_needed(exchange))
+		return telling_chunk(exchange, event);
 	if (event->raw.at != NULL)
 		return exchange_write(exchange, event->raw);
 	buf_reset(&exchange->out);
@@ -23,6 +26,8 @@ static enum exchange_step relay_chunk(struct exchange *exchange, const struct ev
 
 static enum exchange_step relay_body(struct exchange *exchange, const struct event *event)
 {
+	if (telling_is_needed(exchange))
+		return exchange_gather(exchange, event);
 	if (exchange->state == EXCHANGE_ST_WAITING)
 		exchange_head(exchange, EXCHANGE_ST_BODY, event->target, event->total);
 	exchange_note(exchange, event, true);
@@ -31,10 +36,14 @@ static enum exchange_step relay_body(struct exchange *exchange, const struct eve
 
 static enum exchange_step relay_end(struct exchange *exchange, const struct event *event)
 {
+	if (exchange->caching.whole != NULL)
+		return exchange_give_gathered(exchange);
 	if (exchange->state == EXCHANGE_ST_WAITING && exchange->request->stream)
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
 	if (exchange->state != EXCHANGE_ST_STREAM)
 		return exchange_completes(exchange);
+	if (telling_is_needed(exchange))
+		return telling_end(exchange);
 	buf_reset(&exchange->out);
 	exchange->request->dialect->stream_end_write(&exchange->out);
 	bool sent = !buf_failed(&exchange->out) && (event->raw.at == NULL || exchange_send(exchange, event->raw)) &&
@@ -49,6 +58,7 @@ static enum exchange_step relay_on_event(struct exchange *exchange, const struct
 		return relay_chunk(exchange, event);
 	case EVENT_USAGE:
 		exchange_note(exchange, event, false);
+		telling_usage(exchange, event);
 		return EXCHANGE_WAIT;
 	case EVENT_BODY:
 		return relay_body(exchange, event);
@@ -81,6 +91,7 @@ static bool relay_check_plan(const struct request *request, const struct plan *p
 static void relay_read(struct reading *reading)
 {
 	struct request *request = reading->request;
+	request->dialect = reading->dialect; /* a reading before may have left another one */
 	bool good = request_decode(request, reading->body, &reading->limits, &reading->findings);
 	reading->requested = request->model;
 	if (!good)

@@ -39,12 +39,14 @@ int64_t exchange_read_count(struct span text)
 const char *const report_endpoints[REPORT_ENDPOINTS] = {[ENDPOINT_CHAT] = "chat",
 							[ENDPOINT_COMPLETIONS] = "completions",
 							[ENDPOINT_EMBEDDINGS] = "embeddings",
-							[REPORT_FANOUT] = "fanout"};
+							[REPORT_FANOUT] = "fanout",
+							[REPORT_MESSAGES] = "messages"};
 
 static const enum operation report_operations[REPORT_ENDPOINTS] = {[ENDPOINT_CHAT] = OPERATION_CHAT,
 								   [ENDPOINT_COMPLETIONS] = OPERATION_COMPLETIONS,
 								   [ENDPOINT_EMBEDDINGS] = OPERATION_EMBEDDINGS,
-								   [REPORT_FANOUT] = OPERATION_FANOUT};
+								   [REPORT_FANOUT] = OPERATION_FANOUT,
+								   [REPORT_MESSAGES] = OPERATION_MESSAGES};
 
 static void note_usage(struct report *report, const struct event *event)
 {

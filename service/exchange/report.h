@@ -34,7 +34,7 @@ struct report {
 };
 
 /* The names of the endpoints as metrics and logs call them: those of enum endpoint, then others. */
-enum { REPORT_FANOUT = ENDPOINT_COUNT, REPORT_ENDPOINTS };
+enum { REPORT_FANOUT = ENDPOINT_COUNT, REPORT_MESSAGES, REPORT_ENDPOINTS };
 extern const char *const report_endpoints[REPORT_ENDPOINTS];
 
 /* Begins the books, which are an observer from here on. now: monotonic microseconds. metrics: borrows. */

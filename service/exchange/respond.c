@@ -23,6 +23,10 @@ void respond_head(const struct respond_to *to, const struct respond_head *head, 
 	}
 	fields[count++] = FIELD("x-request-id", to->request_id);
 	fields[count++] = FIELD("openai-processing-ms", decimal_write(processing, head->processing_us / 1000));
+	if (to->dialect->tells)
+		fields[count++] = FIELD("request-id", to->request_id);
+	if (to->dropped.at != NULL)
+		fields[count++] = FIELD("x-sluice-dropped", to->dropped);
 	if (head->target != NULL)
 		fields[count++] = FIELD("x-sluice-target", span_of(head->target));
 	if (head->attempts > 0)
@@ -45,21 +49,33 @@ static void write_relayed(struct buf *out, const struct respond_to *to, const st
 	arena_fini(&scratch);
 }
 
+/* Returns what the backend's own error answer says; {NULL,0}: nothing, or there is none. */
+static struct span relayed_message(const struct failure *failure, struct arena *arena)
+{
+	struct backend_error error = {.message = {NULL, 0}};
+	bool read = failure->body.at != NULL && dialect_default()->error_read(failure->body, arena, &error);
+	return read ? error.message : (struct span){NULL, 0};
+}
+
 /* Returns the media type of what it wrote. */
 static const char *write_error(struct buf *out, const struct respond_to *to, const struct failure *failure, int status)
 {
 	buf_reset(out);
-	if (failure->body.at != NULL && to->form == ERROR_FORM_DIALECT) {
+	if (failure->body.at != NULL && to->form == ERROR_FORM_DIALECT && !to->dialect->tells) {
 		write_relayed(out, to, failure);
 		return error_media_type(ERROR_FORM_DIALECT);
 	}
+	struct arena arena;
+	arena_init(&arena, 0);
+	struct span message = to->dialect->tells ? relayed_message(failure, &arena) : (struct span){NULL, 0};
 	struct error_told told = {.code = failure->code,
 				  .status = status,
-				  .message = failure->message,
+				  .message = message.at != NULL ? message : failure->message,
 				  .param = failure->param,
 				  .details = failure->details,
 				  .request_id = to->request_id};
 	error_write(out, to->form, to->dialect, &told);
+	arena_fini(&arena);
 	return error_media_type(to->form);
 }
 
@@ -74,6 +90,8 @@ int respond_error(const struct respond_to *to, unsigned attempts, const struct f
 	fields[count++] = FIELD("content-type", span_of(type));
 	fields[count++] = FIELD("vary", SPAN("accept")); /* which chose the form */
 	fields[count++] = FIELD("x-request-id", to->request_id);
+	if (to->dialect->tells)
+		fields[count++] = FIELD("request-id", to->request_id);
 	/* the SDKs retry by status unless told otherwise */
 	fields[count++] = FIELD("x-should-retry", failure->should_retry ? SPAN("true") : SPAN("false"));
 	if (failure->target != NULL)

@@ -18,6 +18,7 @@ struct respond_to {
 	bool named;                    /* the events of a stream have names */
 	const struct http_field *more; /* fields of any head, limits for one; borrowed */
 	size_t more_count;
+	struct span dropped; /* what of the request no backend was told: paths; {NULL,0} = nothing */
 };
 
 struct respond_head {

@@ -17,7 +17,7 @@
 
 #include "lib/buf.h"
 
-enum { ROWS_MOST = 512, NAME_MOST = 128 };
+enum { ROWS_MOST = 640, NAME_MOST = 128 };
 
 struct row_case {
 	const struct field_table *table;

@@ -8,7 +8,7 @@
 #include "schemas/answer_fields.h"
 #include "schemas/operations.h"
 
-enum { TABLES_MOST = 128 };
+enum { TABLES_MOST = 192 };
 
 struct tables {
 	const struct field_table *list[TABLES_MOST];

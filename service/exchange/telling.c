@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/* Answers told in another dialect; telling.h holds the contract. */
+#include "service/exchange/telling.h"
+
+#include <stdlib.h>
+
+#include "schemas/assembly.h"
+#include "schemas/dialect.h"
+#include "schemas/dropped.h"
+
+enum { TEXTS_MOST = 256 << 20 };
+
+struct telling {
+	const struct dialect *to;
+	struct arena scratch; /* of one event */
+	max_align_t teller[]; /* the dialect's */
+};
+
+static struct telling *open_telling(const struct dialect *to, uint32_t party)
+{
+	struct telling *telling = malloc(sizeof(*telling) + to->teller_size);
+	if (telling == NULL)
+		return NULL;
+	telling->to = to;
+	arena_init(&telling->scratch, 0);
+	arena_charge(&telling->scratch, party);
+	to->teller_init(telling->teller, party);
+	return telling;
+}
+
+static void close_telling(struct telling *telling)
+{
+	telling->to->teller_fini(telling->teller);
+	arena_fini(&telling->scratch);
+	free(telling);
+}
+
+void telling_close(struct exchange *exchange)
+{
+	if (exchange->telling != NULL)
+		close_telling(exchange->telling);
+	exchange->telling = NULL;
+}
+
+/* Returns the exchange's stream, begun when there is none; NULL: out of memory. */
+static struct telling *telling_of(struct exchange *exchange)
+{
+	if (exchange->telling == NULL)
+		exchange->telling = open_telling(exchange->to.dialect, exchange->request->party);
+	return exchange->telling;
+}
+
+struct span telling_dropped(struct exchange *exchange)
+{
+	const struct dropped *dropped = exchange->request->dropped;
+	struct arena *arena = exchange_arena(exchange);
+	struct span text = {NULL, 0};
+	if (dropped == NULL || dropped->count == 0)
+		return text;
+	size_t listed = dropped->count < DROPPED_MOST ? dropped->count : DROPPED_MOST;
+	for (size_t i = 0; i < listed; i++)
+		text = i == 0 ? dropped->list[i]
+			      : arena_printf(arena, "%.*s, %.*s", SPAN_ARG(text), SPAN_ARG(dropped->list[i]));
+	return dropped->count > listed
+		   ? arena_printf(arena, "%.*s and %zu more", SPAN_ARG(text), dropped->count - listed)
+		   : text;
+}
+
+/* Usage alone has no choices. */
+static bool tell(struct telling *telling, const struct event *event, struct buf *out)
+{
+	const struct usage none = USAGE_UNKNOWN;
+	struct deltas deltas = {NULL, 0, 0};
+	struct answer_identity identity;
+	struct json room;
+	arena_reset(&telling->scratch);
+	const struct json *json = event_json(event, &telling->scratch, &room);
+	if (json == NULL)
+		return false;
+	event->dialect->deltas_read(json, &telling->scratch, &deltas);
+	event->dialect->identity_read(json, &telling->scratch, &identity);
+	return !arena_failed(&telling->scratch) &&
+	       telling->to->teller_add(telling->teller, &deltas,
+				       (event->carries & CARRIES_USAGE) != 0 ? &event->usage : &none, &identity, out);
+}
+
+enum exchange_step telling_chunk(struct exchange *exchange, const struct event *event)
+{
+	struct telling *telling = telling_of(exchange);
+	buf_reset(&exchange->out);
+	if (telling == NULL || !tell(telling, event, &exchange->out))
+		return exchange_fails(exchange, ERROR_OVERLOADED);
+	return buf_len(&exchange->out) == 0 ? EXCHANGE_WAIT : exchange_write(exchange, buf_span(&exchange->out));
+}
+
+void telling_usage(struct exchange *exchange, const struct event *event)
+{
+	const struct answer_identity unnamed = {{NULL, 0}, {NULL, 0}, -1};
+	const struct deltas none = {NULL, 0, 0};
+	struct telling *telling = exchange->telling;
+	buf_reset(&exchange->out);
+	if (telling != NULL) /* it has begun: nothing is written */
+		telling->to->teller_add(telling->teller, &none, &event->usage, &unnamed, &exchange->out);
+}
+
+enum exchange_step telling_end(struct exchange *exchange)
+{
+	struct telling *telling = telling_of(exchange);
+	buf_reset(&exchange->out);
+	if (telling == NULL || !telling->to->teller_end(telling->teller, &exchange->out))
+		return exchange_fails(exchange, ERROR_OVERLOADED);
+	return exchange_send(exchange, buf_span(&exchange->out)) ? exchange_completes(exchange)
+								 : exchange_cuts(exchange, ERROR_OVERLOADED);
+}
+
+/* ---- whole answers ---- */
+
+static bool write_stream(const struct telling_whole *whole, const struct deltas *deltas, const struct usage *usage,
+			 const struct answer_identity *identity, struct buf *out)
+{
+	struct telling *telling = open_telling(whole->to, whole->party);
+	if (telling == NULL)
+		return false;
+	bool written = whole->to->teller_add(telling->teller, deltas, usage, identity, out) &&
+		       whole->to->teller_end(telling->teller, out);
+	close_telling(telling);
+	return written;
+}
+
+static bool write_whole(const struct telling_whole *whole, const struct deltas *deltas, const struct usage *usage,
+			const struct answer_identity *identity, struct buf *out, bool *exhausted)
+{
+	struct assembly assembly;
+	assembly_init(&assembly, TEXTS_MOST);
+	assembly_charge(&assembly, whole->party);
+	assembly_add(&assembly, deltas);
+	bool written = whole->to->answer_write(&assembly, whole->endpoint, identity, usage, out);
+	*exhausted = assembly.exhausted;
+	assembly_fini(&assembly);
+	return written;
+}
+
+bool telling_write(const struct telling_whole *whole, struct buf *out, bool *exhausted)
+{
+	struct answer_reading reading;
+	struct answer_identity identity;
+	struct deltas deltas;
+	struct arena arena;
+	arena_init(&arena, 0);
+	arena_charge(&arena, whole->party);
+	bool written = whole->from->answer_read(whole->endpoint, whole->body, &arena, &reading) &&
+		       whole->from->deltas_read(&reading.json, &arena, &deltas);
+	if (written) {
+		whole->from->identity_read(&reading.json, &arena, &identity);
+		written = whole->stream ? write_stream(whole, &deltas, &reading.usage, &identity, out)
+					: write_whole(whole, &deltas, &reading.usage, &identity, out, exhausted);
+	}
+	*exhausted = *exhausted || arena_failed(&arena) || buf_failed(out);
+	arena_fini(&arena);
+	return written && !*exhausted;
+}

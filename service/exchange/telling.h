@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Answers for clients of a dialect that tells those of another one (struct dialect, `tells`): the request became one of
+ * that dialect when it was read, everything up to here works on its answers, and what goes out is written anew.
+ */
+#ifndef SLUICE_SERVICE_EXCHANGE_TELLING_H
+#define SLUICE_SERVICE_EXCHANGE_TELLING_H
+
+#include "service/exchange/internal.h"
+
+/* A stream that is being told; NULL = none is. */
+struct telling;
+
+/* Returns whether the client reads another dialect than answers come in. */
+static inline bool telling_is_needed(const struct exchange *exchange)
+{
+	return exchange->to.dialect->tells;
+}
+
+/* Returns the paths of what of the client's request no backend is told, by commas, in the exchange's arena; {NULL,0}:
+ * nothing is left out. */
+struct span telling_dropped(struct exchange *exchange);
+
+/* Sends what a CHUNK says; the head is out. Returns what comes next. */
+enum exchange_step telling_chunk(struct exchange *exchange, const struct event *event);
+/* Notes usage that the client's own words did not ask for; harmless where nothing is told. */
+void telling_usage(struct exchange *exchange, const struct event *event);
+/* Sends the end of a stream. */
+enum exchange_step telling_end(struct exchange *exchange);
+/* Frees what there is. */
+void telling_close(struct exchange *exchange);
+
+/* A whole answer to be told. */
+struct telling_whole {
+	const struct dialect *from, *to;
+	enum endpoint endpoint;
+	struct span body;
+	uint32_t party;
+	bool stream; /* as a stream, its end included */
+};
+
+/* Appends the answer. False when it cannot be understood, or when memory ran out (*exhausted). Thread-safe. */
+bool telling_write(const struct telling_whole *whole, struct buf *out, bool *exhausted);
+
+#endif
