@@ -14,7 +14,7 @@ cd "$(dirname "$0")"
 [ -x node ] || { echo "tests/engine: run tests/engine/install.sh first" >&2; exit 1; }
 
 # Only what the tests set themselves: no keys, endpoints or tracing from outside.
-for name in $(env | sed -n 's/^\(\(OPENAI\|LANGCHAIN\|LANGSMITH\|OTEL\|AI_GATEWAY\|NODE\)_[A-Z0-9_]*\)=.*/\1/p'); do
+for name in $(env | sed -n 's/^\(\(OPENAI\|ANTHROPIC\|LANGCHAIN\|LANGSMITH\|OTEL\|AI_GATEWAY\|NODE\)_[A-Z0-9_]*\)=.*/\1/p'); do
     unset "$name"
 done
 
