@@ -70,6 +70,7 @@ struct operation_row {
 	const char *also;                 /* another media type that a good answer can have; NULL = none */
 	const struct field_table *event;  /* of the data of a streamed answer's events; NULL = it never streams */
 	bool named_events;                /* they have names: that of each is its member type, or error */
+	const char *last_event;           /* the type of a stream's last event; NULL = its data is [DONE] */
 	int unready;                      /* a status besides 200 that comes with answer, or 0 */
 	bool revalidates;                 /* answers carry an ETag, and If-None-Match is read */
 	const char *deprecated;           /* the day it was deprecated, "2026-11-23"; NULL = it is not (RFC 9745) */

@@ -106,6 +106,11 @@ export class Document {
     return found?.[1];
   }
 
+  // What ends a stream: the data of its last event, or the type of that.
+  streamEnd(media) {
+    return media?.value?.['x-sse-end'] ?? '[DONE]';
+  }
+
   mediaTypes(node) {
     return Object.keys(node.value?.content ?? {});
   }

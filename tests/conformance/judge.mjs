@@ -205,13 +205,16 @@ export class Judge {
     if (response.body === undefined) return [finding('stream', '', 'UTF-8', response.base64)];
     const { events, problems, rest } = readEvents(response.body);
     const findings = problems.map((problem) => finding('stream', '', 'fields of an event', problem));
+    const end = this.document.streamEnd(media);
     let ended = '';
     events.forEach(({ data }, index) => {
       if (ended !== '') findings.push(finding('stream', `/${index}`, `nothing behind ${ended}`, data));
-      if (data === '[DONE]') ended = '[DONE]';
-      else ended = this.#judgeEvent(findings, operation, media, data, index) ? 'an error' : ended;
+      if (data === end) ended = end;
+      else if (this.#judgeEvent(findings, operation, media, data, index)) ended = 'an error';
+      else if (parseJson(data).value?.type === end) ended = end;
     });
-    if (response.complete && ended === '') findings.push(finding('stream', '', '[DONE] or an error at the end', 'neither'));
+    if (response.complete && ended === '')
+      findings.push(finding('stream', '', `${end} or an error at the end`, 'neither'));
     if (response.complete && rest !== '') findings.push(finding('stream', '', 'an empty line at the end', rest));
     return findings;
   }

@@ -35,10 +35,12 @@ function judge(kind, value, schemaPointer, where) {
   for (const { instancePath, message } of validate.errors) failures.push(`${where}${instancePath}: ${message}`);
 }
 
-// The data of each event of a stream but the last, which is [DONE]. Events may have names.
-function judgeStream(text, schemaPointer, where) {
+// The data of each event of a stream. The last one is `end`, or has that type. Events may have names.
+function judgeStream(text, end, schemaPointer, where) {
   const data = text.split('\n\n').filter((event) => event !== '').map((event) => event.replace(/^(event: .*\n)?data: /, ''));
-  if (data.pop() !== '[DONE]') failures.push(`${where}: must end with [DONE]`);
+  if (data.at(-1) === end) data.pop();
+  else if (data.at(-1) === undefined || end === '[DONE]' || JSON.parse(data.at(-1)).type !== end)
+    failures.push(`${where}: must end with ${end}`);
   data.forEach((event, i) => judge('event', JSON.parse(event), schemaPointer, step(where, i)));
 }
 
@@ -49,7 +51,7 @@ function judgeHolder(holder, pointer) {
   for (const [name, example] of Object.entries(holder.examples ?? {}))
     judge('example', resolve(example).value, schema, step(step(pointer, 'examples'), name));
   if ('x-sse-event-schema' in holder)
-    judgeStream(holder.example, step(pointer, 'x-sse-event-schema'), step(pointer, 'example'));
+    judgeStream(holder.example, holder['x-sse-end'], step(pointer, 'x-sse-event-schema'), step(pointer, 'example'));
 }
 
 function judgeCodes(response, pointer) {
