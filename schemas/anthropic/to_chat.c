@@ -72,7 +72,7 @@ static void write_tool_choice(const struct to_chat *to, uint32_t node)
 		buf_append(to->out, SPAN("\"required\""));
 	} else if (span_is(choice.type.value, "tool")) {
 		buf_append(to->out, SPAN("{\"type\":\"function\",\"function\":{\"name\":"));
-		json_write_string(to->out, choice.name.value);
+		buf_append(to->out, json_raw(to->json, json_member(to->json, node, "name")));
 		buf_append(to->out, SPAN("}}"));
 	} else {
 		buf_append(to->out, json_raw(to->json, choice.type.node)); /* auto and none */

@@ -79,13 +79,20 @@ static const char *write_error(struct buf *out, const struct respond_to *to, con
 	return error_media_type(to->form);
 }
 
+/* Returns the status. A backend's own goes with its own words; with ours it must be of the code's class. */
+static int status_of(const struct respond_to *to, const struct failure *failure, const struct error_row *row)
+{
+	bool ours = failure->status == 0 || (to->dialect->tells && failure->status / 100 != row->status / 100);
+	return ours ? row->status : failure->status;
+}
+
 int respond_error(const struct respond_to *to, unsigned attempts, const struct failure *failure, struct buf *scratch)
 {
 	const struct error_row *row = error_row(failure->code);
 	struct http_field fields[RESPOND_FIELDS_MAX];
 	char attempt_text[DECIMAL_SIZE];
 	size_t count = 0;
-	int status = failure->status == 0 ? row->status : failure->status;
+	int status = status_of(to, failure, row);
 	const char *type = write_error(scratch, to, failure, status);
 	fields[count++] = FIELD("content-type", span_of(type));
 	fields[count++] = FIELD("vary", SPAN("accept")); /* which chose the form */

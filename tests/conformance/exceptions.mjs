@@ -20,7 +20,7 @@ export const notExercised = [
     status: '500',
     reason: 'only internal_error; operations with a backend may relay a 500',
   })),
-  ...[...WITHOUT_BACKEND, 'listLimits', 'retrieveKey', 'changeKey', 'revokeKey', 'rotateKey'].filter((operation) => !['getReadiness', 'listModels'].includes(operation)).map((operation) => ({
+  ...[...WITHOUT_BACKEND, 'listLimits', 'changeKey', 'revokeKey', 'rotateKey'].filter((operation) => !['getReadiness', 'listModels'].includes(operation)).map((operation) => ({
     operation,
     status: '503',
     reason: 'overloaded when there is no memory for a small answer: no scenario can cause it',
@@ -60,6 +60,12 @@ export const notExpressible = [
     code: 'unsupported_parameter',
     param: /^model$/,
     reason: 'which models gather several answers is configuration',
+  },
+  {
+    operation: 'createMessage',
+    code: 'unsupported_parameter',
+    param: /\.source$/,
+    reason: 'backends of that dialect take references that others do not',
   },
   {
     operation: 'createChatCompletion',

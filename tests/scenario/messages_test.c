@@ -26,8 +26,9 @@ static struct world start(const char *models, const char *more)
 {
 	struct world world = {
 	    .sim = sim_start((const char *const[]){"--tokens", "12", "--ttft", "0", "--itl", "0", NULL})};
-	world.sluice = sluice_start("%s\nbackends: { s: { url: 'http://127.0.0.1:%d/v1' } }\nmodels:\n%s", more,
-				    world.sim->port, models);
+	world.sluice = sluice_start("%s\nbackends: { s: { url: 'http://127.0.0.1:%d/v1' }, hasty: { url: "
+				    "'http://127.0.0.1:%d/v1', timeouts: { first_content: 300ms } } }\nmodels:\n%s",
+				    more, world.sim->port, world.sim->port, models);
 	return world;
 }
 
@@ -153,10 +154,19 @@ static void errors_are_told_as_this_dialect_tells_them(void **state)
 	    {"{\"model\":\"none\",\"max_tokens\":1," ASKED "}", 404, "not_found_error", "does not exist"},
 	    {"{\"model\":\"busy\",\"max_tokens\":1," ASKED "}", 429, "rate_limit_error", "simulated status 429"},
 	    {"{\"model\":\"busy\",\"stream\":true,\"max_tokens\":1," ASKED "}", 429, "rate_limit_error", "simulated"},
+	    {"{\"model\":\"tea\",\"max_tokens\":1," ASKED "}", 418, "invalid_request_error", "simulated status 418"},
+	    {"{\"model\":\"ill\",\"max_tokens\":1," ASKED "}", 500, "api_error", "simulated status 500"},
+	    {"{\"model\":\"full\",\"max_tokens\":1," ASKED "}", 507, "api_error", "simulated status 507"},
+	    {"{\"model\":\"none-yet\",\"max_tokens\":1," ASKED "}", 503, "overloaded_error", "simulated status 503"},
+	    {"{\"model\":\"mute\",\"stream\":true,\"max_tokens\":1," ASKED "}", 504, "timeout_error", "time"},
 	    {"{\"model\":\"odd\",\"max_tokens\":1," ASKED "}", 502, "api_error", "upstream"},
 	};
 	(void)state;
-	struct world world = start("  m: s/one\n  busy: s/m;fault=status;status=429\n  odd: s/m;fault=not_json\n", "");
+	struct world world = start("  m: s/one\n  busy: s/m;fault=status;status=429\n  odd: s/m;fault=not_json\n"
+				   "  tea: s/m;fault=status;status=418\n  ill: s/m;fault=status;status=500\n"
+				   "  full: s/m;fault=status;status=507\n  none-yet: s/m;fault=status;status=503\n"
+				   "  mute: hasty/m;fault=hang_before_head\n",
+				   "retries: { percent: 0, least: 0 }");
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		struct answer answer = ask(&world, VIA_H1, rows[i].body);
 		check_told(&answer, rows[i].status, rows[i].type, rows[i].part);
@@ -221,6 +231,16 @@ static void an_answer_kept_for_a_chat_is_a_hit_and_so_the_other_way(void **state
 		}
 	assert_int_equal(sim_call_count(world.sim, "one"), 1);
 	answer_free(&chat);
+	answer = ask(&world, VIA_H1, body_of("m", false, ",\"temperature\":0"));
+	const struct h2_header have[] = {{"if-none-match", answer_header(&answer, "etag")}, {NULL, NULL}};
+	client_ask(world.sluice, VIA_H1, "POST", MESSAGES, have, body_of("m", false, ",\"temperature\":0"), &chat);
+	assert_int_equal(chat.status, 304);
+	answer_free(&chat);
+	client_ask(world.sluice, VIA_H1, "POST", CHAT, have,
+		   "{\"model\":\"m\",\"max_tokens\":64,\"temperature\":0," ASKED "}", &chat);
+	assert_int_equal(chat.status, 200); /* it has the answer in the other dialect */
+	answer_free(&chat);
+	answer_free(&answer);
 	answer = ask(&world, VIA_H1, body_of("m", true, ",\"temperature\":0,\"top_p\":0.5"));
 	check_stream(&answer);
 	text_of(&answer, told);

@@ -48,6 +48,8 @@ static const struct operation operations[] = {
     {"PATCH", "/admin/keys/4kQ9xYb2", NULL, NULL},
     {"DELETE", "/admin/keys/4kQ9xYb2", NULL, NULL},
     {"POST", "/admin/keys/4kQ9xYb2/rotate", NULL, NULL},
+    {"POST", "/v1/messages", "{\"model\":\"%s\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+     "{\"model\":1}"},
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations, BIG = 8192 };
 
@@ -296,8 +298,10 @@ static void check_told(const struct sluice *sluice, const char *model, int statu
 			continue;
 		snprintf(text, sizeof text, operation->body, model);
 		client_fetch(sluice, VIA_H1, operation->path, text, &answer);
-		if (answer.status != status)
-			fail_msg("%s: want %d, got %d: %s", operation->path, status, answer.status,
+		/* told in another dialect, 501 is an error of ours, for what the request lacks */
+		int want = status == 501 && strcmp(operation->path, "/v1/messages") == 0 ? 400 : status;
+		if (answer.status != want)
+			fail_msg("%s: want %d, got %d: %s", operation->path, want, answer.status,
 				 bytes_text(&answer.body));
 		if (code != NULL)
 			check_error(&answer, status, code);
