@@ -23,12 +23,12 @@ static struct span chat_of(struct request *request, const struct json *json, con
 	struct dropped *dropped = arena_zalloc(arena, 1, sizeof(*dropped));
 	buf_init(&out, json->text.len * CHAT_FACTOR + CHAT_MORE);
 	buf_charge(&out, request->party);
-	const struct to_chat to = {
-	    .json = json, .typed = typed, .arena = arena, .out = &out, .dropped = dropped, .refused = findings};
-	bool written = dropped != NULL && anthropic_write_chat(&to);
-	if (written && !buf_failed(&out))
+	const struct to_chat to = {.json = json, .typed = typed, .arena = arena, .out = &out, .dropped = dropped};
+	if (dropped != NULL)
+		anthropic_write_chat(&to);
+	if (dropped != NULL && !buf_failed(&out))
 		text = arena_copy(arena, buf_span(&out));
-	if (text.at == NULL && findings->count == 0)
+	if (text.at == NULL)
 		run_out(findings);
 	buf_fini(&out);
 	request->dropped = dropped;

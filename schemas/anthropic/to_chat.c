@@ -140,7 +140,7 @@ static void drop_unknown(const struct to_chat *to)
 			drop(to, name_of(to, at));
 }
 
-bool anthropic_write_chat(const struct to_chat *to)
+void anthropic_write_chat(const struct to_chat *to)
 {
 	const struct anthropic_messages *typed = to->typed;
 	buf_append(to->out, SPAN("{\"model\":"));
@@ -163,5 +163,4 @@ bool anthropic_write_chat(const struct to_chat *to)
 		buf_append(to->out, SPAN(",\"stream\":true")); /* usage is asked for where a backend tells it */
 	buf_append(to->out, SPAN("}"));
 	drop_unknown(to);
-	return to->refused->count == 0;
 }

@@ -12,8 +12,8 @@
  *   output_config.effort and .format   reasoning_effort, response_format
  *
  * What a chat has no place for is dropped and named: thinking and its signatures, cache_control, citations, is_error,
- * tools that the backend itself runs, blocks of other types. What cannot be left out is refused by name: files and
- * documents by reference.
+ * tools that the backend itself runs, blocks of other types. Files and documents by reference are refused by the
+ * tables.
  */
 #ifndef SLUICE_SCHEMAS_ANTHROPIC_TO_CHAT_H
 #define SLUICE_SCHEMAS_ANTHROPIC_TO_CHAT_H
@@ -26,13 +26,12 @@ struct to_chat {
 	const struct json *json;                /* the request, validated by anthropic_messages_fields */
 	const struct anthropic_messages *typed; /* decoded from it */
 	struct arena *arena;
-	struct buf *out;          /* the chat request's text is appended here */
-	struct dropped *dropped;  /* is added to */
-	struct findings *refused; /* is added to */
+	struct buf *out;         /* the chat request's text is appended here */
+	struct dropped *dropped; /* is added to */
 };
 
-/* Appends the chat request. False with findings; other failures are the buffer's and the arena's. */
-bool anthropic_write_chat(const struct to_chat *to);
+/* Appends the chat request. Failures are the buffer's and the arena's. */
+void anthropic_write_chat(const struct to_chat *to);
 
 /* Appends the messages, as an array: for anthropic_write_chat(). */
 void anthropic_write_chat_messages(const struct to_chat *to);

@@ -37,17 +37,6 @@ static void drop(const struct to_chat *to, const struct place *place, const char
 	dropped_add(to->dropped, path_of(to, place, member));
 }
 
-static void refuse(const struct to_chat *to, const struct place *place, const char *why)
-{
-	struct finding *finding = finding_add(to->refused);
-	struct span path = path_of(to, place, ".source");
-	if (finding == NULL)
-		return;
-	*finding = (struct finding){.code = ERROR_UNSUPPORTED_PARAMETER,
-				    .message = arena_printf(to->arena, "%.*s %s.", SPAN_ARG(path), why),
-				    .param = path};
-}
-
 /* Drops the members of a block that every type may have. */
 static void drop_common(const struct to_chat *to, const struct place *place, uint32_t block)
 {
@@ -108,15 +97,10 @@ static void write_data_url(const struct to_chat *to, uint32_t source)
 static void write_image(const struct to_chat *to, struct listing *parts, const struct place *place, uint32_t block)
 {
 	uint32_t source = json_member(to->json, block, "source");
-	bool bytes = is_type(to, source, "base64"), url = is_type(to, source, "url");
-	if (!bytes && !url) {
-		refuse(to, place, "must be base64 or url: files are known to one backend alone");
-		return;
-	}
 	drop_common(to, place, block);
 	next(parts);
 	buf_append(to->out, SPAN("{\"type\":\"image_url\",\"image_url\":{\"url\":"));
-	if (bytes) {
+	if (is_type(to, source, "base64")) {
 		write_data_url(to, source);
 	} else {
 		buf_append(to->out, SPAN("\""));
@@ -146,12 +130,10 @@ static void write_document(const struct to_chat *to, struct listing *parts, cons
 		write_text_part(to, parts, context);
 	if (is_type(to, source, "base64")) {
 		write_file(to, parts, block, source);
-	} else if (is_type(to, source, "text")) {
+	} else {
 		if (title.at != NULL)
 			write_text_part(to, parts, title);
 		write_text_part(to, parts, text_of(to, source, "data"));
-	} else {
-		refuse(to, place, "must be base64 or text: other documents are known to one backend alone");
 	}
 }
 

@@ -62,12 +62,6 @@ export const notExpressible = [
     reason: 'which models gather several answers is configuration',
   },
   {
-    operation: 'createMessage',
-    code: 'unsupported_parameter',
-    param: /\.source$/,
-    reason: 'backends of that dialect take references that others do not',
-  },
-  {
     operation: 'createChatCompletion',
     code: 'unsupported_parameter',
     param: /^n$/,
