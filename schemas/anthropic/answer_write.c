@@ -54,7 +54,8 @@ static bool is_object(struct span text)
 	return object;
 }
 
-void anthropic_input_write(struct buf *out, struct span arguments)
+/* Appends the arguments of a call as an object; what is none becomes the member "arguments" of one. */
+static void write_input(struct buf *out, struct span arguments)
 {
 	if (arguments.len == 0) {
 		buf_append(out, SPAN("{}"));
@@ -73,24 +74,15 @@ static void begin_block(struct buf *out, size_t *count)
 		buf_append(out, SPAN(","));
 }
 
-static void write_text(struct buf *out, size_t *count, const struct buf *text)
+/* Writes a block of a text, unless the text is empty. before, after: what stands around it. */
+static void write_text(struct buf *out, size_t *count, struct span before, const struct buf *text, struct span after)
 {
 	if (buf_len(text) == 0)
 		return;
 	begin_block(out, count);
-	buf_append(out, SPAN("{\"type\":\"text\",\"text\":"));
+	buf_append(out, before);
 	json_write_string(out, buf_span(text));
-	buf_append(out, SPAN("}"));
-}
-
-static void write_thinking(struct buf *out, size_t *count, const struct buf *text)
-{
-	if (buf_len(text) == 0)
-		return;
-	begin_block(out, count);
-	buf_append(out, SPAN("{\"type\":\"thinking\",\"thinking\":"));
-	json_write_string(out, buf_span(text));
-	buf_append(out, SPAN(",\"signature\":\"\"}"));
+	buf_append(out, after);
 }
 
 static void write_call(struct buf *out, size_t *count, const struct assembly_call *call)
@@ -101,7 +93,7 @@ static void write_call(struct buf *out, size_t *count, const struct assembly_cal
 	buf_append(out, SPAN(",\"name\":"));
 	json_write_string(out, buf_span(&call->name));
 	buf_append(out, SPAN(",\"input\":"));
-	anthropic_input_write(out, buf_span(&call->arguments));
+	write_input(out, buf_span(&call->arguments));
 	buf_append(out, SPAN("}"));
 }
 
@@ -113,6 +105,9 @@ static struct span or_empty(struct span text)
 bool anthropic_answer_write(const struct assembly *assembly, enum endpoint endpoint,
 			    const struct answer_identity *identity, const struct usage *usage, struct buf *out)
 {
+	static const struct span text = SPAN_INIT("{\"type\":\"text\",\"text\":"), end = SPAN_INIT("}");
+	static const struct span thinking = SPAN_INIT("{\"type\":\"thinking\",\"thinking\":"),
+				 unsigned_end = SPAN_INIT(",\"signature\":\"\"}");
 	const struct assembly_choice *choice = assembly->choices;
 	size_t count = 0;
 	(void)endpoint;
@@ -124,9 +119,9 @@ bool anthropic_answer_write(const struct assembly *assembly, enum endpoint endpo
 	json_write_string(out, or_empty(identity->model));
 	buf_append(out, SPAN(",\"content\":["));
 	for (size_t i = 0; i < ASSEMBLY_REASONINGS; i++)
-		write_thinking(out, &count, &choice->reasonings[i].text);
-	write_text(out, &count, &choice->text);
-	write_text(out, &count, &choice->refusal);
+		write_text(out, &count, thinking, &choice->reasonings[i].text, unsigned_end);
+	write_text(out, &count, text, &choice->text, end);
+	write_text(out, &count, text, &choice->refusal, end);
 	for (const struct assembly_call *call = choice->calls; call != NULL; call = call->next)
 		write_call(out, &count, call);
 	buf_append(out, SPAN("],\"stop_reason\":"));

@@ -21,7 +21,4 @@ void anthropic_usage_write(struct buf *out, const struct usage *usage);
  * calls: whether the answer calls tools; {NULL,0} = why was not told. */
 struct span anthropic_stop_reason(struct span finish, bool calls, bool refused);
 
-/* Appends the arguments of a call as an object; what is none becomes the member "arguments" of one. */
-void anthropic_input_write(struct buf *out, struct span arguments);
-
 #endif

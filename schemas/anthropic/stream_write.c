@@ -103,28 +103,30 @@ static void write_delta(const struct anthropic_stream *stream, const char *type,
 	end_event(out);
 }
 
-static void write_text(struct anthropic_stream *stream, struct span text, struct buf *out)
-{
-	if (text.len == 0)
-		return;
-	if (stream->open != ANTHROPIC_BLOCK_TEXT) {
-		begin_block(stream, ANTHROPIC_BLOCK_TEXT, out);
-		buf_append(out, SPAN("{\"type\":\"text\",\"text\":\"\"}"));
-		end_event(out);
-	}
-	write_delta(stream, "text_delta", "text", text, out);
-}
+/* How text of a block is told. */
+struct text_words {
+	enum anthropic_block block;
+	struct span start; /* the block, before there is any */
+	const char *delta, *member;
+};
 
-static void write_thinking(struct anthropic_stream *stream, struct span text, struct buf *out)
+static const struct text_words text_words = {ANTHROPIC_BLOCK_TEXT, SPAN_INIT("{\"type\":\"text\",\"text\":\"\"}"),
+					     "text_delta", "text"};
+static const struct text_words thinking_words = {
+    ANTHROPIC_BLOCK_THINKING, SPAN_INIT("{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}"),
+    "thinking_delta", "thinking"};
+
+static void write_text(struct anthropic_stream *stream, const struct text_words *words, struct span text,
+		       struct buf *out)
 {
 	if (text.len == 0)
 		return;
-	if (stream->open != ANTHROPIC_BLOCK_THINKING) {
-		begin_block(stream, ANTHROPIC_BLOCK_THINKING, out);
-		buf_append(out, SPAN("{\"type\":\"thinking\",\"thinking\":\"\",\"signature\":\"\"}"));
+	if (stream->open != words->block) {
+		begin_block(stream, words->block, out);
+		buf_append(out, words->start);
 		end_event(out);
 	}
-	write_delta(stream, "thinking_delta", "thinking", text, out);
+	write_delta(stream, words->delta, words->member, text, out);
 }
 
 /* ---- calls of tools ---- */
@@ -233,13 +235,13 @@ static void add_delta(struct anthropic_stream *stream, const struct delta *delta
 	switch (delta->part) {
 	case PART_REFUSAL:
 		stream->refused |= delta->text.len > 0;
-		write_text(stream, delta->text, out);
+		write_text(stream, &text_words, delta->text, out);
 		break;
 	case PART_TEXT:
-		write_text(stream, delta->text, out);
+		write_text(stream, &text_words, delta->text, out);
 		break;
 	case PART_REASONING:
-		write_thinking(stream, delta->text, out);
+		write_text(stream, &thinking_words, delta->text, out);
 		break;
 	case PART_TOOL_BEGIN:
 	case PART_TOOL_ARGUMENTS:

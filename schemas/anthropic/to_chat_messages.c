@@ -3,6 +3,8 @@
 #include "lib/json_write.h"
 #include "schemas/anthropic/to_chat.h"
 
+#define PARAGRAPH SPAN("\\n\\n") /* as it is written in a string */
+
 /* A list that is being written. */
 struct listing {
 	struct buf *out;
@@ -57,24 +59,6 @@ static void write_raw(const struct to_chat *to, uint32_t node)
 	buf_append(to->out, json_raw(to->json, node));
 }
 
-/* Returns a string of the block; {NULL,0}: it has none. */
-static struct span text_of(const struct to_chat *to, uint32_t block, const char *member)
-{
-	uint32_t node = json_member(to->json, block, member);
-	bool text = node != JSON_NONE && json_type(to->json, node) == JSON_STRING;
-	return text ? json_string(to->json, node, to->arena) : (struct span){NULL, 0};
-}
-
-static void write_text_part(const struct to_chat *to, struct listing *parts, struct span text)
-{
-	next(parts);
-	buf_append(to->out, SPAN("{\"type\":\"text\",\"text\":"));
-	json_write_string(to->out, text);
-	buf_append(to->out, SPAN("}"));
-}
-
-/* ---- images and documents ---- */
-
 /* Returns a string as it is written, without its quotation marks; {NULL,0}: there is none. */
 static struct span written_of(const struct to_chat *to, uint32_t object, const char *member)
 {
@@ -85,12 +69,31 @@ static struct span written_of(const struct to_chat *to, uint32_t object, const c
 	return (struct span){raw.at + 1, raw.len - 2};
 }
 
+/* Appends a string of the object as it is written, without its quotation marks; nothing when there is none. */
+static void write_inside(const struct to_chat *to, uint32_t object, const char *member)
+{
+	struct span text = written_of(to, object, member);
+	if (text.at != NULL)
+		buf_append(to->out, text);
+}
+
+/* Writes a part of that text of the object. */
+static void write_text_part(const struct to_chat *to, struct listing *parts, uint32_t object, const char *member)
+{
+	next(parts);
+	buf_append(to->out, SPAN("{\"type\":\"text\",\"text\":\""));
+	write_inside(to, object, member);
+	buf_append(to->out, SPAN("\"}"));
+}
+
+/* ---- images and documents ---- */
+
 static void write_data_url(const struct to_chat *to, uint32_t source)
 {
 	buf_append(to->out, SPAN("\"data:"));
-	buf_append(to->out, written_of(to, source, "media_type"));
+	write_inside(to, source, "media_type");
 	buf_append(to->out, SPAN(";base64,"));
-	buf_append(to->out, written_of(to, source, "data"));
+	write_inside(to, source, "data");
 	buf_append(to->out, SPAN("\""));
 }
 
@@ -104,7 +107,7 @@ static void write_image(const struct to_chat *to, struct listing *parts, const s
 		write_data_url(to, source);
 	} else {
 		buf_append(to->out, SPAN("\""));
-		buf_append(to->out, written_of(to, source, "url"));
+		write_inside(to, source, "url");
 		buf_append(to->out, SPAN("\""));
 	}
 	buf_append(to->out, SPAN("}}"));
@@ -124,16 +127,15 @@ static void write_file(const struct to_chat *to, struct listing *parts, uint32_t
 static void write_document(const struct to_chat *to, struct listing *parts, const struct place *place, uint32_t block)
 {
 	uint32_t source = json_member(to->json, block, "source");
-	struct span context = text_of(to, block, "context"), title = text_of(to, block, "title");
 	drop_common(to, place, block);
-	if (context.at != NULL)
-		write_text_part(to, parts, context);
+	if (written_of(to, block, "context").at != NULL)
+		write_text_part(to, parts, block, "context");
 	if (is_type(to, source, "base64")) {
 		write_file(to, parts, block, source);
 	} else {
-		if (title.at != NULL)
-			write_text_part(to, parts, title);
-		write_text_part(to, parts, text_of(to, source, "data"));
+		if (written_of(to, block, "title").at != NULL)
+			write_text_part(to, parts, block, "title");
+		write_text_part(to, parts, source, "data");
 	}
 }
 
@@ -144,7 +146,7 @@ static void write_part(const struct to_chat *to, struct listing *parts, const st
 {
 	if (is_type(to, block, "text")) {
 		drop_common(to, place, block);
-		write_text_part(to, parts, text_of(to, block, "text"));
+		write_text_part(to, parts, block, "text");
 	} else if (is_type(to, block, "image")) {
 		write_image(to, parts, place, block);
 	} else if (is_type(to, block, "document")) {
@@ -154,60 +156,45 @@ static void write_part(const struct to_chat *to, struct listing *parts, const st
 	}
 }
 
-/* Appends all text of blocks as one string. */
-static void write_texts(const struct to_chat *to, struct place *place, uint32_t list, struct span between)
+/* Appends content as one string: a string as it is, or all text of blocks. place: of the first block. between: as it is
+ * written in a string. */
+static void write_content(const struct to_chat *to, const struct place *place, uint32_t content, struct span between)
 {
-	struct buf text;
+	struct place at = *place;
+	uint32_t *index = at.is_inner ? &at.inner : &at.block;
 	bool first = true;
-	buf_init(&text, to->json->text.len * 2 + 64);
-	place->block = 0;
-	for (uint32_t at = json_first(to->json, list); at != JSON_NONE;
-	     at = json_next(to->json, list, at), place->block++) {
-		if (!is_type(to, at, "text"))
+	if (content != JSON_NONE && json_type(to->json, content) == JSON_STRING) {
+		write_raw(to, content);
+		return;
+	}
+	buf_append(to->out, SPAN("\""));
+	for (uint32_t block = content == JSON_NONE ? JSON_NONE : json_first(to->json, content); block != JSON_NONE;
+	     block = json_next(to->json, content, block), ++*index) {
+		if (!is_type(to, block, "text"))
 			continue;
-		drop_common(to, place, at);
-		buf_append(&text, first ? SPAN("") : between);
-		buf_append(&text, text_of(to, at, "text"));
+		drop_common(to, &at, block);
+		buf_append(to->out, first ? SPAN("") : between);
+		write_inside(to, block, "text");
 		first = false;
 	}
-	json_write_string(to->out, buf_span(&text));
-	buf_fini(&text);
+	buf_append(to->out, SPAN("\""));
 }
 
 /* ---- what a user says ---- */
 
-/* Writes the content of a result as one string; pictures follow in the user's message. */
-static void write_result_text(const struct to_chat *to, const struct place *place, uint32_t content)
+/* Returns the place of the first block in a result. */
+static struct place inside(const struct place *place)
 {
 	struct place inner = *place;
-	struct buf text;
-	bool first = true;
-	if (content == JSON_NONE) {
-		buf_append(to->out, SPAN("\"\""));
-		return;
-	}
-	if (json_type(to->json, content) == JSON_STRING) {
-		write_raw(to, content);
-		return;
-	}
 	inner.is_inner = true;
-	buf_init(&text, to->json->text.len * 2 + 64);
-	for (uint32_t at = json_first(to->json, content); at != JSON_NONE; at = json_next(to->json, content, at)) {
-		if (is_type(to, at, "text")) {
-			drop_common(to, &inner, at);
-			buf_append(&text, first ? SPAN("") : SPAN("\n"));
-			buf_append(&text, text_of(to, at, "text"));
-			first = false;
-		}
-		inner.inner++;
-	}
-	json_write_string(to->out, buf_span(&text));
-	buf_fini(&text);
+	inner.inner = 0;
+	return inner;
 }
 
 static void write_result(const struct to_chat *to, struct listing *messages, const struct place *place, uint32_t block)
 {
 	uint32_t failed = json_member(to->json, block, "is_error");
+	const struct place inner = inside(place);
 	drop_common(to, place, block);
 	if (failed != JSON_NONE && json_type(to->json, failed) == JSON_TRUE)
 		drop(to, place, ".is_error");
@@ -215,7 +202,7 @@ static void write_result(const struct to_chat *to, struct listing *messages, con
 	buf_append(to->out, SPAN("{\"role\":\"tool\",\"tool_call_id\":"));
 	write_raw(to, json_member(to->json, block, "tool_use_id"));
 	buf_append(to->out, SPAN(",\"content\":"));
-	write_result_text(to, place, json_member(to->json, block, "content"));
+	write_content(to, &inner, json_member(to->json, block, "content"), SPAN("\\n")); /* pictures follow */
 	buf_append(to->out, SPAN("}"));
 }
 
@@ -224,10 +211,9 @@ static void write_result_pictures(const struct to_chat *to, struct listing *part
 				  uint32_t block)
 {
 	uint32_t content = json_member(to->json, block, "content");
-	struct place inner = *place;
+	struct place inner = inside(place);
 	if (content == JSON_NONE || json_type(to->json, content) != JSON_ARRAY)
 		return;
-	inner.is_inner = true;
 	for (uint32_t at = json_first(to->json, content); at != JSON_NONE;
 	     at = json_next(to->json, content, at), inner.inner++)
 		if (!is_type(to, at, "text"))
@@ -287,10 +273,9 @@ static void write_assistant(const struct to_chat *to, struct listing *messages, 
 	next(messages);
 	buf_append(to->out, SPAN("{\"role\":\"assistant\",\"content\":"));
 	if (has_type(to, content, "text") || !has_type(to, content, "tool_use"))
-		write_texts(to, place, content, SPAN(""));
+		write_content(to, place, content, SPAN(""));
 	else
 		buf_append(to->out, SPAN("null"));
-	place->block = 0;
 	for (uint32_t at = json_first(to->json, content); at != JSON_NONE;
 	     at = json_next(to->json, content, at), place->block++) {
 		if (is_type(to, at, "tool_use")) {
@@ -318,10 +303,7 @@ static void write_message(const struct to_chat *to, struct listing *messages, st
 		buf_append(to->out, SPAN("{\"role\":"));
 		write_raw(to, role);
 		buf_append(to->out, SPAN(",\"content\":"));
-		if (json_type(to->json, content) == JSON_STRING)
-			write_raw(to, content);
-		else
-			write_texts(to, place, content, SPAN("\n\n"));
+		write_content(to, place, content, PARAGRAPH);
 		buf_append(to->out, SPAN("}"));
 	}
 }
@@ -334,10 +316,7 @@ static void write_system(const struct to_chat *to, struct listing *messages)
 		return;
 	next(messages);
 	buf_append(to->out, SPAN("{\"role\":\"system\",\"content\":"));
-	if (json_type(to->json, system) == JSON_STRING)
-		write_raw(to, system);
-	else
-		write_texts(to, &place, system, SPAN("\n\n"));
+	write_content(to, &place, system, PARAGRAPH);
 	buf_append(to->out, SPAN("}"));
 }
 
