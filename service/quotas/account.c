@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* One limit and its use; account.h holds the contract. */
+#include "service/quotas/amounts.h"
 #include "service/quotas/holding.h"
 #include "service/quotas/shares.h"
 
@@ -10,11 +11,6 @@ static const uint64_t amount_most = 1000000000000000; /* of one request; no limi
 static uint64_t used_of(struct quota_account *account, struct quota_now now)
 {
 	return account->unit == QUOTA_CONCURRENT ? 0 : window_used(&account->window, account->kind, now);
-}
-
-static uint64_t least_of(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
 }
 
 bool account_has_room(struct quota_account *account, struct quota_now now, const struct quota_ask *ask)
@@ -45,7 +41,7 @@ uint64_t account_least(const struct quota_account *account, const struct quota_a
 
 uint64_t account_reserved(struct quota_account *account, struct quota_now now)
 {
-	uint64_t used = used_of(account, now), most = used < account->limit ? account->limit - used : 0;
+	uint64_t used = used_of(account, now), most = minus(account->limit, used);
 	return account->reserved < most ? account->reserved : most;
 }
 
@@ -108,7 +104,7 @@ uint64_t account_left(struct quota_account *account, struct quota_now now)
 	if (account->shares != NULL)
 		return shares_left(account, now, account->limit);
 	uint64_t taken = used_of(account, now) + account->reserved;
-	return taken < account->limit ? account->limit - taken : 0;
+	return minus(account->limit, taken);
 }
 
 uint64_t account_wait(struct quota_account *account, struct quota_now now, const struct quota_ask *ask)

@@ -2,6 +2,7 @@
 /* What a process holds of a shared limit; holding.h holds the contract. */
 #include "service/quotas/holding.h"
 
+#include "service/quotas/amounts.h"
 #include "service/quotas/shares.h"
 
 enum {
@@ -12,21 +13,6 @@ enum {
 	SPARE_PART = 10,     /* of the limit is held in spare at most */
 	SPARE_PART_AT_ONCE = 4
 };
-
-static uint64_t least_of(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t most_of(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
-
-static uint64_t minus(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
 
 static uint64_t counted(struct quota_account *account, struct quota_now now)
 {

@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#include "service/quotas/amounts.h"
+
 enum { SECOND_US = 1000000, ASKING_US = 60 * SECOND_US /* of what has no window that slides */ };
 
 /* A time from now on: what reservations leave, and after so many more slots of the window or seconds of the period. */
@@ -13,21 +15,6 @@ struct later {
 	uint64_t s;
 	bool bare; /* what is reserved does not count */
 };
-
-static uint64_t minus(uint64_t a, uint64_t b)
-{
-	return a > b ? a - b : 0;
-}
-
-static uint64_t least_of(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static uint64_t most_of(uint64_t a, uint64_t b)
-{
-	return a > b ? a : b;
-}
 
 static bool is_calendar(const struct quota_account *account)
 {
