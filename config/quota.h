@@ -34,7 +34,7 @@ enum quota_on_loss { QUOTA_ON_LOSS_LOCAL, QUOTA_ON_LOSS_REFUSE };
 
 enum { QUOTA_SHARES = 16 /* of a quota, at most */ };
 
-/* What a child of a quota's tenant is guaranteed of each limit of the quota. */
+/* The part of each limit of a quota that a child of its tenant is guaranteed. */
 struct config_share {
 	const char *tenant; /* the child, and all tenants below it */
 	unsigned percent;

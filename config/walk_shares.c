@@ -51,7 +51,7 @@ static void check_place(struct walk *walk, const struct config_quota *quota, con
 	}
 }
 
-/* A share of nothing guarantees nothing. Spend is told in dollars, which need no such check: a part is a billionth. */
+/* Refuses a share that rounds down to 0. Limits of spend need no such check: their unit is a billionth of a dollar. */
 static void check_size(struct walk *walk, const struct config_share *share, uint64_t limit, const char *unit,
 		       const char *per)
 {
