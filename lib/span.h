@@ -39,4 +39,10 @@ static inline bool span_is(struct span a, const char *string)
 	return span_equal(a, span_of(string));
 }
 
+static inline bool span_begins(struct span text, const char *with)
+{
+	size_t len = strlen(with);
+	return text.len >= len && memcmp(text.at, with, len) == 0;
+}
+
 #endif

@@ -22,12 +22,6 @@ static struct span shown_method(struct span method)
 	return span_is(method, "HEAD") ? SPAN("GET") : clip(method, METHOD_SHOWN);
 }
 
-static bool begins(struct span text, const char *with)
-{
-	size_t len = strlen(with);
-	return text.len >= len && memcmp(text.at, with, len) == 0;
-}
-
 static bool is_served(const struct surface *surface, struct span path)
 {
 	enum operation operation = methods_at(path);
@@ -47,13 +41,13 @@ static struct span meant(const struct surface *surface, struct span path, struct
 	struct span bare = without_slashes(path);
 	struct span longer = arena_printf(arena, "%s%.*s", version, SPAN_ARG(bare));
 	struct span shorter = SPAN("");
-	if (begins(bare, version))
+	if (span_begins(bare, version))
 		shorter = (struct span){bare.at + VERSION_LEN, bare.len - VERSION_LEN};
 	if (bare.len > 1 && is_served(surface, bare))
 		return bare;
 	if (longer.at != NULL && is_served(surface, longer))
 		return longer;
-	return begins(shorter, version) && is_served(surface, shorter) ? shorter : (struct span){NULL, 0};
+	return span_begins(shorter, version) && is_served(surface, shorter) ? shorter : (struct span){NULL, 0};
 }
 
 /* What the listener is for, as "POST /v1/chat/completions, …": operations under /v1, or of the admin listener all
@@ -63,7 +57,7 @@ static void write_served(struct buf *out, const struct surface *surface)
 	bool first = true;
 	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++) {
 		const struct operation_row *row = operation_row(operation);
-		if (begins(span_of(row->path), "/v1/") == surface->admin || !surface_serves(surface, operation))
+		if (span_begins(span_of(row->path), "/v1/") == surface->admin || !surface_serves(surface, operation))
 			continue;
 		if (!surface->admin && row->surface != OPERATION_OF_CLIENTS)
 			continue;

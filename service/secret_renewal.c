@@ -10,11 +10,6 @@
 
 enum { WHY_MAX = 1024 };
 
-static bool begins(struct span text, const char *with)
-{
-	return text.len >= strlen(with) && memcmp(text.at, with, strlen(with)) == 0;
-}
-
 /* Appends the files that the value refers to: of what stands beside them, something may be secret. */
 static void write_sources(struct span raw, struct buf *out)
 {
@@ -25,7 +20,7 @@ static void write_sources(struct span raw, struct buf *out)
 		if (close == NULL)
 			return;
 		inside.len = (size_t)(close - inside.at);
-		if (begins(inside, "file:") || begins(inside, "credential:"))
+		if (span_begins(inside, "file:") || span_begins(inside, "credential:"))
 			buf_printf(out, "%s%.*s", buf_len(out) == 0 ? "" : ", ", SPAN_ARG(inside));
 	}
 }
