@@ -117,8 +117,7 @@ static void what_one_backend_alone_knows_is_refused_by_name(void **state)
 	static const char *const blocks[] = {
 	    "{\"type\":\"image\",\"source\":{\"type\":\"file\",\"file_id\":\"f\"}}",
 	    "{\"type\":\"document\",\"source\":{\"type\":\"url\",\"url\":\"https://x\"}}",
-	    "{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":[{\"type\":\"image\",\"source\":{\"type\":"
-	    "\"file\"}}]}"};
+	    "{\"type\":\"tool_result\",\"tool_use_id\":\"t\",\"content\":[{\"type\":\"image\",\"source\":{}}]}"};
 	static const char *const params[] = {"messages[0].content[0].source.type", "messages[0].content[0].source.type",
 					     "messages[0].content[0].content[0].source.type"};
 	(void)state;
