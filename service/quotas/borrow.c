@@ -251,6 +251,8 @@ static void end_call(struct quota_call *call, const struct script_answer *answer
 		wake_all(entry, call->round);
 	if (!TAILQ_EMPTY(&entry->sharing->waiters))
 		want_call(quotas, entry);
+	else if (answer != NULL && holding_is_idle(&entry->account, now))
+		want_call_soon(quotas, entry);
 	pthread_mutex_unlock(&quotas->lock);
 	free(call);
 }

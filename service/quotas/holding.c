@@ -286,6 +286,12 @@ void holding_hear(struct quota_account *account, struct quota_now now, uint64_t 
 	holding->refused_amount = ask->least;
 }
 
+bool holding_is_idle(const struct quota_account *account, struct quota_now now)
+{
+	const struct holding *holding = account->shared;
+	return was_refused(holding, now) && holding->others_lack && held_left(account, now) > 0;
+}
+
 bool holding_is_active(const struct quota_account *account, struct quota_now now)
 {
 	const struct holding *holding = account->shared;

@@ -97,6 +97,10 @@ void holding_ask(struct quota_account *account, struct quota_now now, bool closi
 void holding_hear(struct quota_account *account, struct quota_now now, uint64_t sent_us, const struct script_ask *ask,
 		  const struct script_answer *answer);
 
+/* Returns whether something is held that serves no request here, while others lack it. Two processes that each hold
+ * half of what is left would otherwise refuse all requests for as long as both are asked. */
+bool holding_is_idle(const struct quota_account *account, struct quota_now now);
+
 /* Returns whether Redis should hear of it: something is held, reserved, or not reported. */
 bool holding_is_active(const struct quota_account *account, struct quota_now now);
 

@@ -147,6 +147,25 @@ static void a_call_says_whose_share_it_is_about_and_when_it_was_asked_for(void *
 	stop();
 }
 
+static void what_serves_no_request_is_returned_when_others_lack_it(void **state)
+{
+	(void)state;
+	for (int lacked = 0; lacked < 2; lacked++) {
+		start();
+		struct request request = begin(100);
+		assert_true(wait_for(&request));
+		answer(50, lacked, false);
+		assert_int_equal(request.woken, 1);
+		assert_false(reserve(&request));
+		pass(100 * MS);
+		assert_int_equal(world.call != NULL, lacked);
+		if (lacked)
+			assert_int_equal(world.call->ask.want, 0);
+		end(&request);
+		stop();
+	}
+}
+
 static void what_others_are_to_return_is_waited_for_two_seconds(void **state)
 {
 	(void)state;
@@ -253,6 +272,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_call_says_whose_share_it_is_about_and_when_it_was_asked_for),
+	    cmocka_unit_test(what_serves_no_request_is_returned_when_others_lack_it),
 	    cmocka_unit_test(what_others_are_to_return_is_waited_for_two_seconds),
 	    cmocka_unit_test(what_was_returned_ends_the_wait),
 	    cmocka_unit_test(what_is_not_owed_is_refused_at_once),
