@@ -39,6 +39,12 @@ uint64_t account_least(const struct quota_account *account, const struct quota_a
 	return account->overdraft == 0 ? ask->amount : ask->least;
 }
 
+uint64_t account_enough(const struct quota_account *account, const struct quota_ask *ask)
+{
+	uint64_t least = account_least(account, ask);
+	return account->reserved > 0 ? ask->amount : least > 0 ? least : 1;
+}
+
 uint64_t account_reserved(struct quota_account *account, struct quota_now now)
 {
 	uint64_t used = used_of(account, now), most = minus(account->limit, used);

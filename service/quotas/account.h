@@ -88,6 +88,9 @@ bool account_is_idle(struct quota_account *account, struct quota_now now);
 /* Returns what will be used of that account whatever the answer. Without an overdraft no guess counts as such. */
 uint64_t account_least(const struct quota_account *account, const struct quota_ask *ask);
 
+/* Returns with how much left the request would be taken, when more is not to be had. */
+uint64_t account_enough(const struct quota_account *account, const struct quota_ask *ask);
+
 /* "requests", "tokens", …, "concurrent". */
 const char *account_unit_name(unsigned unit);
 

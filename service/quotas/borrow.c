@@ -223,7 +223,7 @@ static void wait_on(struct quotas *quotas, struct quota_entry *entry, uint64_t r
 			continue;
 		}
 		at->round = entry->sharing->round + 1;
-		holding_need(&entry->account, at->amount);
+		holding_need(&entry->account, at->amount, at->enough);
 		want_call_soon(quotas, entry);
 	}
 }
@@ -284,9 +284,11 @@ void quota_call_end(struct quota_call *call, const struct script_answer *answer)
 
 /* ---- waiting ---- */
 
-void borrow_wait(struct quotas *quotas, struct quota_entry *entry, uint64_t amount, struct quota_waiter *waiter)
+void borrow_wait(struct quotas *quotas, struct quota_entry *entry, const struct quota_ask *ask,
+		 struct quota_waiter *waiter)
 {
-	holding_need(&entry->account, amount);
+	uint64_t amount = ask->amount, enough = account_enough(&entry->account, ask);
+	holding_need(&entry->account, amount, enough);
 	want_call(quotas, entry);
 	if (waiter->state != QUOTA_WAITER_ST_IDLE)
 		return;
@@ -294,6 +296,7 @@ void borrow_wait(struct quotas *quotas, struct quota_entry *entry, uint64_t amou
 	waiter->entry = entry;
 	waiter->round = entry->sharing->round + 1;
 	waiter->amount = amount < entry->account.limit ? amount : entry->account.limit;
+	waiter->enough = enough;
 	TAILQ_INSERT_TAIL(&entry->sharing->waiters, waiter, link);
 }
 

@@ -49,6 +49,7 @@ struct quota_waiter {
 	unsigned waits;         /* that were begun */
 	uint64_t round;         /* of its entry: the call that includes it */
 	uint64_t amount;        /* that it needs there */
+	uint64_t enough;        /* that it would be served with */
 	uint64_t owed_until_us; /* it waits no longer for what other processes are to return; 0 = it does not yet */
 	struct quota_entry *entry;
 	TAILQ_ENTRY(quota_waiter) link; /* of its entry, or of its port */

@@ -197,11 +197,14 @@ uint64_t holding_reset(struct quota_account *account, struct quota_now now)
 
 /* ---- asking ---- */
 
-void holding_need(struct quota_account *account, uint64_t amount)
+void holding_need(struct quota_account *account, uint64_t amount, uint64_t enough)
 {
 	struct holding *holding = account->shared;
+	bool first = holding->need == 0;
 	amount = least_of(amount, account->limit);
-	holding->least = holding->need == 0 ? amount : least_of(holding->least, amount);
+	enough = least_of(enough, amount);
+	holding->least = first ? amount : least_of(holding->least, amount);
+	holding->enough = first ? enough : least_of(holding->enough, enough);
 	holding->need += amount;
 }
 
@@ -236,7 +239,7 @@ void holding_ask(struct quota_account *account, struct quota_now now, bool closi
 {
 	struct holding *holding = account->shared;
 	forget_unreported(account, now);
-	uint64_t needed = holding->covered + least_of(account->reserved, account->limit) + holding->need;
+	uint64_t idle = holding->covered + least_of(account->reserved, account->limit), needed = idle + holding->need;
 	*ask = (struct script_ask){.covered = holding->covered,
 				   .uncovered = holding->uncovered,
 				   .known_covered = holding->known_covered,
@@ -244,6 +247,8 @@ void holding_ask(struct quota_account *account, struct quota_now now, bool closi
 				   .want = needed + (closing ? 0 : spare_of(account, now)),
 				   .must = holding->need > 0 ? needed : 0,
 				   .least = holding->least,
+				   .idle = idle,
+				   .enough = holding->enough,
 				   .limit = account->limit,
 				   .unit = account->unit,
 				   .kind = account->kind};
@@ -257,7 +262,7 @@ void holding_ask(struct quota_account *account, struct quota_now now, bool closi
 	holding->ceiling =
 	    least_of(holding->ceiling, ask->want); /* it may be given back, whether that is heard or not */
 	holding->sent_uncovered = holding->uncovered;
-	holding->need = holding->least = 0;
+	holding->need = holding->least = holding->enough = 0;
 	holding->unsure = true;
 }
 

@@ -51,6 +51,7 @@ struct holding {
 	bool unsure;             /* Redis may have given more than was heard */
 	/* requests that wait for more */
 	uint64_t need, least; /* of all together, and of the one that needs least; 0 = none waits */
+	uint64_t enough;      /* for one of them to be served */
 	/* as heard last */
 	uint64_t holders;
 	uint64_t free;
@@ -86,8 +87,8 @@ bool holding_is_forgettable(const struct quota_account *account, struct quota_no
 /* Returns why the amount, for which there is no room, is not granted. */
 enum holding_lack holding_lack(const struct quota_account *account, struct quota_now now, uint64_t amount);
 
-/* Notes a request that waits for the amount. */
-void holding_need(struct quota_account *account, uint64_t amount);
+/* Notes a request that waits for the amount. enough: with so much it would be served, too. */
+void holding_need(struct quota_account *account, uint64_t amount, uint64_t enough);
 
 /* Writes what to ask Redis, but for id and number; the waiting requests are in it. closing: gives back all that is not
  * reserved. */

@@ -118,8 +118,9 @@ void borrow_forget(struct quotas *quotas, struct quota_entry *entry);
 void borrow_note_active(struct quotas *quotas, struct quota_entry *entry, struct quota_now now);
 /* Returns soon what an ended request leaves, where others lack it. */
 void borrow_note_end(struct quotas *quotas, struct quota_entry *entry);
-/* Has a request wait for an amount; it waits in one entry, whatever number it needs. */
-void borrow_wait(struct quotas *quotas, struct quota_entry *entry, uint64_t amount, struct quota_waiter *waiter);
+/* Has a request wait for what it asks; it waits in one entry, whatever number it needs. */
+void borrow_wait(struct quotas *quotas, struct quota_entry *entry, const struct quota_ask *ask,
+		 struct quota_waiter *waiter);
 /* Once no worker is left. */
 void borrow_free_ports(struct quotas *quotas);
 

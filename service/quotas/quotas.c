@@ -174,7 +174,7 @@ void quotas_each_short(struct quotas *quotas, struct quota_part *parts, size_t c
 		uint64_t wait_us = wait_of(&entry->account, now, &ask);
 		if (entry->sharing != NULL && wait_us > 0 && wait_us != UINT64_MAX &&
 		    holding_lack(&entry->account, now, ask.amount) == HOLDING_SHORT)
-			borrow_wait(quotas, entry, ask.amount, waiter);
+			borrow_wait(quotas, entry, &ask, waiter);
 	}
 }
 

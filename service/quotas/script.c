@@ -55,7 +55,9 @@ void script_write(const struct script_ask *ask, char text[SCRIPT_TEXT_SIZE], str
 	args[count++] = ask->leaves ? SPAN("1") : SPAN("0");
 	args[count++] = ask->member < ask->share_count ? span_of(ask->shares[ask->member].tenant) : SPAN("");
 	args[count++] = write_text(&writing, "%" PRId64, ask->asked_ms);
-	args[count] = write_shares(&writing, ask);
+	args[count++] = write_shares(&writing, ask);
+	args[count++] = write_text(&writing, "%" PRIu64, ask->idle);
+	args[count] = write_text(&writing, "%" PRIu64, ask->enough);
 }
 
 bool script_read(const int64_t *numbers, size_t count, struct script_answer *answer)

@@ -23,6 +23,9 @@
  *
  *   used in the window + held by all processes <= limit      whenever something is given to a process
  *
+ * A process is given nothing that would serve none of its requests: two processes that each hold half of what is left
+ * would otherwise refuse all of theirs for as long as both are asked.
+ *
  * A holding expires when its process is silent for SCRIPT_LEASE_MS while others are answered. Then it counts as used,
  * because nobody knows how much of it was. A process that comes back while this use is still in the window gets its
  * holding back. A holding of requests that run at once ends without a trace.
@@ -37,7 +40,7 @@
 #include "lib/span.h"
 #include "service/quotas/account.h"
 
-enum { SCRIPT_LEASE_MS = 10000, SCRIPT_ID_SIZE = 40, SCRIPT_ARGS = 15, SCRIPT_REPLIES = 7 };
+enum { SCRIPT_LEASE_MS = 10000, SCRIPT_ID_SIZE = 40, SCRIPT_ARGS = 17, SCRIPT_REPLIES = 7 };
 
 /* What a process asks. Amounts are in the unit of the account. */
 struct script_ask {
@@ -48,6 +51,8 @@ struct script_ask {
 	uint64_t want;                           /* ceiling */
 	uint64_t must;                           /* ceiling that requests wait for; 0 = none waits */
 	uint64_t least;                          /* that one of them waits for */
+	uint64_t idle;                           /* ceiling if none of them is served */
+	uint64_t enough;                         /* on top of idle, for one of them to be served */
 	uint64_t limit;
 	unsigned unit; /* of the account */
 	enum quota_window kind;

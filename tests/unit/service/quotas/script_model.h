@@ -390,11 +390,12 @@ static inline void model_call(struct model_account *account, const struct script
 		account->lost[i] = model_lost(account, ask, i, taken.of[i], current, now_ms, 0);
 		account->lost_period[i] = current;
 	}
-	if (want < covered + me->held)
+	int64_t ceiling = covered + me->held;
+	int64_t given = model_least(want - ceiling, model_room(account, ask, current, now_ms, &taken, 0));
+	if (want < ceiling)
 		me->held = model_most(want - covered, 0);
-	else
-		me->held +=
-		    model_least(want - covered - me->held, model_room(account, ask, current, now_ms, &taken, 0));
+	else if (ask->must == 0 || ceiling + given >= (int64_t)(ask->idle + ask->enough))
+		me->held += given;
 	me->lacked = (int64_t)ask->must > covered + me->held ? now_ms : 0;
 	me->expires = ask->leaves ? 0 : now_ms + SCRIPT_LEASE_MS;
 	me->called = now_ms;

@@ -57,7 +57,7 @@ static char digest[48];
 
 static void load_script(void)
 {
-	static const char clock[] = "redis.call('TIME')", ours[] = "{ARGV[16],ARGV[17]}";
+	static const char clock[] = "redis.call('TIME')", ours[] = "{ARGV[18],ARGV[19]}";
 	char line[128], script_text[SCRIPT_LUA_SIZE];
 	script_write_text(script_text);
 	const char *at = strstr(script_text, clock);
@@ -122,6 +122,8 @@ static void make_ask(struct process *process, int trial, int index, uint64_t lim
 	if (ask->must > ask->want)
 		ask->want = ask->must;
 	ask->least = seed_below(&seed, limit + 1);
+	ask->idle = ask->covered + seed_below(&seed, limit / 2 + 1);
+	ask->enough = seed_below(&seed, limit + 1);
 	ask->asked_ms = (int64_t)seed_below(&seed, 3) - 1;
 	if (ask->asked_ms > 0)
 		ask->asked_ms = (int64_t)seed_below(&seed, 90000);
@@ -228,9 +230,42 @@ static void an_account_that_nobody_asks_for_vanishes(void **state)
 	redis_process_stop(server);
 }
 
+/* Asks for what a process lacks of a limit of 10; enough: what one of its requests would be served with. Returns what
+ * it holds then. */
+static int64_t ask_for(struct script_ask *ask, uint64_t want, uint64_t must, uint64_t enough)
+{
+	int64_t numbers[SCRIPT_REPLIES];
+	ask->number++;
+	ask->want = want;
+	ask->must = must;
+	ask->least = must;
+	ask->enough = enough;
+	call_redis("account", ask, INT64_C(1700000000000), numbers);
+	return numbers[0];
+}
+
+static void what_would_serve_no_request_of_a_process_is_not_given_to_it(void **state)
+{
+	(void)state;
+	struct redis_process *server = redis_process_start("");
+	struct script_ask a = {.id = "a", .limit = 10, .unit = QUOTA_TOKENS, .kind = QUOTA_HOUR}, b = a;
+	b.id[0] = 'b';
+	connect_to(server->port);
+	load_script();
+	assert_int_equal(ask_for(&a, 4, 0, 0), 4); /* in spare */
+	assert_int_equal(ask_for(&b, 10, 10, 10), 0);
+	assert_int_equal(ask_for(&a, 10, 10, 10), 10);
+	assert_int_equal(ask_for(&a, 4, 0, 0), 4);
+	assert_int_equal(ask_for(&b, 10, 10, 6), 6); /* it serves one of several, or a guess */
+	fclose(wire);
+	redis_process_stop(server);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(redis_answers_as_the_model_does),
-					   cmocka_unit_test(an_account_that_nobody_asks_for_vanishes)};
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(redis_answers_as_the_model_does),
+	    cmocka_unit_test(an_account_that_nobody_asks_for_vanishes),
+	    cmocka_unit_test(what_would_serve_no_request_of_a_process_is_not_given_to_it)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
