@@ -199,11 +199,13 @@ static void check_places(bool shared)
 		snprintf(limits, sizeof limits, "concurrent: %zu", size * PARTS);
 		struct world world = start(shared, limits);
 		assert_int_equal(ask_for(&world, 0, CHILD, BODY("m")), 200);
+		sluice_wait_idle(world.each[0]); /* its place is free */
 		world.served[CHILD] = 0;
 		flood(&world, BODY("gated"), size, size * FLOOD, true);
-		if (shared) { /* some may be held by the other replica just then */
+		if (shared) { /* some places may be held by the other replica; who still waits for it gets one that
+				 falls free */
 			assert_in_range(world.served[CHILD], size / 2, size);
-			assert_in_range(world.served[SIBLING], size / 2, size * (PARTS - 1));
+			assert_in_range(world.served[SIBLING], size / 2, size * FLOOD);
 		} else {
 			assert_int_equal(world.served[CHILD], size);
 			assert_int_equal(world.served[SIBLING], size * (PARTS - 1));
