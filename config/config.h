@@ -81,7 +81,8 @@ enum config_prefill {
 struct config_backend {
 	const char *name;
 	const char *url;        /* http:// or https://, with the path prefix, without a trailing slash */
-	const char *dialect;    /* "openai" */
+	const char *dialect;    /* "openai" or "anthropic" */
+	unsigned max_tokens;    /* of an answer where the dialect must be told and the request does not say */
 	struct secret *api_key; /* NULL when none */
 	const char *ca;         /* PEM file of trusted authorities; NULL = the system's */
 	enum config_prefill prefill;

@@ -4,9 +4,10 @@
 
 #include <string.h>
 
+#include "schemas/anthropic/dialect.h"
 #include "schemas/openai/dialect.h"
 
-static const struct dialect *const dialects[] = {&openai_dialect};
+static const struct dialect *const dialects[] = {&openai_dialect, &anthropic_dialect};
 
 const struct dialect *dialect_find(const char *name)
 {

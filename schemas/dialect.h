@@ -15,6 +15,7 @@
 #include "schemas/endpoint.h"
 #include "schemas/event.h"
 #include "schemas/request.h"
+#include "schemas/translation.h"
 
 struct assembly;
 struct error_told;
@@ -39,6 +40,10 @@ struct answer_reading {
 	size_t content;                    /* bytes of the generated content in an event, about */
 	struct span repaired; /* {NULL,0} when it is fine as it is; else the whole data with repairs, in the arena */
 	struct json json;     /* of the data as it came */
+	bool more;            /* the event says more: it is read once more */
+	/* of a dialect whose answers are translated: what it says, in the arena */
+	struct deltas deltas;
+	struct answer_identity identity;
 };
 
 /* What the next event of a stream is. */
@@ -94,8 +99,15 @@ struct dialect {
 
 	/* ---- requests ---- */
 
-	/* Returns the path below a backend's base URL. */
+	/* Returns the path below a backend's base URL; NULL: backends of the dialect do not have the endpoint. */
 	const char *(*endpoint_path)(enum endpoint endpoint);
+	/* How a backend is shown its key: what stands before it in the head, such as "x-api-key: "; NULL = as a bearer.
+	 */
+	const char *key_line;
+	/* Further lines of the head, each with its end; NULL = none. */
+	const char *head_lines;
+	/* The field of a client's head that goes on to backends of the dialect; {NULL,0} = there is none. */
+	struct span options_field;
 	/* Decodes and validates a body (borrowed) of request->endpoint; as request_decode(). */
 	bool (*request_decode)(struct request *request, struct arena *arena, struct span body,
 			       const struct json_limits *limits, struct findings *findings);
@@ -126,6 +138,14 @@ struct dialect {
 	void (*write_canonical)(const struct request *request, struct arena *scratch, struct buf *out);
 	/* Returns a hash of how the request begins: requests that share it can share a backend's KV cache. */
 	uint64_t (*prefix)(const struct request *request);
+
+	/* ---- requests of another dialect, translated for a backend of this one ---- */
+
+	/* Returns which member asks for what no backend of the dialect can do; {NULL,0}: none. */
+	struct span (*request_misfit)(const struct request *request);
+	/* Appends the body that asks for the same. Of a request that came in this dialect these are its own bytes, but
+	 * for what splice says. Failures are the buffer's and the arena's. */
+	void (*request_translate)(const struct translation *translation);
 
 	/* ---- streams of a backend ---- */
 
@@ -170,6 +190,9 @@ struct dialect {
 			     const struct answer_identity *identity, const struct usage *usage, struct buf *out);
 	/* Appends usage as an object; an unknown count is 0, an unknown total the sum. */
 	void (*usage_write)(struct buf *out, enum endpoint endpoint, const struct usage *usage);
+	/* Appends the data of an event with those deltas of one choice, at most one for each part and tool. */
+	void (*event_write)(struct buf *out, enum endpoint endpoint, const struct answer_identity *identity,
+			    const struct deltas *deltas);
 	/* Appends the data of an event that tells nothing but usage. */
 	void (*usage_event_write)(struct buf *out, enum endpoint endpoint, const struct answer_identity *identity,
 				  const struct usage *usage);

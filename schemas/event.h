@@ -120,9 +120,15 @@ struct event {
 	const struct json *json; /* CHUNK: the data, read; NULL = it was not, as after a rewrite or in a copy */
 	struct span raw; /* CHUNK: the backend's own bytes, ready to relay; {NULL,0} = frame the data anew; END: bytes
 			  * before the end that belong to no event */
-	int64_t total;   /* BODY: bytes of the whole body; -1 = not known */
-	bool joined;     /* an answer broke off, and another one goes on from here */
-	bool gathered;   /* its choices already say which target they came from */
+	/* CHUNK, BODY and END of a translated answer: the bytes that came, ready to relay to a client of own_dialect,
+	 * of the event and of those before it that told nothing; {NULL,0} = what goes up is to be written anew */
+	struct span own;
+	const struct dialect *own_dialect;
+	struct span
+	    dropped; /* CHUNK, BODY: with the first of a target, what of the request its backend was not told: paths */
+	int64_t total;                 /* BODY: bytes of the whole body; -1 = not known */
+	bool joined;                   /* an answer broke off, and another one goes on from here */
+	bool gathered;                 /* its choices already say which target they came from */
 	struct usage usage;            /* CHUNK with CARRIES_USAGE, USAGE, BODY */
 	const struct failure *failure; /* ERROR */
 };
@@ -141,7 +147,7 @@ static inline void event_rewrite(struct event *event, struct span data)
 {
 	event->data = data;
 	event->json = NULL;
-	event->raw = (struct span){NULL, 0};
+	event->raw = event->own = (struct span){NULL, 0};
 }
 
 #endif

@@ -75,6 +75,7 @@ const char *request_caching_text(enum request_caching caching)
 	    [CACHING_GRADE_TOOLS] = "it has tools that the backend runs itself",
 	    [CACHING_GRADE_OUTSIDE] =
 		"it refers to something outside of it, or has a member or part that is not known not to",
+	    [CACHING_GRADE_DIALECT] = "it has what only backends of the client's own dialect are told",
 	    [CACHING_GRADE_INPUTS] =
 		"its inputs cannot be told apart: they are messages, tokens among texts, or too many",
 	};

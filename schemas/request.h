@@ -41,7 +41,12 @@ struct request {
 	bool include_usage;            /* the client itself wants to hear of usage in a stream */
 	struct json json;              /* of the client's body, which is borrowed */
 	const struct dropped *dropped; /* what of the client's request its backends cannot be told; NULL = nothing */
-	bool summed;                   /* checksum is there */
+	/* of a request that came in another dialect: the client's own body as it was read, for backends of that one */
+	const struct dialect *own_dialect; /* NULL = it came as it is */
+	struct json own;
+	struct span
+	    own_options; /* what the head of such a request asks for in that dialect, in the arena; empty = nothing */
+	bool summed;     /* checksum is there */
 	char checksum[HASH_CHECKSUM_SIZE];
 };
 
@@ -54,6 +59,7 @@ enum request_caching {
 	CACHING_GRADE_STORE,   /* the backend is to keep it: an effect beside the answer */
 	CACHING_GRADE_TOOLS,   /* the backend itself looks things up */
 	CACHING_GRADE_OUTSIDE, /* it refers to what may change: a URL or a file */
+	CACHING_GRADE_DIALECT, /* it has what only backends of the client's own dialect are told */
 	CACHING_GRADE_INPUTS,  /* inputs of embeddings that cannot be told apart */
 	CACHING_GRADE_COUNT
 };

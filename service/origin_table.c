@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clients/http/http_client.h"
+#include "schemas/dialect.h"
 
 static bool same_text(const char *a, const char *b)
 {
@@ -14,8 +15,8 @@ static bool same_text(const char *a, const char *b)
 
 static bool same_options(const struct config_backend *a, const struct config_backend *b)
 {
-	return same_text(a->url, b->url) && secret_equal(a->api_key, b->api_key) && same_text(a->ca, b->ca) &&
-	       same_text(a->certificate, b->certificate) && same_text(a->key, b->key) &&
+	return same_text(a->url, b->url) && same_text(a->dialect, b->dialect) && secret_equal(a->api_key, b->api_key) &&
+	       same_text(a->ca, b->ca) && same_text(a->certificate, b->certificate) && same_text(a->key, b->key) &&
 	       a->timeouts.connect_us == b->timeouts.connect_us && a->resolve_us == b->resolve_us;
 }
 
@@ -35,9 +36,12 @@ static struct http_origin *create_origin(const struct config *config, size_t ind
 					 struct metrics_cells *metrics, struct buf *error)
 {
 	const struct config_backend *backend = &config->backends[index];
+	const struct dialect *dialect = dialect_find(backend->dialect);
 	const char *why = "out of memory";
 	struct http_origin_options options = {.url = backend->url,
 					      .bearer = backend->api_key,
+					      .bearer_line = dialect == NULL ? NULL : dialect->key_line,
+					      .lines = dialect == NULL ? NULL : dialect->head_lines,
 					      .ca_file = backend->ca,
 					      .certificate = backend->certificate,
 					      .key = backend->key,

@@ -45,7 +45,10 @@ size_t http_client_active(const struct http_client *client);
 struct http_origin_options {
 	const char *url;       /* scheme, host, port and path prefix, no trailing slash */
 	struct secret *bearer; /* for "Authorization: Bearer …", held; NULL = none. Each call has its present text */
-	const char *ca_file;   /* NULL = the system's */
+	const char
+	    *bearer_line;  /* what stands before it in its line of the head, static; NULL = "Authorization: Bearer " */
+	const char *lines; /* further lines of the head, each with its end, static; NULL = none */
+	const char *ca_file;     /* NULL = the system's */
 	const char *certificate; /* PEM file shown to the backend, its chain included; NULL = none */
 	const char *key;         /* PEM file of its private key; NULL = it is in the certificate's file */
 	uint64_t connect_timeout_us;

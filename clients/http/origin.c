@@ -105,15 +105,16 @@ const struct http_path *origin_path(struct http_origin *origin, const char *path
 	return entry;
 }
 
-static char *lines_print(bool get, bool stream, const char *bearer)
+static char *lines_print(const struct http_origin *origin, bool get, bool stream, const char *bearer)
 {
 	char *text = NULL;
-	int len = asprintf(
-	    &text,
-	    "User-Agent: sluice/" SLUICE_VERSION "\r\nAccept: %s\r\n"
-	    "Accept-Encoding: identity\r\n%s%s%s%s",
-	    stream ? "text/event-stream" : "application/json", get ? "" : "Content-Type: application/json\r\n",
-	    bearer == NULL ? "" : "Authorization: Bearer ", bearer == NULL ? "" : bearer, bearer == NULL ? "" : "\r\n");
+	int len =
+	    asprintf(&text,
+		     "User-Agent: sluice/" SLUICE_VERSION "\r\nAccept: %s\r\n"
+		     "Accept-Encoding: identity\r\n%s%s%s%s%s",
+		     stream ? "text/event-stream" : "application/json", get ? "" : "Content-Type: application/json\r\n",
+		     origin->more_lines, bearer == NULL ? "" : origin->bearer_line, bearer == NULL ? "" : bearer,
+		     bearer == NULL ? "" : "\r\n");
 	return len < 0 ? NULL : text;
 }
 
@@ -135,7 +136,7 @@ static bool origin_print_lines(struct http_origin *origin)
 	const struct secret_text *bearer = origin->bearer == NULL ? NULL : secret_text_hold(origin->bearer);
 	bool good = true;
 	for (int i = 0; i < 4; i++) {
-		lines[i / 2][i % 2] = span_of(lines_print(i / 2, i % 2, bearer == NULL ? NULL : bearer->at));
+		lines[i / 2][i % 2] = span_of(lines_print(origin, i / 2, i % 2, bearer == NULL ? NULL : bearer->at));
 		good = good && lines[i / 2][i % 2].at != NULL;
 	}
 	secret_text_drop(bearer);
@@ -268,6 +269,8 @@ struct http_origin *http_origin_create(struct http_client *client, const struct 
 	origin->metrics = options->metrics;
 	origin->backend = options->backend;
 	origin->bearer = options->bearer == NULL ? NULL : secret_hold(options->bearer);
+	origin->bearer_line = options->bearer_line == NULL ? "Authorization: Bearer " : options->bearer_line;
+	origin->more_lines = options->lines == NULL ? "" : options->lines;
 	TAILQ_INIT(&origin->idle_calls);
 	TAILQ_INIT(&origin->spare);
 	TAILQ_INIT(&origin->used);

@@ -51,6 +51,8 @@ struct http_origin {
 	uint64_t connect_timeout_us;
 	uint64_t resolve_us;
 	struct secret *bearer;   /* holds; NULL = none */
+	const char *bearer_line; /* static: what stands before it */
+	const char *more_lines;  /* static: with the lines */
 	unsigned bearer_version; /* that the lines have */
 	struct span lines[2][2]; /* [get][stream]: fields that all its requests have; owned */
 	struct http_path *paths;

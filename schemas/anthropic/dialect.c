@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The Anthropic dialect, as the service sees it: requests become chat requests, and answers are told anew. */
+/* The Anthropic dialect, as the service sees it: clients' requests become chat requests and their answers are told
+ * anew; for backends it is the other way round. */
 #include "schemas/anthropic/dialect.h"
 
 #include "schemas/anthropic/answer_write.h"
 #include "schemas/anthropic/error_write.h"
+#include "schemas/anthropic/message_read.h"
 #include "schemas/anthropic/request.h"
+#include "schemas/anthropic/request_translate.h"
 #include "schemas/anthropic/stream_write.h"
 
 static void teller_init(void *teller, uint32_t party)
@@ -28,8 +31,50 @@ static bool teller_end(void *teller, struct buf *out)
 	return anthropic_stream_end(teller, out);
 }
 
+static const char *endpoint_path(enum endpoint endpoint)
+{
+	return endpoint == ENDPOINT_CHAT ? "/messages" : NULL;
+}
+
+static void stream_begin(void *stream, enum endpoint endpoint)
+{
+	(void)endpoint;
+	anthropic_reader_begin(stream);
+}
+
+static enum stream_step stream_read(void *stream, const struct sse_event *sse, struct arena *scratch,
+				    struct answer_reading *reading)
+{
+	return anthropic_reader_read(stream, sse, scratch, reading);
+}
+
+static bool stream_is_finished(const void *stream, int64_t choices)
+{
+	(void)choices; /* there is one */
+	return anthropic_reader_is_finished(stream);
+}
+
+static bool answer_read(enum endpoint endpoint, struct span body, struct arena *scratch, struct answer_reading *reading)
+{
+	(void)endpoint;
+	return anthropic_message_read(body, scratch, reading);
+}
+
 const struct dialect anthropic_dialect = {
     .name = "anthropic",
+    .endpoint_path = endpoint_path,
+    .key_line = "x-api-key: ",
+    .head_lines = "anthropic-version: 2023-06-01\r\n",
+    .options_field = SPAN_INIT("anthropic-beta"),
+    .request_misfit = anthropic_request_misfit,
+    .request_translate = anthropic_request_translate,
+    .splice_growth = anthropic_splice_growth,
+    .stream_size = sizeof(struct anthropic_reader),
+    .stream_begin = stream_begin,
+    .stream_read = stream_read,
+    .stream_is_finished = stream_is_finished,
+    .answer_read = answer_read,
+    .error_read = anthropic_error_read,
     .request_decode = anthropic_request_decode,
     .answer_write = anthropic_answer_write,
     .error_write = anthropic_error_write,

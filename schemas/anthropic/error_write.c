@@ -4,19 +4,30 @@
 
 #include "lib/json_write.h"
 
+/* The first of a type is the status that it stands for. */
+static const struct {
+	int status;
+	struct span type;
+} types[] = {
+    {400, SPAN_INIT("invalid_request_error")}, {401, SPAN_INIT("authentication_error")},
+    {402, SPAN_INIT("billing_error")},         {403, SPAN_INIT("permission_error")},
+    {404, SPAN_INIT("not_found_error")},       {413, SPAN_INIT("request_too_large")},
+    {429, SPAN_INIT("rate_limit_error")},      {500, SPAN_INIT("api_error")},
+    {504, SPAN_INIT("timeout_error")},         {529, SPAN_INIT("overloaded_error")},
+    {503, SPAN_INIT("overloaded_error")},
+};
+
+int anthropic_error_status(struct span type)
+{
+	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+		if (span_equal(types[i].type, type))
+			return types[i].status;
+	return 0;
+}
+
 /* Returns the word that Anthropic has for a status. */
 static struct span type_of(int status)
 {
-	static const struct {
-		int status;
-		struct span type;
-	} types[] = {
-	    {401, SPAN_INIT("authentication_error")}, {402, SPAN_INIT("billing_error")},
-	    {403, SPAN_INIT("permission_error")},     {404, SPAN_INIT("not_found_error")},
-	    {413, SPAN_INIT("request_too_large")},    {429, SPAN_INIT("rate_limit_error")},
-	    {503, SPAN_INIT("overloaded_error")},     {504, SPAN_INIT("timeout_error")},
-	    {529, SPAN_INIT("overloaded_error")},
-	};
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
 		if (types[i].status == status)
 			return types[i].type;

@@ -2,6 +2,7 @@
 /* Reading a Messages request; request.h holds the contract. */
 #include "schemas/anthropic/request.h"
 
+#include "schemas/anthropic/dialect.h"
 #include "schemas/anthropic/to_chat.h"
 #include "schemas/finding_json.h"
 #include "schemas/openai/request.h"
@@ -49,6 +50,8 @@ bool anthropic_request_decode(struct request *request, struct arena *arena, stru
 	request->model = typed.model.value;
 	if (!good)
 		return arena_failed(arena) ? run_out(findings) : false;
+	request->own_dialect = &anthropic_dialect;
+	request->own = json;
 	struct span chat = chat_of(request, &json, &typed, arena, findings);
 	return chat.at != NULL && openai_request_decode(request, ENDPOINT_CHAT, arena, chat, limits, findings);
 }

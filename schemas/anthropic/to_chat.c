@@ -53,7 +53,7 @@ static void write_tools(const struct to_chat *to, uint32_t tools)
 			continue;
 		}
 		if (json_member(to->json, at, "cache_control") != JSON_NONE)
-			drop(to, arena_printf(to->arena, "tools[%u].cache_control", index));
+			dropped_add_idle(to->dropped, arena_printf(to->arena, "tools[%u].cache_control", index));
 		buf_append(to->out, count++ == 0 ? SPAN(",\"tools\":[") : SPAN(","));
 		write_tool(to, at);
 	}
@@ -158,7 +158,7 @@ void anthropic_write_chat(const struct to_chat *to)
 	write_thinking(to, typed->thinking.node);
 	write_user(to, typed->metadata.node);
 	if (typed->service_tier.node != JSON_NONE)
-		drop(to, SPAN("service_tier"));
+		dropped_add_idle(to->dropped, SPAN("service_tier"));
 	if (typed->stream.value)
 		buf_append(to->out, SPAN(",\"stream\":true")); /* usage is asked for where a backend tells it */
 	buf_append(to->out, SPAN("}"));

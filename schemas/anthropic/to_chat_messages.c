@@ -43,7 +43,7 @@ static void drop(const struct to_chat *to, const struct place *place, const char
 static void drop_common(const struct to_chat *to, const struct place *place, uint32_t block)
 {
 	if (json_member(to->json, block, "cache_control") != JSON_NONE)
-		drop(to, place, ".cache_control");
+		dropped_add_idle(to->dropped, path_of(to, place, ".cache_control"));
 	if (json_member(to->json, block, "citations") != JSON_NONE)
 		drop(to, place, ".citations");
 }
@@ -332,5 +332,7 @@ void anthropic_write_chat_messages(const struct to_chat *to)
 		place.block = 0;
 		write_message(to, &messages, &place, at);
 	}
+	if (messages.count == 0) /* all of it was dropped, but a backend of the client's dialect is told */
+		buf_append(to->out, SPAN("{\"role\":\"user\",\"content\":\"\"}"));
 	buf_append(to->out, SPAN("]"));
 }

@@ -111,6 +111,16 @@ bool openai_chunk_write_lane(struct span data, const struct answer_lane *lane, s
 	return true;
 }
 
+/* Writes what the cache of the backend did; cache_write_tokens is what routers call it. */
+static void write_details(struct buf *out, const struct usage *usage)
+{
+	buf_printf(out, ",\"prompt_tokens_details\":{\"cached_tokens\":%" PRId64,
+		   usage->cache_read < 0 ? 0 : usage->cache_read);
+	if (usage->cache_write > 0)
+		buf_printf(out, ",\"cache_write_tokens\":%" PRId64, usage->cache_write);
+	buf_append(out, SPAN("}"));
+}
+
 void openai_usage_write(struct buf *out, enum endpoint endpoint, const struct usage *usage)
 {
 	int64_t prompt = usage->prompt_tokens < 0 ? 0 : usage->prompt_tokens;
@@ -121,7 +131,10 @@ void openai_usage_write(struct buf *out, enum endpoint endpoint, const struct us
 	buf_printf(out, "{\"prompt_tokens\":%" PRId64, prompt);
 	if (endpoint != ENDPOINT_EMBEDDINGS)
 		buf_printf(out, ",\"completion_tokens\":%" PRId64, completion);
-	buf_printf(out, ",\"total_tokens\":%" PRId64 "}", total);
+	buf_printf(out, ",\"total_tokens\":%" PRId64, total);
+	if (usage->cache_read > 0 || usage->cache_write > 0)
+		write_details(out, usage);
+	buf_append(out, SPAN("}"));
 }
 
 /* The answers of a merge, read. */

@@ -8,6 +8,7 @@
 #include "schemas/openai/cacheable.h"
 #include "schemas/openai/chunk_deltas.h"
 #include "schemas/openai/chunk_rejoin.h"
+#include "schemas/openai/chunk_write.h"
 #include "schemas/openai/embedding_cache.h"
 #include "schemas/openai/error_read.h"
 #include "schemas/openai/error_write.h"
@@ -139,6 +140,7 @@ const struct dialect openai_dialect = {
     .identity_read = openai_identity_read,
     .answer_write = openai_answer_write,
     .usage_write = openai_usage_write,
+    .event_write = openai_chunk_write,
     .usage_event_write = usage_event_write,
     .event_set_usage = openai_usage_replace,
     .event_hide_usage = openai_usage_hide,

@@ -145,6 +145,8 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	request->identity = asked->client;
 	request->network = asked->network;
 	set_payer(request, asked->holder);
+	if (asked->options.len > 0)
+		request->own_options = arena_copy(&request->arena, asked->options);
 	exchange->worker = worker;
 	exchange->kind = asked->kind;
 	exchange->steps = exchange_steps;

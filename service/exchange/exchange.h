@@ -40,6 +40,7 @@ struct exchange_request {
 	struct span request_id;  /* the client's x-request-id, empty = none */
 	struct span traceparent; /* the client's, empty = none */
 	struct span retry_count; /* the client's x-stainless-retry-count, empty = none */
+	struct span options;     /* the client's field that its dialect has for options; empty = none */
 	struct span timeout;     /* the client's x-stainless-timeout: seconds that it waits; empty = it does not say */
 	struct holder *holder;   /* whose key was shown; NULL = nobody was asked for one */
 	uint64_t client;         /* whose request it is: a hash of its tenant or address */

@@ -136,6 +136,7 @@ struct exchange {
 	struct fanout_run *fanout; /* of a fan-out, in the arena */
 	struct recast *recast;     /* a complete answer that is being made and sent; NULL = none */
 	struct telling *telling;   /* a stream that is told in another dialect; NULL = none */
+	bool relays_own;           /* the stream is that of a backend which speaks the client's dialect */
 	struct observers observers;
 	struct report report; /* one of them */
 };

@@ -10,6 +10,7 @@
 
 static enum exchange_step relay_chunk(struct exchange *exchange, const struct event *event)
 {
+	telling_note_dropped(exchange, event);
 	if (exchange->report.events == 0)
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
 	exchange_note(exchange, event, true);
@@ -26,12 +27,14 @@ static enum exchange_step relay_chunk(struct exchange *exchange, const struct ev
 
 static enum exchange_step relay_body(struct exchange *exchange, const struct event *event)
 {
-	if (telling_is_needed(exchange))
+	bool own = telling_has_own(exchange, event); /* all of it at once */
+	telling_note_dropped(exchange, event);
+	if (telling_is_needed(exchange) && !own)
 		return exchange_gather(exchange, event);
 	if (exchange->state == EXCHANGE_ST_WAITING)
-		exchange_head(exchange, EXCHANGE_ST_BODY, event->target, event->total);
+		exchange_head(exchange, EXCHANGE_ST_BODY, event->target, own ? (int64_t)event->own.len : event->total);
 	exchange_note(exchange, event, true);
-	return exchange_write(exchange, event->data);
+	return exchange_write(exchange, own ? event->own : event->data);
 }
 
 static enum exchange_step relay_end(struct exchange *exchange, const struct event *event)
@@ -43,7 +46,7 @@ static enum exchange_step relay_end(struct exchange *exchange, const struct even
 	if (exchange->state != EXCHANGE_ST_STREAM)
 		return exchange_completes(exchange);
 	if (telling_is_needed(exchange))
-		return telling_end(exchange);
+		return telling_end(exchange, event);
 	buf_reset(&exchange->out);
 	exchange->request->dialect->stream_end_write(&exchange->out);
 	bool sent = !buf_failed(&exchange->out) && (event->raw.at == NULL || exchange_send(exchange, event->raw)) &&

@@ -53,17 +53,24 @@ static struct telling *telling_of(struct exchange *exchange)
 struct span telling_dropped(struct exchange *exchange)
 {
 	const struct dropped *dropped = exchange->request->dropped;
-	struct arena *arena = exchange_arena(exchange);
-	struct span text = {NULL, 0};
-	if (dropped == NULL || dropped->count == 0)
-		return text;
-	size_t listed = dropped->count < DROPPED_MOST ? dropped->count : DROPPED_MOST;
-	for (size_t i = 0; i < listed; i++)
-		text = i == 0 ? dropped->list[i]
-			      : arena_printf(arena, "%.*s, %.*s", SPAN_ARG(text), SPAN_ARG(dropped->list[i]));
-	return dropped->count > listed
-		   ? arena_printf(arena, "%.*s and %zu more", SPAN_ARG(text), dropped->count - listed)
-		   : text;
+	return dropped == NULL ? (struct span){NULL, 0} : dropped_text(dropped, exchange_arena(exchange));
+}
+
+bool telling_has_own(const struct exchange *exchange, const struct event *event)
+{
+	return event->own.at != NULL && event->own_dialect == exchange->to.dialect;
+}
+
+void telling_note_dropped(struct exchange *exchange, const struct event *event)
+{
+	struct span *dropped = &exchange->to.dropped;
+	if (telling_has_own(exchange, event))
+		*dropped = (struct span){NULL, 0};
+	else if (event->dropped.at != NULL && dropped->at != NULL)
+		*dropped =
+		    arena_printf(exchange_arena(exchange), "%.*s, %.*s", SPAN_ARG(*dropped), SPAN_ARG(event->dropped));
+	else if (event->dropped.at != NULL)
+		*dropped = arena_copy(exchange_arena(exchange), event->dropped);
 }
 
 /* Usage alone has no choices. */
@@ -84,8 +91,20 @@ static bool tell(struct telling *telling, const struct event *event, struct buf 
 				       (event->carries & CARRIES_USAGE) != 0 ? &event->usage : &none, &identity, out);
 }
 
+/* Relays the bytes of a backend that speaks the client's dialect. What began so goes on so. */
+static enum exchange_step relay_own(struct exchange *exchange, const struct event *event)
+{
+	exchange->relays_own = true;
+	if (!telling_has_own(exchange, event))
+		return exchange_fails(exchange, ERROR_UPSTREAM_INVALID);
+	return event->own.len == 0 ? EXCHANGE_WAIT : exchange_write(exchange, event->own);
+}
+
 enum exchange_step telling_chunk(struct exchange *exchange, const struct event *event)
 {
+	bool begun = exchange->telling != NULL;
+	if (exchange->relays_own || (!begun && telling_has_own(exchange, event)))
+		return relay_own(exchange, event);
 	struct telling *telling = telling_of(exchange);
 	buf_reset(&exchange->out);
 	if (telling == NULL || !tell(telling, event, &exchange->out))
@@ -103,8 +122,12 @@ void telling_usage(struct exchange *exchange, const struct event *event)
 		telling->to->teller_add(telling->teller, &none, &event->usage, &unnamed, &exchange->out);
 }
 
-enum exchange_step telling_end(struct exchange *exchange)
+enum exchange_step telling_end(struct exchange *exchange, const struct event *event)
 {
+	if (exchange->relays_own) {
+		bool sent = telling_has_own(exchange, event) && exchange_send(exchange, event->own);
+		return sent ? exchange_completes(exchange) : exchange_cuts(exchange, ERROR_OVERLOADED);
+	}
 	struct telling *telling = telling_of(exchange);
 	buf_reset(&exchange->out);
 	if (telling == NULL || !telling->to->teller_end(telling->teller, &exchange->out))

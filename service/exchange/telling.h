@@ -21,12 +21,18 @@ static inline bool telling_is_needed(const struct exchange *exchange)
  * nothing is left out. */
 struct span telling_dropped(struct exchange *exchange);
 
+/* Returns whether the event has bytes of a backend that speaks the client's dialect: they go out as they came. */
+bool telling_has_own(const struct exchange *exchange, const struct event *event);
+
+/* Notes what the target of the first CHUNK or BODY was not told, before the head. */
+void telling_note_dropped(struct exchange *exchange, const struct event *event);
+
 /* Sends what a CHUNK says; the head is out. Returns what comes next. */
 enum exchange_step telling_chunk(struct exchange *exchange, const struct event *event);
 /* Notes usage that the client's own words did not ask for; harmless where nothing is told. */
 void telling_usage(struct exchange *exchange, const struct event *event);
-/* Sends the end of a stream. */
-enum exchange_step telling_end(struct exchange *exchange);
+/* Sends the end of a stream, which END tells. */
+enum exchange_step telling_end(struct exchange *exchange, const struct event *event);
 /* Frees what there is. */
 void telling_close(struct exchange *exchange);
 

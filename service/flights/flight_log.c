@@ -113,6 +113,8 @@ struct flight_record *flight_log_copy(struct flight_log *log, const struct event
 		return NULL;
 	*record = (struct flight_record){.event = *event, .behind = sizeof(*record) + bytes};
 	record->event.json = NULL;
+	record->event.own = (struct span){NULL, 0}; /* those who follow get what all dialects have in common */
+	record->event.dropped = keep(&log->arena, event->dropped);
 	copy_bytes(record, event);
 	if (event->kind != EVENT_ERROR)
 		return record;

@@ -179,7 +179,7 @@ bool flight_wire_read(struct span bytes, const struct config_plan *plan, const s
 	event->gathered = (flags & WIRE_GATHERED) != 0;
 	struct span target = wire_read_text(&reader);
 	event->target = target.at == NULL ? NULL : config_find_target(plan, target);
-	event->dialect = event->target == NULL ? dialect : dialect_find(event->target->backend->dialect);
+	event->dialect = dialect;
 	event->raw = wire_read_text(&reader);
 	event->data = wire_read_data(&reader, flags, event->raw);
 	if (kind == EVENT_ERROR) {

@@ -22,7 +22,7 @@ void flight_wire_write(const struct event *event, uint64_t number, struct buf *o
 
 /*
  * False when the bytes are no such event; any bytes may be asked about. Spans borrow from bytes. plan: where targets
- * are looked up; one that it does not have counts as several. dialect: of events of several targets.
+ * are looked up; one that it does not have counts as several. dialect: of the request, and of the events.
  */
 bool flight_wire_read(struct span bytes, const struct config_plan *plan, const struct dialect *dialect,
 		      struct flight_wire *wire);

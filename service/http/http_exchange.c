@@ -2,6 +2,8 @@
 /* The methods of struct exchange_client_ops on an http_request, and its callbacks back to the exchange. */
 #include "service/http/http_exchange.h"
 
+#include "schemas/dialect.h"
+
 static void client_head(void *client, int status, const struct http_field *fields, size_t count, int64_t content_length)
 {
 	http_respond_head(client, status, fields, count, content_length);
@@ -65,6 +67,9 @@ void http_exchange_start(struct exchange_worker *worker, struct http_request *re
 				       .request_id = http_request_field(request, "x-request-id"),
 				       .traceparent = http_request_field(request, "traceparent"),
 				       .retry_count = http_request_field(request, "x-stainless-retry-count"),
+				       .options = row->dialect->options_field.at == NULL
+						      ? SPAN("")
+						      : http_request_list(request, row->dialect->options_field.at),
 				       .timeout = http_request_field(request, "x-stainless-timeout"),
 				       .holder = http_request_holder(request),
 				       .tenant = http_request_tenant(request),

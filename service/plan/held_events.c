@@ -9,7 +9,7 @@ bool held_events_may_hold(const struct event *event)
 
 bool held_events_keep(struct held_events *early, struct arena *arena, const struct event *event)
 {
-	size_t bytes = event->data.len + event->raw.len;
+	size_t bytes = event->data.len + event->raw.len + event->own.len;
 	if (early->bytes + bytes > HELD_EVENTS_MOST)
 		return false;
 	struct held_event *kept = arena_alloc(arena, sizeof(*kept));
@@ -20,6 +20,8 @@ bool held_events_keep(struct held_events *early, struct arena *arena, const stru
 	kept->event.data = arena_copy(arena, event->data);
 	if (event->raw.at != NULL)
 		kept->event.raw = arena_copy(arena, event->raw);
+	if (event->own.at != NULL)
+		kept->event.own = arena_copy(arena, event->own);
 	if (arena_failed(arena))
 		return false;
 	if (early->first == NULL)

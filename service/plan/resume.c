@@ -342,6 +342,7 @@ static void resume_note(struct resume_run *resume, struct event *event)
 static void resume_pass(struct resume_run *resume, const struct event *event)
 {
 	struct event passed = *event;
+	passed.own = (struct span){NULL, 0}; /* another answer may go on from here */
 	if (tells_usage(event) && resume->tries > 0)
 		resume_mend_usage(resume, &passed);
 	if (event->kind == EVENT_CHUNK && resume->able)

@@ -66,6 +66,8 @@ static void target_release(struct target_run *target)
 		return;
 	buf_fini(&target->request);
 	buf_fini(&target->answer);
+	buf_fini(&target->translated);
+	buf_fini(&target->own);
 	sse_fini(&target->sse);
 	decoder_destroy(target->decoder);
 	target->decoder = NULL;
@@ -170,9 +172,13 @@ static void target_tell_tap(struct target_run *target, const struct event *event
 void target_emit(struct target_run *target, struct event *event)
 {
 	event->target = target->target;
-	event->dialect = target->run.plan->dialect;
+	event->dialect = target->run.context->request->dialect;
 	if (event->kind == EVENT_BODY && usage_is_known(&event->usage)) /* those of streams were noted before */
 		target->usage = event->usage;
+	if (event->kind == EVENT_CHUNK || event->kind == EVENT_BODY) {
+		event->dropped = target->dropped;
+		target->dropped = (struct span){NULL, 0};
+	}
 	target_tell_tap(target, event);
 	target->run.sink->on_event(target->run.sink, &target->run, event);
 }
@@ -187,6 +193,7 @@ void target_complete(struct target_run *target, struct span before)
 {
 	struct event event = {.kind = EVENT_END, .raw = before};
 	target_enter(target);
+	target_give_own(target, &event);
 	target_judge(target, ERROR_NONE, FAILURE_NONE);
 	timer_stop(target_timers(target), &target->silence);
 	if (target->call == NULL || !http_call_is_sent(target->call)) { /* the request may go with its client */
@@ -315,7 +322,8 @@ static void target_start(struct run *run)
 		target->lane = tap->ops->on_started(tap, run->plan);
 		target->tapped = true;
 	}
-	target_gate_enter(target);
+	if (target_fits(target))
+		target_gate_enter(target);
 }
 
 static void target_pause(struct run *run, bool paused)
@@ -374,18 +382,19 @@ static struct run *target_create_run(const struct plan *plan, struct run_context
 	target->run = (struct run){.ops = &ops, .plan = plan, .context = context, .sink = sink};
 	target->target = plan->source;
 	target->usage = USAGE_UNKNOWN;
-	target->asked_usage = target_asks_usage(context, plan->source);
+	target->asked_usage = target_is_foreign(target)
+				  ? request->stream && !request->include_usage /* it always comes */
+				  : target_asks_usage(context, plan->source);
 	target->late_failure.run = on_late_failure;
-	target->stream = arena_alloc(context->arena, plan->dialect->stream_size);
-	if (target->stream == NULL)
+	if (!target_reads(target, plan->dialect))
 		return NULL;
-	plan->dialect->stream_begin(target->stream, request->endpoint);
 	buf_init(&target->request, target_request_most(target));
-	bool pieces = !request->stream && limits->event > TARGET_WHOLE_MOST;
+	bool pieces = !request->stream && limits->event > TARGET_WHOLE_MOST && !target_is_foreign(target);
 	buf_init(&target->answer, pieces ? TARGET_WHOLE_MOST : limits->event);
 	sse_init(&target->sse, limits->event);
 	buf_charge(&target->request, context->party);
 	buf_charge(&target->answer, context->party);
+	target_translation_begin(target);
 	sse_charge(&target->sse, context->party);
 	return &target->run;
 }

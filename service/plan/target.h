@@ -3,8 +3,9 @@
  * The run of a target, shared by the files that implement it: target.c (the
  * run's life, timeouts, ends), target_answer.c (head, body and end of what comes back), target_gate.c (whether and when
  * a call may start), target_request.c (the request that goes out), target_timeouts.c (the limits of silence),
- * target_stream.c (streamed answers), target_whole.c (whole answers), target_form.c (answers of the other form than was
- * asked for) and target_refusal.c (error statuses).
+ * target_stream.c (streamed answers), target_whole.c (whole answers), target_translate.c (backends of another dialect
+ * than the request's), target_form.c (answers of the other form than was asked for) and target_refusal.c (error
+ * statuses).
  */
 #ifndef SLUICE_SERVICE_PLAN_TARGET_H
 #define SLUICE_SERVICE_PLAN_TARGET_H
@@ -78,7 +79,13 @@ struct target_run {
 	bool answer_cut;         /* answer is the beginning of one that failed, closed */
 	struct decoder *decoder; /* of the body's content coding; NULL = none */
 	struct sse_parser sse;
-	void *stream;                         /* what the dialect remembers of a streamed answer */
+	const struct dialect *reads; /* the dialect of the bytes that come */
+	void *stream;                /* what it remembers of a streamed answer */
+	struct buf translated;       /* of a foreign backend: the event, or the whole answer, as others read it */
+	struct buf own;              /* its bytes, for a client of its dialect */
+	bool own_given;              /* they were passed up */
+	struct span dropped; /* what of the request the backend was not told; {NULL,0} = nothing, or it went up */
+	bool again;          /* an event is read once more */
 	struct target_collection *collection; /* of a stream for a whole answer; NULL = none (target_form.c) */
 	struct answer_slices slices;          /* of answer, which is passed up or read a part at a time */
 	void *watch;                          /* what the dialect remembers of a whole answer that passes in pieces */
@@ -126,7 +133,7 @@ extern const struct http_call_ops target_call_ops;
 /* Most bytes of the request's body. */
 size_t target_request_most(const struct target_run *target);
 
-enum { TARGET_FIELDS_MOST = 3 };
+enum { TARGET_FIELDS_MOST = 4 };
 /* Fills in the header fields of the request, and returns how many; their values borrow, or are in the arena. */
 size_t target_headers(const struct target_run *target, struct http_field fields[TARGET_FIELDS_MOST]);
 
@@ -202,6 +209,39 @@ void target_collect_end(struct target_run *target);
 void target_collect_fini(struct target_run *target);
 bool target_replay_write(const struct dialect *dialect, enum endpoint endpoint, struct span body, struct buf *out);
 void target_replay(struct target_run *target, struct buf *stream);
+
+/*
+ * Backends of another dialect than the request's: target_translate.c. target_is_foreign: the target has one.
+ * target_fits: the request can be asked of it; else the run fails late. target_reads: from here on bytes of that
+ * dialect are read; false when out of memory.
+ */
+bool target_is_foreign(const struct target_run *target);
+/* Returns whether the client speaks the backend's dialect, which is not the request's. */
+bool target_serves_own(const struct target_run *target);
+bool target_fits(struct target_run *target);
+bool target_reads(struct target_run *target, const struct dialect *dialect);
+/* Prepares the buffers. */
+void target_translation_begin(struct target_run *target);
+/* Writes the request; failures are the buffer's and the arena's. */
+void target_translate_request(struct target_run *target, const struct request_splice *splice);
+/* Returns the event that was read as others read it: it borrows from the target until the next one. */
+struct event target_translate_event(struct target_run *target, const struct answer_reading *reading);
+/* Keeps the bytes of an event for a client of the backend's dialect. False: they are too many, or memory ran out. */
+bool target_keep_own(struct target_run *target, struct span raw);
+/* Gives an event what was kept and not given yet. */
+void target_give_own(struct target_run *target, struct event *event);
+
+/* A whole answer of another dialect. */
+struct answer_translation {
+	const struct dialect *to;
+	enum endpoint endpoint;
+	int64_t created; /* Unix seconds, where it does not say it */
+	uint32_t party;
+	struct buf *out; /* is appended to; its ceiling is that of the texts as well */
+};
+/* Writes the answer that was read. False: it has no choices, or memory ran out (*exhausted). Thread-safe. */
+bool target_translate_answer(const struct answer_translation *translation, struct answer_reading *reading,
+			     bool *exhausted);
 
 void target_refusal_on_body(struct target_run *target, struct span bytes);
 void target_refusal_on_end(struct target_run *target);

@@ -48,7 +48,7 @@ bool target_collect_begin(struct target_run *target)
 	buf_charge(&collection->answer, target->run.context->party);
 	collection->usage = USAGE_UNKNOWN;
 	collection->target = target;
-	collection->dialect = target->run.plan->dialect;
+	collection->dialect = target->run.context->request->dialect;
 	collection->endpoint = target->run.context->request->endpoint;
 	target->collection = collection;
 	return true;
@@ -212,6 +212,10 @@ void target_replay(struct target_run *target, struct buf *stream)
 	struct usage unknown = USAGE_UNKNOWN;
 	target->asked_usage |= !target->run.context->request->include_usage; /* the stream has it for our books */
 	timer_stop(target_timers(target), &target->silence);
+	if (target_is_foreign(target) && !target_reads(target, target->run.context->request->dialect)) {
+		target_fail_code(target, ERROR_OVERLOADED);
+		return;
+	}
 	target->slices.emit = on_stream_slice;
 	target->slices.on_told = on_stream_told;
 	target_set_state(target, TARGET_ST_STREAM);

@@ -26,5 +26,8 @@ size_t target_headers(const struct target_run *target, struct http_field fields[
 		fields[count++] = (struct http_field){SPAN("traceparent"), context->traceparent};
 	if (retries.at != NULL)
 		fields[count++] = (struct http_field){SPAN("x-stainless-retry-count"), retries};
+	if (target_serves_own(target) && context->request->own_options.len > 0)
+		fields[count++] =
+		    (struct http_field){target->run.plan->dialect->options_field, context->request->own_options};
 	return count;
 }

@@ -28,7 +28,8 @@ static unsigned refusal_written(const struct target_run *target)
 {
 	const struct run_resumption *resumption = target->run.context->resumption;
 	bool prefill = resumption != NULL && resumption->prefill.at != NULL;
-	return (target->asked_usage ? FAILURE_WHERE_WRITTEN_USAGE : 0) | (prefill ? FAILURE_WHERE_WRITTEN_PREFILL : 0);
+	bool usage = target->asked_usage && !target_is_foreign(target);
+	return (usage ? FAILURE_WHERE_WRITTEN_USAGE : 0) | (prefill ? FAILURE_WHERE_WRITTEN_PREFILL : 0);
 }
 
 /* The call may have been sent with the key before the present one. */

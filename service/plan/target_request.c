@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The request of a target: the client's own body with the target's model name.
+ * The request of a target: the client's own body with the target's model name, or one that asks for the same in the
+ * backend's dialect.
  * target_headers.c has the header fields.
  */
 #include "service/plan/target.h"
@@ -35,8 +36,11 @@ static struct request_splice target_splice(const struct target_run *target)
 size_t target_request_most(const struct target_run *target)
 {
 	struct request_splice splice = target_splice(target);
-	return target->run.context->request->json.text.len +
-	       target->run.context->request->dialect->splice_growth(&splice);
+	const struct request *request = target->run.context->request;
+	if (target_is_foreign(target)) /* what is told in more words is small */
+		return 2 * (request->json.text.len + request->own.text.len) +
+		       target->run.plan->dialect->splice_growth(&splice);
+	return request->json.text.len + request->dialect->splice_growth(&splice);
 }
 
 bool target_call_start(struct target_run *target)
@@ -47,8 +51,12 @@ bool target_call_start(struct target_run *target)
 	size_t count = target_headers(target, extra);
 	struct request_splice splice = target_splice(target);
 	buf_reset(&target->request);
-	struct span tail = request->dialect->request_splice(request, &splice, &target->request);
-	if (buf_failed(&target->request))
+	struct span tail = {NULL, 0};
+	if (target_is_foreign(target))
+		target_translate_request(target, &splice);
+	else
+		tail = request->dialect->request_splice(request, &splice, &target->request);
+	if (buf_failed(&target->request) || arena_failed(context->arena))
 		return false;
 	struct http_call_request call = {.path = target->run.plan->dialect->endpoint_path(request->endpoint),
 					 .body = buf_span(&target->request),

@@ -20,7 +20,7 @@ static void stream_pass_usage(struct target_run *target, const struct json *json
 {
 	struct buf out;
 	buf_init(&out, json->text.len + 256);
-	const struct dialect *dialect = target->run.plan->dialect;
+	const struct dialect *dialect = target->reads;
 	bool more = dialect->event_hide_usage(json, target->run.context->request->endpoint,
 					      &out); /* before others use the scratch arena */
 	target_emit(target, usage);
@@ -31,16 +31,27 @@ static void stream_pass_usage(struct target_run *target, const struct json *json
 	buf_fini(&out);
 }
 
+static struct event stream_event(struct target_run *target, const struct sse_event *sse,
+				 const struct answer_reading *reading)
+{
+	if (target->reads != target->run.context->request->dialect)
+		return target_translate_event(target, reading);
+	bool repaired = reading->repaired.at != NULL;
+	return (struct event){.kind = EVENT_CHUNK,
+			      .carries = reading->carries,
+			      .data = repaired ? reading->repaired : sse->data,
+			      .json = repaired ? NULL : &reading->json,
+			      .raw = repaired ? (struct span){NULL, 0} : sse->raw,
+			      .usage = reading->usage};
+}
+
 static void stream_pass_up(struct target_run *target, const struct sse_event *sse, const struct answer_reading *reading)
 {
-	struct event event = {.kind = EVENT_CHUNK,
-			      .carries = reading->carries,
-			      .data = reading->repaired.at != NULL ? reading->repaired : sse->data,
-			      .json = reading->repaired.at != NULL ? NULL : &reading->json,
-			      .raw = reading->repaired.at != NULL ? (struct span){NULL, 0} : sse->raw,
-			      .usage = reading->usage};
+	struct event event = stream_event(target, sse, reading);
 	if (stream_is_hidden(target, reading))
 		event.kind = EVENT_USAGE;
+	else
+		target_give_own(target, &event);
 	target->content_bytes += reading->content;
 	if ((reading->carries & CARRIES_CONTENT) != 0 && target->contents++ == 0 && !target->content_seen)
 		target_content(target);
@@ -52,7 +63,7 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 		target_collect(target, &event);
 		return;
 	}
-	if (event.kind == EVENT_USAGE)
+	if (event.kind == EVENT_USAGE && event.json != NULL)
 		stream_pass_usage(target, &reading->json, &event);
 	else
 		target_emit(target, &event);
@@ -68,9 +79,11 @@ static void stream_complete(struct target_run *target, struct span before)
 }
 
 /* A backend that ignores n is believed; one whose choices never finished is not, nor one that said nothing. */
-static void stream_on_done(struct target_run *target, struct span before)
+static void stream_on_done(struct target_run *target, const struct sse_event *sse)
 {
-	if (target->run.plan->dialect->stream_is_finished(target->stream, 0) || answer_slices_is_on(&target->slices))
+	bool foreign = target->reads != target->run.context->request->dialect;
+	struct span before = {sse->raw.at, foreign ? 0 : sse->between};
+	if (target->reads->stream_is_finished(target->stream, 0) || answer_slices_is_on(&target->slices))
 		stream_complete(target, before);
 	else
 		target_fail_code(target, ERROR_UPSTREAM_TRUNCATED);
@@ -84,14 +97,22 @@ static enum error_code stream_error(const struct answer_reading *reading, const 
 	return arena_failed(scratch) ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
 }
 
-static void stream_on_event(struct target_run *target, const struct sse_event *sse)
+/* Returns whether the event says more. */
+static bool stream_on_event(struct target_run *target, const struct sse_event *sse)
 {
 	struct arena *scratch = target->run.context->worker->scratch;
 	struct answer_reading reading;
+	reading.more = false;
 	arena_reset(scratch);
-	switch (target->run.plan->dialect->stream_read(target->stream, sse, scratch, &reading)) {
+	enum stream_step step = target->reads->stream_read(target->stream, sse, scratch, &reading);
+	if (!target->again && !target_keep_own(target, sse->raw)) {
+		target_fail_code(target, ERROR_UPSTREAM_TOO_LARGE);
+		return false;
+	}
+	target->again = reading.more;
+	switch (step) {
 	case STREAM_END:
-		stream_on_done(target, (struct span){sse->raw.at, sse->between});
+		stream_on_done(target, sse);
 		break;
 	case STREAM_NOTHING:
 		break;
@@ -105,11 +126,12 @@ static void stream_on_event(struct target_run *target, const struct sse_event *s
 			stream_pass_up(target, sse, &reading);
 		break;
 	}
+	return reading.more;
 }
 
 bool target_stream_is_finished(const struct target_run *target)
 {
-	return target->run.plan->dialect->stream_is_finished(target->stream, target->run.context->request->choices);
+	return target->reads->stream_is_finished(target->stream, target->run.context->request->choices);
 }
 
 /* Comments go out with the next event; a client that waits for that hears that there were some. */
@@ -129,7 +151,8 @@ void target_stream_on_body(struct target_run *target, struct span bytes)
 	while (target->state == TARGET_ST_STREAM) {
 		switch (sse_next(&target->sse, &bytes, &event)) {
 		case SSE_EVENT:
-			stream_on_event(target, &event);
+			while (stream_on_event(target, &event) && target->state == TARGET_ST_STREAM)
+				;
 			break;
 		case SSE_MORE:
 			stream_tell_comments(target);

@@ -30,7 +30,7 @@ static enum error_code watch_error(enum watch_step step)
 
 static enum error_code whole_end(const struct target_run *target)
 {
-	return watch_error(target->run.plan->dialect->watch_end(target->watch));
+	return watch_error(target->reads->watch_end(target->watch));
 }
 
 static void whole_read(struct target_run *target);
@@ -50,7 +50,7 @@ static void whole_pass_up(struct target_run *target, struct span bytes)
 {
 	int64_t total = target->answer_total;
 	struct event event = {.kind = EVENT_BODY, .data = bytes, .total = total, .usage = USAGE_UNKNOWN};
-	enum watch_step step = target->run.plan->dialect->watch_add(target->watch, bytes);
+	enum watch_step step = target->reads->watch_add(target->watch, bytes);
 	if (step == WATCH_FAILED && target->answer_sent == 0) {
 		whole_read_cut(target);
 		return;
@@ -76,7 +76,7 @@ static void whole_pass_up(struct target_run *target, struct span bytes)
 /* From here on the answer passes in pieces. False: out of memory, and the run failed. */
 static bool whole_watch(struct target_run *target)
 {
-	const struct dialect *dialect = target->run.plan->dialect;
+	const struct dialect *dialect = target->reads;
 	target->watch = arena_alloc(target->run.context->arena, dialect->watch_size);
 	if (target->watch == NULL)
 		target_fail_code(target, ERROR_OVERLOADED);
@@ -94,7 +94,8 @@ void target_whole_on_body(struct target_run *target, struct span bytes)
 			target_alive(target);
 		return;
 	}
-	if (target->run.context->request->stream) { /* it cannot be replayed before all of it is there */
+	/* it cannot be replayed or translated before all of it is there */
+	if (target->run.context->request->stream || target_is_foreign(target)) {
 		target_fail_code(target, ERROR_UPSTREAM_TOO_LARGE);
 		return;
 	}
@@ -110,13 +111,19 @@ void target_whole_on_body(struct target_run *target, struct span bytes)
 	whole_pass_up(target, bytes);
 }
 
+/* Returns the answer as others read it. */
+static struct span whole_body(const struct target_run *target)
+{
+	return buf_span(target_is_foreign(target) ? &target->translated : &target->answer);
+}
+
 /* Goes on with the stream that the answer amounts to; empty: a helper has not written it. */
 static void whole_replay(struct target_run *target, struct buf *stream)
 {
 	bool written = buf_len(stream) > 0;
 	if (!written)
-		written = target_replay_write(target->run.plan->dialect, target->run.context->request->endpoint,
-					      buf_span(&target->answer), stream);
+		written = target_replay_write(target->run.context->request->dialect,
+					      target->run.context->request->endpoint, whole_body(target), stream);
 	if (written)
 		target_replay(target, stream);
 	else
@@ -127,7 +134,7 @@ static void whole_replay(struct target_run *target, struct buf *stream)
 static void whole_judge(struct target_run *target, bool good, bool exhausted, const struct answer_reading *answer,
 			struct buf *stream)
 {
-	struct span body = buf_span(&target->answer);
+	struct span body = whole_body(target);
 	if (!good) {
 		enum error_code error = target->answer_cut ? ERROR_UPSTREAM_ERROR : ERROR_UPSTREAM_INVALID;
 		target_fail_code(target, exhausted ? ERROR_OVERLOADED : error);
@@ -151,6 +158,10 @@ static void whole_judge(struct target_run *target, bool good, bool exhausted, co
 	}
 	target_content(target);
 	struct event event = {.kind = EVENT_BODY, .data = body, .total = (int64_t)body.len, .usage = answer->usage};
+	if (target_serves_own(target)) {
+		event.own = buf_span(&target->answer);
+		event.own_dialect = target->run.plan->dialect;
+	}
 	target_emit(target, &event);
 	if (target->state == TARGET_ST_WHOLE)
 		target_complete(target, (struct span){NULL, 0});
@@ -163,17 +174,29 @@ struct target_reading {
 	struct target_run *target; /* the loop's */
 	struct buf body;
 	struct arena arena;
-	const struct dialect *dialect;
-	enum endpoint endpoint;
+	const struct dialect *dialect; /* of the body */
+	struct answer_translation translation;
+	struct buf translated;
 	bool replays; /* a stream was asked for */
 	struct buf stream;
 	struct answer_reading answer;
-	bool good;
+	bool good, exhausted;
 };
+
+static struct answer_translation whole_translation(const struct target_run *target, struct buf *out)
+{
+	const struct run_context *context = target->run.context;
+	return (struct answer_translation){.to = context->request->dialect,
+					   .endpoint = context->request->endpoint,
+					   .created = context->created,
+					   .party = context->party,
+					   .out = out};
+}
 
 static void reading_free(struct target_reading *reading)
 {
 	buf_fini(&reading->body);
+	buf_fini(&reading->translated);
 	buf_fini(&reading->stream);
 	arena_fini(&reading->arena);
 	free(reading);
@@ -182,20 +205,29 @@ static void reading_free(struct target_reading *reading)
 static void whole_on_work(struct offload_job *job)
 {
 	struct target_reading *reading = (struct target_reading *)job;
-	reading->good = reading->dialect->answer_read(reading->endpoint, buf_span(&reading->body), &reading->arena,
-						      &reading->answer);
-	if (reading->good && reading->replays && (reading->answer.carries & CARRIES_ERROR) == 0)
-		reading->good = target_replay_write(reading->dialect, reading->endpoint, buf_span(&reading->body),
-						    &reading->stream);
+	const struct answer_translation *to = &reading->translation;
+	bool foreign = reading->dialect != to->to;
+	reading->good =
+	    reading->dialect->answer_read(to->endpoint, buf_span(&reading->body), &reading->arena, &reading->answer);
+	if (!reading->good || (reading->answer.carries & (CARRIES_ERROR | CARRIES_NO_CHOICE)) != 0)
+		return;
+	if (foreign)
+		reading->good = target_translate_answer(to, &reading->answer, &reading->exhausted);
+	if (reading->good && reading->replays)
+		reading->good = target_replay_write(
+		    to->to, to->endpoint, buf_span(foreign ? &reading->translated : &reading->body), &reading->stream);
 }
 
 static void whole_on_done(struct offload_job *job)
 {
 	struct target_reading *reading = (struct target_reading *)job;
 	struct target_run *target = reading->target;
-	bool exhausted = job->refused || arena_failed(&reading->arena) || buf_failed(&reading->stream);
+	bool exhausted =
+	    job->refused || reading->exhausted || arena_failed(&reading->arena) || buf_failed(&reading->stream);
 	target->reading = NULL;
 	target->answer = buf_take(&reading->body);
+	if (target_is_foreign(target))
+		target->translated = buf_take(&reading->translated);
 	target_set_state(target, TARGET_ST_WHOLE);
 	target_enter(target);
 	whole_judge(target, reading->good, exhausted, &reading->answer, &reading->stream);
@@ -221,9 +253,10 @@ static bool whole_read_apart(struct target_run *target)
 	reading->target = target;
 	reading->body = buf_take(&target->answer);
 	arena_init(&reading->arena, 0); /* as large as the answer's nodes, which has its ceiling */
-	reading->dialect = target->run.plan->dialect;
+	reading->dialect = target->reads;
 	arena_charge(&reading->arena, context->party);
-	reading->endpoint = context->request->endpoint;
+	reading->translated = buf_take(&target->translated);
+	reading->translation = whole_translation(target, &reading->translated);
 	reading->replays = context->request->stream;
 	buf_init(&reading->stream, TARGET_REPLAY_MOST);
 	buf_charge(&reading->stream, context->party);
@@ -258,13 +291,17 @@ static void whole_read(struct target_run *target)
 		return;
 	arena_reset(scratch);
 	struct step_mark before = step_enter("read");
-	bool good = target->run.plan->dialect->answer_read(context->request->endpoint, buf_span(&target->answer),
-							   scratch, &answer);
+	bool exhausted = false,
+	     good = target->reads->answer_read(context->request->endpoint, buf_span(&target->answer), scratch, &answer);
+	if (good && target_is_foreign(target) && (answer.carries & (CARRIES_ERROR | CARRIES_NO_CHOICE)) == 0) {
+		const struct answer_translation translation = whole_translation(target, &target->translated);
+		good = target_translate_answer(&translation, &answer, &exhausted);
+	}
 	step_leave(before);
 	struct buf stream;
 	buf_init(&stream, TARGET_REPLAY_MOST);
 	buf_charge(&stream, context->party);
-	whole_judge(target, good, arena_failed(scratch), &answer, &stream);
+	whole_judge(target, good, exhausted || arena_failed(scratch), &answer, &stream);
 	buf_fini(&stream);
 }
 

@@ -7,8 +7,10 @@
 static char url_a[64], url_b[64]; /* of one server */
 
 /* Before: a, b. Later: b comes first, c is new, and a has gone. */
-static struct config_backend backends_before[] = {{.name = "a", .url = url_a}, {.name = "b", .url = url_b}};
-static struct config_backend backends_later[] = {{.name = "b", .url = url_b}, {.name = "c", .url = url_a}};
+static struct config_backend backends_before[] = {{.name = "a", .url = url_a, .dialect = "openai"},
+						  {.name = "b", .url = url_b, .dialect = "openai"}};
+static struct config_backend backends_later[] = {{.name = "b", .url = url_b, .dialect = "openai"},
+						 {.name = "c", .url = url_a, .dialect = "openai"}};
 static const struct config before = {.file = "before", .backends = backends_before, .backend_count = 2};
 static const struct config later = {.file = "later", .backends = backends_later, .backend_count = 2};
 enum { A_BEFORE = 0, B_BEFORE = 1, B_LATER = 0, C_LATER = 1 };
@@ -138,9 +140,9 @@ static void a_backend_with_another_secret_has_another_origin(void **state)
 
 static void all_backends_that_cannot_be_used_are_listed(void **state)
 {
-	static struct config_backend broken[] = {{.name = "x", .url = "http://[", .line = 3},
-						 {.name = "b", .url = url_b},
-						 {.name = "y", .url = "", .line = 7}};
+	static struct config_backend broken[] = {{.name = "x", .url = "http://[", .dialect = "openai", .line = 3},
+						 {.name = "b", .url = url_b, .dialect = "openai"},
+						 {.name = "y", .url = "", .dialect = "openai", .line = 7}};
 	static const struct config config = {.file = "broken", .backends = broken, .backend_count = 3};
 	(void)state;
 	assert_null(origin_table_create(&config, env.client, NULL, first, &errors));

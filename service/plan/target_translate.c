@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Backends of another dialect than the request's, which is the one that plans, caches and flights work in: the request
+ * is written anew, and so is each event of a stream, or the whole answer. Where the client itself speaks the backend's
+ * dialect, the backend's own bytes go up beside that, and nothing of them is lost.
+ */
+#include "schemas/assembly.h"
+#include "schemas/dialect.h"
+#include "schemas/dropped.h"
+#include "service/plan/target.h"
+
+enum { TRANSLATED_FACTOR = 8, TRANSLATED_MORE = 65536 /* of an event, what a chunk has around it included */ };
+
+bool target_is_foreign(const struct target_run *target)
+{
+	return target->run.plan->dialect != target->run.context->request->dialect;
+}
+
+bool target_serves_own(const struct target_run *target)
+{
+	return target->run.context->request->own_dialect == target->run.plan->dialect;
+}
+
+/* ---- requests ---- */
+
+static void fail_misfit(struct target_run *target, struct span member)
+{
+	struct arena *arena = target->run.context->arena;
+	const char *name = target->target->target, *dialect = target->run.plan->dialect->name;
+	struct failure failure = failure_make(FAILURE_UNSUPPORTED, ERROR_UNSUPPORTED_PARAMETER);
+	failure.param = member;
+	failure.message =
+	    member.at == NULL
+		? arena_printf(arena, "The dialect of the backend, %s, has no such operation. (%s)", dialect, name)
+		: arena_printf(arena, "The dialect of the backend, %s, has nothing for this value of `%.*s`. (%s)",
+			       dialect, SPAN_ARG(member), name);
+	target_fail_late(target, &failure);
+}
+
+bool target_fits(struct target_run *target)
+{
+	const struct dialect *dialect = target->run.plan->dialect;
+	const struct request *request = target->run.context->request;
+	struct span member = {NULL, 0};
+	bool fits = dialect->endpoint_path(request->endpoint) != NULL;
+	if (!target_is_foreign(target))
+		return true;
+	if (fits)
+		member = dialect->request_misfit(request);
+	if (fits && member.at == NULL)
+		return true;
+	fail_misfit(target, member);
+	return false;
+}
+
+void target_translate_request(struct target_run *target, const struct request_splice *splice)
+{
+	struct dropped dropped = {.count = 0};
+	const struct translation translation = {.request = target->run.context->request,
+						.splice = splice,
+						.output_standard = target->target->backend->max_tokens,
+						.arena = target->run.context->arena,
+						.out = &target->request,
+						.dropped = &dropped};
+	target->run.plan->dialect->request_translate(&translation);
+	target->dropped = dropped_text(&dropped, translation.arena);
+}
+
+/* ---- streams ---- */
+
+bool target_reads(struct target_run *target, const struct dialect *dialect)
+{
+	target->reads = dialect;
+	target->stream = arena_alloc(target->run.context->arena, dialect->stream_size);
+	if (target->stream != NULL)
+		dialect->stream_begin(target->stream, target->run.context->request->endpoint);
+	return target->stream != NULL;
+}
+
+void target_translation_begin(struct target_run *target)
+{
+	size_t event = target->run.context->worker->config->limits.event;
+	buf_init(&target->translated, event * TRANSLATED_FACTOR + TRANSLATED_MORE);
+	buf_init(&target->own, event * 2);
+	buf_charge(&target->translated, target->run.context->party);
+	buf_charge(&target->own, target->run.context->party);
+}
+
+bool target_keep_own(struct target_run *target, struct span raw)
+{
+	if (!target_serves_own(target))
+		return true;
+	if (target->own_given)
+		buf_reset(&target->own);
+	target->own_given = false;
+	return buf_append(&target->own, raw);
+}
+
+void target_give_own(struct target_run *target, struct event *event)
+{
+	if (!target_serves_own(target))
+		return;
+	if (target->own_given)
+		buf_reset(&target->own);
+	event->own = buf_span(&target->own);
+	event->own_dialect = target->run.plan->dialect;
+	target->own_given = true;
+}
+
+static void write_event(struct target_run *target, const struct answer_reading *reading, struct buf *out)
+{
+	const struct run_context *context = target->run.context;
+	const struct request *request = context->request;
+	struct answer_identity identity = reading->identity;
+	if (identity.created < 0)
+		identity.created = context->created;
+	if (reading->deltas.choices == 0)
+		request->dialect->usage_event_write(out, request->endpoint, &identity, &reading->usage);
+	else
+		request->dialect->event_write(out, request->endpoint, &identity, &reading->deltas);
+}
+
+struct event target_translate_event(struct target_run *target, const struct answer_reading *reading)
+{
+	struct event event = {.kind = EVENT_CHUNK, .carries = reading->carries, .usage = reading->usage};
+	buf_reset(&target->translated);
+	write_event(target, reading, &target->translated);
+	event.data = buf_span(&target->translated);
+	return event;
+}
+
+/* ---- whole answers ---- */
+
+bool target_translate_answer(const struct answer_translation *translation, struct answer_reading *reading,
+			     bool *exhausted)
+{
+	struct assembly assembly;
+	struct answer_identity identity = reading->identity;
+	if (identity.created < 0)
+		identity.created = translation->created;
+	assembly_init(&assembly, translation->out->ceiling);
+	assembly_charge(&assembly, translation->party);
+	assembly_add(&assembly, &reading->deltas);
+	bool written = translation->to->answer_write(&assembly, translation->endpoint, &identity, &reading->usage,
+						     translation->out);
+	*exhausted = assembly.exhausted || buf_failed(translation->out);
+	assembly_fini(&assembly);
+	return written && !*exhausted;
+}
