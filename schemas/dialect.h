@@ -31,6 +31,12 @@ struct backend_error {
 	bool choice; /* a choice failed: why it ended is the type, or it holds an error */
 };
 
+/* What an event or a whole answer of a dialect says that is translated. */
+struct answer_told {
+	struct deltas deltas; /* of one choice; without any: usage alone */
+	struct answer_identity identity;
+};
+
 /* A streamed event or a whole answer, as far as a target must know it to pass it on. */
 struct answer_reading {
 	unsigned carries;
@@ -41,9 +47,7 @@ struct answer_reading {
 	struct span repaired; /* {NULL,0} when it is fine as it is; else the whole data with repairs, in the arena */
 	struct json json;     /* of the data as it came */
 	bool more;            /* the event says more: it is read once more */
-	/* of a dialect whose answers are translated: what it says, in the arena */
-	struct deltas deltas;
-	struct answer_identity identity;
+	const struct answer_told *told; /* of a dialect whose answers are translated: what it says, in the arena */
 };
 
 /* What the next event of a stream is. */

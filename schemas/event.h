@@ -111,6 +111,16 @@ enum event_kind {
 	EVENT_ERROR, /* the answer failed; nothing more will come */
 };
 
+/* What an answer of another dialect leaves behind its translation. */
+struct event_origin {
+	const struct dialect *dialect; /* of the backend */
+	/* CHUNK, BODY, END: the bytes that came, of the event and of those before it that told nothing, ready to relay
+	 * to a client of the dialect; {NULL,0} = there is none */
+	struct span bytes;
+	struct span
+	    dropped; /* the first CHUNK or BODY of a target: what of the request its backend was not told: paths */
+};
+
 struct event {
 	enum event_kind kind;
 	const struct config_plan *target; /* the leaf that answers; NULL for what was gathered from several */
@@ -120,12 +130,8 @@ struct event {
 	const struct json *json; /* CHUNK: the data, read; NULL = it was not, as after a rewrite or in a copy */
 	struct span raw; /* CHUNK: the backend's own bytes, ready to relay; {NULL,0} = frame the data anew; END: bytes
 			  * before the end that belong to no event */
-	/* CHUNK, BODY and END of a translated answer: the bytes that came, ready to relay to a client of own_dialect,
-	 * of the event and of those before it that told nothing; {NULL,0} = what goes up is to be written anew */
-	struct span own;
-	const struct dialect *own_dialect;
-	struct span
-	    dropped; /* CHUNK, BODY: with the first of a target, what of the request its backend was not told: paths */
+	const struct event_origin
+	    *origin;                   /* of an answer that was translated; NULL = it was not, or others changed it */
 	int64_t total;                 /* BODY: bytes of the whole body; -1 = not known */
 	bool joined;                   /* an answer broke off, and another one goes on from here */
 	bool gathered;                 /* its choices already say which target they came from */
@@ -147,7 +153,8 @@ static inline void event_rewrite(struct event *event, struct span data)
 {
 	event->data = data;
 	event->json = NULL;
-	event->raw = event->own = (struct span){NULL, 0};
+	event->raw = (struct span){NULL, 0};
+	event->origin = NULL;
 }
 
 #endif

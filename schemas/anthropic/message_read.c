@@ -131,15 +131,16 @@ struct event_reader {
 	const struct json *json;
 	struct arena *scratch;
 	struct answer_reading *reading;
+	struct answer_told *told;
 	struct delta *room; /* of DELTAS_OF_EVENT */
 };
 
 static enum stream_step tell(struct event_reader *at, unsigned carries)
 {
 	at->reading->carries = carries;
-	at->reading->deltas.choices = 1;
-	at->reading->identity.id = (struct span){at->reader->id, at->reader->id_len};
-	at->reading->identity.model = (struct span){at->reader->model, at->reader->model_len};
+	at->told->deltas.choices = 1;
+	at->told->identity.id = (struct span){at->reader->id, at->reader->id_len};
+	at->told->identity.model = (struct span){at->reader->model, at->reader->model_len};
 	return STREAM_EVENT;
 }
 
@@ -152,7 +153,7 @@ static enum stream_step read_start(struct event_reader *at)
 	reader->id_len = keep(reader->id, text_member(at->json, message, "id", at->scratch));
 	reader->model_len = keep(reader->model, text_member(at->json, message, "model", at->scratch));
 	anthropic_usage_read(at->json, object_member(at->json, message, "usage"), &reader->usage);
-	add(&at->reading->deltas, at->room, PART_ROLE, -1, SPAN("assistant"), SPAN(""));
+	add(&at->told->deltas, at->room, PART_ROLE, -1, SPAN("assistant"), SPAN(""));
 	return tell(at, CARRIES_ROLE);
 }
 
@@ -173,13 +174,13 @@ static void read_early_input(struct event_reader *at, uint32_t block, int64_t in
 	if (input == JSON_NONE || at->json->nodes[input].count == 0)
 		return;
 	at->reader->argued[index] = true;
-	add(&at->reading->deltas, at->room, PART_TOOL_ARGUMENTS, at->reader->tools[index] - 1,
-	    json_raw(at->json, input), SPAN(""));
+	add(&at->told->deltas, at->room, PART_TOOL_ARGUMENTS, at->reader->tools[index] - 1, json_raw(at->json, input),
+	    SPAN(""));
 }
 
 static enum stream_step read_block_start(struct event_reader *at)
 {
-	struct deltas *deltas = &at->reading->deltas;
+	struct deltas *deltas = &at->told->deltas;
 	uint32_t block = object_member(at->json, 0, "content_block");
 	int64_t index = block_index(at);
 	unsigned carries = 0;
@@ -207,7 +208,7 @@ static enum stream_step read_arguments(struct event_reader *at, uint32_t delta)
 	if (at->reader->tools[index] == 0 || text.len == 0)
 		return STREAM_NOTHING; /* of a tool that the backend runs, or nothing yet */
 	at->reader->argued[index] = true;
-	add(&at->reading->deltas, at->room, PART_TOOL_ARGUMENTS, at->reader->tools[index] - 1, text, SPAN(""));
+	add(&at->told->deltas, at->room, PART_TOOL_ARGUMENTS, at->reader->tools[index] - 1, text, SPAN(""));
 	return tell(at, CARRIES_CONTENT);
 }
 
@@ -218,10 +219,10 @@ static enum stream_step read_block_delta(struct event_reader *at)
 	if (delta == JSON_NONE)
 		return STREAM_BROKEN;
 	if (is_type(at->json, delta, "text_delta"))
-		carries = add_text(&at->reading->deltas, at->room, PART_TEXT,
-				   text_member(at->json, delta, "text", at->scratch));
+		carries =
+		    add_text(&at->told->deltas, at->room, PART_TEXT, text_member(at->json, delta, "text", at->scratch));
 	else if (is_type(at->json, delta, "thinking_delta"))
-		carries = add_text(&at->reading->deltas, at->room, PART_REASONING,
+		carries = add_text(&at->told->deltas, at->room, PART_REASONING,
 				   text_member(at->json, delta, "thinking", at->scratch));
 	else if (is_type(at->json, delta, "input_json_delta"))
 		return read_arguments(at, delta);
@@ -235,7 +236,7 @@ static enum stream_step read_block_stop(struct event_reader *at)
 	if (index < 0 || at->reader->tools[index] == 0 || at->reader->argued[index])
 		return STREAM_NOTHING;
 	at->reader->argued[index] = true;
-	add(&at->reading->deltas, at->room, PART_TOOL_ARGUMENTS, at->reader->tools[index] - 1, SPAN("{}"), SPAN(""));
+	add(&at->told->deltas, at->room, PART_TOOL_ARGUMENTS, at->reader->tools[index] - 1, SPAN("{}"), SPAN(""));
 	return tell(at, CARRIES_CONTENT);
 }
 
@@ -245,7 +246,7 @@ static enum stream_step read_usage(struct event_reader *at)
 	at->reader->usage_next = false;
 	at->reading->usage = anthropic_usage_sum(&at->reader->usage);
 	tell(at, CARRIES_USAGE | CARRIES_NO_CHOICE);
-	at->reading->deltas.choices = 0;
+	at->told->deltas.choices = 0;
 	return STREAM_EVENT;
 }
 
@@ -260,7 +261,7 @@ static enum stream_step read_message_delta(struct event_reader *at)
 	if (reason.at == NULL || at->reader->finished)
 		return STREAM_NOTHING;
 	at->reader->finished = at->reader->usage_next = at->reading->more = true;
-	add(&at->reading->deltas, at->room, PART_FINISH, -1, anthropic_finish_reason(reason), SPAN(""));
+	add(&at->told->deltas, at->room, PART_FINISH, -1, anthropic_finish_reason(reason), SPAN(""));
 	return tell(at, CARRIES_FINISH);
 }
 
@@ -296,11 +297,13 @@ enum stream_step anthropic_reader_read(struct anthropic_reader *reader, const st
 {
 	static const struct json_limits limits = {.depth = DEPTH, .values = EVENT_VALUES};
 	struct json_error error;
+	struct answer_told *told = arena_alloc(scratch, sizeof(*told));
 	struct delta *room = arena_alloc(scratch, DELTAS_OF_EVENT * sizeof(*room));
-	struct event_reader at = {reader, &reading->json, scratch, reading, room};
-	*reading = (struct answer_reading){.usage = USAGE_UNKNOWN, .identity = {.created = -1}};
-	if (room == NULL)
+	struct event_reader at = {reader, &reading->json, scratch, reading, told, room};
+	*reading = (struct answer_reading){.usage = USAGE_UNKNOWN, .told = told};
+	if (told == NULL || room == NULL)
 		return STREAM_BROKEN;
+	*told = (struct answer_told){.identity = {.created = -1}};
 	if (span_is(sse->name, "error")) {
 		read_error(sse->data, scratch, reading);
 		return STREAM_EVENT;
@@ -315,9 +318,9 @@ enum stream_step anthropic_reader_read(struct anthropic_reader *reader, const st
 		read_error(sse->data, scratch, reading);
 		return STREAM_EVENT;
 	}
-	add(&reading->deltas, room, PART_CHOICE, -1, SPAN(""), SPAN(""));
+	add(&told->deltas, room, PART_CHOICE, -1, SPAN(""), SPAN(""));
 	enum stream_step step = read_event(&at);
-	for (size_t i = 0; i < reading->deltas.count; i++)
+	for (size_t i = 0; i < told->deltas.count; i++)
 		reading->content += room[i].text.len;
 	return arena_failed(scratch) ? STREAM_BROKEN : step;
 }
@@ -347,41 +350,41 @@ static unsigned read_block(const struct json *json, uint32_t block, struct delta
 }
 
 static void read_content(const struct json *json, uint32_t content, struct arena *scratch,
-			 struct answer_reading *reading)
+			 struct answer_reading *reading, struct deltas *deltas)
 {
 	size_t most = (size_t)json->nodes[content].count * DELTAS_OF_BLOCK + DELTAS_BESIDE;
 	struct delta *room = arena_alloc(scratch, most * sizeof(*room));
 	int64_t calls = 0;
 	if (room == NULL)
 		return; /* the arena remembers */
-	add(&reading->deltas, room, PART_CHOICE, -1, SPAN(""), SPAN(""));
-	add(&reading->deltas, room, PART_ROLE, -1, SPAN("assistant"), SPAN(""));
-	reading->deltas.choices = 1;
+	add(deltas, room, PART_CHOICE, -1, SPAN(""), SPAN(""));
+	add(deltas, room, PART_ROLE, -1, SPAN("assistant"), SPAN(""));
+	deltas->choices = 1;
 	reading->carries = CARRIES_ROLE;
 	for (uint32_t at = json_first(json, content); at != JSON_NONE; at = json_next(json, content, at))
-		reading->carries |= read_block(json, at, &reading->deltas, room, &calls, scratch);
+		reading->carries |= read_block(json, at, deltas, room, &calls, scratch);
 	struct span reason = text_member(json, 0, "stop_reason", scratch);
 	if (reason.at == NULL)
 		return;
-	add(&reading->deltas, room, PART_FINISH, -1, anthropic_finish_reason(reason), SPAN(""));
+	add(deltas, room, PART_FINISH, -1, anthropic_finish_reason(reason), SPAN(""));
 	reading->carries |= CARRIES_FINISH;
 }
 
 bool anthropic_message_read(struct span body, struct arena *scratch, struct answer_reading *reading)
 {
 	struct json *json = &reading->json;
-	*reading =
-	    (struct answer_reading){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN, .identity = {.created = -1}};
-	if (!event_parse(body, scratch, json))
+	struct answer_told *told = arena_zalloc(scratch, 1, sizeof(*told));
+	*reading = (struct answer_reading){.carries = CARRIES_NO_CHOICE, .usage = USAGE_UNKNOWN, .told = told};
+	if (told == NULL || !event_parse(body, scratch, json))
 		return false;
 	uint32_t content = json_member(json, 0, "content"), usage = object_member(json, 0, "usage");
 	if (is_type(json, 0, "error")) {
 		read_error(body, scratch, reading);
 		return !arena_failed(scratch);
 	}
-	read_identity(json, 0, scratch, &reading->identity);
+	read_identity(json, 0, scratch, &told->identity);
 	if (content != JSON_NONE && json_type(json, content) == JSON_ARRAY)
-		read_content(json, content, scratch, reading);
+		read_content(json, content, scratch, reading, &told->deltas);
 	if (usage != JSON_NONE) {
 		struct anthropic_usage counts = ANTHROPIC_USAGE_UNKNOWN;
 		anthropic_usage_read(json, usage, &counts);

@@ -10,7 +10,8 @@
 
 static enum exchange_step relay_chunk(struct exchange *exchange, const struct event *event)
 {
-	telling_note_dropped(exchange, event);
+	if (event->origin != NULL)
+		telling_note_dropped(exchange, event);
 	if (exchange->report.events == 0)
 		exchange_head(exchange, EXCHANGE_ST_STREAM, event->target, -1);
 	exchange_note(exchange, event, true);
@@ -27,14 +28,16 @@ static enum exchange_step relay_chunk(struct exchange *exchange, const struct ev
 
 static enum exchange_step relay_body(struct exchange *exchange, const struct event *event)
 {
-	bool own = telling_has_own(exchange, event); /* all of it at once */
-	telling_note_dropped(exchange, event);
-	if (telling_is_needed(exchange) && !own)
+	struct span own = telling_own(exchange, event); /* all of it at once */
+	bool as_told = own.at != NULL;
+	if (event->origin != NULL)
+		telling_note_dropped(exchange, event);
+	if (telling_is_needed(exchange) && !as_told)
 		return exchange_gather(exchange, event);
 	if (exchange->state == EXCHANGE_ST_WAITING)
-		exchange_head(exchange, EXCHANGE_ST_BODY, event->target, own ? (int64_t)event->own.len : event->total);
+		exchange_head(exchange, EXCHANGE_ST_BODY, event->target, as_told ? (int64_t)own.len : event->total);
 	exchange_note(exchange, event, true);
-	return exchange_write(exchange, own ? event->own : event->data);
+	return exchange_write(exchange, as_told ? own : event->data);
 }
 
 static enum exchange_step relay_end(struct exchange *exchange, const struct event *event)

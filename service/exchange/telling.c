@@ -56,21 +56,21 @@ struct span telling_dropped(struct exchange *exchange)
 	return dropped == NULL ? (struct span){NULL, 0} : dropped_text(dropped, exchange_arena(exchange));
 }
 
-bool telling_has_own(const struct exchange *exchange, const struct event *event)
+struct span telling_own(const struct exchange *exchange, const struct event *event)
 {
-	return event->own.at != NULL && event->own_dialect == exchange->to.dialect;
+	const struct event_origin *origin = event->origin;
+	return origin != NULL && origin->dialect == exchange->to.dialect ? origin->bytes : (struct span){NULL, 0};
 }
 
 void telling_note_dropped(struct exchange *exchange, const struct event *event)
 {
-	struct span *dropped = &exchange->to.dropped;
-	if (telling_has_own(exchange, event))
+	struct span *dropped = &exchange->to.dropped, more = event->origin->dropped;
+	if (telling_own(exchange, event).at != NULL)
 		*dropped = (struct span){NULL, 0};
-	else if (event->dropped.at != NULL && dropped->at != NULL)
-		*dropped =
-		    arena_printf(exchange_arena(exchange), "%.*s, %.*s", SPAN_ARG(*dropped), SPAN_ARG(event->dropped));
-	else if (event->dropped.at != NULL)
-		*dropped = arena_copy(exchange_arena(exchange), event->dropped);
+	else if (more.at != NULL && dropped->at != NULL)
+		*dropped = arena_printf(exchange_arena(exchange), "%.*s, %.*s", SPAN_ARG(*dropped), SPAN_ARG(more));
+	else if (more.at != NULL)
+		*dropped = arena_copy(exchange_arena(exchange), more);
 }
 
 /* Usage alone has no choices. */
@@ -94,16 +94,17 @@ static bool tell(struct telling *telling, const struct event *event, struct buf 
 /* Relays the bytes of a backend that speaks the client's dialect. What began so goes on so. */
 static enum exchange_step relay_own(struct exchange *exchange, const struct event *event)
 {
+	struct span bytes = telling_own(exchange, event);
 	exchange->relays_own = true;
-	if (!telling_has_own(exchange, event))
+	if (bytes.at == NULL)
 		return exchange_fails(exchange, ERROR_UPSTREAM_INVALID);
-	return event->own.len == 0 ? EXCHANGE_WAIT : exchange_write(exchange, event->own);
+	return bytes.len == 0 ? EXCHANGE_WAIT : exchange_write(exchange, bytes);
 }
 
 enum exchange_step telling_chunk(struct exchange *exchange, const struct event *event)
 {
 	bool begun = exchange->telling != NULL;
-	if (exchange->relays_own || (!begun && telling_has_own(exchange, event)))
+	if (exchange->relays_own || (!begun && telling_own(exchange, event).at != NULL))
 		return relay_own(exchange, event);
 	struct telling *telling = telling_of(exchange);
 	buf_reset(&exchange->out);
@@ -125,7 +126,8 @@ void telling_usage(struct exchange *exchange, const struct event *event)
 enum exchange_step telling_end(struct exchange *exchange, const struct event *event)
 {
 	if (exchange->relays_own) {
-		bool sent = telling_has_own(exchange, event) && exchange_send(exchange, event->own);
+		struct span bytes = telling_own(exchange, event);
+		bool sent = bytes.at != NULL && exchange_send(exchange, bytes);
 		return sent ? exchange_completes(exchange) : exchange_cuts(exchange, ERROR_OVERLOADED);
 	}
 	struct telling *telling = telling_of(exchange);

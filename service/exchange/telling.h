@@ -21,10 +21,11 @@ static inline bool telling_is_needed(const struct exchange *exchange)
  * nothing is left out. */
 struct span telling_dropped(struct exchange *exchange);
 
-/* Returns whether the event has bytes of a backend that speaks the client's dialect: they go out as they came. */
-bool telling_has_own(const struct exchange *exchange, const struct event *event);
+/* Returns the bytes of a backend that speaks the client's dialect, which go out as they came; {NULL,0}: the event has
+ * none. */
+struct span telling_own(const struct exchange *exchange, const struct event *event);
 
-/* Notes what the target of the first CHUNK or BODY was not told, before the head. */
+/* Notes what the target of a CHUNK or BODY with an origin was not told, before the head. */
 void telling_note_dropped(struct exchange *exchange, const struct event *event);
 
 /* Sends what a CHUNK says; the head is out. Returns what comes next. */

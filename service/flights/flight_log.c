@@ -27,6 +27,19 @@ static struct span keep(struct arena *arena, struct span text)
 	return text.at == NULL ? text : arena_copy(arena, text);
 }
 
+/* Those who follow get what all dialects have in common, and no bytes of one. */
+static const struct event_origin *copy_origin(struct arena *arena, const struct event_origin *origin)
+{
+	if (origin == NULL || origin->dropped.at == NULL)
+		return NULL;
+	struct event_origin *copy = arena_zalloc(arena, 1, sizeof(*copy));
+	if (copy == NULL)
+		return NULL;
+	copy->dialect = origin->dialect;
+	copy->dropped = arena_copy(arena, origin->dropped);
+	return copy;
+}
+
 static const struct cause *copy_causes(struct arena *arena, const struct cause *causes)
 {
 	struct cause *first = NULL, **link = &first;
@@ -113,8 +126,7 @@ struct flight_record *flight_log_copy(struct flight_log *log, const struct event
 		return NULL;
 	*record = (struct flight_record){.event = *event, .behind = sizeof(*record) + bytes};
 	record->event.json = NULL;
-	record->event.own = (struct span){NULL, 0}; /* those who follow get what all dialects have in common */
-	record->event.dropped = keep(&log->arena, event->dropped);
+	record->event.origin = copy_origin(&log->arena, event->origin);
 	copy_bytes(record, event);
 	if (event->kind != EVENT_ERROR)
 		return record;

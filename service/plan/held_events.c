@@ -7,9 +7,22 @@ bool held_events_may_hold(const struct event *event)
 	return event->kind == EVENT_USAGE || (event->kind == EVENT_CHUNK && (event->carries & CARRIES_CONTENT) == 0);
 }
 
+static const struct event_origin *copy_origin(struct arena *arena, const struct event_origin *origin)
+{
+	struct event_origin *copy = arena_alloc(arena, sizeof(*copy));
+	if (copy == NULL)
+		return NULL; /* the arena remembers */
+	*copy = *origin;
+	if (origin->bytes.at != NULL)
+		copy->bytes = arena_copy(arena, origin->bytes);
+	if (origin->dropped.at != NULL)
+		copy->dropped = arena_copy(arena, origin->dropped);
+	return copy;
+}
+
 bool held_events_keep(struct held_events *early, struct arena *arena, const struct event *event)
 {
-	size_t bytes = event->data.len + event->raw.len + event->own.len;
+	size_t bytes = event->data.len + event->raw.len + (event->origin == NULL ? 0 : event->origin->bytes.len);
 	if (early->bytes + bytes > HELD_EVENTS_MOST)
 		return false;
 	struct held_event *kept = arena_alloc(arena, sizeof(*kept));
@@ -20,8 +33,8 @@ bool held_events_keep(struct held_events *early, struct arena *arena, const stru
 	kept->event.data = arena_copy(arena, event->data);
 	if (event->raw.at != NULL)
 		kept->event.raw = arena_copy(arena, event->raw);
-	if (event->own.at != NULL)
-		kept->event.own = arena_copy(arena, event->own);
+	if (event->origin != NULL)
+		kept->event.origin = copy_origin(arena, event->origin);
 	if (arena_failed(arena))
 		return false;
 	if (early->first == NULL)

@@ -342,7 +342,11 @@ static void resume_note(struct resume_run *resume, struct event *event)
 static void resume_pass(struct resume_run *resume, const struct event *event)
 {
 	struct event passed = *event;
-	passed.own = (struct span){NULL, 0}; /* another answer may go on from here */
+	struct event_origin origin;
+	if (event->origin != NULL) { /* another answer may go on from here */
+		origin = (struct event_origin){.dialect = event->origin->dialect, .dropped = event->origin->dropped};
+		passed.origin = &origin;
+	}
 	if (tells_usage(event) && resume->tries > 0)
 		resume_mend_usage(resume, &passed);
 	if (event->kind == EVENT_CHUNK && resume->able)

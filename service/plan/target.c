@@ -169,18 +169,27 @@ static void target_tell_tap(struct target_run *target, const struct event *event
 		tap->ops->on_event(tap, target->lane, event);
 }
 
+/* The first piece of the answer has told what was dropped. */
+static void target_forget_origin(struct target_run *target, enum event_kind kind)
+{
+	target->origin.bytes = (struct span){NULL, 0};
+	if (kind == EVENT_CHUNK || kind == EVENT_BODY)
+		target->origin.dropped = (struct span){NULL, 0};
+}
+
 void target_emit(struct target_run *target, struct event *event)
 {
 	event->target = target->target;
 	event->dialect = target->run.context->request->dialect;
 	if (event->kind == EVENT_BODY && usage_is_known(&event->usage)) /* those of streams were noted before */
 		target->usage = event->usage;
-	if (event->kind == EVENT_CHUNK || event->kind == EVENT_BODY) {
-		event->dropped = target->dropped;
-		target->dropped = (struct span){NULL, 0};
-	}
+	bool foreign = target_is_foreign(target);
+	if (foreign)
+		event->origin = &target->origin;
 	target_tell_tap(target, event);
 	target->run.sink->on_event(target->run.sink, &target->run, event);
+	if (foreign)
+		target_forget_origin(target, event->kind);
 }
 
 static void on_linger_over(struct timer *timer)
@@ -193,7 +202,8 @@ void target_complete(struct target_run *target, struct span before)
 {
 	struct event event = {.kind = EVENT_END, .raw = before};
 	target_enter(target);
-	target_give_own(target, &event);
+	if (target_is_foreign(target))
+		target_give_own(target);
 	target_judge(target, ERROR_NONE, FAILURE_NONE);
 	timer_stop(target_timers(target), &target->silence);
 	if (target->call == NULL || !http_call_is_sent(target->call)) { /* the request may go with its client */

@@ -84,8 +84,8 @@ struct target_run {
 	struct buf translated;       /* of a foreign backend: the event, or the whole answer, as others read it */
 	struct buf own;              /* its bytes, for a client of its dialect */
 	bool own_given;              /* they were passed up */
-	struct span dropped; /* what of the request the backend was not told; {NULL,0} = nothing, or it went up */
-	bool again;          /* an event is read once more */
+	struct event_origin origin;  /* of the events that go up */
+	bool again;                  /* an event is read once more */
 	struct target_collection *collection; /* of a stream for a whole answer; NULL = none (target_form.c) */
 	struct answer_slices slices;          /* of answer, which is passed up or read a part at a time */
 	void *watch;                          /* what the dialect remembers of a whole answer that passes in pieces */
@@ -215,7 +215,10 @@ void target_replay(struct target_run *target, struct buf *stream);
  * target_fits: the request can be asked of it; else the run fails late. target_reads: from here on bytes of that
  * dialect are read; false when out of memory.
  */
-bool target_is_foreign(const struct target_run *target);
+static inline bool target_is_foreign(const struct target_run *target)
+{
+	return target->run.plan->dialect != target->run.context->request->dialect;
+}
 /* Returns whether the client speaks the backend's dialect, which is not the request's. */
 bool target_serves_own(const struct target_run *target);
 bool target_fits(struct target_run *target);
@@ -228,8 +231,8 @@ void target_translate_request(struct target_run *target, const struct request_sp
 struct event target_translate_event(struct target_run *target, const struct answer_reading *reading);
 /* Keeps the bytes of an event for a client of the backend's dialect. False: they are too many, or memory ran out. */
 bool target_keep_own(struct target_run *target, struct span raw);
-/* Gives an event what was kept and not given yet. */
-void target_give_own(struct target_run *target, struct event *event);
+/* Gives the next event that goes up what was kept and not given yet. */
+void target_give_own(struct target_run *target);
 
 /* A whole answer of another dialect. */
 struct answer_translation {

@@ -50,8 +50,8 @@ static void stream_pass_up(struct target_run *target, const struct sse_event *ss
 	struct event event = stream_event(target, sse, reading);
 	if (stream_is_hidden(target, reading))
 		event.kind = EVENT_USAGE;
-	else
-		target_give_own(target, &event);
+	else if (target_is_foreign(target))
+		target_give_own(target);
 	target->content_bytes += reading->content;
 	if ((reading->carries & CARRIES_CONTENT) != 0 && target->contents++ == 0 && !target->content_seen)
 		target_content(target);
@@ -105,7 +105,7 @@ static bool stream_on_event(struct target_run *target, const struct sse_event *s
 	reading.more = false;
 	arena_reset(scratch);
 	enum stream_step step = target->reads->stream_read(target->stream, sse, scratch, &reading);
-	if (!target->again && !target_keep_own(target, sse->raw)) {
+	if (target_is_foreign(target) && !target->again && !target_keep_own(target, sse->raw)) {
 		target_fail_code(target, ERROR_UPSTREAM_TOO_LARGE);
 		return false;
 	}

@@ -11,11 +11,6 @@
 
 enum { TRANSLATED_FACTOR = 8, TRANSLATED_MORE = 65536 /* of an event, what a chunk has around it included */ };
 
-bool target_is_foreign(const struct target_run *target)
-{
-	return target->run.plan->dialect != target->run.context->request->dialect;
-}
-
 bool target_serves_own(const struct target_run *target)
 {
 	return target->run.context->request->own_dialect == target->run.plan->dialect;
@@ -63,7 +58,7 @@ void target_translate_request(struct target_run *target, const struct request_sp
 						.out = &target->request,
 						.dropped = &dropped};
 	target->run.plan->dialect->request_translate(&translation);
-	target->dropped = dropped_text(&dropped, translation.arena);
+	target->origin.dropped = dropped_text(&dropped, translation.arena);
 }
 
 /* ---- streams ---- */
@@ -79,6 +74,7 @@ bool target_reads(struct target_run *target, const struct dialect *dialect)
 
 void target_translation_begin(struct target_run *target)
 {
+	target->origin.dialect = target->run.plan->dialect;
 	size_t event = target->run.context->worker->config->limits.event;
 	buf_init(&target->translated, event * TRANSLATED_FACTOR + TRANSLATED_MORE);
 	buf_init(&target->own, event * 2);
@@ -96,14 +92,13 @@ bool target_keep_own(struct target_run *target, struct span raw)
 	return buf_append(&target->own, raw);
 }
 
-void target_give_own(struct target_run *target, struct event *event)
+void target_give_own(struct target_run *target)
 {
 	if (!target_serves_own(target))
 		return;
 	if (target->own_given)
 		buf_reset(&target->own);
-	event->own = buf_span(&target->own);
-	event->own_dialect = target->run.plan->dialect;
+	target->origin.bytes = buf_span(&target->own);
 	target->own_given = true;
 }
 
@@ -111,13 +106,13 @@ static void write_event(struct target_run *target, const struct answer_reading *
 {
 	const struct run_context *context = target->run.context;
 	const struct request *request = context->request;
-	struct answer_identity identity = reading->identity;
+	struct answer_identity identity = reading->told->identity;
 	if (identity.created < 0)
 		identity.created = context->created;
-	if (reading->deltas.choices == 0)
+	if (reading->told->deltas.choices == 0)
 		request->dialect->usage_event_write(out, request->endpoint, &identity, &reading->usage);
 	else
-		request->dialect->event_write(out, request->endpoint, &identity, &reading->deltas);
+		request->dialect->event_write(out, request->endpoint, &identity, &reading->told->deltas);
 }
 
 struct event target_translate_event(struct target_run *target, const struct answer_reading *reading)
@@ -135,12 +130,12 @@ bool target_translate_answer(const struct answer_translation *translation, struc
 			     bool *exhausted)
 {
 	struct assembly assembly;
-	struct answer_identity identity = reading->identity;
+	struct answer_identity identity = reading->told->identity;
 	if (identity.created < 0)
 		identity.created = translation->created;
 	assembly_init(&assembly, translation->out->ceiling);
 	assembly_charge(&assembly, translation->party);
-	assembly_add(&assembly, &reading->deltas);
+	assembly_add(&assembly, &reading->told->deltas);
 	bool written = translation->to->answer_write(&assembly, translation->endpoint, &identity, &reading->usage,
 						     translation->out);
 	*exhausted = assembly.exhausted || buf_failed(translation->out);

@@ -158,10 +158,8 @@ static void whole_judge(struct target_run *target, bool good, bool exhausted, co
 	}
 	target_content(target);
 	struct event event = {.kind = EVENT_BODY, .data = body, .total = (int64_t)body.len, .usage = answer->usage};
-	if (target_serves_own(target)) {
-		event.own = buf_span(&target->answer);
-		event.own_dialect = target->run.plan->dialect;
-	}
+	if (target_serves_own(target))
+		target->origin.bytes = buf_span(&target->answer);
 	target_emit(target, &event);
 	if (target->state == TARGET_ST_WHOLE)
 		target_complete(target, (struct span){NULL, 0});

@@ -21,13 +21,27 @@ enum { ROUNDS = 20, WARM_UP = 40, COUNTED = 10, LARGE_COUNTED = 1, EVENTS = 100 
 enum { CACHED_EVENTS = 50, LARGE_PROMPT = 200000 };
 
 #define CHAT_FILE "tests/bench/chat_2k.json"
+#define MESSAGES_FILE "tests/bench/messages_2k.json"
 #define CHAT "/v1/chat/completions"
+#define MESSAGES "/v1/messages"
 #define STREAMED "\"stream\":true,\"stream_options\":{\"include_usage\":true}"
 #define EVENT_OF(delta, finish)                                                                         \
 	"data: {\"id\":\"chatcmpl-7f3a9c1e5b2d4860\",\"object\":\"chat.completion.chunk\",\"created\":" \
 	"1760000000,\"model\":\"river-1\",\"system_fingerprint\":\"fp_41\",\"choices\":[{\"index\":0,"  \
 	"\"delta\":{" delta "},\"logprobs\":null,\"finish_reason\":" finish "}]}\n\n"
 #define STREAM_HEAD "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
+
+/* What the backend says in the dialect of Anthropic. */
+#define MESSAGE_EVENT(name, more) "event: " name "\ndata: {\"type\":\"" name "\"" more "}\n\n"
+#define MESSAGE_TEXT \
+	MESSAGE_EVENT("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\" level\"}")
+#define MESSAGE_USAGE "\"usage\":{\"input_tokens\":512,\"output_tokens\":38}"
+
+static const char message_body[] =
+    "{\"id\":\"msg_7f3a9c1e5b2d4860\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-1\",\"content\":["
+    "{\"type\":\"text\",\"text\":\"Kaub: 148 cm at noon, falling. In three days about 131 cm; Cochem holds 212 "
+    "cm.\\nToo low "
+    "for 2.5 m of draught.\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null," MESSAGE_USAGE "}";
 
 static const char answer_body[] =
     "{\"id\":\"chatcmpl-7f3a9c1e5b2d4860\",\"object\":\"chat.completion\",\"created\":1760000000,\"model\":\"river-1\","
@@ -50,6 +64,11 @@ struct bench {
 	struct bytes cacheable;
 	struct bytes cacheable_stream;
 	struct bytes large;
+	struct bytes claude_whole; /* the same of the model behind Messages */
+	struct bytes claude_stream;
+	struct bytes message_whole; /* requests of Messages */
+	struct bytes message_stream;
+	struct bytes claude_message_stream; /* of the model behind Messages */
 };
 
 /* text with its one occurrence of part replaced. */
@@ -85,6 +104,11 @@ static void make_requests(struct bench *bench)
 			     "office;\\nsee table 4 of the yearly report.\\n",
 			     prompt.len);
 	replace(&bench->large, bytes_text(&bench->whole), "How high is the Rhine", bytes_text(&prompt));
+	replace(&bench->claude_stream, chat, "\"demo\"", "\"claude\"");
+	replace(&bench->claude_whole, bytes_text(&bench->whole), "\"demo\"", "\"claude\"");
+	assert_true(bytes_read_file(&bench->message_stream, MESSAGES_FILE));
+	replace(&bench->message_whole, bytes_text(&bench->message_stream), "\"stream\":true", "\"stream\":false");
+	replace(&bench->claude_message_stream, bytes_text(&bench->message_stream), "\"demo\"", "\"claude\"");
 	bytes_free(&prompt);
 }
 
@@ -126,16 +150,26 @@ static void chunk(struct bytes *into, const char *bytes)
 	bytes_printf(into, "%zx\r\n%s\r\n", strlen(bytes), bytes);
 }
 
-static void answer_whole(struct bench *bench)
+static void answer_with(struct bench *bench, const char *body)
 {
 	struct bytes text = {0};
 	bytes_printf(&text,
 		     "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %zu\r\n"
 		     "x-request-id: req-4711\r\n\r\n%s",
-		     sizeof answer_body - 1, answer_body);
+		     strlen(body), body);
 	lockstep_backend_read(&bench->lockstep);
 	lockstep_backend_write(&bench->lockstep, text.at, text.len);
 	bytes_free(&text);
+}
+
+static void answer_whole(struct bench *bench)
+{
+	answer_with(bench, answer_body);
+}
+
+static void answer_message(struct bench *bench)
+{
+	answer_with(bench, message_body);
 }
 
 static void send_chunk(struct bench *bench, const char *bytes)
@@ -169,6 +203,32 @@ static void end_stream(struct bench *bench)
 	bytes_free(&text);
 }
 
+static void begin_message(struct bench *bench)
+{
+	struct bytes text = {0};
+	bytes_printf(&text, "%s", STREAM_HEAD);
+	chunk(&text, MESSAGE_EVENT("message_start",
+				   ",\"message\":{\"id\":\"msg_7f3a9c1e5b2d4860\",\"type\":\"message\","
+				   "\"role\":\"assistant\",\"model\":\"claude-1\",\"content\":[]," MESSAGE_USAGE "}"));
+	chunk(&text,
+	      MESSAGE_EVENT("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}"));
+	lockstep_backend_read(&bench->lockstep);
+	lockstep_backend_write(&bench->lockstep, text.at, text.len);
+	bytes_free(&text);
+}
+
+static void end_message(struct bench *bench)
+{
+	struct bytes text = {0};
+	chunk(&text, MESSAGE_EVENT("content_block_stop", ",\"index\":0"));
+	chunk(&text, MESSAGE_EVENT("message_delta",
+				   ",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":50}"));
+	chunk(&text, MESSAGE_EVENT("message_stop", ""));
+	bytes_printf(&text, "0\r\n\r\n");
+	lockstep_backend_write(&bench->lockstep, text.at, text.len);
+	bytes_free(&text);
+}
+
 /* How the backend answers a request. */
 typedef void (*answer_fn)(struct bench *bench);
 
@@ -190,13 +250,14 @@ static void send_slowly(struct bench *bench, struct h1 *h1, const char *bytes, s
 	}
 }
 
-static void ask(struct bench *bench, struct h1 *h1, const struct bytes *body, int status, answer_fn answer)
+static void ask(struct bench *bench, struct h1 *h1, const char *path, const struct bytes *body, int status,
+		answer_fn answer)
 {
 	struct bytes text = {0};
 	bytes_printf(&text,
-		     "POST " CHAT " HTTP/1.1\r\nHost: sluice.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n"
+		     "POST %s HTTP/1.1\r\nHost: sluice.test\r\nUser-Agent: bench/1.0\r\nAccept: */*\r\n"
 		     "Authorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n%s",
-		     bench->key, body->len, bytes_text(body));
+		     path, bench->key, body->len, bytes_text(body));
 	send_slowly(bench, h1, text.at, text.len);
 	if (answer != NULL)
 		answer(bench);
@@ -212,9 +273,10 @@ struct request_case {
 	const struct bytes *body;
 	answer_fn first;  /* how the backend answers the first request */
 	answer_fn others; /* and the others; NULL: it does not hear of them */
+	const char *path; /* NULL = that of chats */
+	size_t count;     /* in each round */
 	int status;
-	size_t count; /* in each round */
-	bool anew;    /* each time in other bytes, which mean the same */
+	bool anew; /* each time in other bytes, which mean the same */
 };
 
 static void measure_requests(struct bench *bench, const struct request_case *it)
@@ -225,7 +287,7 @@ static void measure_requests(struct bench *bench, const struct request_case *it)
 	bytes_append(&body, it->body->at, it->body->len);
 	h1_open(&h1, bench->lockstep.port, false);
 	for (answer_fn answer = it->first; next_step(&rounds); answer = it->others) {
-		ask(bench, &h1, &body, it->status, answer);
+		ask(bench, &h1, it->path == NULL ? CHAT : it->path, &body, it->status, answer);
 		if (it->anew)
 			bytes_append(&body, " ", 1);
 	}
@@ -241,19 +303,26 @@ static void measure_all(struct bench *bench, const struct request_case *cases, s
 		measure_requests(bench, &cases[i]);
 }
 
-static void measure_h1_events(struct bench *bench)
+/* A stream over HTTP/1.1, whose client and backend may speak other dialects. */
+struct event_case {
+	const char *name, *path;
+	const struct bytes *body;
+	bool message; /* the backend's stream is a message */
+};
+
+static void measure_h1_events(struct bench *bench, const struct event_case *it)
 {
 	struct h1 h1;
-	struct rounds rounds = {.bench = bench, .name = "event-h1", .in_round = EVENTS};
+	struct rounds rounds = {.bench = bench, .name = it->name, .in_round = EVENTS};
 	h1_open(&h1, bench->lockstep.port, false);
-	h1_post(&h1, CHAT, "", bytes_text(&bench->stream));
-	begin_stream(bench);
+	h1_post(&h1, it->path, "", bytes_text(it->body));
+	(it->message ? begin_message : begin_stream)(bench);
 	while (next_step(&rounds)) {
-		send_chunk(bench, EVENT_OF("\"content\":\" level\"", "null"));
+		send_chunk(bench, it->message ? MESSAGE_TEXT : EVENT_OF("\"content\":\" level\"", "null"));
 		h1_wait_body(&h1, h1.answer.body.len + 1);
 	}
 	tell(&rounds);
-	end_stream(bench);
+	(it->message ? end_message : end_stream)(bench);
 	h1_wait_end(&h1);
 	assert_int_equal(h1.answer.status, 200);
 	h1_close(&h1);
@@ -289,32 +358,41 @@ static void instructions_are_counted(void **state)
 	make_requests(&bench);
 	replace(&bad, bytes_text(&bench.whole), "\"temperature\":0.2", "\"temperature\":\"9.5\"");
 	const struct request_case cases[] = {
-	    {"request-h1", &bench.whole, answer_whole, answer_whole, 200, COUNTED, false},
-	    {"request-200k", &bench.large, answer_whole, answer_whole, 200, LARGE_COUNTED, false},
-	    {"stream-52", &bench.stream, answer_stream, answer_stream, 200, LARGE_COUNTED, false},
-	    {"hit", &bench.cacheable, answer_whole, NULL, 200, COUNTED, false},
-	    {"hit-anew", &bench.cacheable, NULL, NULL, 200, COUNTED, true},
-	    {"hit-stream-52", &bench.cacheable_stream, answer_stream, NULL, 200, COUNTED, false},
-	    {"rejected", &bad, NULL, NULL, 400, COUNTED, false},
+	    {"request-h1", &bench.whole, answer_whole, answer_whole, NULL, COUNTED, 200, false},
+	    {"request-200k", &bench.large, answer_whole, answer_whole, NULL, LARGE_COUNTED, 200, false},
+	    {"stream-52", &bench.stream, answer_stream, answer_stream, NULL, LARGE_COUNTED, 200, false},
+	    {"hit", &bench.cacheable, answer_whole, NULL, NULL, COUNTED, 200, false},
+	    {"hit-anew", &bench.cacheable, NULL, NULL, NULL, COUNTED, 200, true},
+	    {"hit-stream-52", &bench.cacheable_stream, answer_stream, NULL, NULL, COUNTED, 200, false},
+	    {"rejected", &bad, NULL, NULL, NULL, COUNTED, 400, false},
+	    {"request-from-messages", &bench.message_whole, answer_whole, answer_whole, MESSAGES, COUNTED, 200, false},
+	    {"request-to-messages", &bench.claude_whole, answer_message, answer_message, CHAT, COUNTED, 200, false},
+	};
+	const struct event_case event_cases[] = {
+	    {"event-h1", CHAT, &bench.stream, false},
+	    {"event-from-messages", MESSAGES, &bench.message_stream, false},
+	    {"event-to-messages", CHAT, &bench.claude_stream, true},
+	    {"event-own-messages", MESSAGES, &bench.claude_message_stream, true},
 	};
 	const struct request_case key_cases[] = {
-	    {"request-key", &bench.whole, answer_whole, answer_whole, 200, COUNTED, false},
+	    {"request-key", &bench.whole, answer_whole, answer_whole, NULL, COUNTED, 200, false},
 	};
 	const struct request_case limited_cases[] = {
-	    {"limited", &bench.whole, answer_whole, answer_whole, 200, COUNTED, false},
+	    {"limited", &bench.whole, answer_whole, answer_whole, NULL, COUNTED, 200, false},
 	};
 	const struct request_case spent_cases[] = {
-	    {"limit-reached", &bench.whole, NULL, NULL, 429, COUNTED, false},
+	    {"limit-reached", &bench.whole, NULL, NULL, NULL, COUNTED, 429, false},
 	};
 	const struct request_case rejected_cases[] = {
-	    {"rejected-key", &bench.whole, NULL, NULL, 401, COUNTED, false},
+	    {"rejected-key", &bench.whole, NULL, NULL, NULL, COUNTED, 401, false},
 	};
 	const struct request_case remote_cases[] = {
-	    {"hit-redis", &bench.cacheable, answer_whole, NULL, 200, COUNTED, false},
+	    {"hit-redis", &bench.cacheable, answer_whole, NULL, NULL, COUNTED, 200, false},
 	};
 	lockstep_start(&bench.lockstep, directory, "");
 	measure_all(&bench, cases, sizeof cases / sizeof *cases);
-	measure_h1_events(&bench);
+	for (size_t i = 0; i < sizeof event_cases / sizeof *event_cases; i++)
+		measure_h1_events(&bench, &event_cases[i]);
 	measure_h2_events(&bench);
 	lockstep_close(&bench.lockstep);
 
@@ -356,6 +434,11 @@ static void instructions_are_counted(void **state)
 	bytes_free(&bench.cacheable);
 	bytes_free(&bench.cacheable_stream);
 	bytes_free(&bench.large);
+	bytes_free(&bench.claude_whole);
+	bytes_free(&bench.claude_stream);
+	bytes_free(&bench.message_whole);
+	bytes_free(&bench.message_stream);
+	bytes_free(&bench.claude_message_stream);
 }
 
 int main(void)

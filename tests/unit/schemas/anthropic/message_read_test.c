@@ -38,7 +38,7 @@ static void tell(struct world *world, const char *format, ...)
 
 static void tell_deltas(struct world *world)
 {
-	const struct deltas *deltas = &world->reading.deltas;
+	const struct deltas *deltas = &world->reading.told->deltas;
 	for (size_t i = 0; i < deltas->count; i++) {
 		const struct delta *delta = &deltas->list[i];
 		struct span text = delta->text;
@@ -241,8 +241,8 @@ static void a_whole_message_is_told(void **state)
 	    &world.arena, &world.reading));
 	tell_deltas(&world);
 	assert_string_equal(world.told, "<assistant>(hm)a[0 t f]{0 {\"x\": 1}} end:tool_calls");
-	assert_true(span_is(world.reading.identity.id, "msg_1"));
-	assert_true(span_is(world.reading.identity.model, "claude"));
+	assert_true(span_is(world.reading.told->identity.id, "msg_1"));
+	assert_true(span_is(world.reading.told->identity.model, "claude"));
 	assert_int_equal(world.reading.usage.total_tokens, 7);
 	assert_int_equal(world.reading.carries, CARRIES_ROLE | CARRIES_CONTENT | CARRIES_FINISH | CARRIES_USAGE);
 	finish(&world);
