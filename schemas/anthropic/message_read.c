@@ -3,6 +3,7 @@
 #include "schemas/anthropic/message_read.h"
 
 #include "schemas/anthropic/error_write.h"
+#include "schemas/failure_rules.h"
 #include "schemas/openai/error_read.h"
 #include "schemas/sse.h"
 
@@ -107,6 +108,18 @@ static void read_error(struct span data, struct arena *scratch, struct answer_re
 	reading->error = error;
 	if (error != NULL)
 		anthropic_error_read(data, scratch, error);
+}
+
+/* Notes that the message ended by a failure of the backend. */
+static void fail_generation(struct answer_reading *reading, struct span reason, struct arena *scratch)
+{
+	struct backend_error *error = arena_zalloc(scratch, 1, sizeof(*error));
+	reading->carries |= CARRIES_ERROR;
+	reading->error = error;
+	if (error == NULL)
+		return;
+	error->type = reason;
+	error->choice = true;
 }
 
 /* ---- streams ---- */
@@ -260,6 +273,10 @@ static enum stream_step read_message_delta(struct event_reader *at)
 	anthropic_usage_read(at->json, object_member(at->json, 0, "usage"), &at->reader->usage);
 	if (reason.at == NULL || at->reader->finished)
 		return STREAM_NOTHING;
+	if (failure_is_finish(reason)) {
+		fail_generation(at->reading, reason, at->scratch);
+		return STREAM_EVENT;
+	}
 	at->reader->finished = at->reader->usage_next = at->reading->more = true;
 	add(&at->told->deltas, at->room, PART_FINISH, -1, anthropic_finish_reason(reason), SPAN(""));
 	return tell(at, CARRIES_FINISH);
@@ -366,6 +383,8 @@ static void read_content(const struct json *json, uint32_t content, struct arena
 	struct span reason = text_member(json, 0, "stop_reason", scratch);
 	if (reason.at == NULL)
 		return;
+	if (failure_is_finish(reason))
+		fail_generation(reading, reason, scratch);
 	add(deltas, room, PART_FINISH, -1, anthropic_finish_reason(reason), SPAN(""));
 	reading->carries |= CARRIES_FINISH;
 }

@@ -284,7 +284,8 @@ static const cJSON *find_call(const struct world *world, const char *id)
 	for (int i = 0; i < SIMS; i++) {
 		char prefix[64];
 		const cJSON *call;
-		snprintf(prefix, sizeof prefix, "chatcmpl-%s-", sim_names[i]);
+		snprintf(prefix, sizeof prefix, "%s-%s-", strncmp(id, "msg-", 4) == 0 ? "msg" : "chatcmpl",
+			 sim_names[i]);
 		if (strncmp(id, prefix, strlen(prefix)) != 0)
 			continue;
 		cJSON_ArrayForEach(call, world->calls[i])
@@ -714,22 +715,24 @@ static void start_sluice(struct world *world)
 	const char *calm = "breaker: { enabled: false }, timeouts: { first_content: 90s, idle: 90s, total: 120s }";
 	struct bytes models = {0};
 	make_plans(world, &models);
-	world->sluice = sluice_start("backends:\n"
-				     "  a: { url: 'http://127.0.0.1:%d/v1', prefill: true, %s }\n"
-				     "  b: { url: 'http://127.0.0.1:%d/v1', prefill: continue_final_message, %s }\n"
-				     "  terse: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false },\n"
-				     "           timeouts: { first_content: 100ms, idle: 100ms, total: 300ms } }\n"
-				     "  queue: { url: 'http://127.0.0.1:%d/v1', prefill: prefix, concurrency: { calls: "
-				     "2, queue: 3, wait: 50ms },\n"
-				     "           breaker: { consecutive: 2, wait: 30ms, wait_most: 100ms } }\n"
-				     "  refuse: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
-				     "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false } }\n"
-				     "retries: { attempts: 1000, %s }\n"
-				     "limits: { buffer: 64KiB }\n"
-				     "models:\n%s",
-				     world->sims[SIM_A]->port, calm, world->sims[SIM_B]->port, calm,
-				     world->sims[SIM_B]->port, world->sims[SIM_QUEUE]->port,
-				     world->sims[SIM_REFUSE]->port, budgets[world->budget], bytes_text(&models));
+	world->sluice = sluice_start(
+	    "backends:\n"
+	    "  a: { url: 'http://127.0.0.1:%d/v1', prefill: true, %s }\n"
+	    "  b: { url: 'http://127.0.0.1:%d/v1', prefill: continue_final_message, %s }\n"
+	    "  terse: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false },\n"
+	    "           timeouts: { first_content: 100ms, idle: 100ms, total: 300ms } }\n"
+	    "  messages: { url: 'http://127.0.0.1:%d/v1', dialect: anthropic, breaker: { enabled: false } }\n"
+	    "  queue: { url: 'http://127.0.0.1:%d/v1', prefill: prefix, concurrency: { calls: "
+	    "2, queue: 3, wait: 50ms },\n"
+	    "           breaker: { consecutive: 2, wait: 30ms, wait_most: 100ms } }\n"
+	    "  refuse: { url: 'http://127.0.0.1:%d/v1', breaker: { enabled: false } }\n"
+	    "  dead: { url: 'http://127.0.0.1:1/v1', breaker: { enabled: false } }\n"
+	    "retries: { attempts: 1000, %s }\n"
+	    "limits: { buffer: 64KiB }\n"
+	    "models:\n%s",
+	    world->sims[SIM_A]->port, calm, world->sims[SIM_B]->port, calm, world->sims[SIM_B]->port,
+	    world->sims[SIM_B]->port, world->sims[SIM_QUEUE]->port, world->sims[SIM_REFUSE]->port,
+	    budgets[world->budget], bytes_text(&models));
 	bytes_free(&models);
 }
 

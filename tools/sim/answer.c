@@ -6,12 +6,18 @@
 
 #include "lib/json_write.h"
 #include "tools/sim/escape.h"
+#include "tools/sim/message.h"
 
 enum { TOKEN_CEILING = 4 * 1024 * 1024, ESCAPED_CEILING = 32 * 1024 * 1024 };
 
 static bool is_chat(const struct answer *answer)
 {
 	return answer->ask->kind == ASK_CHAT;
+}
+
+static bool is_message(const struct answer *answer)
+{
+	return answer->ask->kind == ASK_MESSAGES;
 }
 
 static struct span opening_make(const struct answer *answer, const struct answer_source *source, bool stream,
@@ -36,7 +42,7 @@ static struct span opening_make(const struct answer *answer, const struct answer
 /* True when the last user message holds the word "tool" and there is a tool to call. */
 static bool wants_tool(const struct ask *ask)
 {
-	return ask->kind == ASK_CHAT && ask->tool.at != NULL && ask->prompt.len >= 4 &&
+	return (ask->kind == ASK_CHAT || ask->kind == ASK_MESSAGES) && ask->tool.at != NULL && ask->prompt.len >= 4 &&
 	       memmem(ask->prompt.at, ask->prompt.len, "tool", 4) != NULL;
 }
 
@@ -81,7 +87,8 @@ bool answer_init(struct answer *answer, const struct ask *ask, const struct knob
 	if (knobs_has(knobs, KNOB_FINISH))
 		answer->finish = knobs->text[KNOB_FINISH];
 	answer->usage = ask->include_usage;
-	answer->opening = opening_make(answer, source, stream, arena);
+	answer->opening =
+	    is_message(answer) ? message_opening(answer, source, arena) : opening_make(answer, source, stream, arena);
 	return answer->opening.at != NULL;
 }
 
@@ -117,8 +124,7 @@ struct span answer_take_token(struct answer *answer, bool stream)
 	return buf_span(&answer->token_text);
 }
 
-/* The next token as the inside of a JSON string; of a tool call: as a piece of its arguments, which are JSON too. */
-static struct span take_escaped(struct answer *answer, bool stream)
+struct span answer_take_escaped(struct answer *answer, bool stream, bool within)
 {
 	bool first = answer->token == 0, last = answer->token + 1 == answer->tokens;
 	bool ascii = answer->model.kind == MODEL_UTF8 && (answer->begun + answer->token) % 2 == 1;
@@ -135,6 +141,8 @@ static struct span take_escaped(struct answer *answer, bool stream)
 	buf_append(&answer->token_text, buf_span(&answer->escaped));
 	if (last)
 		buf_append(&answer->token_text, SPAN("\"}"));
+	if (!within)
+		return buf_span(&answer->token_text);
 	buf_reset(&answer->escaped);
 	escape_json(&answer->escaped, buf_span(&answer->token_text), false);
 	return buf_span(&answer->escaped);
@@ -193,7 +201,7 @@ void answer_event_role(struct answer *answer, struct buf *out, uint32_t choice)
 void answer_event_token(struct answer *answer, struct buf *out)
 {
 	event_open(answer, out, answer->choice);
-	struct span text = take_escaped(answer, true);
+	struct span text = answer_take_escaped(answer, true, true);
 	if (!is_chat(answer)) {
 		buf_append(out, SPAN("\"text\":\""));
 		buf_append(out, text);
@@ -239,6 +247,10 @@ void answer_event_usage(struct answer *answer, struct buf *out)
 
 static void json_choice_open(struct answer *answer, struct buf *out)
 {
+	if (is_message(answer)) {
+		message_block_open(answer, out);
+		return;
+	}
 	if (answer->choice > 0)
 		buf_append(out, SPAN(","));
 	buf_printf(out, "{\"index\":%u,", answer->choice);
@@ -254,15 +266,30 @@ static void json_choice_open(struct answer *answer, struct buf *out)
 
 static void json_choice_close(struct answer *answer, struct buf *out)
 {
-	buf_append(out, !is_chat(answer) ? SPAN("\"")
-			: answer->tool   ? SPAN("\"}}],\"refusal\":null}")
-					 : SPAN("\",\"refusal\":null}"));
-	buf_append(out, SPAN(",\"logprobs\":null,\"finish_reason\":"));
-	json_write_string_or_null(out, answer->finish);
-	buf_append(out, SPAN("}"));
+	if (is_message(answer)) {
+		message_block_close(answer, out);
+	} else {
+		buf_append(out, !is_chat(answer) ? SPAN("\"")
+				: answer->tool   ? SPAN("\"}}],\"refusal\":null}")
+						 : SPAN("\",\"refusal\":null}"));
+		buf_append(out, SPAN(",\"logprobs\":null,\"finish_reason\":"));
+		json_write_string_or_null(out, answer->finish);
+		buf_append(out, SPAN("}"));
+	}
 	answer->choice++;
 	answer->token = 0;
 	answer->echo_at = 0;
+}
+
+static void json_close(const struct answer *answer, struct buf *out)
+{
+	if (is_message(answer)) {
+		message_close(answer, out);
+		return;
+	}
+	buf_append(out, SPAN("],"));
+	usage_write(answer, out);
+	buf_append(out, SPAN("}"));
 }
 
 bool answer_json_next(struct answer *answer, struct buf *out)
@@ -277,7 +304,7 @@ bool answer_json_next(struct answer *answer, struct buf *out)
 		answer->part = answer->tokens > 0 ? ANSWER_TOKENS : ANSWER_CHOICE_END;
 		return true;
 	case ANSWER_TOKENS:
-		buf_append(out, take_escaped(answer, false));
+		buf_append(out, answer_take_escaped(answer, false, !is_message(answer)));
 		if (answer->token == answer->tokens)
 			answer->part = ANSWER_CHOICE_END;
 		return true;
@@ -286,9 +313,7 @@ bool answer_json_next(struct answer *answer, struct buf *out)
 		answer->part = answer->choice < answer->ask->choices ? ANSWER_CHOICE : ANSWER_CLOSE;
 		return true;
 	case ANSWER_CLOSE:
-		buf_append(out, SPAN("],"));
-		usage_write(answer, out);
-		buf_append(out, SPAN("}"));
+		json_close(answer, out);
 		answer->part = ANSWER_END;
 		return true;
 	case ANSWER_END:

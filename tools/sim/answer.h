@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The text of an OpenAI answer, piece by piece: a cursor that renders the next
+ * The text of an OpenAI answer, or of a message (message.h), piece by piece: a cursor that renders the next
  * event of a stream or the next part of one JSON body. Never holds more than
  * one token, so that an answer may be of any length. Borrows from the call.
  */
@@ -53,6 +53,10 @@ uint64_t answer_total(const struct answer *answer);
 /* The raw text of the next token, valid until the next call; moves the cursor, choices in turn (stream) or one after
  * another. */
 struct span answer_take_token(struct answer *answer, bool stream);
+
+/* Takes the next token as the inside of a JSON string; of a tool call: as a piece of its arguments, which are JSON too,
+ * within a string or as it is. */
+struct span answer_take_escaped(struct answer *answer, bool stream, bool within);
 
 /* Append the JSON of one stream event, without `data: `. */
 void answer_event_role(struct answer *answer, struct buf *out, uint32_t choice);

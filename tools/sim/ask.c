@@ -158,7 +158,8 @@ static void read_tool(struct ask *ask, struct arena *arena)
 	uint32_t tools = member(json, 0, "tools");
 	if (tools == JSON_NONE || json_type(json, tools) != JSON_ARRAY || json->nodes[tools].count == 0)
 		return;
-	uint32_t function = json_member(json, json_first(json, tools), "function");
+	uint32_t first = json_first(json, tools);
+	uint32_t function = ask->kind == ASK_MESSAGES ? first : json_member(json, first, "function");
 	uint32_t name = function == JSON_NONE ? JSON_NONE : json_member(json, function, "name");
 	bool named = name != JSON_NONE && json_type(json, name) == JSON_STRING;
 	ask->tool = named ? json_string(json, name, arena) : SPAN("tool");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a request asks for: the members of an OpenAI body that the simulator
+ * What a request asks for: the members of an OpenAI body, or of Messages, that the simulator
  * obeys, decoded. Borrows from the body and from the call's arena.
  */
 #ifndef SLUICE_TOOLS_SIM_ASK_H
@@ -9,7 +9,7 @@
 #include "lib/json.h"
 #include "tools/sim/knobs.h"
 
-enum ask_kind { ASK_CHAT, ASK_COMPLETION, ASK_EMBEDDINGS };
+enum ask_kind { ASK_CHAT, ASK_MESSAGES, ASK_COMPLETION, ASK_EMBEDDINGS };
 
 enum { ASK_CHOICES_MOST = 128, ASK_DIMENSIONS_MOST = 8192, ASK_DEPTH_MOST = 256 };
 

@@ -10,6 +10,7 @@
 #include "tools/sim/call.h"
 #include "tools/sim/control.h"
 #include "tools/sim/embed.h"
+#include "tools/sim/message.h"
 #include "tools/sim/settings.h"
 
 static const char json_type_text[] = "application/json";
@@ -63,6 +64,19 @@ void call_begin_bad(struct call *call, int status, const char *message)
 	refuse(call, status, message, NULL, NULL);
 }
 
+/* The error that a fault puts in place of the answer. */
+static void fault_error(struct call *call, const char *message, const char *type, int status)
+{
+	const struct knobs *knobs = &call->knobs;
+	bool typed = knobs_has(knobs, KNOB_TYPE), coded = knobs_has(knobs, KNOB_CODE);
+	struct span code = coded ? knobs->text[KNOB_CODE] : (struct span){NULL, 0};
+	struct span own = typed ? knobs->text[KNOB_TYPE] : (struct span){NULL, 0};
+	if (call->ask.kind == ASK_MESSAGES) /* they have no codes */
+		message_error(&call->fixed, span_of(message), coded ? code : own, status);
+	else
+		answer_error(&call->fixed, span_of(message), typed ? own : span_of(type), NULL, code);
+}
+
 /* A body that a fault puts in place of the answer; false when the fault is not of that kind. */
 static bool fault_fixes_body(struct call *call)
 {
@@ -73,14 +87,10 @@ static bool fault_fixes_body(struct call *call)
 	case FAULT_REDIRECT:
 		call->status = (int)knobs_get(knobs, KNOB_STATUS, call->fault == FAULT_REDIRECT ? 302 : 500);
 		snprintf(status, sizeof status, "simulated status %d", call->status);
-		answer_error(&call->fixed, span_of(status),
-			     knobs_has(knobs, KNOB_TYPE) ? knobs->text[KNOB_TYPE] : span_of(error_type(call->status)),
-			     NULL, knobs_has(knobs, KNOB_CODE) ? knobs->text[KNOB_CODE] : (struct span){NULL, 0});
+		fault_error(call, status, error_type(call->status), call->status);
 		break;
 	case FAULT_ERROR_JSON_200:
-		answer_error(&call->fixed, SPAN("The simulated engine failed"),
-			     knobs_has(knobs, KNOB_TYPE) ? knobs->text[KNOB_TYPE] : SPAN("server_error"), NULL,
-			     knobs_has(knobs, KNOB_CODE) ? knobs->text[KNOB_CODE] : (struct span){NULL, 0});
+		fault_error(call, "The simulated engine failed", "server_error", 500);
 		break;
 	case FAULT_NOT_JSON:
 		buf_append(&call->fixed, SPAN("<!doctype html><title>Simulated</title><p>This is not JSON.\n"));
@@ -260,8 +270,8 @@ static void begin_probe(struct call *call, struct span path)
 static bool is_authorized(const struct call *call, const struct http_request *request)
 {
 	const char *key = call->sim->options.api_key;
-	struct span given = http_header(request, "authorization");
-	if (key == NULL)
+	struct span given = http_header(request, "authorization"), other = http_header(request, "x-api-key");
+	if (key == NULL || span_is(other, key))
 		return true;
 	return given.len == strlen(key) + 7 && strncasecmp(given.at, "bearer ", 7) == 0 &&
 	       memcmp(given.at + 7, key, given.len - 7) == 0;
@@ -272,8 +282,10 @@ static void begin_route(struct call *call, const struct http_request *request, s
 	static const struct {
 		const char *path;
 		enum ask_kind kind;
-	} posts[] = {
-	    {"/chat/completions", ASK_CHAT}, {"/completions", ASK_COMPLETION}, {"/embeddings", ASK_EMBEDDINGS}};
+	} posts[] = {{"/chat/completions", ASK_CHAT},
+		     {"/messages", ASK_MESSAGES},
+		     {"/completions", ASK_COMPLETION},
+		     {"/embeddings", ASK_EMBEDDINGS}};
 	struct span path = request->path;
 	if (path.len > 3 && memcmp(path.at, "/v1/", 4) == 0)
 		path = (struct span){path.at + 3, path.len - 3};

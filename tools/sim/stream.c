@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "tools/sim/call.h"
+#include "tools/sim/message.h"
 
 enum { TICK_BYTES_MOST = 256 * 1024 };
 
@@ -49,6 +50,19 @@ static void dress_odd(struct call *call, struct buf *out, struct span payload)
 	}
 }
 
+static bool is_message(const struct call *call)
+{
+	return call->answer.ask->kind == ASK_MESSAGES;
+}
+
+/* The events of messages have names. */
+static void name_append(const struct call *call, struct buf *out, struct span payload)
+{
+	struct span name = is_message(call) ? message_event_name(payload) : SPAN("");
+	if (name.len > 0)
+		buf_printf(out, "event: %.*s\n", SPAN_ARG(name));
+}
+
 /* Sends one event. */
 static void event_send(struct call *call, struct span payload)
 {
@@ -59,6 +73,7 @@ static void event_send(struct call *call, struct span payload)
 	} else {
 		if (call->fault == FAULT_PINGS)
 			buf_append(dress, SPAN(": ping\n\n"));
+		name_append(call, dress, payload);
 		buf_append(dress, SPAN("data: "));
 		buf_append(dress, payload);
 		buf_append(dress, SPAN("\n\n"));
@@ -89,7 +104,11 @@ static void error_send(struct call *call)
 	const struct knobs *knobs = &call->knobs;
 	struct span type = knobs_has(knobs, KNOB_TYPE) ? knobs->text[KNOB_TYPE] : SPAN("server_error");
 	struct span code = knobs_has(knobs, KNOB_CODE) ? knobs->text[KNOB_CODE] : (struct span){NULL, 0};
-	answer_error(payload_begin(call), SPAN("The simulated engine failed"), type, NULL, code);
+	if (is_message(call))
+		message_error(payload_begin(call), SPAN("The simulated engine failed"), code.at == NULL ? type : code,
+			      500);
+	else
+		answer_error(payload_begin(call), SPAN("The simulated engine failed"), type, NULL, code);
 	payload_send(call);
 }
 
@@ -98,6 +117,12 @@ static void open_send(struct call *call)
 {
 	struct answer *answer = &call->answer;
 	call->opened = true;
+	if (is_message(call) && call->fault != FAULT_ERROR_FIRST_EVENT) {
+		message_event_start(answer, payload_begin(call));
+		payload_send(call);
+		message_event_block(answer, payload_begin(call));
+		payload_send(call);
+	}
 	if (answer->ask->kind != ASK_CHAT || call->fault == FAULT_ERROR_FIRST_EVENT)
 		return;
 	for (uint32_t choice = 0; choice < answer->ask->choices; choice++) {
@@ -158,10 +183,29 @@ static void usage_send(struct call *call)
 	payload_send(call);
 }
 
+/* The end of a message. */
+static void message_tail_send(struct call *call)
+{
+	if (call->fault != FAULT_DONE_NO_FINISH) {
+		message_event_block_end(payload_begin(call));
+		payload_send(call);
+		message_event_finish(&call->answer, payload_begin(call));
+		payload_send(call);
+	}
+	if (call->fault == FAULT_NO_DONE)
+		return;
+	message_event_stop(payload_begin(call));
+	payload_send(call);
+}
+
 static enum call_verdict tail_step(struct call *call)
 {
 	struct answer *answer = &call->answer;
 	bool whole = call->fault != FAULT_NO_DONE && call->fault != FAULT_DONE_NO_FINISH;
+	if (is_message(call)) {
+		message_tail_send(call);
+		return call_end_body(call, whole ? JOURNAL_COMPLETE : JOURNAL_FAULT);
+	}
 	for (uint32_t choice = 0; choice < answer->ask->choices && call->fault != FAULT_DONE_NO_FINISH; choice++) {
 		answer_event_finish(answer, payload_begin(call), choice);
 		payload_send(call);
@@ -207,7 +251,10 @@ static enum call_verdict tokens_step(struct call *call)
 			return content_fault(call);
 		if (call_content_fault_due(call))
 			broken_send(call);
-		answer_event_token(answer, payload_begin(call));
+		if (is_message(call))
+			message_event_token(answer, payload_begin(call));
+		else
+			answer_event_token(answer, payload_begin(call));
 		payload_send(call);
 	}
 	if (answer->emitted < total) {

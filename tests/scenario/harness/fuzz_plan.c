@@ -9,7 +9,7 @@
 
 enum { EXTRA = FUZZ_EARLY | FUZZ_LATE, ANY = FUZZ_OK | FUZZ_EARLY | FUZZ_FINAL | FUZZ_LATE };
 
-const char *const fuzz_backend_names[FUZZ_BACKENDS] = {"a", "b", "terse", "queue", "refuse", "dead"};
+const char *const fuzz_backend_names[FUZZ_BACKENDS] = {"a", "b", "terse", "messages", "queue", "refuse", "dead"};
 
 /* ---- faults ---- */
 
@@ -112,6 +112,7 @@ static unsigned backend_ends(enum fuzz_backend backend, unsigned ends)
 {
 	switch (backend) {
 	case FUZZ_TERSE:
+	case FUZZ_MESSAGES:
 		return ends | EXTRA;
 	case FUZZ_QUEUE:
 		return ends | FUZZ_EARLY;

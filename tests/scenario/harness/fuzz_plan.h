@@ -27,12 +27,13 @@ enum { FUZZ_WIDEST = 4, FUZZ_TEXTS = 64, FUZZ_BIG_FROM = 60, FUZZ_CHOICES = 128 
 
 /* The backends that the YAML must define: what each may do to its targets is the oracle's. */
 enum fuzz_backend {
-	FUZZ_A,      /* exact: neither breaker nor queue, long timeouts */
-	FUZZ_B,      /* the same */
-	FUZZ_TERSE,  /* short timeouts: any call may fail */
-	FUZZ_QUEUE,  /* a short queue and a touchy breaker: any call may be refused */
-	FUZZ_REFUSE, /* closes its listener now and then */
-	FUZZ_DEAD,   /* nobody listens */
+	FUZZ_A,        /* exact: neither breaker nor queue, long timeouts */
+	FUZZ_B,        /* the same */
+	FUZZ_TERSE,    /* short timeouts: any call may fail */
+	FUZZ_MESSAGES, /* speaks Anthropic's dialect: refuses several choices, and wants an end of streams */
+	FUZZ_QUEUE,    /* a short queue and a touchy breaker: any call may be refused */
+	FUZZ_REFUSE,   /* closes its listener now and then */
+	FUZZ_DEAD,     /* nobody listens */
 	FUZZ_BACKENDS
 };
 extern const char *const fuzz_backend_names[FUZZ_BACKENDS];

@@ -228,6 +228,21 @@ static void errors_have_the_status_that_their_type_means(void **state)
 	}
 }
 
+static void a_reason_that_is_a_failure_is_one(void **state)
+{
+	(void)state;
+	struct world world;
+	start(&world);
+	hear(&world, BEGIN("{}"));
+	assert_int_equal(hear(&world, END("error", "{}")), STREAM_EVENT);
+	assert_int_equal(world.reading.carries, CARRIES_ERROR);
+	assert_true(world.reading.error->choice);
+	assert_true(anthropic_message_read(SPAN("{\"type\":\"message\",\"content\":[],\"stop_reason\":\"abort\"}"),
+					   &world.arena, &world.reading));
+	assert_true((world.reading.carries & CARRIES_ERROR) != 0);
+	finish(&world);
+}
+
 static void a_whole_message_is_told(void **state)
 {
 	(void)state;
@@ -263,6 +278,7 @@ int main(void)
 	    cmocka_unit_test(what_is_no_event_breaks_the_stream),
 	    cmocka_unit_test(a_stream_without_its_end_is_not_finished),
 	    cmocka_unit_test(errors_have_the_status_that_their_type_means),
+	    cmocka_unit_test(a_reason_that_is_a_failure_is_one),
 	    cmocka_unit_test(a_whole_message_is_told),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
