@@ -42,9 +42,9 @@ static void drop(const struct to_chat *to, const struct place *place, const char
 /* Drops the members of a block that every type may have. */
 static void drop_common(const struct to_chat *to, const struct place *place, uint32_t block)
 {
-	if (json_member(to->json, block, "cache_control") != JSON_NONE)
+	if (to_chat_has(to, block, "cache_control"))
 		dropped_add_idle(to->dropped, path_of(to, place, ".cache_control"));
-	if (json_member(to->json, block, "citations") != JSON_NONE)
+	if (to_chat_has(to, block, "citations"))
 		drop(to, place, ".citations");
 }
 

@@ -2,7 +2,7 @@
 // What the checker lets pass, each with its reason. An exception that no longer
 // applies is reported, so that the lists stay short.
 
-const WITHOUT_BACKEND = ['listModels', 'retrieveModel', 'getLiveness', 'getReadiness', 'getMetrics', 'getOpenApi', 'getDocs', 'getDocsFile', 'listBackends', 'getCache', 'purgeCache'];
+const WITHOUT_BACKEND = ['listModels', 'retrieveModel', 'getLiveness', 'getReadiness', 'getMetrics', 'getOpenApi', 'getDocs', 'getDocsFile', 'countMessageTokens', 'listBackends', 'getCache', 'purgeCache'];
 
 const OF_KEYS = ['listKeys', 'createKey', 'retrieveKey', 'changeKey', 'revokeKey', 'rotateKey'];
 
@@ -54,6 +54,12 @@ export const notExpressible = [
     code: 'invalid_value',
     param: /^after$/,
     reason: 'bytes that are not UTF-8 are no value of any schema',
+  },
+  {
+    operation: 'createMessage',
+    code: 'unsupported_parameter',
+    param: /./,
+    reason: 'whether what no backend can be told is refused is configuration, or a header field',
   },
   {
     operation: 'createEmbedding',

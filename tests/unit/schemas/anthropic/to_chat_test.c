@@ -199,6 +199,17 @@ static void options_of_the_answer_are_carried_or_named(void **state)
 	      "");
 }
 
+static void members_that_are_null_are_not_named(void **state)
+{
+	(void)state;
+	check("{" ASK ",\"service_tier\":null,\"container\":null,\"system\":[{\"type\":\"text\",\"text\":\"a\","
+	      "\"cache_control\":null,\"citations\":null}],\"messages\":" HELLO
+	      ",\"tools\":[{\"name\":\"f\",\"cache_control\":null}]}",
+	      HEAD "[{\"role\":\"system\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"hello\"}],"
+		   "\"max_tokens\":9,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}",
+	      "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +219,7 @@ int main(void)
 	    cmocka_unit_test(what_one_backend_alone_knows_is_refused_by_name),
 	    cmocka_unit_test(calls_and_results_become_messages_of_tools),
 	    cmocka_unit_test(tools_become_functions),
+	    cmocka_unit_test(members_that_are_null_are_not_named),
 	    cmocka_unit_test(options_of_the_answer_are_carried_or_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
