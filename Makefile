@@ -135,6 +135,7 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 -include tests/contract/contract.mk
 -include tests/conformance/conformance.mk
 -include tests/schemathesis/schemathesis.mk
+-include tests/agents/agents.mk
 -include tests/docs-page/docs-page.mk
 -include tests/cache-truth/cache-truth.mk
 
