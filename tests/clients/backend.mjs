@@ -74,6 +74,7 @@ export async function startBackend(reply) {
         let text = '';
         response.on('close', () => { if (!response.writableFinished) backend.left++; });
         for await (const piece of request.setEncoding('utf8')) text += piece;
+        if (request.url === '/left') return sendJson(response, 200, backend.left); // for clients of other processes
         if (request.method !== 'POST' || !request.url.endsWith('/chat/completions'))
             return sendJson(response, 404, { error: { message: 'not here', type: 'invalid_request_error', param: null, code: null } });
         const body = JSON.parse(text);

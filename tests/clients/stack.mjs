@@ -62,6 +62,7 @@ export async function startStack() {
         const sluice = await startSluice(config(backend.url));
         return {
             url: sluice.url,
+            backendURL: backend.url,
             baseURL: `${sluice.url}/v1`,
             asked: backend.asked,
             /** Waits until the backend has noticed that one more client left. */
