@@ -135,6 +135,8 @@ fuzz: ## run every fuzzer for FUZZ_SECONDS (600)
 -include tests/contract/contract.mk
 -include tests/conformance/conformance.mk
 -include tests/schemathesis/schemathesis.mk
+-include tests/clients/clients.mk
+-include tests/agents/agents.mk
 -include tests/docs-page/docs-page.mk
 -include tests/cache-truth/cache-truth.mk
 
@@ -179,7 +181,7 @@ test-suites: ## the same without the docs page in Chromium
 	$(MAKE) -j$(JOBS) build-tests
 	$(MAKE) -j$(JOBS) --output-sync=target test-unit
 	$(MAKE) test-fuzz-corpus test-reference test-contract test-examples
-	$(MAKE) test-conformance test-engine test-cache-truth
+	$(MAKE) test-conformance test-engine test-clients test-cache-truth
 
 .PHONY: run
 run: ## install what is missing, build, serve the demonstration on 127.0.0.1:8080, for operators on 9090
@@ -211,7 +213,7 @@ build-sanitized-asan build-sanitized-tsan:
 sanitize-asan: build-sanitized-asan
 	$(MAKE) $(ASAN) -j$(JOBS) --output-sync=target test-unit
 	$(MAKE) $(ASAN) test-fuzz-corpus
-	$(MAKE) $(ASAN) test-scenario test-engine
+	$(MAKE) $(ASAN) test-scenario test-engine test-clients
 .PHONY: sanitize-tsan
 sanitize-tsan: build-sanitized-tsan
 	$(MAKE) $(TSAN) -j$(JOBS) --output-sync=target test-unit

@@ -348,6 +348,14 @@ struct config_fanout {
 	unsigned width; /* models, however deep they stand */
 };
 
+/* What becomes of a request that has something which no backend can be told. */
+enum config_lossy { CONFIG_LOSSY_REPORT, CONFIG_LOSSY_REFUSE };
+
+/* Clients whose dialect is not that of the backends. */
+struct config_dialects {
+	unsigned lossy; /* enum config_lossy */
+};
+
 /* Which web pages of other origins may read our answers (the fetch standard's CORS). */
 struct config_cors {
 	const char *const *origins; /* as browsers write them; "*" = any */
@@ -401,6 +409,7 @@ struct config {
 	struct config_fanout fanout;
 	struct config_cache cache;
 	struct config_redis redis;
+	struct config_dialects dialects;
 	struct config_cors cors;
 	bool core_dumps;
 	const char *log_level;         /* "debug", "info", "warn", "error" */

@@ -69,6 +69,12 @@ void buf_commit(struct buf *buf, size_t size);
 /* Gives back the memory that is not needed for what it holds. */
 void buf_fit(struct buf *buf);
 
+/* Has the buffer fail as if it could not grow: memory ran out for what was to be appended. */
+static inline void buf_fail(struct buf *buf)
+{
+	buf->failed = true;
+}
+
 /* Moves what the buffer holds into the one returned, to which it now belongs. from is empty and usable again. */
 struct buf buf_take(struct buf *from);
 

@@ -21,7 +21,7 @@ enum {
 	ERROR_ON_EVERYWHERE = 1, /* by all */
 	ERROR_ON_BODY = 2,       /* by those with a request body */
 	ERROR_ON_QUERY = 4,      /* by those that read the query */
-	ERROR_ON_ARGUMENT = 8,   /* by those that look up what the path names */
+	ERROR_ON_ARGUMENT = 8,   /* by those that look up what the path or the body names */
 	ERROR_ON_INFERENCE = 16, /* by those that ask backends */
 	ERROR_ON_STREAM = 32,    /* by those of them that stream */
 	ERROR_ON_VECTORS = 64,   /* by those of them whose answers can't be gathered */

@@ -22,6 +22,20 @@ const struct dialect *dialect_default(void)
 	return dialects[0];
 }
 
+const struct dialect *dialect_by_field(struct span name)
+{
+	static const struct dialect *const of_clients[] = {&anthropic_dialect};
+	for (size_t i = 0; i < sizeof(of_clients) / sizeof(of_clients[0]); i++)
+		if (span_is(name, of_clients[i]->field))
+			return of_clients[i];
+	return NULL;
+}
+
+struct span dialect_fields(void)
+{
+	return span_of(anthropic_dialect.field);
+}
+
 bool event_deltas(const struct event *event, struct arena *arena, struct deltas *deltas)
 {
 	struct json room;

@@ -94,10 +94,19 @@ struct answer_replay {
 	bool include_usage;            /* a last chunk tells the usage */
 };
 
+/* How large the input of a request is, for an estimate of its tokens. */
+struct input_size {
+	struct span model; /* decoded; {NULL,0} = the body names none */
+	size_t text;       /* bytes of JSON, without what follows */
+	size_t images;
+	size_t documents; /* bytes of documents in base64 */
+};
+
 enum { ANSWER_ID_SIZE = 48 };
 
 struct dialect {
 	const char *name;  /* as the configuration calls it */
+	const char *field; /* a header field that its clients send, and no others; NULL = none */
 	bool tells;        /* requests become those of another dialect, and answers in that one are told anew */
 	bool names_events; /* the events of a stream have names */
 
@@ -214,6 +223,21 @@ struct dialect {
 	 * no room for them. */
 	bool (*error_add_details)(struct span body, struct span details, struct arena *scratch, struct buf *out);
 
+	/* ---- counting the tokens of a request ---- */
+
+	/* Reads a body (borrowed) whose tokens are to be counted, and measures it. False with findings, as
+	 * request_decode; size->model is set where the body names one. NULL: the dialect has no such requests. */
+	bool (*count_read)(struct span body, const struct json_limits *limits, struct arena *arena,
+			   struct findings *findings, struct input_size *size);
+	/* Appends the answer. */
+	void (*count_write)(struct buf *out, uint64_t tokens);
+
+	/* ---- lists of models ---- */
+
+	/* Appends a model, whose name is given, as an object; and what a list of them begins with, up to the first. */
+	void (*model_write)(struct buf *out, struct span name);
+	void (*models_begin)(struct buf *out);
+
 	/* ---- answers of another dialect, told to this one's clients; only where `tells` ---- */
 
 	/* Bytes of what must be remembered of one stream, its begin and its end. party: of the ledger. */
@@ -221,7 +245,7 @@ struct dialect {
 	void (*teller_init)(void *teller, uint32_t party);
 	void (*teller_fini)(void *teller);
 	/* Appends the events, framed, that tell what an event says; and those that end the stream. usage: USAGE_UNKNOWN
-	 * = it told none. False when memory ran out, or when it cannot be told. */
+	 * = it told none. False when it cannot be told; when memory ran out, out has failed as well. */
 	bool (*teller_add)(void *teller, const struct deltas *deltas, const struct usage *usage,
 			   const struct answer_identity *identity, struct buf *out);
 	bool (*teller_end)(void *teller, struct buf *out);
@@ -276,6 +300,11 @@ const struct dialect *dialect_find(const char *name);
 /* Returns the dialect of answers that belong to no request of another one: refusals, and the service's own operations.
  */
 const struct dialect *dialect_default(void);
+
+/* Returns the dialect whose clients send that header field, in lower case; NULL when there is none. */
+const struct dialect *dialect_by_field(struct span name);
+/* Returns all such fields, by commas. */
+struct span dialect_fields(void);
 
 /* Reads the deltas of a CHUNK, or of a BODY that is a whole answer; as deltas_read. */
 bool event_deltas(const struct event *event, struct arena *arena, struct deltas *deltas);

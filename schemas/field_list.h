@@ -5,7 +5,7 @@
 
 #include "schemas/field.h"
 
-enum { FIELD_LIST_MOST = 128 };
+enum { FIELD_LIST_MOST = 256 };
 
 struct field_list {
 	const struct field_table *list[FIELD_LIST_MOST];

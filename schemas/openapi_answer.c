@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "schemas/answer_fields.h"
+#include "schemas/dialect.h"
 #include "schemas/error_body.h"
 #include "schemas/openapi_internal.h"
 
@@ -47,6 +48,16 @@ static bool is_cached(const struct operation_row *row)
 	return row->revalidates && is_inference(row);
 }
 
+static bool asks_for_chats(const struct operation_row *row)
+{
+	return row->endpoint == ENDPOINT_CHAT;
+}
+
+static bool is_estimated(const struct operation_row *row)
+{
+	return row->estimates;
+}
+
 static bool is_deprecated(const struct operation_row *row)
 {
 	return row->deprecated != NULL;
@@ -74,6 +85,11 @@ static const struct answer_header {
      "Milliseconds from the request to the head of its answer."},
     {"x-sluice-target", ANSWER_GOOD | ANSWER_ERROR, 0, is_inference, "{\"type\":\"string\"}", "\"alpha/river-1\"",
      "Which backend and model answered; absent when several were gathered, or none was asked."},
+    {"x-sluice-dropped", ANSWER_GOOD, 0, asks_for_chats, "{\"type\":\"string\"}",
+     "\"system[0].cache_control, thinking\"",
+     "What of the request the backend was not told: up to 16 paths, and how many more; absent when there is nothing."},
+    {"x-sluice-estimated", ANSWER_GOOD, 0, is_estimated, "{\"type\":\"string\",\"enum\":[\"true\"]}", "\"true\"",
+     "The answer is an estimate: no backend was asked."},
     {"x-sluice-attempts", ANSWER_GOOD | ANSWER_ERROR, 0, is_inference, "{\"type\":\"integer\",\"minimum\":0}", "1",
      "How many times backends were asked; absent when none was."},
     {"cache-control", ANSWER_ALL, 0, is_any, "{\"type\":\"string\"}", "\"no-cache\"",
@@ -144,11 +160,22 @@ static void add_other_content(struct openapi *document, cJSON *content, const st
 	openapi_add_text(document, media, "example", row->text_example);
 }
 
+static void add_answer_schema(struct openapi *document, cJSON *media, const struct operation_row *row)
+{
+	if (row->other == NULL) {
+		openapi_add_table(document, media, "schema", row->answer);
+		return;
+	}
+	cJSON *any = openapi_add_array(document, openapi_add_object(document, media, "schema"), "anyOf");
+	openapi_add_table(document, any, NULL, row->answer);
+	openapi_add_table(document, any, NULL, row->other);
+}
+
 static void add_answer_content(struct openapi *document, cJSON *content, const struct operation_row *row)
 {
 	cJSON *media = openapi_add_object(document, content, row->media_type);
 	if (row->answer != NULL) {
-		openapi_add_table(document, media, "schema", row->answer);
+		add_answer_schema(document, media, row);
 		openapi_add_json(document, media, "example", row->answer->example);
 		add_other_content(document, content, row);
 		return;

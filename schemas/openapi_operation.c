@@ -2,39 +2,60 @@
 /* Operations: what one asks for. Their answers are in openapi_answer.c. */
 #include <ctype.h>
 
+#include "schemas/dialect.h"
 #include "schemas/openapi_internal.h"
 
 enum { METHOD_SIZE = 16 };
 
+static bool does_revalidate(const struct operation_row *row)
+{
+	return row->revalidates;
+}
+
+static bool has_other_form(const struct operation_row *row)
+{
+	return row->other != NULL;
+}
+
+static bool asks_for_chats(const struct operation_row *row)
+{
+	return row->endpoint == ENDPOINT_CHAT;
+}
+
 /* Header fields of requests. Any value is fine: one that can't be used is as if it were not there. */
 static const struct request_header {
 	const char *name;
-	unsigned scope;   /* the operations that read it: ERROR_ON_* */
-	bool revalidates; /* only those whose answers carry an ETag */
+	unsigned scope;                                  /* the operations that read it: ERROR_ON_* */
+	bool (*is_for)(const struct operation_row *row); /* only those of them; NULL = all */
 	const char *example;
 	const char *doc;
 } request_headers[] = {
-    {"x-request-id", ERROR_ON_EVERYWHERE, false, "order-4711",
+    {"x-request-id", ERROR_ON_EVERYWHERE, NULL, "order-4711",
      "An id for the request, to be found in logs and in the answer; Sluice makes one when it is absent, longer than "
      "128 characters, or not printable ASCII."},
-    {"traceparent", ERROR_ON_INFERENCE, false, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    {"traceparent", ERROR_ON_INFERENCE, NULL, "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
      "The trace that this request is part of (W3C Trace Context). It is continued to the backend; a new one is begun "
      "when it is absent or not valid."},
-    {"x-stainless-timeout", ERROR_ON_INFERENCE, false, "600",
+    {"x-stainless-timeout", ERROR_ON_INFERENCE, NULL, "600",
      "After how many whole seconds the client gives up, as the OpenAI SDKs tell it: the request waits no longer than "
      "that for a place at a backend. Calls that run are not cut short by it."},
-    {"x-stainless-retry-count", ERROR_ON_INFERENCE, false, "0",
+    {"x-stainless-retry-count", ERROR_ON_INFERENCE, NULL, "0",
      "How often the client has repeated this request before, as the OpenAI SDKs tell it. It is told to the backend, "
      "with the repetitions of Sluice added."},
-    {"if-none-match", ERROR_ON_EVERYWHERE, true, "\"1b2cf535f27731c9\"",
+    {"if-none-match", ERROR_ON_EVERYWHERE, does_revalidate, "\"1b2cf535f27731c9\"",
      "The ETag of the answer that the client has: 304 comes when it is still the same."},
-    {"cache-control", ERROR_ON_INFERENCE, true, "no-cache",
+    {"cache-control", ERROR_ON_INFERENCE, does_revalidate, "no-cache",
      "What the cache may do: no-cache (ask a backend), no-store (and keep nothing), max-age=SECONDS, only-if-cached."},
+    {"anthropic-version", ERROR_ON_EVERYWHERE, has_other_form, "2023-06-01",
+     "Sent by clients of Anthropic's API, whatever its value: answers and errors have the form that they read."},
+    {"x-sluice-lossy", ERROR_ON_INFERENCE, asks_for_chats, "refuse",
+     "refuse: a target that cannot be told all of the request is not asked; when there is no other one, the answer is "
+     "400, which names what that is. Without it that is as the configuration says (dialects.lossy)."},
 };
 
 static bool is_read(const struct request_header *header, const struct operation_row *row)
 {
-	return (header->scope & operation_error_scope(row)) != 0 && (!header->revalidates || row->revalidates);
+	return (header->scope & operation_error_scope(row)) != 0 && (header->is_for == NULL || header->is_for(row));
 }
 
 static void need_header_parameter(struct openapi *document, const struct request_header *header)
@@ -77,6 +98,16 @@ static void add_parameters(struct openapi *document, cJSON *operation, const str
 	}
 }
 
+/* Says what becomes of members that no schema names. */
+static const char *unknown_members(const struct operation_row *row)
+{
+	if (row->body->refuse_unknown)
+		return "refused";
+	if (row->dialect == NULL || !row->dialect->tells)
+		return "passed on to the backend";
+	return row->endpoint == OPERATION_NO_ENDPOINT ? "not read" : "left out, and named in x-sluice-dropped";
+}
+
 static void add_body(struct openapi *document, cJSON *operation, const struct operation_row *row)
 {
 	if (row->body == NULL)
@@ -84,7 +115,7 @@ static void add_body(struct openapi *document, cJSON *operation, const struct op
 	cJSON *body = openapi_add_object(document, operation, "requestBody");
 	openapi_add_printf(document, body, "description",
 			   "%s Members that the schema does not name are %s. No string may hold the character U+0000.",
-			   row->body->doc, row->body->refuse_unknown ? "refused" : "passed on to the backend");
+			   row->body->doc, unknown_members(row));
 	openapi_add_bool(document, body, "required", true);
 	cJSON *content = openapi_add_object(document, body, "content");
 	cJSON *media = openapi_add_object(document, content, "application/json");

@@ -67,7 +67,9 @@ struct operation_row {
 	const struct field_table *body;   /* of the request; NULL = it has none */
 	const char *media_type;           /* of a good answer that is not streamed */
 	const struct field_table *answer; /* of a good JSON answer; NULL = it is no JSON object of ours */
+	const struct field_table *other;  /* the same for clients of the Anthropic dialect; NULL = as answer */
 	const char *also;                 /* another media type that a good answer can have; NULL = none */
+	bool estimates;                   /* a good answer is an estimate, and its head says so */
 	const struct field_table *event;  /* of the data of a streamed answer's events; NULL = it never streams */
 	bool named_events;                /* they have names: that of each is its member type, or error */
 	const char *last_event;           /* the type of a stream's last event; NULL = its data is [DONE] */

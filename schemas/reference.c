@@ -159,6 +159,10 @@ static void write_answers(struct buf *out, struct field_list *tables, const stru
 		buf_append(out, SPAN(": a "));
 		write_link(out, tables, row->answer);
 	}
+	if (row->other != NULL) {
+		buf_append(out, SPAN(", or a "));
+		write_link(out, tables, row->other);
+	}
 	if (row->also != NULL)
 		buf_printf(out, "; or with `%s`", row->also);
 	if (row->unready != 0)

@@ -10,7 +10,7 @@ enum { REQUESTED_FIELDS_MAX = 4096 /* bytes of names that a preflight may ask fo
 
 /* What of our heads a page may read besides the fields that every page may. */
 static const char exposed[] = "etag, openai-processing-ms, retry-after, x-request-id, x-should-retry, "
-			      "x-sluice-attempts, x-sluice-target";
+			      "x-sluice-attempts, x-sluice-dropped, x-sluice-estimated, x-sluice-target";
 
 static bool allows_any(const struct config_cors *cors)
 {

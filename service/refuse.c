@@ -5,11 +5,16 @@
 #include <stdio.h>
 
 #include "schemas/error_body.h"
+#include "service/client_dialect.h"
 #include "service/exchange/exchange.h"
 #include "service/exchange/report.h"
-#include "service/methods.h"
 
-enum { REFUSAL_BYTES_MAX = 128 * 1024, REFUSAL_FIELDS_MAX = 8, DECIMAL_SIZE = 16 };
+enum {
+	REFUSAL_BYTES_MAX = 128 * 1024,
+	REFUSAL_FIELDS_CONSTANT = 5,
+	REFUSAL_FIELDS_MAX = REFUSAL_FIELDS_CONSTANT + 5,
+	DECIMAL_SIZE = 16
+};
 
 /* RFC 6750, section 3: whoever showed no key is not told of an error. */
 static struct span challenge_of(enum error_code code)
@@ -19,7 +24,7 @@ static struct span challenge_of(enum error_code code)
 }
 
 static void send(struct http_request *request, const struct refusal *refusal, enum error_form form,
-		 struct span request_id, struct span body)
+		 const struct dialect *dialect, struct span request_id, struct span body)
 {
 	const struct error_row *row = error_row(refusal->code);
 	struct http_field fields[REFUSAL_FIELDS_MAX] = {
@@ -29,8 +34,10 @@ static void send(struct http_request *request, const struct refusal *refusal, en
 	    {SPAN("x-request-id"), request_id},
 	    {SPAN("x-should-retry"), row->retryable ? SPAN("true") : SPAN("false")},
 	};
-	size_t count = REFUSAL_FIELDS_MAX - 3;
+	size_t count = REFUSAL_FIELDS_CONSTANT;
 	char seconds[DECIMAL_SIZE];
+	if (dialect->tells)
+		fields[count++] = (struct http_field){SPAN("request-id"), request_id};
 	if (row->status == 401)
 		fields[count++] = (struct http_field){SPAN("www-authenticate"), challenge_of(refusal->code)};
 	if (refusal->retry_after_s != 0)
@@ -48,13 +55,6 @@ static void send(struct http_request *request, const struct refusal *refusal, en
 	http_respond_finish(request);
 }
 
-/* Returns the dialect of what is at the path; NULL: none in particular. */
-static const struct dialect *dialect_of(const struct http_request *request)
-{
-	enum operation operation = methods_at(http_request_path(request));
-	return operation == OPERATION_COUNT ? NULL : operation_row(operation)->dialect;
-}
-
 void refuse(struct http_request *request, struct metrics_cells *metrics, const struct refusal *refusal)
 {
 	struct buf body;
@@ -63,7 +63,8 @@ void refuse(struct http_request *request, struct metrics_cells *metrics, const s
 	buf_init(&body, REFUSAL_BYTES_MAX);
 	enum error_form form = http_request_error_form(request);
 	struct span request_id = exchange_request_id(http_request_field(request, "x-request-id"), &arena);
-	error_write(&body, form, dialect_of(request),
+	const struct dialect *dialect = client_dialect(request);
+	error_write(&body, form, dialect,
 		    &(struct error_told){.code = refusal->code,
 					 .message = refusal->message,
 					 .param = refusal->param,
@@ -77,7 +78,7 @@ void refuse(struct http_request *request, struct metrics_cells *metrics, const s
 							 .key_number = refusal->key_number,
 							 .http_version = http_request_version(request),
 							 .error = refusal->code});
-	send(request, refusal, form, request_id, buf_span(&body));
+	send(request, refusal, form, dialect, request_id, buf_span(&body));
 	buf_fini(&body);
 	arena_fini(&arena);
 }

@@ -3,9 +3,10 @@
 #include "service/reply.h"
 
 #include "lib/etag.h"
+#include "service/client_dialect.h"
 #include "service/exchange/report.h"
 
-enum { REPLY_FIELDS_MAX = ADMIN_FIELDS_MAX + 4, REPLY_TAGS = 16 };
+enum { REPLY_FIELDS_MAX = ADMIN_FIELDS_MAX + 5, REPLY_TAGS = 16 };
 
 struct head {
 	struct http_field fields[REPLY_FIELDS_MAX];
@@ -19,7 +20,10 @@ static void reply_add(struct head *head, struct span name, struct span value)
 
 static void add_request_id(struct head *head, const struct http_request *request, struct arena *arena)
 {
-	reply_add(head, SPAN("x-request-id"), exchange_request_id(http_request_field(request, "x-request-id"), arena));
+	struct span id = exchange_request_id(http_request_field(request, "x-request-id"), arena);
+	reply_add(head, SPAN("x-request-id"), id);
+	if (client_dialect(request)->tells)
+		reply_add(head, SPAN("request-id"), id);
 }
 
 /* RFC 9110, section 13.1.2; the list may be spread over several fields. */
@@ -114,6 +118,18 @@ void reply_redirect(struct http_request *request, const char *path)
 	reply_add(&head, SPAN("cache-control"), SPAN("no-store"));
 	add_request_id(&head, request, &arena);
 	http_respond_head(request, 302, head.fields, head.count, 0);
+	http_respond_finish(request);
+	arena_fini(&arena);
+}
+
+void reply_empty(struct http_request *request)
+{
+	struct arena arena;
+	struct head head = {.count = 0};
+	arena_init(&arena, 0);
+	reply_add(&head, SPAN("cache-control"), SPAN("no-store"));
+	add_request_id(&head, request, &arena);
+	http_respond_head(request, 200, head.fields, head.count, 0);
 	http_respond_finish(request);
 	arena_fini(&arena);
 }

@@ -14,6 +14,9 @@ void reply_made(struct http_request *request, const struct operation_row *row, c
 /* 204 with the field Allow. arena: scratch. */
 void reply_allow(struct http_request *request, const char *allow, struct arena *arena);
 
+/* 200 without a body. */
+void reply_empty(struct http_request *request);
+
 /* 302 to a path of this service. */
 void reply_redirect(struct http_request *request, const char *path);
 

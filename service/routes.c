@@ -9,7 +9,9 @@
 #include "lib/json.h"
 #include "lib/media_type.h"
 #include "lib/step.h"
+#include "schemas/dialect.h"
 #include "service/authorize.h"
+#include "service/client_dialect.h"
 #include "service/cors.h"
 #include "service/deprecation.h"
 #include "service/http/http_exchange.h"
@@ -34,7 +36,7 @@ static void (*const answers[OPERATION_COUNT])(const struct admin_request *reques
     [OPERATION_KEY_CREATE] = admin_key_create, [OPERATION_KEY] = admin_key,
     [OPERATION_KEY_CHANGE] = admin_key_change, [OPERATION_KEY_REVOKE] = admin_key_revoke,
     [OPERATION_KEY_ROTATE] = admin_key_rotate, [OPERATION_LIMITS] = admin_limits,
-    [OPERATION_USAGE] = admin_usage,
+    [OPERATION_USAGE] = admin_usage,           [OPERATION_COUNT_TOKENS] = admin_count_tokens,
 };
 
 static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
@@ -128,10 +130,17 @@ static bool is_root(const struct http_request *request, const struct surface *su
 	       (span_is(method, "GET") || span_is(method, "HEAD"));
 }
 
+/* Agents ask for the head of the root before anything else, to see whether they can connect (Claude Code). */
+static bool is_connection_check(const struct http_request *request, const struct surface *surface)
+{
+	return surface_serves(surface, OPERATION_MESSAGES) && span_is(http_request_path(request), "/") &&
+	       span_is(http_request_method(request), "HEAD");
+}
+
 static struct refusal refuse_method(const struct http_request *request, const struct surface *surface,
 				    char allow[METHODS_ALLOW_SIZE])
 {
-	if (is_root(request, surface))
+	if (is_root(request, surface) || is_connection_check(request, surface))
 		return (struct refusal){.code = ERROR_NONE};
 	if (!methods_allow(surface, http_request_path(request), allow))
 		return (struct refusal){.code = ERROR_UNKNOWN_PATH};
@@ -180,22 +189,43 @@ static void decide(const struct routes *routes, const struct http_request *reque
 		decision->refusal.code = ERROR_MEMORY_FULL;
 }
 
+/* Says which fields of the request choose what a good answer of the operation has. */
+static void add_vary(struct http_request *request, const struct operation_row *row, struct arena *arena)
+{
+	bool keyed =
+	    row->right == OPERATION_RIGHT_MODELS && http_request_holder(request) != NULL; /* it may list less */
+	struct span keys = SPAN("authorization, x-api-key, api-key"), form = dialect_fields(), both = {NULL, 0};
+	if (keyed && row->other != NULL)
+		both = arena_printf(arena, "%.*s, %.*s", SPAN_ARG(keys), SPAN_ARG(form));
+	else if (row->other != NULL)
+		both = form;
+	if (both.at != NULL)
+		http_request_add_field(request, SPAN("vary"), both);
+}
+
 /* Sends what was made: an answer, or why there is none. */
 static void answer_made(void *context, struct http_request *request, enum operation operation,
 			const struct admin_answer *answer, struct arena *arena)
 {
 	struct routes *routes = context;
 	bool told = answer->error != ERROR_NONE && buf_len(&answer->body) > 0;
-	if (buf_failed(&answer->body))
+	if (buf_failed(&answer->body)) {
 		refuse_as(routes, request, (struct refusal){.code = ERROR_OVERLOADED});
-	else if (answer->error == ERROR_NONE)
+	} else if (answer->error == ERROR_NONE) {
+		add_vary(request, operation_row(operation), arena);
 		reply_made(request, operation_row(operation), answer, arena);
-	else
+	} else {
 		refuse_as(routes, request,
 			  (struct refusal){.code = answer->error,
 					   .message = told ? buf_span(&answer->body) : (struct span){NULL, 0},
 					   .param = answer->param,
 					   .details = answer->details});
+	}
+}
+
+static struct bytes *hold_body(void *lender)
+{
+	return http_request_hold_body(lender);
 }
 
 static void answer_admin(struct routes *routes, struct http_request *request, enum operation operation,
@@ -205,7 +235,14 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 	arena_init(&arena, 0);
 	const struct plan_worker *plan = &routes->exchange->flights.plan;
 	struct admin_request ask = {.config = plan->config,
+				    .dialect = client_dialect(request),
 				    .holder = holder_key(http_request_holder(request)),
+				    .shown = http_request_holder(request),
+				    .network = http_request_network(request),
+				    .client = http_request_client(request),
+				    .party = http_request_party(request),
+				    .hold_body = hold_body,
+				    .lender = request,
 				    .health = plan->health,
 				    .cache = routes->exchange->flights.cache,
 				    .offload = plan->offload,
@@ -221,8 +258,6 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 				    .accept_encoding = http_request_field(request, "accept-encoding"),
 				    .arena = &arena,
 				    .draining = routes->draining};
-	if (ask.holder != NULL && operation_row(operation)->right == OPERATION_RIGHT_MODELS) /* it may list less */
-		http_request_add_field(request, SPAN("vary"), SPAN("authorization, x-api-key, api-key"));
 	struct admin_answer answer = waiting_answer(operation);
 	struct step_mark before = step_enter("admin");
 	answers[operation](&ask, &answer);
@@ -344,6 +379,8 @@ void routes_dispatch(struct routes *routes, struct http_request *request)
 		refuse_decided(routes, request, &decision);
 	else if (decision.operation == OPERATION_COUNT && is_root(request, &decision.surface))
 		reply_redirect(request, operation_row(OPERATION_DOCS)->path);
+	else if (decision.operation == OPERATION_COUNT && is_connection_check(request, &decision.surface))
+		reply_empty(request);
 	else if (decision.operation == OPERATION_COUNT)
 		answer_options(routes, request, decision.allow);
 	else if (operation_row(decision.operation)->body != NULL && is_packed(request))

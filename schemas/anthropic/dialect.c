@@ -4,8 +4,10 @@
 #include "schemas/anthropic/dialect.h"
 
 #include "schemas/anthropic/answer_write.h"
+#include "schemas/anthropic/count.h"
 #include "schemas/anthropic/error_write.h"
 #include "schemas/anthropic/message_read.h"
+#include "schemas/anthropic/models_write.h"
 #include "schemas/anthropic/request.h"
 #include "schemas/anthropic/request_translate.h"
 #include "schemas/anthropic/stream_write.h"
@@ -75,10 +77,15 @@ const struct dialect anthropic_dialect = {
     .stream_is_finished = stream_is_finished,
     .answer_read = answer_read,
     .error_read = anthropic_error_read,
+    .field = "anthropic-version",
     .request_decode = anthropic_request_decode,
     .answer_write = anthropic_answer_write,
     .error_write = anthropic_error_write,
     .error_write_object = anthropic_error_write_object,
+    .count_read = anthropic_count_read,
+    .count_write = anthropic_count_write,
+    .model_write = anthropic_model_write,
+    .models_begin = anthropic_models_begin,
     .tells = true,
     .names_events = true,
     .teller_size = sizeof(struct anthropic_stream),

@@ -8,7 +8,7 @@
 #include "lib/json_write.h"
 #include "schemas/anthropic/answer_write.h"
 
-enum { CALLS_MOST = 1024, HELD_MOST = 16 << 20, ID_MOST = 256, NAME_MOST = 1024, FINISH_MOST = 64 };
+enum { CALLS_MOST = 1024, HELD_MOST = 16 << 20, ID_MOST = 256, NAME_MOST = 1024, FINISH_MOST = 4096 };
 
 /* A call of a tool, as far as it came. */
 struct anthropic_call {
@@ -141,6 +141,7 @@ static struct anthropic_call *find_call(struct anthropic_stream *stream, int64_t
 	if (*link != NULL && (*link)->index == index)
 		return *link;
 	struct anthropic_call *call = count < CALLS_MOST ? calloc(1, sizeof(*call)) : NULL;
+	stream->exhausted |= call == NULL && count < CALLS_MOST;
 	if (call == NULL)
 		return NULL;
 	call->index = index;
@@ -187,8 +188,9 @@ static void add_arguments(struct anthropic_stream *stream, struct anthropic_call
 {
 	if (text.len == 0)
 		return;
-	stream->failed |= stream->held + text.len > HELD_MOST || !buf_append(&call->arguments, text);
-	if (stream->failed)
+	stream->failed |= stream->held + text.len > HELD_MOST;
+	stream->exhausted |= !stream->failed && !buf_append(&call->arguments, text);
+	if (stream->failed || stream->exhausted)
 		return;
 	stream->held += text.len;
 	if (!may_tell(stream, call))
@@ -248,13 +250,19 @@ static void add_delta(struct anthropic_stream *stream, const struct delta *delta
 		add_call(stream, delta, out);
 		break;
 	case PART_FINISH:
-		if (!stream->finished)
-			buf_append(&stream->finish, delta->text);
+		stream->failed |= !stream->finished && !buf_append(&stream->finish, delta->text);
 		stream->finished = true;
 		break;
 	default:
 		break;
 	}
+}
+
+static bool is_told(const struct anthropic_stream *stream, struct buf *out)
+{
+	if (stream->exhausted)
+		buf_fail(out);
+	return !stream->failed && !buf_failed(out);
 }
 
 bool anthropic_stream_add(struct anthropic_stream *stream, const struct deltas *deltas, const struct usage *usage,
@@ -266,7 +274,7 @@ bool anthropic_stream_add(struct anthropic_stream *stream, const struct deltas *
 	for (size_t i = 0; i < deltas->count; i++)
 		if (deltas->list[i].choice == 0)
 			add_delta(stream, &deltas->list[i], out);
-	return !stream->failed && !buf_failed(out);
+	return is_told(stream, out);
 }
 
 bool anthropic_stream_end(struct anthropic_stream *stream, struct buf *out)
@@ -284,5 +292,5 @@ bool anthropic_stream_end(struct anthropic_stream *stream, struct buf *out)
 	end_event(out);
 	begin_event(out, "message_stop");
 	end_event(out);
-	return !stream->failed && !buf_failed(out);
+	return is_told(stream, out);
 }

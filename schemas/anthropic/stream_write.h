@@ -19,7 +19,9 @@ struct anthropic_call;
 
 /* A stream that is being written. */
 struct anthropic_stream {
-	bool begun, failed;
+	bool begun;
+	bool failed;    /* it cannot be told */
+	bool exhausted; /* memory ran out */
 	bool refused;
 	enum anthropic_block open;
 	unsigned index; /* of the block that is open, or of the next one */
@@ -36,7 +38,8 @@ void anthropic_stream_init(struct anthropic_stream *stream, uint32_t party);
 void anthropic_stream_fini(struct anthropic_stream *stream);
 
 /* Appends the events that tell the deltas of one event; usage: USAGE_UNKNOWN = it told none. identity: of the answer,
- * for the first event. False when memory ran out, or when too much waits. */
+ * for the first event. False when the answer cannot be told, since too much waits; when memory ran out, out has failed
+ * as well. */
 bool anthropic_stream_add(struct anthropic_stream *stream, const struct deltas *deltas, const struct usage *usage,
 			  const struct answer_identity *identity, struct buf *out);
 

@@ -52,7 +52,7 @@ static void write_tools(const struct to_chat *to, uint32_t tools)
 			drop(to, arena_printf(to->arena, "tools[%u]", index));
 			continue;
 		}
-		if (json_member(to->json, at, "cache_control") != JSON_NONE)
+		if (to_chat_has(to, at, "cache_control"))
 			dropped_add_idle(to->dropped, arena_printf(to->arena, "tools[%u].cache_control", index));
 		buf_append(to->out, count++ == 0 ? SPAN(",\"tools\":[") : SPAN(","));
 		write_tool(to, at);
@@ -136,7 +136,8 @@ static struct span name_of(const struct to_chat *to, uint32_t key)
 static void drop_unknown(const struct to_chat *to)
 {
 	for (uint32_t at = json_first(to->json, 0); at != JSON_NONE; at = json_next(to->json, 0, at))
-		if (field_find(to->json, &anthropic_messages_fields, at) == NULL)
+		if (json_type(to->json, at + 1) != JSON_NULL &&
+		    field_find(to->json, &anthropic_messages_fields, at) == NULL)
 			drop(to, name_of(to, at));
 }
 

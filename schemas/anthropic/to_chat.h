@@ -30,6 +30,13 @@ struct to_chat {
 	struct dropped *dropped; /* is added to */
 };
 
+/* Returns whether an object has that member; null counts as absent. */
+static inline bool to_chat_has(const struct to_chat *to, uint32_t object, const char *member)
+{
+	uint32_t node = json_member(to->json, object, member);
+	return node != JSON_NONE && json_type(to->json, node) != JSON_NULL;
+}
+
 /* Appends the chat request. Failures are the buffer's and the arena's. */
 void anthropic_write_chat(const struct to_chat *to);
 

@@ -42,9 +42,9 @@ static void drop(const struct to_chat *to, const struct place *place, const char
 /* Drops the members of a block that every type may have. */
 static void drop_common(const struct to_chat *to, const struct place *place, uint32_t block)
 {
-	if (json_member(to->json, block, "cache_control") != JSON_NONE)
+	if (to_chat_has(to, block, "cache_control"))
 		dropped_add_idle(to->dropped, path_of(to, place, ".cache_control"));
-	if (json_member(to->json, block, "citations") != JSON_NONE)
+	if (to_chat_has(to, block, "citations"))
 		drop(to, place, ".citations");
 }
 
@@ -180,6 +180,19 @@ static void write_content(const struct to_chat *to, const struct place *place, u
 	buf_append(to->out, SPAN("\""));
 }
 
+/* The same where all that is not text is left out. */
+static void write_text_only(const struct to_chat *to, const struct place *place, uint32_t content)
+{
+	struct place at = *place;
+	write_content(to, place, content, PARAGRAPH);
+	if (json_type(to->json, content) != JSON_ARRAY)
+		return;
+	for (uint32_t block = json_first(to->json, content); block != JSON_NONE;
+	     block = json_next(to->json, content, block), at.block++)
+		if (!is_type(to, block, "text"))
+			drop(to, &at, "");
+}
+
 /* ---- what a user says ---- */
 
 /* Returns the place of the first block in a result. */
@@ -223,10 +236,14 @@ static void write_result_pictures(const struct to_chat *to, struct listing *part
 static void write_user(const struct to_chat *to, struct listing *messages, struct place *place, uint32_t content)
 {
 	struct listing parts = {to->out, 0};
+	bool results = false;
 	for (uint32_t at = json_first(to->json, content); at != JSON_NONE;
-	     at = json_next(to->json, content, at), place->block++)
-		if (is_type(to, at, "tool_result"))
-			write_result(to, messages, place, at);
+	     at = json_next(to->json, content, at), place->block++) {
+		if (!is_type(to, at, "tool_result"))
+			continue;
+		write_result(to, messages, place, at);
+		results = true;
+	}
 	size_t start = buf_len(to->out), before = messages->count;
 	next(messages);
 	buf_append(to->out, SPAN("{\"role\":\"user\",\"content\":["));
@@ -241,8 +258,12 @@ static void write_user(const struct to_chat *to, struct listing *messages, struc
 	buf_append(to->out, SPAN("]}"));
 	if (parts.count > 0 || buf_failed(to->out))
 		return;
-	buf_truncate(to->out, start); /* there was nothing but results */
+	buf_truncate(to->out, start);
 	messages->count = before;
+	if (results)
+		return;
+	next(messages); /* a chat needs a message, if it says nothing */
+	buf_append(to->out, SPAN("{\"role\":\"user\",\"content\":\"\"}"));
 }
 
 /* ---- what an assistant said ---- */
@@ -303,7 +324,7 @@ static void write_message(const struct to_chat *to, struct listing *messages, st
 		buf_append(to->out, SPAN("{\"role\":"));
 		write_raw(to, role);
 		buf_append(to->out, SPAN(",\"content\":"));
-		write_content(to, place, content, PARAGRAPH);
+		write_text_only(to, place, content);
 		buf_append(to->out, SPAN("}"));
 	}
 }
@@ -316,7 +337,7 @@ static void write_system(const struct to_chat *to, struct listing *messages)
 		return;
 	next(messages);
 	buf_append(to->out, SPAN("{\"role\":\"system\",\"content\":"));
-	write_content(to, &place, system, PARAGRAPH);
+	write_text_only(to, &place, system);
 	buf_append(to->out, SPAN("}"));
 }
 

@@ -13,6 +13,7 @@
 #include "schemas/openai/error_read.h"
 #include "schemas/openai/error_write.h"
 #include "schemas/openai/failure_scan.h"
+#include "schemas/openai/models_write.h"
 #include "schemas/openai/prefix.h"
 #include "schemas/openai/replay.h"
 #include "schemas/openai/stream_end.h"
@@ -121,6 +122,8 @@ const struct dialect openai_dialect = {
     .error_write = openai_error_write,
     .error_write_object = openai_error_write_object,
     .error_add_details = openai_error_add_details,
+    .model_write = openai_model_write,
+    .models_begin = openai_models_begin,
     .answer_is_keepable = openai_answer_is_keepable,
     .replay_marks = openai_replay_marks,
     .replay_whole = openai_replay_whole,

@@ -12,8 +12,11 @@
 #include "lib/http_field.h"
 #include "schemas/finding.h"
 
+struct bytes;
 struct cache_worker;
+struct dialect;
 struct health;
+struct holder;
 struct job_port;
 struct limit;
 struct offload_port;
@@ -23,7 +26,14 @@ enum { ADMIN_FIELDS_MAX = 4 };
 
 struct admin_request {
 	const struct config *config;
+	const struct dialect *dialect;   /* of whoever asks */
 	const struct config_key *holder; /* who asks; NULL = nobody was asked for a key */
+	struct holder *shown;            /* the same, for a job to hold */
+	uint64_t network, client;        /* where it comes from, and whose it is: hashes, for helpers */
+	uint32_t party;                  /* of the ledger */
+	/* Keeps the body for longer than the answer takes; the holder drops it. NULL: out of memory. */
+	struct bytes *(*hold_body)(void *lender);
+	void *lender;
 	struct health *health;
 	struct cache_worker *cache;
 	struct offload_port *offload; /* helper threads; NULL = none */
@@ -70,6 +80,7 @@ struct admin_answer {
 
 void admin_models(const struct admin_request *request, struct admin_answer *answer);
 void admin_model(const struct admin_request *request, struct admin_answer *answer);
+void admin_count_tokens(const struct admin_request *request, struct admin_answer *answer);
 void admin_limits(const struct admin_request *request, struct admin_answer *answer);
 void admin_usage(const struct admin_request *request, struct admin_answer *answer);
 void admin_livez(const struct admin_request *request, struct admin_answer *answer);

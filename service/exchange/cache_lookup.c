@@ -104,9 +104,10 @@ enum exchange_step exchange_recall(struct exchange *exchange)
 	const struct exchange_request *asked = &exchange->asked;
 	struct caching *caching = &exchange->caching;
 	const struct cache_worker *cache = exchange->worker->flights.cache;
-	const struct repeat *repeat = cache == NULL || !exchange->kind->cached || telling_is_needed(exchange)
-					  ? NULL
-					  : repeats_find(cache->repeats, asked->endpoint, asked->tenant, asked->body);
+	const struct repeat *repeat =
+	    cache == NULL || !exchange->kind->cached || telling_is_needed(exchange) || exchange->request->refuses_alone
+		? NULL
+		: repeats_find(cache->repeats, asked->endpoint, asked->tenant, asked->body);
 	if (repeat == NULL || !may_recall(exchange, repeat))
 		return EXCHANGE_DECODE;
 	caching->directives = cache_directives_read(asked->cache_control);

@@ -147,6 +147,9 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	set_payer(request, asked->holder);
 	if (asked->options.len > 0)
 		request->own_options = arena_copy(&request->arena, asked->options);
+	bool refused = worker->flights.plan.config->dialects.lossy == CONFIG_LOSSY_REFUSE;
+	request->refuses_alone = !refused && span_is(asked->lossy, "refuse");
+	request->refuses_losses = refused || request->refuses_alone;
 	exchange->worker = worker;
 	exchange->kind = asked->kind;
 	exchange->steps = exchange_steps;

@@ -49,6 +49,7 @@ struct exchange_request {
 	struct span tenant;      /* whose answers it may see; empty = those of nobody in particular */
 	struct span cache_control; /* the client's, empty = none */
 	struct span if_none_match; /* the client's, empty = none */
+	struct span lossy;         /* the client's x-sluice-lossy, empty = none */
 	int http_version;          /* 10, 11 or 20, for the log */
 	enum error_form form;      /* of errors while nothing was sent */
 };

@@ -101,6 +101,14 @@ static enum exchange_step relay_own(struct exchange *exchange, const struct even
 	return bytes.len == 0 ? EXCHANGE_WAIT : exchange_write(exchange, bytes);
 }
 
+/* Returns why an event could not be told: memory ran out, or it makes no sense in the client's dialect. */
+static enum error_code why_untold(const struct exchange *exchange)
+{
+	const struct telling *telling = exchange->telling;
+	bool exhausted = telling == NULL || arena_failed(&telling->scratch) || buf_failed(&exchange->out);
+	return exhausted ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
+}
+
 enum exchange_step telling_chunk(struct exchange *exchange, const struct event *event)
 {
 	bool begun = exchange->telling != NULL;
@@ -109,7 +117,7 @@ enum exchange_step telling_chunk(struct exchange *exchange, const struct event *
 	struct telling *telling = telling_of(exchange);
 	buf_reset(&exchange->out);
 	if (telling == NULL || !tell(telling, event, &exchange->out))
-		return exchange_fails(exchange, ERROR_OVERLOADED);
+		return exchange_fails(exchange, why_untold(exchange));
 	return buf_len(&exchange->out) == 0 ? EXCHANGE_WAIT : exchange_write(exchange, buf_span(&exchange->out));
 }
 
@@ -133,7 +141,7 @@ enum exchange_step telling_end(struct exchange *exchange, const struct event *ev
 	struct telling *telling = telling_of(exchange);
 	buf_reset(&exchange->out);
 	if (telling == NULL || !telling->to->teller_end(telling->teller, &exchange->out))
-		return exchange_fails(exchange, ERROR_OVERLOADED);
+		return exchange_fails(exchange, why_untold(exchange));
 	return exchange_send(exchange, buf_span(&exchange->out)) ? exchange_completes(exchange)
 								 : exchange_cuts(exchange, ERROR_OVERLOADED);
 }

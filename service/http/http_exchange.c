@@ -75,6 +75,7 @@ void http_exchange_start(struct exchange_worker *worker, struct http_request *re
 				       .tenant = http_request_tenant(request),
 				       .cache_control = http_request_list(request, "cache-control"),
 				       .if_none_match = http_request_list(request, "if-none-match"),
+				       .lossy = http_request_field(request, "x-sluice-lossy"),
 				       .client = http_request_client(request),
 				       .network = http_request_network(request),
 				       .party = http_request_party(request),

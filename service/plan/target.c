@@ -319,6 +319,7 @@ void target_begin(struct target_run *target)
 		target_timeouts_pause(target, true);
 	if (!begun) {
 		struct failure failure = failure_of(ERROR_OVERLOADED);
+		target_is_told_all(target, &failure); /* else that is why */
 		target_fail_late(target, &failure);
 	}
 }

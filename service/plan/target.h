@@ -227,6 +227,9 @@ bool target_reads(struct target_run *target, const struct dialect *dialect);
 void target_translation_begin(struct target_run *target);
 /* Writes the request; failures are the buffer's and the arena's. */
 void target_translate_request(struct target_run *target, const struct request_splice *splice);
+/* Returns whether the request that was written left nothing out, or that does not matter; else false with the failure.
+ */
+bool target_is_told_all(struct target_run *target, struct failure *failure);
 /* Returns the event that was read as others read it: it borrows from the target until the next one. */
 struct event target_translate_event(struct target_run *target, const struct answer_reading *reading);
 /* Keeps the bytes of an event for a client of the backend's dialect. False: they are too many, or memory ran out. */

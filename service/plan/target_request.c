@@ -56,7 +56,8 @@ bool target_call_start(struct target_run *target)
 		target_translate_request(target, &splice);
 	else
 		tail = request->dialect->request_splice(request, &splice, &target->request);
-	if (buf_failed(&target->request) || arena_failed(context->arena))
+	struct failure failure;
+	if (buf_failed(&target->request) || arena_failed(context->arena) || !target_is_told_all(target, &failure))
 		return false;
 	struct http_call_request call = {.path = target->run.plan->dialect->endpoint_path(request->endpoint),
 					 .body = buf_span(&target->request),

@@ -32,12 +32,48 @@ static void fail_misfit(struct target_run *target, struct span member)
 	target_fail_late(target, &failure);
 }
 
+/* What is left out, by commas. */
+static struct failure lossy_failure(struct target_run *target, struct span paths)
+{
+	struct failure failure = failure_make(FAILURE_UNSUPPORTED, ERROR_UNSUPPORTED_PARAMETER);
+	const char *comma = memchr(paths.at, ',', paths.len);
+	failure.param = (struct span){paths.at, comma == NULL ? paths.len : (size_t)(comma - paths.at)};
+	failure.message =
+	    arena_printf(target->run.context->arena,
+			 "The backend cannot be told all of the request (dialects.lossy, x-sluice-lossy): "
+			 "%.*s. (%s)",
+			 SPAN_ARG(paths), target->target->target);
+	return failure;
+}
+
+bool target_is_told_all(struct target_run *target, struct failure *failure)
+{
+	if (!target->run.context->request->refuses_losses || target->origin.dropped.at == NULL)
+		return true;
+	*failure = lossy_failure(target, target->origin.dropped);
+	return false;
+}
+
+/* False: something of the client's request was left out when it was read, which must not be. */
+static bool is_read_whole(struct target_run *target)
+{
+	const struct request *request = target->run.context->request;
+	const struct dropped *dropped = request->dropped;
+	if (!request->refuses_losses || dropped == NULL || dropped->count == 0 || target_serves_own(target))
+		return true;
+	const struct failure failure = lossy_failure(target, dropped_text(dropped, target->run.context->arena));
+	target_fail_late(target, &failure);
+	return false;
+}
+
 bool target_fits(struct target_run *target)
 {
 	const struct dialect *dialect = target->run.plan->dialect;
 	const struct request *request = target->run.context->request;
 	struct span member = {NULL, 0};
 	bool fits = dialect->endpoint_path(request->endpoint) != NULL;
+	if (!is_read_whole(target))
+		return false;
 	if (!target_is_foreign(target))
 		return true;
 	if (fits)

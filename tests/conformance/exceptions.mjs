@@ -2,7 +2,7 @@
 // What the checker lets pass, each with its reason. An exception that no longer
 // applies is reported, so that the lists stay short.
 
-const WITHOUT_BACKEND = ['listModels', 'retrieveModel', 'getLiveness', 'getReadiness', 'getMetrics', 'getOpenApi', 'getDocs', 'getDocsFile', 'listBackends', 'getCache', 'purgeCache'];
+const WITHOUT_BACKEND = ['listModels', 'retrieveModel', 'getLiveness', 'getReadiness', 'getMetrics', 'getOpenApi', 'getDocs', 'getDocsFile', 'countMessageTokens', 'listBackends', 'getCache', 'purgeCache'];
 
 const OF_KEYS = ['listKeys', 'createKey', 'retrieveKey', 'changeKey', 'revokeKey', 'rotateKey'];
 
@@ -55,6 +55,15 @@ export const notExpressible = [
     param: /^after$/,
     reason: 'bytes that are not UTF-8 are no value of any schema',
   },
+  ...[
+    ['createMessage', /./],
+    ['createChatCompletion', /^seed$/],
+  ].map(([operation, param]) => ({
+    operation,
+    code: 'unsupported_parameter',
+    param,
+    reason: 'whether what a backend cannot be told is refused is configuration, or a header field',
+  })),
   {
     operation: 'createEmbedding',
     code: 'unsupported_parameter',

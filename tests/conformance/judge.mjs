@@ -82,6 +82,7 @@ export class Judge {
     const there = malformed ? [] : this.document.operationsAt(path);
     if (method === 'OPTIONS' && [200, 204].includes(response.status)) return [];
     if (path === '/' && response.status === 302) return this.#judgeHome(response);
+    if (path === '/' && method === 'HEAD' && response.status === 200) return []; // somebody is there
     if (response.status === 405) return this.#judgeMethodNotAllowed(record, there);
     if (response.status === 404 && this.#mayBeElsewhere(there)) return this.#judgeError(record, [ELSEWHERE]);
     const expected = malformed ? '4xx or 5xx' : there.length === 0 ? 404 : 405;

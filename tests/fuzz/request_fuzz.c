@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Decoding a request of any endpoint, and as a fan-out: either it holds what it promises, or the finding tells why
- * not.
+ * Decoding a request of any endpoint, as a fan-out and as Messages: either it holds what it promises, or the finding
+ * tells why not.
  */
 #include <assert.h>
 #include <stdint.h>
 
 #include "lib/json_write.h"
+#include "schemas/dialect.h"
 #include "schemas/error_body.h"
 #include "schemas/fanout_request.h"
 
@@ -72,6 +73,30 @@ static void check_fanout(struct span body, size_t arena_limit)
 	arena_fini(&arena);
 }
 
+/* A Messages request becomes a chat request, whatever it holds; and what it is measured as is never more than it is. */
+static void check_messages(struct span body, size_t arena_limit)
+{
+	const struct dialect *dialect = dialect_by_field(SPAN("anthropic-version"));
+	struct arena arena;
+	struct request request = {.endpoint = ENDPOINT_CHAT};
+	struct findings findings;
+	struct input_size size;
+	arena_init(&arena, arena_limit);
+	if (dialect->request_decode(&request, &arena, body, &JSON_DEPTH(16), &findings))
+		assert(request.dropped != NULL && request.model.len > 0 && request.json.text.len > 0);
+	else
+		assert(findings.count > 0);
+	arena_fini(&arena);
+	arena_init(&arena, arena_limit);
+	if (dialect->count_read(body, &JSON_DEPTH(16), &arena, &findings, &size))
+		assert(size.model.len > 0 && size.text + size.documents <= body.len);
+	else if (arena_failed(&arena))
+		assert(findings.count > 0);
+	else
+		check_findings(&findings);
+	arena_fini(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1)
@@ -82,6 +107,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct findings findings;
 	size_t limit = (data[0] & 128) != 0 ? (size_t)(data[0] & 127) * 64 + 1 : 0;
 	check_fanout(body, limit);
+	check_messages(body, limit);
 	arena_init(&arena, limit);
 	bool good =
 	    openai_request_decode(&request, (enum endpoint)(data[0] % 3), &arena, body, &JSON_DEPTH(16), &findings);

@@ -329,7 +329,7 @@ static void models_lists_what_the_key_may_use(void **state)
 	check_contains(&answer.body, "\"id\":\"m\"");
 	check_contains(&answer.body, "\"last_id\":\"mine\",\"has_more\":false");
 	check_lacks(&answer.body, "secret");
-	check_header(&answer, "vary", "authorization, x-api-key, api-key");
+	check_header(&answer, "vary", "authorization, x-api-key, api-key, anthropic-version");
 	answer_free(&answer);
 	answer = ask_as(&world, "GET", "/v1/models?limit=1", world.keys[NARROW], NULL);
 	check_contains(&answer.body, "\"last_id\":\"m\",\"has_more\":true");

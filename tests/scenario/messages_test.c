@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/scenario/harness/backend.h"
 #include "tests/scenario/harness/check.h"
 #include "tests/scenario/harness/mass.h"
 #include "tests/scenario/harness/scenario.h"
@@ -124,6 +125,34 @@ static void what_no_backend_is_told_is_named(void **state)
 	answer = ask(&world, VIA_H1, body_of("m", false, ""));
 	assert_null(answer_header(&answer, "x-sluice-dropped"));
 	answer_free(&answer);
+}
+
+/* The name of a tool is longer than any that can be told: the backend's fault, not the gateway's. */
+static void a_stream_that_cannot_be_told_is_an_answer_that_makes_no_sense(void **state)
+{
+	static char name[3000];
+	struct bytes events = {0};
+	(void)state;
+	memset(name, 'n', sizeof name - 1);
+	bytes_printf(&events,
+		     "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+		     "data: "
+		     "{\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{"
+		     "\"index\":0,"
+		     "\"delta\":{\"role\":\"assistant\",\"tool_calls\":[{\"index\":0,\"id\":\"t\",\"type\":"
+		     "\"function\",\"function\":"
+		     "{\"name\":\"%s\",\"arguments\":\"{}\"}}]},\"finish_reason\":null}]}\n\n",
+		     name);
+	struct backend *backend = backend_start();
+	backend_script(backend, (const struct step[]){SEND_BYTES(events.at, events.len), FIN});
+	struct world world = {.sim = NULL};
+	world.sluice = sluice_start("backends: { b: { url: 'http://127.0.0.1:%d/v1' } }\nmodels: { m: b/m }\n",
+				    backend_port(backend));
+	struct answer answer = ask(&world, VIA_H1, body_of("m", true, ""));
+	assert_int_equal(count_of(&answer, "event: error\n"), 1);
+	check_contains(&answer.body, "upstream_invalid_response");
+	answer_free(&answer);
+	bytes_free(&events);
 }
 
 /* ---- errors ---- */
@@ -351,6 +380,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    SCENARIO(a_message_is_answered_whole_and_streamed_over_every_way_in),
 	    SCENARIO(what_no_backend_is_told_is_named),
+	    SCENARIO(a_stream_that_cannot_be_told_is_an_answer_that_makes_no_sense),
 	    SCENARIO(errors_are_told_as_this_dialect_tells_them),
 	    SCENARIO(who_shows_no_key_is_refused_in_this_dialect),
 	    SCENARIO(a_stream_that_breaks_off_ends_with_an_event_error),

@@ -50,6 +50,8 @@ static const struct operation operations[] = {
     {"POST", "/admin/keys/4kQ9xYb2/rotate", NULL, NULL},
     {"POST", "/v1/messages", "{\"model\":\"%s\",\"max_tokens\":9,\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
      "{\"model\":1}"},
+    {"POST", "/v1/messages/count_tokens", "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
+     "{\"model\":1}"},
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations, BIG = 8192 };
 
@@ -287,6 +289,12 @@ static void embeddings_refuse_a_model_that_gathers(void **state)
 	check_refused(start(), &operations[2], text, 400, "unsupported_parameter");
 }
 
+/* Returns whether an operation with a body asks backends. */
+static bool asks(const struct operation *operation)
+{
+	return strcmp(operation->path, "/v1/messages/count_tokens") != 0;
+}
+
 /* Asks model over every operation that asks backends; code NULL: the backend's own words. */
 static void check_told(const struct sluice *sluice, const char *model, int status, const char *code)
 {
@@ -294,7 +302,7 @@ static void check_told(const struct sluice *sluice, const char *model, int statu
 	{
 		struct answer answer;
 		char text[256];
-		if (operation->body == NULL)
+		if (operation->body == NULL || !asks(operation))
 			continue;
 		snprintf(text, sizeof text, operation->body, model);
 		client_fetch(sluice, VIA_H1, operation->path, text, &answer);
@@ -384,7 +392,7 @@ static void without_descriptors_an_exchange_is_refused_and_the_process_lives(voi
 	{
 		char text[256];
 		struct h1 h1;
-		if (operation->body == NULL)
+		if (operation->body == NULL || !asks(operation))
 			continue;
 		h1_open(&h1, sluice->port, false);
 		h1_get(&h1, "/livez");

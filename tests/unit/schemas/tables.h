@@ -8,7 +8,7 @@
 #include "schemas/answer_fields.h"
 #include "schemas/operations.h"
 
-enum { TABLES_MOST = 192 };
+enum { TABLES_MOST = 256 };
 
 struct tables {
 	const struct field_table *list[TABLES_MOST];
@@ -50,6 +50,7 @@ static inline struct tables tables_of_schemas(void)
 	for (enum operation operation = 0; operation < OPERATION_COUNT; operation++) {
 		tables_add(&tables, operation_row(operation)->body);
 		tables_add(&tables, operation_row(operation)->answer);
+		tables_add(&tables, operation_row(operation)->other);
 		tables_add(&tables, operation_row(operation)->event);
 	}
 	tables_add(&tables, &error_answer_fields);

@@ -195,6 +195,44 @@ static void arguments_behind_a_text_that_ended_their_block_are_a_failure(void **
 	buf_fini(&world.out);
 }
 
+/* "Cannot be told" is the backend's fault, and no lack of memory. */
+static void what_cannot_be_told_is_not_taken_for_a_lack_of_memory(void **state)
+{
+	struct world world;
+	static char name[2000];
+	(void)state;
+	memset(name, 'n', sizeof(name) - 1);
+	start(&world);
+	assert_false(one(&world, PART_TOOL_BEGIN, 0, name, "t"));
+	assert_false(buf_failed(&world.out));
+	assert_false(anthropic_stream_end(&world.stream, &world.out));
+	assert_false(buf_failed(&world.out));
+	anthropic_stream_fini(&world.stream);
+	buf_fini(&world.out);
+	start(&world);
+	buf_fini(&world.out);
+	buf_init(&world.out, 16);
+	assert_false(one(&world, PART_TEXT, -1, "a", ""));
+	assert_true(buf_failed(&world.out));
+	anthropic_stream_fini(&world.stream);
+	buf_fini(&world.out);
+}
+
+static void a_long_word_for_the_end_is_told_whole(void **state)
+{
+	struct world world;
+	char word[600];
+	(void)state;
+	memset(word, 'w', sizeof(word) - 1);
+	word[sizeof(word) - 1] = '\0';
+	start(&world);
+	one(&world, PART_TEXT, -1, "a", "");
+	one(&world, PART_FINISH, -1, word, "");
+	char told[700];
+	snprintf(told, sizeof(told), "[text:a|]%s", word);
+	check(&world, told);
+}
+
 static void other_choices_are_not_told(void **state)
 {
 	struct world world;
@@ -234,6 +272,8 @@ int main(void)
 	    cmocka_unit_test(text_thinking_and_refusals_are_blocks_of_their_own),
 	    cmocka_unit_test(calls_are_told_one_after_the_other_also_when_they_come_mixed),
 	    cmocka_unit_test(arguments_behind_a_text_that_ended_their_block_are_a_failure),
+	    cmocka_unit_test(what_cannot_be_told_is_not_taken_for_a_lack_of_memory),
+	    cmocka_unit_test(a_long_word_for_the_end_is_told_whole),
 	    cmocka_unit_test(other_choices_are_not_told),
 	    cmocka_unit_test(random_deltas_make_streams_that_follow_the_grammar),
 	};

@@ -199,6 +199,37 @@ static void options_of_the_answer_are_carried_or_named(void **state)
 	      "");
 }
 
+static void blocks_of_a_system_that_are_no_text_are_named(void **state)
+{
+	(void)state;
+	check("{" ASK
+	      ",\"system\":[{\"type\":\"odd\"},{\"type\":\"text\",\"text\":\"a\"}],\"messages\":[{\"role\":\"system\","
+	      "\"content\":[{\"type\":\"text\",\"text\":\"b\"},{\"type\":\"odd\"}]}]}",
+	      HEAD
+	      "[{\"role\":\"system\",\"content\":\"a\"},{\"role\":\"system\",\"content\":\"b\"}],\"max_tokens\":9}",
+	      "system[0] messages[0].content[1]");
+}
+
+static void a_message_of_which_nothing_is_left_stays_a_message(void **state)
+{
+	(void)state;
+	check("{" ASK ",\"messages\":[{\"role\":\"user\",\"content\":[]}]}",
+	      HEAD "[{\"role\":\"user\",\"content\":\"\"}],\"max_tokens\":9}", "");
+	check("{" ASK ",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":\"odd\"}]}]}",
+	      HEAD "[{\"role\":\"user\",\"content\":\"\"}],\"max_tokens\":9}", "messages[0].content[0]");
+}
+
+static void members_that_are_null_are_not_named(void **state)
+{
+	(void)state;
+	check("{" ASK ",\"service_tier\":null,\"container\":null,\"system\":[{\"type\":\"text\",\"text\":\"a\","
+	      "\"cache_control\":null,\"citations\":null}],\"messages\":" HELLO
+	      ",\"tools\":[{\"name\":\"f\",\"cache_control\":null}]}",
+	      HEAD "[{\"role\":\"system\",\"content\":\"a\"},{\"role\":\"user\",\"content\":\"hello\"}],"
+		   "\"max_tokens\":9,\"tools\":[{\"type\":\"function\",\"function\":{\"name\":\"f\"}}]}",
+	      "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -208,6 +239,9 @@ int main(void)
 	    cmocka_unit_test(what_one_backend_alone_knows_is_refused_by_name),
 	    cmocka_unit_test(calls_and_results_become_messages_of_tools),
 	    cmocka_unit_test(tools_become_functions),
+	    cmocka_unit_test(blocks_of_a_system_that_are_no_text_are_named),
+	    cmocka_unit_test(a_message_of_which_nothing_is_left_stays_a_message),
+	    cmocka_unit_test(members_that_are_null_are_not_named),
 	    cmocka_unit_test(options_of_the_answer_are_carried_or_named),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
