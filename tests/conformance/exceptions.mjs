@@ -55,15 +55,6 @@ export const notExpressible = [
     param: /^after$/,
     reason: 'bytes that are not UTF-8 are no value of any schema',
   },
-  ...[
-    ['createMessage', /./],
-    ['createChatCompletion', /^seed$/],
-  ].map(([operation, param]) => ({
-    operation,
-    code: 'unsupported_parameter',
-    param,
-    reason: 'whether what a backend cannot be told is refused is configuration, or a header field',
-  })),
   {
     operation: 'createEmbedding',
     code: 'unsupported_parameter',
