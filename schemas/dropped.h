@@ -5,6 +5,7 @@
 
 #include "lib/arena.h"
 #include "lib/span.h"
+#include "schemas/field.h"
 
 enum { DROPPED_MOST = 16 };
 
@@ -41,5 +42,9 @@ static inline void dropped_add(struct dropped *dropped, struct span path)
 	dropped->material = true;
 	dropped_add_idle(dropped, path);
 }
+
+/* Adds the names of the document's members that have no row in the table: nobody knows what they ask for. */
+void dropped_add_unknown(struct dropped *dropped, const struct json *json, const struct field_table *table,
+			 struct arena *arena);
 
 #endif

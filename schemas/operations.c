@@ -12,6 +12,9 @@
 #include "schemas/fanout_fields.h"
 #include "schemas/openai/dialect.h"
 #include "schemas/openai/request_fields.h"
+#include "schemas/responses/answer_fields.h"
+#include "schemas/responses/dialect.h"
+#include "schemas/responses/request_fields.h"
 
 #define EXAMPLES(...)                                                \
 	.examples = (const struct operation_example[]){__VA_ARGS__}, \

@@ -127,7 +127,7 @@ static unsigned endpoint_of(const struct exchange_request *asked)
 {
 	if (!asked->kind->cached)
 		return REPORT_FANOUT;
-	return asked->dialect->tells ? REPORT_MESSAGES : asked->endpoint;
+	return asked->dialect->tells ? report_endpoint_of(asked->dialect) : asked->endpoint;
 }
 
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *asked)

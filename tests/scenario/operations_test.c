@@ -52,6 +52,7 @@ static const struct operation operations[] = {
      "{\"model\":1}"},
     {"POST", "/v1/messages/count_tokens", "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
      "{\"model\":1}"},
+    {"POST", "/v1/responses", "{\"model\":\"%s\",\"input\":\"x\"}", "{\"model\":1}"},
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations, BIG = 8192 };
 
