@@ -63,7 +63,7 @@ static void write_members(struct buf *out, const struct json *json, const struct
 
 static struct span make_id(struct arena *arena)
 {
-	char room[ID_SIZE] = "resp_";
+	char room[ID_SIZE + 1] = "resp_"; /* it is terminated */
 	random_hex(room + 5, ID_BYTES);
 	return arena_copy(arena, (struct span){room, ID_SIZE});
 }
