@@ -266,7 +266,15 @@ static inline bool grammar_event(struct grammar *grammar, const cJSON *event, co
 	return grammar_content(grammar, event, type, content, strcmp(dot, ".done") == 0);
 }
 
-static inline bool grammar_block(struct grammar *grammar, const char *name, const char *data)
+/* Makes \u0000 another character: cJSON ends a text there. */
+static inline void grammar_replace_nul(char *data)
+{
+	for (char *at = strchr(data, '\\'); at != NULL && at[1] != '\0'; at = strchr(at + 2, '\\'))
+		if (strncmp(at, "\\u0000", 6) == 0)
+			at[5] = '1';
+}
+
+static inline bool grammar_block(struct grammar *grammar, const char *name, char *data)
 {
 	if (grammar->done)
 		return grammar_fails(grammar, "comes behind [DONE]", data);
@@ -274,6 +282,7 @@ static inline bool grammar_block(struct grammar *grammar, const char *name, cons
 		grammar->done = true;
 		return grammar->end != NULL || grammar_fails(grammar, "no end before it", data);
 	}
+	grammar_replace_nul(data);
 	cJSON *event = cJSON_Parse(data);
 	bool good = event != NULL ? grammar_event(grammar, event, name == NULL ? "(no name)" : name)
 				  : grammar_fails(grammar, "no JSON", data);
