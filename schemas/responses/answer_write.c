@@ -3,8 +3,6 @@
 #include "schemas/responses/answer_write.h"
 
 #include <inttypes.h>
-#include <string.h>
-#include <time.h>
 
 #include "lib/json_write.h"
 
@@ -54,8 +52,8 @@ void responses_answer_write(struct buf *out, const struct responses_answer *answ
 	json_write_string(out, answer->echo->id);
 	buf_printf(out, ",\"object\":\"response\",\"created_at\":%" PRId64 ",\"status\":\"%s\",\"completed_at\":",
 		   answer->created, answer->status);
-	if (strcmp(answer->status, "completed") == 0)
-		buf_printf(out, "%" PRId64, (int64_t)time(NULL));
+	if (answer->completed >= 0)
+		buf_printf(out, "%" PRId64, answer->completed);
 	else
 		buf_append(out, SPAN("null"));
 	write_error(out, answer->error);

@@ -9,6 +9,7 @@
 static void teller_init(void *teller, const struct request *request)
 {
 	responses_stream_init(teller, request->echo, request->party);
+	responses_stream_keep(teller, request->memory);
 }
 
 static void teller_fini(void *teller)

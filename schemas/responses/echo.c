@@ -4,6 +4,7 @@
 
 #include "lib/buf.h"
 #include "lib/random.h"
+#include "schemas/request.h"
 
 enum { MORE = 2048, ID_BYTES = 16, ID_SIZE = 5 + 2 * ID_BYTES };
 
@@ -36,7 +37,7 @@ static void write_reasoning(struct buf *out, const struct json *json, uint32_t n
 }
 
 static void write_members(struct buf *out, const struct json *json, const struct responses_request *typed,
-			  struct arena *arena)
+			  const struct responses_echo *echo, struct span previous, struct arena *arena)
 {
 	repeat(out, json, "background", typed->background.node, "false");
 	repeat(out, json, "frequency_penalty", typed->frequency_penalty.node, "0");
@@ -46,12 +47,13 @@ static void write_members(struct buf *out, const struct json *json, const struct
 	repeat(out, json, "metadata", typed->metadata.node, "{}");
 	repeat(out, json, "parallel_tool_calls", typed->parallel_tool_calls.node, "true");
 	repeat(out, json, "presence_penalty", typed->presence_penalty.node, "0");
-	buf_append(out, SPAN(",\"previous_response_id\":null"));
+	buf_append(out, SPAN(",\"previous_response_id\":"));
+	buf_append(out, previous);
 	repeat(out, json, "prompt_cache_key", typed->prompt_cache_key.node, "null");
 	write_reasoning(out, json, typed->reasoning.node, arena);
 	repeat(out, json, "safety_identifier", typed->safety_identifier.node, "null");
 	repeat(out, json, "service_tier", typed->service_tier.node, "\"default\"");
-	buf_append(out, SPAN(",\"store\":false"));
+	buf_append(out, echo->input.at != NULL ? SPAN(",\"store\":true") : SPAN(",\"store\":false"));
 	repeat(out, json, "temperature", typed->temperature.node, "1");
 	write_text(out, json, typed->text.node, arena);
 	repeat(out, json, "tool_choice", typed->tool_choice.node, "\"auto\"");
@@ -91,22 +93,41 @@ static bool list_customs(struct responses_echo *echo, const struct json *json, u
 	return true;
 }
 
-const struct responses_echo *responses_echo_of(const struct json *json, const struct responses_request *typed,
-					       uint32_t party, struct arena *arena)
+/* Returns the input as items by commas, in the arena; {NULL,0} when memory ran out. */
+static struct span items_of(const struct json *json, uint32_t input, struct arena *arena)
+{
+	struct span raw = json_raw(json, input);
+	if (json_type(json, input) == JSON_STRING)
+		return arena_printf(arena, "{\"type\":\"message\",\"role\":\"user\",\"content\":%.*s}", SPAN_ARG(raw));
+	return arena_copy(arena, (struct span){raw.at + 1, raw.len - 2});
+}
+
+static bool is_complete(const struct responses_echo *echo, bool keeps)
+{
+	return echo->id.at != NULL && echo->members.at != NULL && echo->model.at != NULL &&
+	       (!keeps || echo->input.at != NULL);
+}
+
+const struct responses_echo *responses_echo_of(const struct request *request, const struct json *json,
+					       const struct responses_request *typed, struct span previous,
+					       struct arena *arena)
 {
 	struct buf out;
+	bool keeps = request->memory != NULL && typed->store.value;
 	struct responses_echo *echo = arena_zalloc(arena, 1, sizeof(*echo));
 	if (echo == NULL || !list_customs(echo, json, typed->tools.node, arena))
 		return NULL;
+	if (keeps)
+		echo->input = items_of(json, typed->input.node, arena);
 	buf_init(&out, json->text.len + MORE);
-	buf_charge(&out, party);
-	write_members(&out, json, typed, arena);
+	buf_charge(&out, request->party);
+	write_members(&out, json, typed, echo, previous, arena);
 	echo->id = make_id(arena);
 	echo->model = arena_copy(arena, typed->model.value);
 	if (!buf_failed(&out))
 		echo->members = arena_copy(arena, buf_span(&out));
 	buf_fini(&out);
-	return echo->id.at == NULL || echo->members.at == NULL || echo->model.at == NULL ? NULL : echo;
+	return is_complete(echo, keeps) ? echo : NULL;
 }
 
 bool responses_echo_is_custom(const struct responses_echo *echo, struct span name)

@@ -14,11 +14,17 @@ struct responses_echo {
 	/* Names of the custom tools: calls of them come as calls of functions. */
 	const struct span *customs;
 	size_t custom_count;
+	/* The whole conversation, earlier turns included: items by commas. {NULL,0} = the answer is not kept. */
+	struct span input;
 };
 
-/* Returns the echo of a valid request, in the arena; NULL: out of memory. */
-const struct responses_echo *responses_echo_of(const struct json *json, const struct responses_request *typed,
-					       uint32_t party, struct arena *arena);
+struct request;
+
+/* Returns the echo of a valid request, in the request's arena; NULL: out of memory. previous: the id of the answer that
+ * it goes on from, as JSON text. */
+const struct responses_echo *responses_echo_of(const struct request *request, const struct json *json,
+					       const struct responses_request *typed, struct span previous,
+					       struct arena *arena);
 
 /* Returns whether a tool of that name is a custom one. */
 bool responses_echo_is_custom(const struct responses_echo *echo, struct span name);

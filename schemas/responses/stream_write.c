@@ -4,16 +4,22 @@
 
 #include <time.h>
 
+#include "schemas/request.h"
 #include "schemas/responses/answer_write.h"
 #include "schemas/responses/stream_events.h"
 
-enum { MODEL_MOST = 4096 };
+enum { MODEL_MOST = 4096, ANSWER_MOST = 256 << 20 };
 
 void responses_stream_init(struct responses_stream *stream, const struct responses_echo *echo, uint32_t party)
 {
-	*stream = (struct responses_stream){.echo = echo, .usage = USAGE_UNKNOWN};
+	*stream = (struct responses_stream){.echo = echo, .completed = -1, .usage = USAGE_UNKNOWN};
 	responses_items_init(&stream->items, party);
 	buf_init(&stream->model, MODEL_MOST);
+}
+
+void responses_stream_keep(struct responses_stream *stream, const struct request_memory *memory)
+{
+	stream->memory = memory;
 }
 
 void responses_stream_fini(struct responses_stream *stream)
@@ -201,9 +207,54 @@ static void end_items(struct responses_stream *stream)
 	stream->open = NULL;
 }
 
+static void note_completion(struct responses_stream *stream)
+{
+	end_items(stream);
+	if (stream->incomplete == NULL)
+		stream->completed = (int64_t)time(NULL);
+}
+
 static const char *status_of(const struct responses_stream *stream)
 {
 	return stream->incomplete == NULL ? "completed" : "incomplete";
+}
+
+static void write_answer(const struct responses_stream *stream, struct buf *out)
+{
+	const struct responses_answer answer = {.echo = stream->echo,
+						.model = buf_span(&stream->model),
+						.created = stream->created,
+						.completed = stream->completed,
+						.status = status_of(stream),
+						.incomplete = stream->incomplete,
+						.items = &stream->items,
+						.usage = &stream->usage};
+	responses_answer_write(out, &answer);
+}
+
+static bool is_kept(const struct responses_stream *stream)
+{
+	return stream->memory != NULL && stream->echo->input.at != NULL && !stream->failed;
+}
+
+static void keep(const struct responses_stream *stream, struct span answer)
+{
+	const struct request_kept kept = {.id = stream->echo->id, .answer = answer, .input = stream->echo->input};
+	stream->memory->keep(stream->memory, &kept);
+}
+
+/* Keeps the answer that was streamed, unless there is no memory to write it whole. */
+static void keep_streamed(const struct responses_stream *stream)
+{
+	struct buf answer;
+	if (!is_kept(stream))
+		return;
+	buf_init(&answer, ANSWER_MOST);
+	buf_charge(&answer, stream->items.party);
+	write_answer(stream, &answer);
+	if (!buf_failed(&answer))
+		keep(stream, buf_span(&answer));
+	buf_fini(&answer);
 }
 
 bool responses_stream_end(struct responses_stream *stream, struct buf *out)
@@ -211,10 +262,12 @@ bool responses_stream_end(struct responses_stream *stream, struct buf *out)
 	const struct answer_identity unnamed = {{NULL, 0}, {NULL, 0}, -1};
 	stream->out = out;
 	begin(stream, &unnamed);
-	end_items(stream);
+	note_completion(stream);
 	responses_event_response(stream, status_of(stream), status_of(stream), true, NULL);
-	buf_append(out, SPAN("data: [DONE]\n\n"));
-	return !stream->failed && !buf_failed(out);
+	if (!buf_append(out, SPAN("data: [DONE]\n\n")) || stream->failed)
+		return false;
+	keep_streamed(stream);
+	return true;
 }
 
 bool responses_stream_fail(struct responses_stream *stream, const struct error_told *told, struct buf *out)
@@ -230,17 +283,15 @@ bool responses_stream_fail(struct responses_stream *stream, const struct error_t
 bool responses_stream_whole(struct responses_stream *stream, const struct deltas *deltas, const struct usage *usage,
 			    const struct answer_identity *identity, struct buf *out)
 {
+	size_t start = buf_len(out);
 	stream->out = NULL;
 	add(stream, deltas, usage, identity);
-	end_items(stream);
-	const struct responses_answer answer = {.echo = stream->echo,
-						.model = buf_span(&stream->model),
-						.created = stream->created,
-						.status = status_of(stream),
-						.incomplete = stream->incomplete,
-						.items = &stream->items,
-						.usage = &stream->usage};
+	note_completion(stream);
 	if (!stream->failed)
-		responses_answer_write(out, &answer);
-	return !stream->failed && !buf_failed(out);
+		write_answer(stream, out);
+	if (stream->failed || buf_failed(out))
+		return false;
+	if (is_kept(stream))
+		keep(stream, (struct span){buf_span(out).at + start, buf_len(out) - start});
+	return true;
 }

@@ -19,14 +19,17 @@
 #include "schemas/error_body.h"
 #include "schemas/responses/items.h"
 
+struct request_memory;
+
 /* A stream that is being written. */
 struct responses_stream {
-	const struct responses_echo *echo; /* borrowed */
+	const struct responses_echo *echo;   /* borrowed */
+	const struct request_memory *memory; /* borrowed; NULL = answers are not kept */
 	struct responses_items items;
 	struct responses_item *open; /* the message or reasoning that goes on; NULL = none does */
 	bool begun, failed, finished;
-	unsigned sequence; /* the number of the next event */
-	int64_t created;
+	unsigned sequence;          /* the number of the next event */
+	int64_t created, completed; /* Unix seconds; -1 = it is not complete */
 	struct buf model;
 	struct usage usage;
 	const char *incomplete; /* why the answer is; NULL = it is complete */
@@ -34,6 +37,8 @@ struct responses_stream {
 };
 
 void responses_stream_init(struct responses_stream *stream, const struct responses_echo *echo, uint32_t party);
+/* Keeps the answer in that memory when it ends, if the echo has its input. Before anything is added. */
+void responses_stream_keep(struct responses_stream *stream, const struct request_memory *memory);
 void responses_stream_fini(struct responses_stream *stream);
 
 /* Appends the events that tell the deltas of one event; usage: USAGE_UNKNOWN = it told none. identity: of the answer,

@@ -167,7 +167,7 @@ static void drop_options(const struct responses_to_chat *to)
 		drop(to, SPAN("include"));
 	if (typed->max_tool_calls.node != JSON_NONE)
 		drop(to, SPAN("max_tool_calls"));
-	if (typed->store.value)
+	if (typed->store.node != JSON_NONE && typed->store.value && !to->keeps)
 		drop(to, SPAN("store"));
 	if (stream.include_obfuscation.value)
 		drop(to, SPAN("stream_options.include_obfuscation"));

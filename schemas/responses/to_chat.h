@@ -30,6 +30,7 @@ struct responses_to_chat {
 	struct arena *arena;
 	struct buf *out;         /* the chat request's text is appended here */
 	struct dropped *dropped; /* is added to */
+	bool keeps;              /* answers can be stored */
 	size_t messages;         /* that were written */
 };
 

@@ -127,8 +127,24 @@ keys:
     }
 
     test('what no backend is told is named', async () => {
-        const { response } = await ask({ store: true, include: ['reasoning.encrypted_content'] }).withResponse();
-        assert.equal(response.headers.get('x-sluice-dropped'), 'include, store');
+        const { response } = await ask({ truncation: 'auto', include: ['reasoning.encrypted_content'] }).withResponse();
+        assert.equal(response.headers.get('x-sluice-dropped'), 'include, truncation');
+    });
+
+    test('a conversation goes on from a stored response, which can be read, listed and deleted', async () => {
+        const { responses } = client();
+        const first = await ask({ input: 'How high is the Rhine?', tools: [LEVEL] });
+        const outputs = first.output.filter((item) => item.type === 'function_call')
+            .map(({ call_id }) => ({ type: 'function_call_output', call_id, output: '148 cm' }));
+        const second = await ask({ input: outputs, tools: [LEVEL], previous_response_id: first.id });
+        assert.equal(second.output_text, 'It is 148 cm.');
+        assert.equal(second.previous_response_id, first.id);
+        assert.deepEqual(await responses.retrieve(second.id), second);
+        const types = [];
+        for await (const item of responses.inputItems.list(second.id, { limit: 2, order: 'asc' })) types.push(item.type);
+        assert.deepEqual(types, ['message', 'message', 'function_call', 'function_call', 'function_call_output', 'function_call_output']);
+        await responses.delete(second.id);
+        await assert.rejects(responses.retrieve(second.id), OpenAI.NotFoundError);
     });
 
     test('an abort ends the stream', async () => {
@@ -148,7 +164,7 @@ keys:
         await refused(key.key, { ...ASKED, model: 'none' }, OpenAI.NotFoundError, /does not exist/);
         await refused(key.key, { ...ASKED, input: undefined }, OpenAI.BadRequestError, /input is required/);
         await refused(key.key, { ...ASKED, background: true }, OpenAI.BadRequestError, /background must be false/);
-        await refused(key.key, { ...ASKED, previous_response_id: 'resp_1' }, OpenAI.BadRequestError, /previous_response_id/);
+        await refused(key.key, { ...ASKED, previous_response_id: 'resp_1' }, OpenAI.BadRequestError, /no stored response/);
         await client(hourly.key).responses.create(ASKED);
         await refused(hourly.key, ASKED, OpenAI.RateLimitError, /1 requests per hour \(keys\.hourly\)/);
     });

@@ -77,8 +77,11 @@ static bool tell(struct responses_stream *stream, struct span lines, struct buf 
 static void fuzz_answer(struct span lines, bool fails)
 {
 	static const struct span customs[] = {SPAN_INIT("sql")};
-	static const struct responses_echo echo = {SPAN_INIT("resp_1"), SPAN_INIT("m"), SPAN_INIT(",\"store\":false"),
-						   customs, 1};
+	static const struct responses_echo echo = {.id = SPAN_INIT("resp_1"),
+						   .model = SPAN_INIT("m"),
+						   .members = SPAN_INIT(",\"store\":false"),
+						   .customs = customs,
+						   .custom_count = 1};
 	const struct error_told told = {.code = ERROR_UPSTREAM_RESET};
 	struct responses_stream stream;
 	struct grammar grammar;

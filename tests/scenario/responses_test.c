@@ -117,9 +117,10 @@ static void what_no_backend_is_told_is_named(void **state)
 	struct world world = start("  m: s/one\n", "");
 	struct answer answer = ask(
 	    &world, VIA_H1,
-	    body_of("m", true, ",\"instructions\":\"Be brief\",\"store\":true,\"tools\":[{\"type\":\"web_search\"}]"));
+	    body_of("m", true,
+		    ",\"instructions\":\"Be brief\",\"truncation\":\"auto\",\"tools\":[{\"type\":\"web_search\"}]"));
 	check_stream(&answer, "completed");
-	assert_string_equal(answer_header(&answer, "x-sluice-dropped"), "tools[0], store");
+	assert_string_equal(answer_header(&answer, "x-sluice-dropped"), "tools[0], truncation");
 	sim_check_body(world.sim, "one", "{\"role\":\"system\",\"content\":\"Be brief\"}");
 	answer_free(&answer);
 	answer = ask(&world, VIA_H1, body_of("m", false, ""));
@@ -253,7 +254,7 @@ static void errors_are_those_of_openai(void **state)
 	    {"{", 400, "invalid_json", "line 1"},
 	    {"{\"model\":\"m\"}", 400, "missing_required_parameter", "input is required"},
 	    {"{\"model\":\"m\",\"background\":true," ASKED "}", 400, "invalid_value", "\"param\":\"background\""},
-	    {"{\"model\":\"m\",\"previous_response_id\":\"resp_1\"," ASKED "}", 400, "unsupported_parameter",
+	    {"{\"model\":\"m\",\"previous_response_id\":\"resp_1\"," ASKED "}", 400, "previous_response_not_found",
 	     "\"param\":\"previous_response_id\""},
 	    {"{\"model\":\"m\",\"input\":[{\"type\":\"item_reference\",\"id\":\"i\"}]}", 400, "unsupported_parameter",
 	     "\"param\":\"input[0].id\""},
@@ -416,8 +417,9 @@ static void large_responses_come_whole(void **state)
 	struct world world = start("  m: s/one;tokens=800;token_bytes=1000\n", "");
 	char *body = malloc(PROMPT + 1024);
 	for (int stream = 0; stream < 2; stream++) {
-		int len = sprintf(body, "{\"model\":\"m\",\"max_output_tokens\":1000,\"stream\":%s,\"input\":\"",
-				  stream ? "true" : "false");
+		int len = sprintf(
+		    body, "{\"model\":\"m\",\"max_output_tokens\":1000,\"store\":false,\"stream\":%s,\"input\":\"",
+		    stream ? "true" : "false");
 		memset(body + len, 'x', PROMPT);
 		strcpy(body + len + PROMPT, "\"}");
 		struct answer answer = ask(&world, VIA_H2, body);
