@@ -62,7 +62,7 @@ struct request {
 	const struct dialect *own_dialect; /* NULL = it came as it is */
 	struct json own;
 	struct span
-	    own_options; /* what the head of such a request asks for in that dialect, in the arena; empty = nothing */
+	    own_options;  /* what the head of such a request asks for in that dialect, in the arena; empty = nothing */
 	const void *echo; /* what its answer repeats of it, as the client's dialect keeps that; NULL = nothing */
 	const struct request_memory *memory; /* in the arena; NULL = nothing is kept */
 	bool refuses_losses; /* a target that cannot be told all of it must not be asked */
