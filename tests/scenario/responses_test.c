@@ -242,6 +242,38 @@ static void an_error_in_the_first_event_regains_its_status(void **state)
 	answer_free(&answer);
 }
 
+/* The backend is another Sluice, whose clients speak Messages. */
+static void backends_of_another_dialect_answer_responses_too(void **state)
+{
+	(void)state;
+	struct world behind =
+	    start("  m: s/one\n  busy: s/m;fault=status;status=429\n  cut: s/m;fault=reset_mid;after=4\n",
+		  "retries: { percent: 0, least: 0 }");
+	struct sluice *front = sluice_start("backends: { a: { url: 'http://127.0.0.1:%d/v1', dialect: anthropic } }\n"
+					    "models: { m: a/m, busy: a/busy, cut: a/cut }\n"
+					    "retries: { percent: 0, least: 0 }",
+					    behind.sluice->port);
+	const struct world world = {behind.sim, front};
+	char whole[4096], streamed[4096];
+	struct answer answer = ask(&world, VIA_H1, body_of("m", false, ""));
+	assert_int_equal(answer.status, 200);
+	check_contains(&answer.body, "\"output_tokens\":12,");
+	text_of(&answer, false, whole);
+	answer_free(&answer);
+	answer = ask(&world, VIA_H1, body_of("m", true, ""));
+	check_stream(&answer, "completed");
+	text_of(&answer, true, streamed);
+	answer_free(&answer);
+	assert_string_equal(whole, streamed);
+	answer = ask(&world, VIA_H1, body_of("busy", true, ""));
+	assert_int_equal(answer.status, 429);
+	check_contains(&answer.body, "{\"error\":{\"message\":\"simulated status 429");
+	answer_free(&answer);
+	answer = ask(&world, VIA_H1, body_of("cut", true, ""));
+	check_stream(&answer, "failed");
+	answer_free(&answer);
+}
+
 /* ---- errors ---- */
 
 static void errors_are_those_of_openai(void **state)
@@ -459,6 +491,7 @@ int main(void)
 	    SCENARIO(an_answer_that_is_cut_by_its_limit_is_incomplete),
 	    SCENARIO(streams_of_odd_backends_follow_the_grammar),
 	    SCENARIO(an_error_in_the_first_event_regains_its_status),
+	    SCENARIO(backends_of_another_dialect_answer_responses_too),
 	    SCENARIO(errors_are_those_of_openai),
 	    SCENARIO(who_shows_no_key_is_refused),
 	    SCENARIO(a_stream_that_breaks_off_ends_with_response_failed),
