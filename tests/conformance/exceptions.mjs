@@ -2,7 +2,7 @@
 // What the checker lets pass, each with its reason. An exception that no longer
 // applies is reported, so that the lists stay short.
 
-const WITHOUT_BACKEND = ['listModels', 'retrieveModel', 'getLiveness', 'getReadiness', 'getMetrics', 'getOpenApi', 'getDocs', 'getDocsFile', 'countMessageTokens', 'listBackends', 'getCache', 'purgeCache'];
+const WITHOUT_BACKEND = ['listModels', 'retrieveModel', 'getLiveness', 'getReadiness', 'getMetrics', 'getOpenApi', 'getDocs', 'getDocsFile', 'countMessageTokens', 'listBackends', 'getCache', 'purgeCache', 'retrieveResponse', 'deleteResponse', 'listInputItems'];
 
 const OF_KEYS = ['listKeys', 'createKey', 'retrieveKey', 'changeKey', 'revokeKey', 'rotateKey'];
 
@@ -35,6 +35,12 @@ export const notExpressible = [
     code: 'invalid_value',
     param: /^networks\[\d+\]$/,
     reason: 'bits behind the length of a network are no pattern of a schema',
+  },
+  {
+    operation: 'listInputItems',
+    code: 'invalid_value',
+    param: /^after$/,
+    reason: 'which items a response has is no matter of a schema',
   },
   {
     operation: 'listUsage',
