@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Stored responses: whose they are, how long they stay, and what makes room. */
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -184,6 +185,45 @@ static void random_operations_keep_within_bounds_and_tenants(void **state)
 	finish(store);
 }
 
+static void *work(void *argument)
+{
+	static const char *const tenants[] = {"a", "b", "c", "d"};
+	const struct response_store_limits few = {.size = 12 * ONE, .tenant_size = 5 * ONE, .ttl_us = 300};
+	struct response_store *store = argument;
+	struct seed seed = {(uintptr_t)&seed};
+	char text[TEXT + 1] = "";
+	memset(text, 'y', TEXT);
+	for (uint64_t round = 0; round < 3000; round++) {
+		const char *tenant = tenants[seed_below(&seed, 4)];
+		char id[16];
+		snprintf(id, sizeof(id), "r%d", (int)seed_below(&seed, 30));
+		struct stored_response *found = response_store_get(store, span_of(tenant), span_of(id), round);
+		if (found == NULL)
+			response_store_put(store, &few, span_of(tenant), span_of(id), span_of(text), SPAN("items"),
+					   round);
+		else if (seed_below(&seed, 4) == 0)
+			response_store_remove(store, span_of(tenant), span_of(id), round);
+		if (found != NULL && !span_is(stored_response_answer(found), text))
+			abort();
+		stored_response_drop(found);
+	}
+	return NULL;
+}
+
+static void threads_share_the_store(void **state)
+{
+	enum { THREADS = 4 };
+	struct response_store *store = response_store_create();
+	pthread_t threads[THREADS];
+	(void)state;
+	for (size_t i = 0; i < THREADS; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, work, store), 0);
+	for (size_t i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	assert_true(response_store_bytes(store) <= 12 * ONE);
+	finish(store);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +233,7 @@ int main(void)
 	    cmocka_unit_test(beyond_the_size_of_all_whoever_holds_most_gives_way),
 	    cmocka_unit_test(what_is_larger_than_a_tenant_may_have_is_not_kept),
 	    cmocka_unit_test(an_answer_that_is_read_outlives_its_place),
+	    cmocka_unit_test(threads_share_the_store),
 	    cmocka_unit_test(random_operations_keep_within_bounds_and_tenants),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
