@@ -137,14 +137,11 @@ static void write_page(struct buf *out, const struct json *json, const uint32_t 
 	buf_append(out, page->more ? SPAN(",\"has_more\":true}") : SPAN(",\"has_more\":false}"));
 }
 
-static void refuse_after(const struct admin_request *request, struct admin_answer *answer)
+static void refuse_after(const struct input_items_query *query, struct admin_answer *answer)
 {
-	struct findings findings = {.count = 0};
-	finding_only(&findings, (struct finding){.code = ERROR_INVALID_VALUE,
-						 .message = SPAN("after names no item of this response"),
-						 .param = SPAN("after"),
-						 .loc = SPAN("[\"query\",\"after\"]")});
-	admin_refuse_findings(request, answer, &findings);
+	answer->error = ERROR_RESPONSE_NOT_FOUND;
+	answer->param = SPAN("after");
+	buf_printf(&answer->body, "This response has no item `%.*s`.", SPAN_ARG(query->after.value));
 }
 
 /* Lists the items of an input. */
@@ -170,7 +167,7 @@ static void list_items(const struct admin_request *request, struct admin_answer 
 	if (choose_page(query, total, &page))
 		write_page(&answer->body, &json, items, &page);
 	else
-		refuse_after(request, answer);
+		refuse_after(query, answer);
 }
 
 void admin_response_items(const struct admin_request *request, struct admin_answer *answer)

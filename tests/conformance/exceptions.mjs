@@ -37,12 +37,6 @@ export const notExpressible = [
     reason: 'bits behind the length of a network are no pattern of a schema',
   },
   {
-    operation: 'listInputItems',
-    code: 'invalid_value',
-    param: /^after$/,
-    reason: 'which items a response has is no matter of a schema',
-  },
-  {
     operation: 'listUsage',
     code: 'invalid_value',
     param: /^by$/,

@@ -183,12 +183,20 @@ static void input_items_are_listed_in_pages(void **state)
 	answer = send(&world, "GET", second, "/input_items?order=asc&after=item_2", NULL);
 	check_contains(&answer.body, "\"data\":[],\"first_id\":null,\"last_id\":null,\"has_more\":false}");
 	answer_free(&answer);
-	static const char *const wrong[] = {"?after=item_3", "?after=item_", "?after=x", "?limit=0", "?order=up"};
+	static const struct {
+		const char *query;
+		int status;
+		const char *code;
+	} wrong[] = {{"?after=item_3", 404, "response_not_found"},
+		     {"?after=item_", 404, "response_not_found"},
+		     {"?after=x", 404, "response_not_found"},
+		     {"?limit=0", 400, "invalid_value"},
+		     {"?order=up", 400, "invalid_value"}};
 	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
 		char tail[64];
-		snprintf(tail, sizeof tail, "/input_items%s", wrong[i]);
+		snprintf(tail, sizeof tail, "/input_items%s", wrong[i].query);
 		answer = send(&world, "GET", second, tail, NULL);
-		check_error(&answer, 400, "invalid_value");
+		check_error(&answer, wrong[i].status, wrong[i].code);
 		answer_free(&answer);
 	}
 	answer = send(&world, "GET", "resp_none", "/input_items", NULL);
