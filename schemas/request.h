@@ -65,9 +65,9 @@ struct request {
 	    own_options;  /* what the head of such a request asks for in that dialect, in the arena; empty = nothing */
 	const void *echo; /* what its answer repeats of it, as the client's dialect keeps that; NULL = nothing */
 	const struct request_memory *memory; /* in the arena; NULL = nothing is kept */
-	bool refuses_losses; /* a target that cannot be told all of it must not be asked */
-	bool refuses_alone;  /* the same, and other requests do not: none may share its answer */
-	bool summed;         /* checksum is there */
+	bool refuses_losses;                 /* a target that cannot be told all of it must not be asked */
+	bool refuses_alone;                  /* the same, and other requests do not: none may share its answer */
+	bool summed;                         /* checksum is there */
 	char checksum[HASH_CHECKSUM_SIZE];
 };
 

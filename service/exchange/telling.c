@@ -109,7 +109,7 @@ static enum exchange_step relay_own(struct exchange *exchange, const struct even
 static enum error_code why_untold(const struct exchange *exchange)
 {
 	const struct telling *telling = exchange->telling;
-	bool exhausted = telling == NULL || arena_failed(&telling->scratch) || buf_failed(&exchange->out);
+	bool exhausted = telling == NULL || arena_failed(&telling->scratch) || buf_failed(&telling->out);
 	return exhausted ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
 }
 
