@@ -256,6 +256,13 @@ struct config_issuer {
 	unsigned line;
 };
 
+/* Stored responses. */
+struct config_responses {
+	size_t size;        /* bytes of all; 0 = none are stored */
+	size_t tenant_size; /* bytes of one tenant's */
+	uint64_t ttl_us;
+};
+
 struct config_auth {
 	unsigned mode;                       /* enum config_auth_mode */
 	struct secret *pepper;               /* NULL when none */
@@ -379,6 +386,7 @@ struct config {
 	size_t listener_count;
 	struct config_listener admin; /* where operators connect */
 	struct config_auth auth;
+	struct config_responses responses;
 	const struct config_key *keys;
 	const struct config_key *const *keys_by_id; /* the same, sorted */
 	size_t key_count;

@@ -109,6 +109,7 @@ struct dialect {
 	const char *field; /* a header field that its clients send, and no others; NULL = none */
 	bool tells;        /* requests become those of another dialect, and answers in that one are told anew */
 	bool names_events; /* the events of a stream have names */
+	bool keeps_errors; /* of one that tells: its errors are those of the other dialect */
 
 	/* ---- requests ---- */
 
@@ -240,15 +241,22 @@ struct dialect {
 
 	/* ---- answers of another dialect, told to this one's clients; only where `tells` ---- */
 
-	/* Bytes of what must be remembered of one stream, its begin and its end. party: of the ledger. */
+	/* Bytes of what must be remembered of one answer, its begin and its end. request: borrowed until the end. */
 	size_t teller_size;
-	void (*teller_init)(void *teller, uint32_t party);
+	void (*teller_init)(void *teller, const struct request *request);
 	void (*teller_fini)(void *teller);
 	/* Appends the events, framed, that tell what an event says; and those that end the stream. usage: USAGE_UNKNOWN
 	 * = it told none. False when it cannot be told; when memory ran out, out has failed as well. */
 	bool (*teller_add)(void *teller, const struct deltas *deltas, const struct usage *usage,
 			   const struct answer_identity *identity, struct buf *out);
 	bool (*teller_end)(void *teller, struct buf *out);
+	/* Appends the end of a stream that failed, framed. False when memory ran out. */
+	bool (*teller_fail)(void *teller, const struct error_told *told, struct buf *out);
+	/* Appends the whole answer that those deltas tell, instead of a stream. False as above. NULL: answer_write
+	 * does.
+	 */
+	bool (*teller_whole)(void *teller, const struct deltas *deltas, const struct usage *usage,
+			     const struct answer_identity *identity, struct buf *out);
 
 	/* ---- answers that are kept ---- */
 

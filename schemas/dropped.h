@@ -5,6 +5,7 @@
 
 #include "lib/arena.h"
 #include "lib/span.h"
+#include "schemas/field.h"
 
 enum { DROPPED_MOST = 16 };
 
@@ -27,7 +28,8 @@ static inline struct span dropped_text(const struct dropped *dropped, struct are
 		   : text;
 }
 
-/* Adds the path of what changes nothing but the bill; {NULL,0}, for which memory ran out, counts as well. */
+/* Adds the path of what changes no answer, but the bill for one, or what no backend hears of; {NULL,0}, for which
+ * memory ran out, counts as well. */
 static inline void dropped_add_idle(struct dropped *dropped, struct span path)
 {
 	if (dropped->count < DROPPED_MOST)
@@ -41,5 +43,9 @@ static inline void dropped_add(struct dropped *dropped, struct span path)
 	dropped->material = true;
 	dropped_add_idle(dropped, path);
 }
+
+/* The same of the names of the document's members that have no row in the table: nobody knows what they ask for. */
+void dropped_add_unknown(struct dropped *dropped, const struct json *json, const struct field_table *table,
+			 struct arena *arena);
 
 #endif

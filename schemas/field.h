@@ -72,6 +72,7 @@ struct field {
 	bool required;        /* must be there, and not null unless nullable */
 	bool nullable;        /* a required member, or an element, may be null */
 	bool deprecated;      /* still works, better avoided */
+	bool off;             /* a boolean may only be false */
 	const char *unless;   /* a member whose presence stands in for this required one, or NULL */
 	/* what a cache goes by */
 	bool idle;        /* it has no effect on what is generated, or counts otherwise: no part of a cache's key */

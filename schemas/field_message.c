@@ -148,7 +148,7 @@ static void write_type(struct buf *out, const struct field *field, unsigned type
 {
 	switch (type) {
 	case FIELD_BOOLEAN:
-		buf_append(out, SPAN("true or false"));
+		buf_append(out, field->off ? SPAN("false") : SPAN("true or false"));
 		break;
 	case FIELD_INTEGER:
 	case FIELD_NUMBER:

@@ -106,6 +106,8 @@ static bool array_fits(const struct json *json, const struct field *field, uint3
 bool field_value_fits(const struct json *json, const struct field *field, uint32_t node, struct arena *arena)
 {
 	switch (json_type(json, node)) {
+	case JSON_TRUE:
+		return !field->off;
 	case JSON_NUMBER:
 		return number_fits(json, field, node);
 	case JSON_STRING:

@@ -208,11 +208,18 @@ static void add_stream_content(struct openapi *document, cJSON *content, const s
 	cJSON *media = openapi_add_object(document, content, "text/event-stream");
 	cJSON *schema = openapi_add_object(document, media, "schema");
 	const char *last = row->last_event == NULL ? "[DONE]" : row->last_event;
-	openapi_add_printf(document, schema, "description",
-			   "Server-sent events. The data of each is a %s%s; the last is `%s`. When the answer fails "
-			   "midway the last is an %s instead%s.",
-			   row->event->name, row->named_events ? ", and its `type` is the name of the event" : "", last,
-			   error_answer_fields.name, row->named_events ? ", named `error`" : "");
+	const char *named = row->named_events ? ", and its `type` is the name of the event" : "";
+	if (row->failed_event != NULL)
+		openapi_add_printf(document, schema, "description",
+				   "Server-sent events. The data of each is a %s%s; the last is `%s`. When the answer "
+				   "fails midway the one before is `%s`.",
+				   row->event->name, named, last, row->failed_event);
+	else
+		openapi_add_printf(document, schema, "description",
+				   "Server-sent events. The data of each is a %s%s; the last is `%s`. When the answer "
+				   "fails midway the last is an %s instead%s.",
+				   row->event->name, named, last, error_answer_fields.name,
+				   row->named_events ? ", named `error`" : "");
 	add_event_properties(document, schema, row->event);
 	openapi_add_text(document, media, "example", row->stream_example);
 	openapi_add_text(document, media, "x-sse-end", last);

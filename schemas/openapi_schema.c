@@ -56,10 +56,12 @@ static void add_bounds(struct openapi *document, cJSON *schema, const struct fie
 
 static void add_choices(struct openapi *document, cJSON *schema, const struct field *field, bool nullable)
 {
-	if (field->choices == NULL)
+	if (field->choices == NULL && !field->off)
 		return;
 	cJSON *choices = openapi_add_array(document, schema, "enum");
-	for (const char *const *choice = field->choices; *choice != NULL; choice++)
+	if (field->off)
+		openapi_add_bool(document, choices, NULL, false);
+	for (const char *const *choice = field->choices; choice != NULL && *choice != NULL; choice++)
 		openapi_add_text(document, choices, NULL, *choice);
 	if (nullable)
 		openapi_add_null(document, choices, NULL);

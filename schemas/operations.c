@@ -12,6 +12,9 @@
 #include "schemas/fanout_fields.h"
 #include "schemas/openai/dialect.h"
 #include "schemas/openai/request_fields.h"
+#include "schemas/responses/answer_fields.h"
+#include "schemas/responses/dialect.h"
+#include "schemas/responses/request_fields.h"
 
 #define EXAMPLES(...)                                                \
 	.examples = (const struct operation_example[]){__VA_ARGS__}, \
@@ -35,6 +38,17 @@ static const struct field key_id = {
     .max_length = API_KEY_ID,
     .example = "\"4kQ9xYb2\"",
     .doc = "The id of the key.",
+};
+
+static const struct field response_id = {
+    .name = "id",
+    .types = FIELD_STRING,
+    .required = true,
+    .pattern = "^[0-9A-Za-z_]*$",
+    .min_length = 1,
+    .max_length = 64,
+    .example = "\"resp_83505476049a4c5a4369046878682980\"",
+    .doc = "The id of the response.",
 };
 
 static const struct operation_row rows[OPERATION_COUNT] = {
@@ -98,6 +112,7 @@ const char *operation_listeners(enum operation_surface surface)
 const struct operation_tag operation_tags[] = {
     {"inference", "Asking models."},
     {"orchestration", "Asking several models at once, as the request says."},
+    {"responses", "Responses that are stored."},
     {"models", "Which models there are."},
     {"limits", "How much a key may still use."},
     {"keys", "The keys of the store."},
@@ -151,7 +166,8 @@ bool operation_matches(enum operation operation, struct span path, struct span *
 	    !span_equal((struct span){path.at + path.len - tail.len, tail.len}, tail))
 		return false;
 	struct span found = {path.at + fixed, path.len - fixed - tail.len};
-	if (rows[operation].argument == &key_id && memchr(found.at, '/', found.len) != NULL)
+	bool plain = rows[operation].argument == &key_id || rows[operation].argument == &response_id;
+	if (plain && memchr(found.at, '/', found.len) != NULL)
 		return false;
 	*argument = found;
 	return true;

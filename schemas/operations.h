@@ -73,11 +73,13 @@ struct operation_row {
 	const struct field_table *event;  /* of the data of a streamed answer's events; NULL = it never streams */
 	bool named_events;                /* they have names: that of each is its member type, or error */
 	const char *last_event;           /* the type of a stream's last event; NULL = its data is [DONE] */
-	int unready;                      /* a status besides 200 that comes with answer, or 0 */
-	bool revalidates;                 /* answers carry an ETag, and If-None-Match is read */
-	const char *deprecated;           /* the day it was deprecated, "2026-11-23"; NULL = it is not (RFC 9745) */
-	const char *sunset;               /* the day it goes away, as above; NULL = not known (RFC 8594) */
-	const char *sdk; /* how the OpenAI SDKs call it: "chat.completions.create"; NULL = they don't */
+	const char *failed_event; /* the type of the event that reports a failure, before the end as ever; NULL = an
+				   * Error takes the place of the end */
+	int unready;              /* a status besides 200 that comes with answer, or 0 */
+	bool revalidates;         /* answers carry an ETag, and If-None-Match is read */
+	const char *deprecated;   /* the day it was deprecated, "2026-11-23"; NULL = it is not (RFC 9745) */
+	const char *sunset;       /* the day it goes away, as above; NULL = not known (RFC 8594) */
+	const char *sdk;          /* how the OpenAI SDKs call it: "chat.completions.create"; NULL = they don't */
 	const struct operation_example *examples; /* bodies, the first is the plainest; NULL = it has no body */
 	size_t example_count;
 	const char *stream_example; /* a whole streamed answer */

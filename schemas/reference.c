@@ -90,6 +90,8 @@ static void write_bounds(struct buf *out, const struct field *field)
 	}
 	if (field->pattern != NULL)
 		buf_printf(out, "`%s` ", field->pattern);
+	if (field->off)
+		buf_append(out, SPAN("`false`"));
 	for (const char *const *choice = field->choices; choice != NULL && *choice != NULL; choice++)
 		buf_printf(out, "%s`%s`", choice == field->choices ? "" : ", ", *choice);
 }

@@ -19,6 +19,23 @@ struct bytes;
 struct dialect;
 struct dropped;
 
+/* An answer that was kept, and the conversation that it answered, in the words of its dialect. */
+struct request_kept {
+	struct span id;
+	struct span answer;
+	struct span input;
+};
+
+/* What is kept for the client that a request is from. Thread-safe. */
+struct request_memory {
+	/* Finds an answer by its id. False when there is none. Texts are copied into the arena, {NULL,0} when it is
+	 * exhausted. */
+	bool (*find)(const struct request_memory *memory, struct span id, struct arena *arena,
+		     struct request_kept *kept);
+	/* Keeps a copy of an answer, unless there is no room. */
+	void (*keep)(const struct request_memory *memory, const struct request_kept *kept);
+};
+
 struct request {
 	_Atomic unsigned holders;
 	/* Of the decoded request, of its exchange and of the runs of its flights. The thread that allocates here is the
@@ -45,10 +62,12 @@ struct request {
 	const struct dialect *own_dialect; /* NULL = it came as it is */
 	struct json own;
 	struct span
-	    own_options; /* what the head of such a request asks for in that dialect, in the arena; empty = nothing */
-	bool refuses_losses; /* a target that cannot be told all of it must not be asked */
-	bool refuses_alone;  /* the same, and other requests do not: none may share its answer */
-	bool summed;         /* checksum is there */
+	    own_options;  /* what the head of such a request asks for in that dialect, in the arena; empty = nothing */
+	const void *echo; /* what its answer repeats of it, as the client's dialect keeps that; NULL = nothing */
+	const struct request_memory *memory; /* in the arena; NULL = nothing is kept */
+	bool refuses_losses;                 /* a target that cannot be told all of it must not be asked */
+	bool refuses_alone;                  /* the same, and other requests do not: none may share its answer */
+	bool summed;                         /* checksum is there */
 	char checksum[HASH_CHECKSUM_SIZE];
 };
 

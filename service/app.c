@@ -32,6 +32,7 @@
 #include "service/access/keeper.h"
 #include "service/access/key_metrics.h"
 #include "service/cache/cache.h"
+#include "service/responses/response_store.h"
 #include "service/certificate_renewal.h"
 #include "service/exchange/report.h"
 #include "service/flights/flight_table.h"
@@ -52,6 +53,7 @@ struct app {
 	const struct config *config;
 	struct health *health; /* shared by the workers */
 	struct cache *cache;
+	struct response_store *responses;
 	struct flight_table *flights;     /* shared flights under way */
 	struct offload *offload;          /* NULL = no helper threads */
 	struct redis_shared *redis;       /* NULL = there is none */
@@ -243,10 +245,11 @@ static bool create_workers(struct app *app, struct buf *errors)
 	key_metrics_setup(app->config->metrics_keys);
 	app->health = health_create(app->config, random_u64(), NULL);
 	app->cache = cache_create(app->config);
+	app->responses = response_store_create();
 	app->flights = flight_table_create();
 	app->limits = limit_table_create(app->config, NULL);
-	if (app->health == NULL || app->cache == NULL || app->flights == NULL || app->limits == NULL ||
-	    !create_offload(app) || !create_redis(app, errors))
+	if (app->health == NULL || app->cache == NULL || app->responses == NULL || app->flights == NULL ||
+	    app->limits == NULL || !create_offload(app) || !create_redis(app, errors))
 		return false;
 	app->quotas = quotas_create(app->config);
 	if (app->quotas == NULL)
@@ -264,6 +267,7 @@ static bool create_workers(struct app *app, struct buf *errors)
 						 .health = app->health,
 						 .quotas = app->quotas,
 						 .cache = app->cache,
+						 .responses = app->responses,
 						 .flights = app->flights,
 						 .offload = app->offload,
 						 .redis = app->redis,
@@ -302,6 +306,7 @@ static void destroy_workers(struct app *app)
 	health_destroy(app->health);
 	flight_table_destroy(app->flights);
 	cache_destroy(app->cache);
+	response_store_destroy(app->responses);
 	if (app->redis != NULL)
 		redis_shared_destroy(app->redis);
 	limit_table_destroy(app->limits);

@@ -10,7 +10,7 @@
 #include "service/listener_surface.h"
 
 /*
- * Such as: POST /v1/responses is not served; this gateway serves POST /v1/chat/completions, … A path that the listener
+ * Such as: POST /v1/threads is not served; this gateway serves POST /v1/chat/completions, … A path that the listener
  * serves with or without "/v1" or a trailing slash is suggested. In the arena.
  */
 struct span refusal_text_path(struct span method, struct span path, const struct surface *surface, struct arena *arena);

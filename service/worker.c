@@ -180,6 +180,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 						 .cache = &worker->cache,
 						 .table = options->flights,
 						 .mailbox = worker->mailbox},
+				     .responses = options->responses,
 				     .quotas = options->quotas,
 				     .quota_port = worker->lender == NULL ? NULL : lender_port(worker->lender),
 				     .plans = worker->plans};

@@ -8,6 +8,7 @@
 
 #include "service/http/http_server.h"
 
+struct response_store;
 struct cache;
 struct flight_table;
 struct issuers;
@@ -23,6 +24,7 @@ struct worker_options {
 	const struct config *config;
 	struct health *health;            /* of the process; borrows */
 	struct cache *cache;              /* of the process; borrows */
+	struct response_store *responses; /* responses, of the process; borrows; NULL = none are (tests) */
 	struct flight_table *flights;     /* of the process, shared ones under way; borrows */
 	struct offload *offload;          /* helper threads of the process; borrows; NULL = none */
 	struct redis_shared *redis;       /* of the process; borrows; NULL = there is no Redis */

@@ -12,9 +12,9 @@
 #include "schemas/anthropic/request_translate.h"
 #include "schemas/anthropic/stream_write.h"
 
-static void teller_init(void *teller, uint32_t party)
+static void teller_init(void *teller, const struct request *request)
 {
-	anthropic_stream_init(teller, party);
+	anthropic_stream_init(teller, request->party);
 }
 
 static void teller_fini(void *teller)
@@ -62,6 +62,14 @@ static bool answer_read(enum endpoint endpoint, struct span body, struct arena *
 	return anthropic_message_read(body, scratch, reading);
 }
 
+static bool teller_fail(void *teller, const struct error_told *told, struct buf *out)
+{
+	(void)teller;
+	buf_append(out, SPAN("event: error\ndata: "));
+	anthropic_error_write(out, told);
+	return buf_append(out, SPAN("\n\n"));
+}
+
 const struct dialect anthropic_dialect = {
     .name = "anthropic",
     .endpoint_path = endpoint_path,
@@ -93,4 +101,5 @@ const struct dialect anthropic_dialect = {
     .teller_fini = teller_fini,
     .teller_add = teller_add,
     .teller_end = teller_end,
+    .teller_fail = teller_fail,
 };

@@ -21,6 +21,7 @@ struct job_port;
 struct limit;
 struct offload_port;
 struct quotas;
+struct response_store;
 
 enum { ADMIN_FIELDS_MAX = 4 };
 
@@ -36,18 +37,20 @@ struct admin_request {
 	void *lender;
 	struct health *health;
 	struct cache_worker *cache;
-	struct offload_port *offload; /* helper threads; NULL = none */
-	struct quotas *quotas;        /* NULL = nothing is limited */
-	struct job_port *keys;        /* to the store of keys; NULL = there is none */
-	struct job_port *usage;       /* to the record of use; NULL = there is none */
-	struct limit *const *limits;  /* by index of the target; NULL = none */
-	uint64_t now_us;              /* on the clock of health */
-	struct span argument;         /* the segment of the path in braces, still percent-encoded */
-	struct span body;             /* of the request, borrowed */
-	struct span query;            /* without '?' */
-	struct span accept;           /* the header field; {NULL,0} = absent */
-	struct span accept_encoding;  /* the header field; {NULL,0} = absent */
-	struct arena *arena;          /* lives until the answer was sent */
+	struct offload_port *offload;     /* helper threads; NULL = none */
+	struct response_store *responses; /* that are stored; NULL = none are */
+	struct span tenant;               /* whose answers who asks may see; empty = those of nobody in particular */
+	struct quotas *quotas;            /* NULL = nothing is limited */
+	struct job_port *keys;            /* to the store of keys; NULL = there is none */
+	struct job_port *usage;           /* to the record of use; NULL = there is none */
+	struct limit *const *limits;      /* by index of the target; NULL = none */
+	uint64_t now_us;                  /* on the clock of health */
+	struct span argument;             /* the segment of the path in braces, still percent-encoded */
+	struct span body;                 /* of the request, borrowed */
+	struct span query;                /* without '?' */
+	struct span accept;               /* the header field; {NULL,0} = absent */
+	struct span accept_encoding;      /* the header field; {NULL,0} = absent */
+	struct arena *arena;              /* lives until the answer was sent */
 	bool draining;
 };
 
@@ -82,6 +85,9 @@ void admin_models(const struct admin_request *request, struct admin_answer *answ
 void admin_model(const struct admin_request *request, struct admin_answer *answer);
 void admin_count_tokens(const struct admin_request *request, struct admin_answer *answer);
 void admin_limits(const struct admin_request *request, struct admin_answer *answer);
+void admin_response(const struct admin_request *request, struct admin_answer *answer);
+void admin_response_delete(const struct admin_request *request, struct admin_answer *answer);
+void admin_response_items(const struct admin_request *request, struct admin_answer *answer);
 void admin_usage(const struct admin_request *request, struct admin_answer *answer);
 void admin_livez(const struct admin_request *request, struct admin_answer *answer);
 void admin_readyz(const struct admin_request *request, struct admin_answer *answer);

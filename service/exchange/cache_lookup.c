@@ -4,6 +4,7 @@
  * (recall), else by its key (look up). An answer is given with an id and a time of its own, in the form that was asked
  * for; or the client is told that it has the answer already.
  */
+#include <ctype.h>
 #include <time.h>
 
 #include "lib/hash.h"
@@ -170,8 +171,9 @@ enum exchange_step exchange_look_up(struct exchange *exchange)
 static char form_of(const struct exchange *exchange)
 {
 	const struct request *request = exchange->request;
+	char initial = exchange->to.dialect->name[0]; /* none that tells another one has that of a form below */
 	if (telling_is_needed(exchange))
-		return request->stream ? 'm' : 'M';
+		return (char)(request->stream ? initial : toupper(initial));
 	if (!request->stream)
 		return 'w';
 	return request->include_usage ? 'u' : 's';

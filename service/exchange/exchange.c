@@ -16,6 +16,7 @@
 #include "service/exchange/embedding.h"
 #include "service/exchange/internal.h"
 #include "service/exchange/telling.h"
+#include "service/responses/response_memory.h"
 #include "service/exchange/reading.h"
 #include "service/exchange/recast.h"
 #include "service/usage/recorder.h"
@@ -127,16 +128,38 @@ static unsigned endpoint_of(const struct exchange_request *asked)
 {
 	if (!asked->kind->cached)
 		return REPORT_FANOUT;
-	return asked->dialect->tells ? REPORT_MESSAGES : asked->endpoint;
+	return asked->dialect->tells ? report_endpoint_of(asked->dialect) : asked->endpoint;
+}
+
+static const struct config_responses *stored_limits_of(const struct exchange_worker *worker)
+{
+	return &worker->flights.plan.config->responses;
+}
+
+/* Returns what is stored for the client; NULL: nothing is. */
+static const struct request_memory *memory_of(const struct exchange_worker *worker,
+					      const struct exchange_request *asked, struct arena *arena)
+{
+	const struct config_responses *responses = stored_limits_of(worker);
+	const struct response_store_limits limits = {
+	    .size = responses->size, .tenant_size = responses->tenant_size, .ttl_us = responses->ttl_us};
+	return asked->dialect->tells ? response_memory(worker->responses, &limits, asked->tenant, arena) : NULL;
+}
+
+/* Returns the bytes that may have to be read: those of the body, for each document in it, and of an earlier
+ * conversation. */
+static size_t bytes_to_read(const struct exchange_worker *worker, const struct exchange_request *asked)
+{
+	size_t own = asked->body.len * (2 * (size_t)asked->kind->documents - 1); /* a nested request is read anew */
+	return asked->dialect->tells ? own + stored_limits_of(worker)->tenant_size : own;
 }
 
 static struct exchange *exchange_create(struct exchange_worker *worker, const struct exchange_request *asked)
 {
 	struct exchange *exchange = malloc(sizeof(*exchange));
-	size_t read = asked->body.len * (2 * (size_t)asked->kind->documents - 1); /* a nested request is read anew */
+	size_t most = request_arena_most(bytes_to_read(worker, asked));
 	struct request *request =
-	    exchange == NULL ? NULL
-			     : request_create(asked->dialect, asked->endpoint, request_arena_most(read), asked->party);
+	    exchange == NULL ? NULL : request_create(asked->dialect, asked->endpoint, most, asked->party);
 	if (request == NULL) {
 		free(exchange);
 		return NULL;
@@ -150,6 +173,7 @@ static struct exchange *exchange_create(struct exchange_worker *worker, const st
 	bool refused = worker->flights.plan.config->dialects.lossy == CONFIG_LOSSY_REFUSE;
 	request->refuses_alone = !refused && span_is(asked->lossy, "refuse");
 	request->refuses_losses = refused || request->refuses_alone;
+	request->memory = memory_of(worker, asked, &request->arena);
 	exchange->worker = worker;
 	exchange->kind = asked->kind;
 	exchange->steps = exchange_steps;

@@ -5,6 +5,7 @@
  */
 #include "service/exchange/embedding.h"
 #include "service/exchange/internal.h"
+#include "service/exchange/telling.h"
 #include "service/plan/causes.h"
 
 enum { EXCHANGE_DETAILS_MOST = 65536 };
@@ -39,8 +40,11 @@ enum exchange_step exchange_refuse_findings(struct exchange *exchange, const str
 /* An error within a stream: told in-band, and no [DONE]. */
 static enum exchange_step break_stream(struct exchange *exchange, const struct failure *failure)
 {
+	const struct error_told told = {
+	    .code = failure->code, .message = failure->message, .details = failure->details};
 	exchange->report.error = failure->code;
-	if (respond_stream_error(&exchange->to, failure, &exchange->out))
+	if (telling_is_needed(exchange) ? telling_fail(exchange, &told)
+					: respond_stream_error(&exchange->to, &told, &exchange->out))
 		return exchange_completes(exchange);
 	return exchange_cuts(exchange, failure->code);
 }

@@ -20,6 +20,7 @@ struct making {
 	struct recast_source source;
 	const struct config_plan *target;
 	const struct dialect *to; /* the client's, when it is told in another one; NULL = as it is */
+	struct request *request;  /* held, when it is told in another one */
 	bool stream;
 	struct buf body; /* put together from events */
 	struct buf out;
@@ -89,7 +90,7 @@ static void make_told(struct making *making)
 						   .to = making->to,
 						   .endpoint = replay->endpoint,
 						   .body = buf_span(&whole),
-						   .party = making->out.party,
+						   .request = making->request,
 						   .stream = making->stream};
 		making->made = telling_write(&told, &making->out, &exhausted);
 		making->odd = !making->made && !exhausted;
@@ -126,7 +127,10 @@ static void making_init(struct making *making, const struct exchange *exchange, 
 {
 	bool stream = exchange->request->stream && !is_framed(source);
 	*making = (struct making){.source = *source, .target = target, .stream = stream, .usage = USAGE_UNKNOWN};
-	making->to = telling_is_needed(exchange) ? exchange->to.dialect : NULL;
+	if (telling_is_needed(exchange)) {
+		making->to = exchange->to.dialect;
+		making->request = request_hold(exchange->request);
+	}
 	buf_init(&making->body, RECAST_MOST);
 	buf_init(&making->out, RECAST_MOST);
 	buf_charge(&making->body, exchange->request->party);
@@ -135,6 +139,7 @@ static void making_init(struct making *making, const struct exchange *exchange, 
 
 static void making_fini(struct making *making)
 {
+	request_drop(making->request);
 	buf_fini(&making->body);
 	buf_fini(&making->out);
 	store_value_drop(making->source.held);

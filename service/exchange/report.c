@@ -36,17 +36,24 @@ int64_t exchange_read_count(struct span text)
 	return report_count;
 }
 
-const char *const report_endpoints[REPORT_ENDPOINTS] = {[ENDPOINT_CHAT] = "chat",
-							[ENDPOINT_COMPLETIONS] = "completions",
-							[ENDPOINT_EMBEDDINGS] = "embeddings",
-							[REPORT_FANOUT] = "fanout",
-							[REPORT_MESSAGES] = "messages"};
+const char *const report_endpoints[REPORT_ENDPOINTS] = {
+    [ENDPOINT_CHAT] = "chat",   [ENDPOINT_COMPLETIONS] = "completions", [ENDPOINT_EMBEDDINGS] = "embeddings",
+    [REPORT_FANOUT] = "fanout", [REPORT_MESSAGES] = "messages",         [REPORT_RESPONSES] = "responses"};
 
 static const enum operation report_operations[REPORT_ENDPOINTS] = {[ENDPOINT_CHAT] = OPERATION_CHAT,
 								   [ENDPOINT_COMPLETIONS] = OPERATION_COMPLETIONS,
 								   [ENDPOINT_EMBEDDINGS] = OPERATION_EMBEDDINGS,
 								   [REPORT_FANOUT] = OPERATION_FANOUT,
-								   [REPORT_MESSAGES] = OPERATION_MESSAGES};
+								   [REPORT_MESSAGES] = OPERATION_MESSAGES,
+								   [REPORT_RESPONSES] = OPERATION_RESPONSES};
+
+unsigned report_endpoint_of(const struct dialect *dialect)
+{
+	for (unsigned i = ENDPOINT_COUNT; i < REPORT_ENDPOINTS; i++)
+		if (operation_row(report_operations[i])->dialect == dialect)
+			return i;
+	return ENDPOINT_CHAT;
+}
 
 static void note_usage(struct report *report, const struct event *event)
 {

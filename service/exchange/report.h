@@ -34,8 +34,12 @@ struct report {
 };
 
 /* The names of the endpoints as metrics and logs call them: those of enum endpoint, then others. */
-enum { REPORT_FANOUT = ENDPOINT_COUNT, REPORT_MESSAGES, REPORT_ENDPOINTS };
+enum { REPORT_FANOUT = ENDPOINT_COUNT, REPORT_MESSAGES, REPORT_RESPONSES, REPORT_ENDPOINTS };
+struct dialect;
 extern const char *const report_endpoints[REPORT_ENDPOINTS];
+
+/* Returns the endpoint of requests in a dialect that tells another one (struct dialect). */
+unsigned report_endpoint_of(const struct dialect *dialect);
 
 /* Begins the books, which are an observer from here on. now: monotonic microseconds. metrics: borrows. */
 void report_open(struct report *report, unsigned endpoint, int http_version, struct metrics_cells *metrics,

@@ -49,6 +49,12 @@ static void write_relayed(struct buf *out, const struct respond_to *to, const st
 	arena_fini(&scratch);
 }
 
+/* Returns whether errors of backends are told in another form than they came in. */
+static bool tells_errors(const struct respond_to *to)
+{
+	return to->dialect->tells && !to->dialect->keeps_errors;
+}
+
 /* Returns what the backend's own error answer says; {NULL,0}: nothing, or there is none. */
 static struct span relayed_message(const struct failure *failure, struct arena *arena)
 {
@@ -61,13 +67,13 @@ static struct span relayed_message(const struct failure *failure, struct arena *
 static const char *write_error(struct buf *out, const struct respond_to *to, const struct failure *failure, int status)
 {
 	buf_reset(out);
-	if (failure->body.at != NULL && to->form == ERROR_FORM_DIALECT && !to->dialect->tells) {
+	if (failure->body.at != NULL && to->form == ERROR_FORM_DIALECT && !tells_errors(to)) {
 		write_relayed(out, to, failure);
 		return error_media_type(ERROR_FORM_DIALECT);
 	}
 	struct arena arena;
 	arena_init(&arena, 0);
-	struct span message = to->dialect->tells ? relayed_message(failure, &arena) : (struct span){NULL, 0};
+	struct span message = tells_errors(to) ? relayed_message(failure, &arena) : (struct span){NULL, 0};
 	struct error_told told = {.code = failure->code,
 				  .status = status,
 				  .message = message.at != NULL ? message : failure->message,
@@ -82,7 +88,7 @@ static const char *write_error(struct buf *out, const struct respond_to *to, con
 /* Returns the status. A backend's own goes with its own words; with ours it must be of the code's class. */
 static int status_of(const struct respond_to *to, const struct failure *failure, const struct error_row *row)
 {
-	bool ours = failure->status == 0 || (to->dialect->tells && failure->status / 100 != row->status / 100);
+	bool ours = failure->status == 0 || (tells_errors(to) && failure->status / 100 != row->status / 100);
 	return ours ? row->status : failure->status;
 }
 
@@ -114,13 +120,12 @@ int respond_error(const struct respond_to *to, unsigned attempts, const struct f
 	return status;
 }
 
-bool respond_stream_error(const struct respond_to *to, const struct failure *failure, struct buf *scratch)
+bool respond_stream_error(const struct respond_to *to, const struct error_told *told, struct buf *scratch)
 {
 	struct buf framed;
 	buf_init(&framed, scratch->ceiling);
 	buf_reset(scratch);
-	struct error_told told = {.code = failure->code, .message = failure->message, .details = failure->details};
-	error_write(scratch, ERROR_FORM_DIALECT, to->dialect, &told);
+	error_write(scratch, ERROR_FORM_DIALECT, to->dialect, told);
 	if (to->named)
 		sse_write_named(&framed, "error", buf_span(scratch));
 	else

@@ -37,7 +37,7 @@ void respond_head(const struct respond_to *to, const struct respond_head *head, 
 int respond_error(const struct respond_to *to, unsigned attempts, const struct failure *failure, struct buf *scratch);
 
 /* An error as an event of a stream: the form on which the OpenAI SDKs raise. False when out of memory. */
-bool respond_stream_error(const struct respond_to *to, const struct failure *failure, struct buf *scratch);
+bool respond_stream_error(const struct respond_to *to, const struct error_told *told, struct buf *scratch);
 
 /* 503 without any memory of our own, finish included. */
 void respond_overloaded(const struct exchange_client_ops *ops, void *client);

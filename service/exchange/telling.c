@@ -13,24 +13,28 @@ enum { TEXTS_MOST = 256 << 20 };
 struct telling {
 	const struct dialect *to;
 	struct arena scratch; /* of one event */
+	struct buf out;       /* what is sent for one event */
 	max_align_t teller[]; /* the dialect's */
 };
 
-static struct telling *open_telling(const struct dialect *to, uint32_t party)
+static struct telling *open_telling(const struct dialect *to, const struct request *request)
 {
 	struct telling *telling = malloc(sizeof(*telling) + to->teller_size);
 	if (telling == NULL)
 		return NULL;
 	telling->to = to;
 	arena_init(&telling->scratch, 0);
-	arena_charge(&telling->scratch, party);
-	to->teller_init(telling->teller, party);
+	arena_charge(&telling->scratch, request->party);
+	buf_init(&telling->out, TEXTS_MOST);
+	buf_charge(&telling->out, request->party);
+	to->teller_init(telling->teller, request);
 	return telling;
 }
 
 static void close_telling(struct telling *telling)
 {
 	telling->to->teller_fini(telling->teller);
+	buf_fini(&telling->out);
 	arena_fini(&telling->scratch);
 	free(telling);
 }
@@ -46,7 +50,7 @@ void telling_close(struct exchange *exchange)
 static struct telling *telling_of(struct exchange *exchange)
 {
 	if (exchange->telling == NULL)
-		exchange->telling = open_telling(exchange->to.dialect, exchange->request->party);
+		exchange->telling = open_telling(exchange->to.dialect, exchange->request);
 	return exchange->telling;
 }
 
@@ -105,7 +109,7 @@ static enum exchange_step relay_own(struct exchange *exchange, const struct even
 static enum error_code why_untold(const struct exchange *exchange)
 {
 	const struct telling *telling = exchange->telling;
-	bool exhausted = telling == NULL || arena_failed(&telling->scratch) || buf_failed(&exchange->out);
+	bool exhausted = telling == NULL || arena_failed(&telling->scratch) || buf_failed(&telling->out);
 	return exhausted ? ERROR_OVERLOADED : ERROR_UPSTREAM_INVALID;
 }
 
@@ -115,10 +119,12 @@ enum exchange_step telling_chunk(struct exchange *exchange, const struct event *
 	if (exchange->relays_own || (!begun && telling_own(exchange, event).at != NULL))
 		return relay_own(exchange, event);
 	struct telling *telling = telling_of(exchange);
-	buf_reset(&exchange->out);
-	if (telling == NULL || !tell(telling, event, &exchange->out))
+	if (telling == NULL)
+		return exchange_fails(exchange, ERROR_OVERLOADED);
+	buf_reset(&telling->out);
+	if (!tell(telling, event, &telling->out))
 		return exchange_fails(exchange, why_untold(exchange));
-	return buf_len(&exchange->out) == 0 ? EXCHANGE_WAIT : exchange_write(exchange, buf_span(&exchange->out));
+	return buf_len(&telling->out) == 0 ? EXCHANGE_WAIT : exchange_write(exchange, buf_span(&telling->out));
 }
 
 void telling_usage(struct exchange *exchange, const struct event *event)
@@ -126,9 +132,10 @@ void telling_usage(struct exchange *exchange, const struct event *event)
 	const struct answer_identity unnamed = {{NULL, 0}, {NULL, 0}, -1};
 	const struct deltas none = {NULL, 0, 0};
 	struct telling *telling = exchange->telling;
-	buf_reset(&exchange->out);
-	if (telling != NULL) /* it has begun: nothing is written */
-		telling->to->teller_add(telling->teller, &none, &event->usage, &unnamed, &exchange->out);
+	if (telling == NULL)
+		return;
+	buf_reset(&telling->out); /* it has begun: nothing is written */
+	telling->to->teller_add(telling->teller, &none, &event->usage, &unnamed, &telling->out);
 }
 
 enum exchange_step telling_end(struct exchange *exchange, const struct event *event)
@@ -139,11 +146,24 @@ enum exchange_step telling_end(struct exchange *exchange, const struct event *ev
 		return sent ? exchange_completes(exchange) : exchange_cuts(exchange, ERROR_OVERLOADED);
 	}
 	struct telling *telling = telling_of(exchange);
-	buf_reset(&exchange->out);
-	if (telling == NULL || !telling->to->teller_end(telling->teller, &exchange->out))
+	if (telling == NULL)
+		return exchange_fails(exchange, ERROR_OVERLOADED);
+	buf_reset(&telling->out);
+	if (!telling->to->teller_end(telling->teller, &telling->out))
 		return exchange_fails(exchange, why_untold(exchange));
-	return exchange_send(exchange, buf_span(&exchange->out)) ? exchange_completes(exchange)
-								 : exchange_cuts(exchange, ERROR_OVERLOADED);
+	return exchange_send(exchange, buf_span(&telling->out)) ? exchange_completes(exchange)
+								: exchange_cuts(exchange, ERROR_OVERLOADED);
+}
+
+bool telling_fail(struct exchange *exchange, const struct error_told *told)
+{
+	struct telling *telling = telling_of(exchange);
+	if (telling == NULL)
+		return false;
+	buf_fini(&telling->out); /* a failure of memory sticks to it */
+	buf_init(&telling->out, TEXTS_MOST);
+	return telling->to->teller_fail(telling->teller, told, &telling->out) &&
+	       exchange_send(exchange, buf_span(&telling->out));
 }
 
 /* ---- whole answers ---- */
@@ -151,7 +171,7 @@ enum exchange_step telling_end(struct exchange *exchange, const struct event *ev
 static bool write_stream(const struct telling_whole *whole, const struct deltas *deltas, const struct usage *usage,
 			 const struct answer_identity *identity, struct buf *out)
 {
-	struct telling *telling = open_telling(whole->to, whole->party);
+	struct telling *telling = open_telling(whole->to, whole->request);
 	if (telling == NULL)
 		return false;
 	bool written = whole->to->teller_add(telling->teller, deltas, usage, identity, out) &&
@@ -160,12 +180,25 @@ static bool write_stream(const struct telling_whole *whole, const struct deltas 
 	return written;
 }
 
+static bool write_by_teller(const struct telling_whole *whole, const struct deltas *deltas, const struct usage *usage,
+			    const struct answer_identity *identity, struct buf *out, bool *exhausted)
+{
+	struct telling *telling = open_telling(whole->to, whole->request);
+	bool written = telling != NULL && whole->to->teller_whole(telling->teller, deltas, usage, identity, out);
+	*exhausted = !written;
+	if (telling != NULL)
+		close_telling(telling);
+	return written;
+}
+
 static bool write_whole(const struct telling_whole *whole, const struct deltas *deltas, const struct usage *usage,
 			const struct answer_identity *identity, struct buf *out, bool *exhausted)
 {
 	struct assembly assembly;
+	if (whole->to->teller_whole != NULL)
+		return write_by_teller(whole, deltas, usage, identity, out, exhausted);
 	assembly_init(&assembly, TEXTS_MOST);
-	assembly_charge(&assembly, whole->party);
+	assembly_charge(&assembly, whole->request->party);
 	assembly_add(&assembly, deltas);
 	bool written = whole->to->answer_write(&assembly, whole->endpoint, identity, usage, out);
 	*exhausted = assembly.exhausted;
@@ -180,7 +213,7 @@ bool telling_write(const struct telling_whole *whole, struct buf *out, bool *exh
 	struct deltas deltas;
 	struct arena arena;
 	arena_init(&arena, 0);
-	arena_charge(&arena, whole->party);
+	arena_charge(&arena, whole->request->party);
 	bool written = whole->from->answer_read(whole->endpoint, whole->body, &arena, &reading) &&
 		       whole->from->deltas_read(&reading.json, &arena, &deltas);
 	if (written) {

@@ -34,6 +34,8 @@ enum exchange_step telling_chunk(struct exchange *exchange, const struct event *
 void telling_usage(struct exchange *exchange, const struct event *event);
 /* Sends the end of a stream, which END tells. */
 enum exchange_step telling_end(struct exchange *exchange, const struct event *event);
+/* Sends the end of a stream that failed. False when memory ran out. */
+bool telling_fail(struct exchange *exchange, const struct error_told *told);
 /* Frees what there is. */
 void telling_close(struct exchange *exchange);
 
@@ -42,7 +44,7 @@ struct telling_whole {
 	const struct dialect *from, *to;
 	enum endpoint endpoint;
 	struct span body;
-	uint32_t party;
+	const struct request *request;
 	bool stream; /* as a stream, its end included */
 };
 

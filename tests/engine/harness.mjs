@@ -5,6 +5,7 @@
 // and clients talk to the engine itself: that tests the tests.
 
 import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { eventually, ROOT, SLUICE, start, startSluice } from '../node/processes.mjs';
 
@@ -26,7 +27,7 @@ async function startEngine() {
     return { ...engine, url: `http://${address}` };
 }
 
-const config = (engineUrl) => `
+const config = (engineUrl, scriptedUrl) => `
 listen:
   - 127.0.0.1:0
 admin: off
@@ -36,7 +37,9 @@ backends:
   engine: { url: "${engineUrl}/v1", dialect: openai, timeouts: { connect: 20s, first_content: 120s, idle: 120s, total: 600s } }
   dead: { url: "http://127.0.0.1:1/v1", dialect: openai }
   refusing: { url: "http://127.0.0.1:1/v1", dialect: openai, breaker: { enabled: false } }
+  scripted: { url: "${scriptedUrl}/v1", dialect: openai }
 models:
+  scripted: scripted/scripted
   tiny: engine/tiny
   both: { fallback: [dead/tiny, engine/tiny] }
   gone: refusing/tiny
@@ -46,14 +49,59 @@ models:
 // ---- what a test file uses ------------------------------------------------------
 
 /**
- * Engine and Sluice, up and ready. `baseURL` is for clients, `engineURL` goes past Sluice. more: further keys of its
- * configuration, as YAML.
+ * A backend that answers what the test says, for what a tiny model never does. respond(request, call) gets the body of a
+ * chat and the number of the call, and returns the message of the answer, with finish_reason. It streams when it is
+ * asked to: the text, then the pieces of all tool calls in turn.
  */
-export async function startStack(more = '') {
+export async function startScripted(respond) {
+    const seen = [];
+    const server = createServer(async (incoming, response) => {
+        let text = '';
+        for await (const piece of incoming) text += piece;
+        const request = JSON.parse(text);
+        seen.push(request);
+        const { finish_reason = 'stop', ...message } = respond(request, seen.length);
+        const about = { id: 'chatcmpl-1', created: 1790000000, model: 'scripted' };
+        const usage = { prompt_tokens: 4, completion_tokens: 6, total_tokens: 10 };
+        if (!request.stream) {
+            response.setHeader('content-type', 'application/json');
+            response.end(JSON.stringify({ ...about, object: 'chat.completion', usage,
+                choices: [{ index: 0, message: { role: 'assistant', content: null, ...message }, finish_reason }] }));
+            return;
+        }
+        const send = (choices, more) => response.write(`data: ${JSON.stringify({ ...about, object: 'chat.completion.chunk', choices, ...more })}\n\n`);
+        const delta = (fields, finish = null) => send([{ index: 0, delta: fields, finish_reason: finish }]);
+        response.setHeader('content-type', 'text/event-stream');
+        delta({ role: 'assistant', content: '' });
+        const { content, tool_calls: calls = [], ...others } = message;
+        for (const [name, value] of Object.entries(others)) delta({ [name]: value });
+        for (const piece of content?.match(/.{1,4}/gs) ?? []) delta({ content: piece });
+        const call = (index, fields) => delta({ tool_calls: [{ index, ...fields }] });
+        calls.forEach(({ id, function: { name } }, i) => call(i, { id, type: 'function', function: { name, arguments: '' } }));
+        const pieces = calls.map((one) => one.function.arguments.match(/.{1,5}/gs) ?? []);
+        for (let i = 0; pieces.some((of) => i < of.length); i++)
+            pieces.forEach((of, index) => i < of.length && call(index, { function: { arguments: of[i] } }));
+        delta({}, finish_reason);
+        send([], { usage });
+        response.end('data: [DONE]\n\n');
+    });
+    await new Promise((done) => server.listen(0, '127.0.0.1', done));
+    return {
+        url: `http://127.0.0.1:${server.address().port}`,
+        seen,
+        stop: () => new Promise((done) => { server.close(done); server.closeAllConnections(); }),
+    };
+}
+
+/**
+ * Engine and Sluice, up and ready. `baseURL` is for clients, `engineURL` goes past Sluice. more: further keys of its
+ * configuration, as YAML. scriptedUrl: of the backend that the model "scripted" asks, startScripted() makes one.
+ */
+export async function startStack(more = '', scriptedUrl = 'http://127.0.0.1:1') {
     const engine = await startEngine();
     let sluice;
     try {
-        sluice = direct ? { url: engine.url, stop: async () => {} } : await startSluice(config(engine.url) + more);
+        sluice = direct ? { url: engine.url, stop: async () => {} } : await startSluice(config(engine.url, scriptedUrl) + more);
     } catch (error) {
         await engine.stop();
         throw error;

@@ -201,8 +201,7 @@ static void a_path_that_is_not_served_says_what_is(void **state)
 	static const struct {
 		const char *method, *path, *words;
 	} rows[] = {
-	    {"POST", "/v1/responses",
-	     "POST /v1/responses is not served; this gateway serves POST /v1/chat/completions, "},
+	    {"POST", "/v1/threads", "POST /v1/threads is not served; this gateway serves POST /v1/chat/completions, "},
 	    {"POST", "/chat/completions", "did you mean /v1/chat/completions?"},
 	    {"POST", "/v1/v1/embeddings", "did you mean /v1/embeddings?"},
 	    {"GET", "/v1/models/", "did you mean /v1/models?"},
@@ -251,14 +250,14 @@ static void the_log_line_of_a_refusal_says_what_was_asked(void **state)
 	struct answer answer;
 	(void)state;
 	struct sluice *sluice = start();
-	client_ask(sluice, VIA_H1, "PATCH", "/v1/responses?secret=1", NULL, NULL, &answer);
+	client_ask(sluice, VIA_H1, "PATCH", "/v1/threads?secret=1", NULL, NULL, &answer);
 	answer_free(&answer);
 	expect_line(
 	    sluice,
-	    "\"method\":\"PATCH\",\"path\":\"/v1/responses\",\"http\":11,\"status\":404,\"error\":\"unknown_url\"");
-	client_fetch(sluice, VIA_H1, "/v1/responses", "{\"input\":\"x\",\"model\":\"mo\\\"del\"}", &answer);
+	    "\"method\":\"PATCH\",\"path\":\"/v1/threads\",\"http\":11,\"status\":404,\"error\":\"unknown_url\"");
+	client_fetch(sluice, VIA_H1, "/v1/threads", "{\"input\":\"x\",\"model\":\"mo\\\"del\"}", &answer);
 	answer_free(&answer);
-	expect_line(sluice, "\"path\":\"/v1/responses\",\"http\":11,\"model\":\"mo\\\"del\",\"status\":404");
+	expect_line(sluice, "\"path\":\"/v1/threads\",\"http\":11,\"model\":\"mo\\\"del\",\"status\":404");
 	client_fetch(sluice, VIA_H2, "/chat/completions", chat_body("small", false), &answer);
 	answer_free(&answer);
 	expect_line(sluice, "\"path\":\"/chat/completions\",\"http\":20,\"model\":\"small\",\"status\":404");

@@ -362,6 +362,7 @@ static void every_operation_is_limited_or_asks_no_backend(void **state)
 		    row->plans
 			? "{\"targets\":[\"m\"],\"request\":{\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}}"
 		    : i == OPERATION_MESSAGES               ? body_of("m", ",\"max_tokens\":10")
+		    : i == OPERATION_RESPONSES              ? "{\"model\":\"m\",\"input\":\"x\"}"
 		    : row->endpoint == ENDPOINT_CHAT        ? body_of("m", ",\"n\":2")
 		    : row->endpoint == ENDPOINT_COMPLETIONS ? "{\"model\":\"m\",\"prompt\":\"x\"}"
 							    : "{\"model\":\"m\",\"input\":\"x\"}";
@@ -375,7 +376,7 @@ static void every_operation_is_limited_or_asks_no_backend(void **state)
 				 bytes_text(&answer.body));
 		answer_free(&answer);
 	}
-	assert_int_equal(limited, 5);
+	assert_int_equal(limited, 6);
 	assert_int_equal(sim_stat(world.sim, "open"), 0);
 	assert_int_equal(sim_call_count(world.sim, "one"), 1);
 }

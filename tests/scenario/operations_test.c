@@ -52,6 +52,10 @@ static const struct operation operations[] = {
      "{\"model\":1}"},
     {"POST", "/v1/messages/count_tokens", "{\"model\":\"%s\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}",
      "{\"model\":1}"},
+    {"GET", "/v1/responses/resp_1", NULL, NULL},
+    {"DELETE", "/v1/responses/resp_1", NULL, NULL},
+    {"GET", "/v1/responses/resp_1/input_items", NULL, NULL},
+    {"POST", "/v1/responses", "{\"model\":\"%s\",\"input\":\"x\"}", "{\"model\":1}"},
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations, BIG = 8192 };
 

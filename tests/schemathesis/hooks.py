@@ -37,6 +37,10 @@ def adapt_body(body):
     targets = body.get("targets")
     if isinstance(targets, list) and targets and all(isinstance(target, str) and target for target in targets):
         body["targets"] = [MODEL, MODEL]
+    # What a JSON Schema can't say: a response that is stored, and an input of which a chat carries something.
+    previous = body.get("previous_response_id")
+    if isinstance(previous, str) and 1 <= len(previous) <= 256:
+        del body["previous_response_id"]
     if isinstance(body.get("plan"), str):
         body["plan"] = MODEL
     if isinstance(body.get("plan"), dict):
@@ -62,6 +66,9 @@ def adapt_usage(query):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
+    if case.path == "/v1/responses" and isinstance(case.body, dict) and case.body.get("input"):
+        if isinstance(case.body["input"], list):
+            case.body["input"].append({"role": "user", "content": "Tell me about rivers"})
     if case.path == "/admin/usage" and case.query:
         adapt_usage(case.query)
     # What no backend can be told is not in the schema: with `refuse` a valid request may be refused.

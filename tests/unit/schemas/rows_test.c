@@ -17,7 +17,7 @@
 
 #include "lib/buf.h"
 
-enum { ROWS_MOST = 640, NAME_MOST = 128 };
+enum { ROWS_MOST = 896, NAME_MOST = 128 };
 
 struct row_case {
 	const struct field_table *table;
@@ -288,6 +288,8 @@ static void check_rule(const struct spot *spot, const struct field *declared)
 	assert_non_null(rule->example);
 	expect_pass(spot, rule->example);
 	check_types(spot, rule);
+	if ((rule->types & FIELD_BOOLEAN) != 0 && rule->off)
+		expect_refused(spot, "true", ERROR_INVALID_VALUE);
 	if ((rule->types & (FIELD_NUMBER | FIELD_INTEGER)) != 0)
 		check_number(spot, rule);
 	if ((rule->types & FIELD_STRING) != 0)

@@ -17,10 +17,13 @@ static void expect(struct span got, const char *want)
 		fail_msg("\n got %.*s\nwant %s", SPAN_ARG(got), want);
 }
 
-#define SERVES                                                                                                \
-	" gateway serves POST /v1/chat/completions, POST /v1/messages, POST /v1/messages/count_tokens, POST " \
-	"/v1/completions, POST /v1/embeddings, "                                                              \
-	"POST /v1/fanout, "                                                                                   \
+#define SERVES                                                                                           \
+	" gateway serves POST /v1/chat/completions, POST /v1/responses, GET /v1/responses/{id}, DELETE " \
+	"/v1/responses/{id}, "                                                                           \
+	"GET /v1/responses/{id}/input_items, POST /v1/messages, POST /v1/messages/count_tokens, POST "   \
+	"/v1/completions, "                                                                              \
+	"POST /v1/embeddings, "                                                                          \
+	"POST /v1/fanout, "                                                                              \
 	"GET /v1/models, GET /v1/models/{id}, GET /v1/limits"
 #define ADMIN_SERVES                                                                                                 \
 	" listener serves GET /livez, GET /readyz, GET /admin/backends, GET /admin/cache, DELETE /admin/cache, "     \
@@ -39,8 +42,8 @@ static void a_path_that_is_not_served_names_what_is(void **state)
 {
 	const struct surface documented = {.config = &with_docs};
 	(void)state;
-	expect(refusal_text_path(SPAN("POST"), SPAN("/v1/responses"), &clients, &arena),
-	       "POST /v1/responses is not served; this" SERVES ".");
+	expect(refusal_text_path(SPAN("POST"), SPAN("/v1/threads"), &clients, &arena),
+	       "POST /v1/threads is not served; this" SERVES ".");
 	expect(refusal_text_path(SPAN("GET"), SPAN(""), &clients, &arena), "GET  is not served; this" SERVES ".");
 	expect(refusal_text_path(SPAN("GET"), SPAN("/x"), &documented, &arena),
 	       "GET /x is not served; this" SERVES ", and describes all operations at /docs.");

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Requests that go on from a stored answer. */
+#ifndef SLUICE_SCHEMAS_RESPONSES_CONVERSATION_H
+#define SLUICE_SCHEMAS_RESPONSES_CONVERSATION_H
+
+#include "schemas/request.h"
+#include "schemas/responses/request_fields.h"
+
+/*
+ * Returns the body that asks for the same with the whole conversation: the input and the output of the answer that
+ * previous_response_id names stand before the input, and the member is gone. In the arena. {NULL,0} with a finding:
+ * there is no such answer, or memory ran out.
+ */
+struct span responses_conversation(const struct request *request, const struct json *json,
+				   const struct responses_request *typed, struct arena *arena,
+				   struct findings *findings);
+
+#endif
