@@ -6,8 +6,9 @@
 
 #include "schemas/anthropic/dialect.h"
 #include "schemas/openai/dialect.h"
+#include "schemas/responses/dialect.h"
 
-static const struct dialect *const dialects[] = {&openai_dialect, &anthropic_dialect};
+static const struct dialect *const dialects[] = {&openai_dialect, &anthropic_dialect, &responses_dialect};
 
 const struct dialect *dialect_find(const char *name)
 {

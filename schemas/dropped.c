@@ -19,5 +19,5 @@ void dropped_add_unknown(struct dropped *dropped, const struct json *json, const
 {
 	for (uint32_t at = json_first(json, 0); at != JSON_NONE; at = json_next(json, 0, at))
 		if (field_find(json, table, at) == NULL)
-			dropped_add_idle(dropped, name_of(json, at, arena));
+			dropped_add(dropped, name_of(json, at, arena));
 }

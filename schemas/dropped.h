@@ -28,8 +28,7 @@ static inline struct span dropped_text(const struct dropped *dropped, struct are
 		   : text;
 }
 
-/* Adds the path of what changes no answer, but the bill for one, or what no backend hears of; {NULL,0}, for which
- * memory ran out, counts as well. */
+/* Adds the path of what changes nothing but the bill; {NULL,0}, for which memory ran out, counts as well. */
 static inline void dropped_add_idle(struct dropped *dropped, struct span path)
 {
 	if (dropped->count < DROPPED_MOST)

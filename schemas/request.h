@@ -61,6 +61,7 @@ struct request {
 	/* of a request that came in another dialect: the client's own body as it was read, for backends of that one */
 	const struct dialect *own_dialect; /* NULL = it came as it is */
 	struct json own;
+	bool own_told; /* some target of its model speaks that dialect, and is told all of it */
 	struct span
 	    own_options;  /* what the head of such a request asks for in that dialect, in the arena; empty = nothing */
 	const void *echo; /* what its answer repeats of it, as the client's dialect keeps that; NULL = nothing */

@@ -5,6 +5,7 @@
 #include "schemas/finding_json.h"
 #include "schemas/openai/request.h"
 #include "schemas/responses/conversation.h"
+#include "schemas/responses/dialect.h"
 #include "schemas/responses/echo.h"
 #include "schemas/responses/to_chat.h"
 
@@ -88,6 +89,12 @@ bool responses_request_decode(struct request *request, struct arena *arena, stru
 		previous = json_raw(&json, typed.previous_response_id.node);
 		body = responses_conversation(request, &json, &typed, arena, findings);
 		good = body.at != NULL && read_body(&json, &typed, arena, body, limits, findings);
+	}
+	/* what goes on from an answer that is kept here, or is to be kept, only Sluice understands */
+	bool own = span_is(previous, "null") && (request->memory == NULL || !typed.store.value);
+	if (good && own) {
+		request->own_dialect = &responses_dialect;
+		request->own = json;
 	}
 	return good && decode_whole(request, arena, &json, &typed, previous, limits, findings);
 }

@@ -6,7 +6,7 @@
 
 static void drop(const struct responses_to_chat *to, struct span path)
 {
-	dropped_add_idle(to->dropped, path);
+	dropped_add(to->dropped, path);
 }
 
 /* Appends a member whose value stays as it is written; nothing when it is not there. */

@@ -139,7 +139,7 @@ static void write_assistant(struct conversation *c)
 	buf_append(c->to->out, SPAN("\""));
 	c->open = true;
 	if (responses_member(c->to, c->item, "phase") != JSON_NONE)
-		dropped_add_idle(c->to->dropped, arena_printf(c->to->arena, "input[%u].phase", c->index));
+		dropped_add(c->to->dropped, arena_printf(c->to->arena, "input[%u].phase", c->index));
 }
 
 /* ---- tools ---- */
@@ -213,7 +213,7 @@ static void write_pictures(struct conversation *c)
 static void write_item(struct conversation *c, enum kind kind)
 {
 	if (kind == OTHER) {
-		dropped_add_idle(c->to->dropped, arena_printf(c->to->arena, "input[%u]", c->index));
+		dropped_add(c->to->dropped, arena_printf(c->to->arena, "input[%u]", c->index));
 		return; /* what stands around it stays together */
 	}
 	if (kind != CALL && kind != CUSTOM_CALL)

@@ -17,7 +17,7 @@ uint32_t responses_member(const struct responses_to_chat *to, uint32_t object, c
 
 static void drop_part(const struct responses_to_chat *to, const struct responses_place *place, uint32_t index)
 {
-	dropped_add_idle(to->dropped, arena_printf(to->arena, "input[%u].%s[%u]", place->item, place->member, index));
+	dropped_add(to->dropped, arena_printf(to->arena, "input[%u].%s[%u]", place->item, place->member, index));
 }
 
 /* Returns a string as it is written, without its quotation marks; {NULL,0}: it is none. */

@@ -23,8 +23,8 @@ const char *cache_ineligible(const struct request *request, const struct config_
 	if (rule->policy == CONFIG_CACHE_OFF)
 		return "the policy of its model is off";
 	enum request_caching caching = request->dialect->caching(request);
-	bool own = (request->dropped != NULL && request->dropped->material) || request->own_options.len > 0 ||
-		   request->refuses_alone ||
+	bool more = (request->dropped != NULL && request->dropped->material) || request->own_options.len > 0;
+	bool own = (request->own_told && more) || request->refuses_alone ||
 		   (request->refuses_losses && request->dropped != NULL && request->dropped->count > 0);
 	if (own && is_allowed(caching, rule))
 		caching = CACHING_GRADE_DIALECT;

@@ -93,6 +93,15 @@ static bool relay_check_plan(const struct request *request, const struct plan *p
 	return false;
 }
 
+/* Returns whether some target of the plan speaks a dialect. */
+static bool speaks(const struct config_plan *plan, const struct dialect *dialect)
+{
+	for (size_t i = 0; i < plan->child_count; i++)
+		if (speaks(plan->children[i], dialect))
+			return true;
+	return plan->backend != NULL && dialect_find(plan->backend->dialect) == dialect;
+}
+
 /* Decodes the request and finds its model. */
 static void relay_read(struct reading *reading)
 {
@@ -120,6 +129,7 @@ static void relay_read(struct reading *reading)
 	bool strict = reading->model->strict;
 	if (strict && !request->dialect->request_check_strict(request, &request->arena, &reading->findings))
 		return;
+	request->own_told = request->own_dialect != NULL && speaks(reading->model->plan, request->own_dialect);
 	if (reading->caches)
 		reading_find_keys(reading);
 }
