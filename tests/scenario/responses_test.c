@@ -126,6 +126,12 @@ static void what_no_backend_is_told_is_named(void **state)
 	answer = ask(&world, VIA_H1, body_of("m", false, ""));
 	assert_null(answer_header(&answer, "x-sluice-dropped"));
 	answer_free(&answer);
+	const struct h2_header strict[] = {{"x-sluice-lossy", "refuse"}, {NULL, NULL}};
+	client_ask(world.sluice, VIA_H1, "POST", RESPONSES, strict, body_of("m", false, ",\"truncation\":\"auto\""),
+		   &answer);
+	assert_int_equal(answer.status, 400);
+	check_contains(&answer.body, "truncation");
+	answer_free(&answer);
 }
 
 static void an_answer_that_is_cut_by_its_limit_is_incomplete(void **state)
