@@ -43,8 +43,8 @@ static enum exchange_step break_stream(struct exchange *exchange, const struct f
 	const struct error_told told = {
 	    .code = failure->code, .message = failure->message, .details = failure->details};
 	exchange->report.error = failure->code;
-	if (telling_is_needed(exchange) ? telling_fail(exchange, &told)
-					: respond_stream_error(&exchange->to, &told, &exchange->out))
+	bool told_anew = telling_is_needed(exchange) && !exchange->relays_own; /* else nobody knows how far it came */
+	if (told_anew ? telling_fail(exchange, &told) : respond_stream_error(&exchange->to, &told, &exchange->out))
 		return exchange_completes(exchange);
 	return exchange_cuts(exchange, failure->code);
 }

@@ -46,7 +46,7 @@ static void a_public_listener_has_the_methods_of_what_it_serves(void **state)
 	char allow[METHODS_ALLOW_SIZE];
 	(void)state;
 	assert_true(methods_allow(&clients, SPAN("*"), allow));
-	assert_string_equal(allow, "POST, GET, HEAD, OPTIONS");
+	assert_string_equal(allow, "POST, GET, HEAD, DELETE, OPTIONS");
 	assert_false(methods_allow(&clients, SPAN("/admin/cache"), allow));
 	assert_true(methods_allow(&opened, SPAN("*"), allow));
 	assert_string_equal(allow, "POST, GET, HEAD, DELETE, PATCH, OPTIONS");
