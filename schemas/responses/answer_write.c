@@ -2,8 +2,7 @@
 /* The response object; answer_write.h holds the contract. */
 #include "schemas/responses/answer_write.h"
 
-#include <inttypes.h>
-
+#include "lib/decimal.h"
 #include "lib/json_write.h"
 
 static int64_t known(int64_t count)
@@ -14,12 +13,15 @@ static int64_t known(int64_t count)
 void responses_usage_write(struct buf *out, const struct usage *usage)
 {
 	int64_t input = known(usage->prompt_tokens), output = known(usage->completion_tokens);
-	buf_printf(out,
-		   "{\"input_tokens\":%" PRId64 ",\"input_tokens_details\":{\"cached_tokens\":%" PRId64
-		   "},\"output_tokens\":%" PRId64
-		   ",\"output_tokens_details\":{\"reasoning_tokens\":0},\"total_tokens\":%" PRId64 "}",
-		   input, known(usage->cache_read), output,
-		   usage->total_tokens >= 0 ? usage->total_tokens : input + output);
+	buf_append(out, SPAN("{\"input_tokens\":"));
+	decimal_append_signed(out, input);
+	buf_append(out, SPAN(",\"input_tokens_details\":{\"cached_tokens\":"));
+	decimal_append_signed(out, known(usage->cache_read));
+	buf_append(out, SPAN("},\"output_tokens\":"));
+	decimal_append_signed(out, output);
+	buf_append(out, SPAN(",\"output_tokens_details\":{\"reasoning_tokens\":0},\"total_tokens\":"));
+	decimal_append_signed(out, usage->total_tokens >= 0 ? usage->total_tokens : input + output);
+	buf_append(out, SPAN("}"));
 }
 
 static void write_items(struct buf *out, const struct responses_answer *answer)
@@ -50,10 +52,13 @@ void responses_answer_write(struct buf *out, const struct responses_answer *answ
 {
 	buf_append(out, SPAN("{\"id\":"));
 	json_write_string(out, answer->echo->id);
-	buf_printf(out, ",\"object\":\"response\",\"created_at\":%" PRId64 ",\"status\":\"%s\",\"completed_at\":",
-		   answer->created, answer->status);
+	buf_append(out, SPAN(",\"object\":\"response\",\"created_at\":"));
+	decimal_append_signed(out, answer->created);
+	buf_append(out, SPAN(",\"status\":\""));
+	buf_append(out, span_of(answer->status));
+	buf_append(out, SPAN("\",\"completed_at\":"));
 	if (answer->completed >= 0)
-		buf_printf(out, "%" PRId64, answer->completed);
+		decimal_append_signed(out, answer->completed);
 	else
 		buf_append(out, SPAN("null"));
 	write_error(out, answer->error);

@@ -9,10 +9,12 @@
 enum { MORE = 2048, ID_BYTES = 16, ID_SIZE = 5 + 2 * ID_BYTES };
 
 /* Appends a member: the request's value as it is written, or the default. */
-static void repeat(struct buf *out, const struct json *json, const char *name, uint32_t node, const char *standard)
+static void repeat(struct buf *out, const struct json *json, struct span name, uint32_t node, struct span standard)
 {
-	buf_printf(out, ",\"%s\":", name);
-	buf_append(out, node == JSON_NONE ? span_of(standard) : json_raw(json, node));
+	buf_append(out, SPAN(",\""));
+	buf_append(out, name);
+	buf_append(out, SPAN("\":"));
+	buf_append(out, node == JSON_NONE ? standard : json_raw(json, node));
 }
 
 static void write_text(struct buf *out, const struct json *json, uint32_t node, struct arena *arena)
@@ -22,7 +24,7 @@ static void write_text(struct buf *out, const struct json *json, uint32_t node, 
 	buf_append(out, SPAN(",\"text\":{\"format\":"));
 	buf_append(out, text.format.node == JSON_NONE ? SPAN("{\"type\":\"text\"}") : json_raw(json, text.format.node));
 	if (text.verbosity.node != JSON_NONE)
-		repeat(out, json, "verbosity", text.verbosity.node, "");
+		repeat(out, json, SPAN("verbosity"), text.verbosity.node, SPAN(""));
 	buf_append(out, SPAN("}"));
 }
 
@@ -32,35 +34,35 @@ static void write_reasoning(struct buf *out, const struct json *json, uint32_t n
 	field_decode(json, &responses_reasoning_fields, node, arena, &reasoning);
 	buf_append(out, SPAN(",\"reasoning\":{\"effort\":"));
 	buf_append(out, reasoning.effort.node == JSON_NONE ? SPAN("null") : json_raw(json, reasoning.effort.node));
-	repeat(out, json, "summary", reasoning.summary.node, "null");
+	repeat(out, json, SPAN("summary"), reasoning.summary.node, SPAN("null"));
 	buf_append(out, SPAN("}"));
 }
 
 static void write_members(struct buf *out, const struct json *json, const struct responses_request *typed,
 			  const struct responses_echo *echo, struct span previous, struct arena *arena)
 {
-	repeat(out, json, "background", typed->background.node, "false");
-	repeat(out, json, "frequency_penalty", typed->frequency_penalty.node, "0");
-	repeat(out, json, "instructions", typed->instructions.node, "null");
-	repeat(out, json, "max_output_tokens", typed->max_output_tokens.node, "null");
-	repeat(out, json, "max_tool_calls", typed->max_tool_calls.node, "null");
-	repeat(out, json, "metadata", typed->metadata.node, "{}");
-	repeat(out, json, "parallel_tool_calls", typed->parallel_tool_calls.node, "true");
-	repeat(out, json, "presence_penalty", typed->presence_penalty.node, "0");
+	repeat(out, json, SPAN("background"), typed->background.node, SPAN("false"));
+	repeat(out, json, SPAN("frequency_penalty"), typed->frequency_penalty.node, SPAN("0"));
+	repeat(out, json, SPAN("instructions"), typed->instructions.node, SPAN("null"));
+	repeat(out, json, SPAN("max_output_tokens"), typed->max_output_tokens.node, SPAN("null"));
+	repeat(out, json, SPAN("max_tool_calls"), typed->max_tool_calls.node, SPAN("null"));
+	repeat(out, json, SPAN("metadata"), typed->metadata.node, SPAN("{}"));
+	repeat(out, json, SPAN("parallel_tool_calls"), typed->parallel_tool_calls.node, SPAN("true"));
+	repeat(out, json, SPAN("presence_penalty"), typed->presence_penalty.node, SPAN("0"));
 	buf_append(out, SPAN(",\"previous_response_id\":"));
 	buf_append(out, previous);
-	repeat(out, json, "prompt_cache_key", typed->prompt_cache_key.node, "null");
+	repeat(out, json, SPAN("prompt_cache_key"), typed->prompt_cache_key.node, SPAN("null"));
 	write_reasoning(out, json, typed->reasoning.node, arena);
-	repeat(out, json, "safety_identifier", typed->safety_identifier.node, "null");
-	repeat(out, json, "service_tier", typed->service_tier.node, "\"default\"");
+	repeat(out, json, SPAN("safety_identifier"), typed->safety_identifier.node, SPAN("null"));
+	repeat(out, json, SPAN("service_tier"), typed->service_tier.node, SPAN("\"default\""));
 	buf_append(out, echo->input.at != NULL ? SPAN(",\"store\":true") : SPAN(",\"store\":false"));
-	repeat(out, json, "temperature", typed->temperature.node, "1");
+	repeat(out, json, SPAN("temperature"), typed->temperature.node, SPAN("1"));
 	write_text(out, json, typed->text.node, arena);
-	repeat(out, json, "tool_choice", typed->tool_choice.node, "\"auto\"");
-	repeat(out, json, "tools", typed->tools.node, "[]");
-	repeat(out, json, "top_logprobs", typed->top_logprobs.node, "0");
-	repeat(out, json, "top_p", typed->top_p.node, "1");
-	repeat(out, json, "truncation", typed->truncation.node, "\"disabled\"");
+	repeat(out, json, SPAN("tool_choice"), typed->tool_choice.node, SPAN("\"auto\""));
+	repeat(out, json, SPAN("tools"), typed->tools.node, SPAN("[]"));
+	repeat(out, json, SPAN("top_logprobs"), typed->top_logprobs.node, SPAN("0"));
+	repeat(out, json, SPAN("top_p"), typed->top_p.node, SPAN("1"));
+	repeat(out, json, SPAN("truncation"), typed->truncation.node, SPAN("\"disabled\""));
 }
 
 static struct span make_id(struct arena *arena)

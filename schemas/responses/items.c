@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "lib/decimal.h"
 #include "lib/json_write.h"
 #include "schemas/responses/to_chat.h"
 
@@ -123,7 +124,13 @@ static void write_id(struct buf *out, const char *prefix, const struct responses
 {
 	static const size_t behind = sizeof("resp_") - 1;
 	struct span id = {echo->id.at + behind, echo->id.len - behind};
-	buf_printf(out, "\"%s_%.*s_%u\"", prefix, SPAN_ARG(id), item->place);
+	buf_append(out, SPAN("\""));
+	buf_append(out, span_of(prefix));
+	buf_append(out, SPAN("_"));
+	buf_append(out, id);
+	buf_append(out, SPAN("_"));
+	decimal_append(out, item->place);
+	buf_append(out, SPAN("\""));
 }
 
 void responses_item_write_id(struct buf *out, const struct responses_echo *echo, const struct responses_item *item)
@@ -149,9 +156,13 @@ void responses_item_write_input(struct buf *out, const struct responses_item *it
 
 void responses_item_write_part(struct buf *out, const struct responses_item *item, bool empty)
 {
-	buf_printf(out, "{\"type\":\"%s\"", words[item->kind].part);
+	buf_append(out, SPAN("{\"type\":\""));
+	buf_append(out, span_of(words[item->kind].part));
+	buf_append(out, SPAN("\""));
 	buf_append(out, words[item->kind].inside);
-	buf_printf(out, ",\"%s\":", words[item->kind].member);
+	buf_append(out, SPAN(",\""));
+	buf_append(out, span_of(words[item->kind].member));
+	buf_append(out, SPAN("\":"));
 	json_write_string(out, empty ? SPAN("") : buf_span(&item->text));
 	buf_append(out, SPAN("}"));
 }
@@ -178,9 +189,13 @@ static void write_call(struct buf *out, const struct responses_echo *echo, const
 void responses_item_write(struct buf *out, const struct responses_echo *echo, const struct responses_item *item,
 			  bool empty)
 {
-	buf_printf(out, "{\"type\":\"%s\",\"id\":", words[item->kind].type);
+	buf_append(out, SPAN("{\"type\":\""));
+	buf_append(out, span_of(words[item->kind].type));
+	buf_append(out, SPAN("\",\"id\":"));
 	responses_item_write_id(out, echo, item);
-	buf_printf(out, ",\"status\":\"%s\"", statuses[item->status]);
+	buf_append(out, SPAN(",\"status\":\""));
+	buf_append(out, span_of(statuses[item->status]));
+	buf_append(out, SPAN("\""));
 	buf_append(out, words[item->kind].before);
 	if (responses_item_is_call(item)) {
 		write_call(out, echo, item, empty);

@@ -2,6 +2,7 @@
 /* Events of a stream; stream_events.h holds the contract. */
 #include "schemas/responses/stream_events.h"
 
+#include "lib/decimal.h"
 #include "lib/json_write.h"
 #include "schemas/responses/answer_write.h"
 
@@ -19,11 +20,18 @@ static const struct {
 /* Begins an event, response.NAME.VERB. Returns where its members go; NULL: nowhere. */
 static struct buf *begin_event(struct responses_stream *stream, const char *name, const char *verb)
 {
-	if (stream->out != NULL)
-		buf_printf(stream->out,
-			   "event: response.%s%s\ndata: {\"type\":\"response.%s%s\",\"sequence_number\":%u", name, verb,
-			   name, verb, stream->sequence++);
-	return stream->out;
+	struct buf *out = stream->out;
+	if (out == NULL)
+		return NULL;
+	buf_append(out, SPAN("event: response."));
+	buf_append(out, span_of(name));
+	buf_append(out, span_of(verb));
+	buf_append(out, SPAN("\ndata: {\"type\":\"response."));
+	buf_append(out, span_of(name));
+	buf_append(out, span_of(verb));
+	buf_append(out, SPAN("\",\"sequence_number\":"));
+	decimal_append(out, stream->sequence++);
+	return out;
 }
 
 static void end_event(struct buf *out)
@@ -35,8 +43,9 @@ static void write_place(struct buf *out, const struct responses_stream *stream, 
 {
 	buf_append(out, SPAN(",\"item_id\":"));
 	responses_item_write_id(out, stream->echo, item);
-	buf_printf(out, ",\"output_index\":%u%s", item->place,
-		   responses_item_is_call(item) ? "" : ",\"content_index\":0");
+	buf_append(out, SPAN(",\"output_index\":"));
+	decimal_append(out, item->place);
+	buf_append(out, responses_item_is_call(item) ? SPAN("") : SPAN(",\"content_index\":0"));
 }
 
 void responses_event_response(struct responses_stream *stream, const char *type, const char *status, bool told,
@@ -64,7 +73,9 @@ static void write_item_event(struct responses_stream *stream, const struct respo
 	struct buf *out = begin_event(stream, "output_item.", empty ? "added" : "done");
 	if (out == NULL)
 		return;
-	buf_printf(out, ",\"output_index\":%u,\"item\":", item->place);
+	buf_append(out, SPAN(",\"output_index\":"));
+	decimal_append(out, item->place);
+	buf_append(out, SPAN(",\"item\":"));
 	responses_item_write(out, stream->echo, item, empty);
 	end_event(out);
 }
@@ -129,7 +140,9 @@ static void write_content_done(struct responses_stream *stream, const struct res
 		buf_append(out, SPAN(",\"name\":"));
 		json_write_string(out, buf_span(&item->name));
 	}
-	buf_printf(out, ",\"%s\":", words[item->kind].member);
+	buf_append(out, SPAN(",\""));
+	buf_append(out, span_of(words[item->kind].member));
+	buf_append(out, SPAN("\":"));
 	if (item->kind == RESPONSES_CUSTOM_CALL)
 		responses_item_write_input(out, item);
 	else

@@ -40,7 +40,7 @@ static int listen_somewhere(int *port)
 
 #define TIMEOUTS "{ connect: 60s, first_content: 600s, idle: 600s }"
 
-/* The backend is two, one of each dialect. */
+/* The backend is several, one of each dialect. */
 static void write_config(const char *path, int backend_port, const char *more)
 {
 	FILE *file = fopen(path, "w");
@@ -48,9 +48,10 @@ static void write_config(const char *path, int backend_port, const char *more)
 	fprintf(file,
 		"listen: ['127.0.0.1:0']\nadmin: off\nhosts: '*'\nworkers: 1\nbackends:\n  b: { url: "
 		"'http://127.0.0.1:%d/v1', timeouts: " TIMEOUTS
-		" }\n  a: { url: 'http://127.0.0.1:%d/v1', dialect: anthropic, "
-		"timeouts: " TIMEOUTS " }\nmodels:\n  demo: b/river-1\n  claude: a/claude-1\n%s",
-		backend_port, backend_port, more);
+		" }\n  a: { url: 'http://127.0.0.1:%d/v1', dialect: anthropic, timeouts: " TIMEOUTS
+		" }\n  r: { url: 'http://127.0.0.1:%d/v1', dialect: responses, timeouts: " TIMEOUTS
+		" }\nmodels:\n  demo: b/river-1\n  claude: a/claude-1\n  reply: r/reply-1\n%s",
+		backend_port, backend_port, backend_port, more);
 	fclose(file);
 }
 

@@ -53,8 +53,12 @@ awk -F'\t' -v mode="$mode" -v now="$now" '
 	END {
 		most_twice("request-from-messages", "request-h1")
 		most_twice("request-to-messages", "request-h1")
+		most_twice("request-from-responses", "request-h1")
+		most_twice("request-to-responses", "request-h1")
 		most_twice("event-from-messages", "event-h1")
 		most_twice("event-to-messages", "event-h1")
+		most_twice("event-from-responses", "event-h1")
+		most_twice("event-to-responses", "event-h1")
 		for (name in before) {
 			printf "%-26s is recorded but was not measured\n", name
 			failed = 1

@@ -24,6 +24,8 @@ enum { CACHED_EVENTS = 50, LARGE_PROMPT = 200000 };
 #define MESSAGES_FILE "tests/bench/messages_2k.json"
 #define CHAT "/v1/chat/completions"
 #define MESSAGES "/v1/messages"
+#define RESPONSES_FILE "tests/bench/responses_2k.json"
+#define RESPONSES "/v1/responses"
 #define STREAMED "\"stream\":true,\"stream_options\":{\"include_usage\":true}"
 #define EVENT_OF(delta, finish)                                                                         \
 	"data: {\"id\":\"chatcmpl-7f3a9c1e5b2d4860\",\"object\":\"chat.completion.chunk\",\"created\":" \
@@ -42,6 +44,22 @@ static const char message_body[] =
     "{\"type\":\"text\",\"text\":\"Kaub: 148 cm at noon, falling. In three days about 131 cm; Cochem holds 212 "
     "cm.\\nToo low "
     "for 2.5 m of draught.\"}],\"stop_reason\":\"end_turn\",\"stop_sequence\":null," MESSAGE_USAGE "}";
+
+/* The same in that of Responses. */
+#define RESPONSE_EVENT(name, more) "event: response." name "\ndata: {\"type\":\"response." name "\"," more "}\n\n"
+#define RESPONSE_TEXT                                                                                                \
+	RESPONSE_EVENT("output_text.delta", "\"sequence_number\":9,\"item_id\":\"msg_7f3a9c1e\",\"output_index\":0," \
+					    "\"content_index\":0,\"delta\":\" level\",\"logprobs\":[]")
+#define RESPONSE_USAGE "\"usage\":{\"input_tokens\":512,\"output_tokens\":38,\"total_tokens\":550}"
+#define RESPONSE(status, output)                                                                                   \
+	"{\"id\":\"resp_7f3a9c1e5b2d4860\",\"object\":\"response\",\"created_at\":1760000000,\"status\":\"" status \
+	"\",\"model\":\"reply-1\",\"error\":null,\"output\":[" output "]," RESPONSE_USAGE "}"
+
+static const char response_body[] = RESPONSE(
+    "completed",
+    "{\"type\":\"message\",\"id\":\"msg_7f3a9c1e\",\"role\":\"assistant\",\"status\":\"completed\",\"content\":["
+    "{\"type\":\"output_text\",\"text\":\"Kaub: 148 cm at noon, falling. In three days about 131 cm; Cochem holds "
+    "212 cm.\\nToo low for 2.5 m of draught.\",\"annotations\":[]}]}");
 
 static const char answer_body[] =
     "{\"id\":\"chatcmpl-7f3a9c1e5b2d4860\",\"object\":\"chat.completion\",\"created\":1760000000,\"model\":\"river-1\","
@@ -69,6 +87,11 @@ struct bench {
 	struct bytes message_whole; /* requests of Messages */
 	struct bytes message_stream;
 	struct bytes claude_message_stream; /* of the model behind Messages */
+	struct bytes reply_whole;           /* chats of the model behind Responses */
+	struct bytes reply_stream;
+	struct bytes response_whole; /* requests of Responses */
+	struct bytes response_stream;
+	struct bytes reply_response_stream; /* of the model behind Responses */
 };
 
 /* text with its one occurrence of part replaced. */
@@ -109,6 +132,11 @@ static void make_requests(struct bench *bench)
 	assert_true(bytes_read_file(&bench->message_stream, MESSAGES_FILE));
 	replace(&bench->message_whole, bytes_text(&bench->message_stream), "\"stream\":true", "\"stream\":false");
 	replace(&bench->claude_message_stream, bytes_text(&bench->message_stream), "\"demo\"", "\"claude\"");
+	replace(&bench->reply_stream, chat, "\"demo\"", "\"reply\"");
+	replace(&bench->reply_whole, bytes_text(&bench->whole), "\"demo\"", "\"reply\"");
+	assert_true(bytes_read_file(&bench->response_stream, RESPONSES_FILE));
+	replace(&bench->response_whole, bytes_text(&bench->response_stream), "\"stream\":true", "\"stream\":false");
+	replace(&bench->reply_response_stream, bytes_text(&bench->response_stream), "\"demo\"", "\"reply\"");
 	bytes_free(&prompt);
 }
 
@@ -172,6 +200,11 @@ static void answer_message(struct bench *bench)
 	answer_with(bench, message_body);
 }
 
+static void answer_response(struct bench *bench)
+{
+	answer_with(bench, response_body);
+}
+
 static void send_chunk(struct bench *bench, const char *bytes)
 {
 	struct bytes text = {0};
@@ -224,6 +257,26 @@ static void end_message(struct bench *bench)
 	chunk(&text, MESSAGE_EVENT("message_delta",
 				   ",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":50}"));
 	chunk(&text, MESSAGE_EVENT("message_stop", ""));
+	bytes_printf(&text, "0\r\n\r\n");
+	lockstep_backend_write(&bench->lockstep, text.at, text.len);
+	bytes_free(&text);
+}
+
+static void begin_response(struct bench *bench)
+{
+	struct bytes text = {0};
+	bytes_printf(&text, "%s", STREAM_HEAD);
+	chunk(&text, RESPONSE_EVENT("created", "\"sequence_number\":0,\"response\":" RESPONSE("in_progress", "")));
+	lockstep_backend_read(&bench->lockstep);
+	lockstep_backend_write(&bench->lockstep, text.at, text.len);
+	bytes_free(&text);
+}
+
+static void end_response(struct bench *bench)
+{
+	struct bytes text = {0};
+	chunk(&text, RESPONSE_EVENT("completed", "\"sequence_number\":99,\"response\":" RESPONSE("completed", "")));
+	chunk(&text, "data: [DONE]\n\n");
 	bytes_printf(&text, "0\r\n\r\n");
 	lockstep_backend_write(&bench->lockstep, text.at, text.len);
 	bytes_free(&text);
@@ -303,11 +356,22 @@ static void measure_all(struct bench *bench, const struct request_case *cases, s
 		measure_requests(bench, &cases[i]);
 }
 
+/* How a backend streams in its dialect. */
+struct speech {
+	void (*begin)(struct bench *bench);
+	const char *event;
+	void (*end)(struct bench *bench);
+};
+
+static const struct speech chat_speech = {begin_stream, EVENT_OF("\"content\":\" level\"", "null"), end_stream};
+static const struct speech message_speech = {begin_message, MESSAGE_TEXT, end_message};
+static const struct speech response_speech = {begin_response, RESPONSE_TEXT, end_response};
+
 /* A stream over HTTP/1.1, whose client and backend may speak other dialects. */
 struct event_case {
 	const char *name, *path;
 	const struct bytes *body;
-	bool message; /* the backend's stream is a message */
+	const struct speech *speech;
 };
 
 static void measure_h1_events(struct bench *bench, const struct event_case *it)
@@ -316,13 +380,13 @@ static void measure_h1_events(struct bench *bench, const struct event_case *it)
 	struct rounds rounds = {.bench = bench, .name = it->name, .in_round = EVENTS};
 	h1_open(&h1, bench->lockstep.port, false);
 	h1_post(&h1, it->path, "", bytes_text(it->body));
-	(it->message ? begin_message : begin_stream)(bench);
+	it->speech->begin(bench);
 	while (next_step(&rounds)) {
-		send_chunk(bench, it->message ? MESSAGE_TEXT : EVENT_OF("\"content\":\" level\"", "null"));
+		send_chunk(bench, it->speech->event);
 		h1_wait_body(&h1, h1.answer.body.len + 1);
 	}
 	tell(&rounds);
-	(it->message ? end_message : end_stream)(bench);
+	it->speech->end(bench);
 	h1_wait_end(&h1);
 	assert_int_equal(h1.answer.status, 200);
 	h1_close(&h1);
@@ -367,12 +431,18 @@ static void instructions_are_counted(void **state)
 	    {"rejected", &bad, NULL, NULL, NULL, COUNTED, 400, false},
 	    {"request-from-messages", &bench.message_whole, answer_whole, answer_whole, MESSAGES, COUNTED, 200, false},
 	    {"request-to-messages", &bench.claude_whole, answer_message, answer_message, CHAT, COUNTED, 200, false},
+	    {"request-from-responses", &bench.response_whole, answer_whole, answer_whole, RESPONSES, COUNTED, 200,
+	     false},
+	    {"request-to-responses", &bench.reply_whole, answer_response, answer_response, CHAT, COUNTED, 200, false},
 	};
 	const struct event_case event_cases[] = {
-	    {"event-h1", CHAT, &bench.stream, false},
-	    {"event-from-messages", MESSAGES, &bench.message_stream, false},
-	    {"event-to-messages", CHAT, &bench.claude_stream, true},
-	    {"event-own-messages", MESSAGES, &bench.claude_message_stream, true},
+	    {"event-h1", CHAT, &bench.stream, &chat_speech},
+	    {"event-from-messages", MESSAGES, &bench.message_stream, &chat_speech},
+	    {"event-to-messages", CHAT, &bench.claude_stream, &message_speech},
+	    {"event-own-messages", MESSAGES, &bench.claude_message_stream, &message_speech},
+	    {"event-from-responses", RESPONSES, &bench.response_stream, &chat_speech},
+	    {"event-to-responses", CHAT, &bench.reply_stream, &response_speech},
+	    {"event-own-responses", RESPONSES, &bench.reply_response_stream, &response_speech},
 	};
 	const struct request_case key_cases[] = {
 	    {"request-key", &bench.whole, answer_whole, answer_whole, NULL, COUNTED, 200, false},
@@ -439,6 +509,11 @@ static void instructions_are_counted(void **state)
 	bytes_free(&bench.message_whole);
 	bytes_free(&bench.message_stream);
 	bytes_free(&bench.claude_message_stream);
+	bytes_free(&bench.reply_whole);
+	bytes_free(&bench.reply_stream);
+	bytes_free(&bench.response_whole);
+	bytes_free(&bench.response_stream);
+	bytes_free(&bench.reply_response_stream);
 }
 
 int main(void)
