@@ -22,28 +22,45 @@
 
 /* ---- a scripted backend ---- */
 
-#define EVENT(name, data) "event: " name "\ndata: {\"type\":\"" name "\"," data "}\n\n"
-#define OPENING \
-	"\"response\":{\"id\":\"resp_1\",\"model\":\"gpt-x\",\"created_at\":1700000000,\"status\":\"in_progress\"}"
-#define BEGIN EVENT("response.created", OPENING) EVENT("response.in_progress", OPENING)
-#define THOUGHT                                                                                     \
-	EVENT("response.output_item.added", "\"output_index\":0,\"item\":{\"type\":\"reasoning\"}") \
-	EVENT("response.output_item.done",                                                          \
-	      "\"output_index\":0,\"item\":{\"type\":\"reasoning\",\"encrypted_content\":\"c2ln\",\"x\": 1.0}")
-#define SAID                                                                        \
-	EVENT("response.output_text.delta", "\"output_index\":1,\"delta\":\"Hi \"") \
-	": a comment\n\n" EVENT("response.of_tomorrow", "\"x\":1E2")                \
-	    EVENT("response.output_text.delta", "\"output_index\":1,\"delta\":\"there\"")
-#define OUTPUT                                                                                                  \
-	"\"output\":[{\"type\":\"reasoning\",\"encrypted_content\":\"c2ln\",\"x\": 1.0},{\"type\":\"message\"," \
-	"\"role\":\"assistant\",\"content\":[{\"type\":\"output_text\",\"text\":\"Hi there\"}]}]"
-#define USAGE                                                                                                \
-	"\"usage\":{\"input_tokens\":10,\"input_tokens_details\":{\"cached_tokens\":2},\"output_tokens\":5," \
-	"\"total_tokens\":15}"
-#define WHOLE                                                                                                       \
-	"{\"id\":\"resp_1\", \"object\":\"response\",\"created_at\":1700000000,\"status\":\"completed\",\"model\":" \
-	"\"gpt-x\",\"error\":null," OUTPUT "," USAGE "}"
-#define DONE EVENT("response.completed", "\"response\":" WHOLE)
+#define EVENT(name, number, data) \
+	"event: " name "\ndata: {\"type\":\"" name "\",\"sequence_number\":" #number "," data "}\n\n"
+#define REST                                                                                                           \
+	"\"completed_at\":null,\"incomplete_details\":null,\"background\":false,\"frequency_penalty\":0,"              \
+	"\"instructions\":"                                                                                            \
+	"null,\"max_output_tokens\":null,\"max_tool_calls\":null,\"metadata\":{},\"parallel_tool_calls\":true,"        \
+	"\"presence_penalty\":0,\"previous_response_id\":null,\"prompt_cache_key\":null,\"reasoning\":{\"effort\":"    \
+	"null,"                                                                                                        \
+	"\"summary\":null},\"safety_identifier\":null,\"service_tier\":\"default\",\"store\":false,\"temperature\":1," \
+	"\"text\":{\"format\":{\"type\":\"text\"}},\"tool_choice\":\"auto\",\"tools\":[],\"top_logprobs\":0,\"top_"    \
+	"p\":1.0,"                                                                                                     \
+	"\"truncation\":\"disabled\""
+#define RESPONSE(status, output, usage)                                                              \
+	"{\"id\":\"resp_1\", \"object\":\"response\",\"created_at\":1700000000,\"status\":\"" status \
+	"\",\"model\":\"gpt-x\",\"error\":null,\"output\":[" output "],\"usage\":" usage "," REST "}"
+#define OPENING "\"response\":" RESPONSE("in_progress", "", "null")
+#define BEGIN EVENT("response.created", 0, OPENING) EVENT("response.in_progress", 1, OPENING)
+#define REASONING(status)                                              \
+	"{\"type\":\"reasoning\",\"id\":\"rs_1\",\"status\":\"" status \
+	"\",\"summary\":[],\"content\":[],\"encrypted_content\":"      \
+	"\"c2ln\",\"x\": 1.0}"
+#define THOUGHT                                                                                         \
+	EVENT("response.output_item.added", 2, "\"output_index\":0,\"item\":" REASONING("in_progress")) \
+	EVENT("response.output_item.done", 3, "\"output_index\":0,\"item\":" REASONING("completed"))
+#define DELTA "\"item_id\":\"msg_1\",\"content_index\":0,\"output_index\":1,\"delta\":"
+#define SAID                                                            \
+	EVENT("response.output_text.delta", 4, DELTA "\"Hi \"")         \
+	": a comment\n\n" EVENT("response.of_tomorrow", 5, "\"x\":1E2") \
+	    EVENT("response.output_text.delta", 6, DELTA "\"there\"")
+#define OUTPUT                                                                                                   \
+	REASONING("completed")                                                                                   \
+	",{\"type\":\"message\",\"id\":\"msg_1\",\"status\":\"completed\",\"role\":\"assistant\",\"content\":[{" \
+	"\"type\":"                                                                                              \
+	"\"output_text\",\"text\":\"Hi there\",\"annotations\":[],\"logprobs\":[]}]}"
+#define USAGE                                                                                      \
+	"{\"input_tokens\":10,\"input_tokens_details\":{\"cached_tokens\":2},\"output_tokens\":5," \
+	"\"output_tokens_details\":{\"reasoning_tokens\":0},\"total_tokens\":15}"
+#define WHOLE RESPONSE("completed", OUTPUT, USAGE)
+#define DONE EVENT("response.completed", 7, "\"response\":" WHOLE)
 #define STREAM BEGIN THOUGHT SAID DONE
 
 struct world {
@@ -223,7 +240,7 @@ static void an_error_that_comes_first_leads_to_the_next_target(void **state)
 {
 	(void)state;
 	static const char *const errors[] = {
-	    BEGIN EVENT("response.failed",
+	    BEGIN EVENT("response.failed", 2,
 			"\"response\":{\"status\":\"failed\",\"error\":{\"code\":\"server_error\",\"message\":"
 			"\"no\"}}"),
 	    "event: error\ndata: "
