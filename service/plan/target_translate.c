@@ -118,9 +118,16 @@ void target_translation_begin(struct target_run *target)
 	buf_charge(&target->own, target->run.context->party);
 }
 
+/* Returns whether the bytes that come go up as they are: not when they are put together, nor when they are a stream
+ * that was made of a whole answer. */
+static bool passes_own(const struct target_run *target)
+{
+	return target_serves_own(target) && target->collection == NULL && target->reads == target->run.plan->dialect;
+}
+
 bool target_keep_own(struct target_run *target, struct span raw)
 {
-	if (!target_serves_own(target))
+	if (!passes_own(target))
 		return true;
 	if (target->own_given)
 		buf_reset(&target->own);
@@ -130,7 +137,7 @@ bool target_keep_own(struct target_run *target, struct span raw)
 
 void target_give_own(struct target_run *target)
 {
-	if (!target_serves_own(target))
+	if (!passes_own(target))
 		return;
 	if (target->own_given)
 		buf_reset(&target->own);
