@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Backends of another dialect than the request's, which is the one that plans, caches and flights work in: the request
- * is written anew, and so is each event of a stream, or the whole answer. Where the client itself speaks the backend's
- * dialect, the backend's own bytes go up beside that, and nothing of them is lost.
+ * is written anew (target_writing.c), and so is each event of a stream, or the whole answer. Where the client itself
+ * speaks the backend's dialect, the backend's own bytes go up beside that, and nothing of them is lost.
  */
 #include "schemas/assembly.h"
 #include "schemas/dialect.h"
@@ -82,19 +82,6 @@ bool target_fits(struct target_run *target)
 		return true;
 	fail_misfit(target, member);
 	return false;
-}
-
-void target_translate_request(struct target_run *target, const struct request_splice *splice)
-{
-	struct dropped dropped = {.count = 0};
-	const struct translation translation = {.request = target->run.context->request,
-						.splice = splice,
-						.output_standard = target->target->backend->max_tokens,
-						.arena = target->run.context->arena,
-						.out = &target->request,
-						.dropped = &dropped};
-	target->run.plan->dialect->request_translate(&translation);
-	target->origin.dropped = dropped_text(&dropped, translation.arena);
 }
 
 /* ---- streams ---- */
