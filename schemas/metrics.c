@@ -44,8 +44,8 @@ static const char *const balance_names[] = {"healthy", "panic"};
 static const char *const skip_names[] = {"unhealthy", "load"};
 static const char *const redis_result_names[] = {"ok", "error", "timeout", "lost", "refused"};
 static const char *const redis_kind_names[] = {"read", "write", "script"};
-static const char *const offload_names[] = {"decode", "keep",   "merge",  "vote",   "metrics",
-					    "gunzip", "answer", "recast", "inflate"};
+static const char *const offload_names[] = {"decode", "keep",   "merge",  "vote",    "metrics",
+					    "gunzip", "answer", "recast", "inflate", "translate"};
 static const char *key_names[METRICS_KEYS_MOST + 2] = {[METRICS_KEYS_OTHER] = "other", [METRICS_KEYS_TOKEN] = "token"};
 static const char *const wait_end_names[] = {"full", "timeout", "displaced", "left"};
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The messages of a chat as those of a Messages request; from_chat.h holds the contract. */
 #include "lib/json_write.h"
+#include "schemas/anthropic/call_ids.h"
 #include "schemas/anthropic/from_chat.h"
 
 /* A list that is being written. */
@@ -16,7 +17,7 @@ struct messages {
 	struct buf *out;
 	uint32_t list;
 	struct listing written;
-	uint32_t assistant; /* the last message of an assistant that was written; JSON_NONE = none */
+	struct call_ids called; /* by the assistant that spoke last */
 };
 
 static void next(struct listing *listing)
@@ -191,19 +192,10 @@ static void write_system(const struct messages *at)
 
 /* ---- what users and tools say ---- */
 
-/* Returns whether the assistant's message that came last has a call of that id. */
+/* Returns whether the assistant that spoke last made a call of that id, a string. */
 static bool was_called(const struct messages *at, uint32_t id)
 {
-	uint32_t calls = at->assistant == JSON_NONE ? JSON_NONE : json_member(at->json, at->assistant, "tool_calls");
-	struct span wanted = id == JSON_NONE ? SPAN("") : json_string(at->json, id, at->to->arena);
-	if (calls == JSON_NONE || id == JSON_NONE)
-		return false;
-	for (uint32_t call = json_first(at->json, calls); call != JSON_NONE; call = json_next(at->json, calls, call)) {
-		uint32_t own = text_member(at->json, call, "id");
-		if (own != JSON_NONE && span_equal(json_string(at->json, own, at->to->arena), wanted))
-			return true;
-	}
-	return false;
+	return id != JSON_NONE && call_ids_have(&at->called, json_string(at->json, id, at->to->arena));
 }
 
 static void write_result(const struct messages *at, struct listing *blocks, uint32_t message, unsigned index)
@@ -328,6 +320,7 @@ static uint32_t write_said(struct messages *at, uint32_t node, unsigned *index)
 {
 	struct listing blocks = {at->out, 0};
 	size_t start = buf_len(at->out), before = at->written.count;
+	uint32_t first = node;
 	next(&at->written);
 	buf_append(at->out, SPAN("{\"role\":\"assistant\",\"content\":["));
 	for (; node != JSON_NONE && !is_heard(at->json, node); node = json_next(at->json, at->list, node), ++*index) {
@@ -337,8 +330,8 @@ static uint32_t write_said(struct messages *at, uint32_t node, unsigned *index)
 			write_text(at, &blocks, json_raw(at->json, refusal), JSON_NONE);
 		write_calls(at, &blocks, node, *index);
 		drop_rest(at, node, *index);
-		at->assistant = node;
 	}
+	call_ids_read(&at->called, at->json, at->list, first, node, at->to->arena);
 	buf_append(at->out, SPAN("]}"));
 	if (blocks.count == 0 && !buf_failed(at->out)) {
 		buf_truncate(at->out, start);
@@ -366,8 +359,7 @@ void anthropic_write_from_chat_messages(const struct translation *translation, u
 			      .json = &translation->request->json,
 			      .out = translation->out,
 			      .list = list,
-			      .written = {translation->out, 0},
-			      .assistant = JSON_NONE};
+			      .written = {translation->out, 0}};
 	unsigned index = 0;
 	uint32_t node = list == JSON_NONE ? JSON_NONE : json_first(at.json, list);
 	if (node != JSON_NONE)

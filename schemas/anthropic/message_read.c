@@ -3,6 +3,7 @@
 #include "schemas/anthropic/message_read.h"
 
 #include "schemas/anthropic/error_write.h"
+#include "schemas/anthropic/finish_reason.h"
 #include "schemas/failure_rules.h"
 #include "schemas/openai/error_read.h"
 #include "schemas/sse.h"
@@ -10,26 +11,6 @@
 enum { DEPTH = 128, DELTAS_OF_EVENT = 4, DELTAS_OF_BLOCK = 3, DELTAS_BESIDE = 3 };
 
 #define REASONING SPAN("reasoning_content") /* as most chat backends call it */
-
-/* ---- words ---- */
-
-struct span anthropic_finish_reason(struct span reason)
-{
-	static const struct {
-		struct span reason, finish;
-	} words[] = {
-	    {SPAN_INIT("end_turn"), SPAN_INIT("stop")},
-	    {SPAN_INIT("stop_sequence"), SPAN_INIT("stop")},
-	    {SPAN_INIT("max_tokens"), SPAN_INIT("length")},
-	    {SPAN_INIT("tool_use"), SPAN_INIT("tool_calls")},
-	    {SPAN_INIT("refusal"), SPAN_INIT("content_filter")},
-	    {SPAN_INIT("model_context_window_exceeded"), SPAN_INIT("length")},
-	};
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (span_equal(reason, words[i].reason))
-			return words[i].finish;
-	return reason;
-}
 
 /* ---- members ---- */
 
@@ -170,25 +151,38 @@ static enum stream_step read_start(struct event_reader *at)
 	return tell(at, CARRIES_ROLE);
 }
 
-/* Returns the index of the block; -1: none that is kept track of. */
+/* Returns the index of the block; -1: there is none. */
 static int64_t block_index(const struct event_reader *at)
 {
 	int64_t index = -1;
 	uint32_t node = json_member(at->json, 0, "index");
-	if (node == JSON_NONE || !json_int(at->json, node, &index) || index < 0 || index >= ANTHROPIC_BLOCKS)
+	if (node == JSON_NONE || !json_int(at->json, node, &index) || index < 0)
 		return -1;
 	return index;
 }
 
+static void add_arguments(struct event_reader *at, struct tool_block *tool, struct span text)
+{
+	tool->argued = true;
+	add(&at->told->deltas, at->room, PART_TOOL_ARGUMENTS, tool->call, text, SPAN(""));
+}
+
 /* Some servers send all of the input at once, where the call begins. */
-static void read_early_input(struct event_reader *at, uint32_t block, int64_t index)
+static void read_early_input(struct event_reader *at, uint32_t block, struct tool_block *tool)
 {
 	uint32_t input = object_member(at->json, block, "input");
-	if (input == JSON_NONE || at->json->nodes[input].count == 0)
-		return;
-	at->reader->argued[index] = true;
-	add(&at->told->deltas, at->room, PART_TOOL_ARGUMENTS, at->reader->tools[index] - 1, json_raw(at->json, input),
-	    SPAN(""));
+	if (input != JSON_NONE && at->json->nodes[input].count > 0)
+		add_arguments(at, tool, json_raw(at->json, input));
+}
+
+static enum stream_step read_tool_start(struct event_reader *at, uint32_t block, int64_t index)
+{
+	struct tool_block *tool = tool_blocks_add(&at->reader->tools, index);
+	if (tool == NULL)
+		return STREAM_BROKEN;
+	unsigned carries = add_call(&at->told->deltas, at->room, at->json, block, tool->call, at->scratch);
+	read_early_input(at, block, tool);
+	return tell(at, carries);
 }
 
 static enum stream_step read_block_start(struct event_reader *at)
@@ -199,16 +193,16 @@ static enum stream_step read_block_start(struct event_reader *at)
 	unsigned carries = 0;
 	if (block == JSON_NONE || index < 0)
 		return STREAM_BROKEN;
-	if (is_type(at->json, block, "tool_use")) {
-		at->reader->tools[index] = ++at->reader->calls;
-		carries = add_call(deltas, at->room, at->json, block, at->reader->calls - 1, at->scratch);
-		read_early_input(at, block, index);
-	} else if (is_type(at->json, block, "text")) {
+	struct tool_block *before = tool_blocks_find(&at->reader->tools, index);
+	if (before != NULL)
+		before->used = false; /* the index is another block's from here on */
+	if (is_type(at->json, block, "tool_use"))
+		return read_tool_start(at, block, index);
+	if (is_type(at->json, block, "text"))
 		carries = add_text(deltas, at->room, PART_TEXT, text_member(at->json, block, "text", at->scratch));
-	} else if (is_type(at->json, block, "thinking")) {
+	else if (is_type(at->json, block, "thinking"))
 		carries =
 		    add_text(deltas, at->room, PART_REASONING, text_member(at->json, block, "thinking", at->scratch));
-	}
 	return carries == 0 ? STREAM_NOTHING : tell(at, carries);
 }
 
@@ -216,12 +210,12 @@ static enum stream_step read_arguments(struct event_reader *at, uint32_t delta)
 {
 	int64_t index = block_index(at);
 	struct span text = text_member(at->json, delta, "partial_json", at->scratch);
+	struct tool_block *tool = tool_blocks_find(&at->reader->tools, index);
 	if (index < 0)
 		return STREAM_BROKEN;
-	if (at->reader->tools[index] == 0 || text.len == 0)
+	if (tool == NULL || text.len == 0)
 		return STREAM_NOTHING; /* of a tool that the backend runs, or nothing yet */
-	at->reader->argued[index] = true;
-	add(&at->told->deltas, at->room, PART_TOOL_ARGUMENTS, at->reader->tools[index] - 1, text, SPAN(""));
+	add_arguments(at, tool, text);
 	return tell(at, CARRIES_CONTENT);
 }
 
@@ -245,11 +239,13 @@ static enum stream_step read_block_delta(struct event_reader *at)
 /* A call without arguments has none but {}. */
 static enum stream_step read_block_stop(struct event_reader *at)
 {
-	int64_t index = block_index(at);
-	if (index < 0 || at->reader->tools[index] == 0 || at->reader->argued[index])
+	struct tool_block *tool = tool_blocks_find(&at->reader->tools, block_index(at));
+	if (tool == NULL || tool->stopped)
 		return STREAM_NOTHING;
-	at->reader->argued[index] = true;
-	add(&at->told->deltas, at->room, PART_TOOL_ARGUMENTS, at->reader->tools[index] - 1, SPAN("{}"), SPAN(""));
+	tool->stopped = true;
+	if (tool->argued)
+		return STREAM_NOTHING;
+	add_arguments(at, tool, SPAN("{}"));
 	return tell(at, CARRIES_CONTENT);
 }
 

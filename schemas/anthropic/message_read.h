@@ -7,20 +7,19 @@
 #ifndef SLUICE_SCHEMAS_ANTHROPIC_MESSAGE_READ_H
 #define SLUICE_SCHEMAS_ANTHROPIC_MESSAGE_READ_H
 
+#include "schemas/anthropic/tool_blocks.h"
 #include "schemas/anthropic/usage_read.h"
 #include "schemas/dialect.h"
 
-enum { ANTHROPIC_BLOCKS = 256, ANTHROPIC_ID_SIZE = 128 };
+enum { ANTHROPIC_ID_SIZE = 128 };
 
 /* What must be remembered of a stream. */
 struct anthropic_reader {
 	struct anthropic_usage usage;
-	bool stopped;                    /* message_stop came */
-	bool finished;                   /* why it ends was told */
-	bool usage_next;                 /* of a message_delta that was read once */
-	int16_t calls;                   /* of tools so far */
-	int16_t tools[ANTHROPIC_BLOCKS]; /* by the index of their blocks: which call it is, from 1; 0 = it is none */
-	bool argued[ANTHROPIC_BLOCKS];   /* whether arguments came */
+	bool stopped;    /* message_stop came */
+	bool finished;   /* why it ends was told */
+	bool usage_next; /* of a message_delta that was read once */
+	struct tool_blocks tools;
 	size_t id_len, model_len;
 	char id[ANTHROPIC_ID_SIZE], model[ANTHROPIC_ID_SIZE];
 };
@@ -39,8 +38,5 @@ bool anthropic_message_read(struct span body, struct arena *scratch, struct answ
 
 /* Reads the body of an error, or the data of an event that reports one. False when it says nothing. */
 bool anthropic_error_read(struct span body, struct arena *arena, struct backend_error *error);
-
-/* Returns why a message ended in the words of a chat; a word that a chat has not stays as it is. */
-struct span anthropic_finish_reason(struct span stop_reason);
 
 #endif

@@ -28,15 +28,16 @@ enum {
 
 /* The work that helpers do. */
 enum offload_kind {
-	OFFLOAD_DECODE,  /* read a request's body */
-	OFFLOAD_KEEP,    /* make and compress an entry of the cache */
-	OFFLOAD_MERGE,   /* merge answers */
-	OFFLOAD_VOTE,    /* compare answers */
-	OFFLOAD_METRICS, /* write the metrics */
-	OFFLOAD_GUNZIP,  /* unpack a request's body */
-	OFFLOAD_ANSWER,  /* read a whole answer */
-	OFFLOAD_RECAST,  /* give a kept answer in another form */
-	OFFLOAD_INFLATE  /* unpack a kept answer */
+	OFFLOAD_DECODE,   /* read a request's body */
+	OFFLOAD_KEEP,     /* make and compress an entry of the cache */
+	OFFLOAD_MERGE,    /* merge answers */
+	OFFLOAD_VOTE,     /* compare answers */
+	OFFLOAD_METRICS,  /* write the metrics */
+	OFFLOAD_GUNZIP,   /* unpack a request's body */
+	OFFLOAD_ANSWER,   /* read a whole answer */
+	OFFLOAD_RECAST,   /* give a kept answer in another form */
+	OFFLOAD_INFLATE,  /* unpack a kept answer */
+	OFFLOAD_TRANSLATE /* write a request in its backend's dialect */
 };
 
 struct offload;

@@ -151,6 +151,7 @@ void target_end(struct target_run *target)
 	timer_stop(target_timers(target), &target->hold);
 	task_drop(target->run.context->worker->reactor, &target->late_failure);
 	target_whole_cancel(target);
+	target_writing_cancel(target);
 	answer_slices_end(&target->slices);
 	target_drop_call(target);
 	target_release(target);
@@ -312,6 +313,12 @@ void target_begin(struct target_run *target)
 {
 	target_set_state(target, TARGET_ST_WAITING);
 	target_count_attempt(target);
+	if (!target_prepare_apart(target))
+		target_proceed(target);
+}
+
+void target_proceed(struct target_run *target)
+{
 	target->started_us = target_now(target);
 	bool begun = target_call_start(target);
 	begun &= target_timeouts_begin(target);

@@ -3,9 +3,9 @@
  * The run of a target, shared by the files that implement it: target.c (the
  * run's life, timeouts, ends), target_answer.c (head, body and end of what comes back), target_gate.c (whether and when
  * a call may start), target_request.c (the request that goes out), target_timeouts.c (the limits of silence),
- * target_stream.c (streamed answers), target_whole.c (whole answers), target_translate.c (backends of another dialect
- * than the request's), target_form.c (answers of the other form than was asked for) and target_refusal.c (error
- * statuses).
+ * target_writing.c (the same in another dialect), target_stream.c (streamed answers), target_whole.c (whole answers),
+ * target_translate.c (backends of another dialect than the request's), target_form.c (answers of the other form than
+ * was asked for) and target_refusal.c (error statuses).
  */
 #ifndef SLUICE_SERVICE_PLAN_TARGET_H
 #define SLUICE_SERVICE_PLAN_TARGET_H
@@ -23,7 +23,7 @@ enum target_state {
 	TARGET_ST_NEW,
 	TARGET_ST_QUEUED,  /* waits for a place among the target's calls */
 	TARGET_ST_HELD,    /* waits until others have tried the target (service/health/standby.h) */
-	TARGET_ST_WAITING, /* the request is out, no head yet */
+	TARGET_ST_WAITING, /* the request is out, or a helper writes it; no head yet */
 	TARGET_ST_STREAM,  /* a streamed answer arrives */
 	TARGET_ST_WHOLE,   /* a whole answer arrives */
 	TARGET_ST_READ,    /* it is there, and a helper reads it or puts it together */
@@ -90,6 +90,7 @@ struct target_run {
 	struct answer_slices slices;          /* of answer, which is passed up or read a part at a time */
 	void *watch;                          /* what the dialect remembers of a whole answer that passes in pieces */
 	struct target_reading *reading;       /* TARGET_ST_READ: the helper's */
+	struct target_writing *writing;       /* TARGET_ST_WAITING: a helper writes the request; NULL = none does */
 };
 
 static inline struct timers *target_timers(const struct target_run *target)
@@ -126,6 +127,12 @@ void target_gate_note(struct target_run *target, enum failure_kind kind);
 
 /* The call may start now. */
 void target_begin(struct target_run *target);
+
+/* Starts the call of one that has begun. */
+void target_proceed(struct target_run *target);
+
+/* Has a helper write the request, when it is a heavy one of another dialect: target_proceed follows. */
+bool target_prepare_apart(struct target_run *target);
 
 /* What becomes of the call. */
 extern const struct http_call_ops target_call_ops;
@@ -225,8 +232,12 @@ bool target_fits(struct target_run *target);
 bool target_reads(struct target_run *target, const struct dialect *dialect);
 /* Prepares the buffers. */
 void target_translation_begin(struct target_run *target);
-/* Writes the request; failures are the buffer's and the arena's. */
-void target_translate_request(struct target_run *target, const struct request_splice *splice);
+/* Writes the request, and notes what it leaves out: target_writing.c. False: memory ran out. */
+bool target_write_request(struct target_run *target, const struct request_splice *splice);
+/* Has a helper do that, when it would hold the loop's turn; target_proceed follows. False: it would not. */
+bool target_write_apart(struct target_run *target, const struct request_splice *splice);
+/* Nobody needs it any more. */
+void target_writing_cancel(struct target_run *target);
 /* Returns whether the request that was written left nothing out, or that does not matter; else false with the failure.
  */
 bool target_is_told_all(struct target_run *target, struct failure *failure);

@@ -43,21 +43,38 @@ size_t target_request_most(const struct target_run *target)
 	return request->json.text.len + request->dialect->splice_growth(&splice);
 }
 
+/* Writes the request; one that was translated before, or by a helper, is there. *tail: what of it is not copied. False:
+ * memory ran out, or it must not leave out what it does. */
+static bool target_write(struct target_run *target, struct span *tail)
+{
+	const struct run_context *context = target->run.context;
+	struct request_splice splice = target_splice(target);
+	struct failure failure;
+	bool good = true;
+	if (!target_is_foreign(target)) {
+		buf_reset(&target->request);
+		*tail = context->request->dialect->request_splice(context->request, &splice, &target->request);
+	} else if (buf_len(&target->request) == 0) {
+		good = target_write_request(target, &splice);
+	}
+	return good && !buf_failed(&target->request) && !arena_failed(context->arena) &&
+	       target_is_told_all(target, &failure);
+}
+
+bool target_prepare_apart(struct target_run *target)
+{
+	struct request_splice splice = target_splice(target);
+	return target_is_foreign(target) && target_write_apart(target, &splice);
+}
+
 bool target_call_start(struct target_run *target)
 {
 	struct run_context *context = target->run.context;
 	const struct request *request = context->request;
 	struct http_field extra[TARGET_FIELDS_MOST];
 	size_t count = target_headers(target, extra);
-	struct request_splice splice = target_splice(target);
-	buf_reset(&target->request);
 	struct span tail = {NULL, 0};
-	if (target_is_foreign(target))
-		target_translate_request(target, &splice);
-	else
-		tail = request->dialect->request_splice(request, &splice, &target->request);
-	struct failure failure;
-	if (buf_failed(&target->request) || arena_failed(context->arena) || !target_is_told_all(target, &failure))
+	if (!target_write(target, &tail))
 		return false;
 	struct http_call_request call = {.path = target->run.plan->dialect->endpoint_path(request->endpoint),
 					 .body = buf_span(&target->request),

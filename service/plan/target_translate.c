@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Backends of another dialect than the request's, which is the one that plans, caches and flights work in: the request
- * is written anew, and so is each event of a stream, or the whole answer. Where the client itself speaks the backend's
- * dialect, the backend's own bytes go up beside that, and nothing of them is lost.
+ * is written anew (target_writing.c), and so is each event of a stream, or the whole answer. Where the client itself
+ * speaks the backend's dialect, the backend's own bytes go up beside that, and nothing of them is lost.
  */
 #include "schemas/assembly.h"
 #include "schemas/dialect.h"
@@ -84,19 +84,6 @@ bool target_fits(struct target_run *target)
 	return false;
 }
 
-void target_translate_request(struct target_run *target, const struct request_splice *splice)
-{
-	struct dropped dropped = {.count = 0};
-	const struct translation translation = {.request = target->run.context->request,
-						.splice = splice,
-						.output_standard = target->target->backend->max_tokens,
-						.arena = target->run.context->arena,
-						.out = &target->request,
-						.dropped = &dropped};
-	target->run.plan->dialect->request_translate(&translation);
-	target->origin.dropped = dropped_text(&dropped, translation.arena);
-}
-
 /* ---- streams ---- */
 
 bool target_reads(struct target_run *target, const struct dialect *dialect)
@@ -118,9 +105,16 @@ void target_translation_begin(struct target_run *target)
 	buf_charge(&target->own, target->run.context->party);
 }
 
+/* Returns whether the bytes that come go up as they are: not when they are put together, nor when they are a stream
+ * that was made of a whole answer. */
+static bool passes_own(const struct target_run *target)
+{
+	return target_serves_own(target) && target->collection == NULL && target->reads == target->run.plan->dialect;
+}
+
 bool target_keep_own(struct target_run *target, struct span raw)
 {
-	if (!target_serves_own(target))
+	if (!passes_own(target))
 		return true;
 	if (target->own_given)
 		buf_reset(&target->own);
@@ -130,7 +124,7 @@ bool target_keep_own(struct target_run *target, struct span raw)
 
 void target_give_own(struct target_run *target)
 {
-	if (!target_serves_own(target))
+	if (!passes_own(target))
 		return;
 	if (target->own_given)
 		buf_reset(&target->own);

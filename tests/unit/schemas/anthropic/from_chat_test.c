@@ -124,6 +124,22 @@ static void results_of_tools_come_first_in_one_message(void **state)
 	    "messages[5].tool_call_id");
 }
 
+/* Both messages of the assistant are one for the backend, which wants a result for each call in it. */
+static void results_belong_to_all_messages_of_the_assistant_before_them(void **state)
+{
+	(void)state;
+	check("{" ASK
+	      ",\"messages\":[{\"role\":\"assistant\",\"content\":null,\"tool_calls\":[{\"id\":\"c\\u0031\",\"type\":"
+	      "\"function\",\"function\":{\"name\":\"f\",\"arguments\":\"\"}}]},{\"role\":\"assistant\",\"content\":"
+	      "\"wait\"},"
+	      "{\"role\":\"tool\",\"tool_call_id\":\"c1\",\"content\":\"one\"}]}",
+	      HEAD
+	      ",\"messages\":[{\"role\":\"assistant\",\"content\":[{\"type\":\"tool_use\",\"id\":\"c\\u0031\",\"name\":"
+	      "\"f\",\"input\":{}},{\"type\":\"text\",\"text\":\"wait\"}]},{\"role\":\"user\",\"content\":[{\"type\":"
+	      "\"tool_result\",\"tool_use_id\":\"c1\",\"content\":[{\"type\":\"text\",\"text\":\"one\"}]}]}]}",
+	      "");
+}
+
 static void messages_of_one_speaker_become_one_and_empty_ones_vanish(void **state)
 {
 	(void)state;
@@ -238,6 +254,7 @@ int main(void)
 	    cmocka_unit_test(what_messages_have_no_place_for_is_named),
 	    cmocka_unit_test(systems_go_in_front_wherever_they_stand),
 	    cmocka_unit_test(results_of_tools_come_first_in_one_message),
+	    cmocka_unit_test(results_belong_to_all_messages_of_the_assistant_before_them),
 	    cmocka_unit_test(messages_of_one_speaker_become_one_and_empty_ones_vanish),
 	    cmocka_unit_test(pictures_and_files_become_blocks),
 	    cmocka_unit_test(tools_and_their_choice_are_carried),

@@ -178,9 +178,9 @@ static void what_is_no_event_breaks_the_stream(void **state)
 					     "{\"type\":\"message_start\"}",
 					     "{\"type\":\"content_block_start\",\"index\":0}",
 					     OPEN(-1, "{\"type\":\"text\"}"),
-					     OPEN(1000000, "{\"type\":\"tool_use\"}"),
+					     OPEN(0.5, "{\"type\":\"tool_use\"}"),
 					     "{\"type\":\"content_block_delta\",\"index\":0}",
-					     INPUT(256, "x")};
+					     INPUT(-1, "x")};
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
 		struct world world;
 		start(&world);
@@ -268,9 +268,54 @@ static void a_whole_message_is_told(void **state)
 	finish(&world);
 }
 
+/* An answer with many quotations has a block of text for each. */
+static void any_number_of_blocks_may_follow_each_other(void **state)
+{
+	(void)state;
+	enum { BLOCKS = 1000 };
+	struct world world;
+	char event[256];
+	start(&world);
+	for (int i = 0; i < BLOCKS; i++) {
+		world.told[0] = '\0';
+		snprintf(event, sizeof event, OPEN(% d, "%s"), i,
+			 i % 3 == 0 ? TOOL("t", "f") : "{\"type\":\"text\",\"text\":\"\"}");
+		assert_int_equal(hear(&world, event), i % 3 == 0 ? STREAM_EVENT : STREAM_NOTHING);
+		snprintf(event, sizeof event, i % 3 == 0 ? INPUT(% d, "1") : TEXT(% d, "1"), i);
+		assert_int_equal(hear(&world, event), STREAM_EVENT);
+		snprintf(event, sizeof event, CLOSE(% d), i);
+		assert_int_equal(hear(&world, event), STREAM_NOTHING);
+	}
+	assert_string_equal(world.told, "[333 t f]{333 1}");
+	finish(&world);
+}
+
+static void arguments_of_calls_may_come_by_turns_but_not_of_too_many(void **state)
+{
+	(void)state;
+	struct world world;
+	char event[256];
+	start(&world);
+	for (int i = 0; i <= TOOL_BLOCKS_OPEN; i++) {
+		snprintf(event, sizeof event, OPEN(% d, TOOL("t", "f")), i);
+		assert_int_equal(hear(&world, event), i < TOOL_BLOCKS_OPEN ? STREAM_EVENT : STREAM_BROKEN);
+	}
+	world.told[0] = '\0';
+	assert_int_equal(hear(&world, INPUT(3, "a")), STREAM_EVENT);
+	assert_int_equal(hear(&world, INPUT(1, "b")), STREAM_EVENT);
+	assert_int_equal(hear(&world, INPUT(3, "c")), STREAM_EVENT);
+	assert_int_equal(hear(&world, CLOSE(3)), STREAM_NOTHING);
+	assert_int_equal(hear(&world, OPEN(40, TOOL("t", "f"))), STREAM_EVENT);
+	assert_int_equal(hear(&world, INPUT(3, "lost")), STREAM_NOTHING);
+	assert_string_equal(world.told, "{3 a}{1 b}{3 c}[32 t f]");
+	finish(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(any_number_of_blocks_may_follow_each_other),
+	    cmocka_unit_test(arguments_of_calls_may_come_by_turns_but_not_of_too_many),
 	    cmocka_unit_test(text_and_usage_are_told),
 	    cmocka_unit_test(thinking_is_reasoning_and_its_signature_is_left_to_the_bytes),
 	    cmocka_unit_test(calls_are_numbered_by_themselves_and_have_arguments),
