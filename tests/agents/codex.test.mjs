@@ -148,6 +148,12 @@ describe('Codex', () => {
         assert.deepEqual(last.content.map((block) => block.tool_use_id), ['call_l', 'call_r'], 'both results in one message');
     });
 
+    test('tries WebSocket first, is refused, and goes on with server-sent events', async () => {
+        const refused = sluice.line((line) => line.includes('"error":"upgrade_not_supported"'));
+        await mergesTwoFiles({ websockets: true });
+        await refused;
+    });
+
     test('applies a patch, which is the input of a custom tool', async () => {
         const patch = '*** Begin Patch\n*** Add File: new.txt\n+one "line"\n+and \\ another\n*** End Patch\n';
         script = (body) => ('call_p' in results(body) ? { text: 'Patched.' } : { calls: [{ id: 'call_p', name: 'apply_patch', arguments: { input: patch } }] });
