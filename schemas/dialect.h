@@ -226,10 +226,11 @@ struct dialect {
 
 	/* ---- counting the tokens of a request ---- */
 
-	/* Reads a body (borrowed) whose tokens are to be counted, and measures it. False with findings, as
-	 * request_decode; size->model is set where the body names one. NULL: the dialect has no such requests. */
-	bool (*count_read)(struct span body, const struct json_limits *limits, struct arena *arena,
-			   struct findings *findings, struct input_size *size);
+	/* Reads a body (borrowed) whose tokens are to be counted, and measures it, with the conversation that it goes
+	 * on from, which is in memory (NULL: nothing is kept). False with findings, as request_decode; size->model is
+	 * set where the body names one. NULL: the dialect has no such requests. */
+	bool (*count_read)(struct span body, const struct json_limits *limits, const struct request_memory *memory,
+			   struct arena *arena, struct findings *findings, struct input_size *size);
 	/* Appends the answer. */
 	void (*count_write)(struct buf *out, uint64_t tokens);
 

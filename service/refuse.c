@@ -12,7 +12,7 @@
 enum {
 	REFUSAL_BYTES_MAX = 128 * 1024,
 	REFUSAL_FIELDS_CONSTANT = 5,
-	REFUSAL_FIELDS_MAX = REFUSAL_FIELDS_CONSTANT + 5,
+	REFUSAL_FIELDS_MAX = REFUSAL_FIELDS_CONSTANT + 6,
 	DECIMAL_SIZE = 16
 };
 
@@ -50,6 +50,8 @@ static void send(struct http_request *request, const struct refusal *refusal, en
 		fields[count++] = (struct http_field){SPAN("allow"), span_of(refusal->allow)};
 	if (refusal->accept_encoding != NULL)
 		fields[count++] = (struct http_field){SPAN("accept-encoding"), span_of(refusal->accept_encoding)};
+	if (refusal->upgrade != NULL)
+		fields[count++] = (struct http_field){SPAN("upgrade"), span_of(refusal->upgrade)};
 	http_respond_head(request, row->status, fields, count, (int64_t)body.len);
 	http_respond_write(request, body);
 	http_respond_finish(request);

@@ -16,6 +16,7 @@ struct refusal {
 	unsigned retry_after_s;      /* value of the field Retry-After; 0 = none, or of a 503 its own */
 	const char *allow;           /* value of the field Allow; NULL = none */
 	const char *accept_encoding; /* value of the field Accept-Encoding; NULL = none */
+	const char *upgrade;         /* value of the field Upgrade, HTTP/1.1 only; NULL = none */
 };
 
 /* Answers the request, counts and logs it. */

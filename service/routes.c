@@ -22,6 +22,7 @@
 #include "service/refuse.h"
 #include "service/reply.h"
 #include "service/unpacking.h"
+#include "service/unserved.h"
 #include "service/waiting.h"
 #include "service/web_origin.h"
 
@@ -50,6 +51,7 @@ static void (*const answers[OPERATION_COUNT])(const struct admin_request *reques
     [OPERATION_RESPONSE_DELETE] = admin_response_delete,
     [OPERATION_RESPONSE_ITEMS] = admin_response_items,
     [OPERATION_COUNT_TOKENS] = admin_count_tokens,
+    [OPERATION_COUNT_INPUT_TOKENS] = admin_count_tokens,
 };
 
 static void refuse_as(struct routes *routes, struct http_request *request, struct refusal refusal)
@@ -171,10 +173,10 @@ static void route(const struct http_request *request, struct decision *decision)
 	if (at != OPERATION_COUNT && !surface_serves(&decision->surface, at)) {
 		decision->elsewhere = at;
 		decision->refusal.code = ERROR_UNKNOWN_PATH;
-	} else if (found == OPERATION_COUNT) {
-		decision->refusal = refuse_method(request, &decision->surface, decision->allow);
-	} else {
+	} else if (found != OPERATION_COUNT) {
 		decision->operation = found;
+	} else if (!unserved_refuse(request, &decision->refusal)) {
+		decision->refusal = refuse_method(request, &decision->surface, decision->allow);
 	}
 }
 
@@ -363,7 +365,7 @@ static void refuse_key(struct routes *routes, struct http_request *request, cons
 static void refuse_decided(struct routes *routes, struct http_request *request, const struct decision *decision)
 {
 	enum error_code code = decision->refusal.code;
-	if (code == ERROR_UNKNOWN_PATH || code == ERROR_METHOD_NOT_ALLOWED)
+	if (decision->refusal.message.at == NULL && (code == ERROR_UNKNOWN_PATH || code == ERROR_METHOD_NOT_ALLOWED))
 		refuse_route(routes, request, decision);
 	else if (authorize_refuses_with(code))
 		refuse_key(routes, request, decision);

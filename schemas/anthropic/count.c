@@ -48,12 +48,13 @@ static void measure(const struct json *json, struct input_size *size)
 	}
 }
 
-bool anthropic_count_read(struct span body, const struct json_limits *limits, struct arena *arena,
-			  struct findings *findings, struct input_size *size)
+bool anthropic_count_read(struct span body, const struct json_limits *limits, const struct request_memory *memory,
+			  struct arena *arena, struct findings *findings, struct input_size *size)
 {
 	struct json json;
 	struct json_error error;
 	struct anthropic_count typed;
+	(void)memory; /* every request has its whole conversation */
 	*size = (struct input_size){.model = {NULL, 0}};
 	findings->count = 0;
 	if (!json_parse_within(&json, arena, body, limits, &error)) {

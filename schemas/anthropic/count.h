@@ -5,9 +5,10 @@
 
 #include "schemas/dialect.h"
 
-/* As count_read of struct dialect. Images and documents by base64 or URL count by themselves, not as text. */
-bool anthropic_count_read(struct span body, const struct json_limits *limits, struct arena *arena,
-			  struct findings *findings, struct input_size *size);
+/* As count_read of struct dialect; memory is not asked. Images and documents by base64 or URL count by themselves, not
+ * as text. */
+bool anthropic_count_read(struct span body, const struct json_limits *limits, const struct request_memory *memory,
+			  struct arena *arena, struct findings *findings, struct input_size *size);
 
 /* Appends {"input_tokens":…}. */
 void anthropic_count_write(struct buf *out, uint64_t tokens);

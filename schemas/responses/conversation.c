@@ -67,11 +67,10 @@ static void write_body(struct buf *out, const struct json *json, uint32_t input,
 	buf_append(out, SPAN("}"));
 }
 
-struct span responses_conversation(const struct request *request, const struct json *json,
+struct span responses_conversation(const struct request_memory *memory, uint32_t party, const struct json *json,
 				   const struct responses_request *typed, struct arena *arena,
 				   struct findings *findings)
 {
-	const struct request_memory *memory = request->memory;
 	struct request_kept kept;
 	struct buf out;
 	if (memory == NULL || !memory->find(memory, typed->previous_response_id.value, arena, &kept))
@@ -80,7 +79,7 @@ struct span responses_conversation(const struct request *request, const struct j
 	if (kept.input.at == NULL || output.at == NULL)
 		return refuse(findings, ERROR_OVERLOADED);
 	buf_init(&out, json->text.len + kept.input.len + output.len + MORE);
-	buf_charge(&out, request->party);
+	buf_charge(&out, party);
 	write_body(&out, json, typed->input.node, kept.input, output);
 	if (!buf_failed(&out))
 		body = arena_copy(arena, buf_span(&out));

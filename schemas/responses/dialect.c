@@ -5,6 +5,7 @@
 
 #include "schemas/openai/error_read.h"
 #include "schemas/openai/error_write.h"
+#include "schemas/responses/count.h"
 #include "schemas/responses/from_chat.h"
 #include "schemas/responses/request.h"
 #include "schemas/responses/response_read.h"
@@ -88,6 +89,8 @@ const struct dialect responses_dialect = {
     .error_write = openai_error_write,
     .error_write_object = openai_error_write_object,
     .error_add_details = openai_error_add_details,
+    .count_read = responses_count_read,
+    .count_write = responses_count_write,
     .tells = true,
     .keeps_errors = true,
     .names_events = true,

@@ -87,7 +87,7 @@ bool responses_request_decode(struct request *request, struct arena *arena, stru
 	request->model = typed.model.value;
 	if (good && typed.previous_response_id.node != JSON_NONE) {
 		previous = json_raw(&json, typed.previous_response_id.node);
-		body = responses_conversation(request, &json, &typed, arena, findings);
+		body = responses_conversation(request->memory, request->party, &json, &typed, arena, findings);
 		good = body.at != NULL && read_body(&json, &typed, arena, body, limits, findings);
 	}
 	/* what goes on from an answer that is kept here, or is to be kept, only Sluice understands */

@@ -4,6 +4,7 @@
  * would hold a loop's turn is read by a helper; a counting owns all that the helper touches.
  */
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "lib/bytes.h"
@@ -13,6 +14,7 @@
 #include "service/admin/admin.h"
 #include "service/exchange/reading.h"
 #include "service/quotas/quotas.h"
+#include "service/responses/response_memory.h"
 
 enum {
 	TOKENS_OF_IMAGE = 1600,       /* of one as large as models look at */
@@ -33,16 +35,44 @@ struct counting {
 	struct quota_now now;
 	struct bytes *bytes; /* held: the body, when a helper reads it */
 	struct span body;
+	struct response_store *responses;
+	struct span tenant; /* whose responses the request may go on from */
 	struct arena arena;
 	struct input_size size;
 	struct findings findings;
 	bool read; /* well */
 };
 
+/* Returns what the client may go on from; NULL: nothing is stored. */
+static const struct request_memory *memory_of(struct counting *counting)
+{
+	const struct config_responses *responses = &counting->config->responses;
+	const struct response_store_limits limits = {
+	    .size = responses->size, .tenant_size = responses->tenant_size, .ttl_us = responses->ttl_us};
+	return response_memory(counting->responses, &limits, counting->tenant, &counting->arena);
+}
+
 static void counting_read(struct counting *counting)
 {
-	counting->read = counting->dialect->count_read(counting->body, &counting->config->limits.json, &counting->arena,
-						       &counting->findings, &counting->size);
+	counting->read =
+	    counting->dialect->count_read(counting->body, &counting->config->limits.json, memory_of(counting),
+					  &counting->arena, &counting->findings, &counting->size);
+}
+
+/* Returns whether the request may go on from a stored conversation. */
+static bool goes_on(const struct admin_request *request)
+{
+	static const char member[] = "previous_response_id";
+	return request->responses != NULL &&
+	       memmem(request->body.at, request->body.len, member, sizeof(member) - 1) != NULL;
+}
+
+/* Prepares the arena for the body, and for the conversation that it may go on from. */
+static void begin_arena(struct counting *counting, const struct admin_request *request)
+{
+	size_t kept = goes_on(request) ? counting->config->responses.tenant_size : 0;
+	arena_init(&counting->arena, request_arena_most(request->body.len + kept));
+	arena_charge(&counting->arena, request->party);
 }
 
 /* Returns the tokens of a byte, as earlier requests had them. */
@@ -155,8 +185,8 @@ static void count_apart(const struct admin_request *request, const struct counti
 		return;
 	}
 	*counting = *made;
-	arena_init(&counting->arena, request_arena_most(request->body.len));
-	arena_charge(&counting->arena, request->party);
+	begin_arena(counting, request);
+	counting->tenant = request->tenant.len == 0 ? SPAN("") : arena_copy(&counting->arena, request->tenant);
 	counting->bytes = bytes;
 	counting->body = bytes->span;
 	holder_hold(counting->holder);
@@ -179,13 +209,14 @@ void admin_count_tokens(const struct admin_request *request, struct admin_answer
 				    .holder = request->shown,
 				    .quotas = request->quotas,
 				    .now = {.us = request->now_us, .s = (uint64_t)time(NULL)},
-				    .body = request->body};
-	if (request->offload != NULL && offload_is_heavy(request->body)) {
+				    .body = request->body,
+				    .responses = request->responses,
+				    .tenant = request->tenant};
+	if (request->offload != NULL && (offload_is_heavy(request->body) || goes_on(request))) {
 		count_apart(request, &counting, answer);
 		return;
 	}
-	arena_init(&counting.arena, request_arena_most(request->body.len));
-	arena_charge(&counting.arena, request->party);
+	begin_arena(&counting, request);
 	counting_read(&counting);
 	counting_tell(&counting, request->arena, answer);
 	arena_fini(&counting.arena);

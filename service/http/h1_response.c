@@ -6,7 +6,8 @@
 enum {
 	PIECES_MAX = 4,         /* of one send, without the head */
 	HEAD_FIXED_BYTES = 256, /* status line, Date, Connection, Content-Length */
-	FIELD_EXTRA = 4         /* ": " and CRLF */
+	FIELD_EXTRA = 4,        /* ": " and CRLF */
+	UPGRADE_REQUIRED = 426
 };
 
 static void on_sent(h2o_socket_t *sock, const char *err)
@@ -59,8 +60,10 @@ static h2o_iovec_t write_head(h2o_req_t *req)
 	at = append(at, now.str->rfc1123, H2O_TIMESTR_RFC1123_LEN);
 	at = append_span(at, SPAN("\r\nServer: "));
 	at = append(at, server.base, server.len);
-	at = append_span(at, req->http1_is_persistent ? SPAN("\r\nConnection: keep-alive\r\n")
-						      : SPAN("\r\nConnection: close\r\n"));
+	at = append_span(at, SPAN("\r\nConnection: "));
+	at = append_span(at, req->http1_is_persistent ? SPAN("keep-alive") : SPAN("close"));
+	/* an answer that has Upgrade names it here (RFC 9110, section 7.8) */
+	at = append_span(at, req->res.status == UPGRADE_REQUIRED ? SPAN(", upgrade\r\n") : SPAN("\r\n"));
 	if (req->res.content_length != SIZE_MAX) {
 		at = append_span(at, SPAN("Content-Length: "));
 		at = append_number(at, req->res.content_length);

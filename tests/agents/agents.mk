@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-# Agents, unmodified, through build/sluice to a scripted backend.
+# Agents, unmodified, through build/sluice to scripted backends.
 
 .PHONY: test-agents
-test-agents: build ## Claude Code through Sluice: a task with tool calls (npm, 400 MB)
+test-agents: build ## Claude Code and Codex through Sluice: tasks with tool calls (npm, 800 MB)
 	tests/agents/install.sh
 	SLUICE_BIN=$(abspath $(BUILD)/sluice) tests/agents/run.sh

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 #
-# Installs the pinned agents (Claude Code is 400 MB) into node_modules/, and the link
-# `node` that run.sh uses.
+# Installs the pinned agents (400 MB each) into node_modules/, and the link `node` that
+# run.sh uses.
 
 set -eu
 cd "$(dirname "$0")"

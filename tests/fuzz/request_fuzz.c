@@ -88,7 +88,7 @@ static void check_messages(struct span body, size_t arena_limit)
 		assert(findings.count > 0);
 	arena_fini(&arena);
 	arena_init(&arena, arena_limit);
-	if (dialect->count_read(body, &JSON_DEPTH(16), &arena, &findings, &size))
+	if (dialect->count_read(body, &JSON_DEPTH(16), NULL, &arena, &findings, &size))
 		assert(size.model.len > 0 && size.text + size.documents <= body.len);
 	else if (arena_failed(&arena))
 		assert(findings.count > 0);

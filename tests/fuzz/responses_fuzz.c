@@ -52,6 +52,20 @@ static void fuzz_request(struct span body)
 	request_drop(request);
 }
 
+/* What a request is measured as is never more than it is. */
+static void fuzz_count(struct span body)
+{
+	struct findings findings;
+	struct input_size size;
+	struct arena arena;
+	arena_init(&arena, 1 << 24);
+	if (responses_dialect.count_read(body, &limits, NULL, &arena, &findings, &size))
+		assert(size.model.len > 0 && size.text + size.documents <= body.len);
+	else
+		check_findings(&findings);
+	arena_fini(&arena);
+}
+
 /* Tells the chunks; returns whether they could be told. */
 static bool tell(struct responses_stream *stream, struct span lines, struct buf *out)
 {
@@ -106,9 +120,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 1)
 		return 0;
 	struct span text = {(const char *)data + 1, size - 1};
-	if ((data[0] & 1) != 0)
+	if ((data[0] & 1) != 0) {
 		fuzz_request(text);
-	else
+		fuzz_count(text);
+	} else {
 		fuzz_answer(text, (data[0] & 2) != 0);
+	}
 	return 0;
 }

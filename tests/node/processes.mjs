@@ -81,7 +81,7 @@ function listeningAddress(line) {
     }
 }
 
-/** Starts one with that configuration, and waits until it is ready. */
+/** Starts one with that configuration, and waits until it is ready. `line`, as of start(), waits for a line of its log. */
 export async function startSluice(config) {
     const folder = mkdtempSync(join(tmpdir(), 'sluice-tests-'));
     const file = join(folder, 'sluice.yaml');
@@ -91,7 +91,7 @@ export async function startSluice(config) {
     try {
         const url = `http://${await sluice.line(listeningAddress)}`;
         await eventually('GET /readyz answers 200', () => fetch(`${url}/readyz`).then((r) => r.status === 200, () => false));
-        return { url, stop };
+        return { url, stop, line: sluice.line };
     } catch (error) {
         await stop().catch(() => {}); // the first error tells more
         throw error;

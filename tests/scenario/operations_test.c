@@ -55,6 +55,7 @@ static const struct operation operations[] = {
     {"GET", "/v1/responses/resp_1", NULL, NULL},
     {"DELETE", "/v1/responses/resp_1", NULL, NULL},
     {"GET", "/v1/responses/resp_1/input_items", NULL, NULL},
+    {"POST", "/v1/responses/input_tokens", "{\"model\":\"%s\",\"input\":\"x\"}", "{\"model\":1}"},
     {"POST", "/v1/responses", "{\"model\":\"%s\",\"input\":\"x\"}", "{\"model\":1}"},
 };
 enum { OPERATIONS = sizeof operations / sizeof *operations, BIG = 8192 };
@@ -296,7 +297,8 @@ static void embeddings_refuse_a_model_that_gathers(void **state)
 /* Returns whether an operation with a body asks backends. */
 static bool asks(const struct operation *operation)
 {
-	return strcmp(operation->path, "/v1/messages/count_tokens") != 0;
+	return strcmp(operation->path, "/v1/messages/count_tokens") != 0 &&
+	       strcmp(operation->path, "/v1/responses/input_tokens") != 0;
 }
 
 /* Asks model over every operation that asks backends; code NULL: the backend's own words. */

@@ -17,13 +17,13 @@ static void expect(struct span got, const char *want)
 		fail_msg("\n got %.*s\nwant %s", SPAN_ARG(got), want);
 }
 
-#define SERVES                                                                                           \
-	" gateway serves POST /v1/chat/completions, POST /v1/responses, GET /v1/responses/{id}, DELETE " \
-	"/v1/responses/{id}, "                                                                           \
-	"GET /v1/responses/{id}/input_items, POST /v1/messages, POST /v1/messages/count_tokens, POST "   \
-	"/v1/completions, "                                                                              \
-	"POST /v1/embeddings, "                                                                          \
-	"POST /v1/fanout, "                                                                              \
+#define SERVES                                                                                             \
+	" gateway serves POST /v1/chat/completions, POST /v1/responses, POST /v1/responses/input_tokens, " \
+	"GET /v1/responses/{id}, DELETE /v1/responses/{id}, "                                              \
+	"GET /v1/responses/{id}/input_items, POST /v1/messages, POST /v1/messages/count_tokens, POST "     \
+	"/v1/completions, "                                                                                \
+	"POST /v1/embeddings, "                                                                            \
+	"POST /v1/fanout, "                                                                                \
 	"GET /v1/models, GET /v1/models/{id}, GET /v1/limits"
 #define ADMIN_SERVES                                                                                                 \
 	" listener serves GET /livez, GET /readyz, GET /admin/backends, GET /admin/cache, DELETE /admin/cache, "     \

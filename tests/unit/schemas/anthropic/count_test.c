@@ -22,7 +22,8 @@ struct world {
 static bool read(struct world *world, const char *body)
 {
 	arena_init(&world->arena, 0);
-	return anthropic_count_read(span_of(body), &JSON_DEPTH(64), &world->arena, &world->findings, &world->size);
+	return anthropic_count_read(span_of(body), &JSON_DEPTH(64), NULL, &world->arena, &world->findings,
+				    &world->size);
 }
 
 /* bytes: of body that are not text. */
