@@ -105,8 +105,10 @@ static bool stream_on_event(struct target_run *target, const struct sse_event *s
 	reading.more = reading.alive = false;
 	arena_reset(scratch);
 	enum stream_step step = target->reads->stream_read(target->stream, sse, scratch, &reading);
-	if (target_is_foreign(target) && !target->again && !target_keep_own(target, sse->raw)) {
-		target_fail_code(target, ERROR_UPSTREAM_TOO_LARGE);
+	enum error_code kept =
+	    target_is_foreign(target) && !target->again ? target_keep_own(target, sse->raw) : ERROR_NONE;
+	if (kept != ERROR_NONE) {
+		target_fail_code(target, kept);
 		return false;
 	}
 	target->again = reading.more;
