@@ -47,6 +47,7 @@ struct answer_reading {
 	struct span repaired; /* {NULL,0} when it is fine as it is; else the whole data with repairs, in the arena */
 	struct json json;     /* of the data as it came */
 	bool more;            /* the event says more: it is read once more */
+	bool alive;           /* with STREAM_NOTHING: the backend works on the answer all the same */
 	const struct answer_told *told; /* of a dialect whose answers are translated: what it says, in the arena */
 };
 

@@ -107,9 +107,8 @@ static bool write_format(const struct translation *to, uint32_t format)
 	return true;
 }
 
-/* Writes output_config, and thinking where effort is asked for: not in the middle of a turn, whose thoughts a chat does
- * not return. */
-static void write_output_config(const struct translation *to, uint32_t effort, uint32_t format, uint32_t messages)
+/* Writes output_config, and thinking where effort is asked for and the backend can think (thinks). */
+static void write_output_config(const struct translation *to, uint32_t effort, uint32_t format, bool thinks)
 {
 	bool begun = write_format(to, format);
 	if (!is_given(to, effort) || json_type(json_of(to), effort) != JSON_STRING) {
@@ -124,7 +123,7 @@ static void write_output_config(const struct translation *to, uint32_t effort, u
 	buf_append(to->out, begun ? SPAN(",\"effort\":") : SPAN(",\"output_config\":{\"effort\":"));
 	buf_append(to->out, effort_of(to, effort));
 	buf_append(to->out, SPAN("}"));
-	if (!anthropic_is_in_turn(json_of(to), messages))
+	if (thinks)
 		buf_append(to->out, SPAN(",\"thinking\":{\"type\":\"adaptive\"}"));
 }
 
@@ -227,6 +226,26 @@ enum member {
 	MEMBER_COUNT
 };
 
+/* Returns whether a member is absent, or a number of at least that. */
+static bool is_least(const struct translation *to, uint32_t node, double least)
+{
+	double number = 0;
+	return !is_given(to, node) || (json_double(json_of(to), node, &number) && number >= least);
+}
+
+/* Returns whether thinking may be asked for. Not in the middle of a turn, whose thoughts a chat does not return; nor
+ * with what Anthropic refuses beside it: a forced tool, a beginning of the answer, other sampling than the usual one.
+ */
+static bool may_think(const struct translation *to, const uint32_t nodes[MEMBER_COUNT])
+{
+	uint32_t choice = nodes[MEMBER_TOOL_CHOICE];
+	bool forced = is_given(to, choice) && !json_string_is(json_of(to), choice, "auto") &&
+		      !json_string_is(json_of(to), choice, "none");
+	return !forced && to->splice->prefill.at == NULL && !is_given(to, nodes[MEMBER_TOP_K]) &&
+	       is_least(to, nodes[MEMBER_TEMPERATURE], 1) && is_least(to, nodes[MEMBER_TOP_P], 0.95) &&
+	       !anthropic_is_in_turn(json_of(to), nodes[MEMBER_MESSAGES]);
+}
+
 static enum member member_of(const struct json *json, uint32_t key)
 {
 	static const struct {
@@ -311,7 +330,7 @@ void anthropic_write_from_chat(const struct translation *to)
 	write_stop(to, nodes[MEMBER_STOP]);
 	if (write_tools(to, nodes[MEMBER_TOOLS]) > 0)
 		write_tool_choice(to, nodes[MEMBER_TOOL_CHOICE], nodes[MEMBER_PARALLEL]);
-	write_output_config(to, nodes[MEMBER_EFFORT], nodes[MEMBER_FORMAT], nodes[MEMBER_MESSAGES]);
+	write_output_config(to, nodes[MEMBER_EFFORT], nodes[MEMBER_FORMAT], may_think(to, nodes));
 	uint32_t user = is_given(to, nodes[MEMBER_SAFETY]) ? nodes[MEMBER_SAFETY] : nodes[MEMBER_USER];
 	if (is_given(to, user)) {
 		buf_append(to->out, SPAN(",\"metadata\":{\"user_id\":"));

@@ -298,8 +298,10 @@ static enum stream_step read_event(struct event_reader *at)
 	if (type == JSON_NONE || json_type(at->json, type) != JSON_STRING)
 		return STREAM_BROKEN;
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
-		if (json_string_equals(at->json, type, types[i].type))
+		if (json_string_equals(at->json, type, types[i].type)) {
+			at->reading->alive = true;
 			return types[i].read(at);
+		}
 	if (json_string_is(at->json, type, "message_stop"))
 		return read_stop(at);
 	return STREAM_NOTHING; /* ping, and what comes in years */

@@ -243,8 +243,8 @@ void target_writing_cancel(struct target_run *target);
 bool target_is_told_all(struct target_run *target, struct failure *failure);
 /* Returns the event that was read as others read it: it borrows from the target until the next one. */
 struct event target_translate_event(struct target_run *target, const struct answer_reading *reading);
-/* Keeps the bytes of an event for a client of the backend's dialect. False: they are too many, or memory ran out. */
-bool target_keep_own(struct target_run *target, struct span raw);
+/* Keeps the bytes of an event for a client of the backend's dialect. Returns ERROR_NONE, or why they cannot be kept. */
+enum error_code target_keep_own(struct target_run *target, struct span raw);
 /* Gives the next event that goes up what was kept and not given yet. */
 void target_give_own(struct target_run *target);
 

@@ -102,11 +102,13 @@ static bool stream_on_event(struct target_run *target, const struct sse_event *s
 {
 	struct arena *scratch = target->run.context->worker->scratch;
 	struct answer_reading reading;
-	reading.more = false;
+	reading.more = reading.alive = false;
 	arena_reset(scratch);
 	enum stream_step step = target->reads->stream_read(target->stream, sse, scratch, &reading);
-	if (target_is_foreign(target) && !target->again && !target_keep_own(target, sse->raw)) {
-		target_fail_code(target, ERROR_UPSTREAM_TOO_LARGE);
+	enum error_code kept =
+	    target_is_foreign(target) && !target->again ? target_keep_own(target, sse->raw) : ERROR_NONE;
+	if (kept != ERROR_NONE) {
+		target_fail_code(target, kept);
 		return false;
 	}
 	target->again = reading.more;
@@ -115,6 +117,8 @@ static bool stream_on_event(struct target_run *target, const struct sse_event *s
 		stream_on_done(target, sse);
 		break;
 	case STREAM_NOTHING:
+		if (reading.alive && target->content_seen)
+			target_alive(target);
 		break;
 	case STREAM_BROKEN:
 		target_fail_code(target, stream_error(&reading, scratch));

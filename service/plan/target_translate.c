@@ -112,14 +112,16 @@ static bool passes_own(const struct target_run *target)
 	return target_serves_own(target) && target->collection == NULL && target->reads == target->run.plan->dialect;
 }
 
-bool target_keep_own(struct target_run *target, struct span raw)
+enum error_code target_keep_own(struct target_run *target, struct span raw)
 {
 	if (!passes_own(target))
-		return true;
+		return ERROR_NONE;
 	if (target->own_given)
 		buf_reset(&target->own);
 	target->own_given = false;
-	return buf_append(&target->own, raw);
+	if (buf_len(&target->own) + raw.len > target->own.ceiling)
+		return ERROR_UPSTREAM_TOO_LARGE;
+	return buf_append(&target->own, raw) ? ERROR_NONE : ERROR_OVERLOADED;
 }
 
 void target_give_own(struct target_run *target)

@@ -247,6 +247,30 @@ static void several_choices_do_not_fit(void **state)
 	assert_null(anthropic_request_misfit(&request).at);
 }
 
+/* Anthropic refuses thinking beside them; the effort is asked for all the same. */
+static void thinking_is_not_asked_for_where_the_backend_would_refuse_it(void **state)
+{
+	(void)state;
+	static const char *const rows[][2] = {
+	    {"\"temperature\":0", ",\"temperature\":0"},
+	    {"\"top_p\":0.5", ",\"top_p\":0.5"},
+	    {"\"top_k\":5", ",\"top_k\":5"},
+	    {"\"temperature\":1,\"top_p\":0.95", ",\"temperature\":1,\"top_p\":0.95"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char body[512], want[512];
+		snprintf(body, sizeof body, "{" ASK "," HELLO ",\"reasoning_effort\":\"low\",%s}", rows[i][0]);
+		snprintf(want, sizeof want, HEAD SAID "%s,\"output_config\":{\"effort\":\"low\"}%s}", rows[i][1],
+			 i == 3 ? ",\"thinking\":{\"type\":\"adaptive\"}" : "");
+		check(body, want, "");
+	}
+	check("{" ASK "," HELLO ",\"reasoning_effort\":\"low\",\"tool_choice\":\"required\",\"tools\":[{\"type\":"
+	      "\"function\",\"function\":{\"name\":\"f\"}}]}",
+	      HEAD SAID ",\"tools\":[{\"name\":\"f\",\"input_schema\":{\"type\":\"object\",\"properties\":{}}}],"
+			"\"tool_choice\":{\"type\":\"any\"},\"output_config\":{\"effort\":\"low\"}}",
+	      "");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -258,6 +282,7 @@ int main(void)
 	    cmocka_unit_test(messages_of_one_speaker_become_one_and_empty_ones_vanish),
 	    cmocka_unit_test(pictures_and_files_become_blocks),
 	    cmocka_unit_test(tools_and_their_choice_are_carried),
+	    cmocka_unit_test(thinking_is_not_asked_for_where_the_backend_would_refuse_it),
 	    cmocka_unit_test(effort_and_schemas_become_output_config),
 	    cmocka_unit_test(an_answer_is_gone_on_with_behind_the_messages),
 	    cmocka_unit_test(what_a_client_of_the_dialect_asked_keeps_its_bytes),

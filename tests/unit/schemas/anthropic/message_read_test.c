@@ -157,6 +157,24 @@ static void calls_are_numbered_by_themselves_and_have_arguments(void **state)
 	      END("tool_use", "{}"));
 }
 
+/* A backend that runs tools by itself, or signs its thoughts, may tell no text for long. */
+static void blocks_without_text_show_that_the_backend_works(void **state)
+{
+	(void)state;
+	static const char *const working[] = {
+	    OPEN(0, "{\"type\":\"server_tool_use\",\"id\":\"s\",\"name\":\"web_search\",\"input\":{}}"), INPUT(0, "{}"),
+	    CLOSE(0), DELTA(1, "{\"type\":\"signature_delta\",\"signature\":\"x\"}")};
+	struct world world;
+	start(&world);
+	for (size_t i = 0; i < sizeof(working) / sizeof(working[0]); i++) {
+		assert_int_equal(hear(&world, working[i]), STREAM_NOTHING);
+		assert_true(world.reading.alive);
+	}
+	assert_int_equal(hear(&world, "{\"type\":\"ping\"}"), STREAM_NOTHING);
+	assert_false(world.reading.alive);
+	finish(&world);
+}
+
 static void tools_of_the_backend_and_what_is_new_say_nothing(void **state)
 {
 	(void)state;
@@ -314,6 +332,7 @@ static void arguments_of_calls_may_come_by_turns_but_not_of_too_many(void **stat
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(blocks_without_text_show_that_the_backend_works),
 	    cmocka_unit_test(any_number_of_blocks_may_follow_each_other),
 	    cmocka_unit_test(arguments_of_calls_may_come_by_turns_but_not_of_too_many),
 	    cmocka_unit_test(text_and_usage_are_told),
