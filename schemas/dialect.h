@@ -225,6 +225,10 @@ struct dialect {
 	 * no room for them. */
 	bool (*error_add_details)(struct span body, struct span details, struct arena *scratch, struct buf *out);
 
+	/* Returns the id of the stored answer that a request goes on from, by a glance at its body; borrowed from it.
+	 * {NULL,0}: it seems to go on from none. NULL: no request does. */
+	struct span (*previous_glance)(struct span body);
+
 	/* ---- counting the tokens of a request ---- */
 
 	/* Reads a body (borrowed) whose tokens are to be counted, and measures it, with the conversation that it goes

@@ -154,6 +154,15 @@ bool operation_can_fail_with(const struct operation_row *row, enum error_code co
 	return (error_row(code)->scope & operation_error_scope(row)) != 0;
 }
 
+/* A path that an operation has without braces belongs to no other one's template (OpenAPI 3.1, Path Templating). */
+static bool is_concrete(struct span path)
+{
+	for (size_t i = 0; i < OPERATION_COUNT; i++)
+		if (span_is(path, rows[i].path))
+			return true;
+	return false;
+}
+
 bool operation_matches(enum operation operation, struct span path, struct span *argument)
 {
 	const char *pattern = rows[operation].path;
@@ -167,7 +176,7 @@ bool operation_matches(enum operation operation, struct span path, struct span *
 		return false;
 	struct span found = {path.at + fixed, path.len - fixed - tail.len};
 	bool plain = rows[operation].argument == &key_id || rows[operation].argument == &response_id;
-	if (plain && memchr(found.at, '/', found.len) != NULL)
+	if ((plain && memchr(found.at, '/', found.len) != NULL) || is_concrete(path))
 		return false;
 	*argument = found;
 	return true;

@@ -265,6 +265,7 @@ static void answer_admin(struct routes *routes, struct http_request *request, en
 				    .usage = routes->usage,
 				    .limits = plan->limits,
 				    .responses = routes->exchange->responses,
+				    .shared_responses = routes->exchange->shared_responses,
 				    .tenant = http_request_tenant(request),
 				    .quotas = routes->exchange->quotas,
 				    .now_us = timers_now(&plan->reactor->timers),

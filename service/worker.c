@@ -17,6 +17,7 @@
 #include "service/origin_table.h"
 #include "service/quotas/lender.h"
 #include "service/quotas/quotas.h"
+#include "service/responses/shared_responses.h"
 #include "service/usage/recorder.h"
 
 enum {
@@ -132,6 +133,14 @@ static bool create_cache(struct worker *worker, const struct worker_options *opt
 	worker->cache.remote = remote_create(&remote);
 	if (worker->cache.remote == NULL)
 		return false;
+	struct shared_responses_options responses = {.redis = worker->redis,
+						     .reactor = worker->cache.reactor,
+						     .store = options->responses,
+						     .prefix = worker->config->redis.prefix,
+						     .budget_us = worker->config->redis.budget_us};
+	worker->shared_responses = shared_responses_create(&responses);
+	if (worker->shared_responses == NULL)
+		return false;
 	lease_setup();
 	worker->mailbox = mailbox_create(worker->cache.remote, remote.prefix);
 	return worker->mailbox != NULL && create_lender(worker, options->quotas);
@@ -181,6 +190,7 @@ static bool create_parts(struct worker *worker, const struct worker_options *opt
 						 .table = options->flights,
 						 .mailbox = worker->mailbox},
 				     .responses = options->responses,
+				     .shared_responses = worker->shared_responses,
 				     .quotas = options->quotas,
 				     .quota_port = worker->lender == NULL ? NULL : lender_port(worker->lender),
 				     .plans = worker->plans};
@@ -323,6 +333,7 @@ void worker_destroy(struct worker *worker)
 	usage_recorder_destroy(worker->exchange.flights.plan.usage);
 	access_destroy(worker->routes.access);
 	mailbox_destroy(worker->mailbox);
+	shared_responses_destroy(worker->shared_responses);
 	remote_destroy(worker->cache.remote);
 	repeats_destroy(worker->cache.repeats);
 	redis_destroy(worker->redis);

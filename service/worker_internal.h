@@ -14,6 +14,7 @@
 
 struct key_sources;
 struct lender;
+struct shared_responses;
 struct origin_table;
 struct prober;
 
@@ -28,8 +29,9 @@ struct worker {
 	const struct plan **plans;
 	struct redis *redis; /* NULL = there is none */
 	struct cache_worker cache;
-	struct lender *lender;   /* of parts of limits; NULL = limits are this process' own */
-	struct mailbox *mailbox; /* NULL = nothing is shared among replicas */
+	struct shared_responses *shared_responses; /* the way to those in Redis; NULL = there is no Redis */
+	struct lender *lender;                     /* of parts of limits; NULL = limits are this process' own */
+	struct mailbox *mailbox;                   /* NULL = nothing is shared among replicas */
 	struct exchange_worker exchange;
 	struct routes routes;
 	struct job_port keys;

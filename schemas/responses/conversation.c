@@ -86,3 +86,41 @@ struct span responses_conversation(const struct request_memory *memory, uint32_t
 	buf_fini(&out);
 	return body.at == NULL ? refuse(findings, ERROR_OVERLOADED) : body;
 }
+
+/* Returns what follows the whitespace (RFC 8259, section 2). */
+static struct span skip_space(struct span text)
+{
+	while (text.len > 0 && memchr(" \t\r\n", text.at[0], 4) != NULL)
+		text = (struct span){text.at + 1, text.len - 1};
+	return text;
+}
+
+/* Returns the id in the text after the member's name; {NULL,0}: there is none, so the name was something else. */
+static struct span read_id(struct span text)
+{
+	static const char before[] = "\"resp_";
+	enum { QUOTE = 1 };
+	text = skip_space(text);
+	if (!span_begins(text, ":"))
+		return (struct span){NULL, 0};
+	text = skip_space((struct span){text.at + 1, text.len - 1});
+	if (!span_begins(text, before))
+		return (struct span){NULL, 0};
+	const char *start = text.at + QUOTE, *end = memchr(start, '"', text.len - QUOTE);
+	return end == NULL ? (struct span){NULL, 0} : (struct span){start, (size_t)(end - start)};
+}
+
+struct span responses_previous_glance(struct span body)
+{
+	static const char name[] = "\"previous_response_id\"";
+	enum { NAME_LEN = sizeof(name) - 1 };
+	struct span id = {NULL, 0};
+	while (id.at == NULL) {
+		const char *at = memmem(body.at, body.len, name, NAME_LEN);
+		if (at == NULL)
+			return id;
+		body = (struct span){at + NAME_LEN, body.len - (size_t)(at - body.at) - NAME_LEN};
+		id = read_id(body);
+	}
+	return id;
+}

@@ -16,4 +16,8 @@ struct span responses_conversation(const struct request_memory *memory, uint32_t
 				   const struct responses_request *typed, struct arena *arena,
 				   struct findings *findings);
 
+/* As previous_glance of struct dialect: the member may stand anywhere, and is found unless it is written with escapes.
+ */
+struct span responses_previous_glance(struct span body);
+
 #endif

@@ -5,6 +5,7 @@
 
 #include "schemas/openai/error_read.h"
 #include "schemas/openai/error_write.h"
+#include "schemas/responses/conversation.h"
 #include "schemas/responses/count.h"
 #include "schemas/responses/from_chat.h"
 #include "schemas/responses/request.h"
@@ -89,6 +90,7 @@ const struct dialect responses_dialect = {
     .error_write = openai_error_write,
     .error_write_object = openai_error_write_object,
     .error_add_details = openai_error_add_details,
+    .previous_glance = responses_previous_glance,
     .count_read = responses_count_read,
     .count_write = responses_count_write,
     .tells = true,

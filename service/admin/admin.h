@@ -22,6 +22,7 @@ struct limit;
 struct offload_port;
 struct quotas;
 struct response_store;
+struct shared_responses;
 
 enum { ADMIN_FIELDS_MAX = 4 };
 
@@ -37,20 +38,21 @@ struct admin_request {
 	void *lender;
 	struct health *health;
 	struct cache_worker *cache;
-	struct offload_port *offload;     /* helper threads; NULL = none */
-	struct response_store *responses; /* that are stored; NULL = none are */
-	struct span tenant;               /* whose answers who asks may see; empty = those of nobody in particular */
-	struct quotas *quotas;            /* NULL = nothing is limited */
-	struct job_port *keys;            /* to the store of keys; NULL = there is none */
-	struct job_port *usage;           /* to the record of use; NULL = there is none */
-	struct limit *const *limits;      /* by index of the target; NULL = none */
-	uint64_t now_us;                  /* on the clock of health */
-	struct span argument;             /* the segment of the path in braces, still percent-encoded */
-	struct span body;                 /* of the request, borrowed */
-	struct span query;                /* without '?' */
-	struct span accept;               /* the header field; {NULL,0} = absent */
-	struct span accept_encoding;      /* the header field; {NULL,0} = absent */
-	struct arena *arena;              /* lives until the answer was sent */
+	struct offload_port *offload;              /* helper threads; NULL = none */
+	struct response_store *responses;          /* that are stored; NULL = none are */
+	struct shared_responses *shared_responses; /* the way to those in Redis; NULL = they are not shared */
+	struct span tenant;          /* whose answers who asks may see; empty = those of nobody in particular */
+	struct quotas *quotas;       /* NULL = nothing is limited */
+	struct job_port *keys;       /* to the store of keys; NULL = there is none */
+	struct job_port *usage;      /* to the record of use; NULL = there is none */
+	struct limit *const *limits; /* by index of the target; NULL = none */
+	uint64_t now_us;             /* on the clock of health */
+	struct span argument;        /* the segment of the path in braces, still percent-encoded */
+	struct span body;            /* of the request, borrowed */
+	struct span query;           /* without '?' */
+	struct span accept;          /* the header field; {NULL,0} = absent */
+	struct span accept_encoding; /* the header field; {NULL,0} = absent */
+	struct arena *arena;         /* lives until the answer was sent */
 	bool draining;
 };
 

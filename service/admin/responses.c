@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /* /v1/responses/{id} and its input items: what is stored for whoever asks. */
 #include <inttypes.h>
+#include <stdlib.h>
 
+#include "lib/container.h"
 #include "lib/json.h"
 #include "lib/json_write.h"
 #include "lib/timers.h"
 #include "schemas/admin_fields.h"
 #include "schemas/query.h"
 #include "service/admin/admin.h"
-#include "service/responses/response_store.h"
+#include "service/responses/response_memory.h"
 
 enum { ITEMS_DEPTH = 512 };
 
@@ -30,7 +32,7 @@ static struct stored_response *find(const struct admin_request *request, struct 
 	return found;
 }
 
-void admin_response(const struct admin_request *request, struct admin_answer *answer)
+static void give_response(const struct admin_request *request, struct admin_answer *answer)
 {
 	struct stored_response *found = find(request, answer);
 	if (found == NULL)
@@ -39,16 +41,20 @@ void admin_response(const struct admin_request *request, struct admin_answer *an
 	stored_response_drop(found);
 }
 
-void admin_response_delete(const struct admin_request *request, struct admin_answer *answer)
+static void write_deleted(const struct admin_request *request, struct admin_answer *answer)
 {
-	if (request->responses == NULL ||
-	    !response_store_remove(request->responses, request->tenant, request->argument, timers_monotonic(NULL))) {
-		refuse(request, answer);
-		return;
-	}
 	buf_append(&answer->body, SPAN("{\"id\":"));
 	json_write_string(&answer->body, request->argument);
 	buf_append(&answer->body, SPAN(",\"object\":\"response\",\"deleted\":true}"));
+}
+
+static void remove_response(const struct admin_request *request, struct admin_answer *answer)
+{
+	if (request->responses != NULL &&
+	    response_store_remove(request->responses, request->tenant, request->argument, timers_monotonic(NULL)))
+		write_deleted(request, answer);
+	else
+		refuse(request, answer);
 }
 
 /* ---- input items ---- */
@@ -170,7 +176,7 @@ static void list_items(const struct admin_request *request, struct admin_answer 
 		refuse_after(query, answer);
 }
 
-void admin_response_items(const struct admin_request *request, struct admin_answer *answer)
+static void give_items(const struct admin_request *request, struct admin_answer *answer)
 {
 	struct input_items_query query;
 	struct findings findings = {.count = 0};
@@ -183,4 +189,129 @@ void admin_response_items(const struct admin_request *request, struct admin_answ
 		return;
 	list_items(request, answer, &query, stored_response_input(found));
 	stored_response_drop(found);
+}
+
+/* ---- where replicas share responses: Redis is asked first ---- */
+
+typedef void (*give_answer)(const struct admin_request *request, struct admin_answer *answer);
+
+/* Waits for Redis. */
+struct looking {
+	struct admin_job job;
+	struct response_recall recall;
+	give_answer give;
+	struct admin_request request; /* what give needs of it; its texts are behind */
+	enum recall_result result;
+	char texts[];
+};
+
+/* Returns whether memory has the response; false: only Redis knows. */
+static bool has(const struct admin_request *request)
+{
+	struct stored_response *found =
+	    response_store_get(request->responses, request->tenant, request->argument, timers_monotonic(NULL));
+	stored_response_drop(found);
+	return found != NULL;
+}
+
+static void answer_recalled(const struct looking *looking, struct admin_answer *answer)
+{
+	const struct admin_request *request = &looking->request;
+	bool removes = looking->recall.removes;
+	if (looking->result == RECALL_SILENT && (removes || !has(request)))
+		answer->error = ERROR_RESPONSE_STORE;
+	else if (removes && looking->result == RECALL_FOUND)
+		write_deleted(request, answer);
+	else
+		looking->give(request, answer);
+}
+
+static void looking_tell(struct admin_job *job, struct admin_answer *answer)
+{
+	struct looking *looking = container_of(job, struct looking, job);
+	looking->request.arena = answer->arena;
+	answer_recalled(looking, answer);
+	free(looking);
+}
+
+static void looking_leave(struct admin_job *job)
+{
+	struct looking *looking = container_of(job, struct looking, job);
+	response_recall_cancel(&looking->recall);
+	free(looking);
+}
+
+static void on_recalled(struct response_recall *recall, enum recall_result result)
+{
+	struct looking *looking = container_of(recall, struct looking, recall);
+	looking->result = result;
+	looking->job.on_ready(looking->job.waiter);
+}
+
+static struct span copy_text(char **at, struct span text)
+{
+	struct span copy = {*at, text.len};
+	if (text.len > 0)
+		memcpy(*at, text.at, text.len);
+	*at += text.len;
+	return copy;
+}
+
+static struct looking *looking_create(const struct admin_request *request, give_answer give, bool removes)
+{
+	size_t texts = request->argument.len + request->tenant.len + request->query.len;
+	struct looking *looking = calloc(1, sizeof(*looking) + texts);
+	if (looking == NULL)
+		return NULL;
+	char *at = looking->texts;
+	looking->give = give;
+	looking->job = (struct admin_job){.tell = looking_tell, .leave = looking_leave};
+	looking->request = (struct admin_request){.responses = request->responses,
+						  .argument = copy_text(&at, request->argument),
+						  .tenant = copy_text(&at, request->tenant),
+						  .query = copy_text(&at, request->query),
+						  .arena = request->arena};
+	looking->recall = (struct response_recall){.tenant = looking->request.tenant,
+						   .id = looking->request.argument,
+						   .limits = response_limits(&request->config->responses),
+						   .removes = removes,
+						   .on_done = on_recalled};
+	return looking;
+}
+
+/* Answers by give, once Redis was asked; of a removal give is for what Redis does not have. */
+static void look(const struct admin_request *request, struct admin_answer *answer, give_answer give, bool removes)
+{
+	if (request->responses == NULL || request->shared_responses == NULL ||
+	    !shared_responses_may_have(request->argument)) {
+		give(request, answer);
+		return;
+	}
+	struct looking *looking = looking_create(request, give, removes);
+	if (looking == NULL) {
+		answer->error = ERROR_OVERLOADED;
+		return;
+	}
+	if (shared_responses_recall(request->shared_responses, &looking->recall)) {
+		answer->job = &looking->job;
+		return;
+	}
+	looking->result = RECALL_SILENT;
+	answer_recalled(looking, answer);
+	free(looking);
+}
+
+void admin_response(const struct admin_request *request, struct admin_answer *answer)
+{
+	look(request, answer, give_response, false);
+}
+
+void admin_response_delete(const struct admin_request *request, struct admin_answer *answer)
+{
+	look(request, answer, remove_response, true);
+}
+
+void admin_response_items(const struct admin_request *request, struct admin_answer *answer)
+{
+	look(request, answer, give_items, false);
 }

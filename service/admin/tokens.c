@@ -4,7 +4,6 @@
  * would hold a loop's turn is read by a helper; a counting owns all that the helper touches.
  */
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "lib/bytes.h"
@@ -36,20 +35,28 @@ struct counting {
 	struct bytes *bytes; /* held: the body, when a helper reads it */
 	struct span body;
 	struct response_store *responses;
+	struct offload_port *offload;
 	struct span tenant; /* whose responses the request may go on from */
 	struct arena arena;
 	struct input_size size;
 	struct findings findings;
-	bool read; /* well */
+	bool read;                     /* well */
+	struct response_recall recall; /* of the conversation, where replicas share responses */
+	bool recalling;                /* it is under way */
+	bool silent;                   /* Redis did not answer */
 };
 
 /* Returns what the client may go on from; NULL: nothing is stored. */
 static const struct request_memory *memory_of(struct counting *counting)
 {
-	const struct config_responses *responses = &counting->config->responses;
-	const struct response_store_limits limits = {
-	    .size = responses->size, .tenant_size = responses->tenant_size, .ttl_us = responses->ttl_us};
+	const struct response_store_limits limits = response_limits(&counting->config->responses);
 	return response_memory(counting->responses, &limits, counting->tenant, &counting->arena);
+}
+
+/* What is not in memory may be in Redis. */
+static bool is_missed(const struct counting *counting)
+{
+	return counting->silent && !counting->read && counting->findings.list[0].code == ERROR_PREVIOUS_NOT_FOUND;
 }
 
 static void counting_read(struct counting *counting)
@@ -57,14 +64,20 @@ static void counting_read(struct counting *counting)
 	counting->read =
 	    counting->dialect->count_read(counting->body, &counting->config->limits.json, memory_of(counting),
 					  &counting->arena, &counting->findings, &counting->size);
+	if (is_missed(counting))
+		finding_only(&counting->findings, (struct finding){.code = ERROR_RESPONSE_STORE});
+}
+
+/* Returns the id of the stored response that the request seems to go on from; {NULL,0}: of none. */
+static struct span previous_of(const struct dialect *dialect, struct span body)
+{
+	return dialect->previous_glance == NULL ? (struct span){NULL, 0} : dialect->previous_glance(body);
 }
 
 /* Returns whether the request may go on from a stored conversation. */
 static bool goes_on(const struct admin_request *request)
 {
-	static const char member[] = "previous_response_id";
-	return request->responses != NULL &&
-	       memmem(request->body.at, request->body.len, member, sizeof(member) - 1) != NULL;
+	return request->responses != NULL && previous_of(request->dialect, request->body).at != NULL;
 }
 
 /* Prepares the arena for the body, and for the conversation that it may go on from. */
@@ -172,7 +185,36 @@ static void counting_job_tell(struct admin_job *job, struct admin_answer *answer
 
 static void counting_job_leave(struct admin_job *job)
 {
-	offload_cancel(&container_of(job, struct counting, job)->work);
+	struct counting *counting = container_of(job, struct counting, job);
+	if (!counting->recalling) {
+		offload_cancel(&counting->work);
+		return;
+	}
+	response_recall_cancel(&counting->recall);
+	counting_free(counting);
+}
+
+static void counting_on_recalled(struct response_recall *recall, enum recall_result result)
+{
+	struct counting *counting = container_of(recall, struct counting, recall);
+	counting->recalling = false;
+	counting->silent = result == RECALL_SILENT;
+	offload_submit(counting->offload, &counting->work);
+}
+
+/* Asks Redis for the conversation that the request goes on from. Returns false when there is nothing to wait for. */
+static bool recall(struct counting *counting, struct shared_responses *shared)
+{
+	struct span id = previous_of(counting->dialect, counting->body);
+	if (shared == NULL || !shared_responses_may_have(id))
+		return false;
+	counting->recall = (struct response_recall){.tenant = counting->tenant,
+						    .id = id,
+						    .limits = response_limits(&counting->config->responses),
+						    .on_done = counting_on_recalled};
+	counting->recalling = shared_responses_recall(shared, &counting->recall);
+	counting->silent = !counting->recalling;
+	return counting->recalling;
 }
 
 static void count_apart(const struct admin_request *request, const struct counting *made, struct admin_answer *answer)
@@ -199,7 +241,8 @@ static void count_apart(const struct admin_request *request, const struct counti
 					      .owner = {request->network, request->client},
 					      .bytes = request->body.len};
 	answer->job = &counting->job;
-	offload_submit(request->offload, &counting->work);
+	if (!recall(counting, request->shared_responses))
+		offload_submit(request->offload, &counting->work);
 }
 
 void admin_count_tokens(const struct admin_request *request, struct admin_answer *answer)
@@ -211,6 +254,7 @@ void admin_count_tokens(const struct admin_request *request, struct admin_answer
 				    .now = {.us = request->now_us, .s = (uint64_t)time(NULL)},
 				    .body = request->body,
 				    .responses = request->responses,
+				    .offload = request->offload,
 				    .tenant = request->tenant};
 	if (request->offload != NULL && (offload_is_heavy(request->body) || goes_on(request))) {
 		count_apart(request, &counting, answer);

@@ -14,7 +14,7 @@
 #include "lib/container.h"
 #include "service/access/key_metrics.h"
 #include "service/exchange/embedding.h"
-#include "service/exchange/internal.h"
+#include "service/exchange/look_back.h"
 #include "service/exchange/telling.h"
 #include "service/responses/response_memory.h"
 #include "service/exchange/reading.h"
@@ -53,10 +53,13 @@ static enum exchange_step exchange_end(struct exchange *exchange)
 	/* what it reserved is free before the client can know that the answer is complete, and ask again */
 	exchange->report.attempts = exchange_attempts(exchange);
 	exchange_set_source(exchange, NULL);
+	look_back_close(exchange);
 	embedding_close(exchange);
 	caching_close(&exchange->caching);
 	limiting_close(exchange);
 	telling_close(exchange);
+	if (exchange->worker->shared_responses != NULL && exchange->request->memory != NULL)
+		response_memory_share(exchange->request->memory, exchange->worker->shared_responses);
 	if (exchange->ending == EXCHANGE_COMPLETE)
 		exchange->to.ops->finish(exchange->to.client);
 	else if (exchange->ending == EXCHANGE_CUT)
@@ -80,6 +83,7 @@ static enum exchange_step exchange_end(struct exchange *exchange)
 
 #define TO(step) (1u << EXCHANGE_##step)
 static const struct exchange_step_row exchange_steps[EXCHANGE_STEPS] = {
+    [EXCHANGE_LOOK_BACK] = {"look back", exchange_look_back, TO(RECALL)},
     [EXCHANGE_RECALL] = {"recall", exchange_recall, TO(HIT) | TO(DECODE)},
     [EXCHANGE_DECODE] = {"decode", exchange_decode, TO(ADMIT)},
     [EXCHANGE_ADMIT] = {"admit", exchange_admit, TO(LOOK_UP) | TO(LOOK_UP_INPUTS) | TO(PASS)},
@@ -140,9 +144,7 @@ static const struct config_responses *stored_limits_of(const struct exchange_wor
 static const struct request_memory *memory_of(const struct exchange_worker *worker,
 					      const struct exchange_request *asked, struct arena *arena)
 {
-	const struct config_responses *responses = stored_limits_of(worker);
-	const struct response_store_limits limits = {
-	    .size = responses->size, .tenant_size = responses->tenant_size, .ttl_us = responses->ttl_us};
+	const struct response_store_limits limits = response_limits(stored_limits_of(worker));
 	return asked->dialect->tells ? response_memory(worker->responses, &limits, asked->tenant, arena) : NULL;
 }
 
@@ -218,7 +220,7 @@ struct exchange *exchange_start(struct exchange_worker *worker, const struct exc
 					   .form = asked->form,
 					   .named = asked->kind->named || asked->dialect->names_events};
 	exchange_set_state(exchange, EXCHANGE_ST_WAITING);
-	if (!exchange_go(exchange, EXCHANGE_RECALL))
+	if (!exchange_go(exchange, EXCHANGE_LOOK_BACK))
 		return NULL;
 	if (exchange->state != EXCHANGE_ST_READING)
 		exchange_keepalive_begin(exchange);

@@ -13,18 +13,20 @@
 #include "service/flights/flight_worker.h"
 
 struct response_store;
+struct shared_responses;
 struct exchange;
 struct quota_port;
 struct quotas;
 
 /* What an exchange needs of its worker. */
 struct exchange_worker {
-	struct flight_worker flights;     /* lent to flights */
-	struct response_store *responses; /* responses, of the process; NULL = none are kept */
-	struct quotas *quotas;            /* of the process; NULL = nothing is limited */
-	struct quota_port *quota_port;    /* the worker's; NULL = limits are this process' own */
-	const struct plan *const *plans;  /* by index of the model in the configuration */
-	struct exchange *exchanges;       /* all of them now, newest first */
+	struct flight_worker flights;              /* lent to flights */
+	struct response_store *responses;          /* responses, of the process; NULL = none are kept */
+	struct shared_responses *shared_responses; /* the worker's way to those in Redis; NULL = they are not shared */
+	struct quotas *quotas;                     /* of the process; NULL = nothing is limited */
+	struct quota_port *quota_port;             /* the worker's; NULL = limits are this process' own */
+	const struct plan *const *plans;           /* by index of the model in the configuration */
+	struct exchange *exchanges;                /* all of them now, newest first */
 };
 
 /* What is done with a request: a model is asked, and its answer relayed; or the request brings a plan, and every lane

@@ -15,6 +15,7 @@
  *   join.c                       join, lead, pass: where an answer comes from
  *   cache_lookup.c, embedding*.c recall, look up, hit: answers that are kept
  *   fail.c                       what is told of a failure, or stands in for the answer
+ *   look_back.c                  the conversation that the request goes on from
  *   admit.c                      reading the request, and finding what it asks for
  *   exchange.c                   the table, the beginning and the end
  */
@@ -31,13 +32,14 @@
 
 struct embedding;
 struct fanout_run;
+struct look_back;
 struct reading;
 struct recast;
 
 /* What was sent to the client so far. Only exchange_set_state() changes it. */
 enum exchange_state {
 	EXCHANGE_ST_NEW,     /* nothing is known yet */
-	EXCHANGE_ST_READING, /* a helper thread reads the request; nothing was sent */
+	EXCHANGE_ST_READING, /* a helper thread reads the request, or its conversation is fetched; nothing was sent */
 	EXCHANGE_ST_WAITING, /* nothing was sent */
 	EXCHANGE_ST_STREAM,  /* the head of a stream was sent */
 	EXCHANGE_ST_BODY,    /* the head of a whole answer was sent */
@@ -47,6 +49,7 @@ enum exchange_state {
 
 /* What is done for an exchange, in this order but for what exchange.c's table lists. */
 enum exchange_step {
+	EXCHANGE_LOOK_BACK,      /* fetches the stored conversation that it goes on from, as replicas share it */
 	EXCHANGE_RECALL,         /* the same bytes were answered from the cache before: looks for that answer */
 	EXCHANGE_DECODE,         /* reads the request, now or by a helper */
 	EXCHANGE_ADMIT,          /* refuses it, or finds its plan and how it uses the cache */
@@ -132,11 +135,12 @@ struct exchange {
 	struct flight *flight; /* that it runs alone; NULL = none */
 	struct caching caching;
 	struct limiting limiting;
-	struct reading *reading;   /* from DECODE to ADMIT */
-	struct fanout_run *fanout; /* of a fan-out, in the arena */
-	struct recast *recast;     /* a complete answer that is being made and sent; NULL = none */
-	struct telling *telling;   /* a stream that is told in another dialect; NULL = none */
-	bool relays_own;           /* the stream is that of a backend which speaks the client's dialect */
+	struct look_back *look_back; /* in the arena; NULL = none is under way */
+	struct reading *reading;     /* from DECODE to ADMIT */
+	struct fanout_run *fanout;   /* of a fan-out, in the arena */
+	struct recast *recast;       /* a complete answer that is being made and sent; NULL = none */
+	struct telling *telling;     /* a stream that is told in another dialect; NULL = none */
+	bool relays_own;             /* the stream is that of a backend which speaks the client's dialect */
 	struct observers observers;
 	struct report report; /* one of them */
 };

@@ -19,6 +19,7 @@ struct stored_response {
 	struct stored_response *next;             /* in its bucket */
 	struct stored_response *newer, **in_line; /* of its tenant, oldest first */
 	struct tenant *tenant;                    /* NULL = it is not in the table any more */
+	bool shared;                              /* Redis has it, or had it */
 	uint64_t expires_us;
 	size_t bytes;
 	struct span id, answer, input; /* all behind the record */
@@ -260,6 +261,24 @@ bool response_store_remove(struct response_store *store, struct span tenant, str
 		take_out(store, record);
 	pthread_mutex_unlock(&store->lock);
 	return removed;
+}
+
+void response_store_mark(struct response_store *store, struct span tenant, struct span id)
+{
+	pthread_mutex_lock(&store->lock);
+	struct stored_response *record = find(store, id, 0);
+	if (record != NULL && is_of(record, tenant))
+		record->shared = true;
+	pthread_mutex_unlock(&store->lock);
+}
+
+void response_store_unmark(struct response_store *store, struct span tenant, struct span id, uint64_t now_us)
+{
+	pthread_mutex_lock(&store->lock);
+	struct stored_response *record = find(store, id, now_us);
+	if (record != NULL && is_of(record, tenant) && record->shared)
+		take_out(store, record);
+	pthread_mutex_unlock(&store->lock);
 }
 
 size_t response_store_bytes(struct response_store *store)

@@ -44,6 +44,10 @@ struct span stored_response_answer(const struct stored_response *record);
 /* Items by commas. */
 struct span stored_response_input(const struct stored_response *record);
 
+/* Notes that Redis has the tenant's answer of that id; and forgets an answer that Redis had. */
+void response_store_mark(struct response_store *store, struct span tenant, struct span id);
+void response_store_unmark(struct response_store *store, struct span tenant, struct span id, uint64_t now_us);
+
 /* Forgets the tenant's answer of that id. False: there is none. */
 bool response_store_remove(struct response_store *store, struct span tenant, struct span id, uint64_t now_us);
 

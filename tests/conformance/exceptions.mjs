@@ -20,7 +20,7 @@ export const notExercised = [
     status: '500',
     reason: 'only internal_error; operations with a backend may relay a 500',
   })),
-  ...[...WITHOUT_BACKEND, 'listLimits', 'changeKey', 'revokeKey', 'rotateKey'].filter((operation) => !['getReadiness', 'listModels'].includes(operation)).map((operation) => ({
+  ...[...WITHOUT_BACKEND, 'listLimits', 'changeKey', 'revokeKey', 'rotateKey'].filter((operation) => !['getReadiness', 'listModels', 'retrieveResponse', 'deleteResponse', 'listInputItems', 'countInputTokens'].includes(operation)).map((operation) => ({
     operation,
     status: '503',
     reason: 'overloaded when there is no memory for a small answer: no scenario can cause it',

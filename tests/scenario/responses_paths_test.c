@@ -161,6 +161,21 @@ static void compaction_and_background_are_refused_by_name(void **state)
 	}
 }
 
+/* The path of an operation is no id of a response. */
+static void the_path_of_counts_has_no_other_method(void **state)
+{
+	static const char *const methods[] = {"GET", "DELETE"};
+	(void)state;
+	struct sluice *sluice = start(NULL);
+	for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+		struct answer answer;
+		client_ask(sluice, VIA_H1, methods[i], COUNT, NULL, NULL, &answer);
+		check_error(&answer, 405, "method_not_allowed");
+		assert_string_equal(answer_header(&answer, "allow"), "POST, OPTIONS");
+		answer_free(&answer);
+	}
+}
+
 /* Codex says who it is when it asks for the models. */
 static void models_are_listed_whatever_version_the_client_names(void **state)
 {
@@ -183,6 +198,7 @@ int main(void)
 	    SCENARIO(earlier_turns_are_counted_and_strangers_have_none),
 	    SCENARIO(an_upgrade_to_websocket_is_refused_at_once_with_426),
 	    SCENARIO(compaction_and_background_are_refused_by_name),
+	    SCENARIO(the_path_of_counts_has_no_other_method),
 	    SCENARIO(models_are_listed_whatever_version_the_client_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
