@@ -158,7 +158,7 @@ bool operation_can_fail_with(const struct operation_row *row, enum error_code co
 static bool is_concrete(struct span path)
 {
 	for (size_t i = 0; i < OPERATION_COUNT; i++)
-		if (span_is(path, rows[i].path))
+		if (span_is(path, rows[i].path) && strchr(rows[i].path, '{') == NULL)
 			return true;
 	return false;
 }

@@ -54,10 +54,9 @@ static const char plain[] =
 
 static struct sluice *start_for(const struct backend *backend)
 {
-	return sluice_start(
-	    "backends: { a: { url: 'http://127.0.0.1:%d/v1', dialect: anthropic, breaker: { enabled: "
-	    "false } } }\nmodels: { m: a/claude }\ncache: { policy: off }\n",
-	    backend_port(backend));
+	return sluice_start("backends: { a: { url: 'http://127.0.0.1:%d/v1', dialect: anthropic, breaker: { enabled: "
+			    "false } } }\nmodels: { m: a/claude }\ncache: { policy: off }\n",
+			    backend_port(backend));
 }
 
 /* ---- every split ---- */
