@@ -4,7 +4,7 @@
 // declares for it.
 //
 // Operations with servers of their own are the admin listener's. Those on keys go to a service that has a store of
-// them, and to a key that is made before.
+// them, and to a key that is made before; those on stored responses to one that is made before.
 //
 //   SLUICE_URL=… SLUICE_ADMIN_URL=… SLUICE_KEYS_URL=… node newman.mjs OPENAPI.JSON
 import { readFileSync } from 'node:fs';
@@ -26,12 +26,27 @@ const made = await fetch(`${process.env.SLUICE_KEYS_URL}/admin/keys`, {
 });
 const { id } = await made.json();
 
+// A stored response for each operation on one: deleting it takes it from the others.
+const isOfResponses = (operation) => operation.tags.includes('responses');
+const stored = {};
+for (const operation of Object.values(document.paths).flatMap((methods) => Object.values(methods))) {
+  if (!operation.operationId || !isOfResponses(operation)) continue;
+  const answer = await fetch(`${process.env.SLUICE_URL}/v1/responses`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'demo', input: 'Tell me about rivers' }),
+  });
+  stored[operation.operationId] = (await answer.json()).id;
+}
+
 const isOfKeys = (operation) => operation.tags.includes('keys');
 
 function serverOf(operation) {
   if (isOfKeys(operation)) return process.env.SLUICE_KEYS_URL;
   return operation.servers ? process.env.SLUICE_ADMIN_URL : process.env.SLUICE_URL;
 }
+
+const madeFor = (operation) => (isOfKeys(operation) ? id : stored[operation.operationId]);
 
 // Runs inside newman: data of the item is in its own variables.
 function script(responses) {
@@ -54,8 +69,10 @@ function script(responses) {
 function item(name, method, path, operation, body) {
   const parameters = (operation.parameters ?? []).map(resolve);
   const of = (where) => parameters.filter((parameter) => parameter.in === where && exampleOf(parameter) !== undefined);
-  const filled = of('path').reduce((at, p) => at.replace(`{${p.name}}`, encodeURIComponent(isOfKeys(operation) ? id : exampleOf(p))), path);
-  const query = of('query').map((p) => `${p.name}=${encodeURIComponent(exampleOf(p))}`);
+  const filled = of('path').reduce((at, p) => at.replace(`{${p.name}}`, encodeURIComponent(madeFor(operation) ?? exampleOf(p))), path);
+  // An item of the example's is none of the response that was made.
+  const isAsked = (p) => !(isOfResponses(operation) && p.name === 'after');
+  const query = of('query').filter(isAsked).map((p) => `${p.name}=${encodeURIComponent(exampleOf(p))}`);
   const header = of('header').map((p) => ({ key: p.name, value: String(exampleOf(p)) }));
   if (body !== undefined) header.push({ key: 'content-type', value: 'application/json' });
   return {

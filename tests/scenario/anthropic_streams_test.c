@@ -23,7 +23,7 @@
 #define BEGIN                                                                                                      \
 	EVENT("message_start",                                                                                     \
 	      ",\"message\":{\"id\":\"msg_1\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"claude-x\"," \
-	      "\"content\":[],\"usage\":{\"input_tokens\":8,\"output_tokens\":1}}")
+	      "\"content\":[],\"stop_reason\":null,\"usage\":{\"input_tokens\":8,\"output_tokens\":1}}")
 #define TEXT(text)                                                                                       \
 	EVENT("content_block_start", ",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}") \
 	EVENT("content_block_delta", ",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"" text "\"}")

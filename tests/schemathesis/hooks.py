@@ -29,6 +29,10 @@ def adapt_body(body):
         body["n"] = CHOICES_MOST
     if isinstance(body.get("request"), dict):
         adapt_body(body["request"])
+        # What a JSON Schema can't say either: answers that are compared have one choice each.
+        several = body["request"].get("n")
+        if body.get("strategy") == "quorum" and isinstance(several, (int, float)) and 1 < several <= CHOICES_MOST:
+            body["request"]["n"] = 1
     dimensions = body.get("dimensions")
     if isinstance(dimensions, (int, float)) and DIMENSIONS_MOST < dimensions <= 2**31 - 1:
         body["dimensions"] = DIMENSIONS_MOST
