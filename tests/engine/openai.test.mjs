@@ -203,7 +203,7 @@ for (const model of MODELS) {
 describe('models', () => {
     test('the list has every configured model', async () => {
         const ids = (await collect(openai.models.list())).map((model) => model.id).sort();
-        assert.deepEqual(ids, direct ? ['tiny'] : ['both', 'gone', 'pair', 'tiny']);
+        assert.deepEqual(ids, direct ? ['tiny'] : ['both', 'gone', 'pair', 'scripted', 'tiny']);
     });
 
     test('one model can be retrieved', async () => {
