@@ -213,11 +213,11 @@ build-sanitized-asan build-sanitized-tsan:
 sanitize-asan: build-sanitized-asan
 	$(MAKE) $(ASAN) -j$(JOBS) --output-sync=target test-unit
 	$(MAKE) $(ASAN) test-fuzz-corpus
-	$(MAKE) $(ASAN) test-scenario test-engine test-clients
+	$(MAKE) $(ASAN) test-scenario test-engine
 .PHONY: sanitize-tsan
 sanitize-tsan: build-sanitized-tsan
 	$(MAKE) $(TSAN) -j$(JOBS) --output-sync=target test-unit
-	$(MAKE) $(TSAN) test-scenario test-engine
+	$(MAKE) $(TSAN) test-scenario
 
 .PHONY: test-compose
 test-compose: ## build the images and run docker-compose.yml for real
